@@ -1,0 +1,53 @@
+// The write-intercepting filter of a mount: rules, the journal of changing operations, and the read set.
+// Paths are relative to the mount's root, without a leading slash. Thread-safe; recording never waits for the disk.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sys/result.h"
+
+namespace lamina::filter {
+
+using sys::Result;
+using sys::Status;
+
+enum class Decision { capture, ephemeral, protect };
+
+enum class ReadKind { found, absent, listed, opened, link, xattr };
+
+// One changing operation that has succeeded.
+struct Change {
+  std::string_view operation;  // "create", "mkdir", "symlink", "mknod", "link", "unlink", "rmdir", "rename", "exchange", "write",
+                               // "truncate", "chmod", "chown", "utimes", "setxattr", "removexattr", "fallocate", "copy_file_range"
+  std::string_view path;
+  std::string_view new_path;  // rename, exchange, link: the second name; symlink: the target; setxattr: the attribute's name
+  std::int32_t pid = 0;
+  std::uint32_t uid = 0, gid = 0;
+};
+
+struct FilterOptions {
+  std::string rules;     // JSON file, or empty: everything is captured
+  std::string journal;   // NDJSON file, or empty: no journal
+  std::string read_set;  // written by close, or empty: reads are not recorded
+};
+
+class Filter {
+ public:
+  static Result<std::unique_ptr<Filter>> open(const FilterOptions& options, std::string& explanation);
+  virtual ~Filter() = default;
+
+  [[nodiscard]] virtual Decision decide(std::string_view path) const = 0;
+  [[nodiscard]] virtual bool records_reads() const = 0;
+  [[nodiscard]] virtual bool records_changes() const = 0;
+  virtual void record_change(const Change& change) = 0;
+  virtual void record_read(ReadKind kind, std::string_view path) = 0;
+  // Returns when everything recorded so far is written and synced.
+  virtual Status flush() = 0;
+  // Flushes, writes the read set, stops the writing thread.
+  virtual Status close() = 0;
+};
+
+}  // namespace lamina::filter

@@ -1,0 +1,90 @@
+// The overlay file system: the merged tree of one upper over any number of lowers, addressed by node.
+// Thread-safe. Every failure is an errno; a failure never means "absent": only ENOENT and ENOTDIR do.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "overlay/types.h"
+#include "sys/result.h"
+
+namespace lamina::overlay {
+
+using sys::Result;
+using sys::Status;
+
+// Shared ownership of an open real file. The descriptor lives as long as any reference does.
+class RealFile {
+ public:
+  explicit RealFile(int descriptor) : descriptor_(descriptor) {}
+  RealFile(const RealFile&) = delete;
+  RealFile& operator=(const RealFile&) = delete;
+  ~RealFile();
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+using RealFileRef = std::shared_ptr<const RealFile>;
+
+// A merged directory as it was at one moment, sorted by cookie. Holds no "." and "..".
+using Listing = std::vector<DirectoryEntry>;
+using ListingRef = std::shared_ptr<const Listing>;
+
+// True once the client has given the request up; long copies look at it between chunks and end with EINTR.
+using Interrupted = std::function<bool()>;
+
+class FileSystem {
+ public:
+  // Opens the layers, checks them (upper and work on one file system, upper not inside a lower, work not in use, …) and
+  // locks the work directory. On failure `explanation` gets one clear line for a person.
+  static Result<std::unique_ptr<FileSystem>> open(const Options& options, std::string& explanation);
+  virtual ~FileSystem() = default;
+
+  // Names and nodes. Each returned Entry raises the node's lookup count by one; forget lowers it.
+  virtual Result<Entry> lookup(NodeId parent, std::string_view name) = 0;  // also ".", ".." (for file handles)
+  virtual void forget(NodeId node, std::uint64_t count) = 0;
+  // The node's path from the root without a leading slash ("" is the root); ENOENT once it has no name. Of a file with
+  // several names, the one it was last reached by.
+  virtual Result<std::string> path(NodeId node) = 0;
+
+  virtual Result<Attributes> attributes(NodeId node) = 0;
+  virtual Result<Attributes> set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) = 0;
+  virtual Result<std::string> read_link(NodeId node) = 0;
+
+  virtual Result<Entry> make_node(NodeId parent, std::string_view name, std::uint32_t mode, std::uint32_t rdev_major,
+                                  std::uint32_t rdev_minor, const Caller& caller) = 0;
+  virtual Result<Entry> make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller) = 0;
+  virtual Result<Entry> make_symlink(NodeId parent, std::string_view name, std::string_view target,
+                                     const Caller& caller) = 0;
+  virtual Result<Entry> make_unnamed(NodeId parent, std::uint32_t mode, const Caller& caller) = 0;  // O_TMPFILE
+  virtual Result<Entry> link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted) = 0;
+  virtual Status unlink(NodeId parent, std::string_view name) = 0;
+  virtual Status remove_directory(NodeId parent, std::string_view name) = 0;
+  virtual Status rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name, RenameMode mode,
+                        const Interrupted& interrupted) = 0;
+
+  // Data. `file` copies up first where access is write. The reference may be a cached one: it is positionless, never
+  // opened O_APPEND, and for reading always names the file that holds the present content.
+  virtual Result<RealFileRef> file(NodeId node, Access access, const Interrupted& interrupted) = 0;
+  virtual Status sync(NodeId node, bool data_only) = 0;  // files and directories
+  virtual Result<ListingRef> list(NodeId directory) = 0;
+
+  // Extended attributes as the caller may see them: overlay marks hidden or escaped as the kernel's overlayfs does.
+  virtual Result<std::vector<std::byte>> xattr(NodeId node, std::string_view name) = 0;
+  virtual Result<std::string> xattr_names(NodeId node) = 0;  // each terminated by NUL, as listxattr(2)
+  virtual Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags) = 0;
+  virtual Status remove_xattr(NodeId node, std::string_view name) = 0;
+
+  virtual Result<FileSystemStatistics> statistics() = 0;
+  virtual Status sync_all() = 0;
+  virtual OverlayCounters counters() const = 0;
+  virtual bool read_only() const = 0;
+};
+
+}  // namespace lamina::overlay

@@ -1,0 +1,100 @@
+// The vocabulary of the overlay: what an operation takes and gives. Knows nothing of FUSE.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lamina::overlay {
+
+// The handle by which a client names an inode: 1 is the root. Valid while its lookup count is above zero.
+using NodeId = std::uint64_t;
+inline constexpr NodeId root_node = 1;
+
+struct Timestamp {
+  std::int64_t seconds = 0;
+  std::uint32_t nanoseconds = 0;
+  friend bool operator==(const Timestamp&, const Timestamp&) = default;
+};
+
+struct Attributes {
+  std::uint64_t ino = 0;     // unique in the mount; the same before and after copy-up and remount
+  std::uint64_t size = 0;    // bytes
+  std::uint64_t blocks = 0;  // of 512 bytes
+  Timestamp atime, mtime, ctime, btime;
+  std::uint32_t mode = 0;  // type and permission bits, as st_mode
+  std::uint32_t nlink = 1;
+  std::uint32_t uid = 0, gid = 0;
+  std::uint32_t rdev_major = 0, rdev_minor = 0;
+  std::uint32_t block_size = 4096;
+};
+
+// What lookup and the making of a name answer. The node's lookup count was raised by one.
+struct Entry {
+  NodeId node = 0;
+  std::uint64_t generation = 0;
+  Attributes attributes;
+};
+
+// Who made the call. New files belong to it.
+struct Caller {
+  std::uint32_t uid = 0, gid = 0;
+  std::int32_t pid = 0;
+  std::uint32_t umask = 0;  // applied by us, unless the parent has a default ACL
+};
+
+struct SetAttributes {
+  struct Now {};
+  struct Time {
+    bool now = false;
+    Timestamp value;
+  };
+  std::optional<std::uint32_t> mode, uid, gid;
+  std::optional<std::uint64_t> size;
+  std::optional<Time> atime, mtime;
+  bool kill_suidgid = false;  // clear setuid, and setgid where group execute is set (KILLPRIV_V2)
+};
+
+enum class Access { read, write };
+
+// The rename(2) flags that a file system sees.
+enum class RenameMode { replace, no_replace, exchange };
+
+struct FileSystemStatistics {
+  std::uint64_t blocks = 0, blocks_free = 0, blocks_available = 0, files = 0, files_free = 0;
+  std::uint32_t block_size = 4096, name_length = 255, fragment_size = 4096;
+};
+
+// One name of a merged directory. `cookie` is stable: it is the name's hash (63 bits, above 2), not a position,
+// so an offset survives creation and removal of other names, eviction of the listing, and a remount.
+struct DirectoryEntry {
+  std::uint64_t cookie = 0;
+  std::uint64_t ino = 0;
+  std::uint32_t type = 0;  // the S_IFMT bits
+  std::string name;
+};
+
+struct OverlayCounters {
+  std::uint64_t copy_ups = 0, copy_up_bytes = 0, inodes = 0, cached_files = 0, cached_directories = 0,
+                cached_listings = 0, index_lookups = 0, directory_lookups = 0;
+};
+
+struct LowerOptions {
+  std::string tree;   // the layer's directory
+  std::string index;  // its index file, or empty: the layer is then read from the directory
+};
+
+struct Options {
+  std::vector<LowerOptions> lowers;  // topmost first, as in lowerdir=
+  std::string upper, work;           // both empty: a read-only mount
+  bool redirect_dir = true;          // off: a directory of a lower is copied up whole before it is renamed
+  bool metacopy = true;              // off: every copy-up takes the data along
+  bool user_xattr = false;           // marks are user.overlay.* instead of trusted.overlay.*; excludes redirect and metacopy
+  bool hide_trusted = false;         // the caller's namespace has no CAP_SYS_ADMIN
+};
+
+}  // namespace lamina::overlay

@@ -1,0 +1,54 @@
+import type { BytePath } from '../base/byte-path.js';
+
+/** What a tree holds at a path. `whiteout` is the overlay's mark that hides the name in the layers below. */
+export type EntryType = 'file' | 'directory' | 'symlink' | 'block' | 'character' | 'fifo' | 'socket' | 'whiteout';
+
+/** One path of one overlay tree, as it lies there: overlay marks are told by fields, not by xattrs. */
+export interface Entry {
+  readonly path: BytePath;
+  readonly type: EntryType;
+  /** Permission bits, 0…07777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Bytes; of a symlink the target's length. */
+  readonly size: number;
+  readonly mtimeNs: bigint;
+  readonly rdevMajor: number;
+  readonly rdevMinor: number;
+  /** A symlink's target, as bytes; else ''. */
+  readonly target: string;
+  /** Attributes by name, overlay marks left out. Names as byte strings; values compared byte for byte. */
+  readonly xattrs: ReadonlyMap<string, Uint8Array>;
+  /** The number of the hard-link group in this tree, or -1. */
+  readonly group: number;
+  /** xxh64 of a file's content; 0n where unknown (metacopy) or not a file. */
+  readonly contentHash: bigint;
+  readonly opaque: boolean;
+  readonly metacopy: boolean;
+  /** The overlay redirect as stored ("/a/b" or "b"), or ''. */
+  readonly redirect: string;
+}
+
+/** A whole overlay tree, read-only: of a sealed node from its index, of a capture from a scan. */
+export interface Listing {
+  /** Number of entries, the root included. */
+  readonly size: number;
+  get(path: BytePath): Entry | undefined;
+  /** Names of the entries directly in a directory, in byte order. */
+  names(directory: BytePath): readonly string[];
+  /** All entries, parents before children. */
+  entries(): Iterable<Entry>;
+  /** The paths of a hard-link group, in byte order. */
+  group(number: number): readonly BytePath[];
+}
+
+export type ChangeKind = 'add' | 'modify' | 'delete';
+
+/** One difference between two composed trees. */
+export interface Change {
+  readonly path: BytePath;
+  readonly change: ChangeKind;
+  /** The type after the change; for a deletion, before it. */
+  readonly type: EntryType;
+}
