@@ -1,0 +1,31 @@
+// Bundles src/cli/main.ts and all it imports to dist/lamina.js. What is imported with `await import()` becomes a
+// file of its own under dist/chunks/, so that a command loads only what it uses.
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+rmSync('dist/chunks', { recursive: true, force: true });
+await build({
+  entryPoints: { lamina: 'src/cli/main.ts' },
+  outdir: 'dist',
+  chunkNames: 'chunks/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  sourcemap: 'linked',
+  sourcesContent: false,
+  legalComments: 'linked',
+  logLevel: 'warning',
+  define: { __LAMINA_VERSION__: JSON.stringify(version) },
+  // Bundled CommonJS packages call `require` for Node's own modules.
+  banner: {
+    js: [
+      "import { createRequire as __laminaRequire } from 'node:module';",
+      'const require = __laminaRequire(import.meta.url);',
+    ].join('\n'),
+  },
+});
+chmodSync('dist/lamina.js', 0o755);

@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { version } from '../base/version.js';
+
+process.stdout.write(`${version}\n`);
