@@ -1,0 +1,84 @@
+/** What kind of end an error is to a command, and with it the exit code that the command line promises. */
+export const exitCodes = { failed: 1, usage: 2, notFound: 3, refused: 4, damaged: 5 } as const;
+
+export type ErrorKind = keyof typeof exitCodes;
+
+export interface ErrorOptions {
+  /** Stable name for programs, upper case with underscores ("STORE_MISSING"); by default the kind's own. */
+  readonly code?: string;
+  /** What to do next, one sentence. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+const defaultCodes: Record<ErrorKind, string> = {
+  failed: 'FAILED',
+  usage: 'USAGE',
+  notFound: 'NOT_FOUND',
+  refused: 'REFUSED',
+  damaged: 'DAMAGED',
+};
+
+/** An error that a person is told as it stands: `message` says what was wrong with which name or path, `hint` what to do. */
+export class LaminaError extends Error {
+  override readonly name = 'LaminaError';
+  readonly kind: ErrorKind;
+  readonly code: string;
+  readonly exitCode: number;
+  readonly hint: string | undefined;
+
+  constructor(kind: ErrorKind, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.kind = kind;
+    this.code = options.code ?? defaultCodes[kind];
+    this.exitCode = exitCodes[kind];
+    this.hint = options.hint;
+  }
+}
+
+/** Wrong usage: exit code 2. */
+export function usage(message: string, options?: ErrorOptions): LaminaError {
+  return new LaminaError('usage', message, options);
+}
+
+/** No such base, container, update, file …: exit code 3. */
+export function notFound(message: string, options?: ErrorOptions): LaminaError {
+  return new LaminaError('notFound', message, options);
+}
+
+/** Possible, but refused: in use, would lose data, conflicts, exists already: exit code 4. */
+export function refused(message: string, options?: ErrorOptions): LaminaError {
+  return new LaminaError('refused', message, options);
+}
+
+/** What is in the store cannot be right: exit code 5. */
+export function damaged(message: string, options?: ErrorOptions): LaminaError {
+  return new LaminaError('damaged', message, options);
+}
+
+/** Tried and failed, nothing changed: exit code 1. */
+export function failed(message: string, options?: ErrorOptions): LaminaError {
+  return new LaminaError('failed', message, options);
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** `thrown` itself where it is a LaminaError, else a `failed` one that tells its message and keeps it as cause. */
+export function toLaminaError(thrown: unknown): LaminaError {
+  return thrown instanceof LaminaError ? thrown : failed(messageOf(thrown), { cause: thrown });
+}
+
+/** Whether `thrown` is an error of the operating system with this code (`isSystemError(e, 'ENOENT')`). */
+export function isSystemError(thrown: unknown, ...codes: readonly string[]): thrown is NodeJS.ErrnoException {
+  if (!(thrown instanceof Error) || !('code' in thrown) || !('syscall' in thrown)) return false;
+  return codes.length === 0 || codes.includes(String(thrown.code));
+}
+
+/** `value`, or a `failed` error that names what was missing: for what an invariant says is there. */
+export function must<T>(value: T | undefined | null, what: string): T {
+  if (value === undefined || value === null) throw failed(`internal error: ${what} is missing`, { code: 'INTERNAL' });
+  return value;
+}
