@@ -1,9 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import type { BytePath } from './byte-path.js';
 
-declare const brand: unique symbol;
-
-/** Bytes of a name, path or xattr name: a string with one character (U+0000–U+00FF) per byte. `/` separates components. */
-export type BytePath = string & { readonly [brand]: 'bytes' };
+export type { BytePath };
 
 const slash = '/';
 

@@ -1,0 +1,62 @@
+// Holds native/ to its rooms: who may include whom (docs/architecture.md), and to files of one subject.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+const root = join(import.meta.dirname, '../native');
+const maxLines = 300;
+/** What each room may include besides itself. */
+const allowed = {
+  sys: [],
+  overlay: ['sys'],
+  fuse: ['sys'],
+  filter: ['sys'],
+  control: ['sys'],
+  server: ['sys', 'overlay', 'fuse', 'filter'],
+  daemon: ['sys', 'overlay', 'fuse', 'filter', 'control', 'server'],
+  addon: ['sys'],
+};
+const rooms = Object.keys(allowed);
+
+function* sources(directory) {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) yield* sources(path);
+    else if (/\.(h|cc)$/.test(entry.name)) yield path;
+  }
+}
+
+/** Lines that hold code: neither blank nor only comment. */
+function codeLines(text) {
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ''));
+  return code.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('//')).length;
+}
+
+/** What is wrong with `#include "included"` in a file of `room`, or undefined. */
+function includeProblem(room, included) {
+  const [other] = included.split('/');
+  if (other === room || (room === 'test' && rooms.includes(other))) return undefined;
+  if (!rooms.includes(other)) return `include "${included}" as "room/file.h", from native/`;
+  const may = allowed[room] ?? [];
+  return may.includes(other) ? undefined : `${room} may not include ${other} (only: ${may.join(', ') || 'nothing'})`;
+}
+
+function problemsOf(path) {
+  const name = relative(root, path);
+  const [room] = name.split('/');
+  const text = readFileSync(path, 'utf8');
+  const problems = [];
+  const count = codeLines(text);
+  if (count > maxLines) problems.push(`${name}: ${count} lines of code; at most ${maxLines}`);
+  if (path.endsWith('.h') && !/^#pragma once$/m.test(text)) problems.push(`${name}: a header without #pragma once`);
+  if (room !== 'test' && !rooms.includes(room)) problems.push(`${name}: '${room}' is no room of native/`);
+  for (const [index, line] of text.split('\n').entries()) {
+    const included = /^\s*#\s*include\s+"([^"]+)"/.exec(line)?.[1];
+    const problem = included === undefined ? undefined : includeProblem(room, included);
+    if (problem !== undefined) problems.push(`${name}:${index + 1}: ${problem}`);
+  }
+  return problems;
+}
+
+const problems = [...sources(root)].flatMap(problemsOf);
+for (const problem of problems) console.error(`native/${problem}`);
+process.exit(problems.length === 0 ? 0 : 1);
