@@ -1,0 +1,75 @@
+#include "addon/operation.h"
+
+#include <array>
+
+namespace lamina::addon {
+
+using sys::Result;
+using sys::Status;
+
+namespace {
+
+Result<Value> value_of(const Status& status) {
+  if (!status.ok()) return status.error();
+  return Value{};
+}
+
+template <typename T>
+Result<Value> value_of(Result<T> result) {
+  if (!result.ok()) return result.error();
+  return Value{std::move(*result)};
+}
+
+int number(const Arguments& arguments, std::size_t index) { return static_cast<int>(arguments.numbers[index]); }
+
+Result<Value> run_set_xattr(const Arguments& a) {
+  return value_of(set_xattr(a.targets[0], a.strings[0], a.strings[1], number(a, 0)));
+}
+
+Result<Value> run_make_node(const Arguments& a) {
+  return value_of(make_node(a.strings[0], static_cast<mode_t>(a.numbers[0]), static_cast<std::uint32_t>(a.numbers[1]),
+                            static_cast<std::uint32_t>(a.numbers[2])));
+}
+
+Result<Value> run_rename(const Arguments& a) {
+  return value_of(rename_with_flags(a.strings[0], a.strings[1], static_cast<unsigned>(a.numbers[0])));
+}
+
+// Numbers: which times to set (1 access, 2 modification), then both.
+Result<Value> run_set_times(const Arguments& a) {
+  return value_of(set_times(a.targets[0], {.access_ns = a.numbers[1],
+                                           .modification_ns = a.numbers[2],
+                                           .omit_access = (a.numbers[0] & 1) == 0,
+                                           .omit_modification = (a.numbers[0] & 2) == 0}));
+}
+
+Result<Value> run_mount(const Arguments& a) {
+  return value_of(mount_file_system({.source = a.strings[0],
+                                     .target = a.strings[1],
+                                     .type = a.strings[2],
+                                     .data = a.strings[3],
+                                     .flags = static_cast<unsigned long>(a.numbers[0])}));
+}
+
+constexpr std::array table{
+    Operation{"getXattr", "ts", [](const Arguments& a) { return value_of(get_xattr(a.targets[0], a.strings[0])); }},
+    Operation{"listXattrs", "t", [](const Arguments& a) { return value_of(list_xattrs(a.targets[0])); }},
+    Operation{"readXattrs", "t", [](const Arguments& a) { return value_of(read_xattrs(a.targets[0])); }},
+    Operation{"setXattr", "tsbi", run_set_xattr},
+    Operation{"removeXattr", "ts", [](const Arguments& a) { return value_of(remove_xattr(a.targets[0], a.strings[0])); }},
+    Operation{"mknod", "siii", run_make_node},
+    Operation{"rename", "ssi", run_rename},
+    Operation{"setTimes", "tiii", run_set_times},
+    Operation{"cloneFile", "ii", [](const Arguments& a) { return value_of(clone_file(number(a, 0), number(a, 1))); }},
+    Operation{"copyFileData", "ii", [](const Arguments& a) { return value_of(copy_file_data(number(a, 0), number(a, 1))); }},
+    Operation{"flock", "ii", [](const Arguments& a) { return value_of(lock_file(number(a, 0), number(a, 1))); }},
+    Operation{"syncFileSystem", "i", [](const Arguments& a) { return value_of(sync_file_system(number(a, 0))); }},
+    Operation{"mount", "ssssi", run_mount},
+    Operation{"unmount", "si", [](const Arguments& a) { return value_of(unmount(a.strings[0], number(a, 0))); }},
+};
+
+}  // namespace
+
+std::span<const Operation> operations() { return table; }
+
+}  // namespace lamina::addon

@@ -1,0 +1,57 @@
+// The system calls that Node.js lacks. No call follows a symlink in the last component of a path. Each retries EINTR.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "sys/result.h"
+
+namespace lamina::addon {
+
+// What an operation acts on: a path, or a descriptor that the caller keeps open.
+using Target = std::variant<std::string, int>;
+
+// xattr(7)
+sys::Result<std::string> get_xattr(const Target& target, const std::string& name);
+sys::Result<std::string> list_xattrs(const Target& target);  // names, each ended by NUL
+// All attributes of the target: per attribute u16 name length, u16 zero, u32 value length (little-endian), name, value; sorted
+// by the names' bytes. Empty where the file system has no xattrs.
+sys::Result<std::string> read_xattrs(const Target& target);
+sys::Status set_xattr(const Target& target, const std::string& name, std::string_view value, int flags);
+sys::Status remove_xattr(const Target& target, const std::string& name);
+
+// mknod(2). Mode includes the type bits; the umask applies.
+sys::Status make_node(const std::string& path, mode_t mode, std::uint32_t major, std::uint32_t minor);
+// renameat2(2): RENAME_NOREPLACE, RENAME_EXCHANGE.
+sys::Status rename_with_flags(const std::string& from, const std::string& to, unsigned flags);
+// utimensat(2). Nanoseconds since the epoch; `omit_*` leaves that time alone.
+struct Times {
+  std::int64_t access_ns = 0, modification_ns = 0;
+  bool omit_access = false, omit_modification = false;
+};
+sys::Status set_times(const Target& target, const Times& times);
+
+// ioctl_ficlone(2): the whole of `from` shares its blocks with `to`.
+sys::Status clone_file(int from, int to);
+// Makes `to` equal to `from`, holes included: cloned where the file system can, else copied by data segment (lseek(2)
+// SEEK_DATA). Gives the bytes copied, 0 for a clone. Both offsets are left undefined.
+sys::Result<std::int64_t> copy_file_data(int from, int to);
+// flock(2): LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB.
+sys::Status lock_file(int descriptor, int operation);
+// syncfs(2)
+sys::Status sync_file_system(int descriptor);
+
+// mount(2). Empty source, type and data are given to the kernel as null.
+struct MountRequest {
+  std::string source, target, type, data;
+  unsigned long flags = 0;
+};
+sys::Status mount_file_system(const MountRequest& request);
+// umount2(2)
+sys::Status unmount(const std::string& target, int flags);
+
+}  // namespace lamina::addon
