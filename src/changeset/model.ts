@@ -1,9 +1,12 @@
-import type { BytePath } from '../base/byte-path.js';
+import type { BytePath } from '../base/bytes.js';
 
 /** What a tree holds at a path. `whiteout` is the overlay's mark that hides the name in the layers below. */
 export type EntryType = 'file' | 'directory' | 'symlink' | 'block' | 'character' | 'fifo' | 'socket' | 'whiteout';
 
-/** One path of one overlay tree, as it lies there: overlay marks are told by fields, not by xattrs. */
+/**
+ * One path of one overlay tree, as it lies there: overlay marks are told by fields, not by xattrs. Paths are relative to the tree, without a
+ * leading slash; the root is ''.
+ */
 export interface Entry {
   readonly path: BytePath;
   readonly type: EntryType;
@@ -11,7 +14,7 @@ export interface Entry {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Bytes; of a symlink the target's length. */
+  /** Bytes; of a symlink the target's length. Not compared for other types. */
   readonly size: number;
   readonly mtimeNs: bigint;
   readonly rdevMajor: number;
@@ -20,9 +23,9 @@ export interface Entry {
   readonly target: string;
   /** Attributes by name, overlay marks left out. Names as byte strings; values compared byte for byte. */
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
-  /** The number of the hard-link group in this tree, or -1. */
+  /** The number of the hard-link group in this tree, or -1. Two paths of a tree are one inode iff they have the same group. */
   readonly group: number;
-  /** xxh64 of a file's content; 0n where unknown (metacopy) or not a file. */
+  /** xxh64 of a file's content; 0n where unknown (metacopy, or not hashed yet) or not a file. */
   readonly contentHash: bigint;
   readonly opaque: boolean;
   readonly metacopy: boolean;
@@ -35,7 +38,7 @@ export interface Listing {
   /** Number of entries, the root included. */
   readonly size: number;
   get(path: BytePath): Entry | undefined;
-  /** Names of the entries directly in a directory, in byte order. */
+  /** Names of the entries directly in a directory, in byte order. Empty where the path is absent or no directory. */
   names(directory: BytePath): readonly string[];
   /** All entries, parents before children. */
   entries(): Iterable<Entry>;
@@ -52,3 +55,15 @@ export interface Change {
   /** The type after the change; for a deletion, before it. */
   readonly type: EntryType;
 }
+
+/** Where the bytes of a file lie: in which tree, at which path of it. */
+export interface ContentSource {
+  readonly listing: Listing;
+  readonly path: BytePath;
+}
+
+/**
+ * Knows the xxh64 of a file's bytes where its entry does not (`contentHash` 0n): the caller has read the file. `undefined`: still unknown.
+ * Not asked where the entry knows.
+ */
+export type ContentHashes = (source: ContentSource) => bigint | undefined;

@@ -1,0 +1,57 @@
+import { nodeOf, own, reachableNodes } from './queries.js';
+import type { Base, Container, Manifest, ManifestNode, NodeId, Update, UpdateId } from './schema.js';
+
+/** A manifest under change: a private copy of its tables; the values in them are replaced, never changed. */
+export interface Draft {
+  readonly nodes: Record<NodeId, ManifestNode>;
+  readonly bases: Record<string, Base>;
+  readonly containers: Record<string, Container>;
+  readonly updates: Record<UpdateId, Update>;
+}
+
+/** A new manifest, and what the old one held and the new one does not. Their files may go once the new one is published. */
+export interface Transition {
+  readonly manifest: Manifest;
+  /** Sorted. */
+  readonly removedNodes: readonly NodeId[];
+  /** Sorted. */
+  readonly removedUpdates: readonly UpdateId[];
+}
+
+export function draftOf(manifest: Manifest): Draft {
+  return {
+    nodes: { ...manifest.nodes },
+    bases: { ...manifest.bases },
+    containers: { ...manifest.containers },
+    updates: { ...manifest.updates },
+  };
+}
+
+export function updateNode(draft: Draft, id: NodeId, change: Partial<ManifestNode>): void {
+  draft.nodes[id] = { ...nodeOf(publish(draft, 0), id), ...change };
+}
+
+/** The next generation of `before` with the draft's tables. */
+export function finish(before: Manifest, draft: Draft): Manifest {
+  return publish(draft, before.generation + 1);
+}
+
+/** As `finish`, without the nodes that nothing needs any more and the updates whose layer went with them. */
+export function finishPruned(before: Manifest, draft: Draft): Transition {
+  const reached = reachableNodes(publish(draft, 0));
+  const removedNodes = Object.keys(draft.nodes)
+    .filter((id) => !reached.has(id))
+    .sort();
+  const gone = new Set(removedNodes);
+  const nodes = Object.fromEntries(Object.entries(draft.nodes).filter(([id]) => !gone.has(id)));
+  const updates = Object.fromEntries(Object.entries(draft.updates).filter(([, update]) => !gone.has(update.layer)));
+  const removedUpdates = Object.keys(before.updates)
+    .filter((id) => own(updates, id) === undefined)
+    .sort();
+  return { manifest: publish({ ...draft, nodes, updates }, before.generation + 1), removedNodes, removedUpdates };
+}
+
+function publish(draft: Draft, generation: number): Manifest {
+  const { nodes, bases, containers, updates } = draft;
+  return { format: 'lamina-store', version: 1, generation, nodes, bases, containers, updates };
+}

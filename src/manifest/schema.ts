@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import { damaged } from '../base/errors.js';
+import { namePattern } from './names.js';
+
+export const manifestFormat = 'lamina-store';
+export const manifestVersion = 1;
+
+const id = (prefixes: string) => z.string().regex(new RegExp(`^[${prefixes}]-[0-9a-f]{16}$`), 'not an id');
+const anyNodeId = id('bdse');
+const layerId = id('bd');
+const updateId = id('u');
+const name = z.string().regex(namePattern, 'not a name');
+const count = z.number().int().nonnegative();
+const created = z.iso.datetime({ precision: 3 });
+
+/** docs/format.md, manifest.json. Strict everywhere: a field that is not known here is refused, not dropped. */
+const nodeSchema = z
+  .strictObject({
+    kind: z.enum(['base-layer', 'delta-layer', 'storage', 'delta-storage']),
+    /** The node of the same side it depends on. */
+    parent: anyNodeId.nullable(),
+    /** Of a storage or delta storage: the layer it was made on. */
+    layer: layerId.nullable(),
+    /** Of a delta layer or delta storage: the update that made it. */
+    update: updateId.nullable(),
+    /** Its tree never changes again. Only the top storage of a container is not sealed. */
+    sealed: z.boolean(),
+    /** Entries of the tree without its root, and bytes of file content; 0 while not sealed. */
+    entries: count,
+    bytes: count,
+    created,
+  })
+  .readonly();
+
+const baseSchema = z.strictObject({ root: layerId, head: layerId, created }).readonly();
+
+const containerSchema = z.strictObject({ base: name, layer: layerId, storage: id('s'), created }).readonly();
+
+const effectSchema = z
+  .strictObject({
+    container: name,
+    outcome: z.enum(['skipped', 'unchanged', 'changed', 'failed']),
+    /** The delta storage, or null where the update had no side effect here. */
+    storage: id('e').nullable(),
+    /** The storage that was sealed for the update, or null where the empty top was reused. */
+    sealed: id('s').nullable(),
+    /** The container's top storage right after the update; null only where it failed. */
+    top: id('s').nullable(),
+    entries: count,
+  })
+  .readonly();
+
+const updateSchema = z
+  .strictObject({
+    name,
+    base: name,
+    /** The layer it was applied to, and the delta layer it made. */
+    parent: layerId,
+    layer: id('d'),
+    /** `rolled-back`: it left its base's lineage, but its layer stays for containers that were created on it. */
+    state: z.enum(['committed', 'rolled-back']),
+    created,
+    procedure: z
+      .strictObject({ kind: z.enum(['script', 'package', 'manual']), hash: z.string().regex(/^[0-9a-f]{16}$/) })
+      .readonly(),
+    effects: z.array(effectSchema).readonly(),
+  })
+  .readonly();
+
+const manifestSchema = z
+  .strictObject({
+    format: z.literal(manifestFormat),
+    version: z.literal(manifestVersion),
+    generation: count,
+    nodes: z.record(anyNodeId, nodeSchema).readonly(),
+    bases: z.record(name, baseSchema).readonly(),
+    containers: z.record(name, containerSchema).readonly(),
+    updates: z.record(updateId, updateSchema).readonly(),
+  })
+  .readonly();
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type ManifestNode = z.infer<typeof nodeSchema>;
+export type NodeKind = ManifestNode['kind'];
+export type Base = z.infer<typeof baseSchema>;
+export type Container = z.infer<typeof containerSchema>;
+export type Update = z.infer<typeof updateSchema>;
+export type Effect = z.infer<typeof effectSchema>;
+export type Outcome = Effect['outcome'];
+
+/** Ids as docs/format.md has them: `b-` base layer, `d-` delta layer, `s-` storage, `e-` delta storage, `u-` update. */
+export type NodeId = string;
+export type UpdateId = string;
+
+/** Of a new store: no base, no container, generation 0. */
+export function emptyManifest(): Manifest {
+  return {
+    format: manifestFormat,
+    version: manifestVersion,
+    generation: 0,
+    nodes: {},
+    bases: {},
+    containers: {},
+    updates: {},
+  };
+}
+
+const restoreHint = 'restore manifest.json from a backup of the store';
+
+/**
+ * Checks the shape of a manifest; `checkGraph` checks what it says.
+ * @param where the file's path, for the message
+ * @throws LaminaError damaged: not JSON, not a manifest, an unknown version, unknown or missing fields
+ */
+export function parseManifest(text: string, where = 'manifest.json'): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw damaged(`${where} is not valid JSON`, { code: 'MANIFEST_DAMAGED', hint: restoreHint, cause: error });
+  }
+  checkVersion(value, where);
+  const parsed = manifestSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues
+    .slice(0, 3)
+    .map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message}`);
+  throw damaged(`${where} is not a valid manifest: ${issues.join('; ')}`, {
+    code: 'MANIFEST_DAMAGED',
+    hint: restoreHint,
+    cause: parsed.error,
+  });
+}
+
+function checkVersion(value: unknown, where: string): void {
+  const fields: { format?: unknown; version?: unknown } = typeof value === 'object' && value !== null ? value : {};
+  if (fields.format !== manifestFormat) {
+    throw damaged(`${where} is not the manifest of a Lamina store`, { code: 'MANIFEST_DAMAGED', hint: restoreHint });
+  }
+  const found = fields.version;
+  if (found === manifestVersion) return;
+  if (typeof found === 'number' && Number.isInteger(found) && found > manifestVersion) {
+    throw damaged(`${where} has version ${found}; this lamina knows versions up to ${manifestVersion}`, {
+      code: 'MANIFEST_VERSION',
+      hint: 'use the lamina that wrote this store, or a newer one',
+    });
+  }
+  throw damaged(`${where} has no version that ever was (${JSON.stringify(found) ?? 'none'})`, {
+    code: 'MANIFEST_VERSION',
+    hint: restoreHint,
+  });
+}
+
+/** The text of manifest.json: keys sorted, so that the same manifest is the same bytes. */
+export function serialiseManifest(manifest: Manifest): string {
+  return `${JSON.stringify(manifest, sortKeys, 2)}\n`;
+}
+
+function sortKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const record = value as Record<string, unknown>;
+  const first = ['format', 'version', 'generation'].filter((key) => key in record && 'nodes' in record);
+  const rest = Object.keys(record).filter((key) => !first.includes(key));
+  return Object.fromEntries([...first, ...rest.sort()].map((key) => [key, record[key]]));
+}

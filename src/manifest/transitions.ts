@@ -1,0 +1,109 @@
+import { refused } from '../base/errors.js';
+import { draftOf, finish, finishPruned } from './draft.js';
+import type { Draft, Transition } from './draft.js';
+import { validateName } from './names.js';
+import { baseOf, containerOf, containersOf, own } from './queries.js';
+import type { Manifest, NodeId } from './schema.js';
+
+/** A sealed tree that is already in the store. */
+export interface SealedNode {
+  readonly id: NodeId;
+  /** Entries of the tree without its root. */
+  readonly entries: number;
+  /** Bytes of file content. */
+  readonly bytes: number;
+}
+
+export interface NewBase {
+  readonly name: string;
+  readonly layer: SealedNode;
+  readonly created: string;
+}
+
+/** @throws LaminaError usage: bad name; refused: the name is taken */
+export function addBase(manifest: Manifest, { name, layer, created }: NewBase): Manifest {
+  validateName('base', name);
+  if (own(manifest.bases, name) !== undefined) {
+    throw refused(`a base named '${name}' exists already`, { code: 'BASE_EXISTS', hint: 'choose another name' });
+  }
+  const draft = draftOf(manifest);
+  addNode(draft, layer.id);
+  draft.nodes[layer.id] = {
+    kind: 'base-layer',
+    parent: null,
+    layer: null,
+    update: null,
+    sealed: true,
+    entries: layer.entries,
+    bytes: layer.bytes,
+    created,
+  };
+  draft.bases[name] = { root: layer.id, head: layer.id, created };
+  return finish(manifest, draft);
+}
+
+export interface NewContainer {
+  readonly name: string;
+  readonly base: string;
+  /** The id of its empty storage. */
+  readonly storage: NodeId;
+  readonly created: string;
+}
+
+/** A container on the head of its base. @throws LaminaError usage: bad name; notFound: no such base; refused: the name is taken */
+export function createContainer(manifest: Manifest, { name, base, storage, created }: NewContainer): Manifest {
+  validateName('container', name);
+  const { head } = baseOf(manifest, base);
+  if (own(manifest.containers, name) !== undefined) {
+    throw refused(`a container named '${name}' exists already`, {
+      code: 'CONTAINER_EXISTS',
+      hint: 'choose another name, or remove it first',
+    });
+  }
+  const draft = draftOf(manifest);
+  addTop(draft, storage, { parent: null, layer: head, created });
+  draft.containers[name] = { base, layer: head, storage, created };
+  return finish(manifest, draft);
+}
+
+/** Removes the container, its storages, and layers that only it still stood on. @throws LaminaError notFound */
+export function removeContainer(manifest: Manifest, name: string): Transition {
+  containerOf(manifest, name);
+  const draft = draftOf(manifest);
+  delete draft.containers[name];
+  for (const [id, update] of Object.entries(draft.updates)) {
+    const effects = update.effects.filter((effect) => effect.container !== name);
+    if (effects.length !== update.effects.length) draft.updates[id] = { ...update, effects };
+  }
+  return finishPruned(manifest, draft);
+}
+
+/** Removes a base with all its layers and updates. @throws LaminaError notFound; refused: containers stand on it */
+export function removeBase(manifest: Manifest, name: string): Transition {
+  baseOf(manifest, name);
+  const containers = containersOf(manifest, name);
+  if (containers.length > 0) {
+    throw refused(`base '${name}' is used by ${containers.join(', ')}`, {
+      code: 'BASE_IN_USE',
+      hint: 'remove these containers first',
+    });
+  }
+  const draft = draftOf(manifest);
+  delete draft.bases[name];
+  return finishPruned(manifest, draft);
+}
+
+/** Adds a writable, empty storage. */
+export function addTop(
+  draft: Draft,
+  id: NodeId,
+  { parent, layer, created }: { parent: NodeId | null; layer: NodeId; created: string },
+): void {
+  addNode(draft, id);
+  draft.nodes[id] = { kind: 'storage', parent, layer, update: null, sealed: false, entries: 0, bytes: 0, created };
+}
+
+/** @throws LaminaError refused: an id is given out once */
+export function addNode(draft: Draft, id: NodeId): void {
+  if (own(draft.nodes, id) !== undefined) throw refused(`node ${id} exists already`, { code: 'NODE_EXISTS' });
+}
