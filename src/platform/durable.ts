@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, unlink } from 'node:fs/promises';
+import { dirname, display, fromBuffer, join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { bytesOf } from './addon.js';
+import type { Path } from './addon.js';
+import { rename } from './native.js';
+import type { RenameMode } from './native.js';
+import { removeTree } from './walk.js';
+
+/** Called before each step that a crash may fall behind; `step` is the operation and the step, `path` what it is about. */
+export type DurableHook = (step: string, path: BytePath) => void;
+
+let hook: DurableHook | undefined;
+
+/** For tests of crashes: lets `next` see every step from now on (and stop the process there); undefined: nobody looks. */
+export function onDurableStep(next: DurableHook | undefined): void {
+  hook = next;
+}
+
+/** Every durable step of the program passes here, just before it is made. */
+export function durableStep(step: string, path: BytePath): void {
+  hook?.(step, path);
+}
+
+const asBytePath = (path: Path): BytePath => (typeof path === 'string' ? path : fromBuffer(path));
+
+/** The directory that holds a name: `.` for a bare one. */
+function parentOf(path: BytePath): BytePath {
+  const parent = dirname(path.replace(/\/+$/, '') as BytePath);
+  return parent === '' ? ('.' as BytePath) : parent;
+}
+
+/** fsync(2) of a directory: the names in it are on disk. */
+export async function syncDirectory(directory: Path): Promise<void> {
+  const path = asBytePath(directory);
+  durableStep('sync-directory', path);
+  const handle = await open(toBuffer(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+export interface WriteOptions {
+  /** Permission bits, exactly; by default 0644. */
+  readonly mode?: number;
+}
+
+/**
+ * Replaces the file at `path` (or makes it): after a crash it holds the old content or the new one, whole. When this is
+ * done the new content is on disk; when it throws, the old one is still there and no temporary file is left.
+ */
+export async function writeFileDurably(
+  path: Path,
+  content: Uint8Array | string,
+  options: WriteOptions = {},
+): Promise<void> {
+  const target = asBytePath(path);
+  const temporary = temporaryName(target);
+  try {
+    durableStep('write', target);
+    const handle = await open(toBuffer(temporary), 'wx', 0o600);
+    try {
+      await handle.writeFile(content);
+      await handle.chmod(options.mode ?? 0o644);
+      durableStep('sync-file', target);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await renameStep(temporary, target, 'replace');
+  } catch (error) {
+    await discard(temporary, error);
+    throw error;
+  }
+  await syncDirectory(parentOf(target));
+}
+
+/** A name beside `path` for what is not yet whole: `.NAME.XXXXXXXX.tmp`, NAME shortened where it would get too long. */
+function temporaryName(path: BytePath): BytePath {
+  const name = path.slice(path.lastIndexOf('/') + 1).slice(0, 200);
+  return join(parentOf(path), `.${name}.${randomBytes(4).toString('hex')}.tmp`);
+}
+
+/** Removes a temporary file after `reason`; that it was never made, or has its final name, is fine. */
+async function discard(temporary: BytePath, reason: unknown): Promise<void> {
+  try {
+    await unlink(toBuffer(temporary));
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return;
+    throw new AggregateError([reason, error], `could not remove the temporary file '${display(temporary)}'`);
+  }
+}
+
+async function renameStep(from: BytePath, to: BytePath, mode: RenameMode): Promise<void> {
+  durableStep('rename', to);
+  await rename(from, to, mode);
+}
+
+/** renameat2(2), on disk when it is done. What the renamed tree holds must have been synced before. */
+export async function renameDurably(from: Path, to: Path, mode: RenameMode = 'replace'): Promise<void> {
+  const source = asBytePath(from);
+  const target = asBytePath(to);
+  await renameStep(source, target, mode);
+  await syncDirectory(parentOf(target));
+  if (parentOf(source) !== parentOf(target)) await syncDirectory(parentOf(source));
+}
+
+/** mkdir(2), on disk when it is done. `mode` is subject to the umask. Fails with EEXIST where the name is taken. */
+export async function makeDirectoryDurably(path: Path, mode = 0o755): Promise<void> {
+  const target = asBytePath(path);
+  durableStep('mkdir', target);
+  await mkdir(bytesOf(path), { mode });
+  await syncDirectory(parentOf(target));
+}
+
+/** Removes a file or a whole tree, gone from the disk when it is done. Nothing there is no error. */
+export async function removeDurably(path: Path): Promise<void> {
+  const target = asBytePath(path);
+  durableStep('remove', target);
+  removeTree(target);
+  await syncDirectory(parentOf(target));
+}

@@ -1,0 +1,108 @@
+import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { display, fromBuffer } from '../base/bytes.js';
+import { LaminaError, isSystemError } from '../base/errors.js';
+import { bytesOf } from './addon.js';
+import type { Path } from './addon.js';
+import { flockSync } from './native.js';
+
+export type LockMode = 'shared' | 'exclusive';
+
+/** Somebody else holds the lock, and went on holding it for as long as was waited. Exit code 4. */
+export class LockHeld extends LaminaError {
+  constructor(path: Path, waitedMs: number) {
+    const shown = display(typeof path === 'string' ? path : fromBuffer(path));
+    const waited = waitedMs > 0 ? ` for more than ${waitedMs / 1000} s` : '';
+    super('refused', `the lock '${shown}' is held by another process${waited}`, {
+      code: 'LOCK_HELD',
+      hint: 'wait until the other command has ended, then try again',
+    });
+  }
+}
+
+/** A held flock(2). The kernel drops it with the process, however that ends. */
+export class Lock {
+  #descriptor: number | undefined;
+
+  constructor(
+    descriptor: number,
+    readonly mode: LockMode,
+  ) {
+    this.#descriptor = descriptor;
+  }
+
+  get held(): boolean {
+    return this.#descriptor !== undefined;
+  }
+
+  /** Gives the lock back; once is enough, again does nothing. */
+  release(): void {
+    if (this.#descriptor === undefined) return;
+    closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+}
+
+export interface LockOptions {
+  /** How long to wait for others, in milliseconds; by default not at all. */
+  readonly timeoutMs?: number;
+  /** Ends the waiting: the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Told once, when it turns out that others must be waited for. */
+  readonly onWait?: () => void;
+}
+
+const shortestPause = 5;
+const longestPause = 100;
+
+/**
+ * Takes the lock file at `path` (made where it is missing), waiting while others exclude it.
+ * @throws LockHeld when the time is over.
+ */
+export async function acquireLock(path: Path, mode: LockMode, options: LockOptions = {}): Promise<Lock> {
+  const timeoutMs = options.timeoutMs ?? 0;
+  const deadline = performance.now() + timeoutMs;
+  // A blocking flock would hold a thread of libuv's pool, so that waiters could starve the holder.
+  for (let pause = shortestPause; ; pause = Math.min(pause * 2, longestPause)) {
+    options.signal?.throwIfAborted();
+    const lock = tryLock(path, mode);
+    if (lock !== undefined) return lock;
+    const left = deadline - performance.now();
+    if (left <= 0) throw new LockHeld(path, timeoutMs);
+    if (pause === shortestPause) options.onWait?.();
+    await sleep(Math.min(pause, left));
+  }
+}
+
+/** The lock, or undefined where it is held by others in a way that excludes `mode`. */
+export function tryLock(path: Path, mode: LockMode): Lock | undefined {
+  for (;;) {
+    const descriptor = openLockFile(bytesOf(path));
+    try {
+      flockSync(descriptor, mode);
+      if (isStillAt(descriptor, bytesOf(path))) return new Lock(descriptor, mode);
+      closeSync(descriptor);
+    } catch (error) {
+      closeSync(descriptor);
+      if (isSystemError(error, 'EAGAIN', 'EWOULDBLOCK')) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** flock needs no write access, so that a reader may lock a store it cannot write. */
+function openLockFile(path: Buffer): number {
+  try {
+    return openSync(path, constants.O_RDONLY);
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT')) throw error;
+    return openSync(path, constants.O_RDONLY | constants.O_CREAT, 0o644);
+  }
+}
+
+/** Whether the locked file is still the one that others will open: it may have been replaced in between. */
+function isStillAt(descriptor: number, path: Buffer): boolean {
+  const now = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const locked = fstatSync(descriptor, { bigint: true });
+  return now !== undefined && now.ino === locked.ino && now.dev === locked.dev;
+}

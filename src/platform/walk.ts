@@ -1,0 +1,82 @@
+import { chmodSync, closeSync, constants, lstatSync, openSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { compareBytes, join } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { bytesOf } from './addon.js';
+import type { Path } from './addon.js';
+
+export interface WalkEntry {
+  /** From the walk's root, without a leading slash; the root is the empty path. */
+  readonly path: BytePath;
+  /** For system calls while the walk is at this entry: also where the whole path would be longer than PATH_MAX. */
+  readonly at: Buffer;
+  readonly stats: BigIntStats;
+}
+
+export interface WalkOptions {
+  /** Whether directories come before what they hold (the default) or after it. */
+  readonly order?: 'before' | 'after';
+  /** Whether to go into a directory; by default into all. Asked before the directory is read, in both orders. */
+  readonly enter?: (entry: WalkEntry) => boolean;
+}
+
+/** Longest path given to the kernel before a directory is opened and its entries reached from there; PATH_MAX is 4096. */
+const longestPath = 2048;
+
+/**
+ * All entries at and below `root`, depth first, the names of a directory in byte order. Symlinks are not followed. Blocks;
+ * between two entries other work may go on. Whoever changes the tree meanwhile sees to it that names that were listed
+ * stay: an entry that vanishes is an error (ENOENT).
+ */
+export function walk(root: Path, options: WalkOptions = {}): Generator<WalkEntry, void, undefined> {
+  const at = bytesOf(root);
+  return visit({ path: '' as BytePath, at, stats: lstatSync(at, { bigint: true }) }, options);
+}
+
+function* visit(entry: WalkEntry, options: WalkOptions): Generator<WalkEntry, void, undefined> {
+  const after = options.order === 'after';
+  if (!after) yield entry;
+  if (entry.stats.isDirectory() && (options.enter?.(entry) ?? true)) yield* visitChildren(entry, options);
+  if (after) yield entry;
+}
+
+function* visitChildren(directory: WalkEntry, options: WalkOptions): Generator<WalkEntry, void, undefined> {
+  const names = readdirSync(directory.at, { encoding: 'latin1' }) as BytePath[];
+  names.sort(compareBytes);
+  const anchor = directory.at.length > longestPath ? openDirectory(directory.at) : undefined;
+  const prefix = anchor === undefined ? directory.at : Buffer.from(`/proc/self/fd/${anchor}`);
+  try {
+    for (const name of names) {
+      const at = Buffer.concat([prefix, Buffer.from('/'), bytesOf(name)]);
+      const stats = lstatSync(at, { bigint: true });
+      yield* visit({ path: join(directory.path, name), at, stats }, options);
+    }
+  } finally {
+    if (anchor !== undefined) closeSync(anchor);
+  }
+}
+
+function openDirectory(path: Buffer): number {
+  return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+}
+
+/**
+ * Removes what is at `path`, whatever it is and holds; nothing there is no error. Directories that their owner may not
+ * write are made writable first. Not durable: `removeDurably` is.
+ */
+export function removeTree(path: Path): void {
+  const enter = (entry: WalkEntry): boolean => {
+    if ((entry.stats.mode & 0o700n) !== 0o700n) chmodSync(entry.at, 0o700);
+    return true;
+  };
+  try {
+    for (const entry of walk(path, { order: 'after', enter })) {
+      if (entry.stats.isDirectory()) rmdirSync(entry.at);
+      else unlinkSync(entry.at);
+    }
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT') && lstatSync(bytesOf(path), { throwIfNoEntry: false }) === undefined) return;
+    throw error;
+  }
+}
