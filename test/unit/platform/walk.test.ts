@@ -1,0 +1,91 @@
+import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { fromBuffer, fromText, join, toBuffer } from '../../../src/base/bytes.js';
+import type { BytePath } from '../../../src/base/bytes.js';
+import { removeTree, walk } from '../../../src/platform/walk.js';
+import { temporaryDirectory } from './temporary.js';
+
+const at = temporaryDirectory();
+
+function tree(name: string): BytePath {
+  const root = at(name);
+  mkdirSync(toBuffer(join(root, 'b', 'inner')), { recursive: true });
+  mkdirSync(toBuffer(join(root, 'a-empty')));
+  writeFileSync(toBuffer(join(root, 'b', 'file')), 'x');
+  writeFileSync(toBuffer(join(root, fromBuffer(Buffer.from([0xff, 0x0a])))), 'x');
+  symlinkSync('b', toBuffer(join(root, 'link')));
+  return root;
+}
+
+/** Directories one in the other, 4 × PATH_MAX deep in all: made by way of the walk's own trick. */
+function deepTree(name: string): { root: BytePath; depth: number } {
+  const root = at(name);
+  mkdirSync(toBuffer(root));
+  const depth = 80;
+  const here = process.cwd();
+  process.chdir(root);
+  try {
+    for (let level = 0; level < depth; level++) {
+      mkdirSync('d'.repeat(200));
+      process.chdir('d'.repeat(200));
+    }
+    writeFileSync('bottom', 'deep');
+  } finally {
+    process.chdir(here);
+  }
+  return { root, depth };
+}
+
+describe('walk', () => {
+  it('goes depth first, in byte order, not through symlinks', () => {
+    const root = tree('order');
+    const names = ['', 'a-empty', 'b', 'b/file', 'b/inner', 'link', '\xff\n'];
+    expect([...walk(root)].map((entry) => entry.path)).toEqual(names);
+    const after = ['a-empty', 'b/file', 'b/inner', 'b', 'link', '\xff\n', ''];
+    expect([...walk(root, { order: 'after' })].map((entry) => entry.path)).toEqual(after);
+  });
+
+  it('enters only where it is told to', () => {
+    const entries = [...walk(tree('prune'), { enter: (entry) => entry.path !== 'b' })];
+    expect(entries.map((entry) => entry.path)).toEqual(['', 'a-empty', 'b', 'link', '\xff\n']);
+  });
+
+  it('gives what lstat gives, in nanoseconds, and a path that works', () => {
+    const root = tree('stats');
+    for (const entry of walk(root)) {
+      expect(entry.stats).toEqual(lstatSync(toBuffer(join(root, entry.path)), { bigint: true }));
+      if (entry.stats.isSymbolicLink()) expect(readlinkSync(entry.at, 'utf8')).toBe('b');
+    }
+  });
+
+  it('takes a file, and fails where nothing is', () => {
+    writeFileSync(toBuffer(at('single')), '');
+    expect([...walk(at('single'))]).toHaveLength(1);
+    expect(() => [...walk(at('nothing'))]).toThrow(/ENOENT/);
+  });
+
+  it('goes deeper than the longest path', () => {
+    const { root, depth } = deepTree('deep');
+    const entries = [...walk(root)];
+    expect(entries).toHaveLength(depth + 2);
+    expect(entries.at(-1)?.path.length).toBe(depth * 201 + 'bottom'.length);
+    removeTree(root);
+    expect(existsSync(root)).toBe(false);
+  });
+});
+
+describe('removeTree', () => {
+  it('removes what its owner may not write, and leaves what symlinks point to', () => {
+    const root = tree('locked');
+    writeFileSync(toBuffer(at('outside')), 'kept');
+    symlinkSync(toBuffer(at('outside')), toBuffer(join(root, 'b', 'to-outside')));
+    chmodSync(toBuffer(join(root, 'b')), 0);
+    removeTree(root);
+    expect([existsSync(root), existsSync(at('outside'))]).toEqual([false, true]);
+  });
+
+  it('does nothing where nothing is, and fails where it cannot', () => {
+    removeTree(at('never-was'));
+    expect(() => removeTree(fromText('/proc/self/status'))).toThrow(/EPERM|EACCES/);
+  });
+});
