@@ -7,9 +7,11 @@ const directory = process.argv[2];
 
 function ofVitest(path) {
   const report = JSON.parse(readFileSync(path, 'utf8'));
-  // A file that could not even be loaded has no tests to fail.
-  const unloaded = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
-  const failed = report.numFailedTests + unloaded.length;
+  // A file that could not be loaded, or whose setting up failed, has no test of its own that failed.
+  const broken = report.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  );
+  const failed = report.numFailedTests + broken.length;
   return { passed: report.numPassedTests, failed, skipped: report.numPendingTests + report.numTodoTests };
 }
 
