@@ -1,11 +1,9 @@
 import type { BytePath } from '../base/bytes.js';
 import type { Entry, Listing } from './model.js';
+import { child, lookup } from './resolve.js';
+import type { Found, Place } from './resolve.js';
 
-/** Where a path, or part of a merged directory, lies: a position in the stack (0 the newest) and a path in that layer's tree. */
-export interface Place {
-  readonly layer: number;
-  readonly path: BytePath;
-}
+export type { Place } from './resolve.js';
 
 /** What a view shows at a path. Never a whiteout. */
 export interface Resolved {
@@ -21,32 +19,155 @@ export interface Resolved {
   readonly data: Place | undefined;
 }
 
-/** The composition of overlay trees, as the kernel's overlayfs composes them (Documentation/filesystems/overlayfs.rst, fs/overlayfs/namei.c). */
+/** An entry that leads to another path of the layers below, where the view shows it. */
+export interface Redirection {
+  readonly path: BytePath;
+  readonly places: readonly Place[];
+  readonly data: Place | undefined;
+}
+
+const root = '' as BytePath;
+
+/** A listing is immutable and shared by many views: its redirects are looked for once. */
+const redirectsOf = new WeakMap<Listing, readonly Entry[]>();
+
+function redirects(listing: Listing): readonly Entry[] {
+  let found = redirectsOf.get(listing);
+  if (found === undefined) {
+    const entries: Entry[] = [];
+    for (const entry of listing.entries()) if (entry.redirect !== '') entries.push(entry);
+    redirectsOf.set(listing, (found = entries));
+  }
+  return found;
+}
+
+/**
+ * The composition of overlay trees, as the kernel's overlayfs composes them (Documentation/filesystems/overlayfs.rst, fs/overlayfs/namei.c). Nothing is read ahead: an
+ * answer costs the components of its path times the layers that have them. Directories once resolved are remembered.
+ */
 export class View {
-  constructor(readonly stack: readonly Listing[]) {}
+  readonly stack: readonly Listing[];
+  readonly #directories = new Map<BytePath, Resolved | undefined>();
+  readonly #links = new Map<string, readonly BytePath[]>();
+  #redirections: Redirection[] | undefined;
+
+  /** @param stack newest first; at least one tree */
+  constructor(stack: readonly Listing[]) {
+    this.stack = stack;
+    const entry = stack[0]?.get(root);
+    if (entry === undefined) throw new Error('a view needs a tree with a root');
+    const places = stack.map((_, layer) => ({ layer, path: root }));
+    this.#directories.set(root, { path: root, entry, layer: 0, places, data: undefined });
+  }
 
   /** What stands at `path`, '' being the root; undefined: nothing. */
-  get(_path: BytePath): Resolved | undefined {
-    throw new Error('not yet');
+  get(path: BytePath): Resolved | undefined {
+    if (this.#directories.has(path)) return this.#directories.get(path);
+    const slash = path.lastIndexOf('/');
+    const parent = this.get(path.slice(0, Math.max(slash, 0)) as BytePath);
+    const found =
+      parent?.entry.type === 'directory' ? lookup(this.stack, parent.places, path.slice(slash + 1)) : undefined;
+    const resolved = found && resolve(path, found);
+    // What is not a directory is asked for once or twice; absent parents of many paths are worth remembering too.
+    if (resolved === undefined || resolved.entry.type === 'directory') this.#directories.set(path, resolved);
+    return resolved;
   }
 
   /** Names in a directory, in byte order; none where there is no directory. */
-  names(_directory: BytePath): readonly string[] {
-    throw new Error('not yet');
+  names(directory: BytePath): readonly string[] {
+    const resolved = this.get(directory);
+    if (resolved?.entry.type !== 'directory') return [];
+    const [only] = resolved.places;
+    if (resolved.places.length === 1 && only !== undefined) return this.#visible(only, this.#namesIn(only));
+    const seen = new Set<string>();
+    const visible: string[] = [];
+    for (const place of resolved.places) {
+      const fresh = this.#namesIn(place).filter((name) => !seen.has(name));
+      for (const name of fresh) seen.add(name);
+      visible.push(...this.#visible(place, fresh));
+    }
+    return visible.sort();
+  }
+
+  #namesIn({ layer, path }: Place): readonly string[] {
+    return this.stack[layer]?.names(path) ?? [];
+  }
+
+  #visible({ layer, path }: Place, names: readonly string[]): readonly string[] {
+    return names.filter((name) => this.stack[layer]?.get(child(path, name))?.type !== 'whiteout');
   }
 
   /** `from` and all below it, parents before children, names in byte order. */
-  walk(_from?: BytePath): Iterable<Resolved> {
-    throw new Error('not yet');
+  *walk(from: BytePath = root): Generator<Resolved> {
+    const todo: BytePath[] = [from];
+    for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
+      const resolved = this.get(path);
+      if (resolved === undefined) continue;
+      yield resolved;
+      if (resolved.entry.type !== 'directory') continue;
+      const names = this.names(path);
+      for (let i = names.length - 1; i >= 0; i--) todo.push(child(path, names[i] ?? ''));
+    }
   }
 
   /** All visible names of the inode at `path`, itself included, in byte order: two paths are links iff they come from one group of one layer. */
-  links(_path: BytePath): readonly BytePath[] {
-    throw new Error('not yet');
+  links(path: BytePath): readonly BytePath[] {
+    const resolved = this.get(path);
+    if (resolved === undefined) return [];
+    const { layer, entry } = resolved;
+    if (entry.group < 0 || entry.type === 'directory') return [path];
+    const key = identityOf(resolved) ?? '';
+    let names = this.#links.get(key);
+    if (names === undefined) {
+      const members = this.stack[layer]?.group(entry.group) ?? [];
+      names = [...new Set(members.flatMap((member) => this.pathsOf(layer, member)))].sort();
+      this.#links.set(key, names);
+    }
+    return names;
   }
 
   /** The paths at which the view shows an entry of a layer's tree: its own path, unless it is hidden or moved by redirects above. */
-  pathsOf(_layer: number, _path: BytePath): BytePath[] {
-    throw new Error('not yet');
+  pathsOf(layer: number, path: BytePath): BytePath[] {
+    return this.#pathsOf(layer, path, this.redirections());
   }
+
+  #pathsOf(layer: number, path: BytePath, redirections: readonly Redirection[]): BytePath[] {
+    const candidates = new Set([path]);
+    for (const { path: at, places } of redirections) {
+      for (const place of places) {
+        if (place.layer !== layer) continue;
+        if (place.path === path) candidates.add(at);
+        else if (path.startsWith(`${place.path}/`)) candidates.add((at + path.slice(place.path.length)) as BytePath);
+      }
+    }
+    const shows = (at: BytePath) =>
+      this.get(at)?.places.some((place) => place.layer === layer && place.path === path) === true;
+    return [...candidates].filter(shows);
+  }
+
+  /** The redirected directories and metacopies of the view. */
+  redirections(): readonly Redirection[] {
+    if (this.#redirections !== undefined) return this.#redirections;
+    const known: Redirection[] = [];
+    // Newest layer first: a layer's own entries are moved only by redirects of layers above it.
+    this.stack.forEach((listing, layer) => {
+      for (const entry of redirects(listing)) {
+        for (const path of this.#pathsOf(layer, entry.path, known)) {
+          const resolved = this.get(path);
+          if (resolved !== undefined) known.push({ path, places: resolved.places, data: resolved.data });
+        }
+      }
+    });
+    this.#redirections = known;
+    return known;
+  }
+}
+
+/** The same for two paths of a view iff they are hard links of each other; undefined: the only name of its inode in its layer. */
+export function identityOf({ layer, entry }: Resolved): string | undefined {
+  return entry.group < 0 || entry.type === 'directory' ? undefined : `${layer}:${entry.group}`;
+}
+
+function resolve(path: BytePath, { entry, places, data }: Found): Resolved {
+  return { path, entry, layer: places[0]?.layer ?? 0, places, data };
 }
