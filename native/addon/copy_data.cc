@@ -41,7 +41,7 @@ Status write_fully(int to, const char* data, std::size_t size, off_t at) {
 }
 
 Status copy_through_memory(int from, int to, Range range) {
-  std::vector<char> buffer(256 * 1024);
+  std::vector<char> buffer(std::size_t{256} * 1024);
   while (range.begin < range.end) {
     const auto wanted = std::min<std::size_t>(buffer.size(), static_cast<std::size_t>(range.end - range.begin));
     const ssize_t length = ::pread(from, buffer.data(), wanted, range.begin);
