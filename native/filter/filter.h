@@ -20,8 +20,9 @@ enum class ReadKind { found, absent, listed, opened, link, xattr };
 
 // One changing operation that has succeeded.
 struct Change {
-  std::string_view operation;  // "create", "mkdir", "symlink", "mknod", "link", "unlink", "rmdir", "rename", "exchange", "write",
-                               // "truncate", "chmod", "chown", "utimes", "setxattr", "removexattr", "fallocate", "copy_file_range"
+  std::string_view
+      operation;  // "create", "mkdir", "symlink", "mknod", "link", "unlink", "rmdir", "rename", "exchange", "write",
+                  // "truncate", "chmod", "chown", "utimes", "setxattr", "removexattr", "fallocate", "copy_file_range"
   std::string_view path;
   std::string_view new_path;  // rename, exchange, link: the second name; symlink: the target; setxattr: the attribute's name
   std::int32_t pid = 0;

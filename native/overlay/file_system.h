@@ -60,8 +60,7 @@ class FileSystem {
   virtual Result<Entry> make_node(NodeId parent, std::string_view name, std::uint32_t mode, std::uint32_t rdev_major,
                                   std::uint32_t rdev_minor, const Caller& caller) = 0;
   virtual Result<Entry> make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller) = 0;
-  virtual Result<Entry> make_symlink(NodeId parent, std::string_view name, std::string_view target,
-                                     const Caller& caller) = 0;
+  virtual Result<Entry> make_symlink(NodeId parent, std::string_view name, std::string_view target, const Caller& caller) = 0;
   virtual Result<Entry> make_unnamed(NodeId parent, std::uint32_t mode, const Caller& caller) = 0;  // O_TMPFILE
   virtual Result<Entry> link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted) = 0;
   virtual Status unlink(NodeId parent, std::string_view name) = 0;

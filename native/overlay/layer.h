@@ -31,10 +31,10 @@ struct LowerRef {
 
 // What overlay marks say of an entry.
 struct Marks {
-  bool whiteout = false;   // character device 0:0 (or the xattr form of a zero-size file, trusted.overlay.whiteout)
-  bool opaque = false;     // trusted.overlay.opaque = "y"
-  bool metacopy = false;   // attributes only; the data is in a lower layer
-  std::string redirect;    // trusted.overlay.redirect: "/a/b" from the root of the layers below, or "b" in the same directory
+  bool whiteout = false;  // character device 0:0 (or the xattr form of a zero-size file, trusted.overlay.whiteout)
+  bool opaque = false;    // trusted.overlay.opaque = "y"
+  bool metacopy = false;  // attributes only; the data is in a lower layer
+  std::string redirect;   // trusted.overlay.redirect: "/a/b" from the root of the layers below, or "b" in the same directory
 };
 
 struct LowerEntry {
@@ -46,7 +46,8 @@ struct LowerEntry {
 class Layer {
  public:
   virtual ~Layer() = default;
-  // `position` counts from the bottom of the stack, the lowest lower being 1, so that st_ino stays the same when layers are added above.
+  // `position` counts from the bottom of the stack, the lowest lower being 1, so that st_ino stays the same when layers are added
+  // above.
   static Result<std::unique_ptr<Layer>> open(const LowerOptions& options, std::uint32_t position, bool user_xattr,
                                              std::string& explanation);
 
@@ -67,7 +68,8 @@ class Layer {
   virtual Result<std::string> xattr_names(const LowerRef& reference) const = 0;                              // raw names
   // For data: opened relative to the layer's private read-only noatime mount clone.
   virtual Result<sys::FileDescriptor> open(const LowerRef& reference, int flags) const = 0;
-  // All names of the entry's hard-link group in this layer (paths from its root), itself included. Empty where the layer has no index.
+  // All names of the entry's hard-link group in this layer (paths from its root), itself included. Empty where the layer has no
+  // index.
   virtual Result<std::vector<std::string>> link_group(const LowerRef& reference) const = 0;
   // The same for two names of one group, and only for those: identifies the file in the layer.
   [[nodiscard]] virtual Result<std::uint64_t> identity(const LowerRef& reference) const = 0;

@@ -79,8 +79,8 @@ struct DirectoryEntry {
 };
 
 struct OverlayCounters {
-  std::uint64_t copy_ups = 0, copy_up_bytes = 0, inodes = 0, cached_files = 0, cached_directories = 0,
-                cached_listings = 0, index_lookups = 0, directory_lookups = 0;
+  std::uint64_t copy_ups = 0, copy_up_bytes = 0, inodes = 0, cached_files = 0, cached_directories = 0, cached_listings = 0,
+                index_lookups = 0, directory_lookups = 0;
 };
 
 struct LowerOptions {
