@@ -20,7 +20,7 @@ export function covered(a: View, b: View, changed: Iterable<Listing>): Set<ByteP
 }
 
 /** Whether an entry says nothing of what is below it: a directory that merges. */
-function merges(entry: Entry): boolean {
+export function merges(entry: Entry): boolean {
   return entry.type === 'directory' && !entry.opaque && entry.redirect === '';
 }
 

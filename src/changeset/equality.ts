@@ -48,7 +48,8 @@ export function hashOf(source: ContentSource, hashes?: ContentHashes): bigint | 
 }
 
 export function sameAttributes(a: Entry, b: Entry): boolean {
-  if (a.type !== b.type || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid || a.target !== b.target) return false;
+  if (a.type !== b.type || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid || a.target !== b.target)
+    return false;
   const device = a.type === 'block' || a.type === 'character';
   if (device && (a.rdevMajor !== b.rdevMajor || a.rdevMinor !== b.rdevMinor)) return false;
   return sameXattrs(a.xattrs, b.xattrs);

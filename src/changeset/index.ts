@@ -5,3 +5,4 @@ export * from './coverage.js';
 export * from './compare.js';
 export * from './plan.js';
 export * from './delta.js';
+export * from './touched.js';

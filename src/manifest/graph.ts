@@ -1,6 +1,7 @@
-import type { Manifest } from './schema.js';
+import { own } from './queries.js';
+import type { Effect, Manifest, ManifestNode, NodeId, NodeKind, Update, UpdateId } from './schema.js';
 
-/** One thing that a manifest says and cannot be true. */
+/** One thing that a manifest says and that cannot be true. */
 export interface Finding {
   /** Stable name of the broken rule. */
   readonly code: string;
@@ -10,6 +11,171 @@ export interface Finding {
 }
 
 /** All broken rules of the graph; none: the manifest is sound. Never throws for what a manifest says. */
-export function checkGraph(_manifest: Manifest): Finding[] {
-  return [];
+export function checkGraph(manifest: Manifest): Finding[] {
+  const check = new GraphCheck(manifest);
+  for (const [id, node] of Object.entries(manifest.nodes)) check.node(id, node);
+  for (const name of Object.keys(manifest.bases)) check.base(name);
+  for (const name of Object.keys(manifest.containers)) check.container(name);
+  for (const [id, update] of Object.entries(manifest.updates)) check.update(id, update);
+  check.storages();
+  return check.findings;
+}
+
+interface KindRules {
+  readonly prefix: string;
+  readonly parents: readonly NodeKind[];
+  readonly orphan: boolean;
+  readonly layers: readonly NodeKind[];
+  readonly update: boolean;
+}
+
+const layers = ['base-layer', 'delta-layer'] as const;
+const storages = ['storage', 'delta-storage'] as const;
+
+const rules: Record<NodeKind, KindRules> = {
+  'base-layer': { prefix: 'b-', parents: [], orphan: true, layers: [], update: false },
+  'delta-layer': { prefix: 'd-', parents: layers, orphan: false, layers: [], update: true },
+  storage: { prefix: 's-', parents: storages, orphan: true, layers, update: false },
+  'delta-storage': { prefix: 'e-', parents: storages, orphan: true, layers: ['delta-layer'], update: true },
+};
+
+class GraphCheck {
+  readonly findings: Finding[] = [];
+  /** Containers whose chain holds a storage. */
+  readonly #owners = new Map<NodeId, string[]>();
+  /** The update names seen, and the delta storages that effects name. */
+  readonly #updateNames = new Map<string, UpdateId>();
+  readonly #deltas = new Map<NodeId, string>();
+
+  constructor(readonly manifest: Manifest) {}
+
+  #find(code: string, subject: string, message: string): void {
+    this.findings.push({ code, subject, message });
+  }
+
+  #node(id: NodeId): ManifestNode | undefined {
+    return own(this.manifest.nodes, id);
+  }
+
+  node(id: NodeId, node: ManifestNode): void {
+    const rule = rules[node.kind];
+    if (!id.startsWith(rule.prefix)) this.#find('KIND', id, `a ${node.kind} has an id that begins with ${rule.prefix}`);
+    if (node.parent !== null) this.#edge(id, 'parent', node.parent, rule.parents);
+    else if (!rule.orphan) this.#find('PARENT_MISSING', id, `a ${node.kind} needs a parent`);
+    if (node.layer !== null) this.#edge(id, 'layer', node.layer, rule.layers);
+    else if (rule.layers.length > 0) this.#find('LAYER_MISSING', id, `a ${node.kind} needs a layer`);
+    if (rule.update !== (node.update !== null)) {
+      this.#find('UPDATE_EDGE', id, `a ${node.kind} ${rule.update ? 'needs an update' : 'has no update'}`);
+    } else if (node.update !== null && own(this.manifest.updates, node.update) === undefined) {
+      this.#find('UPDATE_MISSING', id, `its update ${node.update} is not in the manifest`);
+    }
+    if (!node.sealed && node.kind !== 'storage') this.#find('NOT_SEALED', id, `a ${node.kind} is sealed`);
+    const lowest = this.#node(this.#chain(id).at(-1) ?? id);
+    if (lowest?.parent === id) this.#find('CYCLE', id, 'it stands on itself');
+  }
+
+  #edge(id: NodeId, edge: string, to: NodeId, kinds: readonly NodeKind[]): void {
+    const target = this.#node(to);
+    if (target === undefined) this.#find('NODE_MISSING', id, `its ${edge} ${to} is not in the manifest`);
+    else if (!kinds.includes(target.kind)) this.#find('EDGE_KIND', id, `its ${edge} ${to} is a ${target.kind}`);
+    else if (edge === 'parent' && !target.sealed)
+      this.#find('NOT_SEALED', to, `${id} stands on it, but it is not sealed`);
+  }
+
+  /** A node and what it stands on, newest first, as far as it goes. */
+  #chain(id: NodeId): NodeId[] {
+    const seen = new Set<NodeId>();
+    for (let at: NodeId | null = id; at !== null && !seen.has(at); at = this.#node(at)?.parent ?? null) seen.add(at);
+    return [...seen];
+  }
+
+  base(name: string): void {
+    const base = own(this.manifest.bases, name);
+    if (base === undefined) return;
+    const what = `base ${name}`;
+    this.#pin(what, 'root', base.root, ['base-layer']);
+    this.#pin(what, 'head', base.head, layers);
+    if (this.#chain(base.head).at(-1) !== base.root)
+      this.#find('LINEAGE', what, `its head ${base.head} does not stand on its root`);
+  }
+
+  #pin(what: string, field: string, id: NodeId, kinds: readonly NodeKind[]): void {
+    const node = this.#node(id);
+    if (node === undefined) this.#find('NODE_MISSING', what, `its ${field} ${id} is not in the manifest`);
+    else if (!kinds.includes(node.kind)) this.#find('EDGE_KIND', what, `its ${field} ${id} is a ${node.kind}`);
+  }
+
+  container(name: string): void {
+    const container = own(this.manifest.containers, name);
+    if (container === undefined) return;
+    const what = `container ${name}`;
+    this.#pin(what, 'layer', container.layer, layers);
+    this.#pin(what, 'storage', container.storage, ['storage']);
+    const stack = this.#chain(container.layer);
+    const base = own(this.manifest.bases, container.base);
+    if (base === undefined) this.#find('BASE_MISSING', what, `its base ${container.base} is not in the manifest`);
+    else if (stack.at(-1) !== base.root)
+      this.#find('LINEAGE', what, `its layer ${container.layer} is not of base ${container.base}`);
+    const top = this.#node(container.storage);
+    if (top?.sealed === true) this.#find('SEALED', what, `its storage ${container.storage} is sealed`);
+    if (top !== undefined && top.layer !== container.layer)
+      this.#find('TOP_LAYER', what, `its storage was not made on its layer`);
+    for (const id of this.#chain(container.storage)) {
+      this.#owners.set(id, [...(this.#owners.get(id) ?? []), name]);
+      const layer = this.#node(id)?.layer ?? null;
+      if (layer !== null && !stack.includes(layer))
+        this.#find('LINEAGE', id, `it was made on ${layer}, which container ${name} does not stand on`);
+    }
+  }
+
+  storages(): void {
+    for (const [id, { sealed, kind }] of Object.entries(this.manifest.nodes)) {
+      const owners = this.#owners.get(id) ?? [];
+      if (owners.length > 1) this.#find('SHARED', id, `containers ${owners.join(', ')} share it`);
+      if (!sealed && kind === 'storage' && owners.length === 0)
+        this.#find('NO_OWNER', id, 'it is writable, but no container has it');
+    }
+  }
+
+  update(id: UpdateId, update: Update): void {
+    const other = this.#updateNames.get(update.name);
+    if (other !== undefined) this.#find('NAME_TWICE', id, `update ${other} is named ${update.name} too`);
+    this.#updateNames.set(update.name, id);
+    const base = own(this.manifest.bases, update.base);
+    if (base === undefined) this.#find('BASE_MISSING', id, `its base ${update.base} is not in the manifest`);
+    const layer = this.#node(update.layer);
+    this.#pin(id, 'layer', update.layer, ['delta-layer']);
+    this.#pin(id, 'parent', update.parent, layers);
+    if (layer !== undefined && layer.update !== id)
+      this.#find('UPDATE_EDGE', id, `its layer ${update.layer} is not its own`);
+    if (layer !== undefined && layer.parent !== update.parent)
+      this.#find('UPDATE_EDGE', id, `its layer does not stand on its parent`);
+    if (base !== undefined && update.state === 'committed' && !this.#chain(base.head).includes(update.layer)) {
+      this.#find('LINEAGE', id, `it is committed, but not in the lineage of base ${update.base}`);
+    }
+    const seen = new Set<string>();
+    for (const effect of update.effects) {
+      if (seen.has(effect.container)) this.#find('EFFECT_TWICE', id, `container ${effect.container} has two effects`);
+      seen.add(effect.container);
+      this.#effect(id, effect);
+    }
+  }
+
+  #effect(id: UpdateId, effect: Effect): void {
+    const what = `${id} on container ${effect.container}`;
+    if (own(this.manifest.containers, effect.container) === undefined)
+      this.#find('CONTAINER_MISSING', what, 'there is no such container');
+    if ((effect.outcome === 'failed') !== (effect.top === null))
+      this.#find('EFFECT', what, `a failed effect has no top, any other has one`);
+    if (effect.storage !== null) {
+      this.#pin(what, 'delta storage', effect.storage, ['delta-storage']);
+      const node = this.#node(effect.storage);
+      if (node !== undefined && node.update !== id)
+        this.#find('UPDATE_EDGE', what, `${effect.storage} is of another update`);
+      if (this.#deltas.has(effect.storage)) this.#find('SHARED', effect.storage, `two effects name it`);
+      this.#deltas.set(effect.storage, what);
+    }
+    if (effect.sealed !== null) this.#pin(what, 'sealed storage', effect.sealed, ['storage']);
+    if (effect.top !== null) this.#pin(what, 'top storage', effect.top, ['storage']);
+  }
 }

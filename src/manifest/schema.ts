@@ -145,7 +145,7 @@ function checkVersion(value: unknown, where: string): void {
       hint: 'use the lamina that wrote this store, or a newer one',
     });
   }
-  throw damaged(`${where} has no version that ever was (${JSON.stringify(found) ?? 'none'})`, {
+  throw damaged(`${where} has no version that ever was (${found === undefined ? 'none' : JSON.stringify(found)})`, {
     code: 'MANIFEST_VERSION',
     hint: restoreHint,
   });

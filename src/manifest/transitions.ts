@@ -69,8 +69,7 @@ export function createContainer(manifest: Manifest, { name, base, storage, creat
 /** Removes the container, its storages, and layers that only it still stood on. @throws LaminaError notFound */
 export function removeContainer(manifest: Manifest, name: string): Transition {
   containerOf(manifest, name);
-  const draft = draftOf(manifest);
-  delete draft.containers[name];
+  const draft = draftOf({ ...manifest, containers: without(manifest.containers, name) });
   for (const [id, update] of Object.entries(draft.updates)) {
     const effects = update.effects.filter((effect) => effect.container !== name);
     if (effects.length !== update.effects.length) draft.updates[id] = { ...update, effects };
@@ -88,9 +87,7 @@ export function removeBase(manifest: Manifest, name: string): Transition {
       hint: 'remove these containers first',
     });
   }
-  const draft = draftOf(manifest);
-  delete draft.bases[name];
-  return finishPruned(manifest, draft);
+  return finishPruned(manifest, draftOf({ ...manifest, bases: without(manifest.bases, name) }));
 }
 
 /** Adds a writable, empty storage. */
@@ -106,4 +103,8 @@ export function addTop(
 /** @throws LaminaError refused: an id is given out once */
 export function addNode(draft: Draft, id: NodeId): void {
   if (own(draft.nodes, id) !== undefined) throw refused(`node ${id} exists already`, { code: 'NODE_EXISTS' });
+}
+
+function without<T>(record: Readonly<Record<string, T>>, key: string): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).filter(([other]) => other !== key));
 }

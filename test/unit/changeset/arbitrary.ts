@@ -79,7 +79,16 @@ function entryOf(path: string, { type, flag, hash }: Item, { moved = false, weig
     const metacopy = moved && flag >= 12;
     const redirect = metacopy && flag >= 14 ? redirects[(flag + hash * 3) % redirects.length]! : '';
     const size = weightless ? 0 : hash === 0 ? 10 : 5000;
-    return makeEntry({ path, type, xattrs, mode: flag === 2 ? 0o600 : 0o644, size, metacopy, redirect, contentHash: metacopy ? 0n : BigInt(hash + 1) });
+    return makeEntry({
+      path,
+      type,
+      xattrs,
+      mode: flag === 2 ? 0o600 : 0o644,
+      size,
+      metacopy,
+      redirect,
+      contentHash: metacopy ? 0n : BigInt(hash + 1),
+    });
   }
   if (type === 'symlink') return makeEntry({ path, type, mode: 0o777, target: hash === 0 ? 'a' : '/b' });
   if (type === 'character') return makeEntry({ path, type, rdevMajor: 1, rdevMinor: 3 + hash });

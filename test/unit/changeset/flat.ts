@@ -49,7 +49,13 @@ function apply(listing: Listing, below: FlatTree): FlatTree {
   };
   const merge = (path: string, under: string | undefined) => {
     const entry = listing.get(path as BytePath)!;
-    out.set(path, { attributes: attributesOf(entry), content: undefined, directory: true, file: false, inode: undefined });
+    out.set(path, {
+      attributes: attributesOf(entry),
+      content: undefined,
+      directory: true,
+      file: false,
+      inode: undefined,
+    });
     const own = listing.names(path as BytePath);
     if (under !== undefined && below.get(under)?.directory === true) {
       for (const other of [...below.keys()]) {
@@ -67,12 +73,22 @@ function apply(listing: Listing, below: FlatTree): FlatTree {
       ? entry.redirect.slice(1)
       : at && join(at.under, entry.redirect === '' ? at.name : entry.redirect);
     if (entry.type === 'directory') {
-      merge(path, entry.opaque || redirected === undefined || below.get(redirected)?.directory !== true ? undefined : redirected);
+      merge(
+        path,
+        entry.opaque || redirected === undefined || below.get(redirected)?.directory !== true ? undefined : redirected,
+      );
       return;
     }
     const data = entry.metacopy && redirected !== undefined ? below.get(redirected) : undefined;
-    const content = entry.type !== 'file' ? undefined : entry.metacopy ? (data?.file ? data.content : undefined) : entry.contentHash;
-    out.set(path, { attributes: attributesOf(entry), content, directory: false, file: entry.type === 'file', inode: inodeOf(entry) });
+    const content =
+      entry.type !== 'file' ? undefined : entry.metacopy ? (data?.file ? data.content : undefined) : entry.contentHash;
+    out.set(path, {
+      attributes: attributesOf(entry),
+      content,
+      directory: false,
+      file: entry.type === 'file',
+      inode: inodeOf(entry),
+    });
   };
   merge('', '');
   return out;
@@ -81,7 +97,17 @@ function apply(listing: Listing, below: FlatTree): FlatTree {
 export function attributesOf(entry: Entry): string {
   const { type, mode, uid, gid, target, rdevMajor, rdevMinor, xattrs } = entry;
   const size = type === 'file' ? entry.size : 0;
-  return JSON.stringify([type, mode, uid, gid, target, rdevMajor, rdevMinor, size, [...xattrs].map(([k, v]) => [k, [...v]]).sort()]);
+  return JSON.stringify([
+    type,
+    mode,
+    uid,
+    gid,
+    target,
+    rdevMajor,
+    rdevMinor,
+    size,
+    [...xattrs].map(([k, v]) => [k, [...v]]).sort(),
+  ]);
 }
 
 /** What a view shows, in the form of the reference. */
@@ -93,7 +119,13 @@ export function flatView(view: View): FlatTree {
     if (!inodes.has(links)) inodes.set(links, {});
     const content = data && view.stack[data.layer]?.get(data.path)?.contentHash;
     const directory = entry.type === 'directory';
-    out.set(path, { attributes: attributesOf(entry), content, directory, file: entry.type === 'file', inode: inodes.get(links) });
+    out.set(path, {
+      attributes: attributesOf(entry),
+      content,
+      directory,
+      file: entry.type === 'file',
+      inode: inodes.get(links),
+    });
   }
   return out;
 }
@@ -109,7 +141,14 @@ export function planEntries(plan: TreePlan, target: View): Entry[] {
       const source = kind === 'file' ? target.stack[operation.source.layer]?.get(operation.source.path) : undefined;
       const opaque = kind === 'directory' && operation.opaque;
       const contentHash = source?.contentHash ?? 0n;
-      made.set(path, { ...operation.attributes, ...plainMarks, path, opaque, contentHash, group: kind === 'directory' ? -1 : index });
+      made.set(path, {
+        ...operation.attributes,
+        ...plainMarks,
+        path,
+        opaque,
+        contentHash,
+        group: kind === 'directory' ? -1 : index,
+      });
     }
   });
   return [...made.values()];

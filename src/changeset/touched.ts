@@ -1,0 +1,87 @@
+import type { BytePath } from '../base/bytes.js';
+import { dirname } from '../base/bytes.js';
+import { merges } from './coverage.js';
+import { sameAttributes } from './equality.js';
+import type { Entry, Listing } from './model.js';
+import { child } from './resolve.js';
+import type { View } from './view.js';
+
+/**
+ * The paths that a tree changes in what it stands on, parents before children: all that it lists but directories that are only there to carry others.
+ * @param below the view that the tree stands on
+ */
+export function touchedPaths(listing: Listing, below: View): BytePath[] {
+  return touchedEntries(listing, below).map(({ path }) => path);
+}
+
+function touchedEntries(listing: Listing, below: View): Entry[] {
+  return [...listing.entries()].filter((entry) => !carries(entry, below));
+}
+
+/** Whether a directory changes nothing by itself. */
+function carries(entry: Entry, below: View): boolean {
+  if (!merges(entry)) return false;
+  const there = below.get(entry.path)?.entry;
+  return there?.type === 'directory' && sameAttributes(entry, there);
+}
+
+/** Paths that trees touch, to ask what another tree has in common with them. */
+export class TouchedPaths {
+  /** Touched paths; true where all below is touched with them. */
+  readonly #touched = new Map<BytePath, boolean>();
+  /** Directories that have a touched path somewhere below. */
+  readonly #above = new Set<BytePath>();
+
+  /** Adds what `listing` changes in `below`, the view it stands on. */
+  add(listing: Listing, below: View): this {
+    for (const entry of touchedEntries(listing, below)) {
+      this.#touched.set(entry.path, this.#touched.get(entry.path) === true || !merges(entry));
+      for (let at = entry.path; at !== '';) {
+        at = dirname(at);
+        if (this.#above.has(at)) break;
+        this.#above.add(at);
+      }
+    }
+    return this;
+  }
+
+  /**
+   * The entries of `listing` that meet a touched path, parents before children: the same path, above one that they hide or replace or move, below one that is
+   * hidden, replaced or moved, or led to one by a redirect. What is below such an entry of the listing meets with it.
+   * Directories that only carry others meet nothing.
+   * @param below the view that `listing` stands on
+   */
+  meeting(listing: Listing, below: View): BytePath[] {
+    const met = new Set<BytePath>();
+    for (const entry of listing.entries()) {
+      const { path } = entry;
+      if (carries(entry, below)) continue;
+      const inherited = path !== '' && met.has(dirname(path)) && !this.#mergesAt(listing, dirname(path));
+      if (inherited || this.#meets(entry)) met.add(path);
+    }
+    return [...met];
+  }
+
+  #mergesAt(listing: Listing, path: BytePath): boolean {
+    const entry = listing.get(path);
+    return entry !== undefined && merges(entry);
+  }
+
+  #meets(entry: Entry): boolean {
+    if (this.#touched.has(entry.path) || this.#isBelowTouched(entry.path)) return true;
+    if (!merges(entry) && this.#above.has(entry.path)) return true;
+    if (entry.redirect === '') return false;
+    const to = (
+      entry.redirect.startsWith('/') ? entry.redirect.slice(1) : child(dirname(entry.path), entry.redirect)
+    ) as BytePath;
+    return this.#touched.has(to) || this.#above.has(to) || this.#isBelowTouched(to);
+  }
+
+  #isBelowTouched(path: BytePath): boolean {
+    for (let at = path; at !== '';) {
+      at = dirname(at);
+      if (this.#touched.get(at) === true) return true;
+    }
+    return false;
+  }
+}
