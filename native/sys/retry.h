@@ -1,0 +1,21 @@
+// Calls again while a signal interrupts; for the .cc files of this room.
+#pragma once
+
+#include "sys/result.h"
+
+namespace lamina::sys {
+
+template <typename Call>
+auto retry(Call call) {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
+template <typename Call>
+Status status_from(Call call) {
+  if (retry(call) == -1) return last_error();
+  return {};
+}
+
+}  // namespace lamina::sys
