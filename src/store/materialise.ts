@@ -1,0 +1,244 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lchownSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { dirname, display, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { LaminaError, damaged, failed, isSystemError, messageOf, must } from '../base/errors.js';
+import type { Entry, PlanOperation, TreePlan } from '../changeset/index.js';
+import { durableStep } from '../platform/durable.js';
+import {
+  copyFileData,
+  copyFileDataSync,
+  makeWhiteoutSync,
+  mknodSync,
+  setTimesSync,
+  setXattrSync,
+  syncFileSystem,
+} from '../platform/native.js';
+import type { Target } from '../platform/native.js';
+import { removeTree } from '../platform/walk.js';
+import { reach } from './reach.js';
+
+/** How overlay marks are written: `trusted` xattrs where there is privilege, else `user` ones. */
+export type MarkNamespace = 'trusted' | 'user';
+
+export interface MaterialiseRequest {
+  readonly plan: TreePlan;
+  /** The directory to make; nothing may be there. */
+  readonly tree: BytePath;
+  /** The trees of the stack of the plan's target view, newest first: where content is copied from. */
+  readonly sources: readonly BytePath[];
+  readonly marks: MarkNamespace;
+  /**
+   * `device`: character devices 0:0, which any user may make (Linux 5.8). `xattr`: empty files marked `overlay.whiteout` in directories marked
+   * `overlay.opaque=x` (Documentation/filesystems/overlayfs.rst, Linux 6.7), for file systems that hold no devices.
+   */
+  readonly whiteouts?: 'device' | 'xattr';
+}
+
+/**
+ * Writes the tree of a plan, content as clones where the file system can, else copied with its holes. Not durable: `syncTree` makes it so. Never follows a symlink.
+ * @throws LaminaError failed (with the path; nothing is left of the tree), damaged: a source is not what the plan says
+ */
+export async function materialise(request: MaterialiseRequest): Promise<void> {
+  const writer = new TreeWriter(request);
+  writer.begin();
+  try {
+    await writer.write();
+  } catch (error) {
+    removeTree(request.tree);
+    throw error;
+  }
+}
+
+/** All that was written to the file system of `tree` is on disk when it is done. */
+export async function syncTree(tree: BytePath): Promise<void> {
+  durableStep('sync-tree', tree);
+  const handle = await open(toBuffer(tree), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await syncFileSystem(handle.fd);
+  } finally {
+    await handle.close();
+  }
+}
+
+// O_NONBLOCK: should a FIFO lie where a file is due, opening it must not wait.
+const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Files from this size on are copied by another thread; below, handing over costs more than copying. Bytes. */
+const largeFile = 1 << 20;
+const operationsPerTurn = 256;
+const typeBits: Partial<Record<Entry['type'], number>> = {
+  block: constants.S_IFBLK,
+  character: constants.S_IFCHR,
+  fifo: constants.S_IFIFO,
+  socket: constants.S_IFSOCK,
+};
+
+class TreeWriter {
+  /** Made, and to be given their attributes once all is in them. */
+  readonly #directories: { path: BytePath; attributes: Entry }[] = [];
+  readonly #withXattrWhiteouts = new Set<BytePath>();
+
+  constructor(readonly request: MaterialiseRequest) {}
+
+  begin(): void {
+    const { tree, plan } = this.request;
+    try {
+      mkdirSync(toBuffer(tree), { mode: 0o700 });
+    } catch (error) {
+      throw cannotMake(tree, '' as BytePath, error);
+    }
+    this.#directories.push({ path: '' as BytePath, attributes: plan.root });
+  }
+
+  async write(): Promise<void> {
+    let count = 0;
+    for (const operation of this.request.plan.operations) {
+      try {
+        await this.#make(operation);
+      } catch (error) {
+        throw cannotMake(this.request.tree, operation.path, error);
+      }
+      if (++count % operationsPerTurn === 0) await breathe();
+    }
+    this.#finishDirectories();
+  }
+
+  #at<T>(path: BytePath, work: (at: Buffer) => T): T {
+    return reach(this.request.tree, path, work);
+  }
+
+  async #make(operation: PlanOperation): Promise<void> {
+    switch (operation.kind) {
+      case 'directory':
+        this.#makeDirectory(operation.path, operation.attributes, operation.opaque);
+        return;
+      case 'file':
+        await this.#makeFile(operation);
+        return;
+      case 'symlink':
+        this.#at(operation.path, (at) => {
+          symlinkSync(toBuffer(operation.target as BytePath), at);
+          lchownSync(at, operation.attributes.uid, operation.attributes.gid);
+          setAttributes(at, operation.attributes);
+        });
+        return;
+      case 'node':
+        this.#at(operation.path, (at) => makeNode(at, operation.attributes));
+        return;
+      case 'link':
+        this.#at(operation.to, (to) => this.#at(operation.path, (at) => linkSync(to, at)));
+        return;
+      case 'whiteout':
+        this.#makeWhiteout(operation.path);
+    }
+  }
+
+  #mark(name: string): string {
+    return `${this.request.marks}.overlay.${name}`;
+  }
+
+  #makeDirectory(path: BytePath, attributes: Entry, opaque: boolean): void {
+    this.#at(path, (at) => {
+      mkdirSync(at, { mode: 0o700 });
+      if (opaque) setXattrSync(at, this.#mark('opaque'), Buffer.from('y'));
+    });
+    this.#directories.push({ path, attributes });
+  }
+
+  async #makeFile({ path, attributes, source }: PlanOperation & { kind: 'file' }): Promise<void> {
+    const tree = must(this.request.sources[source.layer], `the tree of layer ${source.layer}`);
+    const from = reach(tree, source.path, (at) => openSync(at, readFlags));
+    try {
+      const { size, mode } = fstatSync(from);
+      const regular = (mode & constants.S_IFMT) === constants.S_IFREG;
+      if (!regular || size !== attributes.size) throw changedSource(source.path, tree, attributes.size);
+      const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+      const to = this.#at(path, (at) => openSync(at, flags, 0o600));
+      try {
+        if (size >= largeFile) await copyFileData(from, to);
+        else if (size > 0) copyFileDataSync(from, to);
+        // After the data: a write takes setuid and capabilities away. After the owner: so does a chown.
+        fchownSync(to, attributes.uid, attributes.gid);
+        fchmodSync(to, attributes.mode);
+        setAttributes(to, attributes);
+      } finally {
+        closeSync(to);
+      }
+    } finally {
+      closeSync(from);
+    }
+  }
+
+  #makeWhiteout(path: BytePath): void {
+    this.#at(path, (at) => {
+      if (this.request.whiteouts !== 'xattr') {
+        makeWhiteoutSync(at);
+        return;
+      }
+      closeSync(openSync(at, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600));
+      setXattrSync(at, this.#mark('whiteout'), Buffer.from('y'));
+      this.#withXattrWhiteouts.add(dirname(path));
+    });
+  }
+
+  /** Deepest first: what is made in a directory changes its times, and its mode may forbid it. */
+  #finishDirectories(): void {
+    for (const { path, attributes } of this.#directories.reverse()) {
+      try {
+        this.#at(path, (at) => {
+          if (this.#withXattrWhiteouts.has(path)) setXattrSync(at, this.#mark('opaque'), Buffer.from('x'));
+          lchownSync(at, attributes.uid, attributes.gid);
+          chmodSync(at, attributes.mode);
+          setAttributes(at, attributes);
+        });
+      } catch (error) {
+        throw cannotMake(this.request.tree, path, error);
+      }
+    }
+  }
+}
+
+function makeNode(at: Buffer, attributes: Entry): void {
+  const { type, rdevMajor, rdevMinor, uid, gid, mode } = attributes;
+  mknodSync(at, must(typeBits[type], `the type bits of a ${type}`) | 0o600, rdevMajor, rdevMinor);
+  lchownSync(at, uid, gid);
+  chmodSync(at, mode);
+  setAttributes(at, attributes);
+}
+
+/** Xattrs and the time of modification, which come last. */
+function setAttributes(target: Target, { xattrs, mtimeNs }: Entry): void {
+  for (const [name, value] of xattrs) setXattrSync(target, name, Buffer.from(value));
+  setTimesSync(target, { mtimeNs });
+}
+
+function changedSource(path: BytePath, tree: BytePath, size: number) {
+  return damaged(`${display(path)} in ${display(tree)} is not the file of ${size} bytes that it was`, {
+    code: 'SOURCE_CHANGED',
+    hint: 'a sealed tree must never change: run lamina verify',
+  });
+}
+
+function cannotMake(tree: BytePath, path: BytePath, error: unknown): LaminaError {
+  if (error instanceof LaminaError) return error;
+  const full = isSystemError(error, 'ENOSPC', 'EDQUOT');
+  return failed(`cannot write ${display(path === '' ? tree : path)} of ${display(tree)}: ${messageOf(error)}`, {
+    code: full ? 'NO_SPACE' : 'WRITE_FAILED',
+    ...(full ? { hint: 'free some space on the file system of the store' } : {}),
+    cause: error,
+  });
+}
