@@ -1,0 +1,15 @@
+// From what statx(2) gives to what an operation answers.
+#pragma once
+
+#include "overlay/types.h"
+#include "sys/status.h"
+
+namespace lamina::overlay {
+
+inline Timestamp to_timestamp(sys::FileTime time) { return {time.seconds, time.nanoseconds}; }
+inline sys::FileTime to_file_time(Timestamp time) { return {time.seconds, time.nanoseconds}; }
+
+// `ino` stays 0: the caller knows what is unique in the mount.
+Attributes to_attributes(const sys::FileStatus& status);
+
+}  // namespace lamina::overlay

@@ -1,0 +1,56 @@
+// Overlay marks: the xattrs and files by which overlayfs records what a layer hides, and how users are kept away from them.
+// Rules: Documentation/filesystems/overlayfs.rst ("whiteouts and opaque directories", "redirect_dir", "Metadata only copy up",
+// "Nesting overlayfs mounts").
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "overlay/layer.h"
+#include "sys/status.h"
+
+namespace lamina::overlay {
+
+// The names of the marks of one mount: trusted.overlay.* or, with userxattr, user.overlay.*.
+class MarkNames {
+ public:
+  explicit MarkNames(bool user_xattr);
+
+  // Each with its prefix, as setxattr(2) takes it.
+  std::string opaque, redirect, metacopy, origin, impure, nlink, whiteout, protattr;
+  std::string lamina_ino;  // trusted.overlay.lamina.ino: see docs/format.md
+
+  // "trusted.overlay." or "user.overlay."
+  [[nodiscard]] std::string_view prefix() const { return prefix_; }
+  // A mark of ours: a user neither sees nor sets it.
+  [[nodiscard]] bool is_private(std::string_view attribute) const;
+  // An escaped attribute, "trusted.overlay.overlay.X", by which a mark of a nested overlay is kept on disk.
+  [[nodiscard]] bool is_escaped(std::string_view attribute) const;
+  // The name on disk of what a user calls `attribute`: escaped where the user's name is a mark, else the same.
+  [[nodiscard]] std::string to_disk(std::string_view attribute) const;
+  // What a user sees of a name on disk: none for a mark of ours, the unescaped name of an escaped one, else the same.
+  [[nodiscard]] std::optional<std::string> to_user(std::string_view attribute) const;
+
+ private:
+  std::string prefix_;
+};
+
+// A value of trusted.overlay.redirect is usable: "/a/b" or "b", without empty, "." or ".." components. Others are EIO.
+[[nodiscard]] bool valid_redirect(std::string_view redirect);
+
+// Reads the value of an attribute; ENODATA where there is none.
+using AttributeReader = std::function<Result<std::vector<std::byte>>(std::string_view attribute)>;
+// What the marks say of a file with `status`. EIO for a mark that cannot be understood.
+Result<Marks> read_marks(const MarkNames& names, const sys::FileStatus& status, const AttributeReader& read);
+// The same for the child `name` of the directory open as `directory` (or the descriptor itself where `name` is ""), by xattr
+// calls.
+Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& status, int directory, std::string_view name);
+// A directory that holds xattr whiteouts: trusted.overlay.opaque = "x".
+inline constexpr std::string_view opaque_value = "y";
+inline constexpr std::string_view xattr_whiteouts_value = "x";
+
+}  // namespace lamina::overlay
