@@ -132,7 +132,6 @@ class TreeWriter {
       case 'symlink':
         this.#at(operation.path, (at) => {
           symlinkSync(toBuffer(operation.target as BytePath), at);
-          lchownSync(at, operation.attributes.uid, operation.attributes.gid);
           setAttributes(at, operation.attributes);
         });
         return;
@@ -173,8 +172,9 @@ class TreeWriter {
         else if (size > 0) copyFileDataSync(from, to);
         // After the data: a write takes setuid and capabilities away. After the owner: so does a chown.
         fchownSync(to, attributes.uid, attributes.gid);
+        setXattrs(to, attributes);
         fchmodSync(to, attributes.mode);
-        setAttributes(to, attributes);
+        setTimesSync(to, { mtimeNs: attributes.mtimeNs });
       } finally {
         closeSync(to);
       }
@@ -201,8 +201,6 @@ class TreeWriter {
       try {
         this.#at(path, (at) => {
           if (this.#withXattrWhiteouts.has(path)) setXattrSync(at, this.#mark('opaque'), Buffer.from('x'));
-          lchownSync(at, attributes.uid, attributes.gid);
-          chmodSync(at, attributes.mode);
           setAttributes(at, attributes);
         });
       } catch (error) {
@@ -213,17 +211,22 @@ class TreeWriter {
 }
 
 function makeNode(at: Buffer, attributes: Entry): void {
-  const { type, rdevMajor, rdevMinor, uid, gid, mode } = attributes;
+  const { type, rdevMajor, rdevMinor } = attributes;
   mknodSync(at, must(typeBits[type], `the type bits of a ${type}`) | 0o600, rdevMajor, rdevMinor);
-  lchownSync(at, uid, gid);
-  chmodSync(at, mode);
   setAttributes(at, attributes);
 }
 
-/** Xattrs and the time of modification, which come last. */
-function setAttributes(target: Target, { xattrs, mtimeNs }: Entry): void {
+/** Owner, xattrs, mode, time: xattrs before the mode, which may forbid them. A symlink has no mode of its own. */
+function setAttributes(at: Buffer, attributes: Entry): void {
+  const { type, uid, gid, mode, mtimeNs } = attributes;
+  lchownSync(at, uid, gid);
+  setXattrs(at, attributes);
+  if (type !== 'symlink') chmodSync(at, mode);
+  setTimesSync(at, { mtimeNs });
+}
+
+function setXattrs(target: Target, { xattrs }: Entry): void {
   for (const [name, value] of xattrs) setXattrSync(target, name, Buffer.from(value));
-  setTimesSync(target, { mtimeNs });
 }
 
 function changedSource(path: BytePath, tree: BytePath, size: number) {
