@@ -23,7 +23,7 @@ struct AclEntry {
   friend bool operator==(const AclEntry&, const AclEntry&) = default;
 };
 
-// A valid list: sorted by tag then id, with exactly one owner, owning group and other, and a mask where it names anybody.
+// A valid list: sorted by tag, with exactly one owner, owning group and other, and a mask where it names anybody.
 class Acl {
  public:
   // EOPNOTSUPP for another version, EINVAL for anything that is no valid list. An empty list (version only) has no entries.
@@ -38,8 +38,8 @@ class Acl {
   [[nodiscard]] bool equivalent_to_mode() const;
   // The list after chmod(2) (posix_acl_chmod): owner, mask or group, and other as `mode` says.
   [[nodiscard]] Acl with_mode(std::uint32_t mode) const;
-  // The list of a new file with `mode` under a directory with this default list (posix_acl_create): each permission is what
-  // both allow.
+  // The access list of a new file with `mode` under a directory with this default list (posix_acl_create): what both allow the
+  // owner, the mask or group, and others.
   [[nodiscard]] Acl masked_by(std::uint32_t mode) const;
 
  private:

@@ -32,7 +32,7 @@ struct LowerRef {
 // What overlay marks say of an entry.
 struct Marks {
   bool whiteout = false;  // character device 0:0 (or the xattr form of a zero-size file, trusted.overlay.whiteout)
-  bool opaque = false;    // trusted.overlay.opaque = "y"
+  bool opaque = false;    // a directory: trusted.overlay.opaque = "y"
   bool metacopy = false;  // attributes only; the data is in a lower layer
   std::string redirect;   // trusted.overlay.redirect: "/a/b" from the root of the layers below, or "b" in the same directory
 };
@@ -57,7 +57,8 @@ class Layer {
   // A path of several components from the layer's root, for redirects; never follows symlinks. ENOENT, ENOTDIR as expected.
   virtual Result<LowerEntry> resolve(std::string_view path) const = 0;
   virtual Result<LowerEntry> get(const LowerRef& reference) const = 0;
-  // All children, whiteouts included (type character device, DirectoryEntry.cookie set), sorted by cookie.
+  // All children, whiteouts included (type character device), in listing_order. Cookies are name_cookie(): names that collide
+  // share one here, and are told apart once the layers are merged.
   struct Child {
     DirectoryEntry entry;
     bool whiteout = false;
@@ -79,5 +80,11 @@ class Layer {
 
 // The cookie of a name: its xxh64 (seed 0) shifted right by one, raised above the offsets of "." and "..".
 std::uint64_t name_cookie(std::string_view name);
+// The same, where the hash is known.
+std::uint64_t cookie_of_hash(std::uint64_t name_hash);
+// Less by cookie, then by the name's bytes: the same in every layer, so that listings are merged in one pass.
+inline bool listing_order(const DirectoryEntry& left, const DirectoryEntry& right) {
+  return left.cookie != right.cookie ? left.cookie < right.cookie : left.name < right.name;
+}
 
 }  // namespace lamina::overlay

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,12 +44,15 @@ class MarkNames {
 
 // Reads the value of an attribute; ENODATA where there is none.
 using AttributeReader = std::function<Result<std::vector<std::byte>>(std::string_view attribute)>;
-// What the marks say of a file with `status`. EIO for a mark that cannot be understood.
+// What the marks say of a file with `status`. EIO for a mark that cannot be understood. The xattr form of a whiteout counts only
+// in a directory that holds_xattr_whiteouts(): the caller looks there where `whiteout` is set for a regular file.
 Result<Marks> read_marks(const MarkNames& names, const sys::FileStatus& status, const AttributeReader& read);
-// The same for the child `name` of the directory open as `directory` (or the descriptor itself where `name` is ""), by xattr
-// calls.
+// The same for the child `name` of `directory`, or the descriptor itself (O_PATH too) where `name` is "", by xattr calls.
 Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& status, int directory, std::string_view name);
-// A directory that holds xattr whiteouts: trusted.overlay.opaque = "x".
+// The attributes that `read` gives mark a directory whose whiteouts may have the xattr form (opaque = "x").
+Result<bool> holds_xattr_whiteouts(const MarkNames& names, const AttributeReader& read);
+
+// Values of trusted.overlay.opaque.
 inline constexpr std::string_view opaque_value = "y";
 inline constexpr std::string_view xattr_whiteouts_value = "x";
 
