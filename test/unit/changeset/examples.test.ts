@@ -119,6 +119,25 @@ describe('the delta storage', () => {
     ]);
   });
 
+  it('keeps the larger part of a hard-link group that came apart', () => {
+    const linked = tree({ a: file(1, { group: 0 }), b: file(1, { group: 0 }), c: file(1, { group: 0 }) });
+    expect(deltaOf(tree({ a: file(1) }), empty, empty, linked)).toEqual(['file a']);
+    const w = tree({ b: file(1, { group: 0 }), c: file(1, { group: 0 }) });
+    expect(deltaOf(w, empty, empty, linked)).toEqual(['file a']);
+  });
+
+  it('makes no directory opaque over what is linked elsewhere', () => {
+    const names = Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`lib/${i}`, file(i + 2)]));
+    const linked = tree({ a: file(1, { group: 0 }), lib: dir, 'lib/a': file(1, { group: 0 }), ...names });
+    const w = tree({ lib: dir, ...Object.fromEntries(Object.keys(names).map((path) => [path, gone])) });
+    expect(deltaOf(w, empty, empty, linked)).toEqual([
+      'directory lib',
+      ...Object.keys(names).map((path) => `whiteout ${path}`),
+    ]);
+    const alone = tree({ lib: dir, 'lib/a': file(1, { size: 0 }), ...names });
+    expect(deltaOf(w, empty, empty, alone)).toEqual(['directory lib', 'file lib/a']);
+  });
+
   it('drops what is only a matter of time', () => {
     const w = tree({ etc: { ...dir, mtimeNs: 5n }, 'etc/conf': file(1, { mtimeNs: 7n }) });
     expect(isEmptyPlan(plan(w, empty, empty, l))).toBe(true);
@@ -190,6 +209,20 @@ describe('what meets', () => {
     expect(meeting({ conf: { ...dir, redirect: '/etc' }, etc: gone })).toEqual(['conf', 'etc']);
     expect(meeting({ o: { ...dir, redirect: 'opt' }, opt: gone })).toEqual([]);
     expect(meeting({ etc: { ...dir, mode: 0o700 } })).toEqual([]);
+  });
+});
+
+describe('an absolute redirect', () => {
+  it('leads on even through an opaque directory', () => {
+    const view = new View([
+      tree({ c: { ...dir, redirect: '/b/a' } }),
+      tree({ b: { ...dir, opaque: true }, 'b/a': { ...dir, redirect: '/x' } }),
+      tree({ b: dir, 'b/a': dir, 'b/a/hidden': file(1), x: dir, 'x/f': file(2) }),
+    ]);
+    expect(view.names(p('c'))).toEqual(['f']);
+    expect(view.get(p('c/f'))?.data).toEqual({ layer: 2, path: 'x/f' });
+    expect(view.pathsOf(2, p('x/f')).sort()).toEqual(['b/a/f', 'c/f', 'x/f']);
+    expect(view.pathsOf(2, p('b/a/hidden'))).toEqual([]);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   rollbackUpdate,
   stackOf,
   unreferencedNodes,
+  updateNamed,
   updatesAbove,
   updatesOf,
 } from '../../../src/manifest/index.js';
@@ -41,6 +42,8 @@ describe('an update', () => {
     expect(containersOn(manifest, layer)).toEqual(['db', 'web']);
     expect(containersAbove(manifest, root)).toEqual(['db', 'web']);
     expect(updatesOf(manifest, 'debian')).toEqual([update]);
+    expect(updateNamed(manifest, 'openssl').id).toBe(update);
+    expect(() => updateNamed(manifest, 'curl')).toThrow(/no update is named 'curl'/);
     expect(manifest.generation).toBe(before.generation + 1);
     expect(checkGraph(manifest)).toEqual([]);
   });
