@@ -74,7 +74,8 @@ class Layer {
   virtual Result<std::vector<std::string>> link_group(const LowerRef& reference) const = 0;
   // The same for two names of one group, and only for those: identifies the file in the layer.
   [[nodiscard]] virtual Result<std::uint64_t> identity(const LowerRef& reference) const = 0;
-  [[nodiscard]] virtual std::string path(const LowerRef& reference) const = 0;
+  // From the layer's root, without a leading slash. EIO where the index is damaged.
+  virtual Result<std::string> path(const LowerRef& reference) const = 0;
   [[nodiscard]] virtual bool indexed() const = 0;
 };
 
