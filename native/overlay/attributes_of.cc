@@ -1,0 +1,138 @@
+// Attributes: what stat answers, and chmod, chown, utimensat, truncate.
+#include <fcntl.h>
+
+#include "overlay/attributes.h"
+#include "overlay/overlay.h"
+#include "sys/data.h"
+#include "sys/names.h"
+#include "sys/open.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+Result<Attributes> Overlay::attributes(NodeId node) {
+  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+  TreeLock::Shared lock(tree_);
+  bool has_upper = false;
+  bool metacopy = false;
+  bool merged = false;
+  bool nameless = false;
+  std::uint32_t removed = 0;
+  LowerPlace lower;
+  {
+    std::lock_guard guard(inode->mutex);
+    has_upper = inode->has_upper;
+    metacopy = inode->metacopy;
+    nameless = inode->nameless;
+    removed = inode->removed_names;
+    merged = inode->is_directory() && inode->lowers.size() + (has_upper ? 1U : 0U) > 1;
+    if (!inode->lowers.empty()) lower = has_upper ? inode->lowers.back() : inode->lowers.front();
+  }
+  Attributes attributes;
+  if (has_upper) {
+    LAMINA_ASSIGN(const Location at, location(*inode));
+    LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
+    attributes = to_attributes(status);
+    if (metacopy) {
+      LAMINA_ASSIGN(const LowerEntry data, layer(lower).get(lower.reference));
+      attributes.blocks = data.attributes.blocks;
+    }
+  } else {
+    LAMINA_ASSIGN(LowerEntry entry, layer(lower).get(lower.reference));
+    attributes = entry.attributes;
+    attributes.nlink = attributes.nlink > removed ? attributes.nlink - removed : 0;
+  }
+  attributes.ino = inode->ino;
+  if (merged) attributes.nlink = 1;  // as the kernel's: nobody counts the subdirectories of a merged directory
+  if (nameless && inode->is_directory()) attributes.nlink = 0;
+  return attributes;
+}
+
+namespace {
+sys::TimeChange change_of(const std::optional<SetAttributes::Time>& time) {
+  if (!time) return {};
+  return time->now ? sys::TimeChange::to_now() : sys::TimeChange::to(to_file_time(time->value));
+}
+
+// Clears setuid, and setgid where group execute is set: what remains without it is mandatory locking (inode(7)).
+Status kill_suidgid(const Location& at) {
+  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
+  std::uint32_t mode = status.mode & 07777U;
+  mode &= ~04000U;
+  if ((mode & 00010U) != 0) mode &= ~02000U;
+  return mode == (status.mode & 07777U) ? Status() : sys::change_mode(at.descriptor(), at.name, mode);
+}
+}  // namespace
+
+Result<Attributes> Overlay::set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) {
+  if (!upper_) return Errno{EROFS};
+  if (change.size) {
+    LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+    if (inode->is_directory()) return Errno{EISDIR};
+    if (*change.size == 0) {
+      TreeLock::Shared lock(tree_);
+      LAMINA_TRY(copy_up(inode, CopyUp::no_data, interrupted));
+    }
+    LAMINA_ASSIGN(const RealFileRef real, file(node, Access::write, interrupted));
+    LAMINA_TRY(sys::set_size(real->descriptor(), *change.size));
+  }
+  {
+    LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+    TreeLock::Shared lock(tree_);
+    LAMINA_TRY(copy_up(inode, CopyUp::attributes, interrupted));
+    LAMINA_ASSIGN(const Location at, location(*inode));
+    if (change.uid || change.gid) {
+      LAMINA_TRY(
+          sys::change_owner(at.descriptor(), at.name, change.uid.value_or(sys::keep_id), change.gid.value_or(sys::keep_id)));
+    }
+    if (change.mode) LAMINA_TRY(sys::change_mode(at.descriptor(), at.name, *change.mode & 07777U));
+    if (change.kill_suidgid && !change.mode && inode->is_regular()) LAMINA_TRY(kill_suidgid(at));
+    if (change.atime || change.mtime) {
+      LAMINA_TRY(sys::change_times(at.descriptor(), at.name, change_of(change.atime), change_of(change.mtime)));
+    }
+  }
+  return attributes(node);
+}
+
+Result<std::string> Overlay::read_link(NodeId node) {
+  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+  if (inode->type != 0120000U) return Errno{EINVAL};
+  TreeLock::Shared lock(tree_);
+  LowerPlace lower;
+  bool has_upper = false;
+  {
+    std::lock_guard guard(inode->mutex);
+    has_upper = inode->has_upper;
+    if (!has_upper) lower = inode->lowers.front();
+  }
+  if (!has_upper) return layer(lower).read_link(lower.reference);
+  LAMINA_ASSIGN(const Location at, location(*inode));
+  return sys::read_link(at.descriptor(), at.name);
+}
+
+Result<FileSystemStatistics> Overlay::statistics() {
+  int descriptor = upper_ ? upper_->descriptor() : -1;
+  sys::FileDescriptor opened;
+  if (!upper_) {
+    LAMINA_ASSIGN(opened, layers_.front()->open(layers_.front()->root(), O_PATH | O_DIRECTORY));
+    descriptor = opened.get();
+  }
+  LAMINA_ASSIGN(const sys::FileSystemStatus status, sys::file_system_status(descriptor));
+  return FileSystemStatistics{status.blocks,     status.blocks_free, status.blocks_available, status.files,
+                              status.files_free, status.block_size,  status.name_length,      status.fragment_size};
+}
+
+OverlayCounters Overlay::counters() const {
+  OverlayCounters counters;
+  counters.copy_ups = copy_ups_.load();
+  counters.copy_up_bytes = copy_up_bytes_.load();
+  counters.inodes = table_.size();
+  counters.cached_files = files_.size();
+  counters.cached_directories = directories_.size();
+  counters.index_lookups = index_lookups_.load();
+  counters.directory_lookups = directory_lookups_.load();
+  return counters;
+}
+
+}  // namespace lamina::overlay

@@ -1,0 +1,264 @@
+// Copy-up: what lies in a lower gets a copy in the upper. It is built in work and renamed once, so that the upper never shows
+// half of it.
+#include <fcntl.h>
+
+#include <array>
+
+#include "overlay/attributes.h"
+#include "overlay/overlay.h"
+#include "sys/data.h"
+#include "sys/names.h"
+#include "sys/open.h"
+#include "sys/xattrs.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+Status Overlay::copy_up_parents(const InodeRef& inode, const Interrupted& interrupted) {
+  InodeRef parent;
+  {
+    std::lock_guard lock(inode->mutex);
+    if (inode->nameless) return {};
+    parent = inode->parent;
+  }
+  return parent ? copy_up(parent, CopyUp::attributes, interrupted) : Status();
+}
+
+// The other visible names of the lower's hard-link group: each with its directory, which is in the upper already.
+Result<std::vector<std::pair<InodeRef, std::string>>> Overlay::aliases_of(const InodeRef& inode, const LowerPlace& source,
+                                                                          const Interrupted& interrupted) {
+  std::vector<std::pair<InodeRef, std::string>> aliases;
+  if (inode->is_directory()) return aliases;
+  LAMINA_ASSIGN(const std::vector<std::string> names, layer(source).link_group(source.reference));
+  if (names.size() < 2) return aliases;
+  LAMINA_ASSIGN(const std::uint64_t identity, layer(source).identity(source.reference));
+  for (const std::string& path : names) {
+    const std::size_t slash = path.rfind('/');
+    const std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
+    LAMINA_ASSIGN(const InodeRef directory, resolve_inode(slash == std::string::npos ? "" : path.substr(0, slash)));
+    if (!directory) continue;
+    auto use = [&]() -> Result<bool> {
+      if (!directory->is_directory()) return false;
+      LAMINA_ASSIGN(const Found found, find(*directory, name));
+      if (!found.visible || found.in_upper || found.lowers.front().layer != source.layer) return false;
+      LAMINA_ASSIGN(const std::uint64_t other, layer(source).identity(found.lowers.front().reference));
+      if (other != identity) return false;
+      LAMINA_TRY(copy_up(directory, CopyUp::attributes, interrupted));
+      return true;
+    };
+    const auto wanted = use();
+    table_.forget(directory->id, 1);
+    if (!wanted) return wanted.error();
+    if (*wanted) aliases.emplace_back(directory, name);
+  }
+  return aliases;
+}
+
+Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& interrupted) {
+  {
+    std::lock_guard lock(inode->mutex);
+    if (inode->has_upper && (!inode->metacopy || what == CopyUp::attributes)) return {};
+  }
+  if (!upper_) return Errno{EROFS};
+  LAMINA_TRY(copy_up_parents(inode, interrupted));
+  std::vector<std::pair<InodeRef, std::string>> aliases;
+  LowerPlace source;
+  bool done = false;
+  {
+    std::lock_guard lock(inode->mutex);
+    done = inode->has_upper;
+    if (!done) source = inode->lowers.front();
+  }
+  if (!done) {
+    LAMINA_ASSIGN(aliases, aliases_of(inode, source, interrupted));
+  }
+  std::lock_guard guard(inode->copy_up);
+  bool metacopy = false;
+  bool nameless = false;
+  {
+    std::lock_guard lock(inode->mutex);
+    done = inode->has_upper;
+    metacopy = inode->metacopy;
+    nameless = inode->nameless;
+  }
+  if (done) return metacopy && what != CopyUp::attributes ? complete_data(inode, interrupted) : Status();
+  LAMINA_ASSIGN(LowerEntry entry, layer(source).get(source.reference));
+  copy_ups_.fetch_add(1, std::memory_order_relaxed);
+  if (nameless && !inode->is_directory()) return copy_up_unnamed(inode, entry, interrupted);
+  const bool attributes_only =
+      what == CopyUp::attributes && options_.metacopy && !options_.user_xattr && inode->is_regular() && entry.attributes.size > 0;
+  if (!attributes_only && what == CopyUp::attributes) what = CopyUp::data;
+  const std::string temporary = temporary_name();
+  Status built = build_copy(*inode, source, entry, temporary, what, interrupted);
+  if (built) built = publish_copy(inode, temporary, attributes_only, aliases);
+  if (!built) {
+    const Status discarded = discard(temporary);
+    return discarded || discarded.failed_with(ENOENT) ? built : discarded;
+  }
+  return {};
+}
+
+Status Overlay::build_copy(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view temporary,
+                           CopyUp what, const Interrupted& interrupted) {
+  const Attributes& from = entry.attributes;
+  switch (inode.type) {
+    case 0040000U:
+      LAMINA_TRY(sys::make_directory(work(), temporary, 0700));
+      break;
+    case 0120000U: {
+      LAMINA_ASSIGN(const std::string target, layer(source).read_link(source.reference));
+      LAMINA_TRY(sys::make_symlink(work(), temporary, target));
+      break;
+    }
+    case 0100000U:
+      LAMINA_TRY(fill_copy(source, entry, temporary, what, interrupted));
+      break;
+    default:
+      LAMINA_TRY(sys::make_node(work(), temporary, inode.type | 0600, from.rdev_major, from.rdev_minor));
+  }
+  LAMINA_TRY(sys::change_owner(work(), temporary, from.uid, from.gid));
+  LAMINA_ASSIGN(const std::string names, layer(source).xattr_names(source.reference));
+  Status copied;
+  sys::for_each_name(names, [&](std::string_view name) {
+    if (!copied || marks_.is_private(name)) return;
+    auto value = layer(source).xattr(source.reference, name);
+    copied = value ? sys::set_xattr(work(), temporary, name, *value) : Status(value.error());
+  });
+  LAMINA_TRY(copied);
+  if (inode.type != 0120000U) LAMINA_TRY(sys::change_mode(work(), temporary, from.mode & 07777U));
+  if (!inode.is_directory()) {
+    std::array<std::byte, 8> number{};
+    for (std::size_t i = 0; i < number.size(); ++i) number[i] = static_cast<std::byte>(inode.ino >> (8 * i));
+    const Status marked = sys::set_xattr(work(), temporary, marks_.lamina_ino, number);
+    // Without root, user.* attributes exist on files and directories only: such a file gets a new number.
+    if (!marked && !(options_.user_xattr && marked.failed_with(EPERM))) return marked;
+  }
+  return sys::change_times(work(), temporary, sys::TimeChange::to(to_file_time(from.atime)),
+                           sys::TimeChange::to(to_file_time(from.mtime)));
+}
+
+Status Overlay::fill_copy(const LowerPlace& source, const LowerEntry& entry, std::string_view temporary, CopyUp what,
+                          const Interrupted& interrupted) {
+  LAMINA_ASSIGN(const sys::FileDescriptor to, sys::open_child(work(), temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (what == CopyUp::attributes) {
+    LAMINA_TRY(sys::set_size(to.get(), entry.attributes.size));
+    return make_mark(work(), temporary, marks_.metacopy, "");
+  }
+  if (what == CopyUp::no_data || entry.attributes.size == 0) return {};
+  LAMINA_ASSIGN(const RealFileRef from, open_lower(source, O_RDONLY));
+  LAMINA_ASSIGN(const std::uint64_t copied, sys::copy_data(from->descriptor(), to.get(), entry.attributes.size, interrupted));
+  copy_up_bytes_.fetch_add(copied, std::memory_order_relaxed);
+  return {};
+}
+
+Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, bool metacopy,
+                             const std::vector<std::pair<InodeRef, std::string>>& aliases) {
+  InodeRef parent;
+  std::string name;
+  {
+    std::lock_guard lock(inode->mutex);
+    parent = inode->parent;
+    name = inode->name;
+  }
+  LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_at(work(), temporary));
+  for (const auto& [directory, alias] : aliases) {
+    if (directory == parent && alias == name) continue;
+    LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
+    const Status linked = sys::link(work(), temporary, place->descriptor(), alias);
+    if (!linked && !linked.failed_with(EEXIST)) return linked;
+    touched(*directory);
+  }
+  LAMINA_ASSIGN(const RealFileRef place, upper_directory(*parent));
+  LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(place->descriptor()));
+  LAMINA_TRY(sys::rename(work(), temporary, place->descriptor(), name, RENAME_NOREPLACE));
+  // The merged directory has not changed, so its times stay (fs/overlayfs/copy_up.c does the same).
+  LAMINA_TRY(sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));
+  {
+    std::lock_guard lock(inode->mutex);
+    inode->has_upper = true;
+    inode->metacopy = metacopy;
+    if (!inode->is_directory() && !metacopy) inode->lowers.clear();
+  }
+  files_.erase(inode->id);
+  table_.add_key(inode, {0, copy.ino});
+  touched(*parent);
+  return {};
+}
+
+// A file whose last name is gone gets a copy without a name, which lives as long as the inode.
+Status Overlay::copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, const Interrupted& interrupted) {
+  LowerPlace source;
+  {
+    std::lock_guard lock(inode->mutex);
+    source = inode->lowers.front();
+  }
+  const std::string temporary = temporary_name();
+  const Status built = build_copy(*inode, source, entry, temporary, CopyUp::data, interrupted);
+  auto opened = built ? sys::open_child(work(), temporary, inode->is_regular() ? O_RDWR : O_PATH | O_NOFOLLOW)
+                      : Result<sys::FileDescriptor>(built.error());
+  const Status discarded = discard(temporary);
+  if (!opened) return opened.error();
+  LAMINA_TRY(discarded);
+  std::lock_guard lock(inode->mutex);
+  inode->has_upper = true;
+  inode->lowers.clear();
+  inode->pinned = std::make_shared<const RealFile>(opened->release());
+  files_.erase(inode->id);
+  return {};
+}
+
+// A metacopy gets its data. The mark goes last: until then the lower's data are what is read.
+Status Overlay::complete_data(const InodeRef& inode, const Interrupted& interrupted) {
+  LowerPlace source;
+  {
+    std::lock_guard lock(inode->mutex);
+    source = inode->lowers.back();
+  }
+  LAMINA_ASSIGN(const Location at, location(*inode));
+  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
+  auto opened = at.name.empty() ? sys::reopen(at.descriptor(), O_RDWR) : sys::open_child(at.descriptor(), at.name, O_RDWR);
+  if (!opened) return opened.error();
+  LAMINA_ASSIGN(const RealFileRef from, open_lower(source, O_RDONLY));
+  LAMINA_ASSIGN(const LowerEntry entry, layer(source).get(source.reference));
+  LAMINA_TRY(sys::set_size(opened->get(), 0));
+  auto copied = sys::copy_data(from->descriptor(), opened->get(), entry.attributes.size, interrupted);
+  if (!copied) {
+    LAMINA_TRY(sys::set_size(opened->get(), entry.attributes.size));
+    return copied.error();
+  }
+  copy_up_bytes_.fetch_add(*copied, std::memory_order_relaxed);
+  LAMINA_TRY(sys::sync_data(opened->get()));
+  LAMINA_TRY(sys::change_times(at.descriptor(), at.name, sys::TimeChange::to(status.atime), sys::TimeChange::to(status.mtime)));
+  LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, marks_.metacopy));
+  const Status unredirected = sys::remove_xattr(at.descriptor(), at.name, marks_.redirect);
+  if (!unredirected && !unredirected.failed_with(ENODATA)) return unredirected;
+  std::lock_guard lock(inode->mutex);
+  inode->metacopy = false;
+  inode->lowers.clear();
+  files_.erase(inode->id);
+  return {};
+}
+
+// All below a directory, so that it can be renamed without a redirect.
+Status Overlay::copy_up_tree(const InodeRef& directory, const Interrupted& interrupted) {
+  LAMINA_TRY(copy_up(directory, CopyUp::data, interrupted));
+  LAMINA_ASSIGN(const ListingRef names, list_inode(*directory));
+  for (const DirectoryEntry& each : *names) {
+    LAMINA_ASSIGN(const Found found, find(*directory, each.name));
+    if (!found.visible) continue;
+    LAMINA_ASSIGN(const InodeRef child, intern(directory, each.name, found));
+    const Status copied = child->is_directory() ? copy_up_tree(child, interrupted) : copy_up(child, CopyUp::data, interrupted);
+    table_.forget(child->id, 1);
+    LAMINA_TRY(copied);
+  }
+  LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
+  LAMINA_TRY(make_mark(place->descriptor(), "", marks_.opaque, opaque_value));
+  std::lock_guard lock(directory->mutex);
+  directory->lowers.clear();
+  directory->lower_children.reset();
+  directory->listing.reset();
+  return {};
+}
+
+}  // namespace lamina::overlay

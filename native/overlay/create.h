@@ -1,0 +1,16 @@
+// What a new file gets from its maker and its directory.
+#pragma once
+
+#include "overlay/acl.h"
+#include "overlay/overlay.h"
+
+namespace lamina::overlay {
+
+struct NewAttributes {
+  std::uint32_t uid = 0, gid = 0;
+  bool inherits_group = false;  // the directory is setgid
+  bool has_lists = false;       // access lists play a part
+  Inherited inherited;
+};
+
+}  // namespace lamina::overlay

@@ -1,0 +1,79 @@
+// The real files behind regular files.
+#include <fcntl.h>
+
+#include "overlay/overlay.h"
+#include "sys/data.h"
+#include "sys/open.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+Result<RealFileRef> Overlay::open_lower(const LowerPlace& place, int flags) {
+  LAMINA_ASSIGN(sys::FileDescriptor opened, layer(place).open(place.reference, flags));
+  return RealFileRef(std::make_shared<const RealFile>(opened.release()));
+}
+
+Result<RealFileRef> Overlay::file(NodeId node, Access access, const Interrupted& interrupted) {
+  if (access == Access::read) {
+    if (RealFileRef cached = files_.get(node)) return cached;
+  }
+  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+  if (inode->is_directory()) return Errno{EISDIR};
+  if (!inode->is_regular()) return Errno{EINVAL};
+  TreeLock::Shared lock(tree_);
+  if (access == Access::write) {
+    LAMINA_TRY(copy_up(inode, CopyUp::data, interrupted));
+    if (RealFileRef cached = files_.get(node)) return cached;
+  }
+  bool lower = false;
+  LowerPlace place;
+  {
+    std::lock_guard guard(inode->mutex);
+    lower = !inode->has_upper || inode->metacopy;
+    if (lower) place = inode->lowers.back();
+  }
+  RealFileRef file;
+  if (lower) {
+    LAMINA_ASSIGN(file, open_lower(place, O_RDONLY));
+  } else {
+    LAMINA_ASSIGN(const Location at, location(*inode));
+    auto open = [&](int flags) {
+      return at.name.empty() ? sys::reopen(at.descriptor(), flags) : sys::open_child(at.descriptor(), at.name, flags);
+    };
+    auto opened = open(O_RDWR);
+    if (access == Access::read && (opened.failed_with(EACCES) || opened.failed_with(EROFS))) opened = open(O_RDONLY);
+    if (!opened) return opened.error();
+    file = std::make_shared<const RealFile>(opened->release());
+  }
+  {
+    // A copy-up between the look and now would leave the old file in the cache.
+    std::lock_guard guard(inode->mutex);
+    if (lower == (!inode->has_upper || inode->metacopy)) files_.put(node, file);
+  }
+  return file;
+}
+
+Status Overlay::sync(NodeId node, bool data_only) {
+  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+  RealFileRef keep;
+  sys::FileDescriptor opened;
+  {
+    TreeLock::Shared lock(tree_);
+    {
+      std::lock_guard guard(inode->mutex);
+      if (!inode->has_upper) return {};
+    }
+    LAMINA_ASSIGN(const Location at, location(*inode));
+    if (!inode->is_directory() && !inode->is_regular()) return {};
+    const int flags = inode->is_directory() ? O_RDONLY | O_DIRECTORY : O_RDONLY;
+    auto result = at.name.empty() ? sys::reopen(at.descriptor(), flags) : sys::open_child(at.descriptor(), at.name, flags);
+    if (!result) return result.error();
+    opened = std::move(*result);
+  }
+  return data_only ? sys::sync_data(opened.get()) : sys::sync(opened.get());
+}
+
+Status Overlay::sync_all() { return upper_ ? sys::sync_file_system(work_lock_.get()) : Status(); }
+
+}  // namespace lamina::overlay

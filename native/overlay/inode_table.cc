@@ -1,0 +1,95 @@
+#include "overlay/inode_table.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+Result<InodeRef> InodeTable::get(NodeId node) const {
+  const NodeShard& shard = node_shard(node);
+  std::lock_guard lock(shard.mutex);
+  const auto found = shard.nodes.find(node);
+  if (found == shard.nodes.end()) return Errno{ESTALE};
+  return found->second;
+}
+
+void InodeTable::raise(const InodeRef& inode) {
+  NodeShard& shard = node_shard(inode->id);
+  std::lock_guard lock(shard.mutex);
+  if (inode->lookups.fetch_add(1) == 0) shard.nodes[inode->id] = inode;
+}
+
+InodeRef InodeTable::intern(const InodeKey& key, const std::function<InodeRef()>& make) {
+  KeyShard& shard = key_shard(key);
+  std::lock_guard lock(shard.mutex);
+  std::weak_ptr<Inode>& slot = shard.inodes[key];
+  InodeRef inode = slot.lock();
+  if (!inode) {
+    inode = make();
+    inode->id = next_.fetch_add(1);
+    inode->keys.push_back(key);
+    slot = inode;
+  }
+  raise(inode);
+  return inode;
+}
+
+InodeRef InodeTable::find(const InodeKey& key) const {
+  const KeyShard& shard = key_shard(key);
+  std::lock_guard lock(shard.mutex);
+  const auto found = shard.inodes.find(key);
+  return found == shard.inodes.end() ? nullptr : found->second.lock();
+}
+
+void InodeTable::add_key(const InodeRef& inode, const InodeKey& key) {
+  {
+    std::lock_guard lock(inode->mutex);
+    inode->keys.push_back(key);
+  }
+  KeyShard& shard = key_shard(key);
+  std::lock_guard lock(shard.mutex);
+  shard.inodes[key] = inode;
+}
+
+void InodeTable::add(const InodeRef& inode) {
+  inode->id = next_.fetch_add(1);
+  raise(inode);
+}
+
+void InodeTable::forget(NodeId node, std::uint64_t count) {
+  InodeRef last;
+  {
+    NodeShard& shard = node_shard(node);
+    std::lock_guard lock(shard.mutex);
+    const auto found = shard.nodes.find(node);
+    if (found == shard.nodes.end()) return;
+    const std::uint64_t held = found->second->lookups.load();
+    found->second->lookups.store(held > count ? held - count : 0);
+    if (held > count || node == root_node) return;
+    last = std::move(found->second);
+    shard.nodes.erase(found);
+  }
+  // The keys go with the last reference; a child that still refers to it keeps it findable.
+  if (last.use_count() == 1) drop_keys(*last);
+}
+
+void InodeTable::drop_keys(Inode& inode) {
+  for (const InodeKey& key : inode.keys) {
+    KeyShard& shard = key_shard(key);
+    std::lock_guard lock(shard.mutex);
+    const auto found = shard.inodes.find(key);
+    if (found == shard.inodes.end()) continue;
+    const InodeRef present = found->second.lock();
+    if (!present || (present.get() == &inode && present.use_count() <= 2 && inode.lookups.load() == 0)) shard.inodes.erase(found);
+  }
+}
+
+std::uint64_t InodeTable::size() const {
+  std::uint64_t total = 0;
+  for (const NodeShard& shard : nodes_) {
+    std::lock_guard lock(shard.mutex);
+    total += shard.nodes.size();
+  }
+  return total;
+}
+
+}  // namespace lamina::overlay

@@ -1,0 +1,55 @@
+// All inodes by node and by key. A node is in the table while its lookup count is above zero; an inode lives on while a child
+// refers to it.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <mutex>
+#include <unordered_map>
+
+#include "overlay/inode.h"
+
+namespace lamina::overlay {
+
+class InodeTable {
+ public:
+  // ESTALE for a node that was forgotten.
+  Result<InodeRef> get(NodeId node) const;
+  // The inode of `key` with its lookup count raised: the known one, or what `make` gives. `make` must not use the table.
+  InodeRef intern(const InodeKey& key, const std::function<InodeRef()>& make);
+  [[nodiscard]] InodeRef find(const InodeKey& key) const;
+  void add_key(const InodeRef& inode, const InodeKey& key);
+  // Enters an inode that has no key, such as a file without a name.
+  void add(const InodeRef& inode);
+  void forget(NodeId node, std::uint64_t count);
+  [[nodiscard]] std::uint64_t size() const;
+
+ private:
+  static constexpr std::size_t shard_count = 64;
+  struct KeyHash {
+    std::size_t operator()(const InodeKey& key) const {
+      return std::hash<std::uint64_t>()((key.identity * 0x9E3779B97F4A7C15ULL) ^ (key.layer * 0xC2B2AE3D27D4EB4FULL));
+    }
+  };
+  struct alignas(64) NodeShard {
+    mutable std::mutex mutex;
+    std::unordered_map<NodeId, InodeRef> nodes;
+  };
+  struct alignas(64) KeyShard {
+    mutable std::mutex mutex;
+    std::unordered_map<InodeKey, std::weak_ptr<Inode>, KeyHash> inodes;
+  };
+
+  NodeShard& node_shard(NodeId node) { return nodes_[node % shard_count]; }
+  const NodeShard& node_shard(NodeId node) const { return nodes_[node % shard_count]; }
+  KeyShard& key_shard(const InodeKey& key) { return keys_[(KeyHash()(key) >> 7) % shard_count]; }
+  const KeyShard& key_shard(const InodeKey& key) const { return keys_[(KeyHash()(key) >> 7) % shard_count]; }
+  void raise(const InodeRef& inode);
+  void drop_keys(Inode& inode);
+
+  std::array<NodeShard, shard_count> nodes_;
+  std::array<KeyShard, shard_count> keys_;
+  std::atomic<NodeId> next_{root_node};
+};
+
+}  // namespace lamina::overlay

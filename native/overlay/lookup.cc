@@ -1,0 +1,281 @@
+// From a parent and a name to what the layers hold there, and to the inode that stands for it.
+#include <algorithm>
+
+#include "overlay/attributes.h"
+#include "overlay/overlay.h"
+#include "sys/names.h"
+#include "sys/xattrs.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+namespace {
+constexpr std::size_t longest_name = 255;
+constexpr std::size_t few_layers = 2;
+
+std::string child_path(std::string_view directory, std::string_view name) {
+  return directory.empty() ? std::string(name) : std::string(directory) + "/" + std::string(name);
+}
+}  // namespace
+
+// Takes an entry of a lower into what was found so far. False: no layer further down has a say.
+Result<bool> Overlay::take_lower(std::size_t layer, LowerEntry&& entry, Found& found, std::string& redirect) {
+  if (entry.marks.whiteout) return false;
+  const bool directory = (entry.attributes.mode & 0170000U) == 0040000U;
+  const bool seen = found.visible;
+  if (seen && found.type() == 0040000U) {
+    if (!directory) return false;
+  } else if (seen && directory) {
+    return false;  // below a metacopy: no data there
+  }
+  if (!seen) {
+    found.visible = true;
+    found.lower = entry.attributes;
+  }
+  if (directory) {
+    found.lowers.push_back({layer, entry.reference});
+    redirect = entry.marks.redirect;
+    return !entry.marks.opaque;
+  }
+  if (!seen || found.lowers.empty()) {
+    found.lowers.assign(1, {layer, entry.reference});
+  } else if (!entry.marks.metacopy) {
+    // The first place keeps the attributes; the data's place comes behind it.
+    found.lowers.push_back({layer, entry.reference});
+  }
+  redirect = entry.marks.redirect;
+  return entry.marks.metacopy;
+}
+
+// From `layer` downwards, by a path from each layer's root, as an absolute redirect wants it.
+Status Overlay::find_from(std::size_t layer, std::string_view path, Found& found) {
+  std::string at(path);
+  for (std::size_t i = layer; i < layers_.size(); ++i) {
+    auto entry = layers_[i]->resolve(at);
+    if (is_absent(entry)) continue;
+    if (!entry) return entry.error();
+    std::string redirect;
+    LAMINA_ASSIGN(const bool more, take_lower(i, std::move(*entry), found, redirect));
+    if (!more) return {};
+    if (redirect.empty()) continue;
+    at = redirect.front() == '/' ? redirect.substr(1)
+                                 : child_path(at.substr(0, at.rfind('/') == std::string::npos ? 0 : at.rfind('/')), redirect);
+  }
+  return {};
+}
+
+Status Overlay::find_in_lowers(const std::vector<LowerPlace>& parents, std::string_view name, Found& found,
+                               std::string redirect) {
+  std::string at(name);
+  std::size_t start = 0;
+  if (!redirect.empty()) {
+    if (redirect.front() == '/') return find_from(0, std::string_view(redirect).substr(1), found);
+    at = redirect;
+  }
+  for (std::size_t i = start; i < parents.size(); ++i) {
+    const LowerPlace& parent = parents[i];
+    const Layer& source = layer(parent);
+    (source.indexed() ? index_lookups_ : directory_lookups_).fetch_add(1, std::memory_order_relaxed);
+    auto entry = source.lookup(parent.reference, at);
+    if (is_absent(entry)) continue;
+    if (!entry) return entry.error();
+    std::string next;
+    LAMINA_ASSIGN(const bool more, take_lower(parent.layer, std::move(*entry), found, next));
+    if (!more) return {};
+    if (next.empty()) continue;
+    if (next.front() == '/') return find_from(parent.layer + 1, std::string_view(next).substr(1), found);
+    at = next;
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const LowerChildren>> Overlay::lower_children(Inode& directory) {
+  std::vector<LowerPlace> places;
+  {
+    std::lock_guard lock(directory.mutex);
+    if (directory.lower_children) return directory.lower_children;
+    places = directory.lowers;
+  }
+  auto children = std::make_shared<LowerChildren>();
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    LAMINA_ASSIGN(std::vector<Layer::Child> names, layer(places[i]).list(places[i].reference));
+    for (Layer::Child& each : names) children->push_back({std::move(each.entry), each.whiteout, i});
+  }
+  const auto before = [](const LowerChild& a, const LowerChild& b) {
+    if (a.entry.cookie != b.entry.cookie) return a.entry.cookie < b.entry.cookie;
+    const int order = a.entry.name.compare(b.entry.name);
+    return order != 0 ? order < 0 : a.place < b.place;
+  };
+  std::sort(children->begin(), children->end(), before);
+  const auto same = [](const LowerChild& a, const LowerChild& b) { return a.entry.name == b.entry.name; };
+  children->erase(std::unique(children->begin(), children->end(), same), children->end());
+  std::lock_guard lock(directory.mutex);
+  if (!directory.lower_children) directory.lower_children = std::move(children);
+  return directory.lower_children;
+}
+
+Result<Found> Overlay::find(Inode& parent, std::string_view name) {
+  if (name.size() > longest_name) return Errno{ENAMETOOLONG};
+  Found found;
+  std::vector<LowerPlace> lowers;
+  bool has_upper = false;
+  {
+    std::lock_guard lock(parent.mutex);
+    lowers = parent.lowers;
+    has_upper = parent.has_upper;
+  }
+  std::string redirect;
+  if (has_upper) {
+    LAMINA_ASSIGN(const RealFileRef directory, upper_directory(parent));
+    auto status = sys::status_at(directory->descriptor(), name);
+    if (!status && !is_absent(status)) return status.error();
+    if (status) {
+      found.in_upper = true;
+      found.upper = *status;
+      if (status->is_whiteout()) {
+        found.upper_whiteout = true;
+        return found;
+      }
+      if (status->is_directory() || status->is_regular()) {
+        LAMINA_ASSIGN(const Marks marks, read_marks_at(marks_, *status, directory->descriptor(), name));
+        if (marks.whiteout) {
+          found.upper_whiteout = true;
+          return found;
+        }
+        found.metacopy = marks.metacopy;
+        redirect = marks.redirect;
+        found.visible = true;
+        if (marks.opaque || (status->is_regular() && !marks.metacopy)) return found;
+      } else {
+        found.visible = true;
+        return found;
+      }
+    }
+  }
+  if (lowers.size() > few_layers && redirect.empty()) {
+    LAMINA_ASSIGN(const auto children, lower_children(parent));
+    const std::uint64_t cookie = name_cookie(name);
+    auto child = std::lower_bound(children->begin(), children->end(), cookie,
+                                  [](const LowerChild& each, std::uint64_t wanted) { return each.entry.cookie < wanted; });
+    while (child != children->end() && child->entry.cookie == cookie && child->entry.name != name) ++child;
+    if (child == children->end() || child->entry.name != name || child->whiteout) return found;
+    lowers.erase(lowers.begin(), lowers.begin() + static_cast<std::ptrdiff_t>(child->place));
+  }
+  LAMINA_TRY(find_in_lowers(lowers, name, found, std::move(redirect)));
+  return found;
+}
+
+Result<bool> Overlay::visible_below(Inode& parent, std::string_view name) {
+  std::vector<LowerPlace> lowers;
+  {
+    std::lock_guard lock(parent.mutex);
+    lowers = parent.lowers;
+  }
+  Found found;
+  LAMINA_TRY(find_in_lowers(lowers, name, found, {}));
+  return found.visible;
+}
+
+Result<std::uint64_t> Overlay::upper_ino(const Location& location, const sys::FileStatus& status) {
+  auto value = sys::get_xattr(location.descriptor(), location.name, marks_.lamina_ino);
+  if (!value) {
+    if (value.failed_with(ENODATA) || value.failed_with(EOPNOTSUPP)) return status.ino;
+    return value.error();
+  }
+  if (value->size() != sizeof(std::uint64_t)) return Errno{EIO};
+  std::uint64_t ino = 0;
+  for (std::size_t i = sizeof ino; i-- > 0;) ino = (ino << 8U) | std::to_integer<std::uint64_t>((*value)[i]);
+  return ino;
+}
+
+Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, const Found& found) {
+  InodeKey key;
+  std::uint64_t ino = 0;
+  if (found.in_upper) {
+    key = {0, found.upper.ino};
+    if (found.type() == 0040000U && !found.lowers.empty()) {
+      LAMINA_ASSIGN(const LowerEntry below, layer(found.lowers[0]).get(found.lowers[0].reference));
+      ino = below.attributes.ino;
+    } else {
+      LAMINA_ASSIGN(const RealFileRef directory, upper_directory(*parent));
+      LAMINA_ASSIGN(ino, upper_ino({directory, std::string(name)}, found.upper));
+    }
+  } else {
+    const LowerPlace& place = found.lowers.front();
+    LAMINA_ASSIGN(const std::uint64_t identity, layer(place).identity(place.reference));
+    key = {place.layer + 1, identity};
+    ino = found.lower.ino;
+  }
+  InodeRef inode = table_.intern(key, [&] {
+    auto made = std::make_shared<Inode>();
+    made->type = found.type();
+    made->ino = ino;
+    made->has_upper = found.in_upper;
+    made->metacopy = found.metacopy;
+    made->lowers = found.lowers;
+    made->parent = parent;
+    made->name = name;
+    return made;
+  });
+  std::lock_guard lock(inode->mutex);
+  if (!inode->is_directory() && (inode->parent != parent || inode->name != name)) {
+    inode->parent = parent;
+    inode->name = name;
+    inode->nameless = false;
+    inode->pinned.reset();
+  }
+  return inode;
+}
+
+Result<Entry> Overlay::entry_of(const InodeRef& inode) {
+  auto attributes = this->attributes(inode->id);
+  if (!attributes) {
+    table_.forget(inode->id, 1);
+    return attributes.error();
+  }
+  return Entry{inode->id, 1, *attributes};
+}
+
+Result<Entry> Overlay::lookup(NodeId parent, std::string_view name) {
+  LAMINA_ASSIGN(InodeRef directory, table_.get(parent));
+  InodeRef inode;
+  if (name == "." || name == "..") {
+    if (name == ".." && directory->parent) directory = directory->parent;
+    inode = table_.intern(directory->keys.front(), [&] { return directory; });
+    return entry_of(inode);
+  }
+  if (!directory->is_directory()) return Errno{ENOTDIR};
+  {
+    TreeLock::Shared lock(tree_);
+    LAMINA_ASSIGN(const Found found, find(*directory, name));
+    if (!found.visible) return Errno{ENOENT};
+    LAMINA_ASSIGN(inode, intern(directory, name, found));
+  }
+  return entry_of(inode);
+}
+
+// The inode at a path of the merged tree, its lookup count raised; null where there is none.
+Result<InodeRef> Overlay::resolve_inode(std::string_view path) {
+  InodeRef at = table_.intern(root_->keys.front(), [&] { return root_; });
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/');
+    const std::string_view name = path.substr(0, slash);
+    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
+    auto found = at->is_directory() ? find(*at, name) : Result<Found>(Found());
+    auto next = found && found->visible ? intern(at, name, *found) : Result<InodeRef>(InodeRef());
+    table_.forget(at->id, 1);
+    if (!found) return found.error();
+    if (!next || !*next) return next;
+    at = *next;
+  }
+  return at;
+}
+
+Result<std::string> Overlay::path(NodeId node) {
+  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+  TreeLock::Shared lock(tree_);
+  return path_of(*inode);
+}
+
+}  // namespace lamina::overlay

@@ -1,0 +1,184 @@
+// The one implementation of FileSystem. Its parts by subject: open.cc, lookup.cc, upper.cc, copy_up.cc, create.cc, remove.cc,
+// rename.cc, listing.cc, attributes.cc, data.cc, xattrs.cc.
+//
+// Locks, outermost first:
+//   tree_                     shared by whatever uses upper paths; exclusive to rename a directory
+//     Inode::copy_up          of parents before children
+//       Inode::mutex          one at a time
+//         caches, the table   each for itself
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "overlay/file_cache.h"
+#include "overlay/file_system.h"
+#include "overlay/inode.h"
+#include "overlay/inode_table.h"
+#include "overlay/layer.h"
+#include "overlay/marks.h"
+#include "overlay/tree_lock.h"
+#include "sys/file_descriptor.h"
+#include "sys/status.h"
+
+namespace lamina::overlay {
+
+// A name in an upper directory, or, with name "", the descriptor itself.
+struct Location {
+  RealFileRef directory;
+  std::string name;
+  [[nodiscard]] int descriptor() const { return directory->descriptor(); }
+};
+
+// What the layers hold under a name of a merged directory.
+struct Found {
+  bool visible = false;
+  bool in_upper = false;  // the upper has an entry, be it a whiteout
+  bool upper_whiteout = false;
+  bool metacopy = false;           // of the upper's file
+  sys::FileStatus upper;           // where in_upper
+  std::vector<LowerPlace> lowers;  // as Inode::lowers
+  Attributes lower;                // of lowers[0], where there is one and it is what is seen
+  [[nodiscard]] std::uint32_t type() const { return (in_upper ? upper.mode : lower.mode) & 0170000U; }
+};
+
+struct NewAttributes;
+struct RenameSide;
+
+class Overlay final : public FileSystem {
+ public:
+  Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> layers, sys::FileDescriptor upper, sys::FileDescriptor work,
+          sys::FileDescriptor work_lock);
+  // Makes the root's inode; before anything else.
+  Status start();
+
+  Result<Entry> lookup(NodeId parent, std::string_view name) override;
+  void forget(NodeId node, std::uint64_t count) override { table_.forget(node, count); }
+  Result<std::string> path(NodeId node) override;
+  Result<Attributes> attributes(NodeId node) override;
+  Result<Attributes> set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) override;
+  Result<std::string> read_link(NodeId node) override;
+  Result<Entry> make_node(NodeId parent, std::string_view name, std::uint32_t mode, std::uint32_t rdev_major,
+                          std::uint32_t rdev_minor, const Caller& caller) override;
+  Result<Entry> make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller) override;
+  Result<Entry> make_symlink(NodeId parent, std::string_view name, std::string_view target, const Caller& caller) override;
+  Result<Entry> make_unnamed(NodeId parent, std::uint32_t mode, const Caller& caller) override;
+  Result<Entry> link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted) override;
+  Status unlink(NodeId parent, std::string_view name) override;
+  Status remove_directory(NodeId parent, std::string_view name) override;
+  Status rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name, RenameMode mode,
+                const Interrupted& interrupted) override;
+  Result<RealFileRef> file(NodeId node, Access access, const Interrupted& interrupted) override;
+  Status sync(NodeId node, bool data_only) override;
+  Result<ListingRef> list(NodeId directory) override;
+  Result<std::vector<std::byte>> xattr(NodeId node, std::string_view name) override;
+  Result<std::string> xattr_names(NodeId node) override;
+  Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags) override;
+  Status remove_xattr(NodeId node, std::string_view name) override;
+  Result<FileSystemStatistics> statistics() override;
+  Status sync_all() override;
+  OverlayCounters counters() const override;
+  bool read_only() const override { return !upper_; }
+
+ private:
+  // What is made, and how, under a new name.
+  struct Creation {
+    std::uint32_t mode = 0;  // type and permission bits
+    std::uint32_t rdev_major = 0, rdev_minor = 0;
+    std::string_view target;  // of a symlink
+  };
+
+  // lookup.cc
+  Result<Found> find(Inode& parent, std::string_view name);
+  Status find_in_lowers(const std::vector<LowerPlace>& parents, std::string_view name, Found& found, std::string redirect);
+  Status find_from(std::size_t layer, std::string_view path, Found& found);
+  Result<bool> take_lower(std::size_t layer, LowerEntry&& entry, Found& found, std::string& redirect);
+  Result<bool> visible_below(Inode& parent, std::string_view name);
+  Result<std::shared_ptr<const LowerChildren>> lower_children(Inode& directory);
+  Result<InodeRef> intern(const InodeRef& parent, std::string_view name, const Found& found);
+  Result<Entry> entry_of(const InodeRef& inode);
+  Result<std::uint64_t> upper_ino(const Location& location, const sys::FileStatus& status);
+  Result<InodeRef> resolve_inode(std::string_view path);
+
+  // upper.cc
+  Result<RealFileRef> upper_directory(Inode& inode);
+  Result<std::string> path_of(Inode& inode);
+  Result<Location> location(Inode& inode);
+  std::string temporary_name();
+  Status discard(std::string_view temporary);
+  void touched(Inode& directory);
+  Status make_mark(int descriptor, std::string_view name, std::string_view mark, std::string_view value);
+
+  // copy_up.cc
+  enum class CopyUp { attributes, data, no_data };
+  Status copy_up(const InodeRef& inode, CopyUp what, const Interrupted& interrupted);
+  Status copy_up_parents(const InodeRef& inode, const Interrupted& interrupted);
+  Status build_copy(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view temporary, CopyUp what,
+                    const Interrupted& interrupted);
+  Status fill_copy(const LowerPlace& source, const LowerEntry& entry, std::string_view temporary, CopyUp what,
+                   const Interrupted& interrupted);
+  Status publish_copy(const InodeRef& inode, std::string_view temporary, bool metacopy,
+                      const std::vector<std::pair<InodeRef, std::string>>& aliases);
+  Status copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, const Interrupted& interrupted);
+  Status complete_data(const InodeRef& inode, const Interrupted& interrupted);
+  Result<std::vector<std::pair<InodeRef, std::string>>> aliases_of(const InodeRef& inode, const LowerPlace& source,
+                                                                   const Interrupted& interrupted);
+  Status copy_up_tree(const InodeRef& directory, const Interrupted& interrupted);
+
+  // create.cc
+  Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller);
+  Result<NewAttributes> new_attributes(Inode& parent, int directory, const Creation& creation, const Caller& caller);
+  Status make_in(int directory, std::string_view name, const Creation& creation, std::uint32_t mode);
+  Status make_in_work(int directory, std::string_view name, const Creation& creation, const NewAttributes& attributes,
+                      bool over_whiteout);
+  Status place_over(std::string_view temporary, int directory, std::string_view name, bool is_directory);
+  Result<InodeRef> writable_directory(NodeId parent, std::string_view name);
+
+  // remove.cc
+  Status remove(NodeId parent, std::string_view name, bool directory);
+  Result<InodeRef> pin(const InodeRef& parent, std::string_view name, const Found& found);
+  void unname(const InodeRef& victim, const Found& found);
+  Status take_away(int directory, std::string_view name, bool leave_whiteout);
+  Status discard_tree(int directory, std::string_view name);
+
+  // rename.cc
+  Result<RenameSide> rename_side(NodeId parent, std::string_view name);
+  Status prepare_directory(RenameSide& from, RenameSide& to, const Interrupted& interrupted);
+  Status prepare_source(RenameSide& from, RenameSide& to, const Interrupted& interrupted);
+  Status replace_name(RenameSide& from, RenameSide& to);
+  Status exchange_names(RenameSide& from, RenameSide& to);
+  void moved(const RenameSide& from, const RenameSide& to);
+
+  // listing.cc
+  Result<ListingRef> list_inode(Inode& directory);
+  Status list_upper(Inode& directory, const LowerChildren& below, bool impure, Listing& into, std::vector<std::string>& hidden);
+
+  // data.cc
+  Result<RealFileRef> open_lower(const LowerPlace& place, int flags);
+
+  [[nodiscard]] const Layer& layer(const LowerPlace& place) const { return *layers_[place.layer]; }
+  [[nodiscard]] int work() const { return work_.get(); }
+
+  const Options options_;
+  const MarkNames marks_;
+  std::vector<std::unique_ptr<Layer>> layers_;  // topmost first
+  RealFileRef upper_;                           // null: read-only
+  sys::FileDescriptor work_, work_lock_;
+  TreeLock tree_;
+  InodeTable table_;
+  InodeRef root_;
+  FileCache directories_, files_;
+  std::atomic<std::uint64_t> next_temporary_{0};
+  mutable std::atomic<std::uint64_t> copy_ups_{0}, copy_up_bytes_{0}, index_lookups_{0}, directory_lookups_{0};
+};
+
+// True where a result says that nothing is there. No other failure does.
+template <typename T>
+[[nodiscard]] bool is_absent(const Result<T>& result) {
+  return result.failed_with(ENOENT) || result.failed_with(ENOTDIR);
+}
+
+}  // namespace lamina::overlay

@@ -1,0 +1,102 @@
+// Names that go. A name that a lower shows leaves a whiteout behind.
+#include <fcntl.h>
+
+#include "overlay/overlay.h"
+#include "sys/directory.h"
+#include "sys/names.h"
+#include "sys/open.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+// The inode that is about to lose a name, with a descriptor of its real file, so that who has it open keeps it. Null where nobody
+// knows it.
+Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, const Found& found) {
+  InodeKey key{0, found.upper.ino};
+  if (!found.in_upper) {
+    LAMINA_ASSIGN(key.identity, layer(found.lowers.front()).identity(found.lowers.front().reference));
+    key.layer = found.lowers.front().layer + 1;
+  }
+  InodeRef victim = table_.find(key);
+  if (!victim) return victim;
+  {
+    std::lock_guard lock(victim->mutex);
+    if (!victim->has_upper || victim->pinned || victim->parent != parent || victim->name != name) return victim;
+  }
+  LAMINA_ASSIGN(const RealFileRef place, upper_directory(*parent));
+  LAMINA_ASSIGN(sys::FileDescriptor opened, sys::open_child(place->descriptor(), name, O_PATH | O_NOFOLLOW));
+  std::lock_guard lock(victim->mutex);
+  victim->pinned = std::make_shared<const RealFile>(opened.release());
+  return victim;
+}
+
+// The name is gone.
+void Overlay::unname(const InodeRef& victim, const Found& found) {
+  if (!victim) return;
+  std::lock_guard lock(victim->mutex);
+  if (!victim->has_upper) ++victim->removed_names;
+  const bool others = !victim->is_directory() && !found.in_upper && found.lower.nlink > victim->removed_names;
+  if (victim->pinned || !others) victim->nameless = true;
+  if (victim->is_directory()) {
+    ++victim->version;
+    victim->listing = std::make_shared<const Listing>();
+  }
+}
+
+// Removes an entry of the upper in one step, leaving a whiteout where one is wanted.
+Status Overlay::take_away(int directory, std::string_view name, bool leave_whiteout) {
+  const std::string temporary = temporary_name();
+  LAMINA_TRY(sys::rename(directory, name, work(), temporary, leave_whiteout ? RENAME_WHITEOUT : RENAME_NOREPLACE));
+  return discard(temporary);
+}
+
+// Removes a name and all below it.
+Status Overlay::discard_tree(int directory, std::string_view name) {
+  const Status removed = sys::unlink(directory, name);
+  if (!removed.failed_with(EISDIR) && !removed.failed_with(EPERM)) return removed;
+  const Status empty = sys::remove_directory(directory, name);
+  if (!empty.failed_with(ENOTEMPTY) && !empty.failed_with(EEXIST)) return empty;
+  LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::open_child(directory, name, O_RDONLY | O_DIRECTORY));
+  std::vector<std::string> names;
+  LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
+    names.emplace_back(each.name);
+    return {};
+  }));
+  for (const std::string& each : names) LAMINA_TRY(discard_tree(opened.get(), each));
+  return sys::remove_directory(directory, name);
+}
+
+Status Overlay::remove(NodeId parent, std::string_view name, bool directory) {
+  TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef holder, writable_directory(parent, name));
+  LAMINA_ASSIGN(const Found found, find(*holder, name));
+  if (!found.visible) return Errno{ENOENT};
+  const bool is_directory = found.type() == 0040000U;
+  if (directory && !is_directory) return Errno{ENOTDIR};
+  if (!directory && is_directory) return Errno{EISDIR};
+  if (is_directory) {
+    LAMINA_ASSIGN(const InodeRef inode, intern(holder, name, found));
+    const auto names = list_inode(*inode);
+    table_.forget(inode->id, 1);
+    if (!names) return names.error();
+    if (!(*names)->empty()) return Errno{ENOTEMPTY};
+  }
+  LAMINA_ASSIGN(const InodeRef victim, pin(holder, name, found));
+  LAMINA_ASSIGN(const RealFileRef place, upper_directory(*holder));
+  LAMINA_ASSIGN(const bool below, visible_below(*holder, name));
+  const auto take = [&]() -> Status {
+    if (!found.in_upper) return sys::make_node(place->descriptor(), name, 0020000U, 0, 0);
+    if (is_directory || below) return take_away(place->descriptor(), name, below);
+    return sys::unlink(place->descriptor(), name);
+  };
+  LAMINA_TRY(take());
+  unname(victim, found);
+  touched(*holder);
+  return {};
+}
+
+Status Overlay::unlink(NodeId parent, std::string_view name) { return remove(parent, name, false); }
+Status Overlay::remove_directory(NodeId parent, std::string_view name) { return remove(parent, name, true); }
+
+}  // namespace lamina::overlay

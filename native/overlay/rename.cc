@@ -1,0 +1,137 @@
+// Renaming. Never EXDEV: a directory that a lower has gets a redirect, or is copied up whole where redirects are off.
+#include <fcntl.h>
+
+#include <optional>
+
+#include "overlay/overlay.h"
+#include "sys/names.h"
+#include "sys/open.h"
+#include "sys/xattrs.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+// One name of a rename.
+struct RenameSide {
+  InodeRef directory;
+  RealFileRef place;
+  std::string name;
+  Found found;
+  InodeRef inode;      // where something is there; holds no lookup count
+  bool below = false;  // a lower shows the name, so a whiteout or an opaque directory must hide it
+  [[nodiscard]] int descriptor() const { return place->descriptor(); }
+  [[nodiscard]] bool is_directory() const { return inode && inode->is_directory(); }
+};
+
+Result<RenameSide> Overlay::rename_side(NodeId parent, std::string_view name) {
+  RenameSide side;
+  LAMINA_ASSIGN(side.directory, writable_directory(parent, name));
+  side.name = name;
+  LAMINA_ASSIGN(side.found, find(*side.directory, name));
+  LAMINA_ASSIGN(side.place, upper_directory(*side.directory));
+  LAMINA_ASSIGN(side.below, visible_below(*side.directory, name));
+  if (side.found.visible) {
+    LAMINA_ASSIGN(side.inode, intern(side.directory, name, side.found));
+    table_.forget(side.inode->id, 1);
+  }
+  return side;
+}
+
+// A directory gets what keeps its content the same under the other name.
+Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interrupted& interrupted) {
+  std::optional<LowerPlace> lower;
+  {
+    std::lock_guard lock(from.inode->mutex);
+    if (!from.inode->lowers.empty()) lower = from.inode->lowers.front();
+  }
+  if (lower && (!options_.redirect_dir || options_.user_xattr)) {
+    LAMINA_TRY(copy_up_tree(from.inode, interrupted));
+    lower.reset();
+  }
+  LAMINA_TRY(copy_up(from.inode, CopyUp::data, interrupted));
+  LAMINA_ASSIGN(const RealFileRef place, upper_directory(*from.inode));
+  if (lower) {
+    LAMINA_ASSIGN(const std::string path, layer(*lower).path(lower->reference));
+    return make_mark(place->descriptor(), "", marks_.redirect, "/" + path);
+  }
+  if (to.below) return make_mark(place->descriptor(), "", marks_.opaque, opaque_value);
+  return {};
+}
+
+Status Overlay::prepare_source(RenameSide& from, RenameSide& to, const Interrupted& interrupted) {
+  if (from.is_directory()) return prepare_directory(from, to, interrupted);
+  LAMINA_TRY(copy_up(from.inode, CopyUp::attributes, interrupted));
+  std::optional<LowerPlace> data;
+  {
+    std::lock_guard lock(from.inode->mutex);
+    if (from.inode->metacopy) data = from.inode->lowers.back();
+  }
+  if (!data) return {};
+  // A metacopy under another name finds its data by an absolute redirect.
+  LAMINA_ASSIGN(const std::string path, layer(*data).path(data->reference));
+  return make_mark(from.descriptor(), from.name, marks_.redirect, "/" + path);
+}
+
+Status Overlay::replace_name(RenameSide& from, RenameSide& to) {
+  const unsigned whiteout = from.below ? RENAME_WHITEOUT : 0U;
+  if (!to.found.in_upper || !from.is_directory()) {
+    return sys::rename(from.descriptor(), from.name, to.descriptor(), to.name, whiteout);
+  }
+  // A directory over a whiteout or over a directory with whiteouts in it: they change places in one step.
+  LAMINA_TRY(sys::rename(from.descriptor(), from.name, to.descriptor(), to.name, RENAME_EXCHANGE));
+  if (to.found.upper_whiteout) return from.below ? Status() : sys::unlink(from.descriptor(), from.name);
+  return take_away(from.descriptor(), from.name, from.below);
+}
+
+Status Overlay::exchange_names(RenameSide& from, RenameSide& to) {
+  return sys::rename(from.descriptor(), from.name, to.descriptor(), to.name, RENAME_EXCHANGE);
+}
+
+void Overlay::moved(const RenameSide& from, const RenameSide& to) {
+  std::lock_guard lock(from.inode->mutex);
+  from.inode->parent = to.directory;
+  from.inode->name = to.name;
+}
+
+Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name, RenameMode mode,
+                       const Interrupted& interrupted) {
+  TreeLock::Exclusive lock(tree_);
+  LAMINA_ASSIGN(RenameSide from, rename_side(parent, name));
+  if (!from.found.visible) return Errno{ENOENT};
+  LAMINA_ASSIGN(RenameSide to, rename_side(new_parent, new_name));
+  if (mode == RenameMode::no_replace && to.found.visible) return Errno{EEXIST};
+  if (mode == RenameMode::exchange && !to.found.visible) return Errno{ENOENT};
+  if (to.inode == from.inode) return {};  // two names of one file: rename(2) leaves both
+  if (mode == RenameMode::exchange) {
+    LAMINA_TRY(prepare_source(from, to, interrupted));
+    LAMINA_TRY(prepare_source(to, from, interrupted));
+    LAMINA_TRY(exchange_names(from, to));
+    moved(from, to);
+    moved(to, from);
+  } else {
+    if (to.found.visible) {
+      if (from.is_directory() && !to.is_directory()) return Errno{ENOTDIR};
+      if (!from.is_directory() && to.is_directory()) return Errno{EISDIR};
+      if (to.is_directory()) {
+        LAMINA_ASSIGN(const ListingRef names, list_inode(*to.inode));
+        if (!names->empty()) return Errno{ENOTEMPTY};
+      }
+    }
+    LAMINA_TRY(prepare_source(from, to, interrupted));
+    // Copying up one name of a hard-link group may have made the other.
+    LAMINA_ASSIGN(to.found, find(*to.directory, to.name));
+    InodeRef victim;
+    if (to.found.visible) {
+      LAMINA_ASSIGN(victim, pin(to.directory, to.name, to.found));
+    }
+    LAMINA_TRY(replace_name(from, to));
+    unname(victim, to.found);
+    moved(from, to);
+  }
+  touched(*from.directory);
+  touched(*to.directory);
+  return {};
+}
+
+}  // namespace lamina::overlay

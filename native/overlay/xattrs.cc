@@ -1,0 +1,92 @@
+// Extended attributes as users see them: overlay marks hidden, those of a nested overlay under their own names.
+#include "sys/xattrs.h"
+#include "overlay/acl.h"
+#include "overlay/overlay.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+namespace {
+constexpr std::string_view trusted_prefix = "trusted.";
+
+struct Source {
+  bool upper = false;
+  LowerPlace lower;
+};
+
+Source source_of(Inode& inode) {
+  std::lock_guard lock(inode.mutex);
+  Source source;
+  source.upper = inode.has_upper;
+  if (!source.upper) source.lower = inode.lowers.front();
+  return source;
+}
+}  // namespace
+
+Result<std::vector<std::byte>> Overlay::xattr(NodeId node, std::string_view name) {
+  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+  if (options_.hide_trusted && name.starts_with(trusted_prefix)) return Errno{ENODATA};
+  TreeLock::Shared lock(tree_);
+  const std::string stored = marks_.to_disk(name);
+  const Source source = source_of(*inode);
+  if (!source.upper) return layer(source.lower).xattr(source.lower.reference, stored);
+  LAMINA_ASSIGN(const Location at, location(*inode));
+  return sys::get_xattr(at.descriptor(), at.name, stored);
+}
+
+Result<std::string> Overlay::xattr_names(NodeId node) {
+  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+  TreeLock::Shared lock(tree_);
+  const Source source = source_of(*inode);
+  std::string stored;
+  if (source.upper) {
+    LAMINA_ASSIGN(const Location at, location(*inode));
+    LAMINA_ASSIGN(stored, sys::list_xattrs(at.descriptor(), at.name));
+  } else {
+    LAMINA_ASSIGN(stored, layer(source.lower).xattr_names(source.lower.reference));
+  }
+  std::string names;
+  sys::for_each_name(stored, [&](std::string_view name) {
+    const auto seen = marks_.to_user(name);
+    if (!seen || (options_.hide_trusted && seen->starts_with(trusted_prefix))) return;
+    names += *seen;
+    names += '\0';
+  });
+  return names;
+}
+
+Status Overlay::set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags) {
+  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+  TreeLock::Shared lock(tree_);
+  LAMINA_TRY(copy_up(inode, CopyUp::attributes, [] { return false; }));
+  LAMINA_ASSIGN(const Location at, location(*inode));
+  LAMINA_TRY(sys::set_xattr(at.descriptor(), at.name, marks_.to_disk(name), value, flags));
+  if (name == default_acl_name) {
+    std::lock_guard guard(inode->mutex);
+    inode->default_acl.reset();
+  }
+  return {};
+}
+
+Status Overlay::remove_xattr(NodeId node, std::string_view name) {
+  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+  TreeLock::Shared lock(tree_);
+  const std::string stored = marks_.to_disk(name);
+  const Source source = source_of(*inode);
+  if (!source.upper) {
+    if (!upper_) return Errno{EROFS};
+    auto present = layer(source.lower).xattr(source.lower.reference, stored);
+    if (!present) return present.error();
+  }
+  LAMINA_TRY(copy_up(inode, CopyUp::attributes, [] { return false; }));
+  LAMINA_ASSIGN(const Location at, location(*inode));
+  LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, stored));
+  if (name == default_acl_name) {
+    std::lock_guard guard(inode->mutex);
+    inode->default_acl.reset();
+  }
+  return {};
+}
+
+}  // namespace lamina::overlay
