@@ -1,0 +1,64 @@
+#include "fuse/channel.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "fuse/abi.h"
+
+namespace lamina::fuse {
+
+namespace {
+// FUSE_DEV_IOC_CLONE of linux/fuse.h: _IOR(229, 0, uint32_t)
+constexpr unsigned long clone_request = _IOR(229, 0, std::uint32_t);
+
+sys::Status send(int descriptor, abi::OutHeader header, std::span<const std::byte> head, std::span<const std::byte> body) {
+  header.len = static_cast<std::uint32_t>(sizeof header + head.size() + body.size());
+  const std::array<iovec, 3> parts{
+      iovec{&header, sizeof header},
+      iovec{const_cast<std::byte*>(head.data()), head.size()},
+      iovec{const_cast<std::byte*>(body.data()), body.size()},
+  };
+  for (;;) {
+    if (::writev(descriptor, parts.data(), static_cast<int>(parts.size())) >= 0) return {};
+    // ENOENT: the request was interrupted and its caller has gone.
+    if (errno == ENOENT) return {};
+    if (errno != EINTR) return sys::last_error();
+  }
+}
+}  // namespace
+
+sys::Result<Channel> Channel::clone() const {
+  sys::FileDescriptor copy(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  if (!copy.valid()) return sys::last_error();
+  auto master = static_cast<std::uint32_t>(descriptor_.get());
+  if (::ioctl(copy.get(), clone_request, &master) != 0) return sys::last_error();
+  return Channel(std::move(copy));
+}
+
+sys::Result<std::size_t> Channel::receive(std::span<std::byte> buffer) const {
+  for (;;) {
+    const ssize_t size = ::read(descriptor_.get(), buffer.data(), buffer.size());
+    if (size > 0) return static_cast<std::size_t>(size);
+    if (size == 0) return sys::Errno{ENODEV};  // a socket whose other end is closed
+    // ENOENT: a request was withdrawn between the wake-up and the read; EAGAIN: another thread took it.
+    if (errno != EINTR && errno != ENOENT && errno != EAGAIN) return sys::last_error();
+  }
+}
+
+sys::Status Channel::reply(std::uint64_t unique, std::span<const std::byte> body) const {
+  return send(descriptor(), {0, 0, unique}, body, {});
+}
+
+sys::Status Channel::reply(std::uint64_t unique, std::span<const std::byte> head, std::span<const std::byte> body) const {
+  return send(descriptor(), {0, 0, unique}, head, body);
+}
+
+sys::Status Channel::reply_error(std::uint64_t unique, int error) const {
+  return send(descriptor(), {0, -error, unique}, {}, {});
+}
+
+}  // namespace lamina::fuse

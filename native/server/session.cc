@@ -1,0 +1,185 @@
+#include "server/session.h"
+
+#include <cstdlib>
+#include <memory>
+
+namespace lamina::server {
+
+using sys::Errno;
+using sys::Status;
+
+namespace {
+// makedev(3) as the kernel's new_encode_dev, which the protocol speaks.
+std::uint32_t encode_device(std::uint32_t major, std::uint32_t minor) {
+  return (minor & 0xFFU) | (major << 8U) | ((minor & ~0xFFU) << 12U);
+}
+
+struct Free {
+  void operator()(std::byte* memory) const { std::free(memory); }
+};
+}  // namespace
+
+abi::Attr to_attr(const overlay::Attributes& from) {
+  abi::Attr attr{};
+  attr.ino = from.ino;
+  attr.size = from.size;
+  attr.blocks = from.blocks;
+  attr.atime = static_cast<std::uint64_t>(from.atime.seconds);
+  attr.mtime = static_cast<std::uint64_t>(from.mtime.seconds);
+  attr.ctime = static_cast<std::uint64_t>(from.ctime.seconds);
+  attr.atimensec = from.atime.nanoseconds;
+  attr.mtimensec = from.mtime.nanoseconds;
+  attr.ctimensec = from.ctime.nanoseconds;
+  attr.mode = from.mode;
+  attr.nlink = from.nlink;
+  attr.uid = from.uid;
+  attr.gid = from.gid;
+  attr.rdev = encode_device(from.rdev_major, from.rdev_minor);
+  attr.blksize = from.block_size;
+  return attr;
+}
+
+abi::EntryOut to_entry(const overlay::Entry& entry) {
+  abi::EntryOut out{};
+  out.nodeid = entry.node;
+  out.generation = entry.generation;
+  out.entry_valid = forever;
+  out.attr_valid = forever;
+  out.attr = to_attr(entry.attributes);
+  return out;
+}
+
+Session::Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, std::size_t workers)
+    : file_system_(file_system), filter_(filter), options_(options), slots_(workers) {}
+
+const std::array<Session::Operation, abi::opcode_limit>& Session::operations() {
+  static const auto table = [] {
+    std::array<Operation, abi::opcode_limit> made{};
+    const auto set = [&](abi::Opcode opcode, const char* name, Handler handler) {
+      made[static_cast<std::size_t>(opcode)] = {name, handler};
+    };
+    using Op = abi::Opcode;
+    set(Op::lookup, "lookup", &Session::lookup);
+    set(Op::forget, "forget", &Session::forget);
+    set(Op::batch_forget, "batch_forget", &Session::batch_forget);
+    set(Op::getattr, "getattr", &Session::getattr);
+    set(Op::setattr, "setattr", &Session::setattr);
+    set(Op::statx, "statx", &Session::statx);
+    set(Op::readlink, "readlink", &Session::readlink);
+    set(Op::symlink, "symlink", &Session::symlink);
+    set(Op::mknod, "mknod", &Session::mknod);
+    set(Op::mkdir, "mkdir", &Session::mkdir);
+    set(Op::unlink, "unlink", &Session::unlink);
+    set(Op::rmdir, "rmdir", &Session::rmdir);
+    set(Op::rename, "rename", &Session::rename);
+    set(Op::rename2, "rename2", &Session::rename2);
+    set(Op::link, "link", &Session::link);
+    set(Op::open, "open", &Session::open);
+    set(Op::create, "create", &Session::create);
+    set(Op::tmpfile, "tmpfile", &Session::tmpfile);
+    set(Op::read, "read", &Session::read);
+    set(Op::write, "write", &Session::write);
+    set(Op::flush, "flush", &Session::flush);
+    set(Op::release, "release", &Session::release);
+    set(Op::fsync, "fsync", &Session::fsync);
+    set(Op::fsyncdir, "fsyncdir", &Session::fsync);
+    set(Op::statfs, "statfs", &Session::statfs);
+    set(Op::syncfs, "syncfs", &Session::syncfs);
+    set(Op::setxattr, "setxattr", &Session::setxattr);
+    set(Op::getxattr, "getxattr", &Session::getxattr);
+    set(Op::listxattr, "listxattr", &Session::listxattr);
+    set(Op::removexattr, "removexattr", &Session::removexattr);
+    set(Op::opendir, "opendir", &Session::opendir);
+    set(Op::readdir, "readdir", &Session::readdir);
+    set(Op::readdirplus, "readdirplus", &Session::readdirplus);
+    set(Op::releasedir, "releasedir", &Session::release);
+    set(Op::fallocate, "fallocate", &Session::fallocate);
+    set(Op::lseek, "lseek", &Session::lseek);
+    set(Op::copy_file_range, "copy_file_range", &Session::copy_file_range);
+    set(Op::interrupt, "interrupt", &Session::interrupt);
+    set(Op::init, "init", &Session::init);
+    set(Op::destroy, "destroy", &Session::destroy);
+    set(Op::access, "access", &Session::unsupported);
+    set(Op::ioctl, "ioctl", &Session::unsupported);
+    set(Op::poll, "poll", &Session::unsupported);
+    set(Op::bmap, "bmap", &Session::unsupported);
+    return made;
+  }();
+  return table;
+}
+
+void Session::dispatch(Exchange& exchange) {
+  const std::size_t opcode = exchange.header().opcode;
+  if (opcode >= abi::opcode_limit) return exchange.answer_error(ENOSYS);
+  counts_[opcode].value.fetch_add(1, std::memory_order_relaxed);
+  const Operation& operation = operations()[opcode];
+  if (operation.handler == nullptr) return exchange.answer_error(ENOSYS);
+  (this->*operation.handler)(exchange);
+}
+
+Status Session::work(const fuse::Channel& channel, std::size_t worker) {
+  const std::size_t lead = page_size - write_head;
+  const std::unique_ptr<std::byte, Free> memory(
+      static_cast<std::byte*>(std::aligned_alloc(page_size, 2 * page_size + max_write)));
+  const std::unique_ptr<std::byte, Free> scratch(static_cast<std::byte*>(std::aligned_alloc(page_size, max_write)));
+  if (!memory || !scratch) return Errno{ENOMEM};
+  const std::span<std::byte> buffer(memory.get() + lead, page_size + max_write);
+  Slot& slot = slots_[worker];
+  for (;;) {
+    auto size = channel.receive(buffer);
+    if (!size) return size.failed_with(ENODEV) ? Status() : Status(size.error());
+    auto request = fuse::Request::decode(buffer.first(*size));
+    if (!request) continue;  // no request of this protocol: there is nothing to answer to
+    slot.interrupted.store(false, std::memory_order_relaxed);
+    slot.unique.store(request->header().unique);
+    Exchange exchange(channel, *request, slot, {scratch.get(), max_write});
+    dispatch(exchange);
+    slot.unique.store(0);
+  }
+}
+
+Statistics Session::statistics() const {
+  Statistics statistics;
+  for (std::size_t opcode = 0; opcode < counts_.size(); ++opcode) {
+    const std::uint64_t count = counts_[opcode].value.load(std::memory_order_relaxed);
+    if (count == 0) continue;
+    const char* name = operations()[opcode].name;
+    statistics.operations.emplace_back(name != nullptr ? name : "opcode_" + std::to_string(opcode), count);
+    statistics.messages += count;
+  }
+  statistics.bytes_read = bytes_read_.value.load(std::memory_order_relaxed);
+  statistics.bytes_written = bytes_written_.value.load(std::memory_order_relaxed);
+  return statistics;
+}
+
+Session::Subject Session::subject(overlay::NodeId node) {
+  if (filter_ == nullptr) return {};
+  auto path = file_system_.path(node);
+  // A file without a name has no path that a rule or the journal could speak of.
+  return path ? Subject{true, std::move(*path)} : Subject{};
+}
+
+Session::Subject Session::subject(overlay::NodeId parent, std::string_view name) {
+  Subject made = subject(parent);
+  if (!made.watched) return made;
+  if (!made.path.empty()) made.path += '/';
+  made.path += name;
+  return made;
+}
+
+Status Session::guard(const Subject& subject) const {
+  if (subject.watched && filter_->decide(subject.path) == filter::Decision::protect) return Errno{EROFS};
+  return {};
+}
+
+void Session::changed(const Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other) {
+  if (!subject.watched || !filter_->records_changes()) return;
+  const abi::InHeader& header = exchange.header();
+  filter_->record_change({operation, subject.path, other, static_cast<std::int32_t>(header.pid), header.uid, header.gid});
+}
+
+void Session::was_read(filter::ReadKind kind, const Subject& subject) {
+  if (subject.watched && filter_->records_reads()) filter_->record_read(kind, subject.path);
+}
+
+}  // namespace lamina::server

@@ -1,0 +1,146 @@
+// Attributes and extended attributes.
+#include "server/session.h"
+
+namespace lamina::server {
+
+using filter::ReadKind;
+using overlay::SetAttributes;
+
+void Session::getattr(Exchange& exchange) {
+  const auto attributes = file_system_.attributes(exchange.node());
+  if (!attributes.ok()) return exchange.answer_error(attributes.error().value);
+  abi::AttrOut out{};
+  out.attr_valid = forever;
+  out.attr = to_attr(*attributes);
+  exchange.answer_with(out);
+}
+
+namespace {
+SetAttributes::Time time_of(bool now, std::uint64_t seconds, std::uint32_t nanoseconds) {
+  return {now, {static_cast<std::int64_t>(seconds), nanoseconds}};
+}
+
+SetAttributes change_of(const abi::SetattrIn& in) {
+  namespace valid = abi::setattr;
+  SetAttributes change;
+  if ((in.valid & valid::mode) != 0) change.mode = in.mode;
+  if ((in.valid & valid::uid) != 0) change.uid = in.uid;
+  if ((in.valid & valid::gid) != 0) change.gid = in.gid;
+  if ((in.valid & valid::size) != 0) change.size = in.size;
+  if ((in.valid & (valid::atime | valid::atime_now)) != 0) {
+    change.atime = time_of((in.valid & valid::atime_now) != 0, in.atime, in.atimensec);
+  }
+  if ((in.valid & (valid::mtime | valid::mtime_now)) != 0) {
+    change.mtime = time_of((in.valid & valid::mtime_now) != 0, in.mtime, in.mtimensec);
+  }
+  change.kill_suidgid = (in.valid & valid::kill_suidgid) != 0;
+  return change;
+}
+
+abi::SxTime to_sx(const overlay::Timestamp& time) { return {time.seconds, time.nanoseconds, 0}; }
+}  // namespace
+
+void Session::setattr(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::SetattrIn>();
+  if (!in) return exchange.answer_error(EINVAL);
+  const Subject target = subject(exchange.node());
+  if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
+  const SetAttributes change = change_of(*in);
+  const auto attributes = file_system_.set_attributes(exchange.node(), change, exchange.interrupted());
+  if (!attributes.ok()) return exchange.answer_error(attributes.error().value);
+  if (change.size) changed(exchange, "truncate", target);
+  if (change.uid || change.gid) changed(exchange, "chown", target);
+  if (change.mode) changed(exchange, "chmod", target);
+  if ((change.atime || change.mtime) && !change.size) changed(exchange, "utimes", target);
+  abi::AttrOut out{};
+  out.attr_valid = forever;
+  out.attr = to_attr(*attributes);
+  exchange.answer_with(out);
+}
+
+void Session::statx(Exchange& exchange) {
+  const auto attributes = file_system_.attributes(exchange.node());
+  if (!attributes.ok()) return exchange.answer_error(attributes.error().value);
+  abi::StatxOut out{};
+  out.attr_valid = forever;
+  abi::Statx& stat = out.stat;
+  constexpr std::uint32_t basic_and_btime = 0x0FFF;  // STATX_BASIC_STATS | STATX_BTIME
+  stat.mask = basic_and_btime;
+  stat.blksize = attributes->block_size;
+  stat.nlink = attributes->nlink;
+  stat.uid = attributes->uid;
+  stat.gid = attributes->gid;
+  stat.mode = static_cast<std::uint16_t>(attributes->mode);
+  stat.ino = attributes->ino;
+  stat.size = attributes->size;
+  stat.blocks = attributes->blocks;
+  stat.atime = to_sx(attributes->atime);
+  stat.btime = to_sx(attributes->btime);
+  stat.ctime = to_sx(attributes->ctime);
+  stat.mtime = to_sx(attributes->mtime);
+  stat.rdev_major = attributes->rdev_major;
+  stat.rdev_minor = attributes->rdev_minor;
+  exchange.answer_with(out);
+}
+
+namespace {
+// A size of 0 asks how long the value is.
+void answer_sized(Exchange& exchange, std::uint32_t room, std::span<const std::byte> value) {
+  if (room == 0) return exchange.answer_with(abi::GetxattrOut{static_cast<std::uint32_t>(value.size()), 0});
+  if (value.size() > room) return exchange.answer_error(ERANGE);
+  exchange.answer(value);
+}
+}  // namespace
+
+void Session::getxattr(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::GetxattrIn>();
+  const auto name = exchange.request().take_name();
+  if (!in || !name) return exchange.answer_error(EINVAL);
+  const auto value = file_system_.xattr(exchange.node(), *name);
+  if (value.ok()) {
+    answer_sized(exchange, in->size, *value);
+  } else {
+    exchange.answer_error(value.error().value);
+  }
+  was_read(ReadKind::xattr, subject(exchange.node()));
+}
+
+void Session::listxattr(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::GetxattrIn>();
+  if (!in) return exchange.answer_error(EINVAL);
+  const auto names = file_system_.xattr_names(exchange.node());
+  if (!names.ok()) return exchange.answer_error(names.error().value);
+  answer_sized(exchange, in->size, std::as_bytes(std::span(names->data(), names->size())));
+  was_read(ReadKind::xattr, subject(exchange.node()));
+}
+
+void Session::setxattr(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::SetxattrIn>();
+  const auto name = exchange.request().take_name();
+  const auto value = in ? exchange.request().take_bytes(in->size) : std::nullopt;
+  if (!in || !name || !value) return exchange.answer_error(EINVAL);
+  const Subject target = subject(exchange.node());
+  if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
+  auto status = file_system_.set_xattr(exchange.node(), *name, *value, static_cast<int>(in->flags));
+  if (status.ok() && (in->setxattr_flags & abi::setxattr_acl_kill_sgid) != 0) {
+    SetAttributes change;
+    const auto present = file_system_.attributes(exchange.node());
+    if (present.ok()) change.mode = present->mode & 07777U & ~02000U;
+    const auto cleared = file_system_.set_attributes(exchange.node(), change, exchange.interrupted());
+    if (!cleared.ok()) status = cleared.error();
+  }
+  if (status.ok()) changed(exchange, "setxattr", target, *name);
+  exchange.answer_status(status);
+}
+
+void Session::removexattr(Exchange& exchange) {
+  const auto name = exchange.request().take_name();
+  if (!name) return exchange.answer_error(EINVAL);
+  const Subject target = subject(exchange.node());
+  if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
+  const auto status = file_system_.remove_xattr(exchange.node(), *name);
+  if (status.ok()) changed(exchange, "removexattr", target, *name);
+  exchange.answer_status(status);
+}
+
+}  // namespace lamina::server

@@ -1,0 +1,71 @@
+// The mount's own life: the agreement on features, statfs, interrupts, the end.
+#include "server/session.h"
+
+namespace lamina::server {
+
+void Session::init(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::InitIn>();
+  if (!in) return exchange.answer_error(EINVAL);
+  abi::InitOut out{};
+  out.major = abi::major_version;
+  out.minor = abi::minor_version;
+  if (in->major > abi::major_version) return exchange.answer_with(out);  // the kernel asks again with our version
+  if (in->major < abi::major_version || in->minor < abi::oldest_minor) return exchange.answer_error(EPROTO);
+
+  namespace init = abi::init;
+  const std::uint64_t offered = in->flags | ((in->flags & init::init_ext) != 0 ? std::uint64_t{in->flags2} << 32U : 0);
+  std::uint64_t wanted = init::async_read | init::export_support | init::big_writes | init::dont_mask | init::async_dio |
+                         init::parallel_dirops | init::posix_acl | init::max_pages | init::cache_symlinks |
+                         init::explicit_inval_data | init::handle_killpriv_v2 | init::setxattr_ext | init::init_ext;
+  // A listing with attributes would count as reading every entry. ATOMIC_O_TRUNC is never taken: without OPEN the truncation is
+  // lost.
+  if (options_.mode == Mode::stateless) {
+    wanted |= init::no_open_support | init::no_opendir_support | init::do_readdirplus | init::readdirplus_auto;
+  }
+  if (options_.writeback) wanted |= init::writeback_cache;
+  const std::uint64_t agreed = offered & wanted;
+  out.flags = static_cast<std::uint32_t>(agreed);
+  out.flags2 = static_cast<std::uint32_t>(agreed >> 32U);
+  out.max_readahead = in->max_readahead;
+  out.max_write = max_write;
+  out.max_pages = max_pages;
+  out.max_background = 64;
+  out.congestion_threshold = 48;
+  out.time_gran = 1;
+  exchange.answer_with(out);
+}
+
+void Session::destroy(Exchange& exchange) { exchange.answer_empty(); }
+
+void Session::unsupported(Exchange& exchange) { exchange.answer_error(ENOSYS); }
+
+void Session::interrupt(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::InterruptIn>();
+  if (!in) return exchange.answer_error(EINVAL);
+  for (Slot& slot : slots_) {
+    if (slot.unique.load() == in->unique) return slot.interrupted.store(true);
+  }
+  // Not begun yet: with EAGAIN the kernel sends the interrupt again. Already answered: the kernel drops it.
+  exchange.answer_error(EAGAIN);
+}
+
+void Session::statfs(Exchange& exchange) {
+  const auto status = file_system_.statistics();
+  if (!status.ok()) return exchange.answer_error(status.error().value);
+  abi::Kstatfs out{};
+  out.blocks = status->blocks;
+  out.bfree = status->blocks_free;
+  out.bavail = status->blocks_available;
+  out.files = status->files;
+  out.ffree = status->files_free;
+  out.bsize = status->block_size;
+  out.namelen = status->name_length;
+  out.frsize = status->fragment_size;
+  exchange.answer_with(out);
+}
+
+void Session::syncfs(Exchange& exchange) {
+  exchange.answer_status(options_.synchronous ? file_system_.sync_all() : sys::Status());
+}
+
+}  // namespace lamina::server

@@ -1,0 +1,158 @@
+// Names: looking them up, making, linking, renaming and removing them.
+#include <linux/fs.h>
+
+#include "server/session.h"
+
+namespace lamina::server {
+
+using filter::ReadKind;
+using overlay::RenameMode;
+
+namespace {
+// The inverse of the kernel's new_encode_dev.
+std::uint32_t device_major(std::uint32_t device) { return (device & 0xFFF00U) >> 8U; }
+std::uint32_t device_minor(std::uint32_t device) { return (device & 0xFFU) | ((device >> 12U) & 0xFFF00U); }
+}  // namespace
+
+void Session::answer_entry(Exchange& exchange, const sys::Result<overlay::Entry>& entry) {
+  if (!entry.ok()) return exchange.answer_error(entry.error().value);
+  exchange.answer_with(to_entry(*entry));
+}
+
+void Session::lookup(Exchange& exchange) {
+  const auto name = exchange.request().take_name();
+  if (!name) return exchange.answer_error(EINVAL);
+  const auto entry = file_system_.lookup(exchange.node(), *name);
+  if (filter_ != nullptr && filter_->records_reads()) {
+    if (entry.ok()) was_read(ReadKind::found, subject(exchange.node(), *name));
+    if (entry.failed_with(ENOENT)) was_read(ReadKind::absent, subject(exchange.node(), *name));
+  }
+  if (!entry.failed_with(ENOENT)) return answer_entry(exchange, entry);
+  // Node 0 with a time: the kernel remembers that there is nothing.
+  abi::EntryOut absent{};
+  absent.entry_valid = forever;
+  exchange.answer_with(absent);
+}
+
+void Session::forget(Exchange& exchange) {
+  if (const auto in = exchange.request().take<abi::ForgetIn>()) file_system_.forget(exchange.node(), in->nlookup);
+  exchange.no_answer();
+}
+
+void Session::batch_forget(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::BatchForgetIn>();
+  for (std::uint32_t i = 0; in && i < in->count; ++i) {
+    const auto one = exchange.request().take<abi::ForgetOne>();
+    if (!one) break;
+    file_system_.forget(one->nodeid, one->nlookup);
+  }
+  exchange.no_answer();
+}
+
+void Session::mknod(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::MknodIn>();
+  const auto name = exchange.request().take_name();
+  if (!in || !name) return exchange.answer_error(EINVAL);
+  const Subject made = subject(exchange.node(), *name);
+  if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
+  const auto entry = file_system_.make_node(exchange.node(), *name, in->mode, device_major(in->rdev), device_minor(in->rdev),
+                                            exchange.caller(in->umask));
+  if (entry.ok()) changed(exchange, (in->mode & 0170000U) == 0100000U ? "create" : "mknod", made);
+  answer_entry(exchange, entry);
+}
+
+void Session::mkdir(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::MkdirIn>();
+  const auto name = exchange.request().take_name();
+  if (!in || !name) return exchange.answer_error(EINVAL);
+  const Subject made = subject(exchange.node(), *name);
+  if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
+  const auto entry = file_system_.make_directory(exchange.node(), *name, in->mode, exchange.caller(in->umask));
+  if (entry.ok()) changed(exchange, "mkdir", made);
+  answer_entry(exchange, entry);
+}
+
+void Session::symlink(Exchange& exchange) {
+  const auto name = exchange.request().take_name();
+  const auto target = exchange.request().take_text();
+  if (!name || !target) return exchange.answer_error(EINVAL);
+  const Subject made = subject(exchange.node(), *name);
+  if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
+  const auto entry = file_system_.make_symlink(exchange.node(), *name, *target, exchange.caller());
+  if (entry.ok()) changed(exchange, "symlink", made, *target);
+  answer_entry(exchange, entry);
+}
+
+void Session::link(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::LinkIn>();
+  const auto name = exchange.request().take_name();
+  if (!in || !name) return exchange.answer_error(EINVAL);
+  const Subject from = subject(in->oldnodeid);
+  const Subject made = subject(exchange.node(), *name);
+  if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
+  const auto entry = file_system_.link(in->oldnodeid, exchange.node(), *name, exchange.interrupted());
+  // A file that had no name until now comes into being with it.
+  if (entry.ok() && from.watched) changed(exchange, "link", from, made.path);
+  if (entry.ok() && !from.watched) changed(exchange, "create", made);
+  answer_entry(exchange, entry);
+}
+
+void Session::unlink(Exchange& exchange) {
+  const auto name = exchange.request().take_name();
+  if (!name) return exchange.answer_error(EINVAL);
+  const Subject gone = subject(exchange.node(), *name);
+  if (const auto refused = guard(gone); !refused.ok()) return exchange.answer_status(refused);
+  const auto status = file_system_.unlink(exchange.node(), *name);
+  if (status.ok()) changed(exchange, "unlink", gone);
+  exchange.answer_status(status);
+}
+
+void Session::rmdir(Exchange& exchange) {
+  const auto name = exchange.request().take_name();
+  if (!name) return exchange.answer_error(EINVAL);
+  const Subject gone = subject(exchange.node(), *name);
+  if (const auto refused = guard(gone); !refused.ok()) return exchange.answer_status(refused);
+  const auto status = file_system_.remove_directory(exchange.node(), *name);
+  if (status.ok()) changed(exchange, "rmdir", gone);
+  exchange.answer_status(status);
+}
+
+void Session::rename(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::RenameIn>();
+  if (!in) return exchange.answer_error(EINVAL);
+  rename_names(exchange, in->newdir, 0);
+}
+
+void Session::rename2(Exchange& exchange) {
+  const auto in = exchange.request().take<abi::Rename2In>();
+  if (!in) return exchange.answer_error(EINVAL);
+  rename_names(exchange, in->newdir, in->flags);
+}
+
+void Session::rename_names(Exchange& exchange, overlay::NodeId new_parent, std::uint32_t flags) {
+  const auto name = exchange.request().take_name();
+  const auto new_name = exchange.request().take_name();
+  if (!name || !new_name) return exchange.answer_error(EINVAL);
+  // RENAME_WHITEOUT would let a user make a mark of ours.
+  if (flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE) return exchange.answer_error(EINVAL);
+  const RenameMode mode = flags == RENAME_NOREPLACE  ? RenameMode::no_replace
+                          : flags == RENAME_EXCHANGE ? RenameMode::exchange
+                                                     : RenameMode::replace;
+  const Subject from = subject(exchange.node(), *name);
+  const Subject to = subject(new_parent, *new_name);
+  for (const Subject* each : {&from, &to}) {
+    if (const auto refused = guard(*each); !refused.ok()) return exchange.answer_status(refused);
+  }
+  const auto status = file_system_.rename(exchange.node(), *name, new_parent, *new_name, mode, exchange.interrupted());
+  if (status.ok()) changed(exchange, mode == RenameMode::exchange ? "exchange" : "rename", from, to.path);
+  exchange.answer_status(status);
+}
+
+void Session::readlink(Exchange& exchange) {
+  const auto target = file_system_.read_link(exchange.node());
+  if (!target.ok()) return exchange.answer_error(target.error().value);
+  exchange.answer(std::as_bytes(std::span(target->data(), target->size())));
+  was_read(ReadKind::link, subject(exchange.node()));
+}
+
+}  // namespace lamina::server
