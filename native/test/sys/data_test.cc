@@ -14,7 +14,7 @@ using test::TemporaryDirectory;
 constexpr std::uint64_t mebibyte = std::uint64_t{1024} * 1024;
 
 FileDescriptor create(const TemporaryDirectory& root, std::string_view name) {
-  return std::move(*open_child(root.descriptor(), name, O_RDWR | O_CREAT | O_EXCL, 0600));
+  return *open_child(root.descriptor(), name, O_RDWR | O_CREAT | O_EXCL, 0600);
 }
 
 std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
