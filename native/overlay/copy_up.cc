@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <array>
+#include <tuple>
 
 #include "overlay/attributes.h"
 #include "overlay/overlay.h"
@@ -80,6 +81,11 @@ Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& i
     std::lock_guard lock(inode->mutex);
     done = inode->has_upper;
     metacopy = inode->metacopy;
+    // A name that is left of its hard-link group serves as its own.
+    if (inode->nameless && !aliases.empty() && !done) {
+      std::tie(inode->parent, inode->name) = aliases.front();
+      inode->nameless = false;
+    }
     nameless = inode->nameless;
   }
   if (done) return metacopy && what != CopyUp::attributes ? complete_data(inode, interrupted) : Status();

@@ -219,7 +219,9 @@ Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, 
     return made;
   });
   std::lock_guard lock(inode->mutex);
-  if (!inode->is_directory() && (inode->parent != parent || inode->name != name)) {
+  // A lower's name of a file that was copied up under another one is no place where the copy could be found.
+  const bool same_side = found.in_upper || !inode->has_upper;
+  if (!inode->is_directory() && same_side && (inode->nameless || inode->parent != parent || inode->name != name)) {
     inode->parent = parent;
     inode->name = name;
     inode->nameless = false;

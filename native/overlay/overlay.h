@@ -140,7 +140,7 @@ class Overlay final : public FileSystem {
   // remove.cc
   Status remove(NodeId parent, std::string_view name, bool directory);
   Result<InodeRef> pin(const InodeRef& parent, std::string_view name, const Found& found);
-  void unname(const InodeRef& victim, const Found& found);
+  void unname(const InodeRef& victim, const InodeRef& parent, std::string_view name);
   Status take_away(int directory, std::string_view name, bool leave_whiteout);
   Status discard_tree(int directory, std::string_view name);
 

@@ -31,17 +31,16 @@ Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, con
   return victim;
 }
 
-// The name is gone.
-void Overlay::unname(const InodeRef& victim, const Found& found) {
+// The name is gone. An inode that was known by another one goes on by that.
+void Overlay::unname(const InodeRef& victim, const InodeRef& parent, std::string_view name) {
   if (!victim) return;
   std::lock_guard lock(victim->mutex);
   if (!victim->has_upper) ++victim->removed_names;
-  const bool others = !victim->is_directory() && !found.in_upper && found.lower.nlink > victim->removed_names;
-  if (victim->pinned || !others) victim->nameless = true;
   if (victim->is_directory()) {
     ++victim->version;
     victim->listing = std::make_shared<const Listing>();
   }
+  if (victim->parent == parent && victim->name == name) victim->nameless = true;
 }
 
 // Removes an entry of the upper in one step, leaving a whiteout where one is wanted.
@@ -91,7 +90,7 @@ Status Overlay::remove(NodeId parent, std::string_view name, bool directory) {
     return sys::unlink(place->descriptor(), name);
   };
   LAMINA_TRY(take());
-  unname(victim, found);
+  unname(victim, holder, name);
   touched(*holder);
   return {};
 }

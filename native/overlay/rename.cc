@@ -92,6 +92,8 @@ void Overlay::moved(const RenameSide& from, const RenameSide& to) {
   std::lock_guard lock(from.inode->mutex);
   from.inode->parent = to.directory;
   from.inode->name = to.name;
+  from.inode->nameless = false;
+  from.inode->pinned.reset();
 }
 
 Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name, RenameMode mode,
@@ -126,7 +128,7 @@ Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, 
       LAMINA_ASSIGN(victim, pin(to.directory, to.name, to.found));
     }
     LAMINA_TRY(replace_name(from, to));
-    unname(victim, to.found);
+    unname(victim, to.directory, to.name);
     moved(from, to);
   }
   touched(*from.directory);

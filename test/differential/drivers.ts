@@ -1,0 +1,66 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+/** A stack of directories to mount: lowers topmost first. */
+export interface Stack {
+  readonly lowers: readonly string[];
+  readonly upper: string;
+  readonly work: string;
+  readonly mountpoint: string;
+}
+
+export interface Driver {
+  readonly name: string;
+  mount(stack: Stack): void;
+  unmount(stack: Stack): void;
+}
+
+const options = (stack: Stack, more: string) =>
+  `lowerdir=${stack.lowers.join(':')},upperdir=${stack.upper},workdir=${stack.work},${more}`;
+
+/** index=on: the kernel then keeps hard links of a lower together at copy-up, as laminafs does. */
+export const kernel: Driver = {
+  name: 'kernel',
+  mount(stack) {
+    const more = 'redirect_dir=on,index=on,metacopy=off,xino=on';
+    execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', options(stack, more), stack.mountpoint]);
+  },
+  unmount: (stack) => {
+    execFileSync('umount', [stack.mountpoint]);
+  },
+};
+
+/** As the kernel mounts what others wrote: following redirects and metacopies, without an index. */
+export const plainKernel: Driver = {
+  ...kernel,
+  name: 'kernel, index=off',
+  mount(stack) {
+    const more = 'redirect_dir=on,index=off,metacopy=on';
+    execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', options(stack, more), stack.mountpoint]);
+  },
+};
+
+const binary = process.env['LAMINA_LAMINAFS'] ?? resolve(import.meta.dirname, '../../dist/laminafs');
+
+export const lamina = (more = 'mode=stateless'): Driver => ({
+  name: `laminafs, ${more}`,
+  mount(stack) {
+    execFileSync(binary, ['-o', options(stack, more), stack.mountpoint], { stdio: ['ignore', 'ignore', 'inherit'] });
+  },
+  unmount(stack) {
+    execFileSync('umount', [stack.mountpoint]);
+    execFileSync('flock', ['--timeout', '30', stack.work, 'true']);
+  },
+});
+
+/** Fresh directories for an upper, its work and the mount point below `base`. */
+export function makeStack(base: string, lowers: readonly string[]): Stack {
+  const [upper, work, mountpoint] = ['upper', 'work', 'mount'].map((name) => join(base, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const path of [upper, work, mountpoint]) mkdirSync(path, { recursive: true });
+  return { lowers, upper, work, mountpoint };
+}
