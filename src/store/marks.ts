@@ -1,0 +1,19 @@
+/** Which extended attributes are overlay marks here: `trusted` with root, `user` without. */
+export type MarkNamespace = 'trusted' | 'user';
+
+export const markNamespace = (): MarkNamespace => (process.getuid?.() === 0 ? 'trusted' : 'user');
+
+/**
+ * True of an attribute by which overlayfs records something of its own. An escaped one ("trusted.overlay.overlay.x") is content: a mark of an overlay that
+ * lies inside ours (Documentation/filesystems/overlayfs.rst, "Nesting overlayfs mounts").
+ */
+export function isMark(name: string, namespace: MarkNamespace): boolean {
+  const prefix = `${namespace}.overlay.`;
+  return name.startsWith(prefix) && !name.startsWith(`${prefix}overlay.`);
+}
+
+/** The name under which an attribute of somebody's content is kept: a mark is escaped, never obeyed. */
+export function escapeMark(name: string, namespace: MarkNamespace): string {
+  const prefix = `${namespace}.overlay.`;
+  return name.startsWith(prefix) ? `${prefix}overlay.${name.slice(prefix.length)}` : name;
+}

@@ -1,0 +1,61 @@
+/** The layout of nodes/<id>/index, docs/format.md. Integers are little-endian. */
+export const magic = 'LAMINAIX';
+export const version = 1;
+export const headerSize = 128;
+export const entrySize = 136;
+export const groupSize = 8;
+export const none = 0xffffffff;
+
+export const flag = { whiteout: 1, opaque: 2, metacopy: 4, redirect: 8, xattrs: 16, ownXattrs: 32 } as const;
+
+/** Offsets in the header. */
+export const header = {
+  magic: 0,
+  version: 8,
+  headerSize: 12,
+  fileSize: 16,
+  checksum: 24,
+  entryCount: 32,
+  groupCount: 36,
+  entries: 40,
+  groups: 48,
+  members: 56,
+  strings: 64,
+  stringsLength: 72,
+  xattrs: 80,
+  xattrsLength: 88,
+  memberCount: 96,
+} as const;
+
+/** Offsets in an entry. */
+export const field = {
+  parent: 0,
+  name: 4,
+  nameLength: 8,
+  flags: 10,
+  mode: 12,
+  nameHash: 16,
+  size: 24,
+  contentHash: 32,
+  mtime: 40,
+  ctime: 48,
+  atime: 56,
+  btime: 64,
+  mtimeNs: 72,
+  ctimeNs: 76,
+  atimeNs: 80,
+  btimeNs: 84,
+  uid: 88,
+  gid: 92,
+  major: 96,
+  minor: 100,
+  blocks: 104,
+  nlink: 112,
+  group: 116,
+  first: 120,
+  count: 124,
+  xattrs: 128,
+  xattrsLength: 132,
+} as const;
+
+export const aligned = (offset: number) => (offset + 7) & ~7;

@@ -1,0 +1,131 @@
+import { fromText, join } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+
+/** Every name below STORE (docs/format.md). Nothing else in the code spells one. */
+export class StorePaths {
+  constructor(readonly root: BytePath) {}
+
+  get manifest(): BytePath {
+    return join(this.root, 'manifest.json');
+  }
+  get lock(): BytePath {
+    return join(this.root, 'lock');
+  }
+  get nodes(): BytePath {
+    return join(this.root, 'nodes');
+  }
+  get updates(): BytePath {
+    return join(this.root, 'updates');
+  }
+  get transactions(): BytePath {
+    return join(this.root, 'transactions');
+  }
+  get asides(): BytePath {
+    return join(this.root, 'asides');
+  }
+  get mounts(): BytePath {
+    return join(this.root, 'mounts');
+  }
+  node(id: string): NodePaths {
+    return new NodePaths(join(this.nodes, id));
+  }
+  update(id: string): UpdatePaths {
+    return new UpdatePaths(join(this.updates, id));
+  }
+  transaction(id: string): TransactionPaths {
+    return new TransactionPaths(join(this.transactions, id));
+  }
+  aside(id: string): { readonly directory: BytePath; readonly tree: BytePath; readonly description: BytePath } {
+    const directory = join(this.asides, id);
+    return { directory, tree: join(directory, 'tree'), description: join(directory, 'aside.json') };
+  }
+  /** The control socket of a container's mount. */
+  control(container: string): BytePath {
+    return join(this.mounts, `${fromText(container)}.sock`);
+  }
+}
+
+/** What lies in the directory of a node. */
+export class NodePaths {
+  constructor(readonly directory: BytePath) {}
+  get tree(): BytePath {
+    return join(this.directory, 'tree');
+  }
+  get work(): BytePath {
+    return join(this.directory, 'work');
+  }
+  get index(): BytePath {
+    return join(this.directory, 'index');
+  }
+}
+
+/** What one run of a procedure leaves. */
+export interface RunPaths {
+  readonly directory: BytePath;
+  readonly output: BytePath;
+  readonly journal: BytePath;
+  readonly reads: BytePath;
+}
+
+export class UpdatePaths {
+  constructor(readonly directory: BytePath) {}
+  /** The script, or the directory of a package. */
+  get procedure(): BytePath {
+    return join(this.directory, 'procedure');
+  }
+  get report(): BytePath {
+    return join(this.directory, 'report.json');
+  }
+  /** Of the run on the base, or for a container. */
+  run(container?: string): RunPaths {
+    const directory =
+      container === undefined ? join(this.directory, 'base') : join(this.directory, 'containers', fromText(container));
+    return {
+      directory,
+      output: join(directory, 'output.log'),
+      journal: join(directory, 'journal.ndjson'),
+      reads: join(directory, 'reads.ndjson'),
+    };
+  }
+}
+
+export class TransactionPaths {
+  constructor(readonly directory: BytePath) {}
+  get description(): BytePath {
+    return join(this.directory, 'transaction.json');
+  }
+  get lock(): BytePath {
+    return join(this.directory, 'lock');
+  }
+  get nodes(): BytePath {
+    return join(this.directory, 'nodes');
+  }
+  get indexes(): BytePath {
+    return join(this.directory, 'indexes');
+  }
+  get update(): UpdatePaths {
+    return new UpdatePaths(join(this.directory, 'update'));
+  }
+  node(id: string): NodePaths {
+    return new NodePaths(join(this.nodes, id));
+  }
+  /** The index of a storage that the transaction will seal. */
+  index(id: string): BytePath {
+    return join(this.indexes, id);
+  }
+  /** Where a run is mounted, and what its mount works with. */
+  run(name: string): {
+    readonly directory: BytePath;
+    readonly mountpoint: BytePath;
+    readonly filter: BytePath;
+    readonly control: BytePath;
+  } {
+    const directory = join(this.directory, 'runs', name);
+    return {
+      directory,
+      mountpoint: join(directory, 'root'),
+      filter: join(directory, 'filter.json'),
+      control: join(directory, 'control.sock'),
+    };
+  }
+}
