@@ -37,6 +37,7 @@ struct FilterOptions {
 
 class Filter {
  public:
+  // Starts the writing thread: call it after the last fork(2). On failure `explanation` gets one line for a person.
   static Result<std::unique_ptr<Filter>> open(const FilterOptions& options, std::string& explanation);
   virtual ~Filter() = default;
 
@@ -45,9 +46,11 @@ class Filter {
   [[nodiscard]] virtual bool records_changes() const = 0;
   virtual void record_change(const Change& change) = 0;
   virtual void record_read(ReadKind kind, std::string_view path) = 0;
-  // Returns when everything recorded so far is written and synced.
+  // Returns when all changes recorded so far are in the journal and on disk. Once writing has failed, every call gives that
+  // error.
   virtual Status flush() = 0;
-  // Flushes, writes the read set, stops the writing thread.
+  // Flushes, writes the read set, stops the writing thread. Gives the first error of all writing. What is recorded later is left
+  // out.
   virtual Status close() = 0;
 };
 
