@@ -1,6 +1,6 @@
-/** Which extended attributes are overlay marks here: `trusted` with root, `user` without. */
-export type MarkNamespace = 'trusted' | 'user';
+import type { MarkNamespace } from './materialise.js';
 
+/** Which extended attributes are overlay marks here: `trusted` with root, `user` without. */
 export const markNamespace = (): MarkNamespace => (process.getuid?.() === 0 ? 'trusted' : 'user');
 
 /**

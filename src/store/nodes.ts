@@ -1,0 +1,70 @@
+import type { BytePath } from '../base/bytes.js';
+import { must } from '../base/errors.js';
+import { View } from '../changeset/index.js';
+import type { Entry, Listing } from '../changeset/index.js';
+import { layerChain, nodeOf, stackOf } from '../manifest/index.js';
+import type { Manifest, NodeId } from '../manifest/index.js';
+import { removeDurably } from '../platform/durable.js';
+import { readIndex } from './node-index/reader.js';
+import { scanListing } from './node-index/scan.js';
+import type { Store } from './store.js';
+
+/** A node as the driver mounts it: a sealed one with its index. */
+export interface MountableNode {
+  readonly id: NodeId;
+  readonly tree: BytePath;
+  readonly index: BytePath | undefined;
+}
+
+/** What the nodes of a store hold. A listing is read once: sealed trees never change. */
+export class NodeReader {
+  readonly #listings = new Map<NodeId, Promise<Listing>>();
+
+  constructor(
+    readonly store: Store,
+    readonly manifest: Manifest,
+  ) {}
+
+  /** Of a sealed node from its index, of a writable storage from a scan with hashes. @throws LaminaError damaged */
+  async listing(id: NodeId): Promise<Listing> {
+    const { sealed } = nodeOf(this.manifest, id);
+    const paths = this.store.paths.node(id);
+    if (!sealed) return scanListing(paths.tree, { hash: true });
+    let listing = this.#listings.get(id);
+    if (listing === undefined) this.#listings.set(id, (listing = readIndex(paths.index)));
+    return listing;
+  }
+
+  async view(ids: readonly NodeId[]): Promise<View> {
+    return new View(await Promise.all(ids.map((id) => this.listing(id))));
+  }
+
+  mountable(ids: readonly NodeId[]): MountableNode[] {
+    return ids.map((id) => {
+      const paths = this.store.paths.node(id);
+      return { id, tree: paths.tree, index: nodeOf(this.manifest, id).sealed ? paths.index : undefined };
+    });
+  }
+
+  /** The root directory as a view of these nodes shows it. */
+  async rootEntry(ids: readonly NodeId[]): Promise<Entry> {
+    const [newest] = ids;
+    return must((await this.listing(must(newest, 'a node'))).get('' as BytePath), 'the root of a tree');
+  }
+
+  /** Nodes of a layer's stack, newest first. */
+  layers(layer: NodeId): NodeId[] {
+    return layerChain(this.manifest, layer);
+  }
+
+  /** Nodes of a container's stack, newest first. */
+  container(name: string): NodeId[] {
+    return stackOf(this.manifest, name).nodes;
+  }
+}
+
+/** Removes the files of nodes and updates that the manifest holds no more. What a crash leaves of this, the next change clears away. */
+export async function removeFiles(store: Store, nodes: readonly NodeId[], updates: readonly string[]): Promise<void> {
+  for (const id of nodes) await removeDurably(store.paths.node(id).directory);
+  for (const id of updates) await removeDurably(store.paths.update(id).directory);
+}

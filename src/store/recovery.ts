@@ -1,0 +1,64 @@
+import { readdir } from 'node:fs/promises';
+import { fromBuffer, isBelow, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { own } from '../manifest/index.js';
+import type { Manifest } from '../manifest/index.js';
+import { removeDurably } from '../platform/durable.js';
+import { readMountInfo } from '../platform/mountinfo.js';
+import { unmount } from '../platform/native.js';
+import { tryLock } from '../platform/lock.js';
+import type { StorePaths } from './paths.js';
+
+/** What was cleared away. */
+export interface Recovery {
+  readonly transactions: readonly string[];
+  readonly nodes: readonly string[];
+  readonly updates: readonly string[];
+}
+
+/**
+ * Clears away what crashed commands left: transactions whose process is gone, nodes and updates that the manifest does not hold, indexes of storages that were
+ * never sealed. The caller holds the store's exclusive lock, so nothing of this is anybody's work.
+ */
+export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
+  const transactions: string[] = [];
+  for (const id of await namesIn(paths.transactions)) {
+    const { directory, lock } = paths.transaction(id);
+    const held = tryLock(lock, 'exclusive');
+    if (held === undefined) continue;
+    try {
+      await unmountBelow(directory);
+      await removeDurably(directory);
+    } finally {
+      held.release();
+    }
+    transactions.push(id);
+  }
+  const nodes = (await namesIn(paths.nodes)).filter((id) => own(manifest.nodes, id) === undefined);
+  for (const id of nodes) await removeDurably(paths.node(id).directory);
+  const updates = (await namesIn(paths.updates)).filter((id) => own(manifest.updates, id) === undefined);
+  for (const id of updates) await removeDurably(paths.update(id).directory);
+  for (const [id, node] of Object.entries(manifest.nodes)) {
+    if (!node.sealed && (await namesIn(paths.node(id).directory)).includes('index'))
+      await removeDurably(paths.node(id).index);
+  }
+  return { transactions, nodes, updates };
+}
+
+/** Unmounts what is mounted below a directory. */
+export async function unmountBelow(directory: BytePath): Promise<void> {
+  for (const entry of (await readMountInfo()).reverse()) {
+    if (!isBelow(entry.mountPoint, directory)) continue;
+    await unmount(entry.mountPoint, { lazy: true });
+  }
+}
+
+async function namesIn(directory: BytePath): Promise<string[]> {
+  try {
+    return (await readdir(toBuffer(directory), 'buffer')).map((name) => fromBuffer(name) as string).sort();
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,177 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { newId } from '../base/ids.js';
+import { toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { isoNow } from '../base/time.js';
+import type { Manifest, NodeId, SealedNode } from '../manifest/index.js';
+import type { Entry } from '../changeset/index.js';
+import { makeDirectoryDurably, removeDurably, renameDurably, writeFileDurably } from '../platform/durable.js';
+import { acquireLock } from '../platform/lock.js';
+import type { Lock } from '../platform/lock.js';
+import { syncTree } from './materialise.js';
+import { encodeIndex } from './node-index/writer.js';
+import { scanTree } from './node-index/scan.js';
+import { NodePaths, TransactionPaths } from './paths.js';
+import { unmountBelow } from './recovery.js';
+import type { Store } from './store.js';
+import { setRootAttributes } from './root-attributes.js';
+
+/** What transactions/<id>/transaction.json says. `details` is the kind's own. */
+export interface TransactionRecord {
+  readonly kind: string;
+  readonly process: number;
+  readonly created: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+const nodePrefixes = { 'base-layer': 'b', 'delta-layer': 'd', storage: 's', 'delta-storage': 'e' } as const;
+export type StagedKind = keyof typeof nodePrefixes;
+
+export interface StagedNode extends NodePaths {
+  readonly id: NodeId;
+}
+
+/**
+ * Work that becomes part of the store by one publish, or leaves no trace. While this process lives it holds the transaction's lock; once it is gone, the next change
+ * of the store clears the transaction away.
+ */
+export class Transaction {
+  readonly #staged = new Map<NodeId, NodePaths>();
+  readonly #indexes = new Map<NodeId, BytePath>();
+
+  private constructor(
+    readonly store: Store,
+    readonly id: string,
+    readonly paths: TransactionPaths,
+    readonly lock: Lock,
+  ) {}
+
+  static async begin(store: Store, kind: string, details: TransactionRecord['details'] = {}): Promise<Transaction> {
+    // Under the store's lock, so that nobody clears the transaction away before its own lock is held.
+    return store.change(async () => {
+      const id = newId('t');
+      const paths = store.paths.transaction(id);
+      await makeDirectoryDurably(paths.directory, 0o700);
+      for (const directory of [paths.nodes, paths.indexes, paths.update.directory])
+        mkdirSync(toBuffer(directory), 0o700);
+      const lock = await acquireLock(paths.lock, 'exclusive');
+      const record: TransactionRecord = { kind, process: process.pid, created: isoNow(), details };
+      await writeFileDurably(paths.description, `${JSON.stringify(record, null, 2)}\n`);
+      return new Transaction(store, id, paths, lock);
+    });
+  }
+
+  /** A node of a new id, its directory made. */
+  stage(kind: StagedKind): StagedNode {
+    const id = newId(nodePrefixes[kind]);
+    const node = this.paths.node(id);
+    mkdirSync(toBuffer(node.directory), 0o700);
+    this.#staged.set(id, node);
+    return Object.assign(new NodePaths(node.directory), { id });
+  }
+
+  /** An empty writable storage. Its root has the attributes of `root`, for a view shows those of its newest tree. */
+  stageTop(root: Entry): StagedNode {
+    const node = this.stage('storage');
+    mkdirSync(toBuffer(node.tree), 0o700);
+    mkdirSync(toBuffer(node.work), 0o700);
+    setRootAttributes(node.tree, root);
+    return node;
+  }
+
+  /** Takes a staged node out again. */
+  async unstage(id: NodeId): Promise<void> {
+    const node = this.#staged.get(id);
+    this.#staged.delete(id);
+    if (node !== undefined) await removeDurably(node.directory);
+  }
+
+  /** Writes the index of a staged node's tree, which must not change any more. */
+  async seal(node: StagedNode, signal?: AbortSignal): Promise<SealedNode> {
+    return this.#index(node.id, node.tree, node.index, signal);
+  }
+
+  /** Makes the index with which a writable storage of the store will be sealed at publish. */
+  async sealExisting(id: NodeId, signal?: AbortSignal): Promise<SealedNode> {
+    const index = this.paths.index(id);
+    this.#indexes.set(id, index);
+    return this.#index(id, this.store.paths.node(id).tree, index, signal);
+  }
+
+  async #index(id: NodeId, tree: BytePath, index: BytePath, signal: AbortSignal | undefined): Promise<SealedNode> {
+    await syncTree(tree);
+    const scanned = await scanTree(tree, { hash: true, signal });
+    writeFileSync(toBuffer(index), await encodeIndex(scanned), { mode: 0o600 });
+    const bytes = scanned.reduce((sum, { stats }) => sum + (stats.isFile() ? Number(stats.size) : 0), 0);
+    return { id, entries: scanned.length - 1, bytes };
+  }
+
+  /**
+   * Moves what is staged to its place and replaces the manifest by what `change` makes of the present one. Fails without a trace; a crash leaves only what the next
+   * change clears away.
+   */
+  async publish(change: (manifest: Manifest) => Manifest, update?: string): Promise<Manifest> {
+    return this.store.change(async (manifest, publish) => {
+      const next = change(manifest);
+      await syncTree(this.paths.directory);
+      const moves: (readonly [from: BytePath, to: BytePath])[] = [
+        ...[...this.#staged].map(([id, node]) => [node.directory, this.store.paths.node(id).directory] as const),
+        ...[...this.#indexes].map(([id, index]) => [index, this.store.paths.node(id).index] as const),
+      ];
+      if (update !== undefined) moves.push([this.paths.update.directory, this.store.paths.update(update).directory]);
+      const done: typeof moves = [];
+      try {
+        for (const move of moves) {
+          await renameDurably(...move, 'noreplace');
+          done.push(move);
+        }
+        await publish(next);
+      } catch (error) {
+        for (const [from, to] of done.reverse()) await renameDurably(to, from, 'noreplace');
+        throw error;
+      }
+      await this.#end();
+      return next;
+    });
+  }
+
+  /** Removes all that was staged. */
+  async discard(): Promise<void> {
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    await unmountBelow(this.paths.directory);
+    await removeDurably(this.paths.directory);
+    this.lock.release();
+  }
+}
+
+/** What a transaction says of itself; undefined where it has gone or says nothing. */
+export async function readTransaction(paths: TransactionPaths): Promise<TransactionRecord | undefined> {
+  try {
+    return JSON.parse(await readFile(toBuffer(paths.description), 'utf8')) as TransactionRecord;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Runs `work` in a transaction that is discarded where it throws. `work` publishes it, or discards it itself. */
+export async function withTransaction<T>(
+  store: Store,
+  kind: string,
+  work: (transaction: Transaction) => Promise<T>,
+): Promise<T> {
+  const transaction = await Transaction.begin(store, kind);
+  try {
+    const result = await work(transaction);
+    if (transaction.lock.held) await transaction.discard();
+    return result;
+  } catch (error) {
+    if (transaction.lock.held) await transaction.discard();
+    throw error;
+  }
+}
