@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <set>
 
 #include "support/scratch.h"
@@ -16,14 +15,6 @@ namespace conformance {
 namespace {
 
 using Readdir = Scratch;
-
-using Stream = std::unique_ptr<DIR, int (*)(DIR*)>;
-
-Stream open_stream(const Path& path) {
-  Stream stream(::opendir(path), ::closedir);
-  require(stream != nullptr, "opendir " + path.text());
-  return stream;
-}
 
 // The next name, or empty at the end.
 std::string next(const Stream& stream) {

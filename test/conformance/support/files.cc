@@ -1,19 +1,17 @@
 #include "support/files.h"
 
-#include <dirent.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <random>
 #include <system_error>
 
 namespace conformance {
 
-void require(bool failed_not, const std::string& what) {
-  if (!failed_not) throw std::system_error(errno, std::generic_category(), what);
+void require(bool succeeded, const std::string& what) {
+  if (!succeeded) throw std::system_error(errno, std::generic_category(), what);
 }
 
 FileDescriptor opened(const Path& path, int flags, mode_t mode) {
@@ -82,9 +80,14 @@ std::vector<std::string> xattr_names(const Path& path) {
   return result;
 }
 
-std::vector<std::string> names(const Path& directory) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory), ::closedir);
+Stream open_stream(const Path& directory) {
+  Stream stream(::opendir(directory), ::closedir);
   require(stream != nullptr, "opendir " + directory.text());
+  return stream;
+}
+
+std::vector<std::string> names(const Path& directory) {
+  const Stream stream = open_stream(directory);
   std::vector<std::string> result;
   for (;;) {
     errno = 0;

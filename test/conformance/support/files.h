@@ -1,11 +1,13 @@
 // Making and looking at files. What is not the point of a test throws std::system_error, which fails the test.
 #pragma once
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +19,8 @@ namespace conformance {
 
 using lamina::sys::FileDescriptor;
 
-// Throws std::system_error of errno where `failed`.
-void require(bool failed_not, const std::string& what);
+// Throws std::system_error of errno unless `succeeded`.
+void require(bool succeeded, const std::string& what);
 
 FileDescriptor opened(const Path& path, int flags, mode_t mode = 0644);
 
@@ -36,6 +38,9 @@ std::vector<std::string> xattr_names(const Path& path);        // sorted; of the
 std::vector<std::string> names(const Path& directory);         // sorted, without "." and ".."
 void append(int descriptor, std::string_view content);         // write(2) of all of it
 void overwrite(const Path& path, std::string_view content);    // at offset 0, without truncation
+
+using Stream = std::unique_ptr<DIR, int (*)(DIR*)>;
+Stream open_stream(const Path& directory);
 
 struct stat status(const Path& path);  // lstat
 struct stat status(int descriptor);

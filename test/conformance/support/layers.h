@@ -41,7 +41,7 @@ class UntouchedLayers : public ::testing::Environment {
 class Overlay : public ::testing::Test {
  protected:
   void SetUp() override;
-  // Skips the test where the mount cannot be mounted again.
+  void TearDown() override { expect_alive(); }
   static bool can_remount() { return !settings().remount.empty(); }
 
   Path here, top, bottom;

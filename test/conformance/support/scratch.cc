@@ -35,6 +35,13 @@ void remount() {
   }
 }
 
+void expect_alive() {
+  struct statfs found {};
+  if (::statfs(settings().mount, &found) == 0) return;
+  ADD_FAILURE() << "the file system died: " << error_text(errno);
+  if (!settings().remount.empty()) remount();
+}
+
 bool on_tmpfs() {
   struct statfs found {};
   require(::statfs(settings().mount, &found) == 0, "statfs " + settings().mount.text());
@@ -48,8 +55,8 @@ void Scratch::SetUp() {
 }
 
 void Scratch::TearDown() {
-  if (!exists(here)) return;
-  remove_tree(here);
+  expect_alive();
+  if (exists(here)) remove_tree(here);
 }
 
 void Remounted::SetUp() {

@@ -24,6 +24,9 @@ void configure(Settings settings);
 // Unmounts the file system under test and mounts it again. No descriptor may be open on it.
 void remount();
 
+// Fails the test where the file system under test has died, and mounts it again where that can be done.
+void expect_alive();
+
 // True where the file system under test is a tmpfs, which lacks some operations.
 bool on_tmpfs();
 

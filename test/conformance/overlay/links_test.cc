@@ -1,0 +1,163 @@
+// Hard links that a lower holds, and links made of lower files.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/layers.h"
+
+namespace conformance {
+namespace {
+
+using OverlayLinks = Overlay;
+
+void make_pair(const Path& layer, const std::string& content = "content") {
+  make_file(layer / "f", content);
+  make_directory(layer / "d");
+  make_link(layer / "f", layer / "d/g");
+}
+
+LAYERS(OverlayLinks, OfALowerAreOneFile) { make_pair(bottom); }
+TEST_F(OverlayLinks, OfALowerAreOneFile) {
+  EXPECT_EQ(inode(here / "f"), inode(here / "d/g"));
+  EXPECT_EQ(status(here / "f").st_nlink, 2U);
+}
+
+LAYERS(OverlayLinks, AWriteThroughOneIsSeenThroughTheOther) { make_pair(bottom); }
+TEST_F(OverlayLinks, AWriteThroughOneIsSeenThroughTheOther) {
+  const ino_t number = inode(here / "f");
+  EXPECT_EQ(contents(here / "d/g"), "content");
+  overwrite(here / "f", "CON");
+  EXPECT_EQ(contents(here / "d/g"), "CONtent");
+  EXPECT_EQ(inode(here / "d/g"), number);
+  EXPECT_EQ(status(here / "d/g").st_nlink, 2U);
+}
+
+LAYERS(OverlayLinks, ChangedAttributesAreSeenThroughTheOther) { make_pair(bottom); }
+TEST_F(OverlayLinks, ChangedAttributesAreSeenThroughTheOther) {
+  ASSERT_OK(::chmod(here / "d/g", 0600));
+  ASSERT_OK(::chown(here / "f", 5, 6));
+  set_xattr(here / "d/g", "user.k", "v");
+  EXPECT_EQ(status(here / "f").st_mode & 07777, 0600U);
+  EXPECT_EQ(status(here / "d/g").st_uid, 5U);
+  EXPECT_EQ(xattr(here / "f", "user.k"), "v");
+}
+
+LAYERS(OverlayLinks, StayLinksAfterARemount) { make_pair(bottom); }
+TEST_F(OverlayLinks, StayLinksAfterARemount) {
+  if (!can_remount()) GTEST_SKIP();
+  overwrite(here / "f", "CON");
+  remount();
+  EXPECT_EQ(contents(here / "d/g"), "CONtent");
+  EXPECT_EQ(inode(here / "f"), inode(here / "d/g"));
+  EXPECT_EQ(status(here / "f").st_nlink, 2U);
+  overwrite(here / "d/g", "con");
+  EXPECT_EQ(contents(here / "f"), "content");
+}
+
+LAYERS(OverlayLinks, RemovingOneNameKeepsTheOther) { make_pair(bottom); }
+TEST_F(OverlayLinks, RemovingOneNameKeepsTheOther) {
+  ASSERT_OK(::unlink(here / "f"));
+  EXPECT_FALSE(exists(here / "f"));
+  EXPECT_EQ(contents(here / "d/g"), "content");
+  EXPECT_EQ(status(here / "d/g").st_nlink, 1U);
+}
+
+LAYERS(OverlayLinks, RemovingOneNameAfterAWrite) { make_pair(bottom); }
+TEST_F(OverlayLinks, RemovingOneNameAfterAWrite) {
+  overwrite(here / "f", "CON");
+  ASSERT_OK(::unlink(here / "f"));
+  EXPECT_EQ(contents(here / "d/g"), "CONtent");
+  EXPECT_EQ(status(here / "d/g").st_nlink, 1U);
+  ASSERT_OK(::unlink(here / "d/g"));
+  EXPECT_TRUE(names(here / "d").empty());
+}
+
+LAYERS(OverlayLinks, AThirdNameMakesThree) { make_pair(bottom); }
+TEST_F(OverlayLinks, AThirdNameMakesThree) {
+  ASSERT_OK(::link(here / "d/g", here / "h"));
+  EXPECT_EQ(status(here / "f").st_nlink, 3U);
+  EXPECT_EQ(inode(here / "h"), inode(here / "f"));
+  overwrite(here / "h", "CON");
+  EXPECT_EQ(contents(here / "f"), "CONtent");
+  EXPECT_EQ(contents(here / "d/g"), "CONtent");
+}
+
+LAYERS(OverlayLinks, RenamingOneKeepsTheGroup) { make_pair(bottom); }
+TEST_F(OverlayLinks, RenamingOneKeepsTheGroup) {
+  ASSERT_OK(::rename(here / "f", here / "h"));
+  EXPECT_EQ(inode(here / "h"), inode(here / "d/g"));
+  overwrite(here / "h", "CON");
+  EXPECT_EQ(contents(here / "d/g"), "CONtent");
+  EXPECT_EQ(status(here / "h").st_nlink, 2U);
+}
+
+LAYERS(OverlayLinks, RenamingOntoItsOtherNameDoesNothing) { make_pair(bottom); }
+TEST_F(OverlayLinks, RenamingOntoItsOtherNameDoesNothing) {
+  EXPECT_OK(::rename(here / "f", here / "d/g"));
+  EXPECT_TRUE(exists(here / "f"));
+  EXPECT_TRUE(exists(here / "d/g"));
+}
+
+LAYERS(OverlayLinks, ReplacingOneKeepsTheOther) { make_pair(bottom); }
+TEST_F(OverlayLinks, ReplacingOneKeepsTheOther) {
+  make_file(here / "new", "new");
+  ASSERT_OK(::rename(here / "new", here / "f"));
+  EXPECT_EQ(contents(here / "f"), "new");
+  EXPECT_EQ(contents(here / "d/g"), "content");
+  EXPECT_EQ(status(here / "d/g").st_nlink, 1U);
+  EXPECT_NE(inode(here / "f"), inode(here / "d/g"));
+}
+
+LAYERS(OverlayLinks, OfASingleLowerFile) { make_file(bottom / "f", "content"); }
+TEST_F(OverlayLinks, OfASingleLowerFile) {
+  const ino_t number = inode(here / "f");
+  ASSERT_OK(::link(here / "f", here / "g"));
+  EXPECT_EQ(inode(here / "f"), number);
+  EXPECT_EQ(inode(here / "g"), number);
+  EXPECT_EQ(status(here / "f").st_nlink, 2U);
+  overwrite(here / "g", "CON");
+  EXPECT_EQ(contents(here / "f"), "CONtent");
+}
+
+LAYERS(OverlayLinks, OneNameHiddenByAHigherLayer) {
+  make_file(bottom / "f", "content");
+  make_link(bottom / "f", bottom / "g");
+  make_file(top / "f", "top");
+}
+TEST_F(OverlayLinks, OneNameHiddenByAHigherLayer) {
+  overwrite(here / "g", "CON");
+  EXPECT_EQ(contents(here / "g"), "CONtent");
+  EXPECT_EQ(contents(here / "f"), "top");
+  EXPECT_NE(inode(here / "f"), inode(here / "g"));
+}
+
+LAYERS(OverlayLinks, ADescriptorToOneNameSeesAWriteThroughTheOther) { make_pair(bottom); }
+TEST_F(OverlayLinks, ADescriptorToOneNameSeesAWriteThroughTheOther) {
+  const FileDescriptor reader = opened(here / "d/g", O_RDONLY);
+  EXPECT_EQ(contents(reader.get()), "content");
+  overwrite(here / "f", "CON");
+  EXPECT_EQ(contents(reader.get()), "CONtent");
+}
+
+LAYERS(OverlayLinks, InADirectoryThatWasRenamed) { make_pair(bottom); }
+TEST_F(OverlayLinks, InADirectoryThatWasRenamed) {
+  ASSERT_OK(::rename(here / "d", here / "e"));
+  overwrite(here / "f", "CON");
+  EXPECT_EQ(contents(here / "e/g"), "CONtent");
+  EXPECT_EQ(inode(here / "e/g"), inode(here / "f"));
+}
+
+LAYERS(OverlayLinks, ManyNames) {
+  make_file(bottom / "0", "content");
+  for (int number = 1; number < 100; ++number) make_link(bottom / "0", bottom / std::to_string(number));
+}
+TEST_F(OverlayLinks, ManyNames) {
+  overwrite(here / "50", "CON");
+  for (int number = 0; number < 100; ++number) {
+    ASSERT_EQ(contents(here / std::to_string(number)), "CONtent") << number;
+    ASSERT_EQ(status(here / std::to_string(number)).st_nlink, 100U);
+  }
+}
+
+}  // namespace
+}  // namespace conformance

@@ -1,0 +1,125 @@
+// Descriptors, locks and watches from before the copy-up.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "support/layers.h"
+
+namespace conformance {
+namespace {
+
+using OverlayOpenFiles = Overlay;
+
+LAYERS(OverlayOpenFiles, AReaderSeesWhatIsWrittenLater) { make_file(bottom / "log", "old"); }
+TEST_F(OverlayOpenFiles, AReaderSeesWhatIsWrittenLater) {
+  const FileDescriptor reader = opened(here / "log", O_RDONLY);
+  EXPECT_EQ(contents(reader.get()), "old");
+  append(opened(here / "log", O_WRONLY | O_APPEND).get(), "+new");
+  EXPECT_EQ(contents(reader.get()), "old+new");
+  EXPECT_EQ(status(reader.get()).st_size, 7);
+  EXPECT_EQ(status(reader.get()).st_ino, inode(here / "log"));
+}
+
+LAYERS(OverlayOpenFiles, AReaderSeesATruncation) { make_file(bottom / "f", "content"); }
+TEST_F(OverlayOpenFiles, AReaderSeesATruncation) {
+  const FileDescriptor reader = opened(here / "f", O_RDONLY);
+  EXPECT_EQ(contents(reader.get()), "content");
+  append(opened(here / "f", O_WRONLY | O_TRUNC).get(), "new");
+  EXPECT_EQ(contents(reader.get()), "new");
+}
+
+LAYERS(OverlayOpenFiles, ChangesThroughAReadOnlyDescriptor) { make_file(bottom / "f", "content"); }
+TEST_F(OverlayOpenFiles, ChangesThroughAReadOnlyDescriptor) {
+  const FileDescriptor file = opened(here / "f", O_RDONLY);
+  EXPECT_OK(::fchmod(file.get(), 0600));
+  EXPECT_OK(::fchown(file.get(), 5, 6));
+  EXPECT_OK(::fsetxattr(file.get(), "user.k", "v", 1, 0));
+  EXPECT_EQ(status(here / "f").st_mode & 07777, 0600U);
+  EXPECT_EQ(status(here / "f").st_uid, 5U);
+  EXPECT_EQ(xattr(here / "f", "user.k"), "v");
+  EXPECT_EQ(contents(file.get()), "content");
+}
+
+LAYERS(OverlayOpenFiles, AnUnlinkedLowerFileStaysReadable) { make_file(bottom / "f", pattern(100'000)); }
+TEST_F(OverlayOpenFiles, AnUnlinkedLowerFileStaysReadable) {
+  const FileDescriptor file = opened(here / "f", O_RDONLY);
+  ASSERT_OK(::unlink(here / "f"));
+  EXPECT_TRUE(contents(file.get()) == pattern(100'000));
+  EXPECT_EQ(status(file.get()).st_nlink, 0U);
+  make_file(here / "f", "other");
+  EXPECT_TRUE(contents(file.get()) == pattern(100'000));
+}
+
+LAYERS(OverlayOpenFiles, AnUnlinkedLowerFileStaysWritable) { make_file(bottom / "f", "content"); }
+TEST_F(OverlayOpenFiles, AnUnlinkedLowerFileStaysWritable) {
+  const FileDescriptor file = opened(here / "f", O_RDWR);
+  ASSERT_OK(::unlink(here / "f"));
+  ASSERT_EQ(::pwrite(file.get(), "CON", 3, 0), 3);
+  EXPECT_EQ(contents(file.get()), "CONtent");
+  EXPECT_OK(::ftruncate(file.get(), 4));
+  EXPECT_EQ(status(file.get()).st_size, 4);
+  EXPECT_FALSE(exists(here / "f"));
+  EXPECT_TRUE(names(here).empty());
+}
+
+LAYERS(OverlayOpenFiles, ARenamedLowerFileIsWrittenThroughItsDescriptor) { make_file(bottom / "f", "content"); }
+TEST_F(OverlayOpenFiles, ARenamedLowerFileIsWrittenThroughItsDescriptor) {
+  const FileDescriptor file = opened(here / "f", O_RDWR);
+  ASSERT_OK(::rename(here / "f", here / "g"));
+  ASSERT_EQ(::pwrite(file.get(), "CON", 3, 0), 3);
+  EXPECT_EQ(contents(here / "g"), "CONtent");
+  EXPECT_FALSE(exists(here / "f"));
+}
+
+LAYERS(OverlayOpenFiles, LocksHoldAcrossCopyUp) { make_file(bottom / "f", "x"); }
+TEST_F(OverlayOpenFiles, LocksHoldAcrossCopyUp) {
+  const FileDescriptor file = opened(here / "f", O_RDONLY);
+  ASSERT_OK(::flock(file.get(), LOCK_EX));
+  overwrite(here / "f", "y");
+  EXPECT_ERRNO(EWOULDBLOCK, in_child([&]() -> long { return ::flock(opened(here / "f", O_RDONLY).get(), LOCK_EX | LOCK_NB); }));
+}
+
+LAYERS(OverlayOpenFiles, WatchesHoldAcrossCopyUp) { make_file(bottom / "f", "x"); }
+TEST_F(OverlayOpenFiles, WatchesHoldAcrossCopyUp) {
+  const FileDescriptor queue(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  ASSERT_OK(::inotify_add_watch(queue.get(), here / "f", IN_MODIFY));
+  for (const char* text : {"1", "2"}) {
+    overwrite(here / "f", text);
+    alignas(inotify_event) char buffer[4096];
+    EXPECT_GT(::read(queue.get(), buffer, sizeof buffer), 0) << "write " << text;
+  }
+}
+
+LAYERS(OverlayOpenFiles, AMappingMadeAfterTheCopyUpIsShared) { make_file(bottom / "f", std::string(8192, 'a')); }
+TEST_F(OverlayOpenFiles, AMappingMadeAfterTheCopyUpIsShared) {
+  const FileDescriptor file = opened(here / "f", O_RDWR);
+  void* memory = ::mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  static_cast<char*>(memory)[5000] = 'b';
+  ASSERT_OK(::msync(memory, 8192, MS_SYNC));
+  ASSERT_OK(::munmap(memory, 8192));
+  EXPECT_EQ(contents(here / "f").substr(4999, 3), "aba");
+  EXPECT_EQ(contents(bottom / "f"), std::string(8192, 'a'));
+}
+
+LAYERS(OverlayOpenFiles, AnOpenDirectoryFollowsItsCopyUp) {
+  make_directory(bottom / "d");
+  make_file(bottom / "d/f");
+}
+TEST_F(OverlayOpenFiles, AnOpenDirectoryFollowsItsCopyUp) {
+  const FileDescriptor directory = opened(here / "d", O_RDONLY | O_DIRECTORY);
+  make_file(here / "d/new", "x");
+  EXPECT_OK(::faccessat(directory.get(), "new", F_OK, 0));
+  EXPECT_OK(::faccessat(directory.get(), "f", F_OK, 0));
+  ASSERT_OK(::mkdirat(directory.get(), "sub", 0755));
+  EXPECT_EQ(names(here / "d"), (std::vector<std::string>{"f", "new", "sub"}));
+  EXPECT_OK(::fchmod(directory.get(), 0700));
+  EXPECT_EQ(status(here / "d").st_mode & 07777, 0700U);
+}
+
+}  // namespace
+}  // namespace conformance

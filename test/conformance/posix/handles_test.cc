@@ -1,0 +1,108 @@
+// File handles: name_to_handle_at(2) and open_by_handle_at(2), as NFS servers and fanotify use them.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "support/scratch.h"
+
+namespace conformance {
+namespace {
+
+class Handles : public Scratch {
+ protected:
+  void SetUp() override {
+    Scratch::SetUp();
+    mount = opened(settings().mount, O_RDONLY | O_DIRECTORY);
+  }
+
+  struct Handle {
+    alignas(file_handle) char bytes[sizeof(file_handle) + MAX_HANDLE_SZ] = {};
+    file_handle* get() { return reinterpret_cast<file_handle*>(bytes); }
+    std::string text() { return {bytes, sizeof(file_handle) + get()->handle_bytes}; }
+  };
+
+  static Handle handle_of(const Path& path) {
+    Handle handle;
+    handle.get()->handle_bytes = MAX_HANDLE_SZ;
+    int mount_id = 0;
+    require(::name_to_handle_at(AT_FDCWD, path, handle.get(), &mount_id, 0) == 0, "name_to_handle_at " + path.text());
+    return handle;
+  }
+
+  FileDescriptor open_handle(Handle& handle, int flags) const {
+    return FileDescriptor(::open_by_handle_at(mount.get(), handle.get(), flags | O_CLOEXEC));
+  }
+
+  FileDescriptor mount;
+};
+
+TEST_F(Handles, OpenTheFile) {
+  make_file(here / "f", "content");
+  Handle handle = handle_of(here / "f");
+  const FileDescriptor file = open_handle(handle, O_RDWR);
+  ASSERT_TRUE(file.valid()) << error_text(errno);
+  EXPECT_EQ(contents(file.get()), "content");
+  EXPECT_EQ(status(file.get()).st_ino, inode(here / "f"));
+}
+
+TEST_F(Handles, OpenADirectory) {
+  make_directory(here / "d");
+  make_file(here / "d/f");
+  Handle handle = handle_of(here / "d");
+  const FileDescriptor directory = open_handle(handle, O_RDONLY | O_DIRECTORY);
+  ASSERT_TRUE(directory.valid()) << error_text(errno);
+  EXPECT_OK(::faccessat(directory.get(), "f", F_OK, 0));
+  EXPECT_OK(::faccessat(directory.get(), "../d/f", F_OK, 0));
+}
+
+TEST_F(Handles, WorkAfterCachesWereDropped) {
+  make_file(here / "f", "content");
+  Handle handle = handle_of(here / "f");
+  ::sync();
+  drop_caches();
+  const FileDescriptor file = open_handle(handle, O_RDONLY);
+  ASSERT_TRUE(file.valid()) << error_text(errno);
+  EXPECT_EQ(contents(file.get()), "content");
+}
+
+TEST_F(Handles, FollowRenames) {
+  make_directory(here / "d");
+  make_file(here / "f", "content");
+  Handle handle = handle_of(here / "f");
+  ASSERT_OK(::rename(here / "f", here / "d/g"));
+  drop_caches();
+  const FileDescriptor file = open_handle(handle, O_RDONLY);
+  ASSERT_TRUE(file.valid()) << error_text(errno);
+  EXPECT_EQ(contents(file.get()), "content");
+}
+
+TEST_F(Handles, AreStableAndDiffer) {
+  make_file(here / "f");
+  make_file(here / "g");
+  Handle one = handle_of(here / "f"), again = handle_of(here / "f"), other = handle_of(here / "g");
+  EXPECT_EQ(one.text(), again.text());
+  EXPECT_NE(one.text(), other.text());
+}
+
+TEST_F(Handles, OfARemovedFileAreStale) {
+  make_file(here / "f");
+  Handle handle = handle_of(here / "f");
+  ASSERT_OK(::unlink(here / "f"));
+  ::sync();
+  drop_caches();
+  EXPECT_ERRNO(ESTALE, open_handle(handle, O_RDONLY).valid() ? 0 : -1);
+}
+
+TEST_F(Handles, TellHowLongTheyAre) {
+  make_file(here / "f");
+  Handle handle;
+  handle.get()->handle_bytes = 0;
+  int mount_id = 0;
+  EXPECT_ERRNO(EOVERFLOW, ::name_to_handle_at(AT_FDCWD, here / "f", handle.get(), &mount_id, 0));
+  EXPECT_GT(handle.get()->handle_bytes, 0U);
+}
+
+}  // namespace
+}  // namespace conformance
