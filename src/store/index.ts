@@ -10,3 +10,4 @@ export * from './root-attributes.js';
 export * from './node-index/scan.js';
 export * from './node-index/reader.js';
 export * from './node-index/writer.js';
+export * from './import/import.js';

@@ -1,0 +1,122 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join as joinText } from 'node:path';
+import { display, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { failed, isSystemError, refused } from '../base/errors.js';
+import { newId } from '../base/ids.js';
+import { distFile } from '../platform/install.js';
+import { acquireLock, tryLock } from '../platform/lock.js';
+import { runProcess } from '../platform/process.js';
+import { unmount } from '../platform/native.js';
+import type { MountableNode } from '../store/index.js';
+import { holdersOf } from './holders.js';
+
+/** How files are opened in a mount (docs/driver.md). */
+export type MountMode = 'stateless' | 'servicing';
+
+export interface MountRequest {
+  /** Newest first. */
+  readonly lowers: readonly MountableNode[];
+  /** The writable tree and its work directory; without them the mount is read-only. */
+  readonly upper?: { readonly tree: BytePath; readonly work: BytePath } | undefined;
+  readonly mountpoint: BytePath;
+  readonly mode: MountMode;
+  /** What the mount table shows as its source. */
+  readonly source: string;
+  readonly control?: BytePath | undefined;
+  readonly filter?: { readonly rules?: BytePath; readonly journal?: BytePath; readonly reads?: BytePath } | undefined;
+  readonly options?: readonly string[] | undefined;
+}
+
+const startPatience = 30_000;
+const endPatience = 30_000;
+
+/** Mounts a stack; the driver goes on by itself. @throws LaminaError failed with the driver's own line */
+export async function mountStack(request: MountRequest): Promise<void> {
+  const file = joinText(tmpdir(), `lamina-${newId('m')}.options`);
+  // A long stack does not fit on a command line.
+  writeFileSync(file, toBuffer(`${optionLines(request).join('\n')}\n` as BytePath), { mode: 0o600, flag: 'wx' });
+  const lines: Buffer[] = [];
+  try {
+    const result = await runProcess({
+      command: process.env['LAMINA_LAMINAFS'] ?? distFile('laminafs'),
+      args: ['-o', `optionsfile=${escape(file)}`, request.mountpoint],
+      timeoutMs: startPatience,
+      onOutput: (chunk) => lines.push(chunk),
+    });
+    if (result.exitCode === 0) return;
+    const said = Buffer.concat(lines)
+      .toString('utf8')
+      .trim()
+      .replace(/^laminafs: /gm, '');
+    throw failed(
+      `cannot mount on ${display(request.mountpoint)}: ${said === '' ? `laminafs ended with ${result.exitCode}` : said}`,
+      {
+        code: 'MOUNT_FAILED',
+        hint: 'mend what it says and try again',
+      },
+    );
+  } finally {
+    rmSync(file);
+  }
+}
+
+/** Commas, colons and backslashes in a path, as the driver's option list wants them. */
+function escape(path: string): string {
+  return path.replace(/[\\:,]/g, '\\$&');
+}
+
+function optionLines({ lowers, upper, mode, source, control, filter, options }: MountRequest): string[] {
+  const list = (paths: readonly (BytePath | undefined)[]) => paths.map((path) => escape(path ?? '')).join(':');
+  const lines = [`lowerdir=${list(lowers.map(({ tree }) => tree))}`, `mode=${mode}`, `fsname=${escape(source)}`];
+  if (lowers.some(({ index }) => index !== undefined))
+    lines.push(`lowerindex=${list(lowers.map(({ index }) => index))}`);
+  if (upper !== undefined) lines.push(`upperdir=${escape(upper.tree)}`, `workdir=${escape(upper.work)}`);
+  if (process.getuid?.() !== 0) lines.push('userxattr');
+  const optional = { control, filter: filter?.rules, journal: filter?.journal, readset: filter?.reads };
+  for (const [name, path] of Object.entries(optional)) if (path !== undefined) lines.push(`${name}=${escape(path)}`);
+  return [...lines, ...(options ?? [])];
+}
+
+/**
+ * Unmounts, and waits until the driver has written its last byte.
+ * @param work the mount's work directory, whose lock the driver holds to its end
+ * @throws LaminaError refused: somebody uses it (who, as far as /proc tells)
+ */
+export async function unmountStack(
+  mountpoint: BytePath,
+  work: BytePath | undefined,
+  options: { lazy?: boolean } = {},
+): Promise<void> {
+  try {
+    await unmount(mountpoint, options);
+  } catch (error) {
+    if (!isSystemError(error, 'EBUSY')) throw error;
+    const holders = await holdersOf(mountpoint);
+    const who = holders.map(({ pid, command }) => `${command} (process ${pid})`).join(', ');
+    throw refused(`${display(mountpoint)} is in use${who === '' ? '' : ` by ${who}`}`, {
+      code: 'MOUNT_BUSY',
+      hint: 'end what uses it, or leave the directory, and try again',
+      cause: error,
+    });
+  }
+  if (work !== undefined) await driverEnded(work);
+}
+
+/** Waits until no driver works with a work directory any more. */
+export async function driverEnded(work: BytePath): Promise<void> {
+  (await acquireLock(work, 'exclusive', { timeoutMs: endPatience })).release();
+}
+
+/** Whether a driver works with a work directory, be its mount in another mount namespace. */
+export function isDriven(work: BytePath): boolean {
+  const lock = tryLock(work, 'exclusive');
+  lock?.release();
+  return lock === undefined;
+}
+
+/** An empty directory to mount on. */
+export function makeMountpoint(path: BytePath): void {
+  mkdirSync(toBuffer(path), { recursive: true, mode: 0o700 });
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { fromBuffer, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { readMountInfo } from '../platform/mountinfo.js';
+import type { Store } from '../store/index.js';
+
+/** What a mount of ours is for, as its source in the mount table says. */
+export interface FoundMount {
+  readonly container: string;
+  readonly mountpoint: BytePath;
+}
+
+const prefix = 'lamina';
+
+/** A short name of a store, the same for every way of writing its path. */
+function storeKey(store: Store): string {
+  const real = fromBuffer(realpathSync(toBuffer(store.paths.root), 'buffer'));
+  return createHash('sha256').update(real).digest('hex').slice(0, 12);
+}
+
+/** What the mount table shows for a container's mount. */
+export function containerSource(store: Store, container: string): string {
+  return `${prefix}:${storeKey(store)}:${container}`;
+}
+
+/** What it shows for the mount of a transaction. */
+export function transactionSource(store: Store, transaction: string): string {
+  return `${prefix}-transaction:${storeKey(store)}:${transaction}`;
+}
+
+/** Containers of a store that are mounted where this process can see it. Of bind mounts of one, the first. */
+export async function findMounts(store: Store): Promise<FoundMount[]> {
+  const start = containerSource(store, '');
+  const found = new Map<string, FoundMount>();
+  for (const { source, mountPoint } of await readMountInfo()) {
+    if (!source.startsWith(start)) continue;
+    const container = source.slice(start.length);
+    if (!found.has(container)) found.set(container, { container, mountpoint: mountPoint });
+  }
+  return [...found.values()];
+}
+
+/** Where the mount of a transaction is, if it is. */
+export async function findTransactionMount(store: Store, transaction: string): Promise<BytePath | undefined> {
+  const source = transactionSource(store, transaction);
+  return (await readMountInfo()).find((entry) => entry.source === source)?.mountPoint;
+}

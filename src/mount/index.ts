@@ -1,0 +1,3 @@
+export * from './driver.js';
+export * from './find.js';
+export * from './mountpoint.js';

@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { display, toBuffer } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import { failed, isSystemError, messageOf, notFound } from '../../base/errors.js';
+
+export type Compression = 'none' | 'gzip' | 'xz' | 'zstd';
+
+const magics: readonly (readonly [Compression, readonly number[]])[] = [
+  ['gzip', [0x1f, 0x8b]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+];
+
+/** By the file's first bytes; its name says nothing. */
+export async function compressionOf(path: BytePath): Promise<Compression> {
+  const handle = await open(toBuffer(path), 'r');
+  try {
+    const start = Buffer.alloc(6);
+    await handle.read(start, 0, start.length, 0);
+    const found = magics.find(([, magic]) => magic.every((byte, i) => start[i] === byte));
+    return found?.[0] ?? 'none';
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The archive's own bytes, decompressed. The stream fails where they are truncated or corrupt. */
+export function decompressed(path: BytePath, compression: Compression, onRead: (bytes: number) => void): Readable {
+  const file = createReadStream(toBuffer(path));
+  file.on('data', (chunk) => {
+    onRead(chunk.length);
+  });
+  const out = new Transform({
+    transform: (chunk: Buffer, _, done) => {
+      done(null, chunk);
+    },
+  });
+  const fail = (error: unknown) => out.destroy(corrupt(path, error));
+  if (compression === 'none') {
+    pipeline(file, out).catch(fail);
+  } else if (compression === 'gzip') {
+    pipeline(file, createGunzip(), out).catch(fail);
+  } else {
+    throughProgram(compression, file, out).catch(fail);
+  }
+  return out;
+}
+
+/** Node 20 decodes neither; the programs are everywhere where such archives are, and verify checksums. */
+async function throughProgram(program: 'xz' | 'zstd', file: Readable, out: Transform): Promise<void> {
+  const child = spawn(program, ['-d', '-c', '-q'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const errors: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
+  const exit = new Promise<number | null>((resolve, reject) => {
+    child.on('error', (error) => {
+      reject(
+        isSystemError(error, 'ENOENT')
+          ? notFound(`cannot run '${program}': no such program`, {
+              hint: `install it (Debian: ${program === 'xz' ? 'xz-utils' : 'zstd'})`,
+            })
+          : error,
+      );
+    });
+    child.on('close', resolve);
+  });
+  out.once('close', () => child.kill());
+  // A decompressor that has given up reads no more (EPIPE): its exit code says why.
+  const input = pipeline(file, child.stdin).catch((error: unknown) => {
+    if (
+      !isSystemError(error, 'EPIPE', 'ECONNRESET') &&
+      !(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')
+    )
+      throw error;
+  });
+  const output = (async () => {
+    for await (const chunk of child.stdout)
+      if (!out.write(chunk)) await new Promise((resolve) => out.once('drain', resolve));
+  })();
+  const [code] = await Promise.all([exit, input, output]);
+  if (code !== 0)
+    throw new Error(Buffer.concat(errors).toString('utf8').trim() || `${program} ended with ${String(code)}`);
+  out.end();
+}
+
+function corrupt(path: BytePath, error: unknown): Error {
+  if (error instanceof Error && error.name === 'LaminaError') return error;
+  return failed(`${display(path)} cannot be read as an archive: ${messageOf(error)}`, {
+    code: 'CORRUPT_ARCHIVE',
+    hint: 'it is truncated or corrupt: get it again',
+    cause: error,
+  });
+}

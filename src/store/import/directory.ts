@@ -1,0 +1,97 @@
+import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
+import { display } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import { failed, messageOf } from '../../base/errors.js';
+import { copyFileData, readXattrsSync } from '../../platform/native.js';
+import { walk } from '../../platform/walk.js';
+import type { WalkEntry } from '../../platform/walk.js';
+import { deviceOf } from '../node-index/scan.js';
+import { TreeWriter } from './tree-writer.js';
+import type { MemberAttributes } from './tree-writer.js';
+
+/** How far an import is. */
+export interface ImportProgress {
+  /** Of the source that were read; of a directory, of content. */
+  readonly bytes: number;
+  /** Bytes there are, where that is known. */
+  readonly total: number | undefined;
+  readonly entries: number;
+}
+
+export interface ImportOptions {
+  readonly onProgress?: ((progress: ImportProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Copies a directory into a fresh tree, with owners, modes, times, hard links, devices and xattrs. */
+export async function importDirectory(source: BytePath, tree: BytePath, options: ImportOptions): Promise<void> {
+  const writer = new TreeWriter(tree);
+  const firstNames = new Map<string, BytePath>();
+  let bytes = 0;
+  for (const entry of walk(source)) {
+    options.signal?.throwIfAborted();
+    const { path, stats } = entry;
+    const inode = `${stats.dev}:${stats.ino}`;
+    const first = stats.isDirectory() || stats.nlink < 2n ? undefined : firstNames.get(inode);
+    if (first !== undefined) {
+      writer.link(path, first);
+    } else {
+      await copyMember(writer, entry);
+      firstNames.set(inode, path);
+      if (stats.isFile()) bytes += Number(stats.size);
+    }
+    options.onProgress?.({ bytes, total: undefined, entries: writer.entries });
+  }
+  writer.finish();
+}
+
+async function copyMember(writer: TreeWriter, { path, at, stats }: WalkEntry): Promise<void> {
+  let attributes: MemberAttributes;
+  try {
+    attributes = {
+      mode: Number(stats.mode) & 0o7777,
+      uid: Number(stats.uid),
+      gid: Number(stats.gid),
+      mtimeNs: stats.mtimeNs,
+      xattrs: readXattrsSync(at),
+    };
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  if (stats.isDirectory()) writer.directory(path, attributes);
+  else if (stats.isSymbolicLink()) writer.symlink(path, readlinkSync(at, 'latin1'), attributes);
+  else if (stats.isFile()) await copyFile(writer, { path, at }, attributes);
+  else writer.node(path, Number(stats.mode) & constants.S_IFMT, deviceOf(stats.rdev), attributes);
+}
+
+async function copyFile(
+  writer: TreeWriter,
+  { path, at }: { path: BytePath; at: Buffer },
+  attributes: MemberAttributes,
+): Promise<void> {
+  let from: number;
+  try {
+    from = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  try {
+    const to = writer.beginFile(path);
+    try {
+      await copyFileData(from, to);
+    } catch (error) {
+      closeSync(to);
+      throw failed(`cannot copy ${display(path)}: ${messageOf(error)}`, { code: 'WRITE_FAILED', cause: error });
+    }
+    writer.finishFile(path, to, attributes);
+  } finally {
+    closeSync(from);
+  }
+}
+
+function unreadable(path: BytePath, error: unknown) {
+  return failed(`cannot read ${display(path)} of the source: ${messageOf(error)}`, {
+    code: 'READ_FAILED',
+    cause: error,
+  });
+}

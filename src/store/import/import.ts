@@ -1,0 +1,55 @@
+import { statSync } from 'node:fs';
+import { display, toBuffer } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import { failed, isSystemError, messageOf, notFound, refused, usage } from '../../base/errors.js';
+import { isoNow } from '../../base/time.js';
+import { addBase, own, validateName } from '../../manifest/index.js';
+import type { SealedNode } from '../../manifest/index.js';
+import type { Store } from '../store.js';
+import { withTransaction } from '../transaction.js';
+import { importDirectory } from './directory.js';
+import type { ImportOptions } from './directory.js';
+import { importTar } from './tar.js';
+
+export type { ImportOptions, ImportProgress } from './directory.js';
+
+/**
+ * Makes a base from a directory or a tar.
+ * @throws LaminaError usage: bad name; refused: the name is taken, the archive is unsafe; notFound: no such source; failed: it cannot be read or written
+ */
+export async function importBase(
+  store: Store,
+  name: string,
+  source: BytePath,
+  options: ImportOptions = {},
+): Promise<SealedNode> {
+  validateName('base', name);
+  const isDirectory = checkSource(source);
+  const manifest = await store.read();
+  if (own(manifest.bases, name) !== undefined) {
+    throw refused(`a base named '${name}' exists already`, { code: 'BASE_EXISTS', hint: 'choose another name' });
+  }
+  return withTransaction(store, 'import', async (transaction) => {
+    const node = transaction.stage('base-layer');
+    await (isDirectory ? importDirectory : importTar)(source, node.tree, options);
+    const layer = await transaction.seal(node, options.signal);
+    await transaction.publish((present) => addBase(present, { name, layer, created: isoNow() }));
+    return layer;
+  });
+}
+
+function checkSource(source: BytePath): boolean {
+  try {
+    const status = statSync(toBuffer(source));
+    if (status.isDirectory()) return true;
+    if (status.isFile()) return false;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR'))
+      throw notFound(`there is no source ${display(source)}`, {
+        code: 'NO_SOURCE',
+        hint: 'give a directory or a tar archive',
+      });
+    throw failed(`cannot read ${display(source)}: ${messageOf(error)}`, { cause: error });
+  }
+  throw usage(`${display(source)} is neither a directory nor a file`, { hint: 'give a directory or a tar archive' });
+}
