@@ -11,3 +11,4 @@ export * from './node-index/scan.js';
 export * from './node-index/reader.js';
 export * from './node-index/writer.js';
 export * from './import/import.js';
+export { importDirectory } from './import/directory.js';

@@ -1,0 +1,134 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { failed } from '../base/errors.js';
+import type { Entry, Listing } from '../changeset/index.js';
+import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../mount/index.js';
+import { setRootAttributes, scanListing } from '../store/index.js';
+import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
+import { ephemeralMatcher } from './ephemeral.js';
+import { OutputLog } from './output.js';
+import { commandOf } from './procedure.js';
+import type { Procedure } from './procedure.js';
+import { failureOf, missingDirectories, runInSandbox, shownDirectory } from './sandbox.js';
+
+/** What a run of a procedure in a view wrote. */
+export interface Capture {
+  /** The upper of the run. */
+  readonly tree: BytePath;
+  readonly listing: Listing;
+}
+
+export interface RunRequest {
+  readonly transaction: Transaction;
+  /** Undefined: the base. */
+  readonly container: string | undefined;
+  /** The view it runs in, newest first, and its root directory. */
+  readonly lowers: readonly MountableNode[];
+  readonly root: Entry;
+  readonly procedure: Procedure;
+  readonly update: string;
+  readonly network: boolean;
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal;
+  readonly onOutput?: ((container: string | undefined, chunk: Buffer) => void) | undefined;
+}
+
+/** The servicing mount of a run, its upper fresh. */
+export interface RunMount {
+  readonly mountpoint: BytePath;
+  readonly upper: BytePath;
+  readonly work: BytePath;
+  readonly kept: RunPaths;
+}
+
+const linesShown = 15;
+
+/** Directories of a run, and its view mounted for servicing at `mountpoint`. */
+export async function mountRun(
+  request: Pick<RunRequest, 'transaction' | 'container' | 'lowers' | 'root'> & { readonly procedure?: Procedure },
+  mountpoint?: BytePath,
+): Promise<RunMount> {
+  const { transaction, container } = request;
+  const name = container === undefined ? 'base' : `container-${container}`;
+  const run = transaction.paths.run(name);
+  const kept = transaction.paths.update.run(container);
+  for (const directory of [run.directory, kept.directory])
+    mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
+  const upper = `${run.directory}/upper` as BytePath;
+  const work = `${run.directory}/work` as BytePath;
+  for (const directory of [upper, work]) mkdirSync(toBuffer(directory), { mode: 0o700 });
+  setRootAttributes(upper, request.root);
+  writeFileSync(toBuffer(run.filter), JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
+  if (mountpoint === undefined) makeMountpoint(run.mountpoint);
+  await mountStack({
+    lowers: request.lowers,
+    upper: { tree: upper, work },
+    mountpoint: mountpoint ?? run.mountpoint,
+    mode: 'servicing',
+    source: transactionSource(transaction.store, transaction.id),
+    filter: { rules: run.filter, journal: kept.journal, reads: kept.reads },
+    options: ['metacopy=off'],
+  });
+  return { mountpoint: mountpoint ?? run.mountpoint, upper, work, kept };
+}
+
+function rulesOf(procedure: Procedure | undefined): { match: string; decision: string }[] {
+  const rules = (globs: readonly string[] | undefined, decision: string) =>
+    (globs ?? []).map((match) => ({ match, decision }));
+  return [...rules(procedure?.protect, 'protect'), ...rules(procedure?.ephemeral, 'ephemeral')];
+}
+
+/** What a run left in its upper. @param sandboxMade directories that are the sandbox's, not the procedure's */
+export async function readCapture(
+  mount: RunMount,
+  procedure: Procedure | undefined,
+  sandboxMade: readonly BytePath[] = [],
+): Promise<Capture> {
+  const ephemeral = ephemeralMatcher(procedure?.ephemeral ?? []);
+  const include = (path: BytePath) => !ephemeral(path) && !sandboxMade.includes(path);
+  return { tree: mount.upper, listing: await scanListing(mount.upper, { hash: true, include }) };
+}
+
+/**
+ * Runs a procedure in a view and captures what it writes.
+ * @throws LaminaError failed with its last lines where it does not end well
+ */
+export async function runProcedure(request: RunRequest): Promise<Capture> {
+  const { procedure, container, signal } = request;
+  const mount = await mountRun(request);
+  const log = new OutputLog(mount.kept.output);
+  let sandboxMade: readonly BytePath[];
+  try {
+    sandboxMade = missingDirectories(mount.mountpoint);
+    const result = await runInSandbox({
+      root: mount.mountpoint,
+      command: commandOf(procedure, `${shownDirectory}/procedure`),
+      network: request.network || procedure.network,
+      environment: { ...procedure.environment, LAMINA_UPDATE: request.update },
+      shown: new Map([['procedure', request.transaction.paths.update.procedure]]),
+      timeoutMs: request.timeoutMs ?? procedure.timeoutMs,
+      signal,
+      onOutput: (chunk) => {
+        log.add(chunk);
+        request.onOutput?.(container, chunk);
+      },
+    });
+    const failure = failureOf(result, request.timeoutMs ?? procedure.timeoutMs);
+    if (failure !== undefined) throw procedureFailed(container, failure, log.lastLines(linesShown));
+  } finally {
+    log.close();
+    await unmountStack(mount.mountpoint, mount.work);
+  }
+  signal.throwIfAborted();
+  return readCapture(mount, procedure, sandboxMade);
+}
+
+function procedureFailed(container: string | undefined, failure: string, lines: string) {
+  const where = container === undefined ? 'on the base' : `in container '${container}'`;
+  const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
+  return failed(`the procedure failed ${where}: ${failure}; ${said}`, {
+    code: 'PROCEDURE_FAILED',
+    hint: 'nothing was changed; mend the procedure and apply it again',
+  });
+}

@@ -1,0 +1,138 @@
+import { lstatSync } from 'node:fs';
+import { constants } from 'node:os';
+import { display, join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { LaminaError, failed, isSystemError } from '../base/errors.js';
+import { runProcess } from '../platform/process.js';
+import type { ProcessResult } from '../platform/process.js';
+
+/** What a command in a sandbox may and gets. The environment has nothing else in it (docs/architecture.md, "Sandbox"). */
+export interface SandboxRequest {
+  /** The root it sees. */
+  readonly root: BytePath;
+  readonly command: readonly string[];
+  readonly network: boolean;
+  /** More variables. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Host paths shown below /run/lamina, read-only: name there → path. */
+  readonly shown?: ReadonlyMap<string, BytePath> | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** With a terminal's own input and output, for people; else input is closed and output goes to `onOutput`. */
+  readonly interactive?: boolean | undefined;
+  readonly onOutput?: ((chunk: Buffer) => void) | undefined;
+}
+
+/** Where `shown` paths appear. */
+export const shownDirectory = '/run/lamina';
+
+/** What package managers and their scripts need of root's powers: no mounting, no modules, no raw devices, no tracing. */
+const capabilities = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'DAC_READ_SEARCH',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'SETGID',
+  'SETUID',
+  'SETPCAP',
+  'SETFCAP',
+  'MKNOD',
+  'SYS_CHROOT',
+  'NET_BIND_SERVICE',
+  'AUDIT_WRITE',
+];
+
+const environment = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+  USER: 'root',
+  LOGNAME: 'root',
+};
+
+/** Directories over which bubblewrap mounts something, and which it makes where the root lacks them. */
+const mountedOver = ['proc', 'dev', 'run', 'tmp'] as const;
+
+/** Those of `mountedOver` that a root lacks: made by the sandbox, not by the command, so no change of the command's. */
+export function missingDirectories(root: BytePath): BytePath[] {
+  return mountedOver
+    .filter((name) => {
+      try {
+        lstatSync(toBuffer(join(root, name)));
+        return false;
+      } catch (error) {
+        if (isSystemError(error, 'ENOENT')) return true;
+        throw error;
+      }
+    })
+    .map((name) => name as string as BytePath);
+}
+
+/**
+ * Runs a command isolated by bubblewrap: own mounts, processes, IPC, host name and, unless `network`, network; a minimal /dev, /proc, empty /run and /tmp. All its processes end
+ * with it.
+ * @throws LaminaError failed where bubblewrap is missing or cannot make the sandbox
+ */
+export async function runInSandbox(request: SandboxRequest): Promise<ProcessResult> {
+  const interactive = request.interactive === true;
+  try {
+    return await runProcess({
+      command: 'bwrap',
+      args: sandboxArguments(request),
+      env: { PATH: process.env['PATH'] ?? environment.PATH },
+      stdin: interactive ? 'inherit' : 'closed',
+      output: interactive ? 'inherit' : 'pipe',
+      graceMs: 2000,
+      ...(request.onOutput === undefined ? {} : { onOutput: request.onOutput }),
+      ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    });
+  } catch (error) {
+    if (!(error instanceof LaminaError) || error.kind !== 'notFound') throw error;
+    throw failed('bubblewrap is missing, which isolates what runs in a root', {
+      code: 'NO_SANDBOX',
+      hint: 'install it (Debian: bubblewrap)',
+      cause: error,
+    });
+  }
+}
+
+function sandboxArguments(request: SandboxRequest): string[] {
+  const variables = {
+    ...environment,
+    TERM: request.interactive === true ? (process.env['TERM'] ?? 'dumb') : 'dumb',
+    ...request.environment,
+  };
+  return [
+    ...['--bind', display(request.root), '/'],
+    ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--tmpfs', '/tmp'],
+    ...['--chmod', '1777', '/tmp'],
+    ...[...(request.shown ?? [])].flatMap(([name, path]) => ['--ro-bind', display(path), `${shownDirectory}/${name}`]),
+    ...(request.network ? networkFiles() : ['--unshare-net']),
+    ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', 'lamina', '--die-with-parent'],
+    ...(request.interactive === true ? [] : ['--new-session']),
+    ...(process.getuid?.() === 0
+      ? ['--cap-drop', 'ALL', ...capabilities.flatMap((name) => ['--cap-add', `CAP_${name}`])]
+      : ['--unshare-user', '--uid', '0', '--gid', '0']),
+    '--clearenv',
+    ...Object.entries(variables).flatMap(([name, value]) => ['--setenv', name, value]),
+    ...['--chdir', '/', '--', ...request.command],
+  ];
+}
+
+/** Name resolution is the host's while the network is. */
+function networkFiles(): string[] {
+  return ['--share-net', '--ro-bind-try', '/etc/resolv.conf', '/etc/resolv.conf'];
+}
+
+/** A person's words for how a command ended that was to end well; undefined where it did. */
+export function failureOf(result: ProcessResult, timeoutMs: number | undefined): string | undefined {
+  if (result.ended === 'timeout') return `it took longer than ${(timeoutMs ?? 0) / 1000} s`;
+  if (result.ended === 'aborted') return 'it was interrupted';
+  if (result.signal !== null) return `it was ended by ${result.signal}`;
+  if (result.exitCode === 0) return undefined;
+  const signal = Object.entries(constants.signals).find(([, number]) => number === result.exitCode - 128);
+  return signal === undefined ? `its exit code is ${result.exitCode}` : `it was ended by ${signal[0]}`;
+}
