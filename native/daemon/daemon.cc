@@ -14,7 +14,7 @@
 #include <memory>
 #include <thread>
 
-#include "control/control.h"
+#include "control/control_server.h"
 #include "daemon/statistics.h"
 #include "filter/filter.h"
 #include "fuse/mount.h"
@@ -87,10 +87,18 @@ Status open_parts(const DaemonOptions& options, Mount& mount, std::string& expla
 control::Handlers handlers_of(const DaemonOptions& options, Mount& mount) {
   control::Handlers handlers;
   const bool servicing = options.server.mode == server::Mode::servicing;
-  handlers["ping"] = [&mount, servicing] { return ping_answer(mount.mountpoint, servicing ? "servicing" : "stateless"); };
-  handlers["statistics"] = [&mount] { return statistics_answer(mount.server->statistics(), mount.file_system->counters()); };
-  handlers["flush"] = [&mount] { return status_answer(mount.filter ? mount.filter->flush() : Status(), "writing the journal"); };
-  handlers["shutdown"] = [&mount] { return status_answer(fuse::unmount(mount.mountpoint), "unmounting " + mount.mountpoint); };
+  handlers["ping"] = [&mount, servicing](std::string_view) {
+    return ping_answer(mount.mountpoint, servicing ? "servicing" : "stateless");
+  };
+  handlers["statistics"] = [&mount](std::string_view) {
+    return statistics_answer(mount.server->statistics(), mount.file_system->counters());
+  };
+  handlers["flush"] = [&mount](std::string_view) {
+    return status_answer(mount.filter ? mount.filter->flush() : Status(), "writing the journal");
+  };
+  handlers["shutdown"] = [&mount](std::string_view) {
+    return status_answer(fuse::unmount(mount.mountpoint), "unmounting " + mount.mountpoint);
+  };
   return handlers;
 }
 
@@ -107,7 +115,7 @@ Status start(const DaemonOptions& options, Mount& mount, std::string& explanatio
     struct statfs answer {};
     if (::statfs(mount.mountpoint.c_str(), &answer) != 0) return sys::last_error();
     if (options.control.empty()) return {};
-    LAMINA_ASSIGN(mount.control, control::ControlServer::start(options.control, handlers_of(options, mount), explanation));
+    LAMINA_ASSIGN(mount.control, control::ControlServer::open(options.control, handlers_of(options, mount), explanation));
     return {};
   };
   const Status begun = begin();

@@ -1,17 +1,20 @@
-// What the control socket answers, as JSON (docs/format.md).
+// What the control socket answers (docs/format.md, "Control socket").
 #pragma once
 
 #include <string>
 
+#include "control/control_server.h"
+
+#include "control/control_server.h"
 #include "overlay/types.h"
 #include "server/server.h"
 #include "sys/result.h"
 
 namespace lamina::daemon {
 
-std::string ping_answer(const std::string& mountpoint, const std::string& mode);
-std::string statistics_answer(const server::Statistics& statistics, const overlay::OverlayCounters& counters);
+control::Answer ping_answer(const std::string& mountpoint, const std::string& mode);
+control::Answer statistics_answer(const server::Statistics& statistics, const overlay::OverlayCounters& counters);
 // `what`: what was tried, for the error's text.
-std::string status_answer(const sys::Status& status, const std::string& what);
+control::Answer status_answer(const sys::Status& status, const std::string& what);
 
 }  // namespace lamina::daemon
