@@ -18,7 +18,7 @@ Answer answer(const json& document) { return Answer::object(document.dump(-1, ' 
 }  // namespace
 
 Answer ping_answer(const std::string& mountpoint, const std::string& mode) {
-  return answer({{"pid", ::getpid()}, {"version", version}, {"mountpoint", mountpoint}, {"mode", mode}}));
+  return answer({{"pid", ::getpid()}, {"version", version}, {"mountpoint", mountpoint}, {"mode", mode}});
 }
 
 Answer statistics_answer(const server::Statistics& statistics, const overlay::OverlayCounters& counters) {
@@ -35,7 +35,7 @@ Answer statistics_answer(const server::Statistics& statistics, const overlay::Ov
                  {"cachedDirectories", counters.cached_directories},
                  {"cachedListings", counters.cached_listings},
                  {"indexLookups", counters.index_lookups},
-                 {"directoryLookups", counters.directory_lookups}}));
+                 {"directoryLookups", counters.directory_lookups}});
 }
 
 Answer status_answer(const sys::Status& status, const std::string& what) {
