@@ -3,6 +3,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '../native');
+/** C++ as well, on no room but sys: a program that judges any file system. */
+const conformance = join(import.meta.dirname, '../test/conformance');
+const partsOfConformance = ['support', 'parallel', 'sys'];
 const maxLines = 300;
 /** What each room may include besides itself. */
 const allowed = {
@@ -40,14 +43,29 @@ function includeProblem(room, included) {
   return may.includes(other) ? undefined : `${room} may not include ${other} (only: ${may.join(', ') || 'nothing'})`;
 }
 
+/** What is wrong with any C++ file, wherever it is. */
+function shapeProblems(name, text) {
+  const problems = [];
+  const count = codeLines(text);
+  if (count > maxLines) problems.push(`${name}: ${count} lines of code; at most ${maxLines}`);
+  if (name.endsWith('.h') && !/^#pragma once$/m.test(text)) problems.push(`${name}: a header without #pragma once`);
+  return problems;
+}
+
+function problemsOfConformance(path) {
+  const name = `../test/conformance/${relative(conformance, path)}`;
+  const text = readFileSync(path, 'utf8');
+  const foreign = [...text.matchAll(/^\s*#\s*include\s+"([^"/]+)/gm)].filter(
+    ([, part]) => !partsOfConformance.includes(part),
+  );
+  return [...shapeProblems(name, text), ...foreign.map(([, part]) => `${name}: may not include ${part}`)];
+}
+
 function problemsOf(path) {
   const name = relative(root, path);
   const [room] = name.split('/');
   const text = readFileSync(path, 'utf8');
-  const problems = [];
-  const count = codeLines(text);
-  if (count > maxLines) problems.push(`${name}: ${count} lines of code; at most ${maxLines}`);
-  if (path.endsWith('.h') && !/^#pragma once$/m.test(text)) problems.push(`${name}: a header without #pragma once`);
+  const problems = shapeProblems(name, text);
   if (room !== 'test' && !rooms.includes(room)) problems.push(`${name}: '${room}' is no room of native/`);
   for (const [index, line] of text.split('\n').entries()) {
     const included = /^\s*#\s*include\s+"([^"]+)"/.exec(line)?.[1];
@@ -57,6 +75,9 @@ function problemsOf(path) {
   return problems;
 }
 
-const problems = [...sources(root)].flatMap(problemsOf);
+const problems = [
+  ...[...sources(root)].flatMap(problemsOf),
+  ...[...sources(conformance)].flatMap(problemsOfConformance),
+];
 for (const problem of problems) console.error(`native/${problem}`);
 process.exit(problems.length === 0 ? 0 : 1);

@@ -1,5 +1,7 @@
 // conformance [--overlay LAYERS] [--remount COMMAND] DIRECTORY [--gtest_…]   judges the file system at DIRECTORY
 // conformance --prepare LAYERS                                               makes the layers for --overlay
+// conformance --parallel SECONDS [--seed N] [--remount COMMAND] DIRECTORY    lets processes work in one tree
+// conformance --walk DIRECTORY                                               prints the tree that --parallel left
 // conformance --helper NAME …                                                what tests run from the file system under test
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -12,6 +14,8 @@
 #include <system_error>
 #include <vector>
 
+#include "parallel/run.h"
+#include "parallel/worker.h"
 #include "support/helper.h"
 #include "support/layers.h"
 #include "support/scratch.h"
@@ -44,7 +48,8 @@ int usage(const std::string& problem) {
   std::fprintf(stderr,
                "conformance: %s\n"
                "usage: conformance [--overlay LAYERS] [--remount COMMAND] DIRECTORY [--gtest_filter=… --gtest_output=…]\n"
-               "       conformance --prepare LAYERS\n",
+               "       conformance --parallel SECONDS [--seed N] [--remount COMMAND] DIRECTORY\n"
+               "       conformance --prepare LAYERS | --walk DIRECTORY\n",
                problem.c_str());
   return 2;
 }
@@ -66,27 +71,53 @@ int judge(Settings settings) {
   return RUN_ALL_TESTS();
 }
 
-int run(const std::vector<std::string>& arguments) {
+int prepare(const Path& layers) {
+  prepare_layers(layers);
+  make_parallel_tree(layers / "bottom/parallel", 0, 2);
+  make_parallel_tree(layers / "top/parallel", 1, 2);
+  return 0;
+}
+
+struct CommandLine {
   Settings settings;
+  std::string unknown;
+  unsigned parallel_seconds = 0, seed = 1;
+};
+
+CommandLine parse(const std::vector<std::string>& arguments) {
+  CommandLine line;
   for (std::size_t at = 0; at < arguments.size(); ++at) {
     const std::string& argument = arguments[at];
     const bool more = at + 1 < arguments.size();
-    if (argument == "--helper" && more) return run_helper({arguments.begin() + static_cast<long>(at) + 1, arguments.end()});
-    if (argument == "--prepare" && more) return prepare_layers(Path(arguments[at + 1])), 0;
     if (argument == "--overlay" && more) {
-      settings.layers = Path(arguments[++at]);
+      line.settings.layers = Path(arguments[++at]);
     } else if (argument == "--remount" && more) {
-      settings.remount = arguments[++at];
+      line.settings.remount = arguments[++at];
+    } else if (argument == "--parallel" && more) {
+      line.parallel_seconds = static_cast<unsigned>(std::stoul(arguments[++at]));
+    } else if (argument == "--seed" && more) {
+      line.seed = static_cast<unsigned>(std::stoul(arguments[++at]));
     } else if (argument.starts_with("-")) {
-      return usage("unknown option or missing value: " + argument);
+      line.unknown = argument;
     } else {
-      settings.mount = Path(argument);
+      line.settings.mount = Path(argument);
     }
   }
+  return line;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  if (arguments.size() >= 2 && arguments[0] == "--helper") return run_helper({arguments.begin() + 1, arguments.end()});
+  if (arguments.size() == 2 && arguments[0] == "--prepare") return prepare(Path(arguments[1]));
+  if (arguments.size() == 2 && arguments[0] == "--walk") return print_tree(Path(arguments[1])), 0;
+  CommandLine line = parse(arguments);
+  if (!line.unknown.empty()) return usage("unknown option or missing value: " + line.unknown);
   if (::testing::GTEST_FLAG(list_tests)) return RUN_ALL_TESTS();
-  if (settings.mount.text().empty()) return usage("the directory to judge is missing");
+  if (line.settings.mount.text().empty()) return usage("the directory to judge is missing");
   if (::geteuid() != 0) return usage("other users' rights can only be tried as root");
-  return judge(std::move(settings));
+  if (line.parallel_seconds == 0) return judge(std::move(line.settings));
+  configure(std::move(line.settings));
+  return run_parallel(line.parallel_seconds, line.seed);
 }
 
 }  // namespace
