@@ -29,7 +29,7 @@ export interface RunRequest {
   readonly procedure: Procedure;
   readonly update: string;
   readonly network: boolean;
-  readonly timeoutMs: number | undefined;
+  readonly timeoutMs?: number | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: ((container: string | undefined, chunk: Buffer) => void) | undefined;
 }

@@ -12,3 +12,4 @@ export * from './node-index/reader.js';
 export * from './node-index/writer.js';
 export * from './import/import.js';
 export { importDirectory } from './import/directory.js';
+export * from './transaction-record.js';

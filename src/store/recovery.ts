@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { fromBuffer, isBelow, toBuffer } from '../base/bytes.js';
+import { fromBuffer, isBelow, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { own } from '../manifest/index.js';
@@ -8,7 +8,8 @@ import { removeDurably } from '../platform/durable.js';
 import { readMountInfo } from '../platform/mountinfo.js';
 import { unmount } from '../platform/native.js';
 import { tryLock } from '../platform/lock.js';
-import type { StorePaths } from './paths.js';
+import type { StorePaths, TransactionPaths } from './paths.js';
+import { readTransaction } from './transaction-record.js';
 
 /** What was cleared away. */
 export interface Recovery {
@@ -28,6 +29,7 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
     const held = tryLock(lock, 'exclusive');
     if (held === undefined) continue;
     try {
+      if (await isServicedByHand(paths.transaction(id))) continue;
       await unmountBelow(directory);
       await removeDurably(directory);
     } finally {
@@ -44,6 +46,16 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
       await removeDurably(paths.node(id).index);
   }
   return { transactions, nodes, updates };
+}
+
+/** A person's servicing lives as long as its mount: the driver holds the lock of the run's work directory. */
+async function isServicedByHand(transaction: TransactionPaths): Promise<boolean> {
+  if ((await readTransaction(transaction))?.kind !== 'manual') return false;
+  const { directory } = transaction.run('base');
+  if (!(await namesIn(directory)).includes('work')) return false;
+  const lock = tryLock(join(directory, 'work'), 'exclusive');
+  lock?.release();
+  return lock === undefined;
 }
 
 /** Unmounts what is mounted below a directory. */

@@ -1,9 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { newId } from '../base/ids.js';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isSystemError } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import type { Manifest, NodeId, SealedNode } from '../manifest/index.js';
 import type { Entry } from '../changeset/index.js';
@@ -16,15 +14,8 @@ import { scanTree } from './node-index/scan.js';
 import { NodePaths, TransactionPaths } from './paths.js';
 import { unmountBelow } from './recovery.js';
 import type { Store } from './store.js';
+import type { TransactionRecord } from './transaction-record.js';
 import { setRootAttributes } from './root-attributes.js';
-
-/** What transactions/<id>/transaction.json says. `details` is the kind's own. */
-export interface TransactionRecord {
-  readonly kind: string;
-  readonly process: number;
-  readonly created: string;
-  readonly details: Readonly<Record<string, unknown>>;
-}
 
 const nodePrefixes = { 'base-layer': 'b', 'delta-layer': 'd', storage: 's', 'delta-storage': 'e' } as const;
 export type StagedKind = keyof typeof nodePrefixes;
@@ -63,6 +54,12 @@ export class Transaction {
     });
   }
 
+  /** Takes over a transaction that goes on without a process of its own. @throws LaminaError refused: another command has it */
+  static async attach(store: Store, id: string): Promise<Transaction> {
+    const paths = store.paths.transaction(id);
+    return new Transaction(store, id, paths, await acquireLock(paths.lock, 'exclusive'));
+  }
+
   /** A node of a new id, its directory made. */
   stage(kind: StagedKind): StagedNode {
     const id = newId(nodePrefixes[kind]);
@@ -98,6 +95,11 @@ export class Transaction {
     const index = this.paths.index(id);
     this.#indexes.set(id, index);
     return this.#index(id, this.store.paths.node(id).tree, index, signal);
+  }
+
+  /** Takes back `sealExisting`. */
+  leaveUnsealed(id: NodeId): void {
+    this.#indexes.delete(id);
   }
 
   async #index(id: NodeId, tree: BytePath, index: BytePath, signal: AbortSignal | undefined): Promise<SealedNode> {
@@ -146,16 +148,6 @@ export class Transaction {
     await unmountBelow(this.paths.directory);
     await removeDurably(this.paths.directory);
     this.lock.release();
-  }
-}
-
-/** What a transaction says of itself; undefined where it has gone or says nothing. */
-export async function readTransaction(paths: TransactionPaths): Promise<TransactionRecord | undefined> {
-  try {
-    return JSON.parse(await readFile(toBuffer(paths.description), 'utf8')) as TransactionRecord;
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return undefined;
-    throw error;
   }
 }
 

@@ -1,0 +1,191 @@
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { toBuffer } from '../base/bytes.js';
+import { mapLimit } from '../base/concurrency.js';
+import { failed, refused } from '../base/errors.js';
+import { newId } from '../base/ids.js';
+import { isoNow } from '../base/time.js';
+import { isEmptyPlan } from '../changeset/index.js';
+import { baseOf, checkUpdateName, commitUpdate, containerOf, containersOn, validateName } from '../manifest/index.js';
+import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
+import { NodeReader, withTransaction } from '../store/index.js';
+import type { Store } from '../store/index.js';
+import { stageDeltaLayer } from './delta.js';
+import type { DeltaLayer, Work } from './delta.js';
+import { withHold } from './hold.js';
+import type { ContainerHold } from './hold.js';
+import { readProcedure, storeProcedure } from './procedure.js';
+import type { Procedure } from './procedure.js';
+import { runProcedure } from './run.js';
+import { serviceContainer } from './service.js';
+import type { RunOptions } from './service.js';
+
+export interface ApplyRequest {
+  readonly base: string;
+  readonly procedure: Procedure;
+  readonly name?: string | undefined;
+  /** Only these; undefined: all on the base's head. */
+  readonly containers?: readonly string[] | undefined;
+  readonly network: boolean;
+  readonly timeoutMs?: number | undefined;
+  /** Containers serviced side by side; by default one a processor. */
+  readonly jobs?: number | undefined;
+  readonly signal: AbortSignal;
+  readonly onOutput?: RunOptions['onOutput'];
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** What came of an update. `update` is undefined where it changed nothing, anywhere: then none is recorded. */
+export interface ApplyResult {
+  readonly id: string | undefined;
+  readonly update: Update | undefined;
+}
+
+export { readProcedure };
+
+/**
+ * Services a base and its containers by a procedure, in one transaction.
+ * @throws LaminaError refused: a container is mounted, the name is taken; failed: the procedure failed; nothing was changed
+ */
+export async function applyUpdate(store: Store, request: ApplyRequest): Promise<ApplyResult> {
+  const before = await store.read();
+  const base = baseOf(before, request.base);
+  const name = chooseName(before, request);
+  for (const container of request.containers ?? []) checkContainer(before, container, request.base, base.head);
+  return withHold(store, (hold) =>
+    withTransaction(store, 'update', async (transaction) => {
+      const manifest = await store.read();
+      const reader = new NodeReader(store, manifest);
+      const head = baseOf(manifest, request.base).head;
+      const work: Work = { transaction, reader, layers: reader.layers(head), signal: request.signal };
+      await hold.add(manifest, request.containers ?? containersOn(manifest, head));
+      const stored = await storeProcedure(request.procedure, transaction.paths.update.procedure);
+      const options = { ...request, update: name };
+      const capture = await runProcedure({
+        ...options,
+        transaction,
+        container: undefined,
+        lowers: reader.mountable(work.layers),
+        root: await reader.rootEntry(work.layers),
+      });
+      const delta = await stageDeltaLayer(work, capture);
+      const servicing = new Servicing(work, hold, delta, request, options);
+      return servicing.finish({ id: newId('u'), name, head, procedure: stored });
+    }),
+  );
+}
+
+function chooseName(manifest: Manifest, { name, procedure }: ApplyRequest): string {
+  const taken = (candidate: string) => Object.values(manifest.updates).some((update) => update.name === candidate);
+  if (name !== undefined) {
+    validateName('update', name);
+    checkUpdateName(manifest, name);
+    return name;
+  }
+  for (let count = 1; ; count++) {
+    const candidate = count === 1 ? procedure.defaultName : `${procedure.defaultName}-${count}`;
+    if (!taken(candidate)) return validateName('update', candidate);
+  }
+}
+
+function checkContainer(manifest: Manifest, name: string, base: string, head: string): void {
+  const container = containerOf(manifest, name);
+  if (container.base === base && container.layer === head) return;
+  throw refused(`container '${name}' does not stand on the newest layer of base '${base}'`, {
+    code: 'NOT_ON_HEAD',
+    hint: container.base === base ? 'bring it there first' : `it belongs to base '${container.base}'`,
+  });
+}
+
+interface Commit {
+  readonly id: `u-${string}`;
+  readonly name: string;
+  readonly head: string;
+  readonly procedure: Update['procedure'];
+}
+
+/** The containers' part: those there were at the start, and those that came since. */
+class Servicing {
+  readonly #effects = new Map<string, EffectCommit>();
+
+  constructor(
+    readonly work: Work,
+    readonly hold: ContainerHold,
+    readonly delta: DeltaLayer,
+    readonly request: ApplyRequest,
+    readonly options: RunOptions,
+  ) {}
+
+  async finish(commit: Commit): Promise<ApplyResult> {
+    const { store } = this.work.transaction;
+    for (;;) {
+      const manifest = await store.read();
+      const missing = this.#missing(manifest, commit.head);
+      if (missing.length > 0) {
+        await this.#service(manifest, missing);
+        continue;
+      }
+      if (this.#changesNothing()) {
+        await this.work.transaction.discard();
+        return { id: undefined, update: undefined };
+      }
+      const published = await this.#publish(commit);
+      if (published !== undefined) return { id: commit.id, update: published };
+    }
+  }
+
+  #missing(manifest: Manifest, head: string): string[] {
+    const wanted = this.request.containers ?? containersOn(manifest, head);
+    return wanted.filter((name) => !this.#effects.has(name) && manifest.containers[name] !== undefined);
+  }
+
+  async #service(manifest: Manifest, containers: readonly string[]): Promise<void> {
+    await this.hold.add(manifest, containers);
+    // Containers made since the start are unknown to the reader of that time.
+    const work = { ...this.work, reader: new NodeReader(this.work.transaction.store, manifest) };
+    let done = 0;
+    await mapLimit(containers, this.request.jobs ?? availableParallelism(), async (name) => {
+      const { commit } = await serviceContainer(work, manifest, name, this.delta, this.options);
+      this.#effects.set(name, commit);
+      this.request.onProgress?.((done += 1), containers.length);
+    });
+  }
+
+  #changesNothing(): boolean {
+    return isEmptyPlan(this.delta.plan) && [...this.#effects.values()].every((effect) => effect.delta === null);
+  }
+
+  /** Undefined where containers came that must be serviced before. */
+  async #publish({ id, name, head, procedure }: Commit): Promise<Update | undefined> {
+    const { transaction } = this.work;
+    this.request.signal.throwIfAborted();
+    const effects = [...this.#effects.values()].sort((a, b) => (a.container < b.container ? -1 : 1));
+    const report = { update: name, base: this.request.base, layer: this.delta.sealed, effects };
+    writeFileSync(toBuffer(transaction.paths.update.report), `${JSON.stringify(report, null, 2)}\n`);
+    try {
+      const manifest = await transaction.publish((present) => {
+        if (this.#missing(present, head).length > 0) throw new ContainersCame();
+        const standing = effects.filter((effect) => present.containers[effect.container] !== undefined);
+        return commitUpdate(present, {
+          id,
+          name,
+          base: this.request.base,
+          parent: head,
+          created: isoNow(),
+          procedure,
+          layer: this.delta.sealed,
+          effects: standing,
+        });
+      }, id);
+      const update = manifest.updates[id];
+      if (update === undefined)
+        throw failed(`internal error: update ${id} is not in the manifest`, { code: 'INTERNAL' });
+      return update;
+    } catch (error) {
+      if (error instanceof ContainersCame) return undefined;
+      throw error;
+    }
+  }
+}
+
+class ContainersCame extends Error {}

@@ -1,0 +1,5 @@
+export * from './apply.js';
+export * from './procedure.js';
+export * from './sandbox.js';
+export * from './hold.js';
+export * from './manual.js';

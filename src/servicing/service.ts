@@ -1,0 +1,121 @@
+import type { BytePath } from '../base/bytes.js';
+import { must } from '../base/errors.js';
+import { View } from '../changeset/index.js';
+import type { Entry, Listing } from '../changeset/index.js';
+import { containerOf, storageChain } from '../manifest/index.js';
+import type { EffectCommit, Manifest, NodeId } from '../manifest/index.js';
+import { readIndex } from '../store/index.js';
+import type { MountableNode } from '../store/index.js';
+import { stageDeltaStorage } from './delta.js';
+import type { DeltaLayer, Work } from './delta.js';
+import { runProcedure } from './run.js';
+import type { Capture, RunRequest } from './run.js';
+
+/** A container's storages as the update finds them; the top with the index with which it will be sealed. */
+export interface ContainerStorages {
+  readonly ids: readonly NodeId[];
+  readonly listings: readonly Listing[];
+  readonly mountable: readonly MountableNode[];
+  readonly top: NodeId;
+  readonly sealedTop: { readonly id: NodeId; readonly entries: number; readonly bytes: number };
+  /** The root directory of the container's view. */
+  readonly root: Entry;
+}
+
+const rootPath = '' as BytePath;
+
+export async function readStorages(work: Work, manifest: Manifest, container: string): Promise<ContainerStorages> {
+  const { storage: top } = containerOf(manifest, container);
+  const ids = storageChain(manifest, top);
+  const sealedTop = await work.transaction.sealExisting(top, work.signal);
+  const index = work.transaction.paths.index(top);
+  const topListing = await readIndex(index);
+  const listings = [topListing, ...(await Promise.all(ids.slice(1).map((id) => work.reader.listing(id))))];
+  const [first, ...others] = work.reader.mountable(ids);
+  const mountable = [{ ...must(first, 'a top storage'), index }, ...others];
+  return { ids, listings, mountable, top, sealedTop, root: must(topListing.get(rootPath), 'the root of a tree') };
+}
+
+export type RunOptions = Pick<RunRequest, 'procedure' | 'update' | 'network' | 'timeoutMs' | 'onOutput'>;
+
+/** What an update is to one container, staged. */
+export interface ServicedContainer {
+  readonly commit: EffectCommit;
+  readonly capture: Capture | undefined;
+}
+
+/** Runs the procedure in a container's view and stages what it takes for its root to be what the run made. */
+export async function serviceContainer(
+  work: Work,
+  manifest: Manifest,
+  container: string,
+  delta: DeltaLayer,
+  options: RunOptions,
+): Promise<ServicedContainer> {
+  const storages = await readStorages(work, manifest, container);
+  const capture = await runProcedure({
+    ...options,
+    transaction: work.transaction,
+    signal: work.signal,
+    container,
+    lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
+    root: storages.root,
+  });
+  const staged = await stageDeltaStorage(work, {
+    capture,
+    storages: storages.ids,
+    storageListings: storages.listings,
+    delta,
+  });
+  const commit = stageTop(work, {
+    container,
+    storages,
+    delta: staged.sealed ?? null,
+    root: staged.root,
+    outcome: staged.sealed === undefined ? 'unchanged' : 'changed',
+  });
+  return { commit, capture };
+}
+
+/** The new layer without a run: the container's root is its storages over the delta layer. */
+export async function pinContainer(
+  work: Work,
+  manifest: Manifest,
+  container: string,
+  delta: DeltaLayer,
+): Promise<EffectCommit> {
+  const storages = await readStorages(work, manifest, container);
+  const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
+  const view = new View([...storages.listings, delta.listing, ...layers]);
+  const root = must(view.get(rootPath), 'the root of a view').entry;
+  return stageTop(work, { container, storages, delta: null, root, outcome: 'unchanged' });
+}
+
+interface TopRequest {
+  readonly container: string;
+  readonly storages: ContainerStorages;
+  readonly delta: EffectCommit['delta'];
+  readonly root: Entry;
+  readonly outcome: EffectCommit['outcome'];
+}
+
+/** Seals the container's top and stages a fresh one; an empty top whose root is right serves again. */
+function stageTop(work: Work, { container, storages, delta, root, outcome }: TopRequest): EffectCommit {
+  const empty = storages.sealedTop.entries === 0 && sameRoot(storages.root, root);
+  if (empty) {
+    work.transaction.leaveUnsealed(storages.top);
+    return { container, outcome, delta, sealed: null, top: null };
+  }
+  return { container, outcome, delta, sealed: storages.sealedTop, top: work.transaction.stageTop(root).id };
+}
+
+function sameRoot(a: Entry, b: Entry): boolean {
+  const text = (entry: Entry) =>
+    JSON.stringify([
+      entry.mode,
+      entry.uid,
+      entry.gid,
+      [...entry.xattrs].map(([name, value]) => [name, Buffer.from(value).toString('hex')]).sort(),
+    ]);
+  return text(a) === text(b);
+}

@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises';
+import { toBuffer } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import type { TransactionPaths } from './paths.js';
+
+/** What transactions/<id>/transaction.json says. `details` is the kind's own. */
+export interface TransactionRecord {
+  readonly kind: string;
+  readonly process: number;
+  readonly created: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** What a transaction says of itself; undefined where it has gone or says nothing. */
+export async function readTransaction(paths: TransactionPaths): Promise<TransactionRecord | undefined> {
+  try {
+    return JSON.parse(await readFile(toBuffer(paths.description), 'utf8')) as TransactionRecord;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
