@@ -1,110 +1,135 @@
 #include "daemon/options.h"
 
+#include <fcntl.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include <charconv>
-#include <fstream>
-#include <functional>
-#include <map>
-#include <sstream>
+#include <cstring>
+
+#include "daemon/option_tables.h"
+#include "daemon/words.h"
+#include "sys/data.h"
+#include "sys/open.h"
 
 namespace lamina::daemon {
 
 const char* const help_text =
-    R"(usage: laminafs [-f] -o lowerdir=A:B,upperdir=U,workdir=W[,OPTION…] MOUNTPOINT
+    R"(usage: laminafs [-f] [-d] -o lowerdir=A:B,upperdir=U,workdir=W[,OPTION…] MOUNTPOINT
 
 Mounts the merged tree of the lower directories, topmost first, and one upper. Without upperdir and workdir the mount is
-read-only. In paths, write \: for a colon and \, for a comma.
+read-only. In values, write \: for a colon and \, for a comma.
 
-  lowerindex=A:B      the lowers' index files, in the same order; an empty item: none
-  mode=MODE           stateless (default): files open without a message; servicing: every open is seen
-  redirect_dir=on|off, metacopy=on|off, userxattr
-  filter=FILE         rules, JSON        journal=FILE   changing operations, NDJSON
-  readset=FILE        what was read      control=PATH   control socket
-  threads=N           workers            writeback      let the kernel gather small writes
-  volatile            fsync is answered at once
-  fsname=NAME, subtype=NAME, ro, nosuid, nodev, noexec, noatime, …
-  optionsfile=FILE    more options, one a line, for long stacks
-  -f                  stay in the foreground
+  lowerindex=A:B         the lowers' index files, in the same order; an empty item: none
+  mode=MODE              stateless (default): files open without a message; servicing: every open is seen
+  redirect_dir=on|off    rename a directory of a lower by a mark instead of copying it (default: on)
+  metacopy=on|off        change attributes of a lower's file without copying its data (default: on)
+  userxattr              keep marks in user.overlay.* (no redirects, no metacopies)
+  filter=FILE            rules of what is captured, ephemeral and protected, JSON
+  journal=FILE           record changing operations, NDJSON; the file must not exist or be empty
+  readset=FILE           record what is read, written at the end; with mode=servicing only
+  control=PATH           make a control socket
+  threads=N              workers (default: one a processor, at least two)
+  writeback              let the kernel gather small writes
+  volatile               answer fsync at once
+  noacl                  do not obey POSIX access lists
+  fsname=NAME, subtype=NAME, max_read=BYTES, allow_other, ro, nosuid, nodev, noexec, noatime, …
+  optionsfile=FILE       more options, one a line, for long stacks (also: --options-file FILE)
+  -f                     stay in the foreground
+  -d                     tell every request on stderr; stays in the foreground
   --help, --version
 )";
 
-std::vector<std::string> split_escaped(std::string_view text, char separator, bool keep_escapes) {
-  std::vector<std::string> items(1);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 1 < text.size()) {
-      if (keep_escapes) items.back() += '\\';
-      items.back() += text[++i];
-    } else if (text[i] == separator) {
-      items.emplace_back();
-    } else {
-      items.back() += text[i];
-    }
-  }
-  return items;
-}
-
 namespace {
 
-struct Parser {
-  DaemonOptions options;
-  std::string& error;
-  std::vector<std::string> lowers, indexes;
+constexpr std::size_t longest_options_file = std::size_t{16} << 20;
 
+class Parser {
+ public:
+  Parser(DaemonOptions& options, std::string& error) : options_(options), error_(error) {}
+  void arguments(const std::vector<std::string>& words);
+  void finish();
+
+ private:
   void fail(const std::string& what) {
-    if (error.empty()) error = what;
+    if (error_.empty()) error_ = what;
   }
-  static std::string path_of(const std::string& text) { return split_escaped(text, '\0', false).front(); }
-  bool on_off(const std::string& name, const std::string& value, bool otherwise) {
-    if (value == "on" || value == "follow" || value.empty()) return true;
-    if (value == "off" || value == "nofollow") return false;
-    fail("option " + name + "=" + value + ": say on or off");
-    return otherwise;
-  }
-
-  bool mount_flag(const std::string& name);
+  // Takes a word that begins with '-'; `next` is the one after it. True where that was used up.
+  bool flag(const std::string& word, const std::string* next);
+  void option_list(const std::string& text);
+  void options_file(const std::string& path);
+  void option(const std::string& text);
   bool layer_option(const std::string& name, const std::string& value);
   bool driver_option(const std::string& name, const std::string& value);
-  bool peer_option(const std::string& name, const std::string& value);
-  void option(const std::string& text);
-  void options_file(const std::string& path);
-  void finish(const std::vector<std::string>& words);
+  bool file_option(const std::string& name, const std::string& value);
+  void mode(const std::string& value);
+  bool on_off(const std::string& name, const std::string& value);
+  template <typename Number>
+  void number(const std::string& name, const std::string& value, Number least, Number most, Number& into);
+
+  DaemonOptions& options_;
+  std::string& error_;
+  std::vector<std::string> lowers_, indexes_, words_;
+  bool in_file_ = false;
 };
 
-bool Parser::mount_flag(const std::string& name) {
-  static const std::map<std::string, unsigned long> set{
-      {"ro", MS_RDONLY},        {"nosuid", MS_NOSUID},         {"nodev", MS_NODEV},       {"noexec", MS_NOEXEC},
-      {"noatime", MS_NOATIME},  {"nodiratime", MS_NODIRATIME}, {"relatime", MS_RELATIME}, {"strictatime", MS_STRICTATIME},
-      {"sync", MS_SYNCHRONOUS}, {"dirsync", MS_DIRSYNC}};
-  static const std::map<std::string, unsigned long> cleared{{"rw", MS_RDONLY},     {"suid", MS_NOSUID},
-                                                            {"dev", MS_NODEV},     {"exec", MS_NOEXEC},
-                                                            {"atime", MS_NOATIME}, {"async", MS_SYNCHRONOUS}};
-  if (const auto found = set.find(name); found != set.end()) {
-    options.mount_flags |= found->second;
-    return true;
+bool Parser::on_off(const std::string& name, const std::string& value) {
+  if (value == "off" || value == "nofollow") return false;
+  if (value != "on" && value != "follow" && !value.empty()) fail("option " + name + "=" + value + ": say on or off");
+  return true;
+}
+
+template <typename Number>
+void Parser::number(const std::string& name, const std::string& value, Number least, Number most, Number& into) {
+  const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), into);
+  if (code == std::errc() && end == value.data() + value.size() && into >= least && into <= most) return;
+  fail("option " + name + "=" + value + ": say a number from " + std::to_string(least) + " to " + std::to_string(most));
+}
+
+void Parser::mode(const std::string& value) {
+  if (value == "stateless") {
+    options_.server.mode = server::Mode::stateless;
+  } else if (value == "servicing") {
+    options_.server.mode = server::Mode::servicing;
+  } else if (value == "passthrough") {
+    fail("option mode=passthrough: this version cannot do that yet; say mode=stateless");
+  } else {
+    fail("option mode=" + value + ": say stateless or servicing");
   }
-  if (const auto found = cleared.find(name); found != cleared.end()) {
-    options.mount_flags &= ~found->second;
-    return true;
-  }
-  return false;
 }
 
 bool Parser::layer_option(const std::string& name, const std::string& value) {
   if (name == "lowerdir") {
-    lowers = split_escaped(value, ':', false);
+    lowers_ = split(value, ':', Escapes::resolve);
   } else if (name == "lowerindex") {
-    indexes = split_escaped(value, ':', false);
+    indexes_ = split(value, ':', Escapes::resolve);
   } else if (name == "upperdir") {
-    options.overlay.upper = path_of(value);
+    options_.overlay.upper = unescaped(value);
   } else if (name == "workdir") {
-    options.overlay.work = path_of(value);
+    options_.overlay.work = unescaped(value);
   } else if (name == "redirect_dir") {
-    options.overlay.redirect_dir = on_off(name, value, true);
+    options_.overlay.redirect_dir = on_off(name, value);
   } else if (name == "metacopy") {
-    options.overlay.metacopy = on_off(name, value, true);
+    options_.overlay.metacopy = on_off(name, value);
   } else if (name == "userxattr") {
-    options.overlay.user_xattr = true;
+    options_.overlay.user_xattr = true;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool Parser::file_option(const std::string& name, const std::string& value) {
+  if (name == "filter") {
+    options_.filter.rules = unescaped(value);
+  } else if (name == "journal") {
+    options_.filter.journal = unescaped(value);
+  } else if (name == "readset") {
+    options_.filter.read_set = unescaped(value);
+  } else if (name == "control") {
+    options_.control = unescaped(value);
+  } else if (name == "optionsfile") {
+    options_file(unescaped(value));
   } else {
     return false;
   }
@@ -113,62 +138,27 @@ bool Parser::layer_option(const std::string& name, const std::string& value) {
 
 bool Parser::driver_option(const std::string& name, const std::string& value) {
   if (name == "mode") {
-    if (value == "stateless") {
-      options.server.mode = server::Mode::stateless;
-    } else if (value == "servicing") {
-      options.server.mode = server::Mode::servicing;
-    } else {
-      fail("option mode=" + value + ": say stateless or servicing");
-    }
-  } else if (name == "filter") {
-    options.filter = path_of(value);
-  } else if (name == "journal") {
-    options.journal = path_of(value);
-  } else if (name == "readset") {
-    options.read_set = path_of(value);
-  } else if (name == "control") {
-    options.control = path_of(value);
-  } else if (name == "fsname") {
-    options.source = path_of(value);
-  } else if (name == "subtype") {
-    options.subtype = path_of(value);
-  } else if (name == "optionsfile") {
-    options_file(path_of(value));
-  } else if (name == "writeback") {
-    options.server.writeback = value != "0";
-  } else if (name == "volatile") {
-    options.server.synchronous = false;
+    mode(value);
   } else if (name == "threads") {
-    const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), options.server.threads);
-    constexpr unsigned most = 256;
-    if (code != std::errc() || end != value.data() + value.size() || options.server.threads == 0 ||
-        options.server.threads > most) {
-      fail("option threads=" + value + ": say a number from 1 to 256");
-    }
+    number<std::size_t>(name, value, 1, 256, options_.threads);
+  } else if (name == "max_read") {
+    number<std::uint32_t>(name, value, 4096, 1U << 30U, options_.max_read);
+  } else if (name == "fsname") {
+    options_.source = unescaped(value);
+  } else if (name == "subtype") {
+    options_.subtype = unescaped(value);
+  } else if (name == "writeback") {
+    options_.server.writeback = value != "0" && on_off(name, value == "1" ? "" : value);
+  } else if (name == "volatile" || name == "fsync") {  // fuse-overlayfs: fsync=0
+    options_.server.synchronous = name == "fsync" && value != "0";
+  } else if (name == "noacl") {
+    options_.server.access_lists = false;
+  } else if (name == "allow_other") {
+    options_.allow_other = true;
   } else {
     return false;
   }
   return true;
-}
-
-// What fuse-overlayfs, the kernel's overlayfs and libfuse know: accepted where it changes nothing here, refused where it would.
-bool Parser::peer_option(const std::string& name, const std::string& value) {
-  if (name == "allow_other") {
-    options.allow_other = true;
-    return true;
-  }
-  for (const char* same :
-       {"default_permissions", "index", "xino", "threaded", "fast_ino", "static_nlink", "allow_root", "nfs_export", "big_writes",
-        "clone_fd", "timeout", "uuid", "defaults", "auto", "noauto", "user", "_netdev"}) {
-    if (name == same && !(name == "index" && value == "on")) return true;
-  }
-  for (const char* other : {"squash_to_root", "squash_to_uid", "squash_to_gid", "uidmapping", "gidmapping", "noacl",
-                            "xattr_permissions", "verity", "lowerdir+", "datadir+", "index"}) {
-    if (name != other) continue;
-    fail("option " + name + ": laminafs does not do this; leave it out");
-    return true;
-  }
-  return false;
 }
 
 void Parser::option(const std::string& text) {
@@ -176,66 +166,104 @@ void Parser::option(const std::string& text) {
   const std::size_t equals = text.find('=');
   const std::string name = text.substr(0, equals);
   const std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
-  if (mount_flag(name) || layer_option(name, value) || driver_option(name, value) || peer_option(name, value)) return;
-  options.warnings.push_back("unknown option " + name + " passed over");
+  if (const auto change = mount_flag(name)) {
+    options_.mount_flags = (options_.mount_flags | change->set) & ~change->clear;
+    return;
+  }
+  if (layer_option(name, value) || driver_option(name, value) || file_option(name, value)) return;
+  if (changes_nothing(name, value)) return;
+  if (const char* reason = reason_to_refuse(name)) return fail("option " + text + " is refused: " + reason);
+  options_.warnings.push_back("unknown option " + name + " passed over");
+}
+
+void Parser::option_list(const std::string& text) {
+  for (const std::string& each : split(text, ',', Escapes::keep)) option(each);
 }
 
 void Parser::options_file(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return fail("cannot read the options file " + path);
-  for (std::string line; std::getline(file, line);) option(line);
+  if (in_file_) return fail("options file " + path + ": an options file cannot name another");
+  const auto refuse = [&](sys::Errno problem) { fail("options file " + path + ": " + std::strerror(problem.value)); };
+  const auto file = sys::open_path(path, O_RDONLY);
+  if (!file) return refuse(file.error());
+  const auto text = sys::read_whole(file->get(), longest_options_file);
+  if (!text) return refuse(text.error());
+  in_file_ = true;
+  for (const std::string& line : split(*text, '\n', Escapes::keep)) option(line);
+  in_file_ = false;
 }
 
-void Parser::finish(const std::vector<std::string>& words) {
-  // mount(8) calls mount.fuse helpers with a source first.
-  if (words.empty()) fail("no mount point was given; see laminafs --help");
-  if (words.size() > 2) fail("too many arguments: " + words.back());
-  if (!words.empty()) options.mountpoint = words.back();
-  if (words.size() == 2) options.source = words.front();
-  if (lowers.empty()) fail("no lowerdir= was given; see laminafs --help");
-  for (const std::string& lower : lowers) {
+bool Parser::flag(const std::string& word, const std::string* next) {
+  if (word == "-f") {
+    options_.foreground = true;
+  } else if (word == "-d" || word == "--debug") {
+    options_.foreground = options_.debug = true;
+  } else if (word == "-h" || word == "--help") {
+    options_.show_help = true;
+  } else if (word == "-V" || word == "--version") {
+    options_.show_version = true;
+  } else if (word == "-o" || word == "--options-file") {
+    if (next == nullptr) {
+      fail(word + " needs a value after it");
+      return false;
+    }
+    word == "-o" ? option_list(*next) : options_file(*next);
+    return true;
+  } else if (word.starts_with("-o")) {
+    option_list(word.substr(2));
+  } else if (word.starts_with("--options-file=")) {
+    options_file(word.substr(std::strlen("--options-file=")));
+  } else {
+    options_.warnings.push_back("unknown option " + word + " passed over");
+  }
+  return false;
+}
+
+void Parser::arguments(const std::vector<std::string>& words) {
+  bool only_words = false;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (only_words || word.size() < 2 || word.front() != '-') {
+      words_.push_back(word);
+    } else if (word == "--") {
+      only_words = true;
+    } else if (flag(word, i + 1 < words.size() ? &words[i + 1] : nullptr)) {
+      ++i;
+    }
+  }
+}
+
+void Parser::finish() {
+  if (words_.empty()) fail("no mount point was given; see laminafs --help");
+  if (words_.size() > 2) fail("too many arguments: " + words_.back());
+  if (!words_.empty()) options_.mountpoint = words_.back();
+  if (words_.size() == 2) options_.source = words_.front();  // mount(8) names a source first
+  if (lowers_.empty()) fail("no lowerdir= was given; see laminafs --help");
+  for (const std::string& lower : lowers_) {
     if (lower.empty()) fail("lowerdir= has an empty item");
   }
-  if (!indexes.empty() && indexes.size() != lowers.size()) {
-    fail("lowerindex= names " + std::to_string(indexes.size()) + " indexes for " + std::to_string(lowers.size()) + " lowers");
+  if (!indexes_.empty() && indexes_.size() != lowers_.size()) {
+    fail("lowerindex= names " + std::to_string(indexes_.size()) + " indexes for " + std::to_string(lowers_.size()) + " lowers");
   }
-  if (options.overlay.upper.empty() != options.overlay.work.empty()) fail("upperdir= and workdir= go together");
-  for (std::size_t i = 0; i < lowers.size(); ++i) {
-    options.overlay.lowers.push_back({lowers[i], indexes.empty() || indexes.size() != lowers.size() ? "" : indexes[i]});
+  if (options_.overlay.upper.empty() != options_.overlay.work.empty()) fail("upperdir= and workdir= go together");
+  // What is opened without a message is not seen.
+  if (!options_.filter.read_set.empty() && options_.server.mode != server::Mode::servicing) {
+    fail("readset= needs mode=servicing");
   }
-  if (options.overlay.upper.empty()) options.mount_flags |= MS_RDONLY;
+  for (std::size_t i = 0; i < lowers_.size(); ++i) {
+    options_.overlay.lowers.push_back({lowers_[i], i < indexes_.size() ? indexes_[i] : ""});
+  }
+  if (options_.overlay.upper.empty()) options_.mount_flags |= MS_RDONLY;
 }
 
 }  // namespace
 
 DaemonOptions parse_arguments(const std::vector<std::string>& arguments, std::string& error) {
-  Parser parser{{}, error, {}, {}};
-  std::vector<std::string> words;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& word = arguments[i];
-    if (word == "-f") {
-      parser.options.foreground = true;
-    } else if (word == "-d" || word == "--debug") {
-      parser.options.foreground = true;
-    } else if (word == "-h" || word == "--help") {
-      parser.options.show_help = true;
-    } else if (word == "-V" || word == "--version") {
-      parser.options.show_version = true;
-    } else if (word.starts_with("-o")) {
-      if (word.size() == 2 && i + 1 == arguments.size()) {
-        parser.fail("-o needs options after it");
-        break;
-      }
-      const std::string& text = word.size() == 2 ? arguments[++i] : word.substr(2);
-      for (const std::string& each : split_escaped(text, ',', true)) parser.option(each);
-    } else if (word.size() > 1 && word.front() == '-') {
-      parser.options.warnings.push_back("unknown option " + word + " passed over");
-    } else {
-      words.push_back(word);
-    }
-  }
-  if (!parser.options.show_help && !parser.options.show_version) parser.finish(words);
-  return std::move(parser.options);
+  DaemonOptions options;
+  options.allow_other = ::geteuid() == 0;
+  Parser parser(options, error);
+  parser.arguments(arguments);
+  if (!options.show_help && !options.show_version) parser.finish();
+  return options;
 }
 
 }  // namespace lamina::daemon

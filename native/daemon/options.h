@@ -1,10 +1,11 @@
 // The command line of laminafs, in the manner of fuse-overlayfs and mount(8).
 #pragma once
 
+#include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "filter/filter.h"
 #include "overlay/types.h"
 #include "server/server.h"
 
@@ -13,22 +14,23 @@ namespace lamina::daemon {
 struct DaemonOptions {
   overlay::Options overlay;
   server::ServerOptions server;
+  filter::FilterOptions filter;
+  std::size_t threads = 0;  // 0: server::default_workers()
   std::string mountpoint;
   std::string source = "laminafs";
   std::string subtype = "laminafs";
-  unsigned long mount_flags = 0;
-  bool allow_other = true;
+  unsigned long mount_flags = 0;  // MS_* of mount(2)
+  std::uint32_t max_read = 0;
+  bool allow_other = false;  // by default where the process is root
   bool foreground = false;
+  bool debug = false;  // every request is told on stderr
   bool show_help = false, show_version = false;
-  std::string filter, journal, read_set, control;
-  std::vector<std::string> warnings;  // unknown options: said and passed over
+  std::string control;                // path of the control socket, or empty
+  std::vector<std::string> warnings;  // unknown options: told and passed over
 };
 
 // `error` gets one line where the words make no sense; the result is then worth nothing.
 DaemonOptions parse_arguments(const std::vector<std::string>& arguments, std::string& error);
-
-// Splits at `separator`, a backslash taking the next character as it is. Empty items stay.
-std::vector<std::string> split_escaped(std::string_view text, char separator, bool keep_escapes);
 
 extern const char* const help_text;
 

@@ -8,8 +8,8 @@
 namespace lamina::fuse::abi {
 
 inline constexpr std::uint32_t major_version = 7;
-inline constexpr std::uint32_t minor_version = 40;
-inline constexpr std::uint32_t oldest_minor = 31;  // Linux 5.4 and FUSE_INIT's whole reply
+inline constexpr std::uint32_t minor_version = 45;  // Linux 6.18
+inline constexpr std::uint32_t oldest_minor = 31;   // Linux 5.4 and FUSE_INIT's whole reply
 
 enum class Opcode : std::uint32_t {
   lookup = 1,
@@ -62,8 +62,13 @@ enum class Opcode : std::uint32_t {
   syncfs = 50,
   tmpfile = 51,
   statx = 52,
+  copy_file_range_64 = 53,
 };
 inline constexpr std::size_t opcode_limit = 64;
+
+// INTERRUPT and a request sent again (after FUSE_NOTIFY_RESEND) carry a mark in their `unique`.
+inline constexpr std::uint64_t unique_interrupt = 1ULL << 0;
+inline constexpr std::uint64_t unique_resend = 1ULL << 63;
 
 // FUSE_INIT flags: the low 32 bits in `flags`, the others in `flags2`.
 namespace init {
@@ -87,6 +92,11 @@ inline constexpr std::uint64_t explicit_inval_data = 1ULL << 25;
 inline constexpr std::uint64_t handle_killpriv_v2 = 1ULL << 28;
 inline constexpr std::uint64_t setxattr_ext = 1ULL << 29;
 inline constexpr std::uint64_t init_ext = 1ULL << 30;
+inline constexpr std::uint64_t create_supp_group = 1ULL << 34;
+inline constexpr std::uint64_t passthrough = 1ULL << 37;
+inline constexpr std::uint64_t has_resend = 1ULL << 39;
+inline constexpr std::uint64_t allow_idmap = 1ULL << 40;
+inline constexpr std::uint64_t over_io_uring = 1ULL << 41;
 }  // namespace init
 
 struct InHeader {
@@ -123,171 +133,5 @@ struct AttrOut {
   Attr attr;
 };
 static_assert(sizeof(AttrOut) == 104);
-
-struct ForgetIn {
-  std::uint64_t nlookup;
-};
-struct ForgetOne {
-  std::uint64_t nodeid, nlookup;
-};
-struct BatchForgetIn {
-  std::uint32_t count, dummy;
-};
-
-struct SetattrIn {
-  std::uint32_t valid, padding;
-  std::uint64_t fh, size, lock_owner, atime, mtime, ctime;
-  std::uint32_t atimensec, mtimensec, ctimensec, mode, unused4, uid, gid, unused5;
-};
-static_assert(sizeof(SetattrIn) == 88);
-namespace setattr {
-inline constexpr std::uint32_t mode = 1U << 0, uid = 1U << 1, gid = 1U << 2, size = 1U << 3, atime = 1U << 4, mtime = 1U << 5,
-                               atime_now = 1U << 7, mtime_now = 1U << 8, kill_suidgid = 1U << 11;
-}
-
-struct MknodIn {
-  std::uint32_t mode, rdev, umask, padding;
-};
-struct MkdirIn {
-  std::uint32_t mode, umask;
-};
-struct RenameIn {
-  std::uint64_t newdir;
-};
-struct Rename2In {
-  std::uint64_t newdir;
-  std::uint32_t flags, padding;
-};
-struct LinkIn {
-  std::uint64_t oldnodeid;
-};
-struct OpenIn {
-  std::uint32_t flags, open_flags;
-};
-struct CreateIn {
-  std::uint32_t flags, mode, umask, open_flags;
-};
-struct OpenOut {
-  std::uint64_t fh;
-  std::uint32_t open_flags;
-  std::int32_t backing_id;
-};
-static_assert(sizeof(OpenOut) == 16);
-namespace open {
-inline constexpr std::uint32_t keep_cache = 1U << 1, cache_dir = 1U << 3, noflush = 1U << 5, kill_suidgid = 1U << 0;
-}
-
-struct ReadIn {
-  std::uint64_t fh, offset;
-  std::uint32_t size, read_flags;
-  std::uint64_t lock_owner;
-  std::uint32_t flags, padding;
-};
-static_assert(sizeof(ReadIn) == 40);
-struct WriteIn {
-  std::uint64_t fh, offset;
-  std::uint32_t size, write_flags;
-  std::uint64_t lock_owner;
-  std::uint32_t flags, padding;
-};
-static_assert(sizeof(WriteIn) == 40);
-inline constexpr std::uint32_t write_kill_suidgid = 1U << 2;
-struct WriteOut {
-  std::uint32_t size, padding;
-};
-
-struct Kstatfs {
-  std::uint64_t blocks, bfree, bavail, files, ffree;
-  std::uint32_t bsize, namelen, frsize, padding, spare[6];
-};
-static_assert(sizeof(Kstatfs) == 80);
-
-struct FsyncIn {
-  std::uint64_t fh;
-  std::uint32_t fsync_flags, padding;
-};
-inline constexpr std::uint32_t fsync_fdatasync = 1U << 0;
-
-struct SetxattrIn {
-  std::uint32_t size, flags, setxattr_flags, padding;
-};
-static_assert(sizeof(SetxattrIn) == 16);
-inline constexpr std::uint32_t setxattr_acl_kill_sgid = 1U << 0;
-struct GetxattrIn {
-  std::uint32_t size, padding;
-};
-struct GetxattrOut {
-  std::uint32_t size, padding;
-};
-
-struct InitIn {
-  std::uint32_t major, minor, max_readahead, flags, flags2, unused[11];
-};
-static_assert(sizeof(InitIn) == 64);
-struct InitOut {
-  std::uint32_t major, minor, max_readahead, flags;
-  std::uint16_t max_background, congestion_threshold;
-  std::uint32_t max_write, time_gran;
-  std::uint16_t max_pages, map_alignment;
-  std::uint32_t flags2, max_stack_depth;
-  std::uint16_t request_timeout, unused[11];
-};
-static_assert(sizeof(InitOut) == 64);
-
-struct InterruptIn {
-  std::uint64_t unique;
-};
-struct FallocateIn {
-  std::uint64_t fh, offset, length;
-  std::uint32_t mode, padding;
-};
-struct LseekIn {
-  std::uint64_t fh, offset;
-  std::uint32_t whence, padding;
-};
-struct LseekOut {
-  std::uint64_t offset;
-};
-struct CopyFileRangeIn {
-  std::uint64_t fh_in, off_in, nodeid_out, fh_out, off_out, len, flags;
-};
-static_assert(sizeof(CopyFileRangeIn) == 56);
-
-struct Dirent {
-  std::uint64_t ino, off;
-  std::uint32_t namelen, type;
-};
-static_assert(sizeof(Dirent) == 24);
-
-struct SxTime {
-  std::int64_t tv_sec;
-  std::uint32_t tv_nsec;
-  std::int32_t reserved;
-};
-struct StatxIn {
-  std::uint32_t getattr_flags, reserved;
-  std::uint64_t fh;
-  std::uint32_t sx_flags, sx_mask;
-};
-struct Statx {
-  std::uint32_t mask, blksize;
-  std::uint64_t attributes;
-  std::uint32_t nlink, uid, gid;
-  std::uint16_t mode, spare0;
-  std::uint64_t ino, size, blocks, attributes_mask;
-  SxTime atime, btime, ctime, mtime;
-  std::uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
-  std::uint64_t spare2[14];
-};
-static_assert(sizeof(Statx) == 256);
-struct StatxOut {
-  std::uint64_t attr_valid;
-  std::uint32_t attr_valid_nsec, flags;
-  std::uint64_t spare[2];
-  Statx stat;
-};
-static_assert(sizeof(StatxOut) == 288);
-
-inline constexpr std::size_t dirent_size(std::size_t name_length) { return (sizeof(Dirent) + name_length + 7) & ~std::size_t{7}; }
 
 }  // namespace lamina::fuse::abi

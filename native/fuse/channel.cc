@@ -7,7 +7,7 @@
 
 #include <array>
 
-#include "fuse/abi.h"
+#include "fuse/abi_messages.h"
 
 namespace lamina::fuse {
 
@@ -24,8 +24,6 @@ sys::Status send(int descriptor, abi::OutHeader header, std::span<const std::byt
   };
   for (;;) {
     if (::writev(descriptor, parts.data(), static_cast<int>(parts.size())) >= 0) return {};
-    // ENOENT: the request was interrupted and its caller has gone.
-    if (errno == ENOENT) return {};
     if (errno != EINTR) return sys::last_error();
   }
 }
@@ -45,7 +43,7 @@ sys::Result<std::size_t> Channel::receive(std::span<std::byte> buffer) const {
     if (size > 0) return static_cast<std::size_t>(size);
     if (size == 0) return sys::Errno{ENODEV};  // a socket whose other end is closed
     // ENOENT: a request was withdrawn between the wake-up and the read; EAGAIN: another thread took it.
-    if (errno != EINTR && errno != ENOENT && errno != EAGAIN) return sys::last_error();
+    if (errno != ENOENT && errno != EAGAIN) return sys::last_error();
   }
 }
 
@@ -59,6 +57,23 @@ sys::Status Channel::reply(std::uint64_t unique, std::span<const std::byte> head
 
 sys::Status Channel::reply_error(std::uint64_t unique, int error) const {
   return send(descriptor(), {0, -error, unique}, {}, {});
+}
+
+sys::Status Channel::invalidate_attributes(std::uint64_t node) const {
+  const abi::NotifyInvalInodeOut out{node, -1, 0};  // a negative offset: no data
+  return send(descriptor(), {0, static_cast<std::int32_t>(abi::NotifyCode::inval_inode), 0}, std::as_bytes(std::span(&out, 1)),
+              {});
+}
+
+sys::Result<std::vector<Channel>> clone_channels(Channel first, std::size_t count) {
+  std::vector<Channel> channels;
+  channels.reserve(count);
+  channels.push_back(std::move(first));
+  while (channels.size() < count) {
+    LAMINA_ASSIGN(Channel clone, channels.front().clone());
+    channels.push_back(std::move(clone));
+  }
+  return channels;
 }
 
 }  // namespace lamina::fuse

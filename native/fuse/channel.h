@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "sys/file_descriptor.h"
 #include "sys/result.h"
@@ -17,18 +18,25 @@ class Channel {
   // A channel of its own for another thread, on the same mount (FUSE_DEV_IOC_CLONE).
   [[nodiscard]] sys::Result<Channel> clone() const;
 
-  // Waits for a request and gives its bytes in `buffer`. ENODEV once the mount is gone. Interrupted and withdrawn requests are
-  // passed over.
+  // Waits for a request and gives its bytes in `buffer`. ENODEV once the mount is gone; EINTR where a signal came. Requests that
+  // were withdrawn meanwhile are passed over.
   sys::Result<std::size_t> receive(std::span<std::byte> buffer) const;
-  // Answers with a body. ENOENT, which means that nobody waits for the answer any more, is success.
+  // Answers with a body. ENOENT where nobody waits for the answer any more, ENODEV where the mount is gone; EINVAL where the
+  // kernel finds the answer malformed: the request then still waits.
   [[nodiscard]] sys::Status reply(std::uint64_t unique, std::span<const std::byte> body) const;
   // Answers with two parts of a body, without joining them first.
   [[nodiscard]] sys::Status reply(std::uint64_t unique, std::span<const std::byte> head, std::span<const std::byte> body) const;
   [[nodiscard]] sys::Status reply_error(std::uint64_t unique, int error) const;
+  // Lets the kernel forget the attributes that it caches of a node (FUSE_NOTIFY_INVAL_INODE), not its data. ENOENT where it does
+  // not know the node.
+  [[nodiscard]] sys::Status invalidate_attributes(std::uint64_t node) const;
   [[nodiscard]] int descriptor() const { return descriptor_.get(); }
 
  private:
   sys::FileDescriptor descriptor_;
 };
+
+// `first` and clones of it, `count` in all.
+sys::Result<std::vector<Channel>> clone_channels(Channel first, std::size_t count);
 
 }  // namespace lamina::fuse

@@ -1,6 +1,7 @@
 #include "fuse/mount.h"
 
 #include <fcntl.h>
+#include <spawn.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +20,8 @@ using sys::Status;
 
 namespace {
 
+constexpr const char* helper = "fusermount3";
+
 Errno refuse(std::string& explanation, const std::string& what, int error) {
   explanation = what + ": " + std::strerror(error);
   return Errno{error};
@@ -33,6 +36,7 @@ Result<Channel> mount_directly(const MountOptions& options, std::uint32_t root_m
                      ",user_id=" + std::to_string(::geteuid()) + ",group_id=" + std::to_string(::getegid()) +
                      ",default_permissions";
   if (options.allow_other) data += ",allow_other";
+  if (options.max_read != 0) data += ",max_read=" + std::to_string(options.max_read);
   const std::string type = options.subtype.empty() ? "fuse" : "fuse." + options.subtype;
   if (::mount(options.source.c_str(), options.mountpoint.c_str(), type.c_str(), options.flags, data.c_str()) != 0) {
     return refuse(explanation, "cannot mount on " + options.mountpoint, errno);
@@ -62,12 +66,33 @@ Result<sys::FileDescriptor> receive_descriptor(int socket) {
   return sys::FileDescriptor(descriptor);
 }
 
-std::string helper_options(const MountOptions& options) {
-  std::string text = "default_permissions,fsname=" + options.source;
-  if (!options.subtype.empty()) text += ",subtype=" + options.subtype;
-  if ((options.flags & MS_RDONLY) != 0) text += ",ro";
-  if (options.allow_other) text += ",allow_other";
-  return text;
+// Runs fusermount3, whose end `wait_for` waits for. A descriptor of 0 or more is passed on to it as _FUSE_COMMFD.
+Result<pid_t> start_helper(const std::vector<std::string>& arguments, int descriptor) {
+  std::vector<char*> argv;
+  for (const std::string& each : arguments) argv.push_back(const_cast<char*>(each.c_str()));
+  argv.push_back(nullptr);
+  std::string variable = "_FUSE_COMMFD=" + std::to_string(descriptor);
+  std::vector<char*> environment;
+  for (char** each = environ; *each != nullptr; ++each) environment.push_back(*each);
+  environment.push_back(variable.data());
+  environment.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  // Onto itself: the descriptor then stays open in the helper (posix_spawn_file_actions_adddup2(3)).
+  if (descriptor >= 0) posix_spawn_file_actions_adddup2(&actions, descriptor, descriptor);
+  pid_t child = 0;
+  const int error = ::posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environment.data());
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return Errno{error};
+  return child;
+}
+
+bool ended_well(pid_t child) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return false;
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 Result<Channel> mount_by_helper(const MountOptions& options, std::string& explanation) {
@@ -75,32 +100,45 @@ Result<Channel> mount_by_helper(const MountOptions& options, std::string& explan
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) return sys::last_error();
   const sys::FileDescriptor ours(sockets[0]);
   sys::FileDescriptor theirs(sockets[1]);
-  const std::string text = helper_options(options);
-  const std::string number = std::to_string(theirs.get());
-  const pid_t child = ::fork();
-  if (child < 0) return sys::last_error();
-  if (child == 0) {
-    ::fcntl(theirs.get(), F_SETFD, 0);
-    ::setenv("_FUSE_COMMFD", number.c_str(), 1);
-    ::execlp("fusermount3", "fusermount3", "-o", text.c_str(), "--", options.mountpoint.c_str(), nullptr);
-    ::_exit(127);
-  }
+  const auto child = start_helper({helper, "-o", helper_options(options), "--", options.mountpoint}, theirs.get());
+  if (!child) return refuse(explanation, "mounting without root needs fusermount3 (Debian: fuse3)", child.error().value);
   theirs.reset();
   auto descriptor = receive_descriptor(ours.get());
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-    return refuse(explanation, "mounting without root needs fusermount3 (Debian: fuse3)", ENOENT);
-  }
-  if (!descriptor) {
-    explanation = "fusermount3 did not mount on " + options.mountpoint;
-    return descriptor.error();
+  const bool mounted = ended_well(*child);
+  if (!mounted || !descriptor) {
+    explanation = "fusermount3 did not mount on " + options.mountpoint +
+                  (options.allow_other ? "; allow_other needs user_allow_other in /etc/fuse.conf" : "");
+    return mounted ? descriptor.error() : Errno{EPERM};
   }
   return Channel(std::move(*descriptor));
 }
 
 }  // namespace
+
+std::string helper_options(const MountOptions& options) {
+  const auto escaped = [](const std::string& value) {
+    std::string text;
+    for (const char each : value) {
+      if (each == ',' || each == '\\') text += '\\';
+      text += each;
+    }
+    return text;
+  };
+  std::string text = "default_permissions,fsname=" + escaped(options.source);
+  if (!options.subtype.empty()) text += ",subtype=" + escaped(options.subtype);
+  if (options.allow_other) text += ",allow_other";
+  if (options.max_read != 0) text += ",max_read=" + std::to_string(options.max_read);
+  // nosuid and nodev are the helper's doing.
+  static constexpr std::array<std::pair<unsigned long, const char*>, 5> flags{{{MS_RDONLY, ",ro"},
+                                                                               {MS_NOEXEC, ",noexec"},
+                                                                               {MS_NOATIME, ",noatime"},
+                                                                               {MS_SYNCHRONOUS, ",sync"},
+                                                                               {MS_DIRSYNC, ",dirsync"}}};
+  for (const auto& [flag, name] : flags) {
+    if ((options.flags & flag) != 0) text += name;
+  }
+  return text;
+}
 
 Result<Channel> mount(const MountOptions& options, std::string& explanation) {
   struct stat status {};
@@ -113,16 +151,8 @@ Result<Channel> mount(const MountOptions& options, std::string& explanation) {
 Status unmount(const std::string& mountpoint) {
   if (::umount2(mountpoint.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) return {};
   if (errno != EPERM || ::geteuid() == 0) return sys::last_error();
-  const pid_t child = ::fork();
-  if (child < 0) return sys::last_error();
-  if (child == 0) {
-    ::execlp("fusermount3", "fusermount3", "-u", "-z", "--", mountpoint.c_str(), nullptr);
-    ::_exit(127);
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? Status() : Status(Errno{EPERM});
+  LAMINA_ASSIGN(const pid_t child, start_helper({helper, "-u", "-z", "--", mountpoint}, -1));
+  return ended_well(child) ? Status() : Status(Errno{EPERM});
 }
 
 }  // namespace lamina::fuse

@@ -9,16 +9,21 @@
 namespace lamina::fuse {
 
 struct MountOptions {
-  std::string mountpoint;           // an absolute path
+  std::string mountpoint;           // an absolute path of a directory
   std::string source = "laminafs";  // fsname=
   std::string subtype = "laminafs";
-  unsigned long flags = 0;  // MS_* of mount(2)
-  bool allow_other = true;
+  unsigned long flags = 0;     // MS_* of mount(2)
+  bool allow_other = true;     // other users than the one who mounts may enter
+  std::uint32_t max_read = 0;  // bytes a READ may ask for; 0: as many as the kernel likes
 };
 
 // Mounts and gives the way to the kernel. On failure `explanation` gets one line for a person.
 sys::Result<Channel> mount(const MountOptions& options, std::string& explanation);
-// Takes the mount away, at once from the name space, from its users when they are done (MNT_DETACH).
+// Takes the mount away, at once from the name space, from its users when they are done (MNT_DETACH). EINVAL where nothing is
+// mounted.
 sys::Status unmount(const std::string& mountpoint);
+
+// The list that fusermount3 takes after -o; commas and backslashes in values are escaped.
+std::string helper_options(const MountOptions& options);
 
 }  // namespace lamina::fuse

@@ -6,21 +6,30 @@
 #include <span>
 #include <string_view>
 
-#include "fuse/abi.h"
+#include "fuse/abi_messages.h"
 
 namespace lamina::fuse {
 
 class Request {
  public:
+  // The header of a message, whatever follows; none where the bytes are too few for one.
+  static std::optional<abi::InHeader> header_of(std::span<const std::byte> message) {
+    if (message.size() < sizeof(abi::InHeader)) return std::nullopt;
+    abi::InHeader header;
+    std::memcpy(&header, message.data(), sizeof header);
+    return header;
+  }
+
   // None where the bytes are no whole request.
   static std::optional<Request> decode(std::span<const std::byte> message) {
-    if (message.size() < sizeof(abi::InHeader)) return std::nullopt;
+    const auto header = header_of(message);
+    if (!header || header->len != message.size()) return std::nullopt;
+    const std::size_t extensions = std::size_t{header->total_extlen} * 8;
+    const std::size_t rest = message.size() - sizeof(abi::InHeader);
+    if (rest < extensions) return std::nullopt;
     Request request;
-    std::memcpy(&request.header_, message.data(), sizeof(abi::InHeader));
-    if (request.header_.len != message.size()) return std::nullopt;
-    const std::size_t extensions = std::size_t{request.header_.total_extlen} * 8;
-    if (message.size() - sizeof(abi::InHeader) < extensions) return std::nullopt;
-    request.arguments_ = message.subspan(sizeof(abi::InHeader), message.size() - sizeof(abi::InHeader) - extensions);
+    request.header_ = *header;
+    request.arguments_ = message.subspan(sizeof(abi::InHeader), rest - extensions);
     return request;
   }
 

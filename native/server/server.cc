@@ -4,63 +4,85 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "server/session.h"
 
 namespace lamina::server {
 
 namespace {
-unsigned thread_count(unsigned wanted) { return wanted != 0 ? wanted : std::max(2U, std::thread::hardware_concurrency()); }
 
-// Signals are the main thread's.
-void block_signals() {
+// Wakes a worker from its read; all other signals are the main thread's.
+constexpr int wake_up = SIGUSR1;
+
+void take_only_wake_up() {
   sigset_t all;
   sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  sigdelset(&all, wake_up);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
 }
+
+void install_wake_up() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};  // without SA_RESTART: the read ends with EINTR
+  sigaction(wake_up, &action, nullptr);
+}
+
 }  // namespace
 
+std::size_t default_workers() { return std::max(2U, std::thread::hardware_concurrency()); }
+
 Server::Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options)
-    : session_(std::make_unique<Session>(file_system, filter, options, thread_count(options.threads))),
-      threads_(thread_count(options.threads)) {}
+    : file_system_(file_system), filter_(filter), options_(options) {}
 
 Server::~Server() {
-  for (std::thread& worker : workers_) {
-    if (worker.joinable()) worker.join();
+  for (const auto& worker : workers_) {
+    if (worker->thread.joinable()) worker->thread.join();
   }
 }
 
-sys::Status Server::start(fuse::Channel channel) {
-  channels_.push_back(std::move(channel));
-  while (channels_.size() < threads_) {
-    auto clone = channels_.front().clone();
-    // A socket in the place of /dev/fuse cannot be cloned: one worker answers.
-    if (!clone.ok()) {
-      if (clone.failed_with(EINVAL)) break;
-      return clone.error();
-    }
-    channels_.push_back(std::move(*clone));
+void Server::start(std::vector<fuse::Channel> channels) {
+  install_wake_up();
+  session_ = std::make_unique<Session>(file_system_, filter_, options_, channels.size());
+  for (fuse::Channel& channel : channels) workers_.push_back(std::make_unique<Worker>(std::move(channel)));
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->thread = std::thread([this, i] { run(*workers_[i], i); });
   }
-  for (std::size_t i = 0; i < channels_.size(); ++i) {
-    workers_.emplace_back([this, i] {
-      block_signals();
-      const sys::Status ended = session_->work(channels_[i], i);
-      if (!ended.ok()) {
-        int expected = 0;
-        failure_.compare_exchange_strong(expected, ended.error().value);
-      }
-    });
+}
+
+void Server::run(Worker& worker, std::size_t number) {
+  take_only_wake_up();
+  const sys::Status ended = session_->work(worker.channel, number, stopping_);
+  if (!ended.ok()) {
+    int expected = 0;
+    failure_.compare_exchange_strong(expected, ended.error().value);
   }
-  return {};
+  worker.ended.store(true);
 }
 
 sys::Status Server::wait() {
-  for (std::thread& worker : workers_) worker.join();
-  workers_.clear();
+  for (const auto& worker : workers_) {
+    if (worker->thread.joinable()) worker->thread.join();
+  }
   const int failure = failure_.load();
   return failure == 0 ? sys::Status() : sys::Status(sys::Errno{failure});
 }
 
-Statistics Server::statistics() const { return session_->statistics(); }
+void Server::stop() {
+  stopping_.store(true);
+  constexpr auto pause = std::chrono::milliseconds(2);
+  const auto all_ended = [&] {
+    return std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->ended.load(); });
+  };
+  // A signal that comes just before the read is lost: send it again.
+  while (!all_ended()) {
+    for (const auto& worker : workers_) {
+      if (!worker->ended.load()) pthread_kill(worker->thread.native_handle(), wake_up);
+    }
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+Statistics Server::statistics() const { return session_ ? session_->statistics() : Statistics(); }
 
 }  // namespace lamina::server

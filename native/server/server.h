@@ -1,10 +1,9 @@
-// Answers a mount's requests: one handler an operation, each a translation between the protocol and the overlay, with the filter
-// asked on the way.
+// Answers a mount's requests with several workers.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -25,9 +24,10 @@ enum class Mode {
 
 struct ServerOptions {
   Mode mode = Mode::stateless;
-  unsigned threads = 0;     // 0: one a processor, at least two
-  bool writeback = false;   // the kernel gathers small writes
-  bool synchronous = true;  // off (volatile): fsync is answered at once
+  bool writeback = false;                              // the kernel gathers small writes
+  bool synchronous = true;                             // off (volatile): fsync is answered at once
+  bool access_lists = true;                            // off (noacl): the kernel does not obey POSIX access lists
+  std::function<void(const std::string& line)> trace;  // called by all workers; empty: no trace
 };
 
 struct Statistics {
@@ -37,24 +37,44 @@ struct Statistics {
 
 class Session;
 
+// Workers for a mount where nobody says how many: one a processor, at least two, so that one that waits for a disk does not
+// stop all.
+[[nodiscard]] std::size_t default_workers();
+
 class Server {
  public:
   // `filter` may be null. Both outlive the server.
   Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  // The mount must be gone, or stop() called.
   ~Server();
 
-  // Starts the workers. They end when the mount is gone.
-  sys::Status start(fuse::Channel channel);
+  // Starts a worker for each channel; all channels are of one mount. The workers end when it is gone. Once only.
+  void start(std::vector<fuse::Channel> channels);
   // Waits for all workers to end; the error of the first that ended for another reason than the mount's end.
   sys::Status wait();
+  // Ends the workers though the mount is there: each finishes what it is at. Requests that come later wait for the channels to
+  // be closed, which the destructor does.
+  void stop();
 
   [[nodiscard]] Statistics statistics() const;
 
  private:
-  std::unique_ptr<Session> session_;
-  std::vector<fuse::Channel> channels_;
-  std::vector<std::thread> workers_;
-  unsigned threads_;
+  struct Worker {
+    explicit Worker(fuse::Channel its) : channel(std::move(its)) {}
+    fuse::Channel channel;
+    std::thread thread;
+    std::atomic<bool> ended{false};
+  };
+  void run(Worker& worker, std::size_t number);
+
+  overlay::FileSystem& file_system_;
+  filter::Filter* filter_;
+  ServerOptions options_;
+  std::unique_ptr<Session> session_;  // made by start
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<bool> stopping_{false};
   std::atomic<int> failure_{0};
 };
 

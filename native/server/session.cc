@@ -1,6 +1,7 @@
 #include "server/session.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
 namespace lamina::server {
@@ -50,92 +51,117 @@ abi::EntryOut to_entry(const overlay::Entry& entry) {
 }
 
 Session::Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, std::size_t workers)
-    : file_system_(file_system), filter_(filter), options_(options), slots_(workers) {}
+    : file_system_(file_system), filter_(filter), options_(options), in_flight_(workers) {}
 
-const std::array<Session::Operation, abi::opcode_limit>& Session::operations() {
-  static const auto table = [] {
-    std::array<Operation, abi::opcode_limit> made{};
-    const auto set = [&](abi::Opcode opcode, const char* name, Handler handler) {
-      made[static_cast<std::size_t>(opcode)] = {name, handler};
-    };
-    using Op = abi::Opcode;
-    set(Op::lookup, "lookup", &Session::lookup);
-    set(Op::forget, "forget", &Session::forget);
-    set(Op::batch_forget, "batch_forget", &Session::batch_forget);
-    set(Op::getattr, "getattr", &Session::getattr);
-    set(Op::setattr, "setattr", &Session::setattr);
-    set(Op::statx, "statx", &Session::statx);
-    set(Op::readlink, "readlink", &Session::readlink);
-    set(Op::symlink, "symlink", &Session::symlink);
-    set(Op::mknod, "mknod", &Session::mknod);
-    set(Op::mkdir, "mkdir", &Session::mkdir);
-    set(Op::unlink, "unlink", &Session::unlink);
-    set(Op::rmdir, "rmdir", &Session::rmdir);
-    set(Op::rename, "rename", &Session::rename);
-    set(Op::rename2, "rename2", &Session::rename2);
-    set(Op::link, "link", &Session::link);
-    set(Op::open, "open", &Session::open);
-    set(Op::create, "create", &Session::create);
-    set(Op::tmpfile, "tmpfile", &Session::tmpfile);
-    set(Op::read, "read", &Session::read);
-    set(Op::write, "write", &Session::write);
-    set(Op::flush, "flush", &Session::flush);
-    set(Op::release, "release", &Session::release);
-    set(Op::fsync, "fsync", &Session::fsync);
-    set(Op::fsyncdir, "fsyncdir", &Session::fsync);
-    set(Op::statfs, "statfs", &Session::statfs);
-    set(Op::syncfs, "syncfs", &Session::syncfs);
-    set(Op::setxattr, "setxattr", &Session::setxattr);
-    set(Op::getxattr, "getxattr", &Session::getxattr);
-    set(Op::listxattr, "listxattr", &Session::listxattr);
-    set(Op::removexattr, "removexattr", &Session::removexattr);
-    set(Op::opendir, "opendir", &Session::opendir);
-    set(Op::readdir, "readdir", &Session::readdir);
-    set(Op::readdirplus, "readdirplus", &Session::readdirplus);
-    set(Op::releasedir, "releasedir", &Session::release);
-    set(Op::fallocate, "fallocate", &Session::fallocate);
-    set(Op::lseek, "lseek", &Session::lseek);
-    set(Op::copy_file_range, "copy_file_range", &Session::copy_file_range);
-    set(Op::interrupt, "interrupt", &Session::interrupt);
-    set(Op::init, "init", &Session::init);
-    set(Op::destroy, "destroy", &Session::destroy);
-    set(Op::access, "access", &Session::unsupported);
-    set(Op::ioctl, "ioctl", &Session::unsupported);
-    set(Op::poll, "poll", &Session::unsupported);
-    set(Op::bmap, "bmap", &Session::unsupported);
-    return made;
-  }();
+constexpr Session::Operations Session::make_operations() {
+  Operations made{};
+  const auto set = [&](abi::Opcode opcode, const char* name, Handler handler) {
+    made[static_cast<std::size_t>(opcode)] = {name, handler};
+  };
+  using Op = abi::Opcode;
+  set(Op::lookup, "lookup", &Session::lookup);
+  set(Op::forget, "forget", &Session::forget);
+  set(Op::batch_forget, "batch_forget", &Session::batch_forget);
+  set(Op::getattr, "getattr", &Session::getattr);
+  set(Op::setattr, "setattr", &Session::setattr);
+  set(Op::statx, "statx", &Session::statx);
+  set(Op::readlink, "readlink", &Session::readlink);
+  set(Op::symlink, "symlink", &Session::symlink);
+  set(Op::mknod, "mknod", &Session::mknod);
+  set(Op::mkdir, "mkdir", &Session::mkdir);
+  set(Op::unlink, "unlink", &Session::unlink);
+  set(Op::rmdir, "rmdir", &Session::rmdir);
+  set(Op::rename, "rename", &Session::rename);
+  set(Op::rename2, "rename2", &Session::rename2);
+  set(Op::link, "link", &Session::link);
+  set(Op::open, "open", &Session::open);
+  set(Op::create, "create", &Session::create);
+  set(Op::tmpfile, "tmpfile", &Session::tmpfile);
+  set(Op::read, "read", &Session::read);
+  set(Op::write, "write", &Session::write);
+  set(Op::flush, "flush", &Session::flush);
+  set(Op::release, "release", &Session::release);
+  set(Op::fsync, "fsync", &Session::fsync);
+  set(Op::fsyncdir, "fsyncdir", &Session::fsync);
+  set(Op::statfs, "statfs", &Session::statfs);
+  set(Op::syncfs, "syncfs", &Session::syncfs);
+  set(Op::setxattr, "setxattr", &Session::setxattr);
+  set(Op::getxattr, "getxattr", &Session::getxattr);
+  set(Op::listxattr, "listxattr", &Session::listxattr);
+  set(Op::removexattr, "removexattr", &Session::removexattr);
+  set(Op::opendir, "opendir", &Session::opendir);
+  set(Op::readdir, "readdir", &Session::readdir);
+  set(Op::readdirplus, "readdirplus", &Session::readdirplus);
+  set(Op::releasedir, "releasedir", &Session::release);
+  set(Op::fallocate, "fallocate", &Session::fallocate);
+  set(Op::lseek, "lseek", &Session::lseek);
+  set(Op::copy_file_range, "copy_file_range", &Session::copy_file_range);
+  set(Op::copy_file_range_64, "copy_file_range_64", &Session::copy_file_range_64);
+  set(Op::interrupt, "interrupt", &Session::interrupt);
+  set(Op::init, "init", &Session::init);
+  set(Op::destroy, "destroy", &Session::destroy);
+  set(Op::notify_reply, "notify_reply", &Session::notify_reply);
+  set(Op::ioctl, "ioctl", &Session::ioctl);
+  set(Op::access, "access", &Session::unsupported);
+  set(Op::poll, "poll", &Session::unsupported);
+  set(Op::bmap, "bmap", &Session::unsupported);
+  return made;
+}
+
+const Session::Operations& Session::operations() {
+  static constexpr Operations table = make_operations();
   return table;
+}
+
+void Session::trace(const Exchange& exchange) const {
+  const abi::InHeader& header = exchange.header();
+  const char* name = header.opcode < abi::opcode_limit ? operations()[header.opcode].name : nullptr;
+  options_.trace(std::string(name != nullptr ? name : "unknown") + " node " + std::to_string(header.nodeid) + " uid " +
+                 std::to_string(header.uid) + " gid " + std::to_string(header.gid) + " pid " + std::to_string(header.pid) + ": " +
+                 (exchange.error() != 0 ? std::strerror(exchange.error()) : std::to_string(exchange.size()) + " bytes"));
 }
 
 void Session::dispatch(Exchange& exchange) {
   const std::size_t opcode = exchange.header().opcode;
-  if (opcode >= abi::opcode_limit) return exchange.answer_error(ENOSYS);
-  counts_[opcode].value.fetch_add(1, std::memory_order_relaxed);
-  const Operation& operation = operations()[opcode];
-  if (operation.handler == nullptr) return exchange.answer_error(ENOSYS);
-  (this->*operation.handler)(exchange);
+  const Operation operation = opcode < abi::opcode_limit ? operations()[opcode] : Operation();
+  if (opcode < abi::opcode_limit) counts_[opcode].value.fetch_add(1, std::memory_order_relaxed);
+  if (operation.handler == nullptr) {
+    exchange.answer_error(ENOSYS);
+  } else {
+    (this->*operation.handler)(exchange);
+  }
+  if (options_.trace) trace(exchange);
 }
 
-Status Session::work(const fuse::Channel& channel, std::size_t worker) {
+void Session::serve(const fuse::Channel& channel, std::size_t worker, std::span<std::byte> message,
+                    std::span<std::byte> scratch) {
+  auto request = fuse::Request::decode(message);
+  if (!request) {
+    // Whoever it is from must not wait for ever. FORGETs have no answer, and the kernel then knows of no such request.
+    const auto header = fuse::Request::header_of(message);
+    if (header) static_cast<void>(channel.reply_error(header->unique, EIO));
+    return;
+  }
+  in_flight_.begin(worker, request->header().unique);
+  Exchange exchange(channel, *request, in_flight_.given_up(worker), scratch);
+  dispatch(exchange);
+  in_flight_.end(worker);
+}
+
+Status Session::work(const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping) {
   const std::size_t lead = page_size - write_head;
   const std::unique_ptr<std::byte, Free> memory(
       static_cast<std::byte*>(std::aligned_alloc(page_size, 2 * page_size + max_write)));
   const std::unique_ptr<std::byte, Free> scratch(static_cast<std::byte*>(std::aligned_alloc(page_size, max_write)));
   if (!memory || !scratch) return Errno{ENOMEM};
   const std::span<std::byte> buffer(memory.get() + lead, page_size + max_write);
-  Slot& slot = slots_[worker];
-  for (;;) {
-    auto size = channel.receive(buffer);
+  while (!stopping.load(std::memory_order_relaxed)) {
+    const auto size = channel.receive(buffer);
+    if (size.failed_with(EINTR)) continue;
     if (!size) return size.failed_with(ENODEV) ? Status() : Status(size.error());
-    auto request = fuse::Request::decode(buffer.first(*size));
-    if (!request) continue;  // no request of this protocol: there is nothing to answer to
-    slot.interrupted.store(false, std::memory_order_relaxed);
-    slot.unique.store(request->header().unique);
-    Exchange exchange(channel, *request, slot, {scratch.get(), max_write});
-    dispatch(exchange);
-    slot.unique.store(0);
+    serve(channel, worker, buffer.first(*size), {scratch.get(), max_write});
   }
+  return {};
 }
 
 Statistics Session::statistics() const {
@@ -144,7 +170,7 @@ Statistics Session::statistics() const {
     const std::uint64_t count = counts_[opcode].value.load(std::memory_order_relaxed);
     if (count == 0) continue;
     const char* name = operations()[opcode].name;
-    statistics.operations.emplace_back(name != nullptr ? name : "opcode_" + std::to_string(opcode), count);
+    statistics.operations.emplace_back(name != nullptr ? name : "opcode" + std::to_string(opcode), count);
     statistics.messages += count;
   }
   statistics.bytes_read = bytes_read_.value.load(std::memory_order_relaxed);

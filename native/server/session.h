@@ -1,23 +1,22 @@
-// What the workers of a mount share, and the handlers.
+// What the workers of a mount share, and the handlers: one an operation, each a translation between the protocol and the overlay,
+// with the filter asked on the way.
 #pragma once
 
 #include <array>
 #include <atomic>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "filter/filter.h"
-#include "fuse/abi.h"
+#include "fuse/abi_messages.h"
 #include "fuse/channel.h"
-#include "fuse/request.h"
 #include "overlay/file_system.h"
+#include "server/exchange.h"
+#include "server/in_flight.h"
 #include "server/server.h"
 
 namespace lamina::server {
-
-namespace abi = fuse::abi;
 
 inline constexpr std::size_t max_pages = 256;
 inline constexpr std::size_t page_size = 4096;
@@ -25,76 +24,32 @@ inline constexpr std::size_t max_write = max_pages * page_size;
 // Header and arguments of a WRITE end where its data begin; the buffer is laid so that the data lie on a page.
 inline constexpr std::size_t write_head = sizeof(abi::InHeader) + sizeof(abi::WriteIn);
 
-// The request that a worker is at, so that INTERRUPT finds it.
-struct alignas(64) Slot {
-  std::atomic<std::uint64_t> unique{0};
-  std::atomic<bool> interrupted{false};
-};
-
-// One request on its way. Every handler answers exactly once, by one of the functions here; what is malformed is answered EINVAL.
-class Exchange {
- public:
-  Exchange(const fuse::Channel& channel, fuse::Request& request, Slot& slot, std::span<std::byte> scratch)
-      : channel_(channel), request_(request), slot_(slot), scratch_(scratch) {}
-
-  [[nodiscard]] fuse::Request& request() { return request_; }
-  [[nodiscard]] const abi::InHeader& header() const { return request_.header(); }
-  [[nodiscard]] overlay::NodeId node() const { return header().nodeid; }
-  [[nodiscard]] overlay::Caller caller(std::uint32_t umask = 0) const {
-    return {header().uid, header().gid, static_cast<std::int32_t>(header().pid), umask};
-  }
-  [[nodiscard]] overlay::Interrupted interrupted() const {
-    return [slot = &slot_] { return slot->interrupted.load(std::memory_order_relaxed); };
-  }
-  // Room for an answer, max_write bytes.
-  [[nodiscard]] std::span<std::byte> scratch() const { return scratch_; }
-
-  void answer(std::span<const std::byte> body) { sent(channel_.reply(header().unique, body)); }
-  void answer(std::span<const std::byte> head, std::span<const std::byte> body) {
-    sent(channel_.reply(header().unique, head, body));
-  }
-  template <typename T>
-  void answer_with(const T& body) {
-    answer(std::as_bytes(std::span(&body, 1)));
-  }
-  void answer_empty() { answer({}); }
-  void answer_error(int error) { sent(channel_.reply_error(header().unique, error)); }
-  void answer_status(const sys::Status& status) { status.ok() ? answer_empty() : answer_error(status.error().value); }
-  // No answer is due: FORGET.
-  void no_answer() {}
-
- private:
-  // An answer that the kernel refuses (EINVAL for a malformed one) would leave its caller waiting.
-  void sent(const sys::Status& status) {
-    if (!status.ok() && !status.failed_with(ENODEV)) {
-      const sys::Status second = channel_.reply_error(header().unique, EIO);
-      (void)second;  // the mount is going, or the kernel keeps the request until it goes
-    }
-  }
-
-  const fuse::Channel& channel_;
-  fuse::Request& request_;
-  Slot& slot_;
-  std::span<std::byte> scratch_;
-};
-
 class Session {
  public:
   Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, std::size_t workers);
 
-  // Answers requests until the mount is gone (ENODEV).
-  sys::Status work(const fuse::Channel& channel, std::size_t worker);
+  // Answers requests until the mount is gone, or `stopping` is set and a signal wakes the thread.
+  sys::Status work(const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping);
   [[nodiscard]] Statistics statistics() const;
 
  private:
+  // What an operation is about, for the filter. A path is worked out only where there is a filter.
+  struct Subject {
+    bool watched = false;  // there is a filter and the object has a path
+    std::string path;
+  };
   using Handler = void (Session::*)(Exchange&);
   struct Operation {
     const char* name = nullptr;
     Handler handler = nullptr;
   };
-  static const std::array<Operation, abi::opcode_limit>& operations();
+  using Operations = std::array<Operation, abi::opcode_limit>;
+  static constexpr Operations make_operations();
+  static const Operations& operations();
 
+  void serve(const fuse::Channel& channel, std::size_t worker, std::span<std::byte> message, std::span<std::byte> scratch);
   void dispatch(Exchange& exchange);
+  void trace(const Exchange& exchange) const;
 
   // session_life.cc
   void init(Exchange& exchange);
@@ -103,6 +58,8 @@ class Session {
   void statfs(Exchange& exchange);
   void syncfs(Exchange& exchange);
   void unsupported(Exchange& exchange);
+  void ioctl(Exchange& exchange);
+  void notify_reply(Exchange& exchange);
   // session_names.cc
   void lookup(Exchange& exchange);
   void forget(Exchange& exchange);
@@ -136,32 +93,37 @@ class Session {
   void fallocate(Exchange& exchange);
   void lseek(Exchange& exchange);
   void copy_file_range(Exchange& exchange);
+  void copy_file_range_64(Exchange& exchange);
   // session_directories.cc
   void opendir(Exchange& exchange);
   void readdir(Exchange& exchange);
   void readdirplus(Exchange& exchange);
   void list(Exchange& exchange, bool plus);
+  class Packer;
+  sys::Status list_dots(Packer& packer, overlay::NodeId node, std::uint64_t offset);
 
   void rename_names(Exchange& exchange, overlay::NodeId new_parent, std::uint32_t flags);
   void answer_entry(Exchange& exchange, const sys::Result<overlay::Entry>& entry);
+  void answer_opened(Exchange& exchange, const overlay::Entry& entry);
+  sys::Result<std::uint64_t> parent_ino(overlay::NodeId node);
+  // For writing; where nobody was asked for the open, the rules are asked now.
+  sys::Result<overlay::RealFileRef> writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject);
+  sys::Status kill_setgid(Exchange& exchange);
+  sys::Status kill_suidgid(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file);
+  sys::Result<std::size_t> copy(Exchange& exchange);
 
-  // The filter's part. A path is worked out only where there is a filter.
-  struct Subject {
-    bool watched = false;  // there is a filter and the object has a path
-    std::string path;
-  };
   Subject subject(overlay::NodeId node);
   Subject subject(overlay::NodeId parent, std::string_view name);
   // EROFS where a rule protects the path.
   sys::Status guard(const Subject& subject) const;
-  // Before the answer: the caller waits, so its command name can still be read.
+  // These come before the answer: the caller waits, so its command name can still be read, and what is answered is recorded.
   void changed(const Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other = {});
   void was_read(filter::ReadKind kind, const Subject& subject);
 
   overlay::FileSystem& file_system_;
   filter::Filter* filter_;
   ServerOptions options_;
-  std::vector<Slot> slots_;
+  InFlight in_flight_;
   struct alignas(64) Count {
     std::atomic<std::uint64_t> value{0};
   };
@@ -169,9 +131,11 @@ class Session {
   Count bytes_read_, bytes_written_;
 };
 
+inline constexpr std::uint32_t permission_bits = 07777, setuid = 04000, setgid = 02000, group_execute = 00010;
+
 abi::Attr to_attr(const overlay::Attributes& attributes);
 abi::EntryOut to_entry(const overlay::Entry& entry);
-// Nobody but the mount changes what is below it, so what the kernel has heard stays true: about 68 years, in seconds.
+// Seconds, about 68 years: nobody but the mount changes what is below it, so what the kernel has heard stays true.
 inline constexpr std::uint64_t forever = 1ULL << 31;
 
 }  // namespace lamina::server

@@ -1,4 +1,6 @@
 // Attributes and extended attributes.
+#include <linux/stat.h>
+
 #include "server/session.h"
 
 namespace lamina::server {
@@ -64,8 +66,8 @@ void Session::statx(Exchange& exchange) {
   abi::StatxOut out{};
   out.attr_valid = forever;
   abi::Statx& stat = out.stat;
-  constexpr std::uint32_t basic_and_btime = 0x0FFF;  // STATX_BASIC_STATS | STATX_BTIME
-  stat.mask = basic_and_btime;
+  stat.mask = STATX_BASIC_STATS;
+  if (attributes->btime != overlay::Timestamp()) stat.mask |= STATX_BTIME;  // not every file system tells
   stat.blksize = attributes->block_size;
   stat.nlink = attributes->nlink;
   stat.uid = attributes->uid;
@@ -86,9 +88,13 @@ void Session::statx(Exchange& exchange) {
 namespace {
 // A size of 0 asks how long the value is.
 void answer_sized(Exchange& exchange, std::uint32_t room, std::span<const std::byte> value) {
-  if (room == 0) return exchange.answer_with(abi::GetxattrOut{static_cast<std::uint32_t>(value.size()), 0});
-  if (value.size() > room) return exchange.answer_error(ERANGE);
-  exchange.answer(value);
+  if (room == 0) {
+    exchange.answer_with(abi::GetxattrOut{static_cast<std::uint32_t>(value.size()), 0});
+  } else if (value.size() > room) {
+    exchange.answer_error(ERANGE);
+  } else {
+    exchange.answer(value);
+  }
 }
 }  // namespace
 
@@ -97,12 +103,9 @@ void Session::getxattr(Exchange& exchange) {
   const auto name = exchange.request().take_name();
   if (!in || !name) return exchange.answer_error(EINVAL);
   const auto value = file_system_.xattr(exchange.node(), *name);
-  if (value.ok()) {
-    answer_sized(exchange, in->size, *value);
-  } else {
-    exchange.answer_error(value.error().value);
-  }
   was_read(ReadKind::xattr, subject(exchange.node()));
+  if (!value.ok()) return exchange.answer_error(value.error().value);
+  answer_sized(exchange, in->size, *value);
 }
 
 void Session::listxattr(Exchange& exchange) {
@@ -110,8 +113,18 @@ void Session::listxattr(Exchange& exchange) {
   if (!in) return exchange.answer_error(EINVAL);
   const auto names = file_system_.xattr_names(exchange.node());
   if (!names.ok()) return exchange.answer_error(names.error().value);
-  answer_sized(exchange, in->size, std::as_bytes(std::span(names->data(), names->size())));
   was_read(ReadKind::xattr, subject(exchange.node()));
+  answer_sized(exchange, in->size, std::as_bytes(std::span(names->data(), names->size())));
+}
+
+// An access list that the owner's group does not stand behind takes setgid away (posix_acl_update_mode of the kernel).
+sys::Status Session::kill_setgid(Exchange& exchange) {
+  LAMINA_ASSIGN(const overlay::Attributes present, file_system_.attributes(exchange.node()));
+  if ((present.mode & setgid) == 0) return {};
+  SetAttributes change;
+  change.mode = present.mode & permission_bits & ~setgid;
+  const auto cleared = file_system_.set_attributes(exchange.node(), change, exchange.interrupted());
+  return cleared.ok() ? sys::Status() : sys::Status(cleared.error());
 }
 
 void Session::setxattr(Exchange& exchange) {
@@ -122,13 +135,7 @@ void Session::setxattr(Exchange& exchange) {
   const Subject target = subject(exchange.node());
   if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
   auto status = file_system_.set_xattr(exchange.node(), *name, *value, static_cast<int>(in->flags));
-  if (status.ok() && (in->setxattr_flags & abi::setxattr_acl_kill_sgid) != 0) {
-    SetAttributes change;
-    const auto present = file_system_.attributes(exchange.node());
-    if (present.ok()) change.mode = present->mode & 07777U & ~02000U;
-    const auto cleared = file_system_.set_attributes(exchange.node(), change, exchange.interrupted());
-    if (!cleared.ok()) status = cleared.error();
-  }
+  if (status.ok() && (in->setxattr_flags & abi::setxattr_acl_kill_sgid) != 0) status = kill_setgid(exchange);
   if (status.ok()) changed(exchange, "setxattr", target, *name);
   exchange.answer_status(status);
 }

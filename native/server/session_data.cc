@@ -1,14 +1,19 @@
 // Files: opening, reading, writing, and what else acts on their data.
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "server/session.h"
 #include "sys/data.h"
+#include "sys/status.h"
 
 namespace lamina::server {
 
 using filter::ReadKind;
 using overlay::Access;
 using overlay::SetAttributes;
+using sys::Result;
+using sys::Status;
 
 namespace {
 bool writes(std::uint32_t flags) { return (flags & O_ACCMODE) != O_RDONLY; }
@@ -18,6 +23,9 @@ abi::OpenOut opened() {
   out.open_flags = abi::open::keep_cache | abi::open::noflush;
   return out;
 }
+
+// read(2) and copy_file_range(2) move no more at once (MAX_RW_COUNT); the answer to COPY_FILE_RANGE has 32 bits.
+constexpr std::uint64_t most_at_once = 0x7FFFF000;
 }  // namespace
 
 void Session::open(Exchange& exchange) {
@@ -43,19 +51,23 @@ void Session::create(Exchange& exchange) {
   const auto entry = file_system_.make_node(exchange.node(), *name, in->mode, 0, 0, exchange.caller(in->umask));
   if (!entry.ok()) return exchange.answer_error(entry.error().value);
   changed(exchange, "create", made);
-  const abi::EntryOut head = to_entry(*entry);
-  const abi::OpenOut body = opened();
-  exchange.answer(std::as_bytes(std::span(&head, 1)), std::as_bytes(std::span(&body, 1)));
+  answer_opened(exchange, *entry);
 }
 
+// The kernel opens such a file in either mode. What is written to it is recorded once it has a name.
 void Session::tmpfile(Exchange& exchange) {
   const auto in = exchange.request().take<abi::CreateIn>();
   if (!in) return exchange.answer_error(EINVAL);
   const auto entry = file_system_.make_unnamed(exchange.node(), in->mode, exchange.caller(in->umask));
   if (!entry.ok()) return exchange.answer_error(entry.error().value);
-  const abi::EntryOut head = to_entry(*entry);
+  answer_opened(exchange, *entry);
+}
+
+void Session::answer_opened(Exchange& exchange, const overlay::Entry& entry) {
+  const abi::EntryOut head = to_entry(entry);
   const abi::OpenOut body = opened();
-  exchange.answer(std::as_bytes(std::span(&head, 1)), std::as_bytes(std::span(&body, 1)));
+  const bool taken = exchange.answer(std::as_bytes(std::span(&head, 1)), std::as_bytes(std::span(&body, 1)));
+  if (!taken) file_system_.forget(entry.node, 1);
 }
 
 void Session::release(Exchange& exchange) { exchange.answer_empty(); }
@@ -81,22 +93,40 @@ void Session::read(Exchange& exchange) {
   exchange.answer(buffer.first(done));
 }
 
+Result<overlay::RealFileRef> Session::writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject) {
+  if (options_.mode == Mode::stateless) LAMINA_TRY(guard(subject));
+  return file_system_.file(node, Access::write, exchange.interrupted());
+}
+
+// An unprivileged write takes setuid away, and setgid where the group may execute (inode(7)). The kernel leaves that to us
+// (HANDLE_KILLPRIV_V2) and goes on believing the old mode, by which it would run the file: it is told.
+Status Session::kill_suidgid(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file) {
+  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(file.descriptor()));
+  const bool has = (status.mode & setuid) != 0 || (status.mode & (setgid | group_execute)) == (setgid | group_execute);
+  if (!has) return {};
+  SetAttributes change;
+  change.kill_suidgid = true;
+  const auto cleared = file_system_.set_attributes(node, change, exchange.interrupted());
+  if (!cleared.ok()) return cleared.error();
+  const Status told = exchange.invalidate_attributes(node);
+  // ENOENT: the kernel has just forgotten the node.
+  return told.failed_with(ENOENT) ? Status() : told;
+}
+
 void Session::write(Exchange& exchange) {
   const auto in = exchange.request().take<abi::WriteIn>();
   const auto data = in ? exchange.request().take_bytes(in->size) : std::nullopt;
   if (!in || !data) return exchange.answer_error(EINVAL);
-  const auto file = file_system_.file(exchange.node(), Access::write, exchange.interrupted());
+  const Subject target = subject(exchange.node());
+  const auto file = writable_file(exchange, exchange.node(), target);
   if (!file.ok()) return exchange.answer_error(file.error().value);
+  if ((in->write_flags & abi::write_kill_suidgid) != 0) {
+    if (const auto killed = kill_suidgid(exchange, exchange.node(), **file); !killed.ok()) return exchange.answer_status(killed);
+  }
   const auto size = sys::write_at((*file)->descriptor(), *data, in->offset);
   if (!size.ok()) return exchange.answer_error(size.error().value);
-  if ((in->write_flags & abi::write_kill_suidgid) != 0) {
-    SetAttributes change;
-    change.kill_suidgid = true;
-    const auto cleared = file_system_.set_attributes(exchange.node(), change, exchange.interrupted());
-    if (!cleared.ok()) return exchange.answer_error(cleared.error().value);
-  }
   bytes_written_.value.fetch_add(*size, std::memory_order_relaxed);
-  if (filter_ != nullptr) changed(exchange, "write", subject(exchange.node()));
+  changed(exchange, "write", target);
   exchange.answer_with(abi::WriteOut{static_cast<std::uint32_t>(*size), 0});
 }
 
@@ -110,10 +140,15 @@ void Session::fsync(Exchange& exchange) {
 void Session::fallocate(Exchange& exchange) {
   const auto in = exchange.request().take<abi::FallocateIn>();
   if (!in) return exchange.answer_error(EINVAL);
-  const auto file = file_system_.file(exchange.node(), Access::write, exchange.interrupted());
+  const Subject target = subject(exchange.node());
+  const auto file = writable_file(exchange, exchange.node(), target);
   if (!file.ok()) return exchange.answer_error(file.error().value);
+  // This request and COPY_FILE_RANGE do not say whether the caller may keep setuid: only root is taken to.
+  if (exchange.header().uid != 0) {
+    if (const auto killed = kill_suidgid(exchange, exchange.node(), **file); !killed.ok()) return exchange.answer_status(killed);
+  }
   const auto status = sys::allocate((*file)->descriptor(), static_cast<int>(in->mode), in->offset, in->length);
-  if (status.ok() && filter_ != nullptr) changed(exchange, "fallocate", subject(exchange.node()));
+  if (status.ok()) changed(exchange, "fallocate", target);
   exchange.answer_status(status);
 }
 
@@ -128,21 +163,34 @@ void Session::lseek(Exchange& exchange) {
   exchange.answer_with(abi::LseekOut{*offset});
 }
 
-void Session::copy_file_range(Exchange& exchange) {
+Result<std::size_t> Session::copy(Exchange& exchange) {
   const auto in = exchange.request().take<abi::CopyFileRangeIn>();
-  if (!in || in->flags != 0) return exchange.answer_error(EINVAL);
-  const auto to = file_system_.file(in->nodeid_out, Access::write, exchange.interrupted());
-  if (!to.ok()) return exchange.answer_error(to.error().value);
-  const auto from = file_system_.file(exchange.node(), Access::read, exchange.interrupted());
-  if (!from.ok()) return exchange.answer_error(from.error().value);
-  const auto size =
-      sys::copy_range((*from)->descriptor(), in->off_in, (*to)->descriptor(), in->off_out, static_cast<std::size_t>(in->len));
-  // A lower on another file system: the kernel then copies through the page cache.
-  if (size.failed_with(EXDEV)) return exchange.answer_error(EOPNOTSUPP);
-  if (!size.ok()) return exchange.answer_error(size.error().value);
+  if (!in || in->flags != 0) return sys::Errno{EINVAL};
+  const Subject target = subject(in->nodeid_out);
+  // First the one that is written: where both are one file, its copy-up changes what is read.
+  LAMINA_ASSIGN(const overlay::RealFileRef to, writable_file(exchange, in->nodeid_out, target));
+  LAMINA_ASSIGN(const overlay::RealFileRef from, file_system_.file(exchange.node(), Access::read, exchange.interrupted()));
+  if (exchange.header().uid != 0) LAMINA_TRY(kill_suidgid(exchange, in->nodeid_out, *to));
+  const auto size = sys::copy_range(from->descriptor(), in->off_in, to->descriptor(), in->off_out,
+                                    static_cast<std::size_t>(std::min(in->len, most_at_once)));
+  // A lower on another file system: with this answer the kernel copies through the page cache.
+  if (size.failed_with(EXDEV)) return sys::Errno{EOPNOTSUPP};
+  if (!size.ok()) return size.error();
   bytes_written_.value.fetch_add(*size, std::memory_order_relaxed);
-  if (filter_ != nullptr) changed(exchange, "copy_file_range", subject(in->nodeid_out));
+  changed(exchange, "copy_file_range", target);
+  return *size;
+}
+
+void Session::copy_file_range(Exchange& exchange) {
+  const auto size = copy(exchange);
+  if (!size.ok()) return exchange.answer_error(size.error().value);
   exchange.answer_with(abi::WriteOut{static_cast<std::uint32_t>(*size), 0});
+}
+
+void Session::copy_file_range_64(Exchange& exchange) {
+  const auto size = copy(exchange);
+  if (!size.ok()) return exchange.answer_error(size.error().value);
+  exchange.answer_with(abi::CopyFileRangeOut{*size});
 }
 
 }  // namespace lamina::server

@@ -1,6 +1,7 @@
 // Directories. Offsets are the names' cookies; "." and ".." come first, at 1 and 2.
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "server/session.h"
 
@@ -19,38 +20,57 @@ void Session::opendir(Exchange& exchange) {
 void Session::readdir(Exchange& exchange) { list(exchange, false); }
 void Session::readdirplus(Exchange& exchange) { list(exchange, true); }
 
-namespace {
-
 // Packs entries into an answer as long as they fit.
-class Packer {
+class Session::Packer {
  public:
   Packer(std::span<std::byte> room, bool plus) : room_(room), head_(plus ? sizeof(abi::EntryOut) : 0) {}
 
-  [[nodiscard]] bool fits(std::string_view name) const { return size_ + head_ + abi::dirent_size(name.size()) <= room_.size(); }
+  [[nodiscard]] bool fits(std::string_view name) const { return size_ + length(name) <= room_.size(); }
+  // Leaves out what does not fit.
   void add(const abi::EntryOut& entry, std::uint64_t ino, std::uint64_t offset, std::uint32_t type, std::string_view name) {
-    const std::size_t length = head_ + abi::dirent_size(name.size());
+    if (!fits(name)) return;
     std::byte* at = room_.data() + size_;
-    std::memset(at, 0, length);
+    std::memset(at, 0, length(name));
     std::memcpy(at, &entry, head_);
     constexpr unsigned type_shift = 12;  // DT_* of dirent.h are the type bits of a mode
     const abi::Dirent dirent{ino, offset, static_cast<std::uint32_t>(name.size()), type >> type_shift};
     std::memcpy(at + head_, &dirent, sizeof dirent);
     std::memcpy(at + head_ + sizeof dirent, name.data(), name.size());
-    size_ += length;
+    size_ += length(name);
   }
   [[nodiscard]] std::span<const std::byte> bytes() const { return room_.first(size_); }
-  [[nodiscard]] bool empty() const { return size_ == 0; }
 
  private:
+  [[nodiscard]] std::size_t length(std::string_view name) const { return head_ + abi::dirent_size(name.size()); }
+
   std::span<std::byte> room_;
   std::size_t head_;
   std::size_t size_ = 0;
 };
 
+namespace {
 constexpr std::uint32_t directory_type = 0040000U;
 constexpr std::uint64_t dot = 1, dot_dot = 2;
-
 }  // namespace
+
+sys::Result<std::uint64_t> Session::parent_ino(overlay::NodeId node) {
+  LAMINA_ASSIGN(const overlay::Entry parent, file_system_.lookup(node, ".."));
+  file_system_.forget(parent.node, 1);
+  return parent.attributes.ino;
+}
+
+// "." and "..", which the kernel looks up by itself: node 0 says that they come without attributes.
+sys::Status Session::list_dots(Packer& packer, overlay::NodeId node, std::uint64_t offset) {
+  if (offset < dot) {
+    LAMINA_ASSIGN(const overlay::Attributes self, file_system_.attributes(node));
+    packer.add({}, self.ino, dot, directory_type, ".");
+  }
+  if (offset < dot_dot) {
+    LAMINA_ASSIGN(const std::uint64_t ino, parent_ino(node));
+    packer.add({}, ino, dot_dot, directory_type, "..");
+  }
+  return {};
+}
 
 void Session::list(Exchange& exchange, bool plus) {
   const auto in = exchange.request().take<abi::ReadIn>();
@@ -58,29 +78,26 @@ void Session::list(Exchange& exchange, bool plus) {
   const auto listing = file_system_.list(exchange.node());
   if (!listing.ok()) return exchange.answer_error(listing.error().value);
   Packer packer(exchange.scratch().first(std::min<std::size_t>(in->size, exchange.scratch().size())), plus);
-  // The kernel looks "." and ".." up by itself: node 0 says that they come without attributes.
-  const abi::EntryOut none{};
-  const auto self = file_system_.attributes(exchange.node());
-  const std::uint64_t ino = self.ok() ? self->ino : exchange.node();
-  if (in->offset < dot && packer.fits(".")) packer.add(none, ino, dot, directory_type, ".");
-  if (in->offset < dot_dot && packer.fits("..")) packer.add(none, ino, dot_dot, directory_type, "..");
+  if (const auto dots = list_dots(packer, exchange.node(), in->offset); !dots.ok()) return exchange.answer_status(dots);
   const auto& names = **listing;
   auto next = std::upper_bound(names.begin(), names.end(), in->offset,
                                [](std::uint64_t offset, const overlay::DirectoryEntry& entry) { return offset < entry.cookie; });
+  std::vector<overlay::NodeId> looked_up;
   for (; next != names.end() && packer.fits(next->name); ++next) {
     abi::EntryOut out{};
     if (plus) {
       const auto entry = file_system_.lookup(exchange.node(), next->name);
       if (entry.failed_with(ENOENT)) continue;  // gone since the listing was made
-      if (!entry.ok()) {
-        if (packer.empty()) return exchange.answer_error(entry.error().value);
-        break;
+      // An entry that cannot be looked up is listed without attributes: its failure is for who asks for it.
+      if (entry.ok()) {
+        out = to_entry(*entry);
+        looked_up.push_back(entry->node);
       }
-      out = to_entry(*entry);
     }
-    packer.add(out, plus ? out.attr.ino : next->ino, next->cookie, next->type, next->name);
+    packer.add(out, out.nodeid != 0 ? out.attr.ino : next->ino, next->cookie, next->type, next->name);
   }
-  exchange.answer(packer.bytes());
+  if (exchange.answer(packer.bytes())) return;
+  for (const overlay::NodeId node : looked_up) file_system_.forget(node, 1);
 }
 
 }  // namespace lamina::server

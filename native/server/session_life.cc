@@ -9,20 +9,24 @@ void Session::init(Exchange& exchange) {
   abi::InitOut out{};
   out.major = abi::major_version;
   out.minor = abi::minor_version;
-  if (in->major > abi::major_version) return exchange.answer_with(out);  // the kernel asks again with our version
+  if (in->major > abi::major_version) {
+    exchange.answer_with(out);  // the kernel asks again with our version
+    return;
+  }
   if (in->major < abi::major_version || in->minor < abi::oldest_minor) return exchange.answer_error(EPROTO);
 
   namespace init = abi::init;
   const std::uint64_t offered = in->flags | ((in->flags & init::init_ext) != 0 ? std::uint64_t{in->flags2} << 32U : 0);
   std::uint64_t wanted = init::async_read | init::export_support | init::big_writes | init::dont_mask | init::async_dio |
-                         init::parallel_dirops | init::posix_acl | init::max_pages | init::cache_symlinks |
-                         init::explicit_inval_data | init::handle_killpriv_v2 | init::setxattr_ext | init::init_ext;
+                         init::parallel_dirops | init::max_pages | init::cache_symlinks | init::explicit_inval_data |
+                         init::handle_killpriv_v2 | init::setxattr_ext | init::init_ext | init::has_resend;
   // A listing with attributes would count as reading every entry. ATOMIC_O_TRUNC is never taken: without OPEN the truncation is
   // lost.
   if (options_.mode == Mode::stateless) {
     wanted |= init::no_open_support | init::no_opendir_support | init::do_readdirplus | init::readdirplus_auto;
   }
   if (options_.writeback) wanted |= init::writeback_cache;
+  if (options_.access_lists) wanted |= init::posix_acl;
   const std::uint64_t agreed = offered & wanted;
   out.flags = static_cast<std::uint32_t>(agreed);
   out.flags2 = static_cast<std::uint32_t>(agreed >> 32U);
@@ -37,16 +41,17 @@ void Session::init(Exchange& exchange) {
 
 void Session::destroy(Exchange& exchange) { exchange.answer_empty(); }
 
+// ENOSYS: the kernel does not ask again.
 void Session::unsupported(Exchange& exchange) { exchange.answer_error(ENOSYS); }
 
+void Session::ioctl(Exchange& exchange) { exchange.answer_error(ENOTTY); }
+
+// To FUSE_NOTIFY_RETRIEVE, which is never sent. No answer is due.
+void Session::notify_reply(Exchange& /*exchange*/) {}
+
+// No answer is due: the interrupted request is answered EINTR where it ends early.
 void Session::interrupt(Exchange& exchange) {
-  const auto in = exchange.request().take<abi::InterruptIn>();
-  if (!in) return exchange.answer_error(EINVAL);
-  for (Slot& slot : slots_) {
-    if (slot.unique.load() == in->unique) return slot.interrupted.store(true);
-  }
-  // Not begun yet: with EAGAIN the kernel sends the interrupt again. Already answered: the kernel drops it.
-  exchange.answer_error(EAGAIN);
+  if (const auto in = exchange.request().take<abi::InterruptIn>()) in_flight_.interrupt(in->unique);
 }
 
 void Session::statfs(Exchange& exchange) {

@@ -16,7 +16,7 @@ std::uint32_t device_minor(std::uint32_t device) { return (device & 0xFFU) | ((d
 
 void Session::answer_entry(Exchange& exchange, const sys::Result<overlay::Entry>& entry) {
   if (!entry.ok()) return exchange.answer_error(entry.error().value);
-  exchange.answer_with(to_entry(*entry));
+  if (!exchange.answer_with(to_entry(*entry))) file_system_.forget(entry->node, 1);
 }
 
 void Session::lookup(Exchange& exchange) {
@@ -24,7 +24,8 @@ void Session::lookup(Exchange& exchange) {
   if (!name) return exchange.answer_error(EINVAL);
   const auto entry = file_system_.lookup(exchange.node(), *name);
   if (filter_ != nullptr && filter_->records_reads()) {
-    if (entry.ok()) was_read(ReadKind::found, subject(exchange.node(), *name));
+    const bool by_handle = *name == "." || *name == "..";  // open_by_handle_at(2)
+    if (entry.ok()) was_read(ReadKind::found, by_handle ? subject(entry->node) : subject(exchange.node(), *name));
     if (entry.failed_with(ENOENT)) was_read(ReadKind::absent, subject(exchange.node(), *name));
   }
   if (!entry.failed_with(ENOENT)) return answer_entry(exchange, entry);
@@ -34,9 +35,9 @@ void Session::lookup(Exchange& exchange) {
   exchange.answer_with(absent);
 }
 
+// No answer is due to these two.
 void Session::forget(Exchange& exchange) {
   if (const auto in = exchange.request().take<abi::ForgetIn>()) file_system_.forget(exchange.node(), in->nlookup);
-  exchange.no_answer();
 }
 
 void Session::batch_forget(Exchange& exchange) {
@@ -46,7 +47,6 @@ void Session::batch_forget(Exchange& exchange) {
     if (!one) break;
     file_system_.forget(one->nodeid, one->nlookup);
   }
-  exchange.no_answer();
 }
 
 void Session::mknod(Exchange& exchange) {
@@ -89,7 +89,10 @@ void Session::link(Exchange& exchange) {
   if (!in || !name) return exchange.answer_error(EINVAL);
   const Subject from = subject(in->oldnodeid);
   const Subject made = subject(exchange.node(), *name);
-  if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
+  // A second name would be a way around the first one's protection.
+  for (const Subject* each : {&from, &made}) {
+    if (const auto refused = guard(*each); !refused.ok()) return exchange.answer_status(refused);
+  }
   const auto entry = file_system_.link(in->oldnodeid, exchange.node(), *name, exchange.interrupted());
   // A file that had no name until now comes into being with it.
   if (entry.ok() && from.watched) changed(exchange, "link", from, made.path);
@@ -151,8 +154,8 @@ void Session::rename_names(Exchange& exchange, overlay::NodeId new_parent, std::
 void Session::readlink(Exchange& exchange) {
   const auto target = file_system_.read_link(exchange.node());
   if (!target.ok()) return exchange.answer_error(target.error().value);
-  exchange.answer(std::as_bytes(std::span(target->data(), target->size())));
   was_read(ReadKind::link, subject(exchange.node()));
+  exchange.answer(std::as_bytes(std::span(target->data(), target->size())));
 }
 
 }  // namespace lamina::server

@@ -1,0 +1,31 @@
+// SIGTERM, SIGINT and SIGHUP end the mount.
+#pragma once
+
+#include <functional>
+#include <thread>
+
+namespace lamina::daemon {
+
+// Keeps the ending signals from this thread and all that it starts later, so that only EndingSignals gets them.
+void block_ending_signals();
+
+class EndingSignals {
+ public:
+  // From a thread of its own: the first signal calls `unmount`; where the mount is still used after `patience_seconds`, or at a
+  // second signal, `stop` is called.
+  EndingSignals(std::function<void()> unmount, std::function<void()> stop);
+  EndingSignals(const EndingSignals&) = delete;
+  EndingSignals& operator=(const EndingSignals&) = delete;
+  // Ends the thread; nothing is called any more.
+  ~EndingSignals();
+
+  static constexpr int patience_seconds = 10;
+
+ private:
+  void run() const;
+
+  std::function<void()> unmount_, stop_;
+  std::thread thread_;
+};
+
+}  // namespace lamina::daemon

@@ -1,0 +1,132 @@
+#include "daemon/mount.h"
+
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <syslog.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "daemon/statistics.h"
+#include "fuse/mount.h"
+
+namespace lamina::daemon {
+
+using sys::Errno;
+using sys::Result;
+using sys::Status;
+
+namespace {
+
+Result<std::string> absolute(const std::string& path, std::string& explanation) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+  if (real) return std::string(real.get());
+  const Errno error = sys::last_error();
+  explanation = "mount point " + path + ": " + std::strerror(error.value);
+  return error;
+}
+
+const char* name_of(server::Mode mode) { return mode == server::Mode::servicing ? "servicing" : "stateless"; }
+
+fuse::MountOptions mount_request(const DaemonOptions& options, const std::string& mountpoint) {
+  fuse::MountOptions request;
+  request.mountpoint = mountpoint;
+  request.source = options.source;
+  request.subtype = options.subtype;
+  request.flags = options.mount_flags;
+  request.allow_other = options.allow_other;
+  request.max_read = options.max_read;
+  return request;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Mount>> Mount::make(const DaemonOptions& options, std::string& explanation) {
+  std::unique_ptr<Mount> mount(new Mount);
+  LAMINA_TRY(mount->open(options, explanation));
+  auto channel = fuse::mount(mount_request(options, mount->mountpoint_), explanation);
+  Status begun = channel.ok() ? mount->begin(options, std::move(*channel), explanation) : Status(channel.error());
+  if (begun.ok()) return mount;
+  if (channel.ok()) {
+    static_cast<void>(mount->unmount());  // EINVAL where somebody was faster
+    mount->server_->stop();
+  }
+  // Nothing was recorded that anybody could use.
+  if (mount->filter_) static_cast<void>(mount->filter_->close());
+  return begun.error();
+}
+
+Status Mount::open(const DaemonOptions& options, std::string& explanation) {
+  LAMINA_ASSIGN(mountpoint_, absolute(options.mountpoint, explanation));
+  LAMINA_ASSIGN(file_system_, overlay::FileSystem::open(options.overlay, explanation));
+  const filter::FilterOptions& wanted = options.filter;
+  if (!wanted.rules.empty() || !wanted.journal.empty() || !wanted.read_set.empty()) {
+    LAMINA_ASSIGN(filter_, filter::Filter::open(wanted, explanation));
+  }
+  server::ServerOptions server = options.server;
+  if (options.debug) {
+    server.trace = [](const std::string& line) { std::fprintf(stderr, "laminafs: %s\n", line.c_str()); };
+  }
+  server_ = std::make_unique<server::Server>(*file_system_, filter_.get(), server);
+  return {};
+}
+
+Status Mount::begin(const DaemonOptions& options, fuse::Channel channel, std::string& explanation) {
+  const std::size_t count = options.threads != 0 ? options.threads : server::default_workers();
+  const auto started = [&]() -> Status {
+    LAMINA_ASSIGN(auto channels, fuse::clone_channels(std::move(channel), count));
+    server_->start(std::move(channels));
+    return ask_root();
+  }();
+  if (!started.ok()) {
+    explanation = "the mount on " + mountpoint_ + " does not answer: " + std::strerror(started.error().value);
+    return started;
+  }
+  if (options.control.empty()) return {};
+  LAMINA_ASSIGN(control_, control::ControlServer::open(options.control, handlers(options), explanation));
+  return {};
+}
+
+Status Mount::ask_root() const {
+  struct statfs whole {};
+  if (::statfs(mountpoint_.c_str(), &whole) != 0) return sys::last_error();
+  struct stat root {};
+  if (::lstat(mountpoint_.c_str(), &root) != 0) return sys::last_error();
+  return S_ISDIR(root.st_mode) ? Status() : Status(Errno{EIO});
+}
+
+control::Handlers Mount::handlers(const DaemonOptions& options) {
+  control::Handlers handlers;
+  const auto add = [&](const char* command, auto answer) {
+    handlers[command] = [answer](std::string_view /*request*/) { return answer(); };
+  };
+  add("ping", [this, mode = options.server.mode] { return ping_answer(mountpoint_, name_of(mode)); });
+  add("statistics", [this] { return statistics_answer(server_->statistics(), file_system_->counters()); });
+  add("flush", [this] { return status_answer(filter_ ? filter_->flush() : Status(), "writing the journal"); });
+  add("shutdown", [this] { return status_answer(unmount(), "unmounting " + mountpoint_); });
+  return handlers;
+}
+
+Status Mount::unmount() const { return fuse::unmount(mountpoint_); }
+
+void Mount::wait() { answered_ = server_->wait(); }
+
+bool Mount::finish() {
+  bool well = true;
+  const auto check = [&](const char* what, const Status& status) {
+    if (status.ok()) return;
+    ::syslog(LOG_ERR, "%s: %s: %s", mountpoint_.c_str(), what, std::strerror(status.error().value));
+    well = false;
+  };
+  check("answering requests", answered_);
+  control_.reset();
+  if (filter_) check("writing the journal and the read set", filter_->close());
+  server_.reset();
+  filter_.reset();
+  file_system_.reset();
+  return well;
+}
+
+}  // namespace lamina::daemon

@@ -1,0 +1,107 @@
+#include "daemon/option_tables.h"
+
+#include <sys/mount.h>
+
+#include <array>
+#include <utility>
+
+namespace lamina::daemon {
+
+namespace {
+
+template <typename Value, std::size_t Size>
+const Value* find(const std::array<std::pair<std::string_view, Value>, Size>& table, std::string_view name) {
+  for (const auto& [key, value] : table) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+constexpr std::array<std::pair<std::string_view, FlagChange>, 19> flags{{
+    {"ro", {MS_RDONLY, 0}},
+    {"rw", {0, MS_RDONLY}},
+    {"nosuid", {MS_NOSUID, 0}},
+    {"suid", {0, MS_NOSUID}},
+    {"nodev", {MS_NODEV, 0}},
+    {"dev", {0, MS_NODEV}},
+    {"noexec", {MS_NOEXEC, 0}},
+    {"exec", {0, MS_NOEXEC}},
+    {"noatime", {MS_NOATIME, 0}},
+    {"atime", {0, MS_NOATIME}},
+    {"nodiratime", {MS_NODIRATIME, 0}},
+    {"diratime", {0, MS_NODIRATIME}},
+    {"relatime", {MS_RELATIME, 0}},
+    {"norelatime", {0, MS_RELATIME}},
+    {"strictatime", {MS_STRICTATIME, 0}},
+    {"lazytime", {MS_LAZYTIME, 0}},
+    {"sync", {MS_SYNCHRONOUS, 0}},
+    {"async", {0, MS_SYNCHRONOUS}},
+    {"dirsync", {MS_DIRSYNC, 0}},
+}};
+
+constexpr std::string_view any = "*";
+// The value for which the option changes nothing.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 26> harmless{{
+    {"default_permissions", any},  // always
+    {"allow_root", any},
+    {"index", "off"},
+    {"nfs_export", "off"},
+    {"xino", any},  // st_ino is unique in the mount anyway
+    {"ino32_t", any},
+    {"fast_ino", any},
+    {"static_nlink", any},  // as merged directories have it anyway
+    {"threaded", any},
+    {"clone_fd", any},
+    {"timeout", any},  // nothing but the mount changes what is in it
+    {"entry_timeout", any},
+    {"attr_timeout", any},
+    {"negative_timeout", any},
+    {"big_writes", any},
+    {"max_idle_threads", any},
+    {"max_threads", any},
+    {"nonempty", any},
+    {"uuid", any},
+    {"auto_unmount", any},
+    {"verity", "off"},
+    {"defaults", any},
+    {"auto", any},
+    {"noauto", any},
+    {"user", any},
+    {"_netdev", any},
+}};
+
+constexpr std::array<std::pair<std::string_view, const char*>, 14> refused{{
+    {"squash_to_root", "owners are shown as they are"},
+    {"squash_to_uid", "owners are shown as they are"},
+    {"squash_to_gid", "owners are shown as they are"},
+    {"uidmapping", "owners are shown as they are; map them by an idmapped mount of the layers"},
+    {"gidmapping", "owners are shown as they are; map them by an idmapped mount of the layers"},
+    {"xattr_permissions", "modes and owners are those of the files"},
+    {"plugins", "layers are directories"},
+    {"verity", "digests of metacopies are not checked"},
+    {"datadir+", "name all layers in lowerdir=, topmost first"},
+    {"lowerdir+", "name all layers in lowerdir=, topmost first"},
+    {"index", "hard links stay together without it; say index=off"},
+    {"nfs_export", "mounts cannot be exported; say nfs_export=off"},
+    {"override_creds", "layers are reached as the user who mounts"},
+    {"default_data_only", "name all layers in lowerdir=, topmost first"},
+}};
+
+}  // namespace
+
+std::optional<FlagChange> mount_flag(std::string_view name) {
+  const FlagChange* change = find(flags, name);
+  return change == nullptr ? std::nullopt : std::optional(*change);
+}
+
+bool changes_nothing(std::string_view name, std::string_view value) {
+  const std::string_view* wanted = find(harmless, name);
+  return wanted != nullptr && (*wanted == any || *wanted == value);
+}
+
+const char* reason_to_refuse(std::string_view name) {
+  const char* const* reason = find(refused, name);
+  return reason == nullptr ? nullptr : *reason;
+}
+
+}  // namespace lamina::daemon

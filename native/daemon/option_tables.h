@@ -1,0 +1,21 @@
+// Options that need no thought: flags of the mount, and what other overlay drivers know.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace lamina::daemon {
+
+struct FlagChange {
+  unsigned long set = 0, clear = 0;  // MS_* of mount(2)
+};
+// What an option such as `ro` or `exec` does to the mount's flags; none for other options.
+std::optional<FlagChange> mount_flag(std::string_view name);
+
+// An option of fuse-overlayfs, the kernel's overlayfs, libfuse or mount(8) that changes nothing here, with this value.
+bool changes_nothing(std::string_view name, std::string_view value);
+
+// Why an option of theirs is refused: without it, what is in the mount would mean something else. Null for other options.
+const char* reason_to_refuse(std::string_view name);
+
+}  // namespace lamina::daemon

@@ -1,0 +1,83 @@
+// One request on its way to its answer.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "fuse/abi_messages.h"
+#include "fuse/channel.h"
+#include "fuse/request.h"
+#include "overlay/file_system.h"
+#include "sys/result.h"
+
+namespace lamina::server {
+
+namespace abi = fuse::abi;
+
+// Gets one line for every request that was answered.
+using Trace = std::function<void(const std::string& line)>;
+
+// Every handler answers exactly once, by one of the functions here; what is malformed is answered EINVAL. What is answered is
+// final, so all that an operation changes or records comes before it.
+class Exchange {
+ public:
+  Exchange(const fuse::Channel& channel, fuse::Request& request, const std::atomic<bool>& given_up, std::span<std::byte> scratch)
+      : channel_(channel), request_(request), given_up_(given_up), scratch_(scratch) {}
+
+  [[nodiscard]] fuse::Request& request() { return request_; }
+  [[nodiscard]] const abi::InHeader& header() const { return request_.header(); }
+  [[nodiscard]] overlay::NodeId node() const { return header().nodeid; }
+  [[nodiscard]] overlay::Caller caller(std::uint32_t umask = 0) const {
+    return {header().uid, header().gid, static_cast<std::int32_t>(header().pid), umask};
+  }
+  [[nodiscard]] overlay::Interrupted interrupted() const {
+    return [given_up = &given_up_] { return given_up->load(std::memory_order_relaxed); };
+  }
+  // Room for an answer, max_write bytes.
+  [[nodiscard]] std::span<std::byte> scratch() const { return scratch_; }
+
+  // False where nobody took the answer: a node in it then was not looked up.
+  bool answer(std::span<const std::byte> body) { return answer(body, {}); }
+  bool answer(std::span<const std::byte> head, std::span<const std::byte> body) {
+    size_ = head.size() + body.size();
+    return sent(channel_.reply(header().unique, head, body));
+  }
+  template <typename T>
+  bool answer_with(const T& body) {
+    return answer(std::as_bytes(std::span(&body, 1)));
+  }
+  void answer_empty() { answer({}); }
+  void answer_error(int error) {
+    error_ = error;
+    sent(channel_.reply_error(header().unique, error));
+  }
+  void answer_status(const sys::Status& status) { status.ok() ? answer_empty() : answer_error(status.error().value); }
+
+  // Drops what the kernel caches of a node's attributes; its next use asks for them.
+  [[nodiscard]] sys::Status invalidate_attributes(overlay::NodeId node) const { return channel_.invalidate_attributes(node); }
+
+  // What was answered, for a trace.
+  [[nodiscard]] int error() const { return error_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  bool sent(const sys::Status& status) {
+    if (status.ok()) return true;
+    if (status.failed_with(ENOENT) || status.failed_with(ENODEV)) return false;
+    // The kernel takes no malformed answer, and the caller would wait for ever.
+    error_ = EIO;
+    static_cast<void>(channel_.reply_error(header().unique, EIO));  // fails only where the mount is going
+    return false;
+  }
+
+  const fuse::Channel& channel_;
+  fuse::Request& request_;
+  const std::atomic<bool>& given_up_;
+  std::span<std::byte> scratch_;
+  int error_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace lamina::server
