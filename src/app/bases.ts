@@ -1,0 +1,36 @@
+import type { BytePath } from '../base/bytes.js';
+import { importBase, initStore, removeFiles } from '../store/index.js';
+import type { ImportOptions, Store } from '../store/index.js';
+import { removeBase } from '../manifest/index.js';
+import { baseData } from './data.js';
+import type { BaseData } from './data.js';
+
+export async function init(root: BytePath): Promise<void> {
+  await initStore(root);
+}
+
+export async function baseImport(
+  store: Store,
+  name: string,
+  source: BytePath,
+  options: ImportOptions,
+): Promise<BaseData> {
+  await importBase(store, name, source, options);
+  return baseData(await store.read(), name);
+}
+
+export async function baseList(store: Store): Promise<BaseData[]> {
+  const manifest = await store.read();
+  return Object.keys(manifest.bases)
+    .sort()
+    .map((name) => baseData(manifest, name));
+}
+
+/** Removes a base with its layers and updates. @throws LaminaError refused while containers stand on it */
+export async function baseRemove(store: Store, name: string): Promise<void> {
+  await store.change(async (manifest, publish) => {
+    const { manifest: next, removedNodes, removedUpdates } = removeBase(manifest, name);
+    await publish(next);
+    await removeFiles(store, removedNodes, removedUpdates);
+  });
+}

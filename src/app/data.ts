@@ -1,0 +1,117 @@
+import { toText } from '../base/bytes.js';
+import { baseOf, layerChain, updatesOf } from '../manifest/index.js';
+import type { Effect, Manifest, NodeId, Update } from '../manifest/index.js';
+import type { FoundMount } from '../mount/index.js';
+
+/** What commands give, in the field names of --json. */
+export interface BaseData {
+  readonly name: string;
+  readonly head: NodeId;
+  /** Newest first. */
+  readonly layers: readonly NodeId[];
+  readonly created: string;
+}
+
+export interface ContainerData {
+  readonly name: string;
+  readonly base: string;
+  readonly layer: NodeId;
+  readonly storage: NodeId;
+  readonly mountpoint: string | null;
+  readonly created: string;
+}
+
+export interface NodeData {
+  readonly id: NodeId;
+  readonly kind: string;
+  readonly parent: NodeId | null;
+  readonly layer: NodeId | null;
+  /** The update's name. */
+  readonly update: string | null;
+  readonly sealed: boolean;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+export interface UpdateData {
+  readonly id: string;
+  readonly name: string;
+  readonly base: string;
+  readonly layer: NodeId;
+  readonly parent: NodeId;
+  readonly state: string;
+  readonly created: string;
+  readonly entries: number;
+  readonly bytes: number;
+  readonly effects: readonly Pick<Effect, 'container' | 'outcome' | 'storage' | 'entries'>[];
+}
+
+export function baseData(manifest: Manifest, name: string): BaseData {
+  const { head, created } = baseOf(manifest, name);
+  return { name, head, layers: layerChain(manifest, head), created };
+}
+
+export function containerData(manifest: Manifest, name: string, mounts: readonly FoundMount[]): ContainerData {
+  const container = manifest.containers[name];
+  if (container === undefined) throw new Error(`container ${name} is not in the manifest`);
+  const mount = mounts.find((found) => found.container === name);
+  const { base, layer, storage, created } = container;
+  return { name, base, layer, storage, mountpoint: mount === undefined ? null : toText(mount.mountpoint), created };
+}
+
+export function nodesData(manifest: Manifest): NodeData[] {
+  return Object.entries(manifest.nodes).map(([id, node]) => ({
+    id,
+    kind: node.kind,
+    parent: node.parent,
+    layer: node.layer,
+    update: node.update === null ? null : (manifest.updates[node.update]?.name ?? node.update),
+    sealed: node.sealed,
+    entries: node.entries,
+    bytes: node.bytes,
+  }));
+}
+
+export function updateData(manifest: Manifest, id: string, update: Update): UpdateData {
+  const node = manifest.nodes[update.layer];
+  const effects = update.effects.map(({ container, outcome, storage, entries }) => ({
+    container,
+    outcome,
+    storage,
+    entries,
+  }));
+  const { name, base, layer, parent, state, created } = update;
+  return {
+    id,
+    name,
+    base,
+    layer,
+    parent,
+    state,
+    created,
+    entries: node?.entries ?? 0,
+    bytes: node?.bytes ?? 0,
+    effects,
+  };
+}
+
+export function updatesData(manifest: Manifest): UpdateData[] {
+  return Object.keys(manifest.bases).flatMap((base) =>
+    updatesOf(manifest, base).flatMap((id) => {
+      const update = manifest.updates[id];
+      return update === undefined ? [] : [updateData(manifest, id, update)];
+    }),
+  );
+}
+
+/** A count of bytes for people: "1.4 MB". */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
+}

@@ -1,0 +1,105 @@
+import { layerChain, nodeOf, storageChain } from '../manifest/index.js';
+import type { Manifest, NodeId } from '../manifest/index.js';
+import { bytesText } from './data.js';
+
+export type GraphFormat = 'text' | 'mermaid' | 'dot';
+
+/** The DAG of a store, drawn. */
+export function graph(manifest: Manifest, format: GraphFormat): string {
+  if (format === 'text') return textGraph(manifest);
+  return format === 'mermaid' ? mermaidGraph(manifest) : dotGraph(manifest);
+}
+
+function label(manifest: Manifest, id: NodeId): string {
+  const node = nodeOf(manifest, id);
+  const update = node.update === null ? '' : ` '${manifest.updates[node.update]?.name ?? node.update}'`;
+  const size = node.sealed ? `${node.entries} entries, ${bytesText(node.bytes)}` : 'writable';
+  return `${node.kind}${update} ${id} (${size})`;
+}
+
+/** Bases as trees of their layers; on each layer the containers pinned to it, with their storages. */
+function textGraph(manifest: Manifest): string {
+  const lines: string[] = [];
+  for (const [name, base] of Object.entries(manifest.bases)) {
+    lines.push(`base ${name}`);
+    const inLineage = layerChain(manifest, base.head).reverse();
+    const others = Object.entries(manifest.nodes)
+      .filter(
+        ([id, node]) =>
+          node.kind === 'delta-layer' && !inLineage.includes(id) && layerChain(manifest, id).at(-1) === base.root,
+      )
+      .map(([id]) => id);
+    for (const layer of [...inLineage, ...others]) {
+      const head =
+        layer === base.head ? '  ← head' : others.includes(layer) ? '  (rolled back; a container stands on it)' : '';
+      lines.push(`└─ ${label(manifest, layer)}${head}`);
+      lines.push(...containerLines(manifest, layer).map((line) => `     ${line}`));
+    }
+  }
+  return lines.length === 0 ? 'the store is empty' : lines.join('\n');
+}
+
+function containerLines(manifest: Manifest, layer: NodeId): string[] {
+  return Object.entries(manifest.containers)
+    .filter(([, container]) => container.layer === layer)
+    .flatMap(([name, container]) => {
+      const storages = storageChain(manifest, container.storage);
+      return [`container ${name}`, ...storages.map((id) => `  ${label(manifest, id)}`)];
+    });
+}
+
+/** Edges child → what it depends on. */
+function edges(manifest: Manifest): { from: string; to: string; label: string }[] {
+  const found: { from: string; to: string; label: string }[] = [];
+  for (const [id, node] of Object.entries(manifest.nodes)) {
+    if (node.parent !== null) found.push({ from: id, to: node.parent, label: 'parent' });
+    if (node.layer !== null) found.push({ from: id, to: node.layer, label: 'layer' });
+  }
+  for (const [name, { layer, storage }] of Object.entries(manifest.containers)) {
+    found.push(
+      { from: `container ${name}`, to: layer, label: 'layer' },
+      { from: `container ${name}`, to: storage, label: 'storage' },
+    );
+  }
+  for (const [name, { head }] of Object.entries(manifest.bases))
+    found.push({ from: `base ${name}`, to: head, label: 'head' });
+  return found;
+}
+
+const key = (name: string) => name.replace(/[^A-Za-z0-9]/g, (char) => `_${char.charCodeAt(0).toString(16)}`);
+
+function vertices(manifest: Manifest): { name: string; label: string; pin: boolean }[] {
+  return [
+    ...Object.keys(manifest.nodes).map((id) => ({ name: id, label: label(manifest, id), pin: false })),
+    ...Object.keys(manifest.containers).map((name) => ({
+      name: `container ${name}`,
+      label: `container ${name}`,
+      pin: true,
+    })),
+    ...Object.keys(manifest.bases).map((name) => ({ name: `base ${name}`, label: `base ${name}`, pin: true })),
+  ];
+}
+
+function mermaidGraph(manifest: Manifest): string {
+  const lines = vertices(manifest).map(
+    ({ name, label: text, pin }) => `  ${key(name)}${pin ? `([${text}])` : `["${text}"]`}`,
+  );
+  return [
+    'graph BT',
+    ...lines,
+    ...edges(manifest).map(({ from, to, label: text }) => `  ${key(from)} -- ${text} --> ${key(to)}`),
+  ].join('\n');
+}
+
+function dotGraph(manifest: Manifest): string {
+  const lines = vertices(manifest).map(
+    ({ name, label: text, pin }) => `  "${name}" [label="${text}", shape=${pin ? 'ellipse' : 'box'}];`,
+  );
+  return [
+    'digraph store {',
+    '  rankdir=BT;',
+    ...lines,
+    ...edges(manifest).map(({ from, to, label: text }) => `  "${from}" -> "${to}" [label="${text}"];`),
+    '}',
+  ].join('\n');
+}

@@ -1,0 +1,130 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { isSystemError, notFound } from '../base/errors.js';
+import { toBuffer, toText } from '../base/bytes.js';
+import { View, compareViews, unknownContents } from '../changeset/index.js';
+import { baseOf, layerChain, own, updateNamed } from '../manifest/index.js';
+import type { Manifest, NodeId } from '../manifest/index.js';
+import { findMounts } from '../mount/index.js';
+import { activeManual } from '../servicing/index.js';
+import { NodeReader } from '../store/index.js';
+import type { Store } from '../store/index.js';
+import { baseData, containerData, nodesData, updateData, updatesData } from './data.js';
+import type { BaseData, ContainerData, NodeData, UpdateData } from './data.js';
+
+export interface StatusData {
+  readonly store: string;
+  readonly generation: number;
+  readonly bases: readonly BaseData[];
+  readonly containers: readonly ContainerData[];
+  readonly nodes: readonly NodeData[];
+  readonly updates: readonly UpdateData[];
+  /** Updates being made by hand. */
+  readonly servicing: readonly { readonly name: string; readonly base: string; readonly mountpoint: string | null }[];
+}
+
+export async function status(store: Store): Promise<StatusData> {
+  const manifest = await store.read();
+  const mounts = await findMounts(store);
+  return {
+    store: toText(store.paths.root),
+    generation: manifest.generation,
+    bases: Object.keys(manifest.bases)
+      .sort()
+      .map((name) => baseData(manifest, name)),
+    containers: Object.keys(manifest.containers)
+      .sort()
+      .map((name) => containerData(manifest, name, mounts)),
+    nodes: nodesData(manifest),
+    updates: updatesData(manifest),
+    servicing: (await activeManual(store)).map(({ name, base, mountpoint }) => ({
+      name,
+      base,
+      mountpoint: mountpoint === undefined ? null : toText(mountpoint),
+    })),
+  };
+}
+
+export async function updateList(store: Store): Promise<UpdateData[]> {
+  return updatesData(await store.read());
+}
+
+export async function updateShow(store: Store, name: string): Promise<UpdateData> {
+  const manifest = await store.read();
+  const { id, update } = updateNamed(manifest, name);
+  return updateData(manifest, id, update);
+}
+
+export interface ChangeData {
+  readonly path: string;
+  readonly change: string;
+  readonly type: string;
+}
+
+/**
+ * What differs between two things: containers, bases, nodes (as the view they make). With one, what it changes in what it stands on: a container in its layers, a node
+ * in those below it.
+ */
+export async function diff(store: Store, a: string, b: string | undefined): Promise<ChangeData[]> {
+  const manifest = await store.read();
+  const reader = new NodeReader(store, manifest);
+  const [from, to] =
+    b === undefined
+      ? [belowOf(manifest, reader, a), nodesOf(manifest, reader, a)]
+      : [nodesOf(manifest, reader, a), nodesOf(manifest, reader, b)];
+  const views = [await viewOf(reader, from), await viewOf(reader, to)] as const;
+  if (unknownContents(...views).length > 0)
+    throw notFound('the content of a file that was copied up in part is missing', { hint: 'run lamina verify' });
+  return compareViews(...views).map(({ path, change, type }) => ({ path: toText(path), change, type }));
+}
+
+async function viewOf(reader: NodeReader, ids: readonly NodeId[]): Promise<View> {
+  return reader.view(ids);
+}
+
+/** Nodes of the view that a name stands for, newest first. */
+function nodesOf(manifest: Manifest, reader: NodeReader, name: string): NodeId[] {
+  if (own(manifest.containers, name) !== undefined) return reader.container(name);
+  if (own(manifest.bases, name) !== undefined) return reader.layers(baseOf(manifest, name).head);
+  const node = own(manifest.nodes, name);
+  if (node === undefined)
+    throw notFound(`there is no container, base or node named '${name}'`, {
+      code: 'NO_SUCH',
+      hint: 'see lamina status',
+    });
+  return node.layer === null
+    ? layerChain(manifest, name)
+    : [...layerChain(manifest, name), ...layerChain(manifest, node.layer)];
+}
+
+function belowOf(manifest: Manifest, reader: NodeReader, name: string): NodeId[] {
+  const container = own(manifest.containers, name);
+  if (container !== undefined) return reader.layers(container.layer);
+  const base = own(manifest.bases, name);
+  if (base !== undefined) return [base.root];
+  const below = nodesOf(manifest, reader, name).slice(1);
+  if (below.length > 0) return below;
+  throw notFound(`node '${name}' stands on nothing that it could be compared with`, {
+    code: 'NOTHING_BELOW',
+    hint: 'name a second one',
+  });
+}
+
+/** The recorded operations of an update, as the journal has them; of the run for a container, or on the base. */
+export async function log(store: Store, name: string, container: string | undefined): Promise<unknown[]> {
+  const { id, update } = updateNamed(await store.read(), name);
+  if (container !== undefined && !update.effects.some((effect) => effect.container === container)) {
+    throw notFound(`update '${name}' did not service container '${container}'`, {
+      hint: `see lamina update show ${name}`,
+    });
+  }
+  const operations: unknown[] = [];
+  try {
+    const lines = createInterface({ input: createReadStream(toBuffer(store.paths.update(id).run(container).journal)) });
+    for await (const line of lines) if (line !== '') operations.push(JSON.parse(line));
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return [];
+    throw error;
+  }
+  return operations;
+}
