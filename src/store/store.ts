@@ -12,6 +12,7 @@ import { makeWhiteoutSync, removeXattrSync, setXattrSync } from '../platform/nat
 import { markNamespace } from './marks.js';
 import { StorePaths } from './paths.js';
 import { recoverDead } from './recovery.js';
+import type { Recovery } from './recovery.js';
 
 /** How long a command waits for others that hold the store, in milliseconds. */
 const lockPatience = Number(process.env['LAMINA_LOCK_TIMEOUT_MS'] ?? 30_000);
@@ -47,6 +48,16 @@ export class Store {
       const manifest = await this.#load();
       await recoverDead(this.paths, manifest);
       return await work(manifest, (next) => this.#publish(next));
+    } finally {
+      lock.release();
+    }
+  }
+
+  /** Clears away what crashed commands left, as every change does before it begins. */
+  async recover(): Promise<Recovery> {
+    const lock = await this.#lock('exclusive');
+    try {
+      return await recoverDead(this.paths, await this.#load());
     } finally {
       lock.release();
     }

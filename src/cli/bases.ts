@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import { contextOf, pathOf } from './context.js';
+import { counted, table } from './output.js';
+
+export function addBaseCommands(program: Command): void {
+  program
+    .command('init')
+    .description('make an empty store')
+    .addHelpText('after', '\nExample:\n  lamina --store /srv/lamina init')
+    .action(async (_options: object, command: Command) => {
+      const { output, root } = contextOf(command);
+      const { init } = await import('../app/bases.js');
+      const { display } = await import('../base/bytes.js');
+      const at = await root();
+      await init(at);
+      output.result({ store: at }, () => `made an empty store at ${display(at)}`);
+    });
+  const base = program.command('base').description('the read-only roots that containers share');
+  base
+    .command('import <name> <source>')
+    .description('make a base from a directory or a tar (plain, gzip, xz, zstd)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  lamina base import debian rootfs.tar.zst\n  lamina base import debian /srv/roots/debian',
+    )
+    .action(async (name: string, source: string, _options: object, command: Command) => {
+      const { output, store, signal } = contextOf(command);
+      const { baseImport } = await import('../app/bases.js');
+      const bar = await importBar();
+      try {
+        const data = await baseImport(await store(), name, pathOf(source), { signal, onProgress: bar?.update });
+        bar?.stop();
+        output.result(data, () => `imported base ${name} as ${data.head}`);
+      } finally {
+        bar?.stop();
+      }
+    });
+  base
+    .command('list')
+    .description('list the bases')
+    .action(async (_options: object, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { baseList } = await import('../app/bases.js');
+      const bases = await baseList(await store());
+      const rows = bases.map(({ name, head, layers, created }) => [
+        name,
+        head,
+        counted(layers.length, 'layer'),
+        created,
+      ]);
+      output.result({ bases }, () => table(['BASE', 'HEAD', 'LAYERS', 'CREATED'], rows, 'there are no bases'));
+    });
+  base
+    .command('remove <name>')
+    .description('remove a base that no container stands on')
+    .action(async (name: string, _options: object, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { baseRemove } = await import('../app/bases.js');
+      await baseRemove(await store(), name);
+      output.result({ removed: name }, () => `removed base ${name}`);
+    });
+}
+
+interface Bar {
+  update(progress: { bytes: number; total: number | undefined; entries: number }): void;
+  stop(): void;
+}
+
+/** Only on a terminal. */
+async function importBar(): Promise<Bar | undefined> {
+  if (!process.stderr.isTTY) return undefined;
+  const { default: cliProgress } = await import('cli-progress');
+  const bar = new cliProgress.SingleBar({
+    format: 'importing {bar} {percentage}%  {entries} entries',
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+  });
+  let started = false;
+  return {
+    update({ bytes, total, entries }) {
+      if (total === undefined) return;
+      if (!started) bar.start(total, bytes, { entries });
+      started = true;
+      bar.update(bytes, { entries });
+    },
+    stop() {
+      if (started) bar.stop();
+      started = false;
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { contextOf, pathOf } from './context.js';
+import { setExitCode } from './exit-code.js';
+
+export function addContainerCommands(program: Command): void {
+  program
+    .command('create <container>')
+    .description('make a container on the newest layer of a base')
+    .requiredOption('--base <name>', 'the base')
+    .addHelpText('after', '\nExample:\n  lamina create web --base debian')
+    .action(async (name: string, options: { base: string }, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { create } = await import('../app/containers.js');
+      const data = await create(await store(), name, options.base);
+      output.result(data, () => `created container ${name} on base ${data.base}`);
+    });
+  program
+    .command('remove <container>')
+    .description('remove a container and what it wrote')
+    .action(async (name: string, _options: object, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { remove } = await import('../app/containers.js');
+      await remove(await store(), name);
+      output.result({ removed: name }, () => `removed container ${name}`);
+    });
+  addMountCommands(program);
+  program
+    .command('run <container> [command...]')
+    .description("run a command isolated in a container's root; its exit code is the command's")
+    .option('--network', 'with the network')
+    .addHelpText('after', '\nExample:\n  lamina run web -- sh -c "nginx -t"')
+    .action(async (name: string, words: string[], options: { network?: boolean }, command: Command) => {
+      const { store, signal } = contextOf(command);
+      const { run } = await import('../app/containers.js');
+      const line = words.length > 0 ? words : ['/bin/sh'];
+      setExitCode(await run(await store(), name, line, { network: options.network === true, signal }));
+    });
+}
+
+function addMountCommands(program: Command): void {
+  program
+    .command('mount <container> <dir>')
+    .description("mount a container's root on an empty directory")
+    .option('--read-only', 'without writing')
+    .addHelpText('after', '\nExample:\n  lamina mount web /mnt/web')
+    .action(async (name: string, directory: string, options: { readOnly?: boolean }, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { mount } = await import('../app/containers.js');
+      const data = await mount(await store(), name, pathOf(directory), options);
+      output.result(data, () => `mounted container ${name} on ${data.mountpoint ?? directory}`);
+    });
+  program
+    .command('umount <container|dir>')
+    .description('unmount a container, named or by its directory')
+    .action(async (what: string, _options: object, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { umount } = await import('../app/containers.js');
+      const data = await umount(await store(), what, pathOf(what));
+      output.result(data, () => `unmounted container ${data.name}`);
+    });
+}

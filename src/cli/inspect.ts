@@ -1,0 +1,99 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { GraphFormat } from '../app/graph.js';
+import type { StatusData } from '../app/inspect.js';
+import { contextOf } from './context.js';
+import { counted, table } from './output.js';
+
+export function addInspectCommands(program: Command): void {
+  program
+    .command('status')
+    .description('show bases, containers and where they are mounted')
+    .action(async (_options: object, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { status } = await import('../app/inspect.js');
+      const data = await status(await store());
+      output.result(data, () => statusText(data));
+    });
+  program
+    .command('graph')
+    .description('draw the graph of layers and storages')
+    .addOption(new Option('--format <format>', 'how').choices(['text', 'mermaid', 'dot']).default('text'))
+    .action(async (options: { format: GraphFormat }, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { graph } = await import('../app/graph.js');
+      const drawn = graph(await (await store()).read(), options.format);
+      output.result({ format: options.format, graph: drawn }, () => drawn);
+    });
+  program
+    .command('diff <a> [b]')
+    .description('list what differs between two containers, bases or nodes; of one, what it changes below it')
+    .addHelpText('after', '\nExamples:\n  lamina diff web           what container web changed\n  lamina diff web db')
+    .action(async (a: string, b: string | undefined, _options: object, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { diff } = await import('../app/inspect.js');
+      const changes = await diff(await store(), a, b);
+      const signs: Record<string, string> = { add: 'A', modify: 'M', delete: 'D' };
+      const rows = changes.map(({ path, change, type }) => [signs[change] ?? change, type, `/${path}`]);
+      output.result({ changes }, () => table(['', 'TYPE', 'PATH'], rows, 'no difference'));
+    });
+  program
+    .command('log <update>')
+    .description('list the operations that a procedure made')
+    .option('--container <name>', 'of the run for this container (default: on the base)')
+    .action(async (name: string, options: { container?: string }, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { log } = await import('../app/inspect.js');
+      const operations = (await log(await store(), name, options.container)) as LoggedOperation[];
+      const rows = operations.map((each) => [
+        each.time,
+        String(each.pid),
+        each.command,
+        each.operation,
+        each.to === undefined ? each.path : `${each.path} → ${each.to}`,
+      ]);
+      output.result({ operations }, () =>
+        table(['TIME', 'PID', 'COMMAND', 'OPERATION', 'PATH'], rows, 'no operation was recorded'),
+      );
+    });
+  program
+    .command('recover')
+    .description('clear away what crashed commands left')
+    .action(async (_options: object, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { recover } = await import('../app/recover.js');
+      const data = await recover(await store());
+      const count = data.transactions.length + data.nodes.length + data.updates.length;
+      output.result(data, () =>
+        count === 0
+          ? 'there was nothing to recover'
+          : `cleared away ${counted(data.transactions.length, 'transaction')}, ${counted(data.nodes.length, 'node')}, ${counted(data.updates.length, 'update')}`,
+      );
+    });
+}
+
+interface LoggedOperation {
+  readonly time: string;
+  readonly pid: number;
+  readonly command: string;
+  readonly operation: string;
+  readonly path: string;
+  readonly to?: string;
+}
+
+function statusText(data: StatusData): string {
+  const bases = data.bases.map(({ name, head, layers }) => [name, head, counted(layers.length, 'layer')]);
+  const containers = data.containers.map(({ name, base, layer, mountpoint }) => [name, base, layer, mountpoint ?? '-']);
+  const servicing = data.servicing.map(
+    ({ name, base, mountpoint }) =>
+      `update ${name} of base ${base} is being made by hand on ${mountpoint ?? '(another mount namespace)'}`,
+  );
+  return [
+    `store ${data.store}`,
+    '',
+    table(['BASE', 'HEAD', 'LAYERS'], bases, 'there are no bases'),
+    '',
+    table(['CONTAINER', 'BASE', 'LAYER', 'MOUNTED ON'], containers, 'there are no containers'),
+    ...(servicing.length === 0 ? [] : ['', ...servicing]),
+  ].join('\n');
+}

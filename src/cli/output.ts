@@ -1,0 +1,48 @@
+import { display } from '../base/bytes.js';
+import { toLaminaError } from '../base/errors.js';
+
+/** Where a command's results go: text for people, or one JSON document. */
+export class Output {
+  constructor(readonly json: boolean) {}
+
+  /** The one result of a command. */
+  result(data: unknown, text: () => string): void {
+    const words = this.json ? JSON.stringify(data, null, 2) : text();
+    if (words !== '') process.stdout.write(`${words}\n`);
+  }
+
+  /** Beside the result: progress and remarks. */
+  note(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  /** Tells an error; gives the exit code. */
+  error(thrown: unknown): number {
+    const error = toLaminaError(thrown);
+    if (this.json) {
+      const { code, message, hint } = error;
+      process.stdout.write(`${JSON.stringify({ error: { code, message, hint: hint ?? null } }, null, 2)}\n`);
+    }
+    process.stderr.write(`lamina: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
+    if (process.env['LAMINA_DEBUG'] !== undefined) process.stderr.write(`${error.stack ?? ''}\n`);
+    return error.exitCode;
+  }
+}
+
+/** Columns, aligned; the last one runs free. No rows: `none`. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], none: string): string {
+  if (rows.length === 0) return none;
+  const shown = [head, ...rows.map((row) => row.map(display))];
+  const widths = head.map((_, column) => Math.max(...shown.map((row) => (row[column] ?? '').length)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  return shown.map(line).join('\n');
+}
+
+/** "3 entries", "1 entry". */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
