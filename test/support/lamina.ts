@@ -1,0 +1,196 @@
+import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { snapshot } from '../e2e/debian-tree.js';
+import type { Snapshot } from '../e2e/debian-tree.js';
+
+export { differences } from '../e2e/debian-tree.js';
+export type { Snapshot };
+
+export const checkout = realpathSync(join(dirname(fileURLToPath(import.meta.url)), '..', '..'));
+export const isRoot = process.getuid?.() === 0;
+
+export interface Finished {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly finished: Promise<Finished>;
+  /** Resolves when standard error or output holds a text. */
+  said(text: string): Promise<void>;
+}
+
+interface StartOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+  /** A wrapper: the program and arguments that run the command. */
+  readonly through?: readonly string[];
+}
+
+export function start(command: string, args: readonly string[], options: StartOptions = {}): Started {
+  const [program = command, ...rest] = [...(options.through ?? []), command, ...args];
+  const child = spawn(program, rest, { env: options.env ?? process.env, stdio: ['pipe', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  const waiting: { text: string; resolve: () => void }[] = [];
+  const heard = () => {
+    for (const { text, resolve } of waiting) if (stderr.includes(text) || stdout.includes(text)) resolve();
+  };
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString('latin1');
+    heard();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString('latin1');
+    heard();
+  });
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(options.input ?? '');
+  const finished = new Promise<Finished>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+  const said = (text: string) =>
+    Promise.race([
+      new Promise<void>((resolve) => {
+        waiting.push({ text, resolve });
+        heard();
+      }),
+      finished.then(() => {
+        if (!stderr.includes(text) && !stdout.includes(text)) throw new Error(`it never said '${text}':\n${stderr}`);
+      }),
+    ]);
+  return { child, finished, said };
+}
+
+/** A scratch directory with a store in it; all that is mounted below goes with it. */
+export class World {
+  readonly directory: string;
+  readonly store: string;
+  readonly #env: NodeJS.ProcessEnv;
+
+  constructor(name: string) {
+    this.directory = realpathSync(mkdtempSync(join(tmpdir(), `lamina-${name}-`)));
+    this.store = join(this.directory, 'store');
+    this.#env = { ...process.env, LAMINA_STORE: this.store };
+  }
+
+  path(...parts: string[]): string {
+    return join(this.directory, ...parts);
+  }
+
+  /** An empty directory of this name. */
+  makeDirectory(...parts: string[]): string {
+    const path = this.path(...parts);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  /** An executable script; a shell's, unless it begins with a `#!` of its own. */
+  script(name: string, text: string, mode = 0o755): string {
+    const path = join(this.makeDirectory('scripts'), name);
+    rmSync(path, { force: true });
+    writeFileSync(path, text.startsWith('#!') ? text : `#!/bin/sh\nset -e\n${text}\n`, { mode });
+    return path;
+  }
+
+  start(args: readonly string[], options: StartOptions = {}): Started {
+    return start(process.execPath, [join(checkout, 'dist/lamina.js'), ...args], {
+      ...options,
+      env: { ...this.#env, ...options.env },
+    });
+  }
+
+  /** Runs a command of lamina, however it ends. */
+  async attempt(...args: string[]): Promise<Finished> {
+    return this.start(args).finished;
+  }
+
+  /** Runs a command that must end well. */
+  async run(...args: string[]): Promise<string> {
+    const done = await this.attempt(...args);
+    if (done.code !== 0) throw new Error(`lamina ${args.join(' ')} ended with ${String(done.code)}:\n${done.stderr}`);
+    return done.stdout;
+  }
+
+  async json<T>(...args: string[]): Promise<T> {
+    return JSON.parse(await this.run('--json', ...args)) as T;
+  }
+
+  /** A shell script in a container's root. */
+  async inside(container: string, script: string): Promise<string> {
+    return this.run('run', container, '--', 'sh', '-ec', script);
+  }
+
+  /** Does something with a container's root while it is mounted. */
+  async mounted<T>(container: string, work: (root: string) => T | Promise<T>): Promise<T> {
+    const root = this.makeDirectory('mnt', container);
+    await this.run('mount', container, root);
+    try {
+      return await work(root);
+    } finally {
+      await this.run('umount', container);
+    }
+  }
+
+  /** All that a container's root holds. */
+  async look(container: string): Promise<Snapshot> {
+    return this.mounted(container, (root) => snapshot(root));
+  }
+
+  /** All that the store holds, to the last attribute. */
+  storeContent(): Snapshot {
+    return snapshot(this.store);
+  }
+
+  manifest(): string {
+    return readFileSync(join(this.store, 'manifest.json'), 'utf8');
+  }
+
+  mounts(): string[] {
+    return mountPoints().filter((point) => point.startsWith(`${this.directory}/`));
+  }
+
+  remove(): void {
+    for (const point of this.mounts().reverse()) spawnSync('umount', ['--lazy', point]);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+export function mountPoints(): string[] {
+  const table = readFileSync('/proc/self/mountinfo', 'utf8');
+  return table.split('\n').flatMap((line) => line.split(' ')[4] ?? []);
+}
+
+/** Builds the tiny root: a directory, or a tar where the name ends so. */
+export function buildTiny(destination: string): string {
+  const built = spawnSync(join(checkout, 'images/tiny/build'), [destination], { encoding: 'utf8' });
+  if (built.status !== 0 || !existsSync(destination)) throw new Error(`images/tiny/build failed: ${built.stderr}`);
+  return destination;
+}
+
+/**
+ * Runs a script in a flat tree, by bubblewrap alone with the sandbox that servicing promises: what is expected of an update,
+ * made without any of the code under test.
+ */
+export function runFlat(root: string, script: string): void {
+  const isolation = ['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--die-with-parent'];
+  const mounts = ['--bind', root, '/', '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--tmpfs', '/tmp'];
+  const program = ['--ro-bind', script, '/run/procedure', '--chdir', '/', '/run/procedure'];
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LANG: 'C.UTF-8', TERM: 'dumb' };
+  const done = spawnSync('bwrap', [...isolation, ...mounts, ...program], { env, encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`the script failed in ${root}: ${done.stderr}`);
+}
+
+/** A tree as GNU cp copies it: owners, times, hard links, attributes. */
+export function copyTree(from: string, to: string): void {
+  const done = spawnSync('cp', ['--archive', from, to], { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`cp failed: ${done.stderr}`);
+}
