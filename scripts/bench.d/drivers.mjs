@@ -59,7 +59,14 @@ export const drivers = {
   overlayfs: {
     mount(place) {
       const { upper, work, mountpoint } = directories(place);
-      run('mount', ['-t', 'overlay', 'overlay', '-o', `lowerdir=${place.lower},upperdir=${upper},workdir=${work}`, mountpoint]);
+      run('mount', [
+        '-t',
+        'overlay',
+        'overlay',
+        '-o',
+        `lowerdir=${place.lower},upperdir=${upper},workdir=${work}`,
+        mountpoint,
+      ]);
       return mounted(mountpoint);
     },
   },

@@ -75,11 +75,19 @@ function report(seconds, names) {
     cells: Object.fromEntries(names.map((name) => [name, row.cells[name] ?? { median: NaN, spread: NaN, ratio: NaN }])),
   }));
   const means = Object.fromEntries(
-    names.map((name) => [name, geometricMean(rows.map(({ cells }) => cells[name].ratio).filter((ratio) => !Number.isNaN(ratio)))]),
+    names.map((name) => [
+      name,
+      geometricMean(rows.map(({ cells }) => cells[name].ratio).filter((ratio) => !Number.isNaN(ratio))),
+    ]),
   );
   const table = markdownTable(rows, names, means);
   process.stdout.write(`${table}\n`);
-  const machine = { kernel: release(), processors: cpus().length, overlayfs: kernelDefaults(), rounds: Number(options.rounds) };
+  const machine = {
+    kernel: release(),
+    processors: cpus().length,
+    overlayfs: kernelDefaults(),
+    rounds: Number(options.rounds),
+  };
   mkdirSync(join(checkout, 'build/bench'), { recursive: true });
   writeFileSync(join(checkout, 'build/bench/drivers.json'), JSON.stringify({ machine, seconds, rows, means }, null, 2));
   if (options.write) writePage(table, rows, names, machine);

@@ -8,7 +8,10 @@ export function markdownTable(rows, drivers, means) {
   const lines = rows.map(
     ({ workload, cells }) =>
       `| ${workload} | ${drivers
-        .map((driver) => `**${cells[driver].ratio.toFixed(2)}** ${seconds(cells[driver].median)} ${percent(cells[driver].spread)}`)
+        .map(
+          (driver) =>
+            `**${cells[driver].ratio.toFixed(2)}** ${seconds(cells[driver].median)} ${percent(cells[driver].spread)}`,
+        )
         .join(' | ')} |`,
   );
   const last = `| geometric mean | ${drivers.map((driver) => `**${means[driver].toFixed(2)}**`).join(' | ')} |`;
@@ -30,7 +33,9 @@ export function chart(rows, drivers) {
     `<rect width="100%" height="100%" fill="#ffffff"/>`,
   ];
   drivers.forEach((driver, i) => {
-    parts.push(`<rect x="${20 + i * 150}" y="12" width="10" height="10" fill="${palette[i]}"/><text x="${36 + i * 150}" y="21">${driver}</text>`);
+    parts.push(
+      `<rect x="${20 + i * 150}" y="12" width="10" height="10" fill="${palette[i]}"/><text x="${36 + i * 150}" y="21">${driver}</text>`,
+    );
   });
   for (const tick of [0.1, 0.2, 0.5, 1, 2, 5, 10]) {
     parts.push(
@@ -40,7 +45,9 @@ export function chart(rows, drivers) {
   }
   rows.forEach(({ workload, cells }, row) => {
     const top = 42 + row * group;
-    parts.push(`<text x="${left - 10}" y="${top + (drivers.length * bar) / 2 + 4}" text-anchor="end">${workload}</text>`);
+    parts.push(
+      `<text x="${left - 10}" y="${top + (drivers.length * bar) / 2 + 4}" text-anchor="end">${workload}</text>`,
+    );
     drivers.forEach((driver, i) => {
       const end = x(cells[driver].ratio);
       const from = Math.min(end, x(1));

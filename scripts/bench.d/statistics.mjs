@@ -9,7 +9,8 @@ export function median(values) {
 /** Half the distance between the smallest and the largest, as a share of the median. */
 export const spread = (values) => (Math.max(...values) - Math.min(...values)) / 2 / median(values);
 
-export const geometricMean = (values) => Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+export const geometricMean = (values) =>
+  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 
 /**
  * @param {Record<string, Record<string, number[]>>} seconds  workload → driver → one figure a round

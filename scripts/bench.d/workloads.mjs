@@ -40,7 +40,8 @@ export function workloads(scratch) {
       name: 'apt upgrade, no download',
       fresh: true,
       prepare: `mkdir -p tmp/update; cp -a ${scratch}/upgrade/. tmp/update/; mount -t proc proc proc`,
-      script: 'cd /; chroot "$OLDPWD" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive sh -c "cd /tmp/update && exec ./upgrade"',
+      script:
+        'cd /; chroot "$OLDPWD" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive sh -c "cd /tmp/update && exec ./upgrade"',
       finish: 'umount proc',
     },
   ];

@@ -3,6 +3,13 @@ import { contextOf, pathOf } from './context.js';
 import { counted, table } from './output.js';
 
 export function addBaseCommands(program: Command): void {
+  addInit(program);
+  const base = program.command('base').description('the read-only roots that containers share');
+  addImport(base);
+  addListAndRemove(base);
+}
+
+function addInit(program: Command): void {
   program
     .command('init')
     .description('make an empty store')
@@ -15,7 +22,9 @@ export function addBaseCommands(program: Command): void {
       await init(at);
       output.result({ store: at }, () => `made an empty store at ${display(at)}`);
     });
-  const base = program.command('base').description('the read-only roots that containers share');
+}
+
+function addImport(base: Command): void {
   base
     .command('import <name> <source>')
     .description('make a base from a directory or a tar (plain, gzip, xz, zstd)')
@@ -35,6 +44,9 @@ export function addBaseCommands(program: Command): void {
         bar?.stop();
       }
     });
+}
+
+function addListAndRemove(base: Command): void {
   base
     .command('list')
     .description('list the bases')
@@ -62,8 +74,8 @@ export function addBaseCommands(program: Command): void {
 }
 
 interface Bar {
-  update(progress: { bytes: number; total: number | undefined; entries: number }): void;
-  stop(): void;
+  readonly update: (progress: { bytes: number; total: number | undefined; entries: number }) => void;
+  readonly stop: () => void;
 }
 
 /** Only on a terminal. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Store } from '../store/index.js';
@@ -15,8 +15,8 @@ export interface Context {
   readonly output: Output;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
-  root(): Promise<BytePath>;
-  store(): Promise<Store>;
+  readonly root: () => Promise<BytePath>;
+  readonly store: () => Promise<Store>;
 }
 
 export function contextOf(command: Command): Context {

@@ -6,6 +6,13 @@ import { contextOf } from './context.js';
 import { counted, table } from './output.js';
 
 export function addInspectCommands(program: Command): void {
+  addStatusAndGraph(program);
+  addDiff(program);
+  addLog(program);
+  addRecover(program);
+}
+
+function addStatusAndGraph(program: Command): void {
   program
     .command('status')
     .description('show bases, containers and where they are mounted')
@@ -25,6 +32,9 @@ export function addInspectCommands(program: Command): void {
       const drawn = graph(await (await store()).read(), options.format);
       output.result({ format: options.format, graph: drawn }, () => drawn);
     });
+}
+
+function addDiff(program: Command): void {
   program
     .command('diff <a> [b]')
     .description('list what differs between two containers, bases or nodes; of one, what it changes below it')
@@ -37,6 +47,9 @@ export function addInspectCommands(program: Command): void {
       const rows = changes.map(({ path, change, type }) => [signs[change] ?? change, type, `/${path}`]);
       output.result({ changes }, () => table(['', 'TYPE', 'PATH'], rows, 'no difference'));
     });
+}
+
+function addLog(program: Command): void {
   program
     .command('log <update>')
     .description('list the operations that a procedure made')
@@ -56,6 +69,9 @@ export function addInspectCommands(program: Command): void {
         table(['TIME', 'PID', 'COMMAND', 'OPERATION', 'PATH'], rows, 'no operation was recorded'),
       );
     });
+}
+
+function addRecover(program: Command): void {
   program
     .command('recover')
     .description('clear away what crashed commands left')

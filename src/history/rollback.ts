@@ -1,25 +1,15 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { isBelow, join, toText } from '../base/bytes.js';
+import { isBelow, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
-import { newId } from '../base/ids.js';
-import { isoNow } from '../base/time.js';
 import { TouchedPaths, View } from '../changeset/index.js';
-import type { Entry, Listing, PlanOperation } from '../changeset/index.js';
+import type { Entry, Listing } from '../changeset/index.js';
 import { rollbackUpdate, storageChain, updateNamed } from '../manifest/index.js';
 import type { ContainerRollback, Manifest, NodeId, Rollback, UpdateId } from '../manifest/index.js';
 import { removeDurably } from '../platform/durable.js';
 import { withHold } from '../servicing/index.js';
-import {
-  NodeReader,
-  markNamespace,
-  materialise,
-  removeFiles,
-  setRootAttributes,
-  withTransaction,
-} from '../store/index.js';
+import { NodeReader, removeFiles, setRootAttributes, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
-import { toBuffer } from '../base/bytes.js';
+import { putAside } from './aside.js';
 
 export interface RollbackOptions {
   /** Only these; undefined: the whole update. */
@@ -82,13 +72,7 @@ export async function rollback(store: Store, name: string, options: RollbackOpti
       const reader = new NodeReader(store, manifest);
       const sortings: Sorting[] = [];
       for (const change of planned.containers) sortings.push(await sort(reader, manifest, id, change));
-      const asides = new Map<string, BytePath>();
-      if (options.discard !== true) {
-        for (const sorting of sortings) {
-          const aside = await putAside(store, reader, name, sorting);
-          if (aside !== undefined) asides.set(sorting.change.container, aside);
-        }
-      }
+      const asides = options.discard === true ? new Map<string, BytePath>() : await putAllAside(reader, name, sortings);
       const keep = new Set(
         options.discard === true ? [] : sortings.filter(({ written }) => written).map(({ change }) => change.container),
       );
@@ -100,18 +84,29 @@ export async function rollback(store: Store, name: string, options: RollbackOpti
       const result = must(done, 'the rollback');
       for (const sorting of sortings) await settle(store, sorting, keep.has(sorting.change.container), result);
       await removeFiles(store, result.removedNodes, result.removedUpdates);
-      return {
-        name,
-        staying: result.staying,
-        containers: sortings.map(({ change, met }) => ({
-          container: change.container,
-          kept: keep.has(change.container),
-          aside: options.discard === true ? [] : [...new Set([...met.values()].flat())].sort(),
-          asidePath: asides.get(change.container),
-        })),
-      };
+      const containers = sortings.map(({ change, met }) => ({
+        container: change.container,
+        kept: keep.has(change.container),
+        aside: options.discard === true ? [] : [...new Set([...met.values()].flat())].sort(),
+        asidePath: asides.get(change.container),
+      }));
+      return { name, staying: result.staying, containers };
     });
   });
+}
+
+/** By container: where its part lies. */
+async function putAllAside(
+  reader: NodeReader,
+  update: string,
+  sortings: readonly Sorting[],
+): Promise<Map<string, BytePath>> {
+  const asides = new Map<string, BytePath>();
+  for (const { change, met } of sortings) {
+    const aside = await putAside(reader, { update, container: change.container }, met);
+    if (aside !== undefined) asides.set(change.container, aside);
+  }
+  return asides;
 }
 
 async function sort(reader: NodeReader, manifest: Manifest, id: UpdateId, change: ContainerRollback): Promise<Sorting> {
@@ -142,68 +137,6 @@ const listings = async (reader: NodeReader, ids: readonly NodeId[]): Promise<Lis
 function outermost(paths: readonly BytePath[]): BytePath[] {
   const sorted = paths.filter((path) => path !== root).sort();
   return sorted.filter((path) => !sorted.some((other) => isBelow(path, other)));
-}
-
-/** Copies what met the update's paths to a place of its own in the store. */
-async function putAside(
-  store: Store,
-  reader: NodeReader,
-  update: string,
-  { change, met }: Sorting,
-): Promise<BytePath | undefined> {
-  if (met.size === 0) return undefined;
-  const place = store.paths.aside(newId('a'));
-  mkdirSync(toBuffer(place.directory), { mode: 0o700 });
-  mkdirSync(toBuffer(place.tree), { mode: 0o700 });
-  let number = 0;
-  for (const [node, paths] of met) {
-    const listing = await reader.listing(node);
-    const plan = {
-      root: must(listing.get(root), 'the root of a tree'),
-      changesRoot: false,
-      operations: operationsOf(listing, paths),
-    };
-    // Newest storage first: tree/0 hides tree/1.
-    const tree = join(place.tree, String(number++));
-    await materialise({ plan, tree, sources: [store.paths.node(node).tree], marks: markNamespace() });
-  }
-  const description = {
-    update,
-    container: change.container,
-    created: isoNow(),
-    paths: [...new Set([...met.values()].flat())].sort().map(toText),
-  };
-  writeFileSync(toBuffer(place.description), `${JSON.stringify(description, null, 2)}\n`);
-  return place.directory;
-}
-
-/** A plan that makes a copy of parts of a storage's tree, with the directories above them. */
-function operationsOf(listing: Listing, paths: readonly BytePath[]): PlanOperation[] {
-  const operations: PlanOperation[] = [];
-  for (const entry of listing.entries()) {
-    const { path } = entry;
-    const wanted = paths.some((each) => path === each || isBelow(path, each));
-    const leads = paths.some((each) => isBelow(each, path));
-    if (path === root || (!wanted && !leads)) continue;
-    operations.push(operationOf(entry));
-  }
-  return operations;
-}
-
-function operationOf(attributes: Entry): PlanOperation {
-  const { path } = attributes;
-  switch (attributes.type) {
-    case 'directory':
-      return { kind: 'directory', path, attributes, opaque: attributes.opaque };
-    case 'file':
-      return { kind: 'file', path, attributes, source: { layer: 0, path } };
-    case 'symlink':
-      return { kind: 'symlink', path, attributes, target: attributes.target };
-    case 'whiteout':
-      return { kind: 'whiteout', path };
-    default:
-      return { kind: 'node', path, attributes };
-  }
 }
 
 /** After the publish: the storages that stay lose what was put aside, and the one that is on top again is writable. */

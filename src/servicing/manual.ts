@@ -6,15 +6,17 @@ import { notFound, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
 import { TouchedPaths, View } from '../changeset/index.js';
+import type { Listing } from '../changeset/index.js';
 import { baseOf, checkUpdateName, commitUpdate, containersOn, validateName } from '../manifest/index.js';
 import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
 import { checkMountpoint, findTransactionMount, isDriven, unmountStack } from '../mount/index.js';
 import { NodeReader, Transaction, readTransaction } from '../store/index.js';
 import type { Store, TransactionPaths } from '../store/index.js';
 import { stageDeltaLayer } from './delta.js';
-import type { Work } from './delta.js';
+import type { DeltaLayer, Work } from './delta.js';
 import { withHold } from './hold.js';
 import { mountRun, readCapture } from './run.js';
+import type { Capture } from './run.js';
 import { pinContainer, readStorages } from './service.js';
 
 /** Servicing by a person: a mount to work in, then commit or abort. */
@@ -160,25 +162,8 @@ async function publishManual({
 }): Promise<ManualResult> {
   const reader = new NodeReader(transaction.store, manifest);
   const work: Work = { transaction, reader, layers: reader.layers(found.head), signal };
-  const run = transaction.paths.run('base');
-  const kept = transaction.paths.update.run();
-  const capture = await readCapture(
-    { mountpoint: run.mountpoint, upper: `${run.directory}/upper` as BytePath, work: workOf(transaction.paths), kept },
-    undefined,
-  );
-  const delta = await stageDeltaLayer(work, capture);
-  const layers = await Promise.all(work.layers.map((id) => reader.listing(id)));
-  const touched = new TouchedPaths().add(delta.listing, new View(layers));
-  const effects: EffectCommit[] = [];
-  const hiding = new Map<string, readonly BytePath[]>();
-  for (const container of containers) {
-    const { listings } = await readStorages(work, manifest, container);
-    const met = listings.flatMap((listing, i) =>
-      touched.meeting(listing, new View([...listings.slice(i + 1), ...layers])),
-    );
-    if (met.length > 0) hiding.set(container, [...new Set(met)].sort());
-    effects.push(await pinContainer(work, manifest, container, delta));
-  }
+  const delta = await stageDeltaLayer(work, await captureOf(transaction));
+  const { effects, hiding } = await pinAll(work, manifest, containers, delta);
   const id = newId('u');
   const report = {
     update: found.name,
@@ -204,4 +189,37 @@ async function publishManual({
   const update = published.updates[id];
   if (update === undefined) throw refused(`update '${found.name}' was not published`);
   return { id, update, hiding };
+}
+
+async function captureOf({ paths }: Transaction): Promise<Capture> {
+  const { mountpoint, directory } = paths.run('base');
+  const upper = `${directory}/upper` as BytePath;
+  return readCapture({ mountpoint, upper, work: workOf(paths), kept: paths.update.run() }, undefined);
+}
+
+async function pinAll(
+  work: Work,
+  manifest: Manifest,
+  containers: readonly string[],
+  delta: DeltaLayer,
+): Promise<{ effects: EffectCommit[]; hiding: Map<string, readonly BytePath[]> }> {
+  const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
+  const touched = new TouchedPaths().add(delta.listing, new View(layers));
+  const effects: EffectCommit[] = [];
+  const hiding = new Map<string, readonly BytePath[]>();
+  for (const container of containers) {
+    const { listings } = await readStorages(work, manifest, container);
+    const met = meetings(touched, listings, layers);
+    if (met.length > 0) hiding.set(container, met);
+    effects.push(await pinContainer(work, manifest, container, delta));
+  }
+  return { effects, hiding };
+}
+
+/** Paths of a container's storages, newest first, that meet touched ones. */
+function meetings(touched: TouchedPaths, storages: readonly Listing[], layers: readonly Listing[]): BytePath[] {
+  const met = storages.flatMap((listing, i) =>
+    touched.meeting(listing, new View([...storages.slice(i + 1), ...layers])),
+  );
+  return [...new Set(met)].sort();
 }

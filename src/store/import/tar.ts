@@ -62,8 +62,8 @@ async function writeMember(writer: TreeWriter, header: Header, pax: PaxRecords, 
     throw unsafe(`${display(path)} is stored as a sparse file; make the archive without --sparse`);
   const attributes = attributesOf(header, pax);
   const linkRecord = pax.get('linkpath');
-  const target = (linkRecord === undefined ? (header.linkname ?? '') : fromBuffer(linkRecord)) as BytePath;
-  const device = { major: header.devmajor ?? 0, minor: header.devminor ?? 0 };
+  const target = (linkRecord === undefined ? header.linkname : fromBuffer(linkRecord)) as BytePath;
+  const device = { major: header.devmajor, minor: header.devminor };
   switch (header.type) {
     case 'directory':
       writer.directory(path, attributes);
@@ -93,7 +93,7 @@ async function writeMember(writer: TreeWriter, header: Header, pax: PaxRecords, 
   content.resume();
 }
 
-const sizeOf = (header: Header, pax: PaxRecords) => Number(pax.get('size')?.toString('latin1') ?? header.size ?? 0);
+const sizeOf = (header: Header, pax: PaxRecords) => Number(pax.get('size')?.toString('latin1') ?? header.size);
 
 async function writeFile(
   writer: TreeWriter,
@@ -149,10 +149,10 @@ function attributesOf(header: Header, pax: PaxRecords): MemberAttributes {
     return text === undefined ? (otherwise ?? 0) : Number(text);
   };
   return {
-    mode: (header.mode ?? 0o644) & 0o7777,
+    mode: header.mode & 0o7777,
     uid: number('uid', header.uid),
     gid: number('gid', header.gid),
-    mtimeNs: timeOf(pax.get('mtime')?.toString('latin1')) ?? BigInt(header.mtime?.getTime() ?? 0) * 1_000_000n,
+    mtimeNs: timeOf(pax.get('mtime')?.toString('latin1')) ?? BigInt(header.mtime.getTime()) * 1_000_000n,
     xattrs,
   };
 }
