@@ -18,14 +18,12 @@ Result<Attributes> Overlay::attributes(NodeId node) {
   bool metacopy = false;
   bool merged = false;
   bool nameless = false;
-  std::uint32_t removed = 0;
   LowerPlace lower;
   {
     std::lock_guard guard(inode->mutex);
     has_upper = inode->has_upper;
     metacopy = inode->metacopy;
     nameless = inode->nameless;
-    removed = inode->removed_names;
     merged = inode->is_directory() && inode->lowers.size() + (has_upper ? 1U : 0U) > 1;
     if (!inode->lowers.empty()) lower = has_upper ? inode->lowers.back() : inode->lowers.front();
   }
@@ -41,7 +39,9 @@ Result<Attributes> Overlay::attributes(NodeId node) {
   } else {
     LAMINA_ASSIGN(LowerEntry entry, layer(lower).get(lower.reference));
     attributes = entry.attributes;
-    attributes.nlink = attributes.nlink > removed ? attributes.nlink - removed : 0;
+    const std::uint32_t links = attributes.nlink;
+    LAMINA_ASSIGN(attributes.nlink, visible_links(*inode, lower, links));
+    if (nameless && links < 2) attributes.nlink = 0;
   }
   attributes.ino = inode->ino;
   if (merged) attributes.nlink = 1;  // as the kernel's: nobody counts the subdirectories of a merged directory

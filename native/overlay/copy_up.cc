@@ -26,36 +26,6 @@ Status Overlay::copy_up_parents(const InodeRef& inode, const Interrupted& interr
   return parent ? copy_up(parent, CopyUp::attributes, interrupted) : Status();
 }
 
-// The other visible names of the lower's hard-link group: each with its directory, which is in the upper already.
-Result<std::vector<std::pair<InodeRef, std::string>>> Overlay::aliases_of(const InodeRef& inode, const LowerPlace& source,
-                                                                          const Interrupted& interrupted) {
-  std::vector<std::pair<InodeRef, std::string>> aliases;
-  if (inode->is_directory()) return aliases;
-  LAMINA_ASSIGN(const std::vector<std::string> names, layer(source).link_group(source.reference));
-  if (names.size() < 2) return aliases;
-  LAMINA_ASSIGN(const std::uint64_t identity, layer(source).identity(source.reference));
-  for (const std::string& path : names) {
-    const std::size_t slash = path.rfind('/');
-    const std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
-    LAMINA_ASSIGN(const InodeRef directory, resolve_inode(slash == std::string::npos ? "" : path.substr(0, slash)));
-    if (!directory) continue;
-    auto use = [&]() -> Result<bool> {
-      if (!directory->is_directory()) return false;
-      LAMINA_ASSIGN(const Found found, find(*directory, name));
-      if (!found.visible || found.in_upper || found.lowers.front().layer != source.layer) return false;
-      LAMINA_ASSIGN(const std::uint64_t other, layer(source).identity(found.lowers.front().reference));
-      if (other != identity) return false;
-      LAMINA_TRY(copy_up(directory, CopyUp::attributes, interrupted));
-      return true;
-    };
-    const auto wanted = use();
-    table_.forget(directory->id, 1);
-    if (!wanted) return wanted.error();
-    if (*wanted) aliases.emplace_back(directory, name);
-  }
-  return aliases;
-}
-
 Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& interrupted) {
   {
     std::lock_guard lock(inode->mutex);

@@ -185,6 +185,7 @@ Result<sys::FileDescriptor> DirectoryLayer::open(const LowerRef& reference, int 
 }
 
 Result<std::vector<std::string>> DirectoryLayer::link_group(const LowerRef&) const { return std::vector<std::string>(); }
+Result<std::vector<std::string>> DirectoryLayer::links_below(const LowerRef&) const { return std::vector<std::string>(); }
 
 Result<std::uint64_t> DirectoryLayer::identity(const LowerRef& reference) const {
   LAMINA_ASSIGN(const Place found, place(reference));

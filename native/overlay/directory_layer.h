@@ -27,6 +27,7 @@ class DirectoryLayer final : public Layer {
   Result<std::string> xattr_names(const LowerRef& reference) const override;
   Result<sys::FileDescriptor> open(const LowerRef& reference, int flags) const override;
   Result<std::vector<std::string>> link_group(const LowerRef& reference) const override;
+  Result<std::vector<std::string>> links_below(const LowerRef& directory) const override;
   [[nodiscard]] Result<std::uint64_t> identity(const LowerRef& reference) const override;
   Result<std::string> path(const LowerRef& reference) const override;
   [[nodiscard]] bool indexed() const override { return false; }

@@ -193,6 +193,22 @@ Result<std::vector<std::uint32_t>> IndexFile::group(std::uint32_t number) const 
   return members;
 }
 
+Result<std::vector<std::uint32_t>> IndexFile::group_members_below(std::uint32_t directory) const {
+  std::vector<std::uint32_t> below;
+  for (std::uint32_t index = 0; index < header_.members; ++index) {
+    const std::uint32_t found = member(index);
+    LAMINA_ASSIGN(IndexEntry at, entry(found));
+    std::uint32_t number = found;
+    // A parent comes before its children.
+    while (number > directory && at.parent < number) {
+      number = at.parent;
+      LAMINA_ASSIGN(at, entry(number));
+    }
+    if (number == directory) below.push_back(found);
+  }
+  return below;
+}
+
 Result<std::uint32_t> IndexFile::first_name(std::uint32_t number, const IndexEntry& entry) const {
   if (entry.group == no_group) return number;
   LAMINA_ASSIGN(const GroupRecord record, group_record(entry.group));

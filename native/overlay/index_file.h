@@ -101,6 +101,8 @@ class IndexFile {
 
   // The entries of a hard-link group, ascending; the entry alone where it belongs to none.
   Result<std::vector<std::uint32_t>> group(std::uint32_t number) const;
+  // The entries of all groups that lie below a directory.
+  Result<std::vector<std::uint32_t>> group_members_below(std::uint32_t directory) const;
   // The entry that stands for the file: the first of its group, or itself.
   Result<std::uint32_t> first_name(std::uint32_t number, const IndexEntry& entry) const;
 

@@ -142,6 +142,17 @@ Result<std::vector<std::string>> IndexedLayer::link_group(const LowerRef& refere
   return paths;
 }
 
+Result<std::vector<std::string>> IndexedLayer::links_below(const LowerRef& directory) const {
+  LAMINA_ASSIGN(const auto members, index_->group_members_below(directory.entry));
+  LAMINA_ASSIGN(const std::string above, index_->path(directory.entry));
+  std::vector<std::string> paths;
+  for (const std::uint32_t member : members) {
+    LAMINA_ASSIGN(const std::string path, index_->path(member));
+    paths.push_back(above.empty() ? path : path.substr(above.size() + 1));
+  }
+  return paths;
+}
+
 Result<std::uint64_t> IndexedLayer::identity(const LowerRef& reference) const {
   LAMINA_ASSIGN(const IndexEntry entry, index_->entry(reference.entry));
   LAMINA_ASSIGN(const std::uint32_t first, index_->first_name(reference.entry, entry));

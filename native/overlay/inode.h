@@ -28,6 +28,12 @@ struct InodeKey {
   friend bool operator==(const InodeKey&, const InodeKey&) = default;
 };
 
+struct InodeKeyHash {
+  std::size_t operator()(const InodeKey& key) const {
+    return std::hash<std::uint64_t>()((key.identity * 0x9E3779B97F4A7C15ULL) ^ (key.layer * 0xC2B2AE3D27D4EB4FULL));
+  }
+};
+
 // Names below a directory, as the lowers alone show them, sorted by cookie. Never changes, because the lowers do not.
 struct LowerChild {
   DirectoryEntry entry;
@@ -59,7 +65,8 @@ class Inode {
   std::vector<InodeKey> keys;
   RealFileRef pinned;               // set once it has no name that we know: the descriptor of the real file
   bool nameless = false;            // removed, or never named
-  std::uint32_t removed_names = 0;  // of a lower's hard-link group
+  std::uint32_t links = 0;          // visible names of a lower's hard-link group, as of
+  std::uint64_t links_version = 0;  // Overlay::names_version_
   bool impure = false;              // the upper directory holds files that carry a number of their own
   std::uint64_t version = 0;        // raised by every change to a directory's names
   ListingRef listing;

@@ -25,7 +25,8 @@ InodeRef InodeTable::intern(const InodeKey& key, const std::function<InodeRef()>
   InodeRef inode = slot.lock();
   if (!inode) {
     inode = make();
-    inode->id = next_.fetch_add(1);
+    const auto before = forgotten_.take(key);
+    inode->id = before ? *before : next_.fetch_add(1);
     inode->keys.push_back(key);
     slot = inode;
   }
@@ -68,8 +69,19 @@ void InodeTable::forget(NodeId node, std::uint64_t count) {
     last = std::move(found->second);
     shard.nodes.erase(found);
   }
+  remember(*last);
   // The keys go with the last reference; a child that still refers to it keeps it findable.
   if (last.use_count() == 1) drop_keys(*last);
+}
+
+void InodeTable::remember(Inode& inode) {
+  ForgottenNodes::Record record;
+  {
+    std::lock_guard lock(inode.mutex);
+    if (inode.nameless || !inode.parent || inode.keys.empty()) return;
+    record = {inode.keys.back(), inode.parent->id, inode.name};
+  }
+  forgotten_.remember(inode.id, std::move(record));
 }
 
 void InodeTable::drop_keys(Inode& inode) {

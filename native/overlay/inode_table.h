@@ -7,6 +7,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "overlay/forgotten_nodes.h"
 #include "overlay/inode.h"
 
 namespace lamina::overlay {
@@ -22,33 +23,34 @@ class InodeTable {
   // Enters an inode that has no key, such as a file without a name.
   void add(const InodeRef& inode);
   void forget(NodeId node, std::uint64_t count);
+  // Where a node was that get() does not know any more.
+  [[nodiscard]] std::optional<ForgottenNodes::Record> forgotten(NodeId node) const { return forgotten_.find(node); }
+  // A name of the file goes: what was forgotten of it stays so.
+  void forget_for_ever(const InodeKey& key) { forgotten_.erase(key); }
   [[nodiscard]] std::uint64_t size() const;
 
  private:
   static constexpr std::size_t shard_count = 64;
-  struct KeyHash {
-    std::size_t operator()(const InodeKey& key) const {
-      return std::hash<std::uint64_t>()((key.identity * 0x9E3779B97F4A7C15ULL) ^ (key.layer * 0xC2B2AE3D27D4EB4FULL));
-    }
-  };
   struct alignas(64) NodeShard {
     mutable std::mutex mutex;
     std::unordered_map<NodeId, InodeRef> nodes;
   };
   struct alignas(64) KeyShard {
     mutable std::mutex mutex;
-    std::unordered_map<InodeKey, std::weak_ptr<Inode>, KeyHash> inodes;
+    std::unordered_map<InodeKey, std::weak_ptr<Inode>, InodeKeyHash> inodes;
   };
 
   NodeShard& node_shard(NodeId node) { return nodes_[node % shard_count]; }
   const NodeShard& node_shard(NodeId node) const { return nodes_[node % shard_count]; }
-  KeyShard& key_shard(const InodeKey& key) { return keys_[(KeyHash()(key) >> 7) % shard_count]; }
-  const KeyShard& key_shard(const InodeKey& key) const { return keys_[(KeyHash()(key) >> 7) % shard_count]; }
+  KeyShard& key_shard(const InodeKey& key) { return keys_[(InodeKeyHash()(key) >> 7) % shard_count]; }
+  const KeyShard& key_shard(const InodeKey& key) const { return keys_[(InodeKeyHash()(key) >> 7) % shard_count]; }
   void raise(const InodeRef& inode);
+  void remember(Inode& inode);
   void drop_keys(Inode& inode);
 
   std::array<NodeShard, shard_count> nodes_;
   std::array<KeyShard, shard_count> keys_;
+  ForgottenNodes forgotten_;
   std::atomic<NodeId> next_{root_node};
 };
 

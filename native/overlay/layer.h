@@ -72,6 +72,8 @@ class Layer {
   // All names of the entry's hard-link group in this layer (paths from its root), itself included. Empty where the layer has no
   // index.
   virtual Result<std::vector<std::string>> link_group(const LowerRef& reference) const = 0;
+  // The paths below a directory, relative to it, of all names that belong to hard-link groups. Empty where there is no index.
+  virtual Result<std::vector<std::string>> links_below(const LowerRef& directory) const = 0;
   // The same for two names of one group, and only for those: identifies the file in the layer.
   [[nodiscard]] virtual Result<std::uint64_t> identity(const LowerRef& reference) const = 0;
   // From the layer's root, without a leading slash. EIO where the index is damaged.

@@ -239,11 +239,39 @@ Result<Entry> Overlay::entry_of(const InodeRef& inode) {
   return Entry{inode->id, 1, *attributes};
 }
 
+// The inode of a node, its lookup count raised; found anew where the kernel had forgotten it. ESTALE once the file is gone.
+Result<InodeRef> Overlay::revive(NodeId node) {
+  if (auto known = table_.get(node)) return table_.intern((*known)->keys.front(), [&] { return *known; });
+  const auto record = table_.forgotten(node);
+  if (!record) return Errno{ESTALE};
+  LAMINA_ASSIGN(const InodeRef parent, revive(record->parent));
+  const auto search = [&]() -> Result<InodeRef> {
+    if (!parent->is_directory()) return Errno{ESTALE};
+    LAMINA_ASSIGN(const Found found, find(*parent, record->name));
+    if (!found.visible) return Errno{ESTALE};
+    LAMINA_ASSIGN(InodeRef inode, intern(parent, record->name, found));
+    if (inode->id == node) return inode;
+    table_.forget(inode->id, 1);
+    return Errno{ESTALE};
+  };
+  auto found = search();
+  table_.forget(parent->id, 1);
+  return found;
+}
+
 Result<Entry> Overlay::lookup(NodeId parent, std::string_view name) {
+  if (name == ".") {
+    InodeRef inode;
+    {
+      TreeLock::Shared lock(tree_);
+      LAMINA_ASSIGN(inode, revive(parent));
+    }
+    return entry_of(inode);
+  }
   LAMINA_ASSIGN(InodeRef directory, table_.get(parent));
   InodeRef inode;
-  if (name == "." || name == "..") {
-    if (name == ".." && directory->parent) directory = directory->parent;
+  if (name == "..") {
+    if (directory->parent) directory = directory->parent;
     inode = table_.intern(directory->keys.front(), [&] { return directory; });
     return entry_of(inode);
   }

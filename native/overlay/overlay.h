@@ -1,5 +1,5 @@
-// The one implementation of FileSystem. Its parts by subject: open.cc, lookup.cc, upper.cc, copy_up.cc, create.cc, remove.cc,
-// rename.cc, listing.cc, attributes.cc, data.cc, xattrs.cc.
+// The one implementation of FileSystem. Its parts by subject: open.cc, lookup.cc, upper.cc, copy_up.cc, links.cc, create.cc,
+// remove.cc, rename.cc, listing.cc, attributes.cc, data.cc, xattrs.cc.
 //
 // Locks, outermost first:
 //   tree_                     shared by whatever uses upper paths; exclusive to rename a directory
@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "overlay/file_cache.h"
@@ -47,6 +48,7 @@ struct Found {
 
 struct NewAttributes;
 struct RenameSide;
+struct LinkName;
 
 class Overlay final : public FileSystem {
  public:
@@ -102,6 +104,7 @@ class Overlay final : public FileSystem {
   Result<Entry> entry_of(const InodeRef& inode);
   Result<std::uint64_t> upper_ino(const Location& location, const sys::FileStatus& status);
   Result<InodeRef> resolve_inode(std::string_view path);
+  Result<InodeRef> revive(NodeId node);
 
   // upper.cc
   Result<RealFileRef> upper_directory(Inode& inode);
@@ -124,9 +127,18 @@ class Overlay final : public FileSystem {
                       const std::vector<std::pair<InodeRef, std::string>>& aliases);
   Status copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, const Interrupted& interrupted);
   Status complete_data(const InodeRef& inode, const Interrupted& interrupted);
+  Status copy_up_tree(const InodeRef& directory, const Interrupted& interrupted);
+
+  // links.cc
+  Result<LinkName> link_name(std::string_view path);
+  Result<bool> shows(Inode& directory, std::string_view name, std::size_t layer_number, std::uint64_t identity);
   Result<std::vector<std::pair<InodeRef, std::string>>> aliases_of(const InodeRef& inode, const LowerPlace& source,
                                                                    const Interrupted& interrupted);
-  Status copy_up_tree(const InodeRef& directory, const Interrupted& interrupted);
+  Result<std::uint32_t> visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links);
+  Status count_removed_link(const Found& found);
+  Status copy_up_name(const InodeRef& directory, std::string_view name, const InodeRef& inode, CopyUp what,
+                      const Interrupted& interrupted);
+  Status copy_up_links_below(const InodeRef& directory, const Interrupted& interrupted);
 
   // create.cc
   Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller);
@@ -171,6 +183,9 @@ class Overlay final : public FileSystem {
   InodeTable table_;
   InodeRef root_;
   FileCache directories_, files_;
+  std::mutex removed_links_mutex_;
+  std::unordered_map<InodeKey, std::uint32_t, InodeKeyHash> removed_links_;  // guarded by removed_links_mutex_
+  std::atomic<std::uint64_t> names_version_{1};                              // raised by every name that goes or moves
   std::atomic<std::uint64_t> next_temporary_{0};
   mutable std::atomic<std::uint64_t> copy_ups_{0}, copy_up_bytes_{0}, index_lookups_{0}, directory_lookups_{0};
 };

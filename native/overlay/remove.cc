@@ -19,6 +19,7 @@ Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, con
     key.layer = found.lowers.front().layer + 1;
   }
   InodeRef victim = table_.find(key);
+  table_.forget_for_ever(key);
   if (!victim) return victim;
   {
     std::lock_guard lock(victim->mutex);
@@ -33,9 +34,9 @@ Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, con
 
 // The name is gone. An inode that was known by another one goes on by that.
 void Overlay::unname(const InodeRef& victim, const InodeRef& parent, std::string_view name) {
+  names_version_.fetch_add(1);
   if (!victim) return;
   std::lock_guard lock(victim->mutex);
-  if (!victim->has_upper) ++victim->removed_names;
   if (victim->is_directory()) {
     ++victim->version;
     victim->listing = std::make_shared<const Listing>();
@@ -89,6 +90,7 @@ Status Overlay::remove(NodeId parent, std::string_view name, bool directory) {
     if (is_directory || below) return take_away(place->descriptor(), name, below);
     return sys::unlink(place->descriptor(), name);
   };
+  LAMINA_TRY(count_removed_link(found));
   LAMINA_TRY(take());
   unname(victim, holder, name);
   touched(*holder);

@@ -50,6 +50,7 @@ Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interr
     lower.reset();
   }
   LAMINA_TRY(copy_up(from.inode, CopyUp::data, interrupted));
+  if (lower) LAMINA_TRY(copy_up_links_below(from.inode, interrupted));
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*from.inode));
   if (lower) {
     LAMINA_ASSIGN(const std::string path, layer(*lower).path(lower->reference));
@@ -61,7 +62,7 @@ Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interr
 
 Status Overlay::prepare_source(RenameSide& from, RenameSide& to, const Interrupted& interrupted) {
   if (from.is_directory()) return prepare_directory(from, to, interrupted);
-  LAMINA_TRY(copy_up(from.inode, CopyUp::attributes, interrupted));
+  LAMINA_TRY(copy_up_name(from.directory, from.name, from.inode, CopyUp::attributes, interrupted));
   std::optional<LowerPlace> data;
   {
     std::lock_guard lock(from.inode->mutex);
@@ -89,6 +90,7 @@ Status Overlay::exchange_names(RenameSide& from, RenameSide& to) {
 }
 
 void Overlay::moved(const RenameSide& from, const RenameSide& to) {
+  names_version_.fetch_add(1);
   std::lock_guard lock(from.inode->mutex);
   from.inode->parent = to.directory;
   from.inode->name = to.name;
@@ -126,6 +128,7 @@ Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, 
     InodeRef victim;
     if (to.found.visible) {
       LAMINA_ASSIGN(victim, pin(to.directory, to.name, to.found));
+      LAMINA_TRY(count_removed_link(to.found));
     }
     LAMINA_TRY(replace_name(from, to));
     unname(victim, to.directory, to.name);

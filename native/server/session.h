@@ -109,6 +109,7 @@ class Session {
   // For writing; where nobody was asked for the open, the rules are asked now.
   sys::Result<overlay::RealFileRef> writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject);
   sys::Status kill_setgid(Exchange& exchange);
+  static std::string visible_names(Exchange& exchange, std::string names);
   sys::Status kill_suidgid(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file);
   sys::Result<std::size_t> copy(Exchange& exchange);
 

@@ -1,7 +1,10 @@
 // Attributes and extended attributes.
+#include <linux/capability.h>
 #include <linux/stat.h>
 
 #include "server/session.h"
+#include "sys/process.h"
+#include "sys/xattrs.h"
 
 namespace lamina::server {
 
@@ -108,13 +111,29 @@ void Session::getxattr(Exchange& exchange) {
   answer_sized(exchange, in->size, *value);
 }
 
+// trusted.* shows to CAP_SYS_ADMIN alone (xattr(7)). The kernel sees to that where one is read or written, not where they are
+// listed. A caller whose capabilities cannot be read is judged by its uid.
+std::string Session::visible_names(Exchange& exchange, std::string names) {
+  constexpr std::string_view trusted = "trusted.";
+  if (names.find(trusted) == std::string::npos) return names;
+  const overlay::Caller caller = exchange.caller();
+  const auto privileged = sys::has_capability(caller.pid, CAP_SYS_ADMIN);
+  if (privileged.ok() ? *privileged : caller.uid == 0) return names;
+  std::string visible;
+  sys::for_each_name(names, [&](std::string_view name) {
+    if (!name.starts_with(trusted)) visible.append(name).push_back('\0');
+  });
+  return visible;
+}
+
 void Session::listxattr(Exchange& exchange) {
   const auto in = exchange.request().take<abi::GetxattrIn>();
   if (!in) return exchange.answer_error(EINVAL);
-  const auto names = file_system_.xattr_names(exchange.node());
+  auto names = file_system_.xattr_names(exchange.node());
   if (!names.ok()) return exchange.answer_error(names.error().value);
   was_read(ReadKind::xattr, subject(exchange.node()));
-  answer_sized(exchange, in->size, std::as_bytes(std::span(names->data(), names->size())));
+  const std::string visible = visible_names(exchange, std::move(*names));
+  answer_sized(exchange, in->size, std::as_bytes(std::span(visible.data(), visible.size())));
 }
 
 // An access list that the owner's group does not stand behind takes setgid away (posix_acl_update_mode of the kernel).

@@ -1,0 +1,135 @@
+// Hard links of the lowers. A group has its names all over the tree; once one is copied up, they all are.
+#include "overlay/overlay.h"
+#include "sys/names.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+// A path of the merged tree, taken apart; its directory's inode holds no lookup count.
+struct LinkName {
+  InodeRef directory;  // null: there is none
+  std::string name;
+};
+
+Result<LinkName> Overlay::link_name(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  LinkName link;
+  link.name = path.substr(slash == std::string::npos ? 0 : slash + 1);
+  LAMINA_ASSIGN(link.directory, resolve_inode(slash == std::string::npos ? std::string_view() : path.substr(0, slash)));
+  if (!link.directory) return link;
+  table_.forget(link.directory->id, 1);
+  if (!link.directory->is_directory()) link.directory.reset();
+  return link;
+}
+
+// Whether a name shows the file `identity` of the lower at `layer_number`, and no other.
+Result<bool> Overlay::shows(Inode& directory, std::string_view name, std::size_t layer_number, std::uint64_t identity) {
+  LAMINA_ASSIGN(const Found found, find(directory, name));
+  if (!found.visible || found.in_upper || found.lowers.front().layer != layer_number) return false;
+  LAMINA_ASSIGN(const std::uint64_t other, layer(found.lowers.front()).identity(found.lowers.front().reference));
+  return other == identity;
+}
+
+// The visible names of the lower's hard-link group: each with its directory, which is in the upper already.
+Result<std::vector<std::pair<InodeRef, std::string>>> Overlay::aliases_of(const InodeRef& inode, const LowerPlace& source,
+                                                                          const Interrupted& interrupted) {
+  std::vector<std::pair<InodeRef, std::string>> aliases;
+  if (inode->is_directory()) return aliases;
+  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(source.reference));
+  if (paths.size() < 2) return aliases;
+  LAMINA_ASSIGN(const std::uint64_t identity, layer(source).identity(source.reference));
+  for (const std::string& path : paths) {
+    LAMINA_ASSIGN(LinkName link, link_name(path));
+    if (!link.directory) continue;
+    LAMINA_ASSIGN(const bool shown, shows(*link.directory, link.name, source.layer, identity));
+    if (!shown) continue;
+    LAMINA_TRY(copy_up(link.directory, CopyUp::attributes, interrupted));
+    aliases.emplace_back(std::move(link.directory), std::move(link.name));
+  }
+  return aliases;
+}
+
+// How many names of the merged tree show a file of a lower. Without an index: those that it has there, less those that were
+// removed since the mount.
+Result<std::uint32_t> Overlay::visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links) {
+  if (links < 2 || inode.is_directory()) return links;
+  LAMINA_ASSIGN(const std::uint64_t identity, layer(source).identity(source.reference));
+  if (!layer(source).indexed()) {
+    std::lock_guard lock(removed_links_mutex_);
+    const auto removed = removed_links_.find({source.layer + 1, identity});
+    return removed == removed_links_.end() || removed->second > links ? links : links - removed->second;
+  }
+  const std::uint64_t version = names_version_.load();
+  {
+    std::lock_guard lock(inode.mutex);
+    if (inode.links_version == version) return inode.links;
+  }
+  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(source.reference));
+  std::uint32_t count = 0;
+  for (const std::string& path : paths) {
+    LAMINA_ASSIGN(const LinkName link, link_name(path));
+    if (!link.directory) continue;
+    LAMINA_ASSIGN(const bool shown, shows(*link.directory, link.name, source.layer, identity));
+    if (shown) ++count;
+  }
+  std::lock_guard lock(inode.mutex);
+  inode.links = count;
+  inode.links_version = version;
+  return count;
+}
+
+// A name of a lower is about to go.
+Status Overlay::count_removed_link(const Found& found) {
+  if (found.in_upper || !found.visible || found.type() == 0040000U || found.lower.nlink < 2) return {};
+  const LowerPlace& place = found.lowers.front();
+  if (layer(place).indexed()) return {};
+  LAMINA_ASSIGN(const std::uint64_t identity, layer(place).identity(place.reference));
+  std::lock_guard lock(removed_links_mutex_);
+  ++removed_links_[{place.layer + 1, identity}];
+  return {};
+}
+
+// The name itself is in the upper afterwards. A group's copy may lie under other names only, where a redirect of a lower keeps
+// the index from knowing this one: then it becomes one more.
+Status Overlay::copy_up_name(const InodeRef& directory, std::string_view name, const InodeRef& inode, CopyUp what,
+                             const Interrupted& interrupted) {
+  LAMINA_TRY(copy_up(inode, what, interrupted));
+  if (inode->is_directory()) return {};
+  LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
+  auto present = sys::status_at(place->descriptor(), name);
+  if (present || !is_absent(present)) return present ? Status() : present.error();
+  LAMINA_ASSIGN(const Location from, location(*inode));
+  const Status linked = from.name.empty() ? sys::link_descriptor(from.descriptor(), place->descriptor(), name)
+                                          : sys::link(from.descriptor(), from.name, place->descriptor(), name);
+  if (!linked) return linked;
+  touched(*directory);
+  return {};
+}
+
+// Groups with names below a directory that is to be renamed: the index tells their old paths for ever, so they leave the lower
+// now.
+Status Overlay::copy_up_links_below(const InodeRef& directory, const Interrupted& interrupted) {
+  std::vector<LowerPlace> places;
+  {
+    std::lock_guard lock(directory->mutex);
+    places = directory->lowers;
+  }
+  LAMINA_ASSIGN(const std::string above, path_of(*directory));
+  for (const LowerPlace& place : places) {
+    LAMINA_ASSIGN(const std::vector<std::string> paths, layer(place).links_below(place.reference));
+    for (const std::string& path : paths) {
+      LAMINA_ASSIGN(const LinkName link, link_name(above + "/" + path));
+      if (!link.directory) continue;
+      LAMINA_ASSIGN(const Found found, find(*link.directory, link.name));
+      if (!found.visible || found.in_upper || found.type() == 0040000U || found.lowers.front().layer != place.layer) continue;
+      LAMINA_ASSIGN(const InodeRef inode, intern(link.directory, link.name, found));
+      table_.forget(inode->id, 1);
+      LAMINA_TRY(copy_up(link.directory, CopyUp::attributes, interrupted));
+      LAMINA_TRY(copy_up_name(link.directory, link.name, inode, CopyUp::attributes, interrupted));
+    }
+  }
+  return {};
+}
+
+}  // namespace lamina::overlay
