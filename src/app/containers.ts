@@ -4,10 +4,10 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError, notFound, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
-import { baseOf, containerOf, createContainer, removeContainer, stackOf } from '../manifest/index.js';
+import { baseOf, containerOf, createContainer, own, removeContainer, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { checkMountpoint, containerSource, findMounts, isDriven, mountStack, unmountStack } from '../mount/index.js';
-import { runInSandbox, withHold } from '../servicing/index.js';
+import { activeManual, runInSandbox, withHold } from '../servicing/index.js';
 import { NodeReader, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { containerData } from './data.js';
@@ -104,7 +104,14 @@ export async function umount(store: Store, what: string, directory: BytePath): P
   const named = mounts.find((found) => found.container === what);
   const found = named ?? mounts.find((each) => each.mountpoint === realOf(directory));
   if (found === undefined) {
-    const known = manifest.containers[what] !== undefined;
+    const servicing = (await activeManual(store)).find(({ mountpoint }) => mountpoint === realOf(directory));
+    if (servicing !== undefined) {
+      throw refused(`update '${servicing.name}' is being made on ${display(directory)}`, {
+        code: 'SERVICING',
+        hint: `commit or abort it: lamina update abort ${servicing.name}`,
+      });
+    }
+    const known = own(manifest.containers, what) !== undefined;
     throw notFound(
       known
         ? `container '${what}' is not mounted`

@@ -6,6 +6,7 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf, notFound, usage } from '../base/errors.js';
 import type { Update } from '../manifest/index.js';
 import { importDirectory, scanTree, xxh64 } from '../store/index.js';
+import { interpreterOf } from './interpreter.js';
 
 /** How an update is made: a script, or a directory with update.json. */
 export interface Procedure {
@@ -125,6 +126,12 @@ function checkScript(path: BytePath): void {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR'))
       throw notFound(`there is no procedure ${shown}`, { code: 'NO_PROCEDURE', hint: 'give an executable script' });
     throw error;
+  }
+  if (interpreterOf(path) === '') {
+    throw usage(`the #! line of the procedure ${shown} names no interpreter`, {
+      code: 'NO_SCRIPT',
+      hint: 'begin it with a line such as #!/bin/sh',
+    });
   }
   if (start.toString('latin1', 0, 2) !== '#!' && !start.equals(elf)) {
     throw usage(`the procedure ${shown} is no script: it does not begin with #!`, {

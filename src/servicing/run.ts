@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { toBuffer } from '../base/bytes.js';
+import { join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed } from '../base/errors.js';
 import type { Entry, Listing } from '../changeset/index.js';
@@ -7,10 +7,11 @@ import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../
 import { setRootAttributes, scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
 import { ephemeralMatcher } from './ephemeral.js';
+import { checkInterpreter } from './interpreter.js';
 import { OutputLog } from './output.js';
 import { commandOf } from './procedure.js';
 import type { Procedure } from './procedure.js';
-import { failureOf, missingDirectories, runInSandbox, shownDirectory } from './sandbox.js';
+import { failureOf, missingDirectories, mountedOver, runInSandbox, shownDirectory } from './sandbox.js';
 
 /** What a run of a procedure in a view wrote. */
 export interface Capture {
@@ -100,6 +101,11 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
   const log = new OutputLog(mount.kept.output);
   let sandboxMade: readonly BytePath[];
   try {
+    checkInterpreter(
+      procedureFile(request),
+      mount.mountpoint,
+      mountedOver.map((name) => `/${name}`),
+    );
     sandboxMade = missingDirectories(mount.mountpoint);
     const result = await runInSandbox({
       root: mount.mountpoint,
@@ -122,6 +128,12 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
   }
   signal.throwIfAborted();
   return readCapture(mount, procedure, sandboxMade);
+}
+
+/** The program to run, as it is kept. */
+function procedureFile({ transaction, procedure }: RunRequest): BytePath {
+  const kept = transaction.paths.update.procedure;
+  return procedure.kind === 'script' ? kept : join(kept, procedure.script);
 }
 
 function procedureFailed(container: string | undefined, failure: string, lines: string) {

@@ -53,7 +53,7 @@ const environment = {
 };
 
 /** Directories over which bubblewrap mounts something, and which it makes where the root lacks them. */
-const mountedOver = ['proc', 'dev', 'run', 'tmp'] as const;
+export const mountedOver = ['proc', 'dev', 'run', 'tmp'] as const;
 
 /** Those of `mountedOver` that a root lacks: made by the sandbox, not by the command, so no change of the command's. */
 export function missingDirectories(root: BytePath): BytePath[] {

@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync,
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { snapshot } from '../e2e/debian-tree.js';
-import type { Snapshot } from '../e2e/debian-tree.js';
+import { snapshot } from './tree.js';
+import type { Snapshot } from './tree.js';
 
-export { differences } from '../e2e/debian-tree.js';
+export { differences } from './tree.js';
 export type { Snapshot };
 
 export const checkout = realpathSync(join(dirname(fileURLToPath(import.meta.url)), '..', '..'));
@@ -29,7 +29,8 @@ export interface Started {
 
 interface StartOptions {
   readonly env?: NodeJS.ProcessEnv;
-  readonly input?: string;
+  /** Of standard input, which is then closed; undefined given: it stays open. */
+  readonly input?: string | undefined;
   /** A wrapper: the program and arguments that run the command. */
   readonly through?: readonly string[];
 }
@@ -52,7 +53,7 @@ export function start(command: string, args: readonly string[], options: StartOp
     heard();
   });
   child.stdin.on('error', () => undefined);
-  child.stdin.end(options.input ?? '');
+  if (!('input' in options) || options.input !== undefined) child.stdin.end(options.input ?? '');
   const finished = new Promise<Finished>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
@@ -70,10 +71,16 @@ export function start(command: string, args: readonly string[], options: StartOp
   return { child, finished, said };
 }
 
+/** Runs any command to its end, however it ends. */
+export async function run(command: string, args: readonly string[]): Promise<Finished> {
+  return start(command, args).finished;
+}
+
 /** A scratch directory with a store in it; all that is mounted below goes with it. */
 export class World {
   readonly directory: string;
   readonly store: string;
+  readonly cli = join(checkout, 'dist/lamina.js');
   readonly #env: NodeJS.ProcessEnv;
 
   constructor(name: string) {
@@ -102,7 +109,7 @@ export class World {
   }
 
   start(args: readonly string[], options: StartOptions = {}): Started {
-    return start(process.execPath, [join(checkout, 'dist/lamina.js'), ...args], {
+    return start(process.execPath, [this.cli, ...args], {
       ...options,
       env: { ...this.#env, ...options.env },
     });
@@ -145,9 +152,15 @@ export class World {
     return this.mounted(container, (root) => snapshot(root));
   }
 
-  /** All that the store holds, to the last attribute. */
+  /** All that the store holds, to the last attribute, but the words in the lock: they tell who had it last. */
   storeContent(): Snapshot {
-    return snapshot(this.store);
+    const content = snapshot(this.store);
+    content.set('/lock', 'a lock');
+    return content;
+  }
+
+  snapshotOf(directory: string): Snapshot {
+    return snapshot(directory);
   }
 
   manifest(): string {

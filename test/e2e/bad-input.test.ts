@@ -1,0 +1,232 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { World, buildTiny, differences, isRoot, run, start } from '../support/lamina.js';
+
+/** Every command here is refused: it ends with the code, says what was wrong, and changes nothing. */
+describe.skipIf(!isRoot)('bad input', () => {
+  let world: World;
+  let tiny: string;
+  let before: ReturnType<World['storeContent']>;
+
+  beforeAll(async () => {
+    world = new World('bad-input');
+    tiny = buildTiny(world.path('tiny'));
+    await world.run('init');
+    await world.run('base', 'import', 'tiny', tiny);
+    await world.run('create', 'web', '--base', 'tiny');
+    await world.run('create', 'db', '--base', 'tiny');
+    before = world.storeContent();
+  });
+  afterAll(() => {
+    world.remove();
+  });
+
+  async function refused(code: number, says: RegExp, ...args: string[]): Promise<void> {
+    const done = await world.attempt(...args);
+    expect({ code: done.code, stderr: done.stderr }).toEqual({ code, stderr: expect.stringMatching(says) as string });
+    expect([...differences(before, world.storeContent()).values()]).toEqual([]);
+  }
+  const directory = (name: string) => world.makeDirectory('points', name);
+
+  it.each<[number, RegExp, string[]]>([
+    [3, /no base named 'nowhere'/, ['create', 'new', '--base', 'nowhere']],
+    [3, /no base named 'nowhere'/, ['base', 'remove', 'nowhere']],
+    [3, /no container named 'nobody'/, ['mount', 'nobody', '/']],
+    [3, /nobody/, ['umount', 'nobody']],
+    [3, /no container named 'nobody'/, ['run', 'nobody', '--', 'true']],
+    [3, /no container named 'nobody'/, ['remove', 'nobody']],
+    [3, /no update (is )?named 'never'/, ['rollback', 'never']],
+    [3, /no update (is )?named 'never'/, ['update', 'show', 'never']],
+    [3, /no update (is )?named 'never'/, ['update', 'commit', 'never']],
+    [3, /no update (is )?named 'never'/, ['update', 'abort', 'never']],
+    [3, /no update (is )?named 'never'/, ['log', 'never']],
+    [3, /named 'nothing'/, ['diff', 'nothing']],
+    [3, /named 'toString'/, ['diff', 'toString']],
+    [3, /no container named '__proto__'/, ['remove', '__proto__']],
+    [2, /unknown command 'bogus'/, ['bogus']],
+    [2, /unknown command 'bogus'/, ['update', 'bogus']],
+    [2, /unknown option '--bogus'/, ['status', '--bogus']],
+    [2, /missing required argument/, ['mount', 'web']],
+    [2, /too many arguments/, ['status', 'web']],
+    [2, /required option '--base/, ['create', 'new']],
+    [2, /--format/, ['graph', '--format', 'png']],
+    [2, /--timeout/, ['update', 'apply', 'tiny', '/bin/true', '--timeout', 'soon']],
+    [2, /--jobs/, ['update', 'apply', 'tiny', '/bin/true', '--jobs', '0']],
+  ])('%s: %s', async (code, says, args) => {
+    await refused(code, says, ...args);
+  });
+
+  describe.each([
+    ['a slash', 'a/b'],
+    ['the parent', '..'],
+    ['nothing', ''],
+    ['300 characters', 'x'.repeat(300)],
+    ['a space', 'a b'],
+    ['a line break', 'a\nb'],
+    ['an option', '-rf'],
+  ])('a name with %s', (_, name) => {
+    it('is none of a container', () => refused(2, /container/, 'create', '--base', 'tiny', '--', name));
+    it('is none of a base', () => refused(2, /base/, 'base', 'import', '--', name, tiny));
+    it('is none of an update', () => refused(2, /update/, 'update', 'apply', 'tiny', '/bin/true', `--name=${name}`));
+  });
+
+  it('takes no name that is not UTF-8', async () => {
+    const shell = `exec "$0" "$1" --store "$2" create --base tiny "$(printf 'caf\\351')"`;
+    const done = await run('sh', ['-c', shell, process.execPath, world.cli, world.store]);
+    expect(done.code).toBe(2);
+    expect(done.stderr).toMatch(/container/);
+    expect([...differences(before, world.storeContent())]).toEqual([]);
+  });
+
+  it('creates nothing that exists', async () => {
+    await refused(4, /container named 'web' exists/, 'create', 'web', '--base', 'tiny');
+    await refused(4, /base named 'tiny' exists/, 'base', 'import', 'tiny', tiny);
+    await refused(4, /store/, 'init');
+  });
+
+  it('removes no base that is in use', () => refused(4, /web|db/, 'base', 'remove', 'tiny'));
+
+  it('mounts on no point that is missing, a file or not empty', async () => {
+    await refused(3, /mount point .* is missing/, 'mount', 'web', world.path('absent'));
+    writeFileSync(world.path('file'), '');
+    await refused(4, /is not a directory/, 'mount', 'web', world.path('file'));
+    await refused(4, /is not empty/, 'mount', 'web', world.path('tiny'));
+    await refused(4, /is not empty/, 'update', 'begin', 'tiny', world.path('tiny'), '--name', 'new');
+  });
+
+  it.each([
+    ['is missing', 'absent', undefined, 3, /absent/],
+    ['is a file that is no archive', 'text', 'no archive at all, only text', 1, /text/],
+    ['is empty', 'empty', '', 1, /empty/],
+  ] as const)('imports nothing from a source that %s', async (_, name, content, code, says) => {
+    if (content !== undefined) writeFileSync(world.path(name), content);
+    await refused(code, says, 'base', 'import', 'other', world.path(name));
+  });
+
+  it('runs no procedure that is missing, not executable, or has a bad interpreter', async () => {
+    await refused(3, /absent/, 'update', 'apply', 'tiny', world.path('absent.sh'));
+    await refused(2, /not executable/, 'update', 'apply', 'tiny', world.script('plain', 'true', 0o644));
+    await refused(1, /interpreter/, 'update', 'apply', 'tiny', world.script('bad', '#!/no/such/interpreter\ntrue\n'));
+    await refused(3, /no update.json/, 'update', 'apply', 'tiny', directory('no-package'));
+    const binary = world.script('garbage', '#!');
+    chmodSync(binary, 0o755);
+    await refused(2, /#! line/, 'update', 'apply', 'tiny', binary);
+  });
+
+  it('undoes everything when a procedure fails', async () => {
+    const script = world.script('fails', 'echo half >/etc/hostname; echo the last words; exit 7');
+    const done = await world.attempt('update', 'apply', 'tiny', script);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toMatch(/the last words/);
+    expect([...differences(before, world.storeContent()).values()]).toEqual([]);
+  });
+
+  describe('of what is mounted', () => {
+    beforeAll(async () => {
+      await world.run('mount', 'web', directory('web'));
+    });
+    afterAll(async () => {
+      await world.run('umount', 'web');
+      expect(world.mounts()).toEqual([]);
+    });
+    const rejected = async (code: number, says: RegExp, ...args: string[]) => {
+      const manifest = world.manifest();
+      const done = await world.attempt(...args);
+      expect({ code: done.code, stderr: done.stderr }).toEqual({ code, stderr: expect.stringMatching(says) as string });
+      expect(world.manifest()).toBe(manifest);
+    };
+
+    it('mounts no container twice', () => rejected(4, /web.*mounted/, 'mount', 'web', directory('again')));
+    it('mounts nothing over a mount', () => rejected(4, /mounted on/, 'mount', 'db', directory('web')));
+    it('services nothing', async () => {
+      const script = world.script('touch', 'touch /etc/new');
+      await rejected(4, new RegExp(`web.*${world.path('points', 'web')}`), 'update', 'apply', 'tiny', script);
+    });
+    it('removes nothing', () => rejected(4, /web.*mounted/, 'remove', 'web'));
+    it('unmounts nothing that is in use', async () => {
+      const user = start('sh', ['-c', `cd ${directory('web')} && echo there && cat`], { input: undefined });
+      await user.said('there');
+      await rejected(4, /in use|busy/, 'umount', 'web');
+      user.child.stdin?.end();
+      await user.finished;
+    });
+  });
+
+  describe.each<[string, (text: string) => string, RegExp]>([
+    ['truncated', (text) => text.slice(0, text.length / 2), /manifest\.json/],
+    ['empty', () => '', /manifest\.json/],
+    ['not JSON', () => 'hello', /manifest\.json/],
+    ['of the future', (text) => text.replace(/"version": *\d+/, '"version": 99'), /version 99/],
+    ['of something else', () => '{"format": "other", "version": 1}', /manifest\.json/],
+    ['against the schema', (text) => text.replace('"base-layer"', '"bass-layer"'), /kind/],
+    [
+      'against the graph',
+      (text) => text.replace(/"head": *"(\w)-[^"]*"/, '"head": "$1-0000000000000000"'),
+      /-0000000000000000/,
+    ],
+  ])('a manifest that is %s', (_, damage, says) => {
+    it('is refused and left alone', async () => {
+      const other = new World('bad-manifest');
+      try {
+        await other.run('init');
+        await other.run('base', 'import', 'tiny', tiny);
+        const file = join(other.store, 'manifest.json');
+        writeFileSync(file, damage(readFileSync(file, 'utf8')));
+        const damaged = readFileSync(file, 'utf8');
+        for (const args of [['status'], ['create', 'web', '--base', 'tiny'], ['recover']]) {
+          const done = await other.attempt(...args);
+          expect({ code: done.code, stderr: done.stderr }).toEqual({
+            code: 5,
+            stderr: expect.stringMatching(says) as string,
+          });
+        }
+        expect(readFileSync(file, 'utf8')).toBe(damaged);
+      } finally {
+        other.remove();
+      }
+    });
+  });
+
+  it('tells a store that is missing, or none', async () => {
+    const done = await world.attempt('--store', world.path('no-store'), 'status');
+    expect(done.code).toBe(3);
+    expect(done.stderr).toMatch(/no-store.*\n.*init/s);
+    mkdirSync(world.path('not-a-store/sub'), { recursive: true });
+    const other = await world.attempt('--store', world.path('not-a-store'), 'init');
+    expect(other.code).toBe(4);
+  });
+
+  it('makes no store where extended attributes are not kept', async () => {
+    const point = world.makeDirectory('noxattr');
+    // A ramfs keeps no trusted attributes.
+    await run('mount', ['-t', 'ramfs', 'none', point]);
+    const done = await world.attempt('--store', join(point, 'store'), 'init');
+    expect(done.code).toBe(1);
+    expect(done.stderr).toMatch(/extended attributes/);
+    expect(existsSync(join(point, 'store'))).toBe(false);
+    await run('umount', [point]);
+  });
+
+  it('tells what root alone can do', async () => {
+    const done = await world.start(['status'], {
+      through: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+    }).finished;
+    expect(done.code).not.toBe(0);
+    expect(done.stderr).toMatch(/permission|root/i);
+  });
+
+  it('answers --json with one document, also when it fails', async () => {
+    const done = await world.attempt('--json', 'diff', 'nothing');
+    expect(JSON.parse(done.stdout)).toMatchObject({ error: { message: expect.stringContaining('nothing') as string } });
+  });
+
+  it('follows no symlink out of a directory that it imports', async () => {
+    const source = world.makeDirectory('linked');
+    symlinkSync('/etc', join(source, 'etc'));
+    await world.run('base', 'import', 'linked', source);
+    const { changes } = await world.json<{ changes: { path: string; type: string }[] }>('diff', 'tiny', 'linked');
+    expect(changes).toContainEqual({ path: 'etc', change: 'modify', type: 'symlink' });
+    await world.run('base', 'remove', 'linked');
+  });
+});
