@@ -19,8 +19,8 @@ class FileCache {
   RealFileRef get(NodeId node) {
     Shard& shard = shard_of(node);
     std::lock_guard lock(shard.mutex);
-    const auto found = shard.byNode.find(node);
-    if (found == shard.byNode.end()) return nullptr;
+    const auto found = shard.by_node.find(node);
+    if (found == shard.by_node.end()) return nullptr;
     shard.recent.splice(shard.recent.begin(), shard.recent, found->second);
     return found->second->second;
   }
@@ -31,10 +31,10 @@ class FileCache {
     std::lock_guard lock(shard.mutex);
     erase_locked(shard, node);
     shard.recent.emplace_front(node, std::move(file));
-    shard.byNode[node] = shard.recent.begin();
+    shard.by_node[node] = shard.recent.begin();
     if (shard.recent.size() <= limit_per_shard_) return;
     evicted = std::move(shard.recent.back().second);
-    shard.byNode.erase(shard.recent.back().first);
+    shard.by_node.erase(shard.recent.back().first);
     shard.recent.pop_back();
   }
 
@@ -59,13 +59,13 @@ class FileCache {
   struct alignas(64) Shard {
     mutable std::mutex mutex;
     std::list<Entry> recent;
-    std::unordered_map<NodeId, std::list<Entry>::iterator> byNode;
+    std::unordered_map<NodeId, std::list<Entry>::iterator> by_node;
   };
   static void erase_locked(Shard& shard, NodeId node) {
-    const auto found = shard.byNode.find(node);
-    if (found == shard.byNode.end()) return;
+    const auto found = shard.by_node.find(node);
+    if (found == shard.by_node.end()) return;
     shard.recent.erase(found->second);
-    shard.byNode.erase(found);
+    shard.by_node.erase(found);
   }
   Shard& shard_of(NodeId node) { return shards_[node % shard_count]; }
 

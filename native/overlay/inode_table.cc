@@ -56,22 +56,23 @@ void InodeTable::add(const InodeRef& inode) {
   raise(inode);
 }
 
-void InodeTable::forget(NodeId node, std::uint64_t count) {
+bool InodeTable::forget(NodeId node, std::uint64_t count) {
   InodeRef last;
   {
     NodeShard& shard = node_shard(node);
     std::lock_guard lock(shard.mutex);
     const auto found = shard.nodes.find(node);
-    if (found == shard.nodes.end()) return;
+    if (found == shard.nodes.end()) return false;
     const std::uint64_t held = found->second->lookups.load();
     found->second->lookups.store(held > count ? held - count : 0);
-    if (held > count || node == root_node) return;
+    if (held > count || node == root_node) return false;
     last = std::move(found->second);
     shard.nodes.erase(found);
   }
   remember(*last);
   // The keys go with the last reference; a child that still refers to it keeps it findable.
   if (last.use_count() == 1) drop_keys(*last);
+  return true;
 }
 
 void InodeTable::remember(Inode& inode) {

@@ -22,7 +22,8 @@ class InodeTable {
   void add_key(const InodeRef& inode, const InodeKey& key);
   // Enters an inode that has no key, such as a file without a name.
   void add(const InodeRef& inode);
-  void forget(NodeId node, std::uint64_t count);
+  // True where nobody knows the node any more.
+  bool forget(NodeId node, std::uint64_t count);
   // Where a node was that get() does not know any more.
   [[nodiscard]] std::optional<ForgottenNodes::Record> forgotten(NodeId node) const { return forgotten_.find(node); }
   // A name of the file goes: what was forgotten of it stays so.

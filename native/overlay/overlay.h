@@ -58,7 +58,7 @@ class Overlay final : public FileSystem {
   Status start();
 
   Result<Entry> lookup(NodeId parent, std::string_view name) override;
-  void forget(NodeId node, std::uint64_t count) override { table_.forget(node, count); }
+  void forget(NodeId node, std::uint64_t count) override;
   Result<std::string> path(NodeId node) override;
   Result<Attributes> attributes(NodeId node) override;
   Result<Attributes> set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) override;

@@ -76,6 +76,13 @@ Result<Location> Overlay::location(Inode& inode) {
   return Location{std::move(directory), std::move(name)};
 }
 
+// A descriptor that stayed open would keep the space of a file that is gone.
+void Overlay::forget(NodeId node, std::uint64_t count) {
+  if (!table_.forget(node, count)) return;
+  files_.erase(node);
+  directories_.erase(node);
+}
+
 std::string Overlay::temporary_name() { return "#" + std::to_string(next_temporary_.fetch_add(1)); }
 
 // Removes what was built in work, after a failure or an exchange.

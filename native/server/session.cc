@@ -200,6 +200,10 @@ Status Session::guard(const Subject& subject) const {
 
 void Session::changed(const Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other) {
   if (!subject.watched || !filter_->records_changes()) return;
+  // What an ephemeral path only is has no part in the update; what comes out of it has.
+  const bool two_paths = operation == "rename" || operation == "exchange" || operation == "link";
+  const auto captured = [this](std::string_view path) { return filter_->decide(path) != filter::Decision::ephemeral; };
+  if (!captured(subject.path) && !(two_paths && captured(other))) return;
   const abi::InHeader& header = exchange.header();
   filter_->record_change({operation, subject.path, other, static_cast<std::int32_t>(header.pid), header.uid, header.gid});
 }
