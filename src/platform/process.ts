@@ -14,6 +14,7 @@ export interface ProcessRequest {
   readonly stdin?: 'closed' | 'inherit' | Uint8Array;
   /** `inherit`: the child writes where we do. Else what it writes goes to `onOutput`, as it comes. */
   readonly output?: 'inherit' | 'pipe';
+  /** Must not throw. */
   readonly onOutput?: (chunk: Buffer, stream: 'stdout' | 'stderr') => void;
   /** Milliseconds after which the child's process group is ended. */
   readonly timeoutMs?: number;

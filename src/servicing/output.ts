@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { failed, messageOf } from '../base/errors.js';
 
 /** Bytes of a run's output that are kept; a procedure that prints for ever must not fill the store. */
 const keptBytes = 64 << 20;
@@ -11,19 +12,35 @@ export class OutputLog {
   readonly #descriptor: number;
   #written = 0;
   #tail = Buffer.alloc(0);
+  #failure: unknown;
 
   constructor(path: BytePath) {
     this.#descriptor = openSync(toBuffer(path), 'wx', 0o600);
   }
 
+  /** Throws nothing, for it is called where nobody could catch it: see `check`. */
   add(chunk: Buffer): void {
     this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-tailBytes);
     const room = keptBytes - this.#written;
-    if (room <= 0) return;
+    if (room <= 0 || this.#failure !== undefined) return;
+    try {
+      this.#keep(chunk, room);
+    } catch (error) {
+      this.#failure = error;
+    }
+  }
+
+  #keep(chunk: Buffer, room: number): void {
     const kept = chunk.subarray(0, room);
     for (let at = 0; at < kept.length;) at += writeSync(this.#descriptor, kept, at);
     this.#written += kept.length;
     if (kept.length < chunk.length) writeSync(this.#descriptor, `\n[output above ${keptBytes} bytes left out]\n`);
+  }
+
+  /** @throws LaminaError failed where some of the output could not be kept */
+  check(): void {
+    if (this.#failure === undefined) return;
+    throw failed(`the output of the procedure cannot be kept: ${messageOf(this.#failure)}`, { cause: this.#failure });
   }
 
   close(): void {

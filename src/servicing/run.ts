@@ -122,6 +122,7 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
     });
     const failure = failureOf(result, request.timeoutMs ?? procedure.timeoutMs);
     if (failure !== undefined) throw procedureFailed(container, failure, log.lastLines(linesShown));
+    log.check();
   } finally {
     log.close();
     await unmountStack(mount.mountpoint, mount.work);

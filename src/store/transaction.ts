@@ -45,12 +45,19 @@ export class Transaction {
     return store.change(async () => {
       const id = newId('t');
       const paths = store.paths.transaction(id);
-      await makeDirectoryDurably(paths.directory, 0o700);
-      for (const directory of [paths.nodes, paths.indexes, paths.update.directory])
-        mkdirSync(toBuffer(directory), 0o700);
-      const lock = await acquireLock(paths.lock, 'exclusive');
-      const record: TransactionRecord = { kind, process: process.pid, created: isoNow(), details };
-      await writeFileDurably(paths.description, `${JSON.stringify(record, null, 2)}\n`);
+      let lock: Lock | undefined;
+      try {
+        await makeDirectoryDurably(paths.directory, 0o700);
+        for (const directory of [paths.nodes, paths.indexes, paths.update.directory])
+          mkdirSync(toBuffer(directory), 0o700);
+        lock = await acquireLock(paths.lock, 'exclusive');
+        const record: TransactionRecord = { kind, process: process.pid, created: isoNow(), details };
+        await writeFileDurably(paths.description, `${JSON.stringify(record, null, 2)}\n`);
+      } catch (error) {
+        await removeDurably(paths.directory);
+        lock?.release();
+        throw error;
+      }
       return new Transaction(store, id, paths, lock);
     });
   }

@@ -83,9 +83,9 @@ export class World {
   readonly cli = join(checkout, 'dist/lamina.js');
   readonly #env: NodeJS.ProcessEnv;
 
-  constructor(name: string) {
+  constructor(name: string, store = 'store') {
     this.directory = realpathSync(mkdtempSync(join(tmpdir(), `lamina-${name}-`)));
-    this.store = join(this.directory, 'store');
+    this.store = join(this.directory, store);
     this.#env = { ...process.env, LAMINA_STORE: this.store };
   }
 

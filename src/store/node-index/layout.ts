@@ -58,4 +58,5 @@ export const field = {
   xattrsLength: 132,
 } as const;
 
-export const aligned = (offset: number) => (offset + 7) & ~7;
+/** Up to the next multiple of 8. Bit operators would cut a large index to 32 bits. */
+export const aligned = (offset: number) => Math.ceil(offset / 8) * 8;

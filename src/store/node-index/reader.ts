@@ -4,7 +4,7 @@ import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, damaged, messageOf } from '../../base/errors.js';
 import { MemoryListing, makeEntry } from '../../changeset/index.js';
 import type { Entry, Listing } from '../../changeset/index.js';
-import { entrySize, field, header, headerSize, magic, none, version } from './layout.js';
+import { aligned, entrySize, field, groupSize, header, headerSize, magic, none, version } from './layout.js';
 import { marksOf, typeOf, xxh64 } from './scan.js';
 
 /** The Listing of a sealed node. @throws LaminaError damaged where the file is missing, truncated, changed or of another version */
@@ -41,7 +41,28 @@ async function faultOf(file: Buffer): Promise<string | undefined> {
   if (file.readBigUInt64LE(header.fileSize) !== BigInt(file.length)) return 'its length is not what it says';
   if (file.readBigUInt64LE(header.checksum) !== (await xxh64(file.subarray(headerSize))))
     return 'its checksum is wrong';
-  return undefined;
+  return hasItsLayout(file) ? undefined : 'its header and its sections do not agree';
+}
+
+/** The checksum leaves out the header; but where the sections lie follows from how long they are. */
+function hasItsLayout(file: Buffer): boolean {
+  const long = (at: number) => Number(file.readBigUInt64LE(at));
+  const sections = [
+    [header.entries, file.readUInt32LE(header.entryCount) * entrySize],
+    [header.groups, file.readUInt32LE(header.groupCount) * groupSize],
+    [header.members, file.readUInt32LE(header.memberCount) * 4],
+    [header.strings, long(header.stringsLength)],
+    [header.xattrs, long(header.xattrsLength)],
+  ] as const;
+  let end: number = headerSize;
+  for (const [at, length] of sections) {
+    if (long(at) !== end) return false;
+    end = aligned(end + length);
+  }
+  const reserved = file.subarray(header.memberCount + 4, headerSize);
+  return (
+    end === file.length && file.readUInt32LE(header.headerSize) === headerSize && reserved.every((byte) => byte === 0)
+  );
 }
 
 class IndexReader {

@@ -1,0 +1,113 @@
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { fromText, join, toBuffer } from '../../../src/base/bytes.js';
+import type { BytePath } from '../../../src/base/bytes.js';
+import { isoNow } from '../../../src/base/time.js';
+import { makeEntry } from '../../../src/changeset/index.js';
+import { addBase, createContainer } from '../../../src/manifest/index.js';
+import { Transaction, initStore, withTransaction } from '../../../src/store/index.js';
+import type { Store } from '../../../src/store/index.js';
+import { temporaryDirectory } from '../platform/temporary.js';
+
+const isRoot = process.getuid?.() === 0;
+const at = temporaryDirectory();
+let made = 0;
+
+async function newStore(): Promise<Store> {
+  return initStore(at(`store${String(++made)}`));
+}
+
+const root = makeEntry({ path: '', type: 'directory', mode: 0o755, uid: 0, gid: 0 });
+const namesIn = (directory: BytePath) => readdirSync(toBuffer(directory)).sort();
+const contentOf = (store: Store) => ({
+  nodes: namesIn(store.paths.nodes),
+  transactions: namesIn(store.paths.transactions),
+  updates: namesIn(store.paths.updates),
+  manifest: readFileSync(toBuffer(store.paths.manifest), 'utf8'),
+});
+
+async function importBase(store: Store, name: string): Promise<string> {
+  return withTransaction(store, 'import', async (transaction) => {
+    const node = transaction.stage('base-layer');
+    mkdirSync(toBuffer(node.tree));
+    writeFileSync(toBuffer(join(node.tree, fromText('file'))), 'content');
+    const sealed = await transaction.seal(node);
+    await transaction.publish((manifest) => addBase(manifest, { name, layer: sealed, created: isoNow() }));
+    return node.id;
+  });
+}
+
+describe.skipIf(!isRoot)('a transaction', () => {
+  it('moves what was staged to its place by one publish', async () => {
+    const store = await newStore();
+    const id = await importBase(store, 'tiny');
+    const manifest = await store.read();
+    expect(manifest.bases['tiny']?.head).toBe(id);
+    expect(namesIn(store.paths.transactions)).toEqual([]);
+    expect(readFileSync(toBuffer(join(store.paths.node(id).tree, fromText('file'))), 'utf8')).toBe('content');
+    expect(existsSync(toBuffer(store.paths.node(id).index))).toBe(true);
+  });
+
+  it.each([
+    [
+      'the work',
+      async (transaction: Transaction) => {
+        transaction.stageTop(root);
+        return Promise.reject(new Error('no more'));
+      },
+    ],
+    [
+      'the change of the manifest',
+      async (transaction: Transaction) => {
+        const node = transaction.stageTop(root);
+        await transaction.publish((manifest) =>
+          createContainer(manifest, { name: 'web', base: 'none', storage: node.id, created: isoNow() }),
+        );
+      },
+    ],
+  ])('leaves no trace where %s fails', async (_, work) => {
+    const store = await newStore();
+    await importBase(store, 'tiny');
+    const before = contentOf(store);
+    await expect(withTransaction(store, 'test', (transaction) => work(transaction))).rejects.toThrow();
+    const after = contentOf(store);
+    expect(after).toEqual(before);
+  });
+
+  it('is cleared away once its process is gone, and not before', async () => {
+    const store = await newStore();
+    const transaction = await Transaction.begin(store, 'test');
+    transaction.stageTop(root);
+    await importBase(store, 'tiny');
+    expect(namesIn(store.paths.transactions)).toEqual([transaction.id]);
+    transaction.lock.release();
+    const recovery = await store.recover();
+    expect(recovery.transactions).toEqual([transaction.id]);
+    expect(namesIn(store.paths.transactions)).toEqual([]);
+  });
+
+  it('seals a storage only when it publishes', async () => {
+    const store = await newStore();
+    await importBase(store, 'tiny');
+    const storage = await withTransaction(store, 'create', async (transaction) => {
+      const { id } = transaction.stageTop(root);
+      await transaction.publish((manifest) =>
+        createContainer(manifest, { name: 'web', base: 'tiny', storage: id, created: isoNow() }),
+      );
+      return id;
+    });
+    await withTransaction(store, 'test', async (transaction) => {
+      await transaction.sealExisting(storage);
+      expect(existsSync(toBuffer(store.paths.node(storage).index))).toBe(false);
+    });
+    expect(existsSync(toBuffer(store.paths.node(storage).index))).toBe(false);
+    expect(statSync(toBuffer(store.paths.node(storage).work)).isDirectory()).toBe(true);
+  });
+
+  it('lets changes wait for each other', async () => {
+    const store = await newStore();
+    await Promise.all(['a', 'b', 'c', 'd'].map((name) => importBase(store, name)));
+    expect(Object.keys((await store.read()).bases).sort()).toEqual(['a', 'b', 'c', 'd']);
+    expect((await store.read()).generation).toBeGreaterThanOrEqual(4);
+  });
+});
