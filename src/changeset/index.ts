@@ -6,3 +6,4 @@ export * from './compare.js';
 export * from './plan.js';
 export * from './delta.js';
 export * from './touched.js';
+export * from './skip.js';

@@ -62,13 +62,18 @@ export class TouchedPaths {
     return [...met];
   }
 
+  /** Whether the path itself is touched, or all below one that it lies below. */
+  touches(path: BytePath): boolean {
+    return this.#touched.has(path) || this.#isBelowTouched(path);
+  }
+
   #mergesAt(listing: Listing, path: BytePath): boolean {
     const entry = listing.get(path);
     return entry !== undefined && merges(entry);
   }
 
   #meets(entry: Entry): boolean {
-    if (this.#touched.has(entry.path) || this.#isBelowTouched(entry.path)) return true;
+    if (this.touches(entry.path)) return true;
     if (!merges(entry) && this.#above.has(entry.path)) return true;
     if (entry.redirect === '') return false;
     const to = (

@@ -9,6 +9,7 @@ interface ApplyOptions {
   readonly name?: string;
   readonly container?: string[];
   readonly network?: boolean;
+  readonly alwaysRun?: boolean;
   readonly timeout?: string;
   readonly jobs?: string;
 }
@@ -66,6 +67,7 @@ function addApply(update: Command): void {
     .option('--network', 'let the procedure use the network')
     .option('--timeout <seconds>', 'end a run that takes longer')
     .option('--jobs <n>', 'containers serviced side by side (default: the processors)')
+    .option('--always-run', 'run in every container, also where it provably makes no difference')
     .addHelpText(
       'after',
       '\nA procedure is an executable script, or a directory with update.json. Whatever goes wrong, nothing is changed.\n\nExamples:\n  lamina update apply debian ./upgrade.sh --name openssl-fix\n  lamina update apply debian ./upgrade.sh --container web --timeout 600',
@@ -93,6 +95,7 @@ async function apply(
     containers: options.container,
     network: options.network === true,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+    alwaysRun: options.alwaysRun === true,
     jobs: jobs === undefined ? undefined : Math.ceil(jobs),
     signal,
     onOutput: (container, chunk) => {

@@ -11,14 +11,15 @@ import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
 import { NodeReader, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { stageDeltaLayer } from './delta.js';
-import type { DeltaLayer, Work } from './delta.js';
+import type { Work } from './delta.js';
 import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
 import { readProcedure, storeProcedure } from './procedure.js';
 import type { Procedure } from './procedure.js';
+import { readReadSet } from './reads.js';
 import { runProcedure } from './run.js';
 import { serviceContainer } from './service.js';
-import type { RunOptions } from './service.js';
+import type { BaseRun, RunOptions } from './service.js';
 
 export interface ApplyRequest {
   readonly base: string;
@@ -30,6 +31,8 @@ export interface ApplyRequest {
   readonly timeoutMs?: number | undefined;
   /** Containers serviced side by side; by default one a processor. */
   readonly jobs?: number | undefined;
+  /** Also where the procedure provably does in a container what it did on the base. */
+  readonly alwaysRun?: boolean | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: RunOptions['onOutput'];
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -69,7 +72,8 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
         root: await reader.rootEntry(work.layers),
       });
       const delta = await stageDeltaLayer(work, capture);
-      const servicing = new Servicing(work, hold, delta, request, options);
+      const reads = request.alwaysRun === true ? undefined : await readReadSet(transaction.paths.update.run().reads);
+      const servicing = new Servicing(work, hold, { delta, reads }, request, options);
       return servicing.finish({ id: newId('u'), name, head, procedure: stored });
     }),
   );
@@ -111,7 +115,7 @@ class Servicing {
   constructor(
     readonly work: Work,
     readonly hold: ContainerHold,
-    readonly delta: DeltaLayer,
+    readonly baseRun: BaseRun,
     readonly request: ApplyRequest,
     readonly options: RunOptions,
   ) {}
@@ -145,14 +149,14 @@ class Servicing {
     const work = { ...this.work, reader: new NodeReader(this.work.transaction.store, manifest) };
     let done = 0;
     await mapLimit(containers, this.request.jobs ?? availableParallelism(), async (name) => {
-      const { commit } = await serviceContainer(work, manifest, name, this.delta, this.options);
+      const { commit } = await serviceContainer(work, manifest, name, this.baseRun, this.options);
       this.#effects.set(name, commit);
       this.request.onProgress?.((done += 1), containers.length);
     });
   }
 
   #changesNothing(): boolean {
-    return isEmptyPlan(this.delta.plan) && [...this.#effects.values()].every((effect) => effect.delta === null);
+    return isEmptyPlan(this.baseRun.delta.plan) && [...this.#effects.values()].every((effect) => effect.delta === null);
   }
 
   /** Undefined where containers came that must be serviced before. */
@@ -160,7 +164,7 @@ class Servicing {
     const { transaction } = this.work;
     this.request.signal.throwIfAborted();
     const effects = [...this.#effects.values()].sort((a, b) => (a.container < b.container ? -1 : 1));
-    const report = { update: name, base: this.request.base, layer: this.delta.sealed, effects };
+    const report = { update: name, base: this.request.base, layer: this.baseRun.delta.sealed, effects };
     writeFileSync(toBuffer(transaction.paths.update.report), `${JSON.stringify(report, null, 2)}\n`);
     try {
       const manifest = await transaction.publish((present) => {
@@ -173,7 +177,7 @@ class Servicing {
           parent: head,
           created: isoNow(),
           procedure,
-          layer: this.delta.sealed,
+          layer: this.baseRun.delta.sealed,
           effects: standing,
         });
       }, id);

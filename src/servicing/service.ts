@@ -1,7 +1,7 @@
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
-import { View } from '../changeset/index.js';
-import type { Entry, Listing } from '../changeset/index.js';
+import { View, meetingPath } from '../changeset/index.js';
+import type { Entry, Listing, ReadSet } from '../changeset/index.js';
 import { containerOf, storageChain } from '../manifest/index.js';
 import type { EffectCommit, Manifest, NodeId } from '../manifest/index.js';
 import { readIndex } from '../store/index.js';
@@ -38,21 +38,38 @@ export async function readStorages(work: Work, manifest: Manifest, container: st
 
 export type RunOptions = Pick<RunRequest, 'procedure' | 'update' | 'network' | 'timeoutMs' | 'onOutput'>;
 
+/** What the procedure did on the base. */
+export interface BaseRun {
+  readonly delta: DeltaLayer;
+  /** Undefined: containers are serviced whatever they hold. */
+  readonly reads: ReadSet | undefined;
+}
+
 /** What an update is to one container, staged. */
 export interface ServicedContainer {
   readonly commit: EffectCommit;
   readonly capture: Capture | undefined;
 }
 
-/** Runs the procedure in a container's view and stages what it takes for its root to be what the run made. */
+/**
+ * Runs the procedure in a container's view and stages what it takes for its root to be what the run made. Where the run on the base read and wrote
+ * nothing that the container's storages change, there is no need to: it would do the same.
+ */
 export async function serviceContainer(
   work: Work,
   manifest: Manifest,
   container: string,
-  delta: DeltaLayer,
+  { delta, reads }: BaseRun,
   options: RunOptions,
 ): Promise<ServicedContainer> {
   const storages = await readStorages(work, manifest, container);
+  if (reads !== undefined) {
+    const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
+    const met = meetingPath({ storages: storages.listings, layers, reads, written: delta.listing });
+    if (met === undefined) {
+      return { commit: await stagePin(work, container, storages, delta, 'skipped'), capture: undefined };
+    }
+  }
   const capture = await runProcedure({
     ...options,
     transaction: work.transaction,
@@ -84,11 +101,20 @@ export async function pinContainer(
   container: string,
   delta: DeltaLayer,
 ): Promise<EffectCommit> {
-  const storages = await readStorages(work, manifest, container);
+  return stagePin(work, container, await readStorages(work, manifest, container), delta, 'unchanged');
+}
+
+async function stagePin(
+  work: Work,
+  container: string,
+  storages: ContainerStorages,
+  delta: DeltaLayer,
+  outcome: EffectCommit['outcome'],
+): Promise<EffectCommit> {
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
   const view = new View([...storages.listings, delta.listing, ...layers]);
   const root = must(view.get(rootPath), 'the root of a view').entry;
-  return stageTop(work, { container, storages, delta: null, root, outcome: 'unchanged' });
+  return stageTop(work, { container, storages, delta: null, root, outcome });
 }
 
 interface TopRequest {

@@ -104,7 +104,7 @@ describe.skipIf(!isRoot)('the life of containers on a base', () => {
     expect(updates).toHaveLength(1);
     expect(updates[0]).toMatchObject({ name: 'update1', base: 'tiny', state: 'committed' });
     const outcomes = Object.fromEntries((updates[0]?.effects ?? []).map((each) => [each.container, each.outcome]));
-    expect(outcomes['idle']).toBe('unchanged');
+    expect(outcomes['idle']).toBe('skipped');
     expect(outcomes['edits']).toBe('changed');
     expect(updates[0]?.effects.find(({ container }) => container === 'idle')?.storage).toBeNull();
     const status = await world.json<{ containers: { name: string; layer: string }[] }>('status');

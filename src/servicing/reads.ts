@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises';
+import { display, fromText, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { damaged } from '../base/errors.js';
+import type { ReadSet } from '../changeset/index.js';
+
+interface ReadLine {
+  readonly path: string;
+  readonly kinds: readonly string[];
+}
+
+/** The read set that the driver wrote at the end of a mount (docs/format.md). @throws LaminaError damaged */
+export async function readReadSet(file: BytePath): Promise<ReadSet> {
+  const [head, ...lines] = (await readFile(toBuffer(file), 'utf8')).split('\n');
+  if (head !== '{"version":1}' || lines.pop() !== '') {
+    throw damaged(`the read set ${display(file)} is not whole`, {
+      code: 'READ_SET_DAMAGED',
+      hint: 'apply the update again; with --always-run no read set is needed',
+    });
+  }
+  const seen = new Set<BytePath>();
+  const listed = new Set<BytePath>();
+  for (const line of lines) {
+    const { path, kinds } = JSON.parse(line) as ReadLine;
+    const inTree = fromText(path.slice(1));
+    if (kinds.some((kind) => kind !== 'listed')) seen.add(inTree);
+    if (kinds.includes('listed')) listed.add(inTree);
+  }
+  return { seen, listed };
+}
