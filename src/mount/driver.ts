@@ -4,13 +4,15 @@ import { join as joinText } from 'node:path';
 import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, refused } from '../base/errors.js';
+import type { LaminaError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { distFile } from '../platform/install.js';
 import { acquireLock, tryLock } from '../platform/lock.js';
 import { runProcess } from '../platform/process.js';
-import { unmount } from '../platform/native.js';
+import { unmountFuse } from '../platform/unmount.js';
 import type { MountableNode } from '../store/index.js';
 import { holdersOf } from './holders.js';
+import type { Holder } from './holders.js';
 
 /** How files are opened in a mount (docs/driver.md). */
 export type MountMode = 'stateless' | 'servicing';
@@ -90,18 +92,22 @@ export async function unmountStack(
   options: { lazy?: boolean } = {},
 ): Promise<void> {
   try {
-    await unmount(mountpoint, options);
+    await unmountFuse(mountpoint, options);
   } catch (error) {
-    if (!isSystemError(error, 'EBUSY')) throw error;
     const holders = await holdersOf(mountpoint);
-    const who = holders.map(({ pid, command }) => `${command} (process ${pid})`).join(', ');
-    throw refused(`${display(mountpoint)} is in use${who === '' ? '' : ` by ${who}`}`, {
-      code: 'MOUNT_BUSY',
-      hint: 'end what uses it, or leave the directory, and try again',
-      cause: error,
-    });
+    if (isSystemError(error, 'EBUSY') || holders.length > 0) throw mountBusy(mountpoint, holders, error);
+    throw error;
   }
   if (work !== undefined) await driverEnded(work);
+}
+
+function mountBusy(mountpoint: BytePath, holders: readonly Holder[], cause: unknown): LaminaError {
+  const who = holders.map(({ pid, command }) => `${command} (process ${pid})`).join(', ');
+  return refused(`${display(mountpoint)} is in use${who === '' ? '' : ` by ${who}`}`, {
+    code: 'MOUNT_BUSY',
+    hint: 'end what uses it, or leave the directory, and try again',
+    cause,
+  });
 }
 
 /** Waits until no driver works with a work directory any more. */

@@ -6,7 +6,7 @@ import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { removeDurably } from '../platform/durable.js';
 import { readMountInfo } from '../platform/mountinfo.js';
-import { unmount } from '../platform/native.js';
+import { unmountFuse } from '../platform/unmount.js';
 import { tryLock } from '../platform/lock.js';
 import type { StorePaths, TransactionPaths } from './paths.js';
 import { readTransaction } from './transaction-record.js';
@@ -62,7 +62,7 @@ async function isServicedByHand(transaction: TransactionPaths): Promise<boolean>
 export async function unmountBelow(directory: BytePath): Promise<void> {
   for (const entry of (await readMountInfo()).reverse()) {
     if (!isBelow(entry.mountPoint, directory)) continue;
-    await unmount(entry.mountPoint, { lazy: true });
+    await unmountFuse(entry.mountPoint, { lazy: true });
   }
 }
 
