@@ -1,0 +1,89 @@
+// The kernel's side of a FUSE connection, over a socket: sends requests and reads their answers.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fuse/abi.h"
+#include "fuse/abi_messages.h"
+
+namespace lamina::test {
+
+namespace abi = fuse::abi;
+
+struct Answer {
+  int error = 0;
+  std::string body;
+  // The body as a message; what is missing of it is zero.
+  template <typename Message>
+  [[nodiscard]] Message as() const {
+    Message message{};
+    std::memcpy(&message, body.data(), std::min(sizeof message, body.size()));
+    return message;
+  }
+};
+
+class Kernel {
+ public:
+  Kernel() {
+    int ends[2] = {};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) std::abort();
+    ours_ = ends[0];
+    theirs_ = ends[1];
+  }
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  ~Kernel() { ::close(ours_); }
+
+  // The server's end, which it will close.
+  [[nodiscard]] int server_end() const { return theirs_; }
+
+  template <typename Message>
+  static std::string bytes(const Message& message) {
+    return {reinterpret_cast<const char*>(&message), sizeof message};
+  }
+  static std::string name(std::string_view text) { return std::string(text) + '\0'; }
+
+  // Sends a request; gives its number.
+  std::uint64_t send(abi::Opcode opcode, std::uint64_t node, const std::string& body, std::uint32_t uid = 0) {
+    abi::InHeader header{};
+    header.len = static_cast<std::uint32_t>(sizeof header + body.size());
+    header.opcode = static_cast<std::uint32_t>(opcode);
+    header.unique = next_ += 2;
+    header.nodeid = node;
+    header.uid = uid;
+    header.pid = static_cast<std::uint32_t>(::getpid());
+    send_raw(bytes(header) + body);
+    return header.unique;
+  }
+  void send_raw(const std::string& message) {
+    ASSERT_EQ(::send(ours_, message.data(), message.size(), 0), static_cast<ssize_t>(message.size()));
+  }
+  // The next answer, which must be that to the request.
+  Answer answer(std::uint64_t unique) {
+    std::string buffer(1U << 20U, '\0');
+    const ssize_t size = ::recv(ours_, buffer.data(), buffer.size(), 0);
+    EXPECT_GE(size, static_cast<ssize_t>(sizeof(abi::OutHeader)));
+    if (size < static_cast<ssize_t>(sizeof(abi::OutHeader))) return {EIO, ""};
+    abi::OutHeader header{};
+    std::memcpy(&header, buffer.data(), sizeof header);
+    EXPECT_EQ(header.unique, unique);
+    EXPECT_EQ(header.len, static_cast<std::uint32_t>(size));
+    return {-header.error, buffer.substr(sizeof header, static_cast<std::size_t>(size) - sizeof header)};
+  }
+  Answer ask(abi::Opcode opcode, std::uint64_t node, const std::string& body = "", std::uint32_t uid = 0) {
+    return answer(send(opcode, node, body, uid));
+  }
+
+ private:
+  int ours_ = -1, theirs_ = -1;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace lamina::test
