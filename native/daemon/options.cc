@@ -151,8 +151,6 @@ bool Parser::driver_option(const std::string& name, const std::string& value) {
     options_.server.writeback = value != "0" && on_off(name, value == "1" ? "" : value);
   } else if (name == "volatile" || name == "fsync") {  // fuse-overlayfs: fsync=0
     options_.server.synchronous = name == "fsync" && value != "0";
-  } else if (name == "follow_callers") {
-    options_.server.follow_callers = on_off(name, value);
   } else if (name == "noacl") {
     options_.server.access_lists = false;
   } else if (name == "allow_other") {

@@ -27,7 +27,6 @@ struct ServerOptions {
   bool writeback = false;                              // the kernel gathers small writes
   bool synchronous = true;                             // off (volatile): fsync is answered at once
   bool access_lists = true;                            // off (noacl): the kernel does not obey POSIX access lists
-  bool follow_callers = true;                          // workers stay on the processor of the programs that they serve
   std::function<void(const std::string& line)> trace;  // called by all workers; empty: no trace
 };
 

@@ -3,9 +3,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <optional>
-
-#include "server/locality.h"
 
 namespace lamina::server {
 
@@ -158,17 +155,11 @@ Status Session::work(const fuse::Channel& channel, std::size_t worker, const std
   const std::unique_ptr<std::byte, Free> scratch(static_cast<std::byte*>(std::aligned_alloc(page_size, max_write)));
   if (!memory || !scratch) return Errno{ENOMEM};
   const std::span<std::byte> buffer(memory.get() + lead, page_size + max_write);
-  std::optional<Locality> locality;
-  if (options_.follow_callers) locality.emplace();
   while (!stopping.load(std::memory_order_relaxed)) {
     const auto size = channel.receive(buffer);
     if (size.failed_with(EINTR)) continue;
     if (!size) return size.failed_with(ENODEV) ? Status() : Status(size.error());
-    const std::span<std::byte> message = buffer.first(*size);
-    if (locality) {
-      if (const auto header = fuse::Request::header_of(message)) locality->serving(static_cast<std::int32_t>(header->pid));
-    }
-    serve(channel, worker, message, {scratch.get(), max_write});
+    serve(channel, worker, buffer.first(*size), {scratch.get(), max_write});
   }
   return {};
 }
