@@ -1,4 +1,4 @@
-import { display } from '../base/bytes.js';
+import { display, fromText } from '../base/bytes.js';
 import { toLaminaError } from '../base/errors.js';
 
 /** Where a command's results go: text for people, or one JSON document. */
@@ -29,10 +29,10 @@ export class Output {
   }
 }
 
-/** Columns, aligned; the last one runs free. No rows: `none`. */
+/** Columns, aligned; the last one runs free. Cells are texts as JSON has them. No rows: `none`. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], none: string): string {
   if (rows.length === 0) return none;
-  const shown = [head, ...rows.map((row) => row.map(display))];
+  const shown = [head, ...rows.map((row) => row.map((cell) => display(fromText(cell))))];
   const widths = head.map((_, column) => Math.max(...shown.map((row) => (row[column] ?? '').length)));
   const line = (row: readonly string[]) =>
     row

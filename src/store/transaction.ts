@@ -11,6 +11,7 @@ import type { Lock } from '../platform/lock.js';
 import { syncTree } from './materialise.js';
 import { encodeIndex } from './node-index/writer.js';
 import { scanTree } from './node-index/scan.js';
+import type { ScannedEntry } from './node-index/scan.js';
 import { NodePaths } from './paths.js';
 import type { TransactionPaths } from './paths.js';
 import { unmountBelow } from './recovery.js';
@@ -114,8 +115,7 @@ export class Transaction {
     await syncTree(tree);
     const scanned = await scanTree(tree, { hash: true, signal });
     writeFileSync(toBuffer(index), await encodeIndex(scanned), { mode: 0o600 });
-    const bytes = scanned.reduce((sum, { stats }) => sum + (stats.isFile() ? Number(stats.size) : 0), 0);
-    return { id, entries: scanned.length - 1, bytes };
+    return { id, entries: scanned.length - 1, bytes: contentBytes(scanned) };
   }
 
   /**
@@ -157,6 +157,13 @@ export class Transaction {
     await removeDurably(this.paths.directory);
     this.lock.release();
   }
+}
+
+/** Of all files, each once however many names it has. */
+function contentBytes(scanned: readonly ScannedEntry[]): number {
+  const files = scanned.filter(({ stats }) => stats.isFile());
+  const inodes = new Map(files.map(({ stats }) => [`${stats.dev}:${stats.ino}`, Number(stats.size)]));
+  return [...inodes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 /** Runs `work` in a transaction that is discarded where it throws. `work` publishes it, or discards it itself. */

@@ -122,6 +122,20 @@ describe.skipIf(!isRoot)('the life of containers on a base', () => {
     expect(operations).toContainEqual(expect.objectContaining({ path: '/etc/conf.d/20-color.conf', command: 'rm' }));
   });
 
+  it('tells names as a terminal can show them', async () => {
+    await world.inside(
+      'idle',
+      "mkdir /srv/names; cd /srv/names; touch 'caf\u00e9' $(printf 'b\\377d') $(printf 'esc\\033')",
+    );
+    const shown = await world.run('diff', 'idle');
+    expect(Buffer.from(shown, 'latin1').toString('utf8')).toMatch(/caf\u00e9\n/);
+    expect(shown).toContain('/srv/names/b\\xffd\n');
+    expect(shown).toContain('/srv/names/esc\\x1b\n');
+    await world.inside('idle', 'rm -r /srv/names');
+    const log = Buffer.from(await world.run('log', 'update1'), 'latin1').toString('utf8');
+    expect(log).toContain('/var/lib/app → /var/lib/app2');
+  });
+
   it('puts a new container on the newest layer', async () => {
     await world.run('create', 'newer', '--base', 'tiny');
     expect(await world.inside('newer', 'cat /usr/share/app.version /etc/served')).toBe('2.0\nserved tiny\n');
