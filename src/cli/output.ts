@@ -29,17 +29,20 @@ export class Output {
   }
 }
 
+/** A text of the data, for a terminal. */
+export const shown = (text: string) => display(fromText(text));
+
 /** Columns, aligned; the last one runs free. Cells are texts as JSON has them. No rows: `none`. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], none: string): string {
   if (rows.length === 0) return none;
-  const shown = [head, ...rows.map((row) => row.map((cell) => display(fromText(cell))))];
-  const widths = head.map((_, column) => Math.max(...shown.map((row) => (row[column] ?? '').length)));
+  const lines = [head, ...rows.map((row) => row.map(shown))];
+  const widths = head.map((_, column) => Math.max(...lines.map((row) => (row[column] ?? '').length)));
   const line = (row: readonly string[]) =>
     row
       .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
       .join('  ')
       .trimEnd();
-  return shown.map(line).join('\n');
+  return lines.map(line).join('\n');
 }
 
 /** "3 entries", "1 entry". */

@@ -3,7 +3,7 @@ import type { UpdateData } from '../app/data.js';
 import { usage } from '../base/errors.js';
 import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
-import { counted, table } from './output.js';
+import { counted, shown, table } from './output.js';
 
 interface ApplyOptions {
   readonly name?: string;
@@ -139,7 +139,7 @@ function addManual(update: Command): void {
       const data = await updateCommit(await store(), name, signal);
       const hiding = data.hiding.map(
         ({ container, paths }) =>
-          `container ${container} has its own ${paths.join(', ')}: these keep hiding the new layer's`,
+          `container ${container} has its own ${paths.map(shown).join(', ')}: these keep hiding the new layer's`,
       );
       output.result(data, () => [`committed update ${name}`, updateText(data.update), ...hiding].join('\n'));
     });
@@ -167,7 +167,9 @@ function addRollback(program: Command): void {
       const data = await rollback(await store(), name, { containers: options.container, discard: options.discard });
       const lines = data.containers.flatMap(({ container, kept, aside, asidePath }) => [
         ...(kept ? [`container ${container}: what was written since is kept`] : []),
-        ...(asidePath === null ? [] : [`container ${container}: put aside under ${asidePath}: ${aside.join(', ')}`]),
+        ...(asidePath === null
+          ? []
+          : [`container ${container}: put aside under ${shown(asidePath)}: ${aside.map(shown).join(', ')}`]),
       ]);
       const staying = data.staying.map(
         (container) => `container ${container} was created on the update and stays on its layer`,
