@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { constants } from 'node:os';
-import { display, join, toBuffer } from '../base/bytes.js';
+import { display, fromBuffer, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed, isSystemError } from '../base/errors.js';
 import { runProcess } from '../platform/process.js';
@@ -106,10 +106,10 @@ function sandboxArguments(request: SandboxRequest): string[] {
     ...request.environment,
   };
   return [
-    ...['--bind', display(request.root), '/'],
+    ...['--bind', argument(request.root), '/'],
     ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--tmpfs', '/tmp'],
     ...['--chmod', '1777', '/tmp'],
-    ...[...(request.shown ?? [])].flatMap(([name, path]) => ['--ro-bind', display(path), `${shownDirectory}/${name}`]),
+    ...[...(request.shown ?? [])].flatMap(([name, path]) => ['--ro-bind', argument(path), `${shownDirectory}/${name}`]),
     ...(request.network ? networkFiles() : ['--unshare-net']),
     ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', 'lamina', '--die-with-parent'],
     ...(request.interactive === true ? [] : ['--new-session']),
@@ -120,6 +120,15 @@ function sandboxArguments(request: SandboxRequest): string[] {
     ...Object.entries(variables).flatMap(([name, value]) => ['--setenv', name, value]),
     ...['--chdir', '/', '--', ...request.command],
   ];
+}
+
+/** Node passes arguments as UTF-8 only. */
+function argument(path: BytePath): string {
+  const text = toText(path);
+  if (fromBuffer(Buffer.from(text)) === path) return text;
+  throw failed(`the path ${display(path)} is not UTF-8, so it cannot be given to bubblewrap`, {
+    hint: 'keep the store, and what is run, in a directory with a UTF-8 name',
+  });
 }
 
 /** Name resolution is the host's while the network is. */
