@@ -62,7 +62,9 @@ async function writeMember(writer: TreeWriter, header: Header, pax: PaxRecords, 
     throw unsafe(`${display(path)} is stored as a sparse file; make the archive without --sparse`);
   const attributes = attributesOf(header, pax);
   const linkRecord = pax.get('linkpath');
-  const target = (linkRecord === undefined ? header.linkname : fromBuffer(linkRecord)) as BytePath;
+  // The types do not say that a link without a target has none.
+  const linkname = (header.linkname as string | null) ?? '';
+  const target = (linkRecord === undefined ? linkname : fromBuffer(linkRecord)) as BytePath;
   const device = { major: header.devmajor, minor: header.devminor };
   switch (header.type) {
     case 'directory':
