@@ -73,7 +73,7 @@ export const drivers = {
   'fuse-overlayfs': {
     mount(place) {
       const { upper, work, mountpoint } = directories(place);
-      run('fuse-overlayfs', ['-o', `lowerdir=${place.lower},upperdir=${upper},workdir=${work}`, mountpoint], {
+      run('fuse-overlayfs', ['-o', `dev,suid,lowerdir=${place.lower},upperdir=${upper},workdir=${work}`, mountpoint], {
         stdio: ['ignore', 'ignore', 'pipe'],
       });
       return mounted(mountpoint);
