@@ -50,6 +50,7 @@ function addListAndRemove(base: Command): void {
   base
     .command('list')
     .description('list the bases')
+    .addHelpText('after', '\nExample:\n  lamina base list')
     .action(async (_options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { baseList } = await import('../app/bases.js');
@@ -65,6 +66,7 @@ function addListAndRemove(base: Command): void {
   base
     .command('remove <name>')
     .description('remove a base that no container stands on')
+    .addHelpText('after', '\nExample:\n  lamina base remove debian')
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { baseRemove } = await import('../app/bases.js');

@@ -17,6 +17,7 @@ export function addContainerCommands(program: Command): void {
   program
     .command('remove <container>')
     .description('remove a container and what it wrote')
+    .addHelpText('after', '\nExample:\n  lamina remove web')
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { remove } = await import('../app/containers.js');
@@ -52,6 +53,7 @@ function addMountCommands(program: Command): void {
   program
     .command('umount <container|dir>')
     .description('unmount a container, named or by its directory')
+    .addHelpText('after', '\nExamples:\n  lamina umount web\n  lamina umount /mnt/web')
     .action(async (what: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { umount } = await import('../app/containers.js');

@@ -16,6 +16,7 @@ function addStatusAndGraph(program: Command): void {
   program
     .command('status')
     .description('show bases, containers and where they are mounted')
+    .addHelpText('after', '\nExamples:\n  lamina status\n  lamina --json status')
     .action(async (_options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { status } = await import('../app/inspect.js');
@@ -26,6 +27,7 @@ function addStatusAndGraph(program: Command): void {
     .command('graph')
     .description('draw the graph of layers and storages')
     .addOption(new Option('--format <format>', 'how').choices(['text', 'mermaid', 'dot']).default('text'))
+    .addHelpText('after', '\nExamples:\n  lamina graph\n  lamina graph --format dot | dot -Tsvg >graph.svg')
     .action(async (options: { format: GraphFormat }, command: Command) => {
       const { output, store } = contextOf(command);
       const { graph } = await import('../app/graph.js');
@@ -54,6 +56,7 @@ function addLog(program: Command): void {
     .command('log <update>')
     .description('list the operations that a procedure made')
     .option('--container <name>', 'of the run for this container (default: on the base)')
+    .addHelpText('after', '\nExamples:\n  lamina log openssl-fix\n  lamina log openssl-fix --container web')
     .action(async (name: string, options: { container?: string }, command: Command) => {
       const { output, store } = contextOf(command);
       const { log } = await import('../app/inspect.js');
@@ -75,6 +78,7 @@ function addRecover(program: Command): void {
   program
     .command('recover')
     .description('clear away what crashed commands left')
+    .addHelpText('after', '\nExample:\n  lamina recover')
     .action(async (_options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { recover } = await import('../app/recover.js');

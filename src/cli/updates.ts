@@ -21,6 +21,7 @@ export function addUpdateCommands(program: Command): void {
   update
     .command('list')
     .description('list the updates')
+    .addHelpText('after', '\nExample:\n  lamina update list')
     .action(async (_options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { updateList } = await import('../app/inspect.js');
@@ -40,6 +41,7 @@ export function addUpdateCommands(program: Command): void {
   update
     .command('show <update>')
     .description('show what an update did, in the base and in each container')
+    .addHelpText('after', '\nExample:\n  lamina update show openssl-fix')
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { updateShow } = await import('../app/inspect.js');
@@ -133,6 +135,7 @@ function addManual(update: Command): void {
   update
     .command('commit <update>')
     .description('make what was done by hand the newest layer')
+    .addHelpText('after', '\nExample:\n  lamina update commit by-hand')
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store, signal } = contextOf(command);
       const { updateCommit } = await import('../app/updates.js');
@@ -146,6 +149,7 @@ function addManual(update: Command): void {
   update
     .command('abort <update>')
     .description('discard what was done by hand')
+    .addHelpText('after', '\nExample:\n  lamina update abort by-hand')
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { updateAbort } = await import('../app/updates.js');

@@ -71,6 +71,31 @@ describe.skipIf(!isRoot)('bad input', () => {
     it('is none of an update', () => refused(2, /update/, 'update', 'apply', 'tiny', '/bin/true', `--name=${name}`));
   });
 
+  it('takes no name with a NUL from a package', async () => {
+    const place = directory('nul');
+    writeFileSync(join(place, 'run.sh'), '#!/bin/sh\n', { mode: 0o755 });
+    writeFileSync(join(place, 'update.json'), '{"version": 1, "procedure": "run.sh", "name": "a\\u0000b"}');
+    await refused(2, /update/, 'update', 'apply', 'tiny', place);
+    writeFileSync(join(place, 'update.json'), '{"version": 1, "procedure": "../run.sh"}');
+    await refused(2, /update\.json.*procedure/, 'update', 'apply', 'tiny', place);
+    writeFileSync(join(place, 'update.json'), '{"version": 1');
+    await refused(2, /update\.json/, 'update', 'apply', 'tiny', place);
+  });
+
+  it('has examples for every command', async () => {
+    const commands = (help: string) =>
+      [...help.split('Commands:')[1]!.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name!);
+    for (const group of [[], ['base'], ['update']]) {
+      for (const name of commands(await world.run(...group, '--help'))) {
+        if (['base', 'update', 'help'].includes(name)) continue;
+        expect({ name, help: await world.run(...group, name, '--help') }).toEqual({
+          name,
+          help: expect.stringContaining('lamina ') as string,
+        });
+      }
+    }
+  });
+
   it('takes no name that is not UTF-8', async () => {
     const shell = `exec "$0" "$1" --store "$2" create --base tiny "$(printf 'caf\\351')"`;
     const done = await run('sh', ['-c', shell, process.execPath, world.cli, world.store]);
