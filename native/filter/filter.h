@@ -16,7 +16,8 @@ using sys::Status;
 
 enum class Decision { capture, ephemeral, protect };
 
-enum class ReadKind { found, absent, listed, opened, link, xattr };
+// `whole`: a directory was removed, which asks whether it is empty, or renamed, which takes along what is below; done or not.
+enum class ReadKind { found, absent, listed, opened, link, xattr, whole };
 
 // One changing operation that has succeeded.
 struct Change {

@@ -17,7 +17,7 @@ namespace lamina::filter {
 namespace {
 
 // In the order of ReadKind.
-constexpr std::array<std::string_view, 6> kind_names = {"found", "absent", "listed", "opened", "link", "xattr"};
+constexpr std::array<std::string_view, 7> kind_names = {"found", "absent", "listed", "opened", "link", "xattr", "whole"};
 
 void append_line(std::string& out, std::string_view path, unsigned kinds) {
   out += "{\"path\":";

@@ -116,6 +116,7 @@ void Session::rmdir(Exchange& exchange) {
   const Subject gone = subject(exchange.node(), *name);
   if (const auto refused = guard(gone); !refused.ok()) return exchange.answer_status(refused);
   const auto status = file_system_.remove_directory(exchange.node(), *name);
+  was_read(ReadKind::whole, gone);
   if (status.ok()) changed(exchange, "rmdir", gone);
   exchange.answer_status(status);
 }
@@ -147,6 +148,7 @@ void Session::rename_names(Exchange& exchange, overlay::NodeId new_parent, std::
     if (const auto refused = guard(*each); !refused.ok()) return exchange.answer_status(refused);
   }
   const auto status = file_system_.rename(exchange.node(), *name, new_parent, *new_name, mode, exchange.interrupted());
+  for (const Subject* each : {&from, &to}) was_read(ReadKind::whole, *each);
   if (status.ok()) changed(exchange, mode == RenameMode::exchange ? "exchange" : "rename", from, to.path);
   exchange.answer_status(status);
 }

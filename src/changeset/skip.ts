@@ -12,6 +12,8 @@ export interface ReadSet {
   readonly seen: ReadonlySet<BytePath>;
   /** Directories whose names were listed. */
   readonly listed: ReadonlySet<BytePath>;
+  /** Paths that were removed as directories or renamed, be it in vain: what came of it depends on all that is below them. */
+  readonly whole: ReadonlySet<BytePath>;
 }
 
 export interface SkipRequest {
@@ -36,12 +38,20 @@ export function meetingPath({ storages, layers, reads, written }: SkipRequest): 
     const below = new View([...storages.slice(i + 1), ...layers]);
     const [met] = writes.meeting(listing, below);
     if (met !== undefined) return met;
-    for (const { path } of listing.entries()) if (writes.touches(path)) return path;
+    for (const { path } of listing.entries()) if (writes.touches(path) || liesIn(reads.whole, path)) return path;
   }
   for (const path of changedPaths(storages, layers)) {
     if (path === '' || reads.seen.has(path) || reads.listed.has(dirname(path))) return path;
   }
   return undefined;
+}
+
+/** Whether a path is one of `paths`, or below one. */
+function liesIn(paths: ReadonlySet<BytePath>, path: BytePath): boolean {
+  for (let at = path; ; at = dirname(at)) {
+    if (paths.has(at)) return true;
+    if (at === '') return false;
+  }
 }
 
 /** All that storages hold of their own, be it equal to what is below, and all that looks different through them. */

@@ -20,11 +20,13 @@ export async function readReadSet(file: BytePath): Promise<ReadSet> {
   }
   const seen = new Set<BytePath>();
   const listed = new Set<BytePath>();
+  const whole = new Set<BytePath>();
   for (const line of lines) {
     const { path, kinds } = JSON.parse(line) as ReadLine;
     const inTree = fromText(path.slice(1));
     if (kinds.some((kind) => kind !== 'listed')) seen.add(inTree);
     if (kinds.includes('listed')) listed.add(inTree);
+    if (kinds.includes('whole')) whole.add(inTree);
   }
-  return { seen, listed };
+  return { seen, listed, whole };
 }

@@ -36,11 +36,12 @@ interface Walked {
 export class Machine {
   readonly seen = new Set<BytePath>();
   readonly listed = new Set<BytePath>();
+  readonly whole = new Set<BytePath>();
 
   constructor(readonly root: Inode) {}
 
   reads(): ReadSet {
-    return { seen: this.seen, listed: this.listed };
+    return { seen: this.seen, listed: this.listed, whole: this.whole };
   }
 
   /** Walks a path; undefined where a component on the way is missing or none to go through. */
@@ -112,7 +113,10 @@ export class Machine {
   remove(path: string): void {
     const found = this.walk(path, false);
     if (found?.inode === undefined) return;
-    if (found.inode.type === 'directory' && found.inode.children.size > 0) return;
+    if (found.inode.type === 'directory') {
+      this.whole.add(found.path as BytePath);
+      if (found.inode.children.size > 0) return;
+    }
     found.directory.children.delete(found.name);
   }
 
@@ -132,8 +136,11 @@ export class Machine {
     if (`${target.path}/`.startsWith(`${source.path}/`) || `${source.path}/`.startsWith(`${target.path}/`)) return;
     if (target.inode !== undefined) {
       const directories = [source.inode, target.inode].map(({ type }) => type === 'directory');
-      if (directories[0] !== directories[1] || target.inode.children.size > 0) return;
+      if (directories[0] !== directories[1]) return;
     }
+    // The kernel has looked at the types; only now it asks the file system.
+    for (const { path } of [source, target]) this.whole.add(path as BytePath);
+    if (target.inode !== undefined && target.inode.children.size > 0) return;
     source.directory.children.delete(source.name);
     target.directory.children.set(target.name, source.inode);
   }

@@ -85,7 +85,45 @@ const cases = fc.record({
   procedure: fc.oneof(programs(anywhere, 6), programs(['a', 'b'], 6)),
 });
 
+/** A container with a file of its own in a directory that holds it only to carry others. */
+const within = (path: string, procedure: Program): Case => ({
+  base: [],
+  doings: [[{ kind: 'write', path, text: 'own' }]],
+  copies: [],
+  procedure,
+});
+
 describe('a container that is skipped', () => {
+  it.each<[string, Case]>([
+    [
+      'removes a directory that is empty on the base, and makes it again',
+      within('d/a/own', [
+        { kind: 'remove', path: 'd/a' },
+        { kind: 'mkdir', path: 'd/a' },
+      ]),
+    ],
+    [
+      'moves one over a directory that is empty on the base',
+      within('d/a/own', [{ kind: 'move', from: 'b', to: 'd/a' }]),
+    ],
+    [
+      'moves one away and looks into it there, and back',
+      within('b/own', [
+        { kind: 'move', from: 'b', to: 'e' },
+        {
+          kind: 'if',
+          test: { kind: 'odd', path: 'e' },
+          then: [{ kind: 'write', path: 'a/odd', text: 'x' }],
+          otherwise: [],
+        },
+        { kind: 'move', from: 'e', to: 'b' },
+      ]),
+    ],
+    ['changes the mode of one', within('d/a/own', [{ kind: 'chmod', path: 'd/a', mode: 0o600 }])],
+  ])('is none where the procedure %s', (_, each) => {
+    expect(judge(each)).toBe('run');
+  });
+
   it('gets what running the procedure in it would have made', { timeout: 120_000 }, () => {
     const answers = { run: 0, skipped: 0 };
     fc.assert(
