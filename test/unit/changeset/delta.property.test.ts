@@ -7,13 +7,16 @@ import { listing, numRuns } from './arbitrary.js';
 import type { TreeOptions } from './arbitrary.js';
 import { canonical, flatView, flatten, planEntries, planListing } from './flat.js';
 
-/** W, S, D, L as DESIGN names them; each may be moved about and linked. */
+/**
+ * W, S, D, L as DESIGN names them. W and S may be moved about; D and L are plain, as delta layers and imported bases are
+ * (docs/decisions/0006-plain-deltas.md): a metacopy in them could lead nowhere.
+ */
 function stacks(options: TreeOptions = { moved: true }) {
   const layer = listing({ ...options, whiteouts: true });
   return fc.record({
     w: layer,
     s: listing(options),
-    d: layer,
+    d: listing({ ...options, moved: false, whiteouts: true }),
     l: listing({ ...options, moved: false, whiteouts: false }),
   });
 }
