@@ -97,8 +97,10 @@ describe.skipIf(!isRoot)('importing', () => {
       const middle = Math.floor(bad.length / 2);
       bad[middle] = (bad[middle] ?? 0) ^ 0x10;
       const done = await world.attempt('base', 'import', 'bad', file('bad', bad));
-      expect(done.code).toBe(1);
-      expect(done.stderr).toMatch(/corrupt/);
+      // What the decoder gives before it comes to the checksum may look like a member that is refused.
+      expect([1, 4]).toContain(done.code);
+      expect(done.stderr).toMatch(/corrupt|bad/);
+      expect(await world.run('base', 'list')).not.toContain('bad');
     });
   });
 
