@@ -72,7 +72,8 @@ Worker::Worker(Path root, int number, unsigned seed)
       random_(seed * 1000 + static_cast<unsigned>(number)),
       model_(initial_model(number)) {}
 
-void Worker::demand(bool succeeded, const std::string& what) const {
+void Worker::demand(bool succeeded, const std::string& what) {
+  ++operations_;
   if (succeeded) return;
   const std::string reason = error_text(errno);
   throw std::runtime_error("worker " + std::to_string(number_) + ", step " + std::to_string(steps_) + ": " + what + ": " +
@@ -87,12 +88,13 @@ std::string Worker::new_path() {
   return directory + "/" + std::to_string(number_) + "-" + std::to_string(names_made_++ % 5000);
 }
 
-std::string Worker::pick(bool files, bool directories) {
+std::string Worker::pick(bool files, bool directories, bool symlinks) {
   if (model_.empty()) return "";
   auto at = model_.begin();
   std::advance(at, below_number(static_cast<unsigned>(model_.size())));
   for (std::size_t tried = 0; tried < model_.size(); ++tried) {
-    if ((files && at->second.file != nullptr) || (directories && at->second.is_directory())) return at->first;
+    const ModelEntry& entry = at->second;
+    if (entry.file != nullptr ? files : entry.is_directory() ? directories : symlinks) return at->first;
     if (++at == model_.end()) at = model_.begin();
   }
   return "";
@@ -139,11 +141,11 @@ void Worker::write_more() {
 }
 
 void Worker::rename() {
-  const std::string from = pick(true, true);
+  const std::string from = pick(true, true, true);
   if (from.empty()) return;
   const bool directory = model_[from].is_directory();
   // Onto one of its own files now and then.
-  std::string to = !directory && below_number(4) == 0 ? pick(true, false) : new_path();
+  std::string to = !directory && below_number(4) == 0 ? pick(true, false, true) : new_path();
   if (to == from || to.starts_with(from + "/") || (directory && model_.contains(to))) return;
   demand(::rename(real(from), real(to)) == 0, "rename " + from + " to " + to);
   if (model_.contains(to)) {
@@ -154,7 +156,7 @@ void Worker::rename() {
 }
 
 void Worker::exchange() {
-  const std::string one = pick(true, true), other = pick(true, true);
+  const std::string one = pick(true, true, true), other = pick(true, true, true);
   if (one.empty() || one == other || one.starts_with(other + "/") || other.starts_with(one + "/")) return;
   demand(::renameat2(AT_FDCWD, real(one), AT_FDCWD, real(other), RENAME_EXCHANGE) == 0, "exchange " + one + " and " + other);
   model_exchange(model_, one, other);
@@ -170,7 +172,7 @@ void Worker::link() {
 }
 
 void Worker::remove() {
-  const std::string path = pick(true, false);
+  const std::string path = pick(true, false, true);
   if (path.empty()) return;
   demand(::unlink(real(path)) == 0, "unlink " + path);
   model_remove(model_, path);
@@ -217,7 +219,7 @@ void Worker::change_mode() {
 }
 
 void Worker::look() {
-  const std::string path = pick(true, true);
+  const std::string path = pick(true, true, true);
   if (path.empty()) return;
   const ModelEntry& expected = model_[path];
   struct stat found {};
@@ -227,6 +229,8 @@ void Worker::look() {
     std::size_t direct = 0;
     for (const std::string& inner : below(model_, path)) direct += inner.find('/', path.size() + 1) == std::string::npos ? 1 : 0;
     demand(names(real(path)).size() == direct, "listing of " + path + " should have " + std::to_string(direct) + " names");
+  } else if (expected.file == nullptr) {
+    demand(link_target(real(path)) == expected.target, "target of " + path + " should be " + expected.target);
   } else {
     demand(found.st_nlink == expected.file->links, "links of " + path + " should be " + std::to_string(expected.file->links));
     demand(contents(real(path)) == expected.file->content, "content of " + path + " should be " + expected.file->content);

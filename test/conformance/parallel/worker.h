@@ -32,6 +32,8 @@ class Worker {
 
   [[nodiscard]] const Model& model() const { return model_; }
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
+  // Outcomes that were looked at: a step that found nothing to do has none.
+  [[nodiscard]] std::uint64_t operations() const { return operations_; }
 
  private:
   void create();
@@ -50,15 +52,15 @@ class Worker {
   unsigned below_number(unsigned limit) { return static_cast<unsigned>(random_() % limit); }
   std::string new_path();
   // A path of the model of the given kind, or empty.
-  std::string pick(bool files, bool directories);
+  std::string pick(bool files, bool directories, bool symlinks = false);
   [[nodiscard]] Path real(const std::string& path) const { return root_ / path; }
-  void demand(bool succeeded, const std::string& what) const;
+  void demand(bool succeeded, const std::string& what);
 
   Path root_;
   int number_;
   std::mt19937 random_;
   Model model_;
-  std::uint64_t steps_ = 0, names_made_ = 0;
+  std::uint64_t steps_ = 0, operations_ = 0, names_made_ = 0;
 };
 
 }  // namespace conformance
