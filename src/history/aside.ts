@@ -6,7 +6,8 @@ import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
 import type { Entry, Listing, PlanOperation } from '../changeset/index.js';
 import type { NodeId } from '../manifest/index.js';
-import { markNamespace, materialise } from '../store/index.js';
+import { makeDirectoryDurably } from '../platform/durable.js';
+import { markNamespace, materialise, syncTree } from '../store/index.js';
 import type { NodeReader } from '../store/index.js';
 
 const root = '' as BytePath;
@@ -20,7 +21,7 @@ export async function putAside(
   if (met.size === 0) return undefined;
   const { store } = reader;
   const place = store.paths.aside(newId('a'));
-  mkdirSync(toBuffer(place.directory), { mode: 0o700 });
+  await makeDirectoryDurably(place.directory, 0o700);
   mkdirSync(toBuffer(place.tree), { mode: 0o700 });
   let number = 0;
   for (const [node, paths] of met) {
@@ -41,6 +42,8 @@ export async function putAside(
     paths: [...new Set([...met.values()].flat())].sort().map(toText),
   };
   writeFileSync(toBuffer(place.description), `${JSON.stringify(description, null, 2)}\n`);
+  // The container's own copy goes once the rollback is published: this one must be on disk before.
+  await syncTree(place.directory);
   return place.directory;
 }
 
