@@ -7,17 +7,20 @@ import { failed, isSystemError } from '../base/errors.js';
 const longestLine = 256;
 const mostSymlinks = 40;
 
-/** What the `#!` line of a script names; undefined where it begins with none, '' where the line names nothing. */
-export function interpreterOf(script: BytePath): string | undefined {
+/** The bytes by which the kernel tells what a program is. */
+export function startOf(program: BytePath): Buffer {
   const start = Buffer.alloc(longestLine);
-  const descriptor = openSync(toBuffer(script), 'r');
-  let length: number;
+  const descriptor = openSync(toBuffer(program), 'r');
   try {
-    length = readSync(descriptor, start, 0, longestLine, 0);
+    return start.subarray(0, readSync(descriptor, start, 0, longestLine, 0));
   } finally {
     closeSync(descriptor);
   }
-  const text = start.toString('latin1', 0, length);
+}
+
+/** What the `#!` line at the start of a script names; undefined where there is no such line, '' where it names nothing. */
+export function interpreterOf(start: Buffer): string | undefined {
+  const text = start.toString('latin1');
   if (!text.startsWith('#!')) return undefined;
   return /^#![ \t]*([^ \t\n\0]*)/.exec(text)?.[1] ?? '';
 }
@@ -28,7 +31,7 @@ export function interpreterOf(script: BytePath): string | undefined {
  * @throws LaminaError failed
  */
 export function checkInterpreter(script: BytePath, root: BytePath, provided: readonly string[]): void {
-  const interpreter = interpreterOf(script);
+  const interpreter = interpreterOf(startOf(script));
   if (interpreter === undefined || provided.some((directory) => interpreter.startsWith(`${directory}/`))) return;
   if (existsIn(root, interpreter)) return;
   throw failed(`the procedure's interpreter ${interpreter} is missing in the root that it is run in`, {

@@ -1,4 +1,4 @@
-import { constants, accessSync, chmodSync, closeSync, copyFileSync, openSync, readSync, statSync } from 'node:fs';
+import { constants, accessSync, chmodSync, copyFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { basename, display, join, toBuffer, toText } from '../base/bytes.js';
@@ -6,7 +6,7 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf, notFound, usage } from '../base/errors.js';
 import type { Update } from '../manifest/index.js';
 import { importDirectory, scanTree, xxh64 } from '../store/index.js';
-import { interpreterOf } from './interpreter.js';
+import { interpreterOf, startOf } from './interpreter.js';
 
 /** How an update is made: a script, or a directory with update.json. */
 export interface Procedure {
@@ -115,25 +115,20 @@ function checkScript(path: BytePath): void {
         code: 'NOT_EXECUTABLE',
         hint: `make it so: chmod +x ${shown}`,
       });
-    const descriptor = openSync(toBuffer(path), 'r');
-    try {
-      start = Buffer.alloc(4);
-      readSync(descriptor, start, 0, 4, 0);
-    } finally {
-      closeSync(descriptor);
-    }
+    start = startOf(path);
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR'))
       throw notFound(`there is no procedure ${shown}`, { code: 'NO_PROCEDURE', hint: 'give an executable script' });
     throw error;
   }
-  if (interpreterOf(path) === '') {
+  const interpreter = interpreterOf(start);
+  if (interpreter === '') {
     throw usage(`the #! line of the procedure ${shown} names no interpreter`, {
       code: 'NO_SCRIPT',
       hint: 'begin it with a line such as #!/bin/sh',
     });
   }
-  if (start.toString('latin1', 0, 2) !== '#!' && !start.equals(elf)) {
+  if (interpreter === undefined && !start.subarray(0, elf.length).equals(elf)) {
     throw usage(`the procedure ${shown} is no script: it does not begin with #!`, {
       code: 'NO_SCRIPT',
       hint: 'begin it with a line such as #!/bin/sh',
