@@ -20,6 +20,11 @@ import type { Finished } from '../support/lamina.js';
 
 const laminafs = process.env['LAMINA_LAMINAFS'] ?? join(checkout, 'dist/laminafs');
 
+interface ReadLine {
+  readonly path: string;
+  readonly kinds: readonly string[];
+}
+
 /** The driver by itself, as a person or a container engine starts it. */
 describe.skipIf(!isRoot)('laminafs', () => {
   let place: string;
@@ -186,7 +191,7 @@ describe.skipIf(!isRoot)('laminafs', () => {
     }).toThrow(/EROFS/);
     const script =
       'echo new >new; mv new renamed; chmod 600 file; mkdir -p d; ln file d/link; rm -r d; cat file absent';
-    await run('sh', ['-c', `cd ${at('mnt')} && { ${script}; echo x >cache/x; }`]);
+    await run('sh', ['-c', `cd ${at('mnt')} && { ${script}; echo x >cache/x; rmdir cache; }`]);
     expect((await ask({ command: 'flush' }))['ok']).toBe(true);
     const lines = readFileSync(at('journal'), 'utf8').trim().split('\n');
     const journal = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -206,6 +211,16 @@ describe.skipIf(!isRoot)('laminafs', () => {
     expect(reads).toMatch(/absent/);
     expect(reads).toMatch(/file/);
     const read = reads.trim().split('\n');
+    const kinds = new Map(
+      read
+        .slice(1)
+        .map((line) => JSON.parse(line) as ReadLine)
+        .map((each) => [each.path, each.kinds]),
+    );
+    expect(kinds.get('/absent')).toContain('absent');
+    // Moved; removed as a directory; not to be removed, for it is not empty.
+    for (const path of ['/new', '/renamed', '/d', '/cache'])
+      expect([path, kinds.get(path)]).toEqual([path, expect.arrayContaining(['whole'])]);
     expect(new Set(read).size).toBe(read.length);
     expect(existsSync(at('upper/cache/x'))).toBe(true);
   });

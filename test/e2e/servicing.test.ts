@@ -1,13 +1,14 @@
 import { cpSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot, run } from '../support/lamina.js';
+import { World, buildTiny, copyTree, differences, isRoot, run, runFlat } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 
 /** What surrounds a procedure: its sandbox, packages, servicing by hand, and mounts of containers. */
 describe.skipIf(!isRoot)('servicing', () => {
   let world: World;
   let before: Snapshot;
+  let held = 0;
 
   beforeAll(async () => {
     world = new World('servicing');
@@ -68,6 +69,33 @@ describe.skipIf(!isRoot)('servicing', () => {
     expect(await world.inside('idle', 'cat /etc/k; ls /var/cache')).toBe('k\n');
     await world.run('rollback', 'packed');
     expect([...differences(await world.look('idle'), before)]).toEqual([]);
+  });
+
+  it.each([
+    ['removes a directory that is empty on the base', 'if rmdir /mnt; then mkdir /mnt; echo empty >/etc/opt; fi'],
+    ['moves one over it', 'mkdir /srv/x; mv -T /srv/x /mnt || echo full >/etc/opt'],
+    ['looks into it under another name', 'mv /mnt /mnt2; ls /mnt2 >/etc/opt; mv /mnt2 /mnt'],
+  ])('skips no container with a file there where the procedure %s', async (_, text) => {
+    const name = `holds-${String(++held)}`;
+    await world.run('create', name, '--base', 'tiny');
+    await world.inside(name, 'echo own >/mnt/own');
+    const flat = world.path(`flat-${name}`);
+    await world.mounted(name, (root) => {
+      copyTree(root, flat);
+    });
+    const script = world.script(name, text);
+    runFlat(flat, script);
+    const { update } = await world.json<{ update: { effects: { container: string; outcome: string }[] } }>(
+      'update',
+      'apply',
+      'tiny',
+      script,
+    );
+    const outcomes = new Map(update.effects.map(({ container, outcome }) => [container, outcome]));
+    expect([outcomes.get(name), outcomes.get('idle')]).toEqual(['changed', 'skipped']);
+    expect([...differences(await world.look(name), world.snapshotOf(flat))]).toEqual([]);
+    await world.run('rollback', name);
+    await world.run('remove', name);
   });
 
   describe('by hand', () => {
