@@ -130,6 +130,7 @@ OverlayCounters Overlay::counters() const {
   counters.inodes = table_.size();
   counters.cached_files = files_.size();
   counters.cached_directories = directories_.size();
+  counters.cached_listings = lists_.size();
   counters.index_lookups = index_lookups_.load();
   counters.directory_lookups = directory_lookups_.load();
   return counters;

@@ -232,8 +232,8 @@ Status Overlay::copy_up_tree(const InodeRef& directory, const Interrupted& inter
   LAMINA_TRY(make_mark(place->descriptor(), "", marks_.opaque, opaque_value));
   std::lock_guard lock(directory->mutex);
   directory->lowers.clear();
-  directory->lower_children.reset();
-  directory->listing.reset();
+  directory->directory().lower_children.reset();
+  directory->directory().listing.reset();
   return {};
 }
 

@@ -46,14 +46,14 @@ Result<NewAttributes> Overlay::new_attributes(Inode& parent, int directory, cons
   std::optional<std::vector<std::byte>> list;
   {
     std::lock_guard lock(parent.mutex);
-    list = parent.default_acl;
+    list = parent.directory().default_acl;
   }
   if (!list) {
     auto value = sys::get_xattr(directory, "", default_acl_name);
     if (!value && !value.failed_with(ENODATA) && !value.failed_with(EOPNOTSUPP)) return value.error();
     list = value ? std::move(*value) : std::vector<std::byte>();
     std::lock_guard lock(parent.mutex);
-    parent.default_acl = list;
+    parent.directory().default_acl = list;
   }
   std::optional<std::span<const std::byte>> given;
   if (!list->empty()) given = *list;

@@ -1,42 +1,68 @@
 #include "overlay/forgotten_nodes.h"
 
+#include <vector>
+
 namespace lamina::overlay {
 
 void ForgottenNodes::remember(NodeId node, Record record) {
-  std::lock_guard lock(mutex_);
-  const auto known = records_.find(node);
-  if (known != records_.end()) {
-    by_key_.erase(known->second.key);
-    by_key_[record.key] = node;
-    known->second = std::move(record);
-    return;
+  const InodeKey key = record.key;
+  // The key first: whatever drops the record then finds the key to drop with it.
+  {
+    KeyShard& shard = key_shard(key);
+    std::lock_guard lock(shard.mutex);
+    shard.nodes[key] = node;
   }
-  by_key_[record.key] = node;
-  records_.emplace(node, std::move(record));
-  order_.push_back(node);
-  while (records_.size() > most || order_.size() > 2 * most) {
-    const auto oldest = records_.find(order_.front());
-    order_.pop_front();
-    if (oldest == records_.end()) continue;
-    by_key_.erase(oldest->second.key);
-    records_.erase(oldest);
+  std::vector<std::pair<InodeKey, NodeId>> dropped;
+  {
+    NodeShard& shard = node_shard(node);
+    std::lock_guard lock(shard.mutex);
+    const auto [place, is_new] = shard.records.try_emplace(node);
+    if (is_new) {
+      shard.order.push_back(node);
+    } else if (place->second.key != key) {
+      dropped.emplace_back(place->second.key, node);
+    }
+    place->second = std::move(record);
+    while (shard.records.size() > most_in_shard || shard.order.size() > 2 * most_in_shard) {
+      const auto oldest = shard.records.find(shard.order.front());
+      shard.order.pop_front();
+      if (oldest == shard.records.end()) continue;
+      dropped.emplace_back(oldest->second.key, oldest->first);
+      shard.records.erase(oldest);
+    }
   }
+  for (const auto& [old_key, its_node] : dropped) drop_key(old_key, its_node);
+}
+
+void ForgottenNodes::drop_key(const InodeKey& key, NodeId node) {
+  KeyShard& shard = key_shard(key);
+  std::lock_guard lock(shard.mutex);
+  const auto found = shard.nodes.find(key);
+  if (found != shard.nodes.end() && found->second == node) shard.nodes.erase(found);
 }
 
 std::optional<ForgottenNodes::Record> ForgottenNodes::find(NodeId node) const {
-  std::lock_guard lock(mutex_);
-  const auto found = records_.find(node);
-  if (found == records_.end()) return std::nullopt;
+  const NodeShard& shard = node_shard(node);
+  std::lock_guard lock(shard.mutex);
+  const auto found = shard.records.find(node);
+  if (found == shard.records.end()) return std::nullopt;
   return found->second;
 }
 
 std::optional<NodeId> ForgottenNodes::take(const InodeKey& key) {
-  std::lock_guard lock(mutex_);
-  const auto found = by_key_.find(key);
-  if (found == by_key_.end()) return std::nullopt;
-  const NodeId node = found->second;
-  records_.erase(node);
-  by_key_.erase(found);
+  NodeId node = 0;
+  {
+    KeyShard& shard = key_shard(key);
+    std::lock_guard lock(shard.mutex);
+    const auto found = shard.nodes.find(key);
+    if (found == shard.nodes.end()) return std::nullopt;
+    node = found->second;
+    shard.nodes.erase(found);
+  }
+  NodeShard& shard = node_shard(node);
+  std::lock_guard lock(shard.mutex);
+  const auto record = shard.records.find(node);
+  if (record != shard.records.end() && record->second.key == key) shard.records.erase(record);
   return node;
 }
 

@@ -1,6 +1,7 @@
 // Where to find inodes again that the kernel has forgotten: a file handle (open_by_handle_at(2)) may outlive every cache.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -11,10 +12,12 @@
 
 namespace lamina::overlay {
 
+// Thread-safe; no lock is held while another is taken. In a race a record may stay of a node that is in use again: whoever finds
+// it must see whether the name still leads to the node.
 class ForgottenNodes {
  public:
-  // The oldest go first: their handles are answered ESTALE.
-  static constexpr std::size_t most = 1U << 18U;
+  // About 200 bytes each. The oldest go first: their handles are answered ESTALE.
+  static constexpr std::size_t most = 1U << 15U;
 
   struct Record {
     InodeKey key;
@@ -30,10 +33,25 @@ class ForgottenNodes {
   void erase(const InodeKey& key) { take(key); }
 
  private:
-  mutable std::mutex mutex_;
-  std::unordered_map<NodeId, Record> records_;                 // guarded by mutex_
-  std::unordered_map<InodeKey, NodeId, InodeKeyHash> by_key_;  // guarded by mutex_
-  std::deque<NodeId> order_;                                   // guarded by mutex_; may name nodes that were taken
+  static constexpr std::size_t shard_count = 64;
+  static constexpr std::size_t most_in_shard = most / shard_count;
+  struct alignas(64) NodeShard {
+    mutable std::mutex mutex;
+    std::unordered_map<NodeId, Record> records;
+    std::deque<NodeId> order;  // oldest first; may name nodes that were taken
+  };
+  struct alignas(64) KeyShard {
+    std::mutex mutex;
+    std::unordered_map<InodeKey, NodeId, InodeKeyHash> nodes;
+  };
+
+  NodeShard& node_shard(NodeId node) { return nodes_[node % shard_count]; }
+  const NodeShard& node_shard(NodeId node) const { return nodes_[node % shard_count]; }
+  KeyShard& key_shard(const InodeKey& key) { return keys_[(InodeKeyHash()(key) >> 7) % shard_count]; }
+  void drop_key(const InodeKey& key, NodeId node);
+
+  std::array<NodeShard, shard_count> nodes_;
+  std::array<KeyShard, shard_count> keys_;
 };
 
 }  // namespace lamina::overlay

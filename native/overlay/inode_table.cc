@@ -86,14 +86,14 @@ void InodeTable::remember(Inode& inode) {
 }
 
 void InodeTable::drop_keys(Inode& inode) {
-  for (const InodeKey& key : inode.keys) {
+  inode.keys.for_each([&](const InodeKey& key) {
     KeyShard& shard = key_shard(key);
     std::lock_guard lock(shard.mutex);
     const auto found = shard.inodes.find(key);
-    if (found == shard.inodes.end()) continue;
+    if (found == shard.inodes.end()) return;
     const InodeRef present = found->second.lock();
     if (!present || (present.get() == &inode && present.use_count() <= 2 && inode.lookups.load() == 0)) shard.inodes.erase(found);
-  }
+  });
 }
 
 std::uint64_t InodeTable::size() const {

@@ -26,8 +26,7 @@ const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie
 }  // namespace
 
 // The upper's own names into `into`, and those that hide a lower's into `hidden`.
-Status Overlay::list_upper(Inode& directory, const LowerChildren& below, bool impure, Listing& into,
-                           std::vector<std::string>& hidden) {
+Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing& into, std::vector<std::string>& hidden) {
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(directory));
   LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::reopen(place->descriptor(), O_RDONLY | O_DIRECTORY));
   return sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
@@ -43,7 +42,7 @@ Status Overlay::list_upper(Inode& directory, const LowerChildren& below, bool im
     }
     if (entry.type == 0040000U) {
       if (lower != nullptr && lower->entry.type == 0040000U && !lower->whiteout) entry.ino = lower->entry.ino;
-    } else if (impure || lower != nullptr || true) {
+    } else {
       sys::FileStatus status;
       status.ino = each.ino;
       auto ino = upper_ino({place, entry.name}, status);
@@ -59,18 +58,16 @@ Status Overlay::list_upper(Inode& directory, const LowerChildren& below, bool im
 Result<ListingRef> Overlay::list_inode(Inode& directory) {
   std::uint64_t version = 0;
   bool has_upper = false;
-  bool impure = false;
   {
     std::lock_guard lock(directory.mutex);
-    if (directory.listing) return directory.listing;
-    version = directory.version;
+    if (ListingRef known = directory.directory().listing.lock()) return known;
+    version = directory.directory().version;
     has_upper = directory.has_upper;
-    impure = directory.impure;
   }
   LAMINA_ASSIGN(const auto below, lower_children(directory));
   Listing names;
   std::vector<std::string> hidden;
-  if (has_upper) LAMINA_TRY(list_upper(directory, *below, impure, names, hidden));
+  if (has_upper) LAMINA_TRY(list_upper(directory, *below, names, hidden));
   std::sort(hidden.begin(), hidden.end());
   for (const LowerChild& each : *below) {
     if (!each.whiteout && !std::binary_search(hidden.begin(), hidden.end(), each.entry.name)) names.push_back(each.entry);
@@ -78,8 +75,9 @@ Result<ListingRef> Overlay::list_inode(Inode& directory) {
   std::sort(names.begin(), names.end(), before);
   for (std::size_t i = 1; i < names.size(); ++i) names[i].cookie = std::max(names[i].cookie, names[i - 1].cookie + 1);
   auto listing = std::make_shared<const Listing>(std::move(names));
+  lists_.keep(listing, listing->size());
   std::lock_guard lock(directory.mutex);
-  if (directory.version == version) directory.listing = listing;
+  if (directory.directory().version == version) directory.directory().listing = listing;
   return ListingRef(listing);
 }
 

@@ -94,7 +94,7 @@ Result<std::shared_ptr<const LowerChildren>> Overlay::lower_children(Inode& dire
   std::vector<LowerPlace> places;
   {
     std::lock_guard lock(directory.mutex);
-    if (directory.lower_children) return directory.lower_children;
+    if (auto known = directory.directory().lower_children.lock()) return known;
     places = directory.lowers;
   }
   auto children = std::make_shared<LowerChildren>();
@@ -110,9 +110,10 @@ Result<std::shared_ptr<const LowerChildren>> Overlay::lower_children(Inode& dire
   std::sort(children->begin(), children->end(), before);
   const auto same = [](const LowerChild& a, const LowerChild& b) { return a.entry.name == b.entry.name; };
   children->erase(std::unique(children->begin(), children->end(), same), children->end());
+  lists_.keep(children, children->size());
   std::lock_guard lock(directory.mutex);
-  if (!directory.lower_children) directory.lower_children = std::move(children);
-  return directory.lower_children;
+  directory.directory().lower_children = children;
+  return std::shared_ptr<const LowerChildren>(std::move(children));
 }
 
 Result<Found> Overlay::find(Inode& parent, std::string_view name) {

@@ -21,6 +21,7 @@
 #include "overlay/inode_table.h"
 #include "overlay/layer.h"
 #include "overlay/marks.h"
+#include "overlay/recent_lists.h"
 #include "overlay/tree_lock.h"
 #include "sys/file_descriptor.h"
 #include "sys/status.h"
@@ -86,6 +87,9 @@ class Overlay final : public FileSystem {
   bool read_only() const override { return !upper_; }
 
  private:
+  // Names in lists that are kept: about 130 bytes each, once as the lowers show them and once merged.
+  static constexpr std::size_t most_listed_names = 1U << 16U;
+
   // What is made, and how, under a new name.
   struct Creation {
     std::uint32_t mode = 0;  // type and permission bits
@@ -166,7 +170,7 @@ class Overlay final : public FileSystem {
 
   // listing.cc
   Result<ListingRef> list_inode(Inode& directory);
-  Status list_upper(Inode& directory, const LowerChildren& below, bool impure, Listing& into, std::vector<std::string>& hidden);
+  Status list_upper(Inode& directory, const LowerChildren& below, Listing& into, std::vector<std::string>& hidden);
 
   // data.cc
   Result<RealFileRef> open_lower(const LowerPlace& place, int flags);
@@ -183,6 +187,8 @@ class Overlay final : public FileSystem {
   InodeTable table_;
   InodeRef root_;
   FileCache directories_, files_;
+  RecentLists lists_{most_listed_names};
+  std::atomic<std::uint64_t> forgotten_{0};  // since memory was given back
   std::mutex removed_links_mutex_;
   std::unordered_map<InodeKey, std::uint32_t, InodeKeyHash> removed_links_;  // guarded by removed_links_mutex_
   std::atomic<std::uint64_t> names_version_{1};                              // raised by every name that goes or moves

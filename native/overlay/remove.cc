@@ -38,8 +38,9 @@ void Overlay::unname(const InodeRef& victim, const InodeRef& parent, std::string
   if (!victim) return;
   std::lock_guard lock(victim->mutex);
   if (victim->is_directory()) {
-    ++victim->version;
-    victim->listing = std::make_shared<const Listing>();
+    static const ListingRef nothing = std::make_shared<const Listing>();
+    ++victim->directory().version;
+    victim->directory().listing = nothing;
   }
   if (victim->parent == parent && victim->name == name) victim->nameless = true;
 }

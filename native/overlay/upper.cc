@@ -1,5 +1,6 @@
 // Where an inode lies in the upper, and the directories there.
 #include <fcntl.h>
+#include <malloc.h>
 
 #include <algorithm>
 
@@ -81,6 +82,13 @@ void Overlay::forget(NodeId node, std::uint64_t count) {
   if (!table_.forget(node, count)) return;
   files_.erase(node);
   directories_.erase(node);
+  // malloc_trim(3): what is freed between objects that live on is else kept by the process. It takes time for all there was, so
+  // it waits until as much was forgotten as is known still.
+  constexpr std::uint64_t look_every = 8192;
+  const std::uint64_t forgotten = forgotten_.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (forgotten % look_every != 0 || forgotten < table_.size()) return;
+  forgotten_.store(0, std::memory_order_relaxed);
+  ::malloc_trim(0);
 }
 
 std::string Overlay::temporary_name() { return "#" + std::to_string(next_temporary_.fetch_add(1)); }
@@ -91,8 +99,8 @@ Status Overlay::discard(std::string_view temporary) { return discard_tree(work()
 // The names of a directory have changed.
 void Overlay::touched(Inode& directory) {
   std::lock_guard lock(directory.mutex);
-  ++directory.version;
-  directory.listing.reset();
+  ++directory.directory().version;
+  directory.directory().listing.reset();
 }
 
 Status Overlay::make_mark(int descriptor, std::string_view name, std::string_view mark, std::string_view value) {

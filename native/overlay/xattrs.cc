@@ -64,7 +64,7 @@ Status Overlay::set_xattr(NodeId node, std::string_view name, std::span<const st
   LAMINA_TRY(sys::set_xattr(at.descriptor(), at.name, marks_.to_disk(name), value, flags));
   if (name == default_acl_name) {
     std::lock_guard guard(inode->mutex);
-    inode->default_acl.reset();
+    if (inode->is_directory()) inode->directory().default_acl.reset();
   }
   return {};
 }
@@ -84,7 +84,7 @@ Status Overlay::remove_xattr(NodeId node, std::string_view name) {
   LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, stored));
   if (name == default_acl_name) {
     std::lock_guard guard(inode->mutex);
-    inode->default_acl.reset();
+    if (inode->is_directory()) inode->directory().default_acl.reset();
   }
   return {};
 }
