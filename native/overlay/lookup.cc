@@ -13,10 +13,6 @@ using sys::Errno;
 namespace {
 constexpr std::size_t longest_name = 255;
 constexpr std::size_t few_layers = 2;
-
-std::string child_path(std::string_view directory, std::string_view name) {
-  return directory.empty() ? std::string(name) : std::string(directory) + "/" + std::string(name);
-}
 }  // namespace
 
 // Takes an entry of a lower into what was found so far. False: no layer further down has a say.
@@ -44,23 +40,54 @@ Result<bool> Overlay::take_lower(std::size_t layer, LowerEntry&& entry, Found& f
     // The first place keeps the attributes; the data's place comes behind it.
     found.lowers.push_back({layer, entry.reference});
   }
+  found.lacks_data = entry.marks.metacopy;
   redirect = entry.marks.redirect;
   return entry.marks.metacopy;
 }
 
+// Walks an absolute redirect's path through one layer, component by component, as ovl_lookup_layer() of fs/overlayfs/namei.c
+// does: directories on the way count with their marks, too. Gives the entry at its end, if there is one.
+Result<std::optional<LowerEntry>> Overlay::walk_redirect(const Layer& layer, RedirectWalk& walk) {
+  LowerRef at = layer.root();
+  std::string rest = walk.path;
+  for (;;) {
+    const std::size_t slash = rest.find('/');
+    const std::string prefix = walk.path.substr(0, walk.path.size() - rest.size());
+    auto entry = layer.lookup(at, rest.substr(0, slash));
+    if (is_absent(entry)) return std::optional<LowerEntry>();
+    if (!entry) return entry.error();
+    const bool last = slash == std::string::npos;
+    const bool directory = (entry->attributes.mode & 0170000U) == 0040000U;
+    if (entry->marks.whiteout || (!last && !directory)) {
+      walk.stop = true;
+      return std::optional<LowerEntry>();
+    }
+    rest.erase(0, last ? rest.size() : slash);
+    const std::string& redirect = entry->marks.redirect;
+    if (directory && entry->marks.opaque) {
+      walk.stop = true;
+    } else if (!redirect.empty() && redirect.front() == '/') {
+      // It leads on below an opaque directory on the way.
+      walk.stop = false;
+      walk.path = redirect.substr(1) + rest;
+    } else if (!redirect.empty()) {
+      walk.path = prefix + redirect + rest;
+    }
+    if (last) return std::optional<LowerEntry>(std::move(*entry));
+    rest.erase(0, 1);
+    at = std::move(entry->reference);
+  }
+}
+
 // From `layer` downwards, by a path from each layer's root, as an absolute redirect wants it.
 Status Overlay::find_from(std::size_t layer, std::string_view path, Found& found) {
-  std::string at(path);
-  for (std::size_t i = layer; i < layers_.size(); ++i) {
-    auto entry = layers_[i]->resolve(at);
-    if (is_absent(entry)) continue;
-    if (!entry) return entry.error();
-    std::string redirect;
+  RedirectWalk walk{std::string(path)};
+  for (std::size_t i = layer; i < layers_.size() && !walk.stop; ++i) {
+    LAMINA_ASSIGN(std::optional<LowerEntry> entry, walk_redirect(*layers_[i], walk));
+    if (!entry) continue;
+    std::string redirect;  // has gone into the walk already
     LAMINA_ASSIGN(const bool more, take_lower(i, std::move(*entry), found, redirect));
     if (!more) return {};
-    if (redirect.empty()) continue;
-    at = redirect.front() == '/' ? redirect.substr(1)
-                                 : child_path(at.substr(0, at.rfind('/') == std::string::npos ? 0 : at.rfind('/')), redirect);
   }
   return {};
 }
@@ -148,6 +175,7 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
         redirect = marks.redirect;
         found.visible = true;
         if (marks.opaque || (status->is_regular() && !marks.metacopy)) return found;
+        found.lacks_data = marks.metacopy;
       } else {
         found.visible = true;
         return found;
@@ -160,10 +188,14 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
     auto child = std::lower_bound(children->begin(), children->end(), cookie,
                                   [](const LowerChild& each, std::uint64_t wanted) { return each.entry.cookie < wanted; });
     while (child != children->end() && child->entry.cookie == cookie && child->entry.name != name) ++child;
-    if (child == children->end() || child->entry.name != name || child->whiteout) return found;
+    if (child == children->end() || child->entry.name != name || child->whiteout) {
+      if (found.lacks_data) return Errno{EIO};
+      return found;
+    }
     lowers.erase(lowers.begin(), lowers.begin() + static_cast<std::ptrdiff_t>(child->place));
   }
   LAMINA_TRY(find_in_lowers(lowers, name, found, std::move(redirect)));
+  if (found.lacks_data) return Errno{EIO};  // a metacopy of nothing, as the kernel answers it
   return found;
 }
 

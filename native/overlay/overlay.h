@@ -41,6 +41,7 @@ struct Found {
   bool in_upper = false;  // the upper has an entry, be it a whiteout
   bool upper_whiteout = false;
   bool metacopy = false;           // of the upper's file
+  bool lacks_data = false;         // a metacopy, and the file below it was not found yet
   sys::FileStatus upper;           // where in_upper
   std::vector<LowerPlace> lowers;  // as Inode::lowers
   Attributes lower;                // of lowers[0], where there is one and it is what is seen
@@ -100,6 +101,12 @@ class Overlay final : public FileSystem {
   // lookup.cc
   Result<Found> find(Inode& parent, std::string_view name);
   Status find_in_lowers(const std::vector<LowerPlace>& parents, std::string_view name, Found& found, std::string redirect);
+  // Where an absolute redirect leads, from layer to layer.
+  struct RedirectWalk {
+    std::string path;   // from the root of the next layer
+    bool stop = false;  // the layers below have no part in it
+  };
+  static Result<std::optional<LowerEntry>> walk_redirect(const Layer& layer, RedirectWalk& walk);
   Status find_from(std::size_t layer, std::string_view path, Found& found);
   Result<bool> take_lower(std::size_t layer, LowerEntry&& entry, Found& found, std::string& redirect);
   Result<bool> visible_below(Inode& parent, std::string_view name);
@@ -131,6 +138,7 @@ class Overlay final : public FileSystem {
                       const std::vector<std::pair<InodeRef, std::string>>& aliases);
   Status copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, const Interrupted& interrupted);
   Status complete_data(const InodeRef& inode, const Interrupted& interrupted);
+  Status drop_whiteouts(const RealFile& directory);
   Status copy_up_tree(const InodeRef& directory, const Interrupted& interrupted);
 
   // links.cc
@@ -162,6 +170,7 @@ class Overlay final : public FileSystem {
 
   // rename.cc
   Result<RenameSide> rename_side(NodeId parent, std::string_view name);
+  Result<std::string> lower_path(InodeRef directory, std::string name);
   Status prepare_directory(RenameSide& from, RenameSide& to, const Interrupted& interrupted);
   Status prepare_source(RenameSide& from, RenameSide& to, const Interrupted& interrupted);
   Status replace_name(RenameSide& from, RenameSide& to);

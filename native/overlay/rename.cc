@@ -38,6 +38,29 @@ Result<RenameSide> Overlay::rename_side(NodeId parent, std::string_view name) {
   return side;
 }
 
+// The path, with a leading slash, at which the lowers by themselves show what lies below a name of the upper: what an absolute
+// redirect must say (ovl_get_redirect() of fs/overlayfs/dir.c). Not the path that it has in its own layer: those above may have
+// renamed a directory on the way.
+Result<std::string> Overlay::lower_path(InodeRef directory, std::string name) {
+  std::string path;
+  for (;;) {
+    LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
+    const auto redirect = sys::get_xattr(place->descriptor(), name, marks_.redirect);
+    if (!redirect && !redirect.failed_with(ENODATA) && !redirect.failed_with(EOPNOTSUPP)) return redirect.error();
+    if (redirect) name.assign(reinterpret_cast<const char*>(redirect->data()), redirect->size());
+    path = path.empty() ? name : name + "/" + path;
+    if (path.front() == '/') return path;
+    if (directory == root_) return "/" + path;
+    InodeRef parent;
+    {
+      std::lock_guard lock(directory->mutex);
+      name = directory->name;
+      parent = directory->parent;
+    }
+    directory = std::move(parent);
+  }
+}
+
 // A directory gets what keeps its content the same under the other name.
 Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interrupted& interrupted) {
   std::optional<LowerPlace> lower;
@@ -53,8 +76,8 @@ Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interr
   if (lower) LAMINA_TRY(copy_up_links_below(from.inode, interrupted));
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*from.inode));
   if (lower) {
-    LAMINA_ASSIGN(const std::string path, layer(*lower).path(lower->reference));
-    return make_mark(place->descriptor(), "", marks_.redirect, "/" + path);
+    LAMINA_ASSIGN(const std::string path, lower_path(from.directory, from.name));
+    return make_mark(place->descriptor(), "", marks_.redirect, path);
   }
   if (to.below) return make_mark(place->descriptor(), "", marks_.opaque, opaque_value);
   return {};
@@ -63,15 +86,13 @@ Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interr
 Status Overlay::prepare_source(RenameSide& from, RenameSide& to, const Interrupted& interrupted) {
   if (from.is_directory()) return prepare_directory(from, to, interrupted);
   LAMINA_TRY(copy_up_name(from.directory, from.name, from.inode, CopyUp::attributes, interrupted));
-  std::optional<LowerPlace> data;
   {
     std::lock_guard lock(from.inode->mutex);
-    if (from.inode->metacopy) data = from.inode->lowers.back();
+    if (!from.inode->metacopy) return {};
   }
-  if (!data) return {};
   // A metacopy under another name finds its data by an absolute redirect.
-  LAMINA_ASSIGN(const std::string path, layer(*data).path(data->reference));
-  return make_mark(from.descriptor(), from.name, marks_.redirect, "/" + path);
+  LAMINA_ASSIGN(const std::string path, lower_path(from.directory, from.name));
+  return make_mark(from.descriptor(), from.name, marks_.redirect, path);
 }
 
 Status Overlay::replace_name(RenameSide& from, RenameSide& to) {
