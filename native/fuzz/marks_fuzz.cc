@@ -1,0 +1,80 @@
+// The decoder of overlay marks: any attributes on any kind of file, and any name that a user gives an attribute.
+#include <sys/stat.h>
+
+#include <array>
+#include <map>
+#include <string>
+
+#include "fuzz/input.h"
+#include "overlay/marks.h"
+
+namespace {
+
+using lamina::fuzz::Input;
+using lamina::fuzz::require;
+using lamina::overlay::MarkNames;
+
+void names(const MarkNames& marks, const std::string& user) {
+  const std::string disk = marks.to_disk(user);
+  require(!marks.is_private(disk));
+  const auto back = marks.to_user(disk);
+  require(back.has_value() && *back == user);
+}
+
+void attributes(const MarkNames& marks, Input& input) {
+  const std::array<std::string, 7> known = {marks.opaque,   marks.redirect, marks.metacopy,  marks.origin,
+                                            marks.whiteout, marks.protattr, marks.lamina_ino};
+  constexpr std::array<std::uint32_t, 5> types = {S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFIFO};
+  lamina::sys::FileStatus status;
+  status.mode = types[input.byte() % types.size()] | 0644U;
+  status.size = input.byte() % 3U;
+  status.rdev_major = input.byte() % 2U;
+  std::map<std::string, std::string, std::less<>> values;
+  while (!input.empty()) {
+    const std::string& name = known[input.byte() % known.size()];
+    values[name] = input.bytes(input.byte());
+  }
+  using Bytes = std::vector<std::byte>;
+  const auto read = [&](std::string_view name) -> lamina::sys::Result<Bytes> {
+    const auto found = values.find(name);
+    if (found == values.end()) return lamina::sys::Errno{ENODATA};
+    const auto* start = reinterpret_cast<const std::byte*>(found->second.data());
+    return Bytes(start, start + found->second.size());
+  };
+  const auto decoded = lamina::overlay::read_marks(marks, status, read);
+  if (decoded.ok() && !decoded->redirect.empty()) require(lamina::overlay::valid_redirect(decoded->redirect));
+  static_cast<void>(lamina::overlay::holds_xattr_whiteouts(marks, read));
+}
+
+// What is followed must not climb out of the layer.
+void redirect(std::string_view text) {
+  if (!lamina::overlay::valid_redirect(text)) return;
+  require(!text.empty() && text.back() != '/');
+  std::string_view rest = text.front() == '/' ? text.substr(1) : text;
+  for (;;) {
+    const std::size_t slash = rest.find('/');
+    const std::string_view part = rest.substr(0, slash);
+    require(!part.empty() && part != "." && part != "..");
+    if (slash == std::string_view::npos) return;
+    rest.remove_prefix(slash + 1);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Input input(data, size);
+  const std::uint8_t choice = input.byte();
+  const MarkNames marks((choice & 1U) != 0);
+  switch ((choice >> 1U) % 3) {
+    case 0:
+      names(marks, std::string(input.rest()));
+      break;
+    case 1:
+      redirect(input.rest());
+      break;
+    default:
+      attributes(marks, input);
+  }
+  return 0;
+}
