@@ -56,15 +56,24 @@ function compareTrees(what: string, left: string, right: string, history: readon
 
 export interface Comparison {
   readonly directory: string;
+  /** Decides the layers. */
   readonly seed: number;
   readonly layers: number;
-  readonly operations: number;
+  readonly operations: readonly Operation[];
+  /** Whole trees are compared after so many operations, and at the end. */
+  readonly compareEvery: number;
   readonly subject: Driver;
   /** Drivers that must see in either upper what was seen when it was written. */
   readonly readers: readonly Driver[];
 }
 
-/** Performs the same random operations on a kernel overlay and on the subject over equal layers, and compares all along. */
+/** `count` operations that the seed decides. */
+export function randomOperations(seed: number, count: number): Operation[] {
+  const random = new Random(seed);
+  return Array.from({ length: count }, () => randomOperation(random));
+}
+
+/** Performs the same operations on a kernel overlay and on the subject over equal layers, and compares all along. */
 export function compare(options: Comparison): void {
   const random = new Random(options.seed);
   const lowers = makeLayers(join(options.directory, 'layers'), options.layers, 60, random);
@@ -86,12 +95,11 @@ export function compare(options: Comparison): void {
   };
   both(() => {
     compareTrees('before the first operation', left.mountpoint, right.mountpoint, history);
-    for (let i = 0; i < options.operations; i++) {
-      const operation = randomOperation(random);
+    for (const [i, operation] of options.operations.entries()) {
       history.push(operation);
       const [a, b] = [perform(left.mountpoint, operation), perform(right.mountpoint, operation)];
       if (a !== b) throw new Difference(`operation ${i} of seed ${options.seed}`, [a], [b], history);
-      if (i % 50 === 49)
+      if ((i + 1) % options.compareEvery === 0)
         compareTrees(`after operation ${i} of seed ${options.seed}`, left.mountpoint, right.mountpoint, history);
     }
     compareTrees(`at the end of seed ${options.seed}`, left.mountpoint, right.mountpoint, history);

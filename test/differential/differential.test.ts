@@ -1,31 +1,64 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { compare } from './compare.js';
+import { compare, randomOperations } from './compare.js';
+import type { Comparison } from './compare.js';
 import { lamina, plainKernel } from './drivers.js';
+import { randomOperation } from './operations.js';
+import { Random } from './random.js';
 
 const root = process.getuid?.() === 0;
 if (!root && process.env['CI'] !== undefined) throw new Error('the differential suite mounts overlays and needs root');
 if (!root) process.emitWarning('the differential suite is skipped: it mounts overlays and needs root');
 
-const runs = Number(process.env['LAMINA_DIFFERENTIAL_RUNS'] ?? 12);
-const operations = Number(process.env['LAMINA_DIFFERENTIAL_OPERATIONS'] ?? 400);
+/** All modes together perform at least so many operations: `scripts/differential --ops N`. */
+const wanted = Number(process.env['LAMINA_DIFFERENTIAL_OPERATIONS'] ?? 100_000);
 const firstSeed = Number(process.env['LAMINA_DIFFERENTIAL_SEED'] ?? 1);
+const modes = ['mode=stateless', 'mode=servicing', 'mode=stateless,redirect_dir=off,metacopy=off'];
+const depths = [1, 2, 3, 5, 8, 2, 4, 40];
+const operationsPerSeed = 1000;
+const seedsPerMode = Math.ceil(wanted / modes.length / operationsPerSeed);
+/** Far above what is needed (about 1 ms an operation): a hang ends, a slow machine does not fail. */
+const timeout = 120_000 + wanted * 10;
+
+function inScratch(use: (directory: string) => void): void {
+  const directory = mkdtempSync(join(tmpdir(), 'lamina-differential-'));
+  use(directory); // what failed stays, to be looked at
+  rmSync(directory, { recursive: true, force: true });
+}
+
+const readers = [lamina(), plainKernel];
+const compareIn = (comparison: Omit<Comparison, 'directory' | 'readers'>) => {
+  inScratch((directory) => {
+    compare({ ...comparison, directory, readers });
+  });
+};
 
 describe.skipIf(!root)('laminafs against the kernel overlayfs', () => {
-  for (const mode of ['mode=stateless', 'mode=servicing', 'mode=stateless,redirect_dir=off,metacopy=off']) {
-    it(`does as the kernel does, ${mode}`, { timeout: 600_000 }, () => {
-      for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
-        const directory = mkdtempSync(join(tmpdir(), 'lamina-differential-'));
-        const layers = 1 + (seed % 5);
-        const subject = lamina(mode);
-        expect(() => {
-          compare({ directory, seed, layers, operations, subject, readers: [lamina(), plainKernel] });
-        }, `seed ${seed}`).not.toThrow();
-        rmSync(directory, { recursive: true, force: true });
-      }
-    });
-  }
+  it.each(modes)('does as the kernel does, %s', { timeout }, (mode) => {
+    for (let seed = firstSeed; seed < firstSeed + seedsPerMode; seed++) {
+      const layers = depths[seed % depths.length] ?? 1;
+      const operations = randomOperations(seed, operationsPerSeed);
+      const subject = lamina(mode);
+      expect(() => {
+        compareIn({ seed, layers, operations, compareEvery: 200, subject });
+      }, `seed ${seed}`).not.toThrow();
+    }
+  });
+
+  it('does as the kernel does, by short histories that shrink', { timeout }, () => {
+    const history = fc.array(
+      fc.nat().map((seed) => randomOperation(new Random(seed))),
+      { minLength: 1, maxLength: 60, size: 'max' },
+    );
+    fc.assert(
+      fc.property(fc.nat(1000), fc.integer({ min: 1, max: 4 }), history, (seed, layers, operations) => {
+        compareIn({ seed, layers, operations, compareEvery: 20, subject: lamina() });
+      }),
+      { numRuns: 40 },
+    );
+  });
 });
