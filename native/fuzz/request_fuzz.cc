@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -105,10 +106,13 @@ class Connection {
     abi::OutHeader header{};
     for (;;) {
       const ssize_t size = ::recv(kernel_, buffer.data(), buffer.size(), flags);
+      if (size < 0 && errno == EINTR) continue;  // libFuzzer's clock
       if (size < 0 && flags != 0) return 0;
       require(size >= static_cast<ssize_t>(sizeof header));
       std::memcpy(&header, buffer.data(), sizeof header);
-      require(header.len == static_cast<std::uint32_t>(size) && header.error <= 0 && header.error > -4096);
+      require(header.len == static_cast<std::uint32_t>(size));
+      // A notification has no number, and its code in the place of the error.
+      require(header.unique == 0 ? header.error > 0 : header.error <= 0 && header.error > -4096);
       if (flags == 0) return header.unique;
     }
   }

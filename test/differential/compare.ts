@@ -4,13 +4,11 @@ import { join } from 'node:path';
 
 import { kernel, makeStack } from './drivers.js';
 import type { Driver } from './drivers.js';
+import { isLeftOutOfLayers, settle } from './known-differences.js';
 import { perform, randomOperation } from './operations.js';
 import type { Operation } from './operations.js';
 import { Random } from './random.js';
 import { snapshot } from './snapshot.js';
-
-/** A lower without an index does not tell which of its names are links of each other, so such lowers have none. */
-const isLink = ({ kind }: Operation) => kind === 'link';
 
 /** Layers as the kernel makes them: each is the upper of a mount over those before it. Topmost first. */
 export function makeLayers(base: string, count: number, operations: number, random: Random): string[] {
@@ -18,7 +16,7 @@ export function makeLayers(base: string, count: number, operations: number, rand
   mkdirSync(bottom, { recursive: true });
   const change = (root: string) => {
     const operation = randomOperation(random);
-    if (!isLink(operation)) perform(root, operation);
+    if (!isLeftOutOfLayers(operation)) perform(root, operation);
   };
   for (let i = 0; i < operations; i++) change(bottom);
   let lowers = [bottom];
@@ -99,6 +97,7 @@ export function compare(options: Comparison): void {
       history.push(operation);
       const [a, b] = [perform(left.mountpoint, operation), perform(right.mountpoint, operation)];
       if (a !== b) throw new Difference(`operation ${i} of seed ${options.seed}`, [a], [b], history);
+      settle([left.mountpoint, right.mountpoint], operation, a);
       if ((i + 1) % options.compareEvery === 0)
         compareTrees(`after operation ${i} of seed ${options.seed}`, left.mountpoint, right.mountpoint, history);
     }
