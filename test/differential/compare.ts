@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import type { BytePath } from '../../src/base/byte-path.js';
+import { encodeIndex } from '../../src/store/node-index/writer.js';
+import { scanTree } from '../../src/store/node-index/scan.js';
 import { kernel, makeStack } from './drivers.js';
-import type { Driver } from './drivers.js';
+import type { Driver, Stack } from './drivers.js';
 import { isLeftOutOfLayers, settle } from './known-differences.js';
 import { perform, randomOperation } from './operations.js';
 import type { Operation } from './operations.js';
@@ -52,6 +55,17 @@ function compareTrees(what: string, left: string, right: string, history: readon
   if (a.join('\n') !== b.join('\n')) throw new Difference(what, a, b, history);
 }
 
+/** The indexes that the layers have in a store. */
+async function indexesOf(directory: string, lowers: readonly string[]): Promise<string[]> {
+  const indexes: string[] = [];
+  for (const [i, tree] of lowers.entries()) {
+    const path = join(directory, `index-${i}`);
+    writeFileSync(path, await encodeIndex(await scanTree(tree as BytePath, { hash: true })));
+    indexes.push(path);
+  }
+  return indexes;
+}
+
 export interface Comparison {
   readonly directory: string;
   /** Decides the layers. */
@@ -61,6 +75,8 @@ export interface Comparison {
   /** Whole trees are compared after so many operations, and at the end. */
   readonly compareEvery: number;
   readonly subject: Driver;
+  /** Whether laminafs gets the lowers' indexes, as from a store, or reads their directories. */
+  readonly indexed: boolean;
   /** Drivers that must see in either upper what was seen when it was written. */
   readonly readers: readonly Driver[];
 }
@@ -72,11 +88,12 @@ export function randomOperations(seed: number, count: number): Operation[] {
 }
 
 /** Performs the same operations on a kernel overlay and on the subject over equal layers, and compares all along. */
-export function compare(options: Comparison): void {
+export async function compare(options: Comparison): Promise<void> {
   const random = new Random(options.seed);
   const lowers = makeLayers(join(options.directory, 'layers'), options.layers, 60, random);
+  const indexes = options.indexed ? await indexesOf(options.directory, lowers) : undefined;
   const left = makeStack(join(options.directory, 'kernel'), lowers);
-  const right = makeStack(join(options.directory, 'subject'), lowers);
+  const right = makeStack(join(options.directory, 'subject'), lowers, indexes);
   const history: Operation[] = [];
   const both = (use: () => void) => {
     kernel.mount(left);
@@ -106,16 +123,16 @@ export function compare(options: Comparison): void {
   both(() => {
     compareTrees(`after a remount, seed ${options.seed}`, left.mountpoint, right.mountpoint, history);
   });
-  for (const reader of options.readers) compareReader(reader, options, lowers, history);
+  for (const reader of options.readers) compareReader(reader, options, right, history);
 }
 
 /** Mounts what each driver wrote by another driver. */
-function compareReader(reader: Driver, options: Comparison, lowers: readonly string[], history: Operation[]): void {
+function compareReader(reader: Driver, options: Comparison, { lowers, indexes }: Stack, history: Operation[]): void {
   const seen = ['kernel', 'subject'].map((side) => {
     const base = join(options.directory, side);
     const copy = join(options.directory, `${side}-read`);
     execFileSync('rm', ['-rf', copy]);
-    const stack = makeStack(copy, lowers);
+    const stack = makeStack(copy, lowers, indexes);
     execFileSync('cp', ['-aT', join(base, 'upper'), stack.upper]);
     reader.mount(stack);
     try {

@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path';
 /** A stack of directories to mount: lowers topmost first. */
 export interface Stack {
   readonly lowers: readonly string[];
+  /** The lowers' index files, for laminafs; without them it reads the directories. */
+  readonly indexes?: readonly string[];
   readonly upper: string;
   readonly work: string;
   readonly mountpoint: string;
@@ -46,7 +48,8 @@ const binary = process.env['LAMINA_LAMINAFS'] ?? resolve(import.meta.dirname, '.
 export const lamina = (more = 'mode=stateless'): Driver => ({
   name: `laminafs, ${more}`,
   mount(stack) {
-    execFileSync(binary, ['-o', options(stack, more), stack.mountpoint], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const all = stack.indexes ? `lowerindex=${stack.indexes.join(':')},${more}` : more;
+    execFileSync(binary, ['-o', options(stack, all), stack.mountpoint], { stdio: ['ignore', 'ignore', 'inherit'] });
   },
   unmount(stack) {
     execFileSync('umount', [stack.mountpoint]);
@@ -55,12 +58,12 @@ export const lamina = (more = 'mode=stateless'): Driver => ({
 });
 
 /** Fresh directories for an upper, its work and the mount point below `base`. */
-export function makeStack(base: string, lowers: readonly string[]): Stack {
+export function makeStack(base: string, lowers: readonly string[], indexes?: readonly string[]): Stack {
   const [upper, work, mountpoint] = ['upper', 'work', 'mount'].map((name) => join(base, name)) as [
     string,
     string,
     string,
   ];
   for (const path of [upper, work, mountpoint]) mkdirSync(path, { recursive: true });
-  return { lowers, upper, work, mountpoint };
+  return { lowers, ...(indexes && { indexes }), upper, work, mountpoint };
 }
