@@ -180,7 +180,7 @@ Status Overlay::copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, 
   std::lock_guard lock(inode->mutex);
   inode->has_upper = true;
   inode->lowers.clear();
-  inode->pinned = std::make_shared<const RealFile>(opened->release());
+  inode->pin(std::make_shared<const RealFile>(opened->release()));
   files_.erase(inode->id);
   return {};
 }

@@ -174,7 +174,7 @@ Result<Entry> Overlay::make_unnamed(NodeId parent, std::uint32_t mode, const Cal
     inode->ino = status.ino;
     inode->has_upper = true;
     inode->nameless = true;
-    inode->pinned = std::make_shared<const RealFile>(made.release());
+    inode->pin(std::make_shared<const RealFile>(made.release()));
     table_.add(inode);
     table_.add_key(inode, {0, status.ino});
   }
@@ -207,7 +207,7 @@ Result<Entry> Overlay::link(NodeId node, NodeId parent, std::string_view name, c
     inode->parent = directory;
     inode->name = name;
     inode->nameless = false;
-    inode->pinned.reset();
+    inode->unpin();
   }
   table_.intern(inode->keys.back(), [&] { return inode; });
   return entry_of(inode);

@@ -120,7 +120,7 @@ Result<LowerEntry> DirectoryLayer::resolve(std::string_view path) const {
     if (end > 0) node = std::make_shared<const PathNode>(PathNode{node, std::string(path.substr(0, end))});
     path.remove_prefix(std::min(end + 1, path.size()));
   }
-  return get({0, std::move(node)});
+  return get({std::move(node)});
 }
 
 Result<LowerEntry> DirectoryLayer::get(const LowerRef& reference) const {

@@ -17,7 +17,7 @@ class DirectoryLayer final : public Layer {
  public:
   static Result<std::unique_ptr<DirectoryLayer>> open(LayerRoot root, std::uint32_t position, bool user_xattr);
 
-  [[nodiscard]] LowerRef root() const override { return {0, root_node_}; }
+  [[nodiscard]] LowerRef root() const override { return {root_node_}; }
   Result<LowerEntry> lookup(const LowerRef& directory, std::string_view name) const override;
   Result<LowerEntry> resolve(std::string_view path) const override;
   Result<LowerEntry> get(const LowerRef& reference) const override;

@@ -10,22 +10,33 @@
 
 #include "overlay/file_system.h"
 #include "overlay/layer.h"
+#include "overlay/one_or_more.h"
 #include "overlay/types.h"
 #include "sys/small_mutex.h"
 
 namespace lamina::overlay {
 
-// An entry of one lower; `layer` counts from the top of the lowers.
+// An entry of one lower; `layer` counts from the top of the lowers. There is one in nearly every inode: the layer's number lies
+// where LowerRef ends, in its padding.
 struct LowerPlace {
-  std::size_t layer = 0;
-  LowerRef reference;
+  LowerPlace() = default;
+  LowerPlace(std::size_t its_layer, LowerRef its_reference)
+      : reference(std::move(its_reference)), layer(static_cast<std::uint32_t>(its_layer)) {}
+  [[nodiscard]] bool is_none() const { return layer == none; }
+
+  static constexpr std::uint32_t none = ~0U;
+  [[no_unique_address]] LowerRef reference;
+  std::uint32_t layer = none;
 };
+static_assert(sizeof(LowerPlace) == 24);
 
 // Identifies the real file behind an inode: a file of the upper (layer 0, its st_ino) or of a lower (1 + its place in the
 // stack, Layer::identity).
 struct InodeKey {
-  std::size_t layer = 0;
+  static constexpr std::size_t none = ~std::size_t{0};
+  std::size_t layer = none;
   std::uint64_t identity = 0;
+  [[nodiscard]] bool is_none() const { return layer == none; }
   friend bool operator==(const InodeKey&, const InodeKey&) = default;
 };
 
@@ -33,30 +44,6 @@ struct InodeKeyHash {
   std::size_t operator()(const InodeKey& key) const noexcept {
     return std::hash<std::uint64_t>()((key.identity * 0x9E3779B97F4A7C15ULL) ^ (key.layer * 0xC2B2AE3D27D4EB4FULL));
   }
-};
-
-// The keys under which one inode is found: one, and another after copy-up.
-class InodeKeys {
- public:
-  void push_back(const InodeKey& key) {
-    if (!first_) {
-      first_ = key;
-    } else {
-      more_.push_back(key);
-    }
-  }
-  [[nodiscard]] bool empty() const { return !first_; }
-  [[nodiscard]] const InodeKey& front() const { return *first_; }
-  [[nodiscard]] const InodeKey& back() const { return more_.empty() ? *first_ : more_.back(); }
-  template <typename Use>
-  void for_each(Use use) const {
-    if (first_) use(*first_);
-    for (const InodeKey& key : more_) use(key);
-  }
-
- private:
-  std::optional<InodeKey> first_;
-  std::vector<InodeKey> more_;
 };
 
 // Names below a directory, as the lowers alone show them, sorted by cookie. Never changes, because the lowers do not.
@@ -82,33 +69,44 @@ using InodeRef = std::shared_ptr<Inode>;
 class Inode {
  public:
   NodeId id = 0;
-  std::uint32_t type = 0;  // the S_IFMT bits
   std::uint64_t ino = 0;
   std::atomic<std::uint64_t> lookups{0};  // changed under the table's lock
+  std::uint32_t type = 0;                 // the S_IFMT bits
 
   sys::SmallMutex copy_up;  // held while it is copied up
 
   sys::SmallMutex mutex;  // guards all below
+  // Of a lower's hard-link group the visible names, as of Overlay::names_version_ (its low bits).
+  std::uint32_t links = 0, links_version = 0;
+  bool has_upper = false;
+  bool metacopy = false;  // the upper has the attributes only; lowers[0] has the data
+  bool nameless = false;  // removed, or never named
   // The upper's path is the overlay's path. A directory's parent and name change only under the exclusive tree lock.
   InodeRef parent;
   std::string name;
-  bool has_upper = false;
-  bool metacopy = false;           // the upper has the attributes only; lowers[0] has the data
-  std::vector<LowerPlace> lowers;  // of a directory all that merge, topmost first; else at most one
-  InodeKeys keys;
-  RealFileRef pinned;               // set once it has no name that we know: the descriptor of the real file
-  bool nameless = false;            // removed, or never named
-  std::uint32_t links = 0;          // visible names of a lower's hard-link group, as of
-  std::uint64_t links_version = 0;  // Overlay::names_version_
-  DirectoryState& directory() {
-    if (!directory_) directory_ = std::make_unique<DirectoryState>();
-    return *directory_;
+  OneOrMore<LowerPlace> lowers;  // of a directory all that merge, topmost first; else at most one, or a metacopy's two
+  OneOrMore<InodeKey> keys;      // another after copy-up
+  // The descriptor of the real file, once it has no name that we know; else null.
+  [[nodiscard]] RealFileRef pinned() const { return rare_ ? rare_->pinned : nullptr; }
+  void pin(RealFileRef file) { rare().pinned = std::move(file); }
+  void unpin() {
+    if (rare_) rare_->pinned.reset();
   }
+  DirectoryState& directory() { return rare().directory; }
   [[nodiscard]] bool is_directory() const { return type == 0040000U; }
   [[nodiscard]] bool is_regular() const { return type == 0100000U; }
 
  private:
-  std::unique_ptr<DirectoryState> directory_;
+  // What few inodes have.
+  struct Rare {
+    RealFileRef pinned;
+    DirectoryState directory;
+  };
+  Rare& rare() {
+    if (!rare_) rare_ = std::make_unique<Rare>();
+    return *rare_;
+  }
+  std::unique_ptr<Rare> rare_;
 };
 
 }  // namespace lamina::overlay

@@ -9,13 +9,13 @@ Result<InodeRef> InodeTable::get(NodeId node) const {
   std::lock_guard lock(shard.mutex);
   const auto found = shard.nodes.find(node);
   if (found == shard.nodes.end()) return Errno{ESTALE};
-  return found->second;
+  return *found;
 }
 
 void InodeTable::raise(const InodeRef& inode) {
   NodeShard& shard = node_shard(inode->id);
   std::lock_guard lock(shard.mutex);
-  if (inode->lookups.fetch_add(1) == 0) shard.nodes[inode->id] = inode;
+  if (inode->lookups.fetch_add(1) == 0) shard.nodes.insert(inode);
 }
 
 InodeRef InodeTable::intern(const InodeKey& key, const std::function<InodeRef()>& make) {
@@ -63,10 +63,10 @@ bool InodeTable::forget(NodeId node, std::uint64_t count) {
     std::lock_guard lock(shard.mutex);
     const auto found = shard.nodes.find(node);
     if (found == shard.nodes.end()) return false;
-    const std::uint64_t held = found->second->lookups.load();
-    found->second->lookups.store(held > count ? held - count : 0);
+    const std::uint64_t held = (*found)->lookups.load();
+    (*found)->lookups.store(held > count ? held - count : 0);
     if (held > count || node == root_node) return false;
-    last = std::move(found->second);
+    last = *found;
     shard.nodes.erase(found);
   }
   remember(*last);

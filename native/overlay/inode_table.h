@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "overlay/forgotten_nodes.h"
 #include "overlay/inode.h"
@@ -32,9 +33,21 @@ class InodeTable {
 
  private:
   static constexpr std::size_t shard_count = 64;
+  // An inode is found by its node.
+  struct NodeHash {
+    using is_transparent = void;
+    std::size_t operator()(NodeId node) const noexcept { return node / shard_count; }
+    std::size_t operator()(const InodeRef& inode) const noexcept { return (*this)(inode->id); }
+  };
+  struct SameNode {
+    using is_transparent = void;
+    bool operator()(const InodeRef& a, const InodeRef& b) const noexcept { return a->id == b->id; }
+    bool operator()(NodeId node, const InodeRef& inode) const noexcept { return node == inode->id; }
+    bool operator()(const InodeRef& inode, NodeId node) const noexcept { return node == inode->id; }
+  };
   struct alignas(64) NodeShard {
     mutable std::mutex mutex;
-    std::unordered_map<NodeId, InodeRef> nodes;
+    std::unordered_set<InodeRef, NodeHash, SameNode> nodes;
   };
   struct alignas(64) KeyShard {
     mutable std::mutex mutex;

@@ -25,8 +25,8 @@ struct PathNode {
 
 // An entry of one lower layer. Immutable, because the layer is.
 struct LowerRef {
-  std::uint32_t entry = 0;               // its number in the index; 0 is the root
   std::shared_ptr<const PathNode> path;  // set only where the layer has no index
+  std::uint32_t entry = 0;               // its number in the index; 0 is the root
 };
 
 // What overlay marks say of an entry.

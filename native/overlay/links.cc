@@ -60,7 +60,7 @@ Result<std::uint32_t> Overlay::visible_links(Inode& inode, const LowerPlace& sou
     const auto removed = removed_links_.find({source.layer + 1, identity});
     return removed == removed_links_.end() || removed->second > links ? links : links - removed->second;
   }
-  const std::uint64_t version = names_version_.load();
+  const auto version = static_cast<std::uint32_t>(names_version_.load());
   {
     std::lock_guard lock(inode.mutex);
     if (inode.links_version == version) return inode.links;

@@ -258,7 +258,7 @@ Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, 
     inode->parent = parent;
     inode->name = name;
     inode->nameless = false;
-    inode->pinned.reset();
+    inode->unpin();
   }
   return inode;
 }

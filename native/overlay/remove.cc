@@ -23,12 +23,12 @@ Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, con
   if (!victim) return victim;
   {
     std::lock_guard lock(victim->mutex);
-    if (!victim->has_upper || victim->pinned || victim->parent != parent || victim->name != name) return victim;
+    if (!victim->has_upper || victim->pinned() || victim->parent != parent || victim->name != name) return victim;
   }
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*parent));
   LAMINA_ASSIGN(sys::FileDescriptor opened, sys::open_child(place->descriptor(), name, O_PATH | O_NOFOLLOW));
   std::lock_guard lock(victim->mutex);
-  victim->pinned = std::make_shared<const RealFile>(opened.release());
+  victim->pin(std::make_shared<const RealFile>(opened.release()));
   return victim;
 }
 

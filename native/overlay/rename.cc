@@ -116,7 +116,7 @@ void Overlay::moved(const RenameSide& from, const RenameSide& to) {
   from.inode->parent = to.directory;
   from.inode->name = to.name;
   from.inode->nameless = false;
-  from.inode->pinned.reset();
+  from.inode->unpin();
 }
 
 Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name, RenameMode mode,

@@ -48,7 +48,7 @@ Result<RealFileRef> Overlay::upper_directory(Inode& inode) {
   if (&inode == root_.get()) return upper_;
   {
     std::lock_guard lock(inode.mutex);
-    if (inode.pinned) return inode.pinned;
+    if (RealFileRef pinned = inode.pinned()) return pinned;
   }
   if (RealFileRef cached = directories_.get(inode.id)) return cached;
   LAMINA_ASSIGN(const std::string path, path_of(inode));
@@ -64,7 +64,7 @@ Result<Location> Overlay::location(Inode& inode) {
   std::string name;
   {
     std::lock_guard lock(inode.mutex);
-    if (inode.pinned) return Location{inode.pinned, {}};
+    if (RealFileRef pinned = inode.pinned()) return Location{std::move(pinned), {}};
     if (inode.nameless) return Errno{ENOENT};
     parent = inode.parent;
     name = inode.name;

@@ -120,7 +120,7 @@ TEST_F(IndexFileTest, SurvivesAnyDamage) {
     if (!layer.ok()) continue;
     ++opened;
     ask_everything(**layer, (*layer)->root(), 0);
-    for (std::uint32_t number = 0; number < 400; ++number) ask_everything(**layer, {number, nullptr}, 7);
+    for (std::uint32_t number = 0; number < 400; ++number) ask_everything(**layer, {nullptr, number}, 7);
   }
   EXPECT_GT(opened, 20);
 }
