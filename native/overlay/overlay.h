@@ -1,5 +1,5 @@
 // The one implementation of FileSystem. Its parts by subject: open.cc, lookup.cc, upper.cc, copy_up.cc, links.cc, create.cc,
-// remove.cc, rename.cc, listing.cc, attributes.cc, data.cc, xattrs.cc.
+// remove.cc, rename.cc, lower_lookup.cc, listing.cc, attributes.cc, data.cc, xattrs.cc.
 //
 // Locks, outermost first:
 //   tree_                     shared by whatever uses upper paths; exclusive to rename a directory
