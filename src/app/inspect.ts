@@ -1,7 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { isSystemError, notFound } from '../base/errors.js';
-import { toBuffer, toText } from '../base/bytes.js';
+import { notFound } from '../base/errors.js';
+import { toText } from '../base/bytes.js';
 import { compareViews, unknownContents } from '../changeset/index.js';
 import type { View } from '../changeset/index.js';
 import { baseOf, layerChain, own, updateNamed } from '../manifest/index.js';
@@ -109,23 +107,4 @@ function belowOf(manifest: Manifest, reader: NodeReader, name: string): NodeId[]
     code: 'NOTHING_BELOW',
     hint: 'name a second one',
   });
-}
-
-/** The recorded operations of an update, as the journal has them; of the run for a container, or on the base. */
-export async function log(store: Store, name: string, container: string | undefined): Promise<unknown[]> {
-  const { id, update } = updateNamed(await store.read(), name);
-  if (container !== undefined && !update.effects.some((effect) => effect.container === container)) {
-    throw notFound(`update '${name}' did not service container '${container}'`, {
-      hint: `see lamina update show ${name}`,
-    });
-  }
-  const operations: unknown[] = [];
-  try {
-    const lines = createInterface({ input: createReadStream(toBuffer(store.paths.update(id).run(container).journal)) });
-    for await (const line of lines) if (line !== '') operations.push(JSON.parse(line));
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return [];
-    throw error;
-  }
-  return operations;
 }

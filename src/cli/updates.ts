@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { UpdateData } from '../app/data.js';
 import { usage } from '../base/errors.js';
@@ -12,6 +13,7 @@ interface ApplyOptions {
   readonly alwaysRun?: boolean;
   readonly timeout?: string;
   readonly jobs?: string;
+  readonly onFailure?: 'abort' | 'skip';
 }
 
 export function addUpdateCommands(program: Command): void {
@@ -69,6 +71,11 @@ function addApply(update: Command): void {
     .option('--network', 'let the procedure use the network')
     .option('--timeout <seconds>', 'end a run that takes longer')
     .option('--jobs <n>', 'containers serviced side by side (default: the processors)')
+    .addOption(
+      new Option('--on-failure <what>', 'where it fails in a container: discard all, or leave that one behind')
+        .choices(['abort', 'skip'])
+        .default('abort'),
+    )
     .option('--always-run', 'run in every container, also where it provably makes no difference')
     .addHelpText(
       'after',
@@ -99,6 +106,10 @@ async function apply(
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
     alwaysRun: options.alwaysRun === true,
     jobs: jobs === undefined ? undefined : Math.ceil(jobs),
+    onFailure: options.onFailure,
+    onFailed: (container, error) => {
+      output.note(`container ${container} stays on its old layer: ${error.message}`);
+    },
     signal,
     onOutput: (container, chunk) => {
       const who = container === undefined ? `base ${base}` : `container ${container}`;

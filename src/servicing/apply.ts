@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { toBuffer } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { failed, refused } from '../base/errors.js';
+import type { LaminaError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
 import { isEmptyPlan } from '../changeset/index.js';
@@ -17,7 +18,7 @@ import type { ContainerHold } from './hold.js';
 import { readProcedure, storeProcedure } from './procedure.js';
 import type { Procedure } from './procedure.js';
 import { readReadSet } from './reads.js';
-import { runProcedure } from './run.js';
+import { isProcedureFailure, runProcedure } from './run.js';
 import { serviceContainer } from './service.js';
 import type { BaseRun, RunOptions } from './service.js';
 
@@ -33,6 +34,10 @@ export interface ApplyRequest {
   readonly jobs?: number | undefined;
   /** Also where the procedure provably does in a container what it did on the base. */
   readonly alwaysRun?: boolean | undefined;
+  /** What a procedure that fails in a container does: discard the whole update, or leave that container on its old layer. */
+  readonly onFailure?: 'abort' | 'skip' | undefined;
+  /** Told of each container that is left on its old layer. */
+  readonly onFailed?: ((container: string, error: LaminaError) => void) | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: RunOptions['onOutput'];
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -97,7 +102,10 @@ function checkContainer(manifest: Manifest, name: string, base: string, head: st
   if (container.base === base && container.layer === head) return;
   throw refused(`container '${name}' does not stand on the newest layer of base '${base}'`, {
     code: 'NOT_ON_HEAD',
-    hint: container.base === base ? 'bring it there first' : `it belongs to base '${container.base}'`,
+    hint:
+      container.base === base
+        ? 'the newest update left it behind: roll that back, and apply it again once it works there'
+        : `it belongs to base '${container.base}'`,
   });
 }
 
@@ -149,10 +157,23 @@ class Servicing {
     const work = { ...this.work, reader: new NodeReader(this.work.transaction.store, manifest) };
     let done = 0;
     await mapLimit(containers, this.request.jobs ?? availableParallelism(), async (name) => {
-      const { commit } = await serviceContainer(work, manifest, name, this.baseRun, this.options);
-      this.#effects.set(name, commit);
+      try {
+        const { commit } = await serviceContainer(work, manifest, name, this.baseRun, this.options);
+        this.#effects.set(name, commit);
+      } catch (error) {
+        this.#leave(manifest, name, error);
+      }
       this.request.onProgress?.((done += 1), containers.length);
     });
+  }
+
+  /** A container stays where it is only for its procedure's failure; whatever else goes wrong is the transaction's. */
+  #leave(manifest: Manifest, container: string, error: unknown): void {
+    const { onFailure, onFailed, signal } = this.request;
+    if (onFailure !== 'skip' || signal.aborted || !isProcedureFailure(error)) throw error;
+    this.work.transaction.leaveUnsealed(containerOf(manifest, container).storage);
+    this.#effects.set(container, { container, outcome: 'failed', delta: null, sealed: null, top: null });
+    onFailed?.(container, error);
   }
 
   #changesNothing(): boolean {

@@ -3,3 +3,4 @@ export * from './procedure.js';
 export * from './sandbox.js';
 export * from './hold.js';
 export * from './manual.js';
+export * from './globs.js';

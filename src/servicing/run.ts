@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { failed } from '../base/errors.js';
+import { LaminaError, failed } from '../base/errors.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../mount/index.js';
 import { setRootAttributes, scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
-import { ephemeralMatcher } from './ephemeral.js';
+import { globMatcher } from './globs.js';
 import { checkInterpreter } from './interpreter.js';
 import { OutputLog } from './output.js';
 import { commandOf } from './procedure.js';
@@ -86,7 +86,7 @@ export async function readCapture(
   procedure: Procedure | undefined,
   sandboxMade: readonly BytePath[] = [],
 ): Promise<Capture> {
-  const ephemeral = ephemeralMatcher(procedure?.ephemeral ?? []);
+  const ephemeral = globMatcher(procedure?.ephemeral ?? []);
   const include = (path: BytePath) => !ephemeral(path) && !sandboxMade.includes(path);
   return { tree: mount.upper, listing: await scanListing(mount.upper, { hash: true, include }) };
 }
@@ -129,6 +129,11 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
   }
   signal.throwIfAborted();
   return readCapture(mount, procedure, sandboxMade);
+}
+
+/** True where the procedure, and not the machine, is why a run did not end well. */
+export function isProcedureFailure(error: unknown): error is LaminaError {
+  return error instanceof LaminaError && (error.code === 'PROCEDURE_FAILED' || error.code === 'NO_INTERPRETER');
 }
 
 /** The program to run, as it is kept. */
