@@ -3,21 +3,48 @@ import type { BytePath } from '../base/bytes.js';
 import { rollback as undo } from '../history/index.js';
 import type { RollbackOptions } from '../history/index.js';
 import { abortManual, applyUpdate, beginManual, commitManual, readProcedure } from '../servicing/index.js';
-import type { ApplyRequest } from '../servicing/index.js';
+import type { ApplyRequest, Preview } from '../servicing/index.js';
+import type { Outcome } from '../manifest/index.js';
 import type { Store } from '../store/index.js';
 import { updateData } from './data.js';
 import type { UpdateData } from './data.js';
+import type { ChangeData } from './inspect.js';
 
 export interface ApplyData {
   /** Null where the procedure changed nothing, anywhere. */
   readonly update: UpdateData | null;
+  /** Of a dry run only: what the update would change. */
+  readonly preview?: PreviewData;
+}
+
+export interface PreviewData {
+  readonly base: { readonly name: string; readonly bytes: number; readonly changes: readonly ChangeData[] };
+  readonly containers: readonly {
+    readonly container: string;
+    readonly outcome: Outcome;
+    readonly entries: number;
+    readonly bytes: number;
+    readonly changes: readonly ChangeData[];
+  }[];
+}
+
+function previewData(base: string, { base: changes, bytes, containers }: Preview): PreviewData {
+  const data = (each: Preview['base'][number]): ChangeData => ({ ...each, path: toText(each.path) });
+  return {
+    base: { name: base, bytes, changes: changes.map(data) },
+    containers: containers.map((each) => ({ ...each, changes: each.changes.map(data) })),
+  };
 }
 
 export async function updateApply(
   store: Store,
   request: Omit<ApplyRequest, 'procedure'> & { readonly procedure: BytePath },
 ): Promise<ApplyData> {
-  const { id, update } = await applyUpdate(store, { ...request, procedure: await readProcedure(request.procedure) });
+  const { id, update, preview } = await applyUpdate(store, {
+    ...request,
+    procedure: await readProcedure(request.procedure),
+  });
+  if (preview !== undefined) return { update: null, preview: previewData(request.base, preview) };
   if (id === undefined || update === undefined) return { update: null };
   return { update: updateData(await store.read(), id, update) };
 }

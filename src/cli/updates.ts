@@ -1,6 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { UpdateData } from '../app/data.js';
+import type { ChangeData } from '../app/inspect.js';
+import type { PreviewData } from '../app/updates.js';
 import { usage } from '../base/errors.js';
 import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
@@ -13,6 +15,8 @@ interface ApplyOptions {
   readonly alwaysRun?: boolean;
   readonly timeout?: string;
   readonly jobs?: string;
+  readonly dryRun?: boolean;
+  readonly verbose?: boolean;
   readonly onFailure?: 'abort' | 'skip';
 }
 
@@ -76,6 +80,8 @@ function addApply(update: Command): void {
         .choices(['abort', 'skip'])
         .default('abort'),
     )
+    .option('--dry-run', 'do everything but publish, and tell what would change')
+    .option('--verbose', 'with --dry-run: list the changes')
     .option('--always-run', 'run in every container, also where it provably makes no difference')
     .addHelpText(
       'after',
@@ -97,7 +103,7 @@ async function apply(
   const timeout = numberOf('timeout', options.timeout);
   const jobs = numberOf('jobs', options.jobs);
   let speaker: string | undefined;
-  const { update } = await updateApply(await store(), {
+  const { update, preview } = await updateApply(await store(), {
     base,
     procedure: pathOf(procedure),
     name: options.name,
@@ -106,6 +112,7 @@ async function apply(
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
     alwaysRun: options.alwaysRun === true,
     jobs: jobs === undefined ? undefined : Math.ceil(jobs),
+    dryRun: options.dryRun === true,
     onFailure: options.onFailure,
     onFailed: (container, error) => {
       output.note(`container ${container} stays on its old layer: ${error.message}`);
@@ -118,11 +125,34 @@ async function apply(
       process.stderr.write(chunk);
     },
   });
+  if (preview !== undefined) {
+    output.result({ preview }, () => previewText(preview, options.verbose === true));
+    return;
+  }
   output.result({ update }, () =>
     update === null
       ? 'the procedure changed nothing; no update was recorded'
       : `applied update ${update.name}\n${updateText(update)}`,
   );
+}
+
+function previewText({ base, containers }: PreviewData, verbose: boolean): string {
+  const count = (changes: readonly ChangeData[]) =>
+    (['add', 'modify', 'delete'] as const)
+      .map((change) => [change, changes.filter((each) => each.change === change).length] as const)
+      .map(([change, number]) => `${number} ${{ add: 'added', modify: 'modified', delete: 'deleted' }[change]}`)
+      .join(', ');
+  const list = (changes: readonly ChangeData[]) =>
+    verbose ? changes.map(({ path, change, type }) => `  ${change.padEnd(6)}  ${type.padEnd(9)}  /${shown(path)}`) : [];
+  return [
+    'a dry run: nothing was changed',
+    `base ${base.name}: ${count(base.changes)}, ${counted(base.bytes, 'byte')} of content`,
+    ...list(base.changes),
+    ...containers.flatMap(({ container, outcome, entries, bytes, changes }) => [
+      `container ${container}: ${outcome}; ${count(changes)}; side effect ${counted(entries, 'entry', 'entries')}, ${counted(bytes, 'byte')}`,
+      ...list(changes),
+    ]),
+  ].join('\n');
 }
 
 function addManual(update: Command): void {

@@ -15,6 +15,8 @@ import { stageDeltaLayer } from './delta.js';
 import type { Work } from './delta.js';
 import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
+import { previewOf } from './preview.js';
+import type { Preview } from './preview.js';
 import { readProcedure, storeProcedure } from './procedure.js';
 import type { Procedure } from './procedure.js';
 import { readReadSet } from './reads.js';
@@ -38,6 +40,8 @@ export interface ApplyRequest {
   readonly onFailure?: 'abort' | 'skip' | undefined;
   /** Told of each container that is left on its old layer. */
   readonly onFailed?: ((container: string, error: LaminaError) => void) | undefined;
+  /** Everything but publishing: the result tells what would change. */
+  readonly dryRun?: boolean | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: RunOptions['onOutput'];
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -47,6 +51,8 @@ export interface ApplyRequest {
 export interface ApplyResult {
   readonly id: string | undefined;
   readonly update: Update | undefined;
+  /** Of a dry run. */
+  readonly preview?: Preview | undefined;
 }
 
 export { readProcedure };
@@ -137,6 +143,11 @@ class Servicing {
         await this.#service(manifest, missing);
         continue;
       }
+      if (this.request.dryRun === true) {
+        const preview = await previewOf(this.work, manifest, this.baseRun.delta, this.#sorted());
+        await this.work.transaction.discard();
+        return { id: undefined, update: undefined, preview };
+      }
       if (this.#changesNothing()) {
         await this.work.transaction.discard();
         return { id: undefined, update: undefined };
@@ -176,6 +187,10 @@ class Servicing {
     onFailed?.(container, error);
   }
 
+  #sorted(): EffectCommit[] {
+    return [...this.#effects.values()].sort((a, b) => (a.container < b.container ? -1 : 1));
+  }
+
   #changesNothing(): boolean {
     return isEmptyPlan(this.baseRun.delta.plan) && [...this.#effects.values()].every((effect) => effect.delta === null);
   }
@@ -184,7 +199,7 @@ class Servicing {
   async #publish({ id, name, head, procedure }: Commit): Promise<Update | undefined> {
     const { transaction } = this.work;
     this.request.signal.throwIfAborted();
-    const effects = [...this.#effects.values()].sort((a, b) => (a.container < b.container ? -1 : 1));
+    const effects = this.#sorted();
     const report = { update: name, base: this.request.base, layer: this.baseRun.delta.sealed, effects };
     writeFileSync(toBuffer(transaction.paths.update.report), `${JSON.stringify(report, null, 2)}\n`);
     try {

@@ -118,4 +118,33 @@ describe.skipIf(!isRoot)('an update, told', () => {
     );
     expect([...differences(await world.look('web'), before)]).toEqual([]);
   });
+
+  it('tells what an update would change, and changes nothing', async () => {
+    await world.inside('web', 'rm -f /etc/odd; echo own >/srv/list');
+    const before = { manifest: world.manifest(), web: await world.look('web') };
+    const script = world.script('dry', 'rm /etc/shadow; echo n >/etc/new; chmod 700 /etc/hosts; ls /srv >/etc/list');
+    const changed = (path: string, change: string) => ({ path, change, type: 'file' });
+    const all = [
+      changed('etc/hosts', 'modify'),
+      changed('etc/list', 'add'),
+      changed('etc/new', 'add'),
+      changed('etc/shadow', 'delete'),
+    ];
+    const { preview } = await world.json<{
+      preview: {
+        base: { changes: unknown[] };
+        containers: { container: string; outcome: string; changes: unknown[] }[];
+      };
+    }>('update', 'apply', 'tiny', script, '--dry-run');
+    expect(preview.base.changes).toEqual(all);
+    const of = (name: string) => preview.containers.find(({ container }) => container === name);
+    // The file, and the directory that carries it.
+    expect(of('web')).toMatchObject({ outcome: 'changed', entries: 2, changes: all });
+    expect(of('idle')).toMatchObject({ outcome: 'skipped', entries: 0, changes: all });
+    const text = await world.run('update', 'apply', 'tiny', script, '--dry-run', '--verbose');
+    expect(text).toContain('base tiny: 2 added, 1 modified, 1 deleted');
+    expect(text).toMatch(/delete\s+file\s+\/etc\/shadow/);
+    expect(world.manifest()).toBe(before.manifest);
+    expect([...differences(await world.look('web'), before.web)]).toEqual([]);
+  });
 });
