@@ -57,19 +57,30 @@ void InodeTable::add(const InodeRef& inode) {
 }
 
 bool InodeTable::forget(NodeId node, std::uint64_t count) {
+  NodeShard& shard = node_shard(node);
   InodeRef last;
   {
-    NodeShard& shard = node_shard(node);
     std::lock_guard lock(shard.mutex);
     const auto found = shard.nodes.find(node);
     if (found == shard.nodes.end()) return false;
-    const std::uint64_t held = (*found)->lookups.load();
-    (*found)->lookups.store(held > count ? held - count : 0);
-    if (held > count || node == root_node) return false;
     last = *found;
+    const std::uint64_t held = last->lookups.load();
+    if (held > count || node == root_node) {
+      last->lookups.store(held > count ? held - count : 0);
+      return false;
+    }
+  }
+  // Before it goes: whoever asks by a file handle finds it here or there.
+  remember(*last);
+  {
+    std::lock_guard lock(shard.mutex);
+    const auto found = shard.nodes.find(node);
+    if (found == shard.nodes.end()) return false;
+    const std::uint64_t held = last->lookups.load();
+    last->lookups.store(held > count ? held - count : 0);
+    if (held > count) return false;
     shard.nodes.erase(found);
   }
-  remember(*last);
   // The keys go with the last reference; a child that still refers to it keeps it findable.
   if (last.use_count() == 1) drop_keys(*last);
   return true;
