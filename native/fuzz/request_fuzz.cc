@@ -25,6 +25,8 @@ using lamina::fuzz::require;
 
 constexpr std::uint64_t last_unique = 0x7FFFFFFFFFFFFFF0ULL;
 
+std::string bytes_of(const abi::InHeader& header) { return {reinterpret_cast<const char*>(&header), sizeof header}; }
+
 class Place {
  public:
   Place() : root_(std::filesystem::temp_directory_path() / "lamina-fuzz-XXXXXX") {
@@ -83,7 +85,7 @@ class Connection {
   }
 
   void send(const std::string& message) const {
-    require(::send(kernel_, message.data(), message.size(), 0) == static_cast<ssize_t>(message.size()));
+    put(message);
     drain(MSG_DONTWAIT);
   }
   // Asks for the root's attributes and waits for that answer.
@@ -93,13 +95,14 @@ class Connection {
     header.opcode = static_cast<std::uint32_t>(abi::Opcode::getattr);
     header.unique = last_unique;
     header.nodeid = 1;
-    std::string message(header.len, '\0');
-    std::memcpy(message.data(), &header, sizeof header);
-    require(::send(kernel_, message.data(), message.size(), 0) == static_cast<ssize_t>(message.size()));
+    put(bytes_of(header) + std::string(sizeof(abi::GetattrIn), '\0'));
     while (drain(0) != last_unique) continue;
   }
 
  private:
+  void put(const std::string& message) const {
+    require(::send(kernel_, message.data(), message.size(), 0) == static_cast<ssize_t>(message.size()));
+  }
   // Reads one answer, and with MSG_DONTWAIT all that are there; the number of the request it answers.
   std::uint64_t drain(int flags) const {
     static std::string buffer(std::size_t{2} << 20U, '\0');
@@ -133,9 +136,7 @@ std::string message_from(Input& input, std::uint64_t unique) {
   header.total_extlen = (shape & 2U) != 0 ? input.byte() : 0;
   const std::string_view body = input.bytes(input.byte());
   header.len = static_cast<std::uint32_t>(sizeof header + body.size() + ((shape & 12U) == 12U ? input.byte() : 0));
-  std::string message(sizeof header, '\0');
-  std::memcpy(message.data(), &header, sizeof header);
-  message += body;
+  std::string message = bytes_of(header) + std::string(body);
   // Fewer bytes than a header, too.
   if ((shape & 0xF0U) == 0xF0U) message.resize(1 + input.byte() % message.size());
   return message;

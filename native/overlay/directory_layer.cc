@@ -113,16 +113,6 @@ Result<LowerEntry> DirectoryLayer::lookup(const LowerRef& directory, std::string
   return entry_at({std::move(parent), node->name}, node);
 }
 
-Result<LowerEntry> DirectoryLayer::resolve(std::string_view path) const {
-  Node node = root_node_;
-  while (!path.empty()) {
-    const std::size_t end = std::min(path.find('/'), path.size());
-    if (end > 0) node = std::make_shared<const PathNode>(PathNode{node, std::string(path.substr(0, end))});
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
-  return get({std::move(node)});
-}
-
 Result<LowerEntry> DirectoryLayer::get(const LowerRef& reference) const {
   LAMINA_ASSIGN(const Place found, place(reference));
   return entry_at(found, reference.path);

@@ -153,18 +153,6 @@ Result<std::string> IndexFile::path(std::uint32_t number) const {
   return path;
 }
 
-Result<std::uint32_t> IndexFile::resolve(std::string_view path) const {
-  std::uint32_t number = 0;
-  while (!path.empty()) {
-    const std::size_t end = std::min(path.find('/'), path.size());
-    const std::string_view component = path.substr(0, end);
-    path.remove_prefix(std::min(end + 1, path.size()));
-    if (component.empty()) continue;
-    LAMINA_ASSIGN(number, find(number, component));
-  }
-  return number;
-}
-
 Result<IndexFile::GroupRecord> IndexFile::group_record(std::uint32_t group) const {
   if (group >= header_.groups) return sys::Errno{EIO};
   const auto record = load<GroupRecord>(data_ + header_.groups_offset + std::size_t{group} * group_size);

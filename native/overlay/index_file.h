@@ -92,8 +92,6 @@ class IndexFile {
   Result<Range> children(std::uint32_t directory) const;
   // The names from the root, joined by slashes; "" is the root.
   Result<std::string> path(std::uint32_t number) const;
-  // A path of any length, without a leading slash. ENOENT, ENOTDIR.
-  Result<std::uint32_t> resolve(std::string_view path) const;
 
   // ENODATA where the entry has none of that name. The value lies in the map, as long as this object lives.
   Result<std::span<const std::byte>> xattr(const IndexEntry& entry, std::string_view name) const;

@@ -75,11 +75,6 @@ Result<LowerEntry> IndexedLayer::lookup(const LowerRef& directory, std::string_v
   return lower_entry(number);
 }
 
-Result<LowerEntry> IndexedLayer::resolve(std::string_view path) const {
-  LAMINA_ASSIGN(const std::uint32_t number, index_->resolve(path));
-  return lower_entry(number);
-}
-
 Result<LowerEntry> IndexedLayer::get(const LowerRef& reference) const { return lower_entry(reference.entry); }
 
 Result<Layer::Child> IndexedLayer::child(std::uint32_t number) const {

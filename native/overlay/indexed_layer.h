@@ -17,7 +17,6 @@ class IndexedLayer final : public Layer {
 
   [[nodiscard]] LowerRef root() const override { return {}; }
   Result<LowerEntry> lookup(const LowerRef& directory, std::string_view name) const override;
-  Result<LowerEntry> resolve(std::string_view path) const override;
   Result<LowerEntry> get(const LowerRef& reference) const override;
   Result<std::vector<Child>> list(const LowerRef& directory) const override;
   Result<std::string> read_link(const LowerRef& reference) const override;

@@ -54,8 +54,6 @@ class Layer {
   [[nodiscard]] virtual LowerRef root() const = 0;
   // Whiteouts are found, with marks.whiteout set. ENOENT: the layer says nothing about the name.
   virtual Result<LowerEntry> lookup(const LowerRef& directory, std::string_view name) const = 0;
-  // A path of several components from the layer's root, for redirects; never follows symlinks. ENOENT, ENOTDIR as expected.
-  virtual Result<LowerEntry> resolve(std::string_view path) const = 0;
   virtual Result<LowerEntry> get(const LowerRef& reference) const = 0;
   // All children, whiteouts included (type character device), in listing_order. Cookies are name_cookie(): names that collide
   // share one here, and are told apart once the layers are merged.

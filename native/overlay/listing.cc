@@ -10,11 +10,6 @@
 
 namespace lamina::overlay {
 
-namespace {
-bool before(const DirectoryEntry& a, const DirectoryEntry& b) {
-  return a.cookie != b.cookie ? a.cookie < b.cookie : a.name < b.name;
-}
-
 const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie, std::string_view name) {
   auto child = std::lower_bound(children.begin(), children.end(), cookie,
                                 [](const LowerChild& each, std::uint64_t wanted) { return each.entry.cookie < wanted; });
@@ -23,7 +18,6 @@ const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie
   }
   return nullptr;
 }
-}  // namespace
 
 // The upper's own names into `into`, and those that hide a lower's into `hidden`.
 Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing& into, std::vector<std::string>& hidden) {
@@ -72,7 +66,7 @@ Result<ListingRef> Overlay::list_inode(Inode& directory) {
   for (const LowerChild& each : *below) {
     if (!each.whiteout && !std::binary_search(hidden.begin(), hidden.end(), each.entry.name)) names.push_back(each.entry);
   }
-  std::sort(names.begin(), names.end(), before);
+  std::sort(names.begin(), names.end(), listing_order);
   for (std::size_t i = 1; i < names.size(); ++i) names[i].cookie = std::max(names[i].cookie, names[i - 1].cookie + 1);
   auto listing = std::make_shared<const Listing>(std::move(names));
   lists_.keep(listing, listing->size());

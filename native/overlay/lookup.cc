@@ -82,15 +82,9 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
   }
   if (lowers.size() > few_layers && redirect.empty()) {
     LAMINA_ASSIGN(const auto children, lower_children(parent));
-    const std::uint64_t cookie = name_cookie(name);
-    auto child = std::lower_bound(children->begin(), children->end(), cookie,
-                                  [](const LowerChild& each, std::uint64_t wanted) { return each.entry.cookie < wanted; });
-    while (child != children->end() && child->entry.cookie == cookie && child->entry.name != name) ++child;
-    if (child == children->end() || child->entry.name != name || child->whiteout) {
-      if (found.lacks_data) return Errno{EIO};
-      return found;
-    }
-    lowers.erase(lowers.begin(), lowers.begin() + static_cast<std::ptrdiff_t>(child->place));
+    const LowerChild* child = find_child(*children, name_cookie(name), name);
+    const std::size_t first = child == nullptr || child->whiteout ? lowers.size() : child->place;
+    lowers.erase(lowers.begin(), lowers.begin() + static_cast<std::ptrdiff_t>(first));
   }
   LAMINA_TRY(find_in_lowers(lowers, name, found, std::move(redirect)));
   if (found.lacks_data) return Errno{EIO};  // a metacopy of nothing, as the kernel answers it

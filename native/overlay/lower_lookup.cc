@@ -4,7 +4,7 @@
 namespace lamina::overlay {
 
 // Takes an entry of a lower into what was found so far. False: no layer further down has a say.
-Result<bool> Overlay::take_lower(std::size_t layer, LowerEntry&& entry, Found& found, std::string& redirect) {
+bool Overlay::take_lower(std::size_t layer, const LowerEntry& entry, Found& found) {
   if (entry.marks.whiteout) return false;
   const bool directory = (entry.attributes.mode & 0170000U) == 0040000U;
   const bool seen = found.visible;
@@ -19,7 +19,6 @@ Result<bool> Overlay::take_lower(std::size_t layer, LowerEntry&& entry, Found& f
   }
   if (directory) {
     found.lowers.push_back({layer, entry.reference});
-    redirect = entry.marks.redirect;
     return !entry.marks.opaque;
   }
   if (!seen || found.lowers.empty()) {
@@ -29,7 +28,6 @@ Result<bool> Overlay::take_lower(std::size_t layer, LowerEntry&& entry, Found& f
     found.lowers.push_back({layer, entry.reference});
   }
   found.lacks_data = entry.marks.metacopy;
-  redirect = entry.marks.redirect;
   return entry.marks.metacopy;
 }
 
@@ -40,7 +38,7 @@ Result<std::optional<LowerEntry>> Overlay::walk_redirect(const Layer& layer, Red
   std::string rest = walk.path;
   for (;;) {
     const std::size_t slash = rest.find('/');
-    const std::string prefix = walk.path.substr(0, walk.path.size() - rest.size());
+    const std::size_t start = walk.path.size() - rest.size();
     auto entry = layer.lookup(at, rest.substr(0, slash));
     if (is_absent(entry)) return std::optional<LowerEntry>();
     if (!entry) return entry.error();
@@ -59,7 +57,7 @@ Result<std::optional<LowerEntry>> Overlay::walk_redirect(const Layer& layer, Red
       walk.stop = false;
       walk.path = redirect.substr(1) + rest;
     } else if (!redirect.empty()) {
-      walk.path = prefix + redirect + rest;
+      walk.path = walk.path.substr(0, start) + redirect + rest;
     }
     if (last) return std::optional<LowerEntry>(std::move(*entry));
     rest.erase(0, 1);
@@ -73,9 +71,7 @@ Status Overlay::find_from(std::size_t layer, std::string_view path, Found& found
   for (std::size_t i = layer; i < layers_.size() && !walk.stop; ++i) {
     LAMINA_ASSIGN(std::optional<LowerEntry> entry, walk_redirect(*layers_[i], walk));
     if (!entry) continue;
-    std::string redirect;  // has gone into the walk already
-    LAMINA_ASSIGN(const bool more, take_lower(i, std::move(*entry), found, redirect));
-    if (!more) return {};
+    if (!take_lower(i, *entry, found)) return {};
   }
   return {};
 }
@@ -83,21 +79,18 @@ Status Overlay::find_from(std::size_t layer, std::string_view path, Found& found
 Status Overlay::find_in_lowers(const std::vector<LowerPlace>& parents, std::string_view name, Found& found,
                                std::string redirect) {
   std::string at(name);
-  std::size_t start = 0;
   if (!redirect.empty()) {
     if (redirect.front() == '/') return find_from(0, std::string_view(redirect).substr(1), found);
     at = redirect;
   }
-  for (std::size_t i = start; i < parents.size(); ++i) {
-    const LowerPlace& parent = parents[i];
+  for (const LowerPlace& parent : parents) {
     const Layer& source = layer(parent);
     (source.indexed() ? index_lookups_ : directory_lookups_).fetch_add(1, std::memory_order_relaxed);
     auto entry = source.lookup(parent.reference, at);
     if (is_absent(entry)) continue;
     if (!entry) return entry.error();
-    std::string next;
-    LAMINA_ASSIGN(const bool more, take_lower(parent.layer, std::move(*entry), found, next));
-    if (!more) return {};
+    if (!take_lower(parent.layer, *entry, found)) return {};
+    const std::string& next = entry->marks.redirect;
     if (next.empty()) continue;
     if (next.front() == '/') return find_from(parent.layer + 1, std::string_view(next).substr(1), found);
     at = next;

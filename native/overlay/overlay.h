@@ -48,6 +48,9 @@ struct Found {
   [[nodiscard]] std::uint32_t type() const { return (in_upper ? upper.mode : lower.mode) & 0170000U; }
 };
 
+// The child of that name among those of that cookie; null where there is none.
+[[nodiscard]] const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie, std::string_view name);
+
 struct NewAttributes;
 struct RenameSide;
 struct LinkName;
@@ -108,7 +111,7 @@ class Overlay final : public FileSystem {
   };
   static Result<std::optional<LowerEntry>> walk_redirect(const Layer& layer, RedirectWalk& walk);
   Status find_from(std::size_t layer, std::string_view path, Found& found);
-  Result<bool> take_lower(std::size_t layer, LowerEntry&& entry, Found& found, std::string& redirect);
+  static bool take_lower(std::size_t layer, const LowerEntry& entry, Found& found);
   Result<bool> visible_below(Inode& parent, std::string_view name);
   Result<std::shared_ptr<const LowerChildren>> lower_children(Inode& directory);
   Result<InodeRef> intern(const InodeRef& parent, std::string_view name, const Found& found);

@@ -7,11 +7,13 @@
 
 #include "overlay/layer.h"
 #include "overlay/xxh64.h"
+#include "test/overlay/resolve.h"
 #include "test/overlay/sample_tree.h"
 
 namespace lamina::overlay {
 namespace {
 
+using test::resolve;
 using test::TemporaryDirectory;
 
 class IndexFileTest : public testing::Test {
@@ -46,7 +48,7 @@ TEST_F(IndexFileTest, FindsByPath) {
   const auto index = open(bytes_);
   ASSERT_TRUE(index.ok()) << explanation_;
   EXPECT_TRUE((*index)->verify().ok());
-  const auto leaf = (*index)->resolve("etc/deep/deeper/leaf");
+  const auto leaf = resolve(**index, "etc/deep/deeper/leaf");
   ASSERT_TRUE(leaf.ok());
   EXPECT_EQ(*(*index)->path(*leaf), "etc/deep/deeper/leaf");
   EXPECT_EQ((*index)->entry(*leaf)->size, 5000U);
@@ -127,7 +129,7 @@ TEST_F(IndexFileTest, SurvivesAnyDamage) {
 
 TEST_F(IndexFileTest, RefusesPathsThatGoInCircles) {
   const auto sound = open(bytes_);
-  const std::uint32_t deep = *(*sound)->resolve("etc/deep");
+  const std::uint32_t deep = *resolve(**sound, "etc/deep");
   std::uint64_t entries = 0;
   std::memcpy(&entries, bytes_.data() + 40, sizeof(entries));
   const auto own_child = open(changed(entries + std::uint64_t{deep} * 136 + 120, deep));

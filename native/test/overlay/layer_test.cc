@@ -10,11 +10,13 @@
 #include "sys/data.h"
 #include "sys/status.h"
 #include "sys/xattrs.h"
+#include "test/overlay/resolve.h"
 #include "test/overlay/sample_tree.h"
 
 namespace lamina::overlay {
 namespace {
 
+using test::resolve;
 using test::TemporaryDirectory;
 
 class LayerTest : public testing::Test {
@@ -124,44 +126,44 @@ TEST_F(LayerTest, KnowsWhatIsAbsent) {
     EXPECT_TRUE(layer->lookup(layer->root(), "none").failed_with(ENOENT));
     EXPECT_TRUE(layer->lookup(layer->root(), std::string(256, 'n')).failed_with(ENAMETOOLONG));
     EXPECT_TRUE(layer->lookup(layer->root(), std::string(255, 'n')).ok());
-    const auto file = layer->resolve("etc/passwd");
+    const auto file = resolve(*layer, "etc/passwd");
     ASSERT_TRUE(file.ok());
     EXPECT_TRUE(layer->lookup(file->reference, "x").failed_with(ENOTDIR));
     EXPECT_TRUE(layer->list(file->reference).failed_with(ENOTDIR));
     EXPECT_TRUE(layer->read_link(file->reference).failed_with(EINVAL));
-    EXPECT_TRUE(layer->resolve("etc/passwd/x").failed_with(ENOTDIR));
-    EXPECT_TRUE(layer->resolve("etc/link/x").failed_with(ENOTDIR));
-    EXPECT_TRUE(layer->resolve("etc/none/x").failed_with(ENOENT));
-    EXPECT_FALSE(layer->resolve("../etc").ok());
-    EXPECT_EQ(*layer->path(layer->resolve("/etc//deep/deeper/leaf")->reference), "etc/deep/deeper/leaf");
-    EXPECT_EQ(*layer->path(layer->resolve("")->reference), "");
+    EXPECT_TRUE(resolve(*layer, "etc/passwd/x").failed_with(ENOTDIR));
+    EXPECT_TRUE(resolve(*layer, "etc/link/x").failed_with(ENOTDIR));
+    EXPECT_TRUE(resolve(*layer, "etc/none/x").failed_with(ENOENT));
+    EXPECT_FALSE(resolve(*layer, "../etc").ok());
+    EXPECT_EQ(*layer->path(resolve(*layer, "/etc//deep/deeper/leaf")->reference), "etc/deep/deeper/leaf");
+    EXPECT_EQ(*layer->path(resolve(*layer, "")->reference), "");
   }
 }
 
 TEST_F(LayerTest, ReadsMarks) {
   for (const Layer* layer : {indexed_.get(), plain_.get()}) {
-    EXPECT_TRUE(layer->resolve("opaque")->marks.opaque);
-    EXPECT_EQ(layer->resolve("moved")->marks.redirect, "/was/here");
-    EXPECT_TRUE(layer->resolve("meta")->marks.metacopy);
-    EXPECT_EQ(layer->resolve("meta")->marks.redirect, "old-name");
-    EXPECT_TRUE(layer->resolve("xattr-whiteouts/gone")->marks.whiteout);
-    EXPECT_FALSE(layer->resolve("xattr-whiteouts/here")->marks.whiteout);
-    EXPECT_FALSE(layer->resolve("xattr-whiteouts")->marks.opaque);
-    EXPECT_FALSE(layer->resolve("not-gone")->marks.whiteout);
+    EXPECT_TRUE(resolve(*layer, "opaque")->marks.opaque);
+    EXPECT_EQ(resolve(*layer, "moved")->marks.redirect, "/was/here");
+    EXPECT_TRUE(resolve(*layer, "meta")->marks.metacopy);
+    EXPECT_EQ(resolve(*layer, "meta")->marks.redirect, "old-name");
+    EXPECT_TRUE(resolve(*layer, "xattr-whiteouts/gone")->marks.whiteout);
+    EXPECT_FALSE(resolve(*layer, "xattr-whiteouts/here")->marks.whiteout);
+    EXPECT_FALSE(resolve(*layer, "xattr-whiteouts")->marks.opaque);
+    EXPECT_FALSE(resolve(*layer, "not-gone")->marks.whiteout);
     if (test::is_root()) {
-      EXPECT_TRUE(layer->resolve("etc/gone")->marks.whiteout);
+      EXPECT_TRUE(resolve(*layer, "etc/gone")->marks.whiteout);
     }
   }
 }
 
 TEST_F(LayerTest, OpensData) {
   for (const Layer* layer : {indexed_.get(), plain_.get()}) {
-    const auto leaf = layer->resolve("etc/deep/deeper/leaf");
+    const auto leaf = resolve(*layer, "etc/deep/deeper/leaf");
     const auto file = layer->open(leaf->reference, O_RDONLY);
     ASSERT_TRUE(file.ok());
     EXPECT_EQ(*sys::read_whole(file->get(), 10000), std::string(5000, 'l'));
-    EXPECT_TRUE(layer->open(layer->resolve("etc/link")->reference, O_RDONLY).failed_with(ELOOP));
-    EXPECT_TRUE(layer->open(layer->resolve("etc/link")->reference, O_PATH).ok());
+    EXPECT_TRUE(layer->open(resolve(*layer, "etc/link")->reference, O_RDONLY).failed_with(ELOOP));
+    EXPECT_TRUE(layer->open(resolve(*layer, "etc/link")->reference, O_PATH).ok());
     EXPECT_TRUE(sys::status_of(layer->open(layer->root(), O_RDONLY | O_DIRECTORY)->get())->is_directory());
     if (test::is_root()) {
       EXPECT_TRUE(layer->open(leaf->reference, O_RDWR).failed_with(EROFS));
@@ -170,25 +172,25 @@ TEST_F(LayerTest, OpensData) {
 }
 
 TEST_F(LayerTest, KnowsTheNamesOfAFile) {
-  const auto passwd = indexed_->resolve("etc/passwd");
+  const auto passwd = resolve(*indexed_, "etc/passwd");
   auto names = *indexed_->link_group(passwd->reference);
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, (std::vector<std::string>{"etc/deep/second", "etc/passwd", "third"}));
-  EXPECT_EQ(*indexed_->link_group(indexed_->resolve("pipe")->reference), std::vector<std::string>{"pipe"});
-  EXPECT_TRUE(plain_->link_group(plain_->resolve("etc/passwd")->reference)->empty());
+  EXPECT_EQ(*indexed_->link_group(resolve(*indexed_, "pipe")->reference), std::vector<std::string>{"pipe"});
+  EXPECT_TRUE(plain_->link_group(resolve(*plain_, "etc/passwd")->reference)->empty());
   for (const Layer* layer : {indexed_.get(), plain_.get()}) {
-    const auto first = layer->resolve("etc/passwd");
-    const auto third = layer->resolve("third");
+    const auto first = resolve(*layer, "etc/passwd");
+    const auto third = resolve(*layer, "third");
     EXPECT_EQ(first->attributes.ino, third->attributes.ino);
     EXPECT_EQ(*layer->identity(first->reference), *layer->identity(third->reference));
-    EXPECT_NE(*layer->identity(first->reference), *layer->identity(layer->resolve("pipe")->reference));
+    EXPECT_NE(*layer->identity(first->reference), *layer->identity(resolve(*layer, "pipe")->reference));
   }
 }
 
 TEST_F(LayerTest, NumbersCarryThePosition) {
   for (const Layer* layer : {indexed_.get(), plain_.get()}) {
     std::set<std::uint64_t> numbers;
-    const auto directory = layer->resolve("empty");
+    const auto directory = resolve(*layer, "empty");
     for (const auto& child : *layer->list(directory->reference)) {
       EXPECT_EQ(child.entry.ino >> 40, 3U);
       numbers.insert(child.entry.ino);
@@ -218,7 +220,7 @@ TEST_F(LayerTest, WalksTreesThatAreDeeperThanAPathMayBeLong) {
   for (int depth = 0; depth < 60; ++depth) reference = (*layer)->lookup(reference, name)->reference;
   EXPECT_EQ(*(*layer)->path(reference), path);
   EXPECT_TRUE((*layer)->list(reference)->empty());
-  EXPECT_TRUE((*layer)->resolve(path).ok());
+  EXPECT_TRUE(resolve(**layer, path).ok());
   EXPECT_TRUE((*layer)->lookup(reference, "none").failed_with(ENOENT));
 }
 
