@@ -1,4 +1,5 @@
 import { toText } from '../base/bytes.js';
+import type { Change } from '../changeset/index.js';
 import { baseOf, layerChain, updatesOf } from '../manifest/index.js';
 import type { Effect, Manifest, NodeId, Update } from '../manifest/index.js';
 import type { FoundMount } from '../mount/index.js';
@@ -57,6 +58,16 @@ export function containerData(manifest: Manifest, name: string, mounts: readonly
   const mount = mounts.find((found) => found.container === name);
   const { base, layer, storage, created } = container;
   return { name, base, layer, storage, mountpoint: mount === undefined ? null : toText(mount.mountpoint), created };
+}
+
+export interface ChangeData {
+  readonly path: string;
+  readonly change: string;
+  readonly type: string;
+}
+
+export function changeData({ path, change, type }: Change): ChangeData {
+  return { path: toText(path), change, type };
 }
 
 export function nodesData(manifest: Manifest): NodeData[] {

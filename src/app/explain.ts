@@ -1,4 +1,4 @@
-import { components, fromText, join, toText } from '../base/bytes.js';
+import { basename, components, dirname, fromText, join, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must, notFound, usage } from '../base/errors.js';
 import type { View } from '../changeset/index.js';
@@ -45,17 +45,18 @@ export async function explain(store: Store, container: string, text: string): Pr
   const view = await reader.view(ids);
   const found = view.get(path);
   const all = holders(view, path);
-  const origins = all.map(({ layer, type }) => originOf(manifest, ids, layer, type));
-  if (found === undefined) throw absent(container, path, origins[0]);
-  const shown = new Set(found.places.map(({ layer }) => layer));
-  const [origin, ...merged] = [...shown].map((layer) => originOf(manifest, ids, layer, found.entry.type));
+  const toOrigin = ({ layer, type }: Holder) => originOf(manifest, ids, layer, type);
+  if (found === undefined) throw absent(container, path, all.map(toOrigin)[0]);
+  const shown = found.places.map(({ layer }) => layer);
+  const [first, ...merged] = shown.map((layer) => toOrigin({ layer, type: found.entry.type }));
+  const origin = must(first, 'the place of an entry');
   return {
     container,
     path: toText(path),
-    origin: must(origin, 'the place of an entry'),
+    origin,
     merged,
-    hides: origins.filter((_, i) => !shown.has(all[i]?.layer ?? -1)),
-    operations: await operationsOn(store, manifest, must(origin, 'the place of an entry').node, {
+    hides: all.filter(({ layer }) => !shown.includes(layer)).map(toOrigin),
+    operations: await operationsOn(store, manifest, origin.node, {
       container,
       path: `/${toText(path)}`,
     }),
@@ -70,17 +71,18 @@ function pathIn(text: string): BytePath {
   return parts.join('/') as BytePath;
 }
 
+interface Holder {
+  readonly layer: number;
+  readonly type: string;
+}
+
 /** All nodes that say something of a name in the directory that the view shows, newest first. */
-function holders(view: View, path: BytePath): { layer: number; type: string }[] {
-  const slash = path.lastIndexOf('/');
-  const places = path === '' ? view.get(path)?.places : view.get(path.slice(0, Math.max(slash, 0)) as BytePath)?.places;
-  return (places ?? []).flatMap(({ layer, path: at }) => {
-    const entry = view.stack[layer]?.get(path === '' ? at : childOf(at, path.slice(slash + 1)));
+function holders(view: View, path: BytePath): Holder[] {
+  return (view.get(dirname(path))?.places ?? []).flatMap(({ layer, path: at }) => {
+    const entry = view.stack[layer]?.get(join(at, basename(path)));
     return entry === undefined ? [] : [{ layer, type: entry.type }];
   });
 }
-
-const childOf = (directory: BytePath, name: string) => (directory === '' ? (name as BytePath) : join(directory, name));
 
 function originOf(manifest: Manifest, ids: readonly NodeId[], layer: number, type: string): Origin {
   const node = must(ids[layer], 'a node of the stack');

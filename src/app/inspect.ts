@@ -8,8 +8,8 @@ import { findMounts } from '../mount/index.js';
 import { activeManual } from '../servicing/index.js';
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
-import { baseData, containerData, nodesData, updateData, updatesData } from './data.js';
-import type { BaseData, ContainerData, NodeData, UpdateData } from './data.js';
+import { baseData, changeData, containerData, nodesData, updateData, updatesData } from './data.js';
+import type { BaseData, ChangeData, ContainerData, NodeData, UpdateData } from './data.js';
 
 export interface StatusData {
   readonly store: string;
@@ -54,12 +54,6 @@ export async function updateShow(store: Store, name: string): Promise<UpdateData
   return updateData(manifest, id, update);
 }
 
-export interface ChangeData {
-  readonly path: string;
-  readonly change: string;
-  readonly type: string;
-}
-
 /**
  * What differs between two things: containers, bases, nodes (as the view they make). With one, what it changes in what it stands on: a container in its layers, a node
  * in those below it.
@@ -74,7 +68,7 @@ export async function diff(store: Store, a: string, b: string | undefined): Prom
   const views = [await viewOf(reader, from), await viewOf(reader, to)] as const;
   if (unknownContents(...views).length > 0)
     throw notFound('the content of a file that was copied up in part is missing', { hint: 'run lamina verify' });
-  return compareViews(...views).map(({ path, change, type }) => ({ path: toText(path), change, type }));
+  return compareViews(...views).map(changeData);
 }
 
 async function viewOf(reader: NodeReader, ids: readonly NodeId[]): Promise<View> {

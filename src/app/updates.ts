@@ -6,9 +6,8 @@ import { abortManual, applyUpdate, beginManual, commitManual, readProcedure } fr
 import type { ApplyRequest, Preview } from '../servicing/index.js';
 import type { Outcome } from '../manifest/index.js';
 import type { Store } from '../store/index.js';
-import { updateData } from './data.js';
-import type { UpdateData } from './data.js';
-import type { ChangeData } from './inspect.js';
+import { changeData, updateData } from './data.js';
+import type { ChangeData, UpdateData } from './data.js';
 
 export interface ApplyData {
   /** Null where the procedure changed nothing, anywhere. */
@@ -29,10 +28,9 @@ export interface PreviewData {
 }
 
 function previewData(base: string, { base: changes, bytes, containers }: Preview): PreviewData {
-  const data = (each: Preview['base'][number]): ChangeData => ({ ...each, path: toText(each.path) });
   return {
-    base: { name: base, bytes, changes: changes.map(data) },
-    containers: containers.map((each) => ({ ...each, changes: each.changes.map(data) })),
+    base: { name: base, bytes, changes: changes.map(changeData) },
+    containers: containers.map((each) => ({ ...each, changes: each.changes.map(changeData) })),
   };
 }
 

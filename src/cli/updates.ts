@@ -1,7 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { UpdateData } from '../app/data.js';
-import type { ChangeData } from '../app/inspect.js';
+import type { ChangeData, UpdateData } from '../app/data.js';
 import type { PreviewData } from '../app/updates.js';
 import { usage } from '../base/errors.js';
 import { contextOf, pathOf } from './context.js';
@@ -138,9 +137,8 @@ async function apply(
 
 function previewText({ base, containers }: PreviewData, verbose: boolean): string {
   const count = (changes: readonly ChangeData[]) =>
-    (['add', 'modify', 'delete'] as const)
-      .map((change) => [change, changes.filter((each) => each.change === change).length] as const)
-      .map(([change, number]) => `${number} ${{ add: 'added', modify: 'modified', delete: 'deleted' }[change]}`)
+    Object.entries({ add: 'added', modify: 'modified', delete: 'deleted' })
+      .map(([change, done]) => `${changes.filter((each) => each.change === change).length} ${done}`)
       .join(', ');
   const list = (changes: readonly ChangeData[]) =>
     verbose ? changes.map(({ path, change, type }) => `  ${change.padEnd(6)}  ${type.padEnd(9)}  /${shown(path)}`) : [];
