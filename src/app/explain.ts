@@ -1,4 +1,4 @@
-import { basename, components, dirname, fromText, join, toText } from '../base/bytes.js';
+import { basename, components, dirname, display, fromText, join, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must, notFound, usage } from '../base/errors.js';
 import type { View } from '../changeset/index.js';
@@ -6,7 +6,7 @@ import { containerOf, nodeOf, updateOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
-import { readJournal } from './log.js';
+import { pathsOf, readJournal } from './log.js';
 import type { LoggedOperation } from './log.js';
 
 /** A node's part in a path. */
@@ -66,7 +66,10 @@ export async function explain(store: Store, container: string, text: string): Pr
 function pathIn(text: string): BytePath {
   const parts = components(fromText(text)).filter((part) => part !== '.');
   if (parts.includes('..' as BytePath)) {
-    throw usage(`the path ${text} climbs up with ..`, { code: 'BAD_PATH', hint: "name it from the container's root" });
+    throw usage(`the path ${display(fromText(text))} climbs up with ..`, {
+      code: 'BAD_PATH',
+      hint: "name it from the container's root",
+    });
   }
   return parts.join('/') as BytePath;
 }
@@ -92,7 +95,7 @@ function originOf(manifest: Manifest, ids: readonly NodeId[], layer: number, typ
 
 function absent(container: string, path: BytePath, newest: Origin | undefined) {
   const by = newest === undefined || newest.update === null ? 'the container itself' : `update '${newest.update}'`;
-  return notFound(`there is no /${toText(path)} in container '${container}'`, {
+  return notFound(`there is no /${display(path)} in container '${container}'`, {
     code: 'NO_PATH',
     hint: newest?.type === 'whiteout' ? `${by} removed it (${newest.kind} ${newest.node})` : 'see lamina diff',
   });
@@ -108,7 +111,11 @@ async function operationsOn(
   const { update, kind } = nodeOf(manifest, node);
   if (update === null) return [];
   const journal = await readJournal(store, update, kind === 'delta-storage' ? container : undefined);
-  const exact = journal.filter((each) => each.path === path || each.to === path);
+  const exact = journal.filter((each) => pathsOf(each).includes(path));
   if (exact.length > 0) return exact;
-  return journal.filter(({ to }) => to !== undefined && path.startsWith(`${to}/`));
+  return journal.filter((each) =>
+    pathsOf(each)
+      .slice(1)
+      .some((to) => path.startsWith(`${to}/`)),
+  );
 }

@@ -36,8 +36,14 @@ export async function log(store: Store, name: string, { container, glob }: LogOp
   const operations = await readJournal(store, id, container);
   if (glob === undefined) return operations;
   const matches = globMatcher([glob]);
-  const named = (path: string | undefined) => path !== undefined && matches(fromText(path.slice(1)));
-  return operations.filter(({ path, to }) => named(path) || named(to));
+  return operations.filter((each) => pathsOf(each).some((path) => matches(fromText(path.slice(1)))));
+}
+
+const withTwoPaths = ['rename', 'exchange', 'link'];
+
+/** The paths that an operation acts on. Of others, `to` is no path of theirs: a symlink's target, an attribute's name. */
+export function pathsOf({ operation, path, to }: LoggedOperation): string[] {
+  return to !== undefined && withTwoPaths.includes(operation) ? [path, to] : [path];
 }
 
 /** Empty where nothing ran: of a container that was skipped. */

@@ -34,7 +34,7 @@ describe.skipIf(!isRoot)('an update, told', () => {
     await world.inside('odd', 'echo odd >/etc/odd');
     const text =
       'test ! -e /etc/odd || { echo it is odd; exit 7; }\n' +
-      'echo theirs >>/etc/app.conf; mkdir /srv/made; echo x >/srv/made/inner; mv /srv/made /srv/moved; rm /etc/hostname';
+      'echo theirs >>/etc/app.conf; mkdir /srv/made; echo x >/srv/made/inner; mv /srv/made /srv/moved; ln -s /etc/app.conf /srv/pointer; rm /etc/hostname';
     await world.run('update', 'apply', 'tiny', world.script('one', text), '--on-failure', 'skip');
   });
   afterAll(() => {
@@ -68,7 +68,16 @@ describe.skipIf(!isRoot)('an update, told', () => {
     await fails(3, /no \/etc\/hostname[^]*update 'one' removed it/, 'explain', 'web', '/etc/hostname');
     await fails(3, /no \/never/, 'explain', 'web', '/never');
     await fails(3, /no container/, 'explain', 'none', '/etc');
+    await fails(3, /no \/x\\x1b\[31mred in/, 'explain', 'web', '/x\u001b[31mred');
     await fails(2, /climbs up/, 'explain', 'web', '/etc/../../x');
+  });
+
+  it('does not count a symlink as an operation on its target', async () => {
+    const { operations } = await world.json<Explained>('log', 'one', '--container', 'web', '--path', '/srv/pointer');
+    expect(operations).toMatchObject([{ operation: 'symlink', to: '/etc/app.conf' }]);
+    expect((await explain('/etc/app.conf')).operations.map(({ operation }) => operation)).not.toContain('symlink');
+    const { operations: logged } = await world.json<Explained>('log', 'one', '--path', '/etc/app.conf');
+    expect(logged.map(({ operation }) => operation)).not.toContain('symlink');
   });
 
   it('lists operations by path', async () => {
