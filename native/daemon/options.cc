@@ -236,6 +236,7 @@ void Parser::finish() {
   if (words_.empty()) fail("no mount point was given; see laminafs --help");
   if (words_.size() > 2) fail("too many arguments: " + words_.back());
   if (!words_.empty()) options_.mountpoint = words_.back();
+  if (!words_.empty() && options_.mountpoint.empty()) fail("the mount point is an empty word; name a directory");
   if (words_.size() == 2) options_.source = words_.front();  // mount(8) names a source first
   if (lowers_.empty()) fail("no lowerdir= was given; see laminafs --help");
   for (const std::string& lower : lowers_) {

@@ -94,6 +94,12 @@ describe.skipIf(!isRoot)('laminafs', () => {
     await unmount();
   });
 
+  it('refuses a mount point that is an empty word', async () => {
+    const done = await run(laminafs, ['-o', layers(), '']);
+    expect(done.code).not.toBe(0);
+    expect(done.stderr).toMatch(/the mount point is an empty word/);
+  });
+
   it('passes over options that it does not know, aloud', async () => {
     const done = await start(`${layers()},nonsense=1`);
     expect(done.code).toBe(0);
