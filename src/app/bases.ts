@@ -13,7 +13,7 @@ export async function baseImport(
   store: Store,
   name: string,
   source: BytePath,
-  options: ImportOptions,
+  options: ImportOptions & { readonly version?: string | undefined },
 ): Promise<BaseData> {
   await importBase(store, name, source, options);
   return baseData(await store.read(), name);

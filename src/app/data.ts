@@ -10,6 +10,8 @@ export interface BaseData {
   readonly head: NodeId;
   /** Newest first. */
   readonly layers: readonly NodeId[];
+  /** Of its content as imported, or null. */
+  readonly version: string | null;
   readonly created: string;
 }
 
@@ -41,15 +43,17 @@ export interface UpdateData {
   readonly layer: NodeId;
   readonly parent: NodeId;
   readonly state: string;
+  readonly version: string | null;
+  readonly description: string | null;
   readonly created: string;
   readonly entries: number;
   readonly bytes: number;
-  readonly effects: readonly Pick<Effect, 'container' | 'outcome' | 'storage' | 'entries'>[];
+  readonly effects: readonly Pick<Effect, 'container' | 'outcome' | 'storage' | 'entries' | 'conflicts'>[];
 }
 
 export function baseData(manifest: Manifest, name: string): BaseData {
-  const { head, created } = baseOf(manifest, name);
-  return { name, head, layers: layerChain(manifest, head), created };
+  const { head, version, created } = baseOf(manifest, name);
+  return { name, head, layers: layerChain(manifest, head), version, created };
 }
 
 export function containerData(manifest: Manifest, name: string, mounts: readonly FoundMount[]): ContainerData {
@@ -85,13 +89,14 @@ export function nodesData(manifest: Manifest): NodeData[] {
 
 export function updateData(manifest: Manifest, id: string, update: Update): UpdateData {
   const node = manifest.nodes[update.layer];
-  const effects = update.effects.map(({ container, outcome, storage, entries }) => ({
+  const effects = update.effects.map(({ container, outcome, storage, entries, conflicts }) => ({
     container,
     outcome,
     storage,
     entries,
+    conflicts,
   }));
-  const { name, base, layer, parent, state, created } = update;
+  const { name, base, layer, parent, state, version, description, created } = update;
   return {
     id,
     name,
@@ -99,6 +104,8 @@ export function updateData(manifest: Manifest, id: string, update: Update): Upda
     layer,
     parent,
     state,
+    version,
+    description,
     created,
     entries: node?.entries ?? 0,
     bytes: node?.bytes ?? 0,

@@ -1,4 +1,5 @@
 import { nodeOf, own, reachableNodes } from './queries.js';
+import { manifestFormat, manifestVersion } from './schema.js';
 import type { Base, Container, Manifest, ManifestNode, NodeId, Update, UpdateId } from './schema.js';
 
 /** A manifest under change: a private copy of its tables; the values in them are replaced, never changed. */
@@ -53,5 +54,5 @@ export function finishPruned(before: Manifest, draft: Draft): Transition {
 
 function publish(draft: Draft, generation: number): Manifest {
   const { nodes, bases, containers, updates } = draft;
-  return { format: 'lamina-store', version: 1, generation, nodes, bases, containers, updates };
+  return { format: manifestFormat, version: manifestVersion, generation, nodes, bases, containers, updates };
 }

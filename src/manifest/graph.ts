@@ -69,6 +69,10 @@ class GraphCheck {
     } else if (node.update !== null && own(this.manifest.updates, node.update) === undefined) {
       this.#find('UPDATE_MISSING', id, `its update ${node.update} is not in the manifest`);
     }
+    for (const merged of node.merged) {
+      if (own(this.manifest.updates, merged) === undefined && node.kind.endsWith('layer'))
+        this.#find('UPDATE_MISSING', id, `update ${merged}, which was merged into it, is not in the manifest`);
+    }
     if (!node.sealed && node.kind !== 'storage') this.#find('NOT_SEALED', id, `a ${node.kind} is sealed`);
     const lowest = this.#node(this.#chain(id).at(-1) ?? id);
     if (lowest?.parent === id) this.#find('CYCLE', id, 'it stands on itself');
@@ -144,12 +148,9 @@ class GraphCheck {
     const base = own(this.manifest.bases, update.base);
     if (base === undefined) this.#find('BASE_MISSING', id, `its base ${update.base} is not in the manifest`);
     const layer = this.#node(update.layer);
-    this.#pin(id, 'layer', update.layer, ['delta-layer']);
+    this.#pin(id, 'layer', update.layer, update.state === 'merged' ? layers : ['delta-layer']);
     this.#pin(id, 'parent', update.parent, layers);
-    if (layer !== undefined && layer.update !== id)
-      this.#find('UPDATE_EDGE', id, `its layer ${update.layer} is not its own`);
-    if (layer !== undefined && layer.parent !== update.parent)
-      this.#find('UPDATE_EDGE', id, `its layer does not stand on its parent`);
+    if (layer !== undefined) this.#layerOf(id, update, layer);
     if (base !== undefined && update.state === 'committed' && !this.#chain(base.head).includes(update.layer)) {
       this.#find('LINEAGE', id, `it is committed, but not in the lineage of base ${update.base}`);
     }
@@ -159,6 +160,15 @@ class GraphCheck {
       seen.add(effect.container);
       this.#effect(id, effect);
     }
+  }
+
+  #layerOf(id: UpdateId, { state, layer: at, parent }: Update, layer: ManifestNode): void {
+    if (state === 'merged') {
+      if (!layer.merged.includes(id)) this.#find('UPDATE_EDGE', id, `it is merged, but ${at} does not name it`);
+      return;
+    }
+    if (layer.update !== id) this.#find('UPDATE_EDGE', id, `its layer ${at} is not its own`);
+    if (layer.parent !== parent) this.#find('UPDATE_EDGE', id, `its layer does not stand on its parent`);
   }
 
   #effect(id: UpdateId, effect: Effect): void {

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { damaged } from '../base/errors.js';
+import { migrate } from './migrations.js';
 import { namePattern } from './names.js';
 
 export const manifestFormat = 'lamina-store';
-export const manifestVersion = 1;
+export const manifestVersion = 2;
 
 const id = (prefixes: string) => z.string().regex(new RegExp(`^[${prefixes}]-[0-9a-f]{16}$`), 'not an id');
 const anyNodeId = id('bdse');
@@ -23,6 +24,8 @@ const nodeSchema = z
     layer: layerId.nullable(),
     /** Of a delta layer or delta storage: the update that made it. */
     update: updateId.nullable(),
+    /** Older updates whose trees were merged into this one, oldest first. */
+    merged: z.array(updateId).readonly(),
     /** Its tree never changes again. Only the top storage of a container is not sealed. */
     sealed: z.boolean(),
     /** Entries of the tree without its root, and bytes of file content; 0 while not sealed. */
@@ -32,7 +35,18 @@ const nodeSchema = z
   })
   .readonly();
 
-const baseSchema = z.strictObject({ root: layerId, head: layerId, created }).readonly();
+/** What a base or an update says its software is, such as "12.4": for people, and for the ranges of update packages. */
+const softwareVersion = z.string().min(1).max(200);
+
+const baseSchema = z
+  .strictObject({
+    root: layerId,
+    head: layerId,
+    /** Of the content that was imported; an update may bring its own. */
+    version: softwareVersion.nullable(),
+    created,
+  })
+  .readonly();
 
 const containerSchema = z.strictObject({ base: name, layer: layerId, storage: id('s'), created }).readonly();
 
@@ -47,6 +61,8 @@ const effectSchema = z
     /** The container's top storage right after the update; null only where it failed. */
     top: id('s').nullable(),
     entries: count,
+    /** Paths at which the container's content and the update's could not be brought together. */
+    conflicts: count,
   })
   .readonly();
 
@@ -54,14 +70,23 @@ const updateSchema = z
   .strictObject({
     name,
     base: name,
-    /** The layer it was applied to, and the delta layer it made. */
+    /** The version of the base that it makes, or null where it says none. */
+    version: softwareVersion.nullable(),
+    description: z.string().nullable(),
+    /** The layer it was applied to, and the delta layer it made. Of a merged one both are the layer that holds it now. */
     parent: layerId,
-    layer: id('d'),
-    /** `rolled-back`: it left its base's lineage, but its layer stays for containers that were created on it. */
-    state: z.enum(['committed', 'rolled-back']),
+    layer: layerId,
+    /**
+     * `rolled-back`: it left its base's lineage, but its layer stays for containers that were created on it. `merged`: its layer is part of a
+     * newer one, so that it can no longer be rolled back by itself; its record stays, for its procedure is needed to catch up.
+     */
+    state: z.enum(['committed', 'rolled-back', 'merged']),
     created,
     procedure: z
-      .strictObject({ kind: z.enum(['script', 'package', 'manual']), hash: z.string().regex(/^[0-9a-f]{16}$/) })
+      .strictObject({
+        kind: z.enum(['script', 'package', 'layer', 'manual']),
+        hash: z.string().regex(/^[0-9a-f]{16}$/),
+      })
       .readonly(),
     effects: z.array(effectSchema).readonly(),
   })
@@ -119,8 +144,7 @@ export function parseManifest(text: string, where = 'manifest.json'): Manifest {
   } catch (error) {
     throw damaged(`${where} is not valid JSON`, { code: 'MANIFEST_DAMAGED', hint: restoreHint, cause: error });
   }
-  checkVersion(value, where);
-  const parsed = manifestSchema.safeParse(value);
+  const parsed = manifestSchema.safeParse(migrate(value, checkVersion(value, where)));
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues
     .slice(0, 3)
@@ -132,13 +156,14 @@ export function parseManifest(text: string, where = 'manifest.json'): Manifest {
   });
 }
 
-function checkVersion(value: unknown, where: string): void {
+/** The version that a manifest says it has. */
+function checkVersion(value: unknown, where: string): number {
   const fields: { format?: unknown; version?: unknown } = typeof value === 'object' && value !== null ? value : {};
   if (fields.format !== manifestFormat) {
     throw damaged(`${where} is not the manifest of a Lamina store`, { code: 'MANIFEST_DAMAGED', hint: restoreHint });
   }
   const found = fields.version;
-  if (found === manifestVersion) return;
+  if (typeof found === 'number' && Number.isInteger(found) && found >= 1 && found <= manifestVersion) return found;
   if (typeof found === 'number' && Number.isInteger(found) && found > manifestVersion) {
     throw damaged(`${where} has version ${found}; this lamina knows versions up to ${manifestVersion}`, {
       code: 'MANIFEST_VERSION',
@@ -149,6 +174,11 @@ function checkVersion(value: unknown, where: string): void {
     code: 'MANIFEST_VERSION',
     hint: restoreHint,
   });
+}
+
+/** The version of the format that the text of a manifest is written in. `parseManifest` must have taken it. */
+export function writtenVersion(text: string): number {
+  return (JSON.parse(text) as { version: number }).version;
 }
 
 /** The text of manifest.json: keys sorted, so that the same manifest is the same bytes. */

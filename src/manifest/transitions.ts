@@ -17,11 +17,13 @@ export interface SealedNode {
 export interface NewBase {
   readonly name: string;
   readonly layer: SealedNode;
+  /** Of its content, or null. */
+  readonly version: string | null;
   readonly created: string;
 }
 
 /** @throws LaminaError usage: bad name; refused: the name is taken */
-export function addBase(manifest: Manifest, { name, layer, created }: NewBase): Manifest {
+export function addBase(manifest: Manifest, { name, layer, version, created }: NewBase): Manifest {
   validateName('base', name);
   if (own(manifest.bases, name) !== undefined) {
     throw refused(`a base named '${name}' exists already`, { code: 'BASE_EXISTS', hint: 'choose another name' });
@@ -33,12 +35,13 @@ export function addBase(manifest: Manifest, { name, layer, created }: NewBase): 
     parent: null,
     layer: null,
     update: null,
+    merged: [],
     sealed: true,
     entries: layer.entries,
     bytes: layer.bytes,
     created,
   };
-  draft.bases[name] = { root: layer.id, head: layer.id, created };
+  draft.bases[name] = { root: layer.id, head: layer.id, version, created };
   return finish(manifest, draft);
 }
 
@@ -97,7 +100,8 @@ export function addTop(
   { parent, layer, created }: { parent: NodeId | null; layer: NodeId; created: string },
 ): void {
   addNode(draft, id);
-  draft.nodes[id] = { kind: 'storage', parent, layer, update: null, sealed: false, entries: 0, bytes: 0, created };
+  const empty = { sealed: false, entries: 0, bytes: 0 };
+  draft.nodes[id] = { kind: 'storage', parent, layer, update: null, merged: [], ...empty, created };
 }
 
 /** @throws LaminaError refused: an id is given out once */

@@ -18,12 +18,17 @@ export interface EffectCommit {
   readonly sealed: SealedNode | null;
   /** The fresh, empty storage to put on top; null exactly where `sealed` is. */
   readonly top: NodeId | null;
+  /** Paths at which the container's content and the update's could not be brought together. */
+  readonly conflicts?: number;
 }
 
 export interface UpdateCommit {
   readonly id: UpdateId;
   readonly name: string;
   readonly base: string;
+  /** The version of the base that it makes, and what it is for, as its package says. */
+  readonly version: string | null;
+  readonly description: string | null;
   /** The layer it was computed on; must still be the base's head. */
   readonly parent: NodeId;
   readonly created: string;
@@ -52,14 +57,16 @@ export function commitUpdate(manifest: Manifest, commit: UpdateCommit): Manifest
     parent: commit.parent,
     layer: null,
     update: commit.id,
+    merged: [],
     sealed: true,
     entries,
     bytes,
     created: commit.created,
   };
   draft.bases[commit.base] = { ...base, head: id };
-  const { name, created, procedure, parent } = commit;
-  const update = { name, base: commit.base, parent, layer: id, state: 'committed' as const, created, procedure };
+  const { name, version, description, created, procedure, parent } = commit;
+  const state = 'committed' as const;
+  const update = { name, base: commit.base, version, description, parent, layer: id, state, created, procedure };
   const effects = applyEffects(manifest, draft, { id: commit.id, update, created, effects: commit.effects });
   draft.updates[commit.id] = { ...update, effects };
   return finish(manifest, draft);
@@ -106,12 +113,13 @@ function applyEffects(manifest: Manifest, draft: Draft, application: Application
   const { id, update, created } = application;
   const seen = new Set<string>();
   return application.effects.map((effect): Effect => {
-    const { container: name, outcome, delta } = effect;
+    const { container: name, outcome, delta, conflicts = 0 } = effect;
     const container = containerOf(manifest, name);
     if (seen.has(name) || container.base !== update.base) throw stale(`container '${name}'`);
     seen.add(name);
     const entries = delta?.entries ?? 0;
-    if (outcome === 'failed') return { container: name, outcome, storage: null, sealed: null, top: null, entries };
+    const told = { container: name, outcome, entries, conflicts };
+    if (outcome === 'failed') return { ...told, storage: null, sealed: null, top: null };
     if (container.layer !== update.parent) throw stale(`container '${name}'`);
     const top = seal(draft, container.storage, effect);
     const below = effect.sealed?.id ?? draft.nodes[container.storage]?.parent ?? null;
@@ -120,7 +128,7 @@ function applyEffects(manifest: Manifest, draft: Draft, application: Application
     if (effect.sealed === null) updateNode(draft, top, { parent, layer: update.layer });
     else addTop(draft, top, { parent, layer: update.layer, created });
     draft.containers[name] = { ...container, layer: update.layer, storage: top };
-    return { container: name, outcome, storage: delta?.id ?? null, sealed: effect.sealed?.id ?? null, top, entries };
+    return { ...told, storage: delta?.id ?? null, sealed: effect.sealed?.id ?? null, top };
   });
 }
 
@@ -141,7 +149,7 @@ interface DeltaPlace {
 
 function addDelta(draft: Draft, { id, entries, bytes }: SealedNode, place: DeltaPlace): void {
   addNode(draft, id);
-  draft.nodes[id] = { kind: 'delta-storage', ...place, sealed: true, entries, bytes };
+  draft.nodes[id] = { kind: 'delta-storage', ...place, merged: [], sealed: true, entries, bytes };
 }
 
 function stale(what: string) {

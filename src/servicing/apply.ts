@@ -210,6 +210,8 @@ class Servicing {
           id,
           name,
           base: this.request.base,
+          version: null,
+          description: null,
           parent: head,
           created: isoNow(),
           procedure,

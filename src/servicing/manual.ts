@@ -177,6 +177,8 @@ async function publishManual({
     id,
     name: found.name,
     base: found.base,
+    version: null,
+    description: null,
     parent: found.head,
     created: isoNow(),
     layer: delta.sealed,

@@ -8,6 +8,10 @@ export class StorePaths {
   get manifest(): BytePath {
     return join(this.root, 'manifest.json');
   }
+  /** The last manifest of an older version of the format. */
+  olderManifest(version: number): BytePath {
+    return join(this.root, `manifest-v${version}.json`);
+  }
   get lock(): BytePath {
     return join(this.root, 'lock');
   }

@@ -3,7 +3,14 @@ import { mkdir, open, readFile, readdir, stat } from 'node:fs/promises';
 import { display, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged, failed, isSystemError, messageOf, notFound, refused } from '../base/errors.js';
-import { checkGraph, emptyManifest, parseManifest, serialiseManifest } from '../manifest/index.js';
+import {
+  checkGraph,
+  emptyManifest,
+  manifestVersion,
+  parseManifest,
+  serialiseManifest,
+  writtenVersion,
+} from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { makeDirectoryDurably, removeDurably, writeFileDurably } from '../platform/durable.js';
 import { LockHeld, acquireLock } from '../platform/lock.js';
@@ -20,6 +27,12 @@ const lockPatience = Number(process.env['LAMINA_LOCK_TIMEOUT_MS'] ?? 30_000);
 /** Writes the new manifest: the one step that makes a change visible. */
 export type Publish = (manifest: Manifest) => Promise<void>;
 
+interface Loaded {
+  readonly manifest: Manifest;
+  /** What it was read from, where that is of an older version of the format. */
+  readonly older: { readonly version: number; readonly text: string } | undefined;
+}
+
 export class Store {
   readonly paths: StorePaths;
 
@@ -31,7 +44,7 @@ export class Store {
   async read(): Promise<Manifest> {
     const lock = await this.#lock('shared');
     try {
-      return await this.#load();
+      return (await this.#load()).manifest;
     } finally {
       lock.release();
     }
@@ -45,9 +58,9 @@ export class Store {
     const lock = await this.#lock('exclusive');
     try {
       await this.#announce();
-      const manifest = await this.#load();
+      const { manifest, older } = await this.#load();
       await recoverDead(this.paths, manifest);
-      return await work(manifest, (next) => this.#publish(next));
+      return await work(manifest, (next) => this.#publish(next, older));
     } finally {
       lock.release();
     }
@@ -57,20 +70,22 @@ export class Store {
   async recover(): Promise<Recovery> {
     const lock = await this.#lock('exclusive');
     try {
-      return await recoverDead(this.paths, await this.#load());
+      return await recoverDead(this.paths, (await this.#load()).manifest);
     } finally {
       lock.release();
     }
   }
 
-  async #publish(manifest: Manifest): Promise<void> {
+  /** @param older the manifest that is replaced, where it is of an older version: kept beside the new one */
+  async #publish(manifest: Manifest, older: Loaded['older']): Promise<void> {
     const [fault] = checkGraph(manifest);
     if (fault !== undefined)
       throw failed(`internal error: the change would break the graph: ${fault.message}`, { code: 'INTERNAL' });
+    if (older !== undefined) await writeFileDurably(this.paths.olderManifest(older.version), older.text);
     await writeFileDurably(this.paths.manifest, serialiseManifest(manifest));
   }
 
-  async #load(): Promise<Manifest> {
+  async #load(): Promise<Loaded> {
     const where = display(this.paths.manifest);
     let text: string;
     try {
@@ -90,7 +105,8 @@ export class Store {
     }
     const manifest = parseManifest(text, where);
     const [fault] = checkGraph(manifest);
-    if (fault === undefined) return manifest;
+    const version = writtenVersion(text);
+    if (fault === undefined) return { manifest, older: version < manifestVersion ? { version, text } : undefined };
     throw damaged(`${where} contradicts itself: ${fault.message}`, {
       code: 'GRAPH_DAMAGED',
       hint: 'restore it from a backup of the store',

@@ -21,9 +21,10 @@ export async function importBase(
   store: Store,
   name: string,
   source: BytePath,
-  options: ImportOptions = {},
+  options: ImportOptions & { readonly version?: string | undefined } = {},
 ): Promise<SealedNode> {
   validateName('base', name);
+  const version = options.version ?? null;
   const isDirectory = checkSource(source);
   const manifest = await store.read();
   if (own(manifest.bases, name) !== undefined) {
@@ -33,7 +34,7 @@ export async function importBase(
     const node = transaction.stage('base-layer');
     await (isDirectory ? importDirectory : importTar)(source, node.tree, options);
     const layer = await transaction.seal(node, options.signal);
-    await transaction.publish((present) => addBase(present, { name, layer, created: isoNow() }));
+    await transaction.publish((present) => addBase(present, { name, layer, version, created: isoNow() }));
     return layer;
   });
 }

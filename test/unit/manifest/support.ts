@@ -9,7 +9,7 @@ export function id(prefix: string): string {
 }
 
 export function withBase(manifest = emptyManifest(), name = 'debian'): Manifest {
-  return addBase(manifest, { name, layer: { id: id('b'), entries: 10, bytes: 100 }, created });
+  return addBase(manifest, { name, layer: { id: id('b'), entries: 10, bytes: 100 }, version: null, created });
 }
 
 export function withContainer(manifest: Manifest, name: string, base = 'debian'): Manifest {
@@ -30,6 +30,8 @@ export function commit(manifest: Manifest, name: string, effects: EffectCommit[]
     id: id('u'),
     name,
     base,
+    version: null,
+    description: null,
     parent: manifest.bases[base]!.head,
     created,
     procedure: { kind: 'script', hash: '0123456789abcdef' },

@@ -32,7 +32,9 @@ async function importBase(store: Store, name: string): Promise<string> {
     mkdirSync(toBuffer(node.tree));
     writeFileSync(toBuffer(join(node.tree, fromText('file'))), 'content');
     const sealed = await transaction.seal(node);
-    await transaction.publish((manifest) => addBase(manifest, { name, layer: sealed, created: isoNow() }));
+    await transaction.publish((manifest) =>
+      addBase(manifest, { name, layer: sealed, version: null, created: isoNow() }),
+    );
     return node.id;
   });
 }

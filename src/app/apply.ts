@@ -1,0 +1,45 @@
+import type { BytePath } from '../base/bytes.js';
+import type { Outcome } from '../manifest/index.js';
+import { applyUpdate, readProcedure } from '../servicing/index.js';
+import type { ApplyRequest, Preview } from '../servicing/index.js';
+import type { Store } from '../store/index.js';
+import { changeData, updateData } from './data.js';
+import type { ChangeData, UpdateData } from './data.js';
+
+export interface ApplyData {
+  /** Null where the procedure changed nothing, anywhere. */
+  readonly update: UpdateData | null;
+  /** Of a dry run only: what the update would change. */
+  readonly preview?: PreviewData;
+}
+
+export interface PreviewData {
+  readonly base: { readonly name: string; readonly bytes: number; readonly changes: readonly ChangeData[] };
+  readonly containers: readonly {
+    readonly container: string;
+    readonly outcome: Outcome;
+    readonly entries: number;
+    readonly bytes: number;
+    readonly changes: readonly ChangeData[];
+  }[];
+}
+
+function previewData(base: string, { base: changes, bytes, containers }: Preview): PreviewData {
+  return {
+    base: { name: base, bytes, changes: changes.map(changeData) },
+    containers: containers.map((each) => ({ ...each, changes: each.changes.map(changeData) })),
+  };
+}
+
+export async function updateApply(
+  store: Store,
+  request: Omit<ApplyRequest, 'procedure'> & { readonly procedure: BytePath },
+): Promise<ApplyData> {
+  const { id, update, preview } = await applyUpdate(store, {
+    ...request,
+    procedure: await readProcedure(request.procedure),
+  });
+  if (preview !== undefined) return { update: null, preview: previewData(request.base, preview) };
+  if (id === undefined || update === undefined) return { update: null };
+  return { update: updateData(await store.read(), id, update) };
+}

@@ -1,0 +1,88 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { collect, numberOf } from './arguments.js';
+import { contextOf, pathOf } from './context.js';
+import type { Context } from './context.js';
+import { previewText, updateText } from './update-text.js';
+
+interface ApplyOptions {
+  readonly name?: string;
+  readonly container?: string[];
+  readonly network?: boolean;
+  readonly alwaysRun?: boolean;
+  readonly timeout?: string;
+  readonly jobs?: string;
+  readonly dryRun?: boolean;
+  readonly verbose?: boolean;
+  readonly onFailure?: 'abort' | 'skip';
+}
+
+export function addApply(update: Command): void {
+  update
+    .command('apply <base> <procedure>')
+    .description('run a procedure on a base and in each container on it, and publish what it made')
+    .option('--name <name>', "the update's name (default: the procedure's)")
+    .option('--container <name>', 'only this container; may be repeated', collect)
+    .option('--network', 'let the procedure use the network')
+    .option('--timeout <seconds>', 'end a run that takes longer')
+    .option('--jobs <n>', 'containers serviced side by side (default: the processors)')
+    .addOption(
+      new Option('--on-failure <what>', 'where it fails in a container: discard all, or leave that one behind')
+        .choices(['abort', 'skip'])
+        .default('abort'),
+    )
+    .option('--dry-run', 'do everything but publish, and tell what would change')
+    .option('--verbose', 'with --dry-run: list the changes')
+    .option('--always-run', 'run in every container, also where it provably makes no difference')
+    .addHelpText(
+      'after',
+      '\nA procedure is an executable script, or a directory with update.json. Whatever goes wrong, nothing is changed.\n\nExamples:\n  lamina update apply debian ./upgrade.sh --name openssl-fix\n  lamina update apply debian ./upgrade.sh --container web --timeout 600',
+    )
+    .action(async (base: string, procedure: string, options: ApplyOptions, command: Command) => {
+      const context = contextOf(command);
+      await apply(context, base, procedure, options);
+    });
+}
+
+async function apply(
+  { output, store, signal }: Context,
+  base: string,
+  procedure: string,
+  options: ApplyOptions,
+): Promise<void> {
+  const { updateApply } = await import('../app/apply.js');
+  const timeout = numberOf('timeout', options.timeout);
+  const jobs = numberOf('jobs', options.jobs);
+  let speaker: string | undefined;
+  const { update, preview } = await updateApply(await store(), {
+    base,
+    procedure: pathOf(procedure),
+    name: options.name,
+    containers: options.container,
+    network: options.network === true,
+    timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+    alwaysRun: options.alwaysRun === true,
+    jobs: jobs === undefined ? undefined : Math.ceil(jobs),
+    dryRun: options.dryRun === true,
+    onFailure: options.onFailure,
+    onFailed: (container, error) => {
+      output.note(`container ${container} stays on its old layer: ${error.message}`);
+    },
+    signal,
+    onOutput: (container, chunk) => {
+      const who = container === undefined ? `base ${base}` : `container ${container}`;
+      if (who !== speaker) output.note(`--- ${who}`);
+      speaker = who;
+      process.stderr.write(chunk);
+    },
+  });
+  if (preview !== undefined) {
+    output.result({ preview }, () => previewText(preview, options.verbose === true));
+    return;
+  }
+  output.result({ update }, () =>
+    update === null
+      ? 'the procedure changed nothing; no update was recorded'
+      : `applied update ${update.name}\n${updateText(update)}`,
+  );
+}

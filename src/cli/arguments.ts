@@ -1,0 +1,12 @@
+import { usage } from '../base/errors.js';
+
+/** For options that may be repeated. */
+export const collect = (value: string, before: string[] = []) => [...before, value];
+
+/** @throws LaminaError usage where the text is no number above 0 */
+export function numberOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw usage(`--${option} ${text}: give a number above 0`);
+}

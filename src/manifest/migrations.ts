@@ -1,0 +1,39 @@
+/** A manifest of an older version, of which only that is known. */
+type Old = Record<string, unknown>;
+type Table = Record<string, Old>;
+
+/**
+ * What makes a manifest of version i + 1 one of version i + 2. Append-only: a step that was released is never changed, for stores are out there that only it
+ * can read. Each has a frozen sample in test/format.
+ */
+const steps: readonly ((manifest: Old) => Old)[] = [
+  // 2: updates and bases have versions, nodes tell what was merged into them, effects count conflicts.
+  (manifest) => ({
+    ...manifest,
+    nodes: mapTable(manifest['nodes'], (node) => ({ ...node, merged: [] })),
+    bases: mapTable(manifest['bases'], (base) => ({ ...base, version: null })),
+    updates: mapTable(manifest['updates'], (update) => ({
+      ...update,
+      version: null,
+      description: null,
+      effects: Array.isArray(update['effects'])
+        ? update['effects'].map((effect: unknown) => (isObject(effect) ? { ...effect, conflicts: 0 } : effect))
+        : update['effects'],
+    })),
+  }),
+];
+
+/** Brings a manifest of version `from`, 1 or newer, to the present version. What is no manifest stays what it is: the schema refuses it. */
+export function migrate(value: unknown, from: number): unknown {
+  if (!isObject(value)) return value;
+  return steps.slice(from - 1).reduce((manifest, step, i) => ({ ...step(manifest), version: from + i + 1 }), value);
+}
+
+function isObject(value: unknown): value is Old {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function mapTable(table: unknown, change: (row: Old) => Old): unknown {
+  if (!isObject(table)) return table;
+  return Object.fromEntries(Object.entries(table as Table).map(([id, row]) => [id, isObject(row) ? change(row) : row]));
+}
