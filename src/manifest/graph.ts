@@ -1,3 +1,4 @@
+import { Ancestry } from './ancestry.js';
 import { own } from './queries.js';
 import type { Effect, Manifest, ManifestNode, NodeId, NodeKind, Update, UpdateId } from './schema.js';
 
@@ -47,14 +48,20 @@ class GraphCheck {
   readonly #updateNames = new Map<string, UpdateId>();
   readonly #deltas = new Map<NodeId, string>();
 
-  constructor(readonly manifest: Manifest) {}
+  readonly #nodes: ReadonlyMap<NodeId, ManifestNode>;
+  readonly #ancestry: Ancestry;
+
+  constructor(readonly manifest: Manifest) {
+    this.#nodes = new Map(Object.entries(manifest.nodes));
+    this.#ancestry = new Ancestry(this.#nodes);
+  }
 
   #find(code: string, subject: string, message: string): void {
     this.findings.push({ code, subject, message });
   }
 
   #node(id: NodeId): ManifestNode | undefined {
-    return own(this.manifest.nodes, id);
+    return this.#nodes.get(id);
   }
 
   node(id: NodeId, node: ManifestNode): void {
@@ -74,8 +81,7 @@ class GraphCheck {
         this.#find('UPDATE_MISSING', id, `update ${merged}, which was merged into it, is not in the manifest`);
     }
     if (!node.sealed && node.kind !== 'storage') this.#find('NOT_SEALED', id, `a ${node.kind} is sealed`);
-    const lowest = this.#node(this.#chain(id).at(-1) ?? id);
-    if (lowest?.parent === id) this.#find('CYCLE', id, 'it stands on itself');
+    if (this.#ancestry.isCyclic(id)) this.#find('CYCLE', id, 'it stands on itself');
   }
 
   #edge(id: NodeId, edge: string, to: NodeId, kinds: readonly NodeKind[]): void {
@@ -86,7 +92,7 @@ class GraphCheck {
       this.#find('NOT_SEALED', to, `${id} stands on it, but it is not sealed`);
   }
 
-  /** A node and what it stands on, newest first, as far as it goes. */
+  /** A storage and what it stands on, newest first, as far as it goes. Each is walked once, unless containers share it. */
   #chain(id: NodeId): NodeId[] {
     const seen = new Set<NodeId>();
     for (let at: NodeId | null = id; at !== null && !seen.has(at); at = this.#node(at)?.parent ?? null) seen.add(at);
@@ -99,7 +105,7 @@ class GraphCheck {
     const what = `base ${name}`;
     this.#pin(what, 'root', base.root, ['base-layer']);
     this.#pin(what, 'head', base.head, layers);
-    if (this.#chain(base.head).at(-1) !== base.root)
+    if (this.#ancestry.lowest(base.head) !== base.root)
       this.#find('LINEAGE', what, `its head ${base.head} does not stand on its root`);
   }
 
@@ -115,28 +121,30 @@ class GraphCheck {
     const what = `container ${name}`;
     this.#pin(what, 'layer', container.layer, layers);
     this.#pin(what, 'storage', container.storage, ['storage']);
-    const stack = this.#chain(container.layer);
     const base = own(this.manifest.bases, container.base);
     if (base === undefined) this.#find('BASE_MISSING', what, `its base ${container.base} is not in the manifest`);
-    else if (stack.at(-1) !== base.root)
+    else if (this.#ancestry.lowest(container.layer) !== base.root)
       this.#find('LINEAGE', what, `its layer ${container.layer} is not of base ${container.base}`);
     const top = this.#node(container.storage);
     if (top?.sealed === true) this.#find('SEALED', what, `its storage ${container.storage} is sealed`);
     if (top !== undefined && top.layer !== container.layer)
       this.#find('TOP_LAYER', what, `its storage was not made on its layer`);
     for (const id of this.#chain(container.storage)) {
-      this.#owners.set(id, [...(this.#owners.get(id) ?? []), name]);
+      const owners = this.#owners.get(id);
+      if (owners === undefined) this.#owners.set(id, [name]);
+      else owners.push(name);
       const layer = this.#node(id)?.layer ?? null;
-      if (layer !== null && !stack.includes(layer))
+      if (layer !== null && !this.#ancestry.standsOn(container.layer, layer))
         this.#find('LINEAGE', id, `it was made on ${layer}, which container ${name} does not stand on`);
     }
   }
 
   storages(): void {
-    for (const [id, { sealed, kind }] of Object.entries(this.manifest.nodes)) {
-      const owners = this.#owners.get(id) ?? [];
-      if (owners.length > 1) this.#find('SHARED', id, `containers ${owners.join(', ')} share it`);
-      if (!sealed && kind === 'storage' && owners.length === 0)
+    for (const [id, { sealed, kind }] of this.#nodes) {
+      const owners = this.#owners.get(id);
+      if (owners !== undefined && owners.length > 1)
+        this.#find('SHARED', id, `containers ${owners.join(', ')} share it`);
+      if (!sealed && kind === 'storage' && owners === undefined)
         this.#find('NO_OWNER', id, 'it is writable, but no container has it');
     }
   }
@@ -151,7 +159,7 @@ class GraphCheck {
     this.#pin(id, 'layer', update.layer, update.state === 'merged' ? layers : ['delta-layer']);
     this.#pin(id, 'parent', update.parent, layers);
     if (layer !== undefined) this.#layerOf(id, update, layer);
-    if (base !== undefined && update.state === 'committed' && !this.#chain(base.head).includes(update.layer)) {
+    if (base !== undefined && update.state === 'committed' && !this.#ancestry.standsOn(base.head, update.layer)) {
       this.#find('LINEAGE', id, `it is committed, but not in the lineage of base ${update.base}`);
     }
     const seen = new Set<string>();

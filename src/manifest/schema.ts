@@ -132,20 +132,33 @@ export function emptyManifest(): Manifest {
 
 const restoreHint = 'restore manifest.json from a backup of the store';
 
+/** A manifest as a file holds it. */
+export interface WrittenManifest {
+  readonly manifest: Manifest;
+  /** Of the format that the file is written in. */
+  readonly version: number;
+}
+
 /**
  * Checks the shape of a manifest; `checkGraph` checks what it says.
  * @param where the file's path, for the message
  * @throws LaminaError damaged: not JSON, not a manifest, an unknown version, unknown or missing fields
  */
 export function parseManifest(text: string, where = 'manifest.json'): Manifest {
+  return readManifest(text, where).manifest;
+}
+
+/** As `parseManifest`, and tells the version that the file is written in. */
+export function readManifest(text: string, where: string): WrittenManifest {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     throw damaged(`${where} is not valid JSON`, { code: 'MANIFEST_DAMAGED', hint: restoreHint, cause: error });
   }
-  const parsed = manifestSchema.safeParse(migrate(value, checkVersion(value, where)));
-  if (parsed.success) return parsed.data;
+  const version = checkVersion(value, where);
+  const parsed = manifestSchema.safeParse(migrate(value, version));
+  if (parsed.success) return { manifest: parsed.data, version };
   const issues = parsed.error.issues
     .slice(0, 3)
     .map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message}`);
@@ -176,20 +189,20 @@ function checkVersion(value: unknown, where: string): number {
   });
 }
 
-/** The version of the format that the text of a manifest is written in. `parseManifest` must have taken it. */
-export function writtenVersion(text: string): number {
-  return (JSON.parse(text) as { version: number }).version;
-}
-
 /** The text of manifest.json: keys sorted, so that the same manifest is the same bytes. */
 export function serialiseManifest(manifest: Manifest): string {
-  return `${JSON.stringify(manifest, sortKeys, 2)}\n`;
+  const { format, version, generation, ...tables } = manifest;
+  return `${JSON.stringify({ format, version, generation, ...sorted(tables) }, undefined, 2)}\n`;
 }
 
-function sortKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+/** A value with the keys of all its objects in order; what has them so already is not copied. */
+function sorted<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted) as T;
   const record = value as Record<string, unknown>;
-  const first = ['format', 'version', 'generation'].filter((key) => key in record && 'nodes' in record);
-  const rest = Object.keys(record).filter((key) => !first.includes(key));
-  return Object.fromEntries([...first, ...rest.sort()].map((key) => [key, record[key]]));
+  const keys = Object.keys(record);
+  const inOrder = keys.every((key, i) => i === 0 || (keys[i - 1] ?? '') < key);
+  if (inOrder && keys.every((key) => typeof record[key] !== 'object' || record[key] === null)) return value;
+  if (!inOrder) keys.sort();
+  return Object.fromEntries(keys.map((key) => [key, sorted(record[key])])) as T;
 }

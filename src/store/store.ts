@@ -3,14 +3,7 @@ import { mkdir, open, readFile, readdir, stat } from 'node:fs/promises';
 import { display, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged, failed, isSystemError, messageOf, notFound, refused } from '../base/errors.js';
-import {
-  checkGraph,
-  emptyManifest,
-  manifestVersion,
-  parseManifest,
-  serialiseManifest,
-  writtenVersion,
-} from '../manifest/index.js';
+import { checkGraph, emptyManifest, manifestVersion, readManifest, serialiseManifest } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { makeDirectoryDurably, removeDurably, writeFileDurably } from '../platform/durable.js';
 import { LockHeld, acquireLock } from '../platform/lock.js';
@@ -103,9 +96,8 @@ export class Store {
         cause: error,
       });
     }
-    const manifest = parseManifest(text, where);
+    const { manifest, version } = readManifest(text, where);
     const [fault] = checkGraph(manifest);
-    const version = writtenVersion(text);
     if (fault === undefined) return { manifest, older: version < manifestVersion ? { version, text } : undefined };
     throw damaged(`${where} contradicts itself: ${fault.message}`, {
       code: 'GRAPH_DAMAGED',
