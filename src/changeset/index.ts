@@ -7,3 +7,4 @@ export * from './plan.js';
 export * from './delta.js';
 export * from './touched.js';
 export * from './skip.js';
+export * from './three-way.js';
