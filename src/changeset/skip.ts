@@ -16,9 +16,8 @@ export interface ReadSet {
   readonly whole: ReadonlySet<BytePath>;
 }
 
-export interface SkipRequest {
-  /** A container's storages, newest first. */
-  readonly storages: readonly Listing[];
+/** What a procedure did on a base. */
+export interface RunOnBase {
   /** The layers that the procedure ran on, newest first. */
   readonly layers: readonly Listing[];
   readonly reads: ReadSet;
@@ -30,20 +29,34 @@ export interface SkipRequest {
  * The rule that lets a container be skipped: a procedure that neither reads nor writes anything that its storages change does in its view what it
  * did on the base. A directory that the storages hold only to carry others is no change; but where the procedure writes that very directory, the
  * storage would hide what it writes.
- * @returns a path on which the two meet; undefined: the container need not be serviced. In doubt there is a path.
  */
-export function meetingPath({ storages, layers, reads, written }: SkipRequest): BytePath | undefined {
-  const writes = new TouchedPaths().add(written, new View(layers));
-  for (const [i, listing] of storages.entries()) {
-    const below = new View([...storages.slice(i + 1), ...layers]);
-    const [met] = writes.meeting(listing, below);
-    if (met !== undefined) return met;
-    for (const { path } of listing.entries()) if (writes.touches(path) || liesIn(reads.whole, path)) return path;
+export class SkipRule {
+  readonly #run: RunOnBase;
+  readonly #writes: TouchedPaths;
+
+  constructor(run: RunOnBase) {
+    this.#run = run;
+    this.#writes = new TouchedPaths().add(run.written, new View(run.layers));
   }
-  for (const path of changedPaths(storages, layers)) {
-    if (path === '' || reads.seen.has(path) || reads.listed.has(dirname(path))) return path;
+
+  /**
+   * @param storages a container's, newest first
+   * @returns a path on which the two meet; undefined: the container need not be serviced. In doubt there is a path.
+   */
+  meetingPath(storages: readonly Listing[]): BytePath | undefined {
+    const { layers, reads } = this.#run;
+    const writes = this.#writes;
+    for (const [i, listing] of storages.entries()) {
+      const below = new View([...storages.slice(i + 1), ...layers]);
+      const [met] = writes.meeting(listing, below);
+      if (met !== undefined) return met;
+      for (const { path } of listing.entries()) if (writes.touches(path) || liesIn(reads.whole, path)) return path;
+    }
+    for (const path of changedPaths(storages, layers)) {
+      if (path === '' || reads.seen.has(path) || reads.listed.has(dirname(path))) return path;
+    }
+    return undefined;
   }
-  return undefined;
 }
 
 /** Whether a path is one of `paths`, or below one. */

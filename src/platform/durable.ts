@@ -110,6 +110,32 @@ export async function renameDurably(from: Path, to: Path, mode: RenameMode = 're
   if (parentOf(source) !== parentOf(target)) await syncDirectory(parentOf(source));
 }
 
+/** From a name that is there to one that is not. */
+export type Move = readonly [from: BytePath, to: BytePath];
+
+/**
+ * Renames that are on disk together when it is done: one after the other, then each directory is synced, once. Where one fails, those before it are taken
+ * back. What the renamed trees hold must have been synced before.
+ */
+export async function renameAllDurably(moves: readonly Move[]): Promise<void> {
+  const done: Move[] = [];
+  try {
+    for (const [from, to] of moves) {
+      await renameStep(from, to, 'noreplace');
+      done.push([from, to]);
+    }
+    await syncParents(moves);
+  } catch (error) {
+    for (const [from, to] of [...done].reverse()) await renameStep(to, from, 'noreplace');
+    await syncParents(done);
+    throw error;
+  }
+}
+
+async function syncParents(moves: readonly Move[]): Promise<void> {
+  for (const directory of new Set(moves.flat().map(parentOf))) await syncDirectory(directory);
+}
+
 /** mkdir(2), on disk when it is done. `mode` is subject to the umask. Fails with EEXIST where the name is taken. */
 export async function makeDirectoryDurably(path: Path, mode = 0o755): Promise<void> {
   const target = asBytePath(path);

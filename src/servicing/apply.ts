@@ -6,7 +6,7 @@ import { failed, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
-import { isEmptyPlan } from '../changeset/index.js';
+import { SkipRule, isEmptyPlan } from '../changeset/index.js';
 import { baseOf, checkUpdateName, commitUpdate, containerOf, containersOn, validateName } from '../manifest/index.js';
 import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
 import { NodeReader, withTransaction } from '../store/index.js';
@@ -84,7 +84,9 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
       });
       const delta = await stageDeltaLayer(work, capture);
       const reads = request.alwaysRun === true ? undefined : await readReadSet(transaction.paths.update.run().reads);
-      const servicing = new Servicing(work, hold, { delta, reads }, request, options);
+      const layers = await Promise.all(work.layers.map((id) => reader.listing(id)));
+      const skip = reads && new SkipRule({ layers, reads, written: delta.listing });
+      const servicing = new Servicing(work, hold, { delta, skip }, request, options);
       return servicing.finish({ id: newId('u'), name, head, procedure: stored });
     }),
   );
@@ -164,6 +166,7 @@ class Servicing {
 
   async #service(manifest: Manifest, containers: readonly string[]): Promise<void> {
     await this.hold.add(manifest, containers);
+    await this.work.transaction.sync();
     // Containers made since the start are unknown to the reader of that time.
     const work = { ...this.work, reader: new NodeReader(this.work.transaction.store, manifest) };
     let done = 0;

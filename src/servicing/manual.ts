@@ -209,11 +209,12 @@ async function pinAll(
   const touched = new TouchedPaths().add(delta.listing, new View(layers));
   const effects: EffectCommit[] = [];
   const hiding = new Map<string, readonly BytePath[]>();
+  await work.transaction.sync();
   for (const container of containers) {
     const { listings } = await readStorages(work, manifest, container);
     const met = meetings(touched, listings, layers);
     if (met.length > 0) hiding.set(container, met);
-    effects.push(await pinContainer(work, manifest, container, delta));
+    effects.push(await pinContainer(work, manifest, container));
   }
   return { effects, hiding };
 }

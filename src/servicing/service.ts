@@ -1,7 +1,6 @@
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
-import { View, meetingPath } from '../changeset/index.js';
-import type { Entry, Listing, ReadSet } from '../changeset/index.js';
+import type { Entry, Listing, SkipRule } from '../changeset/index.js';
 import { containerOf, storageChain } from '../manifest/index.js';
 import type { EffectCommit, Manifest, NodeId } from '../manifest/index.js';
 import { readIndex } from '../store/index.js';
@@ -42,7 +41,7 @@ export type RunOptions = Pick<RunRequest, 'procedure' | 'update' | 'network' | '
 export interface BaseRun {
   readonly delta: DeltaLayer;
   /** Undefined: containers are serviced whatever they hold. */
-  readonly reads: ReadSet | undefined;
+  readonly skip: SkipRule | undefined;
 }
 
 /** What an update is to one container, staged. */
@@ -59,17 +58,12 @@ export async function serviceContainer(
   work: Work,
   manifest: Manifest,
   container: string,
-  { delta, reads }: BaseRun,
+  { delta, skip }: BaseRun,
   options: RunOptions,
 ): Promise<ServicedContainer> {
   const storages = await readStorages(work, manifest, container);
-  if (reads !== undefined) {
-    const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
-    const met = meetingPath({ storages: storages.listings, layers, reads, written: delta.listing });
-    if (met === undefined) {
-      return { commit: await stagePin(work, container, storages, delta, 'skipped'), capture: undefined };
-    }
-  }
+  if (skip !== undefined && skip.meetingPath(storages.listings) === undefined)
+    return { commit: stagePin(work, container, storages, 'skipped'), capture: undefined };
   const capture = await runProcedure({
     ...options,
     transaction: work.transaction,
@@ -95,26 +89,18 @@ export async function serviceContainer(
 }
 
 /** The new layer without a run: the container's root is its storages over the delta layer. */
-export async function pinContainer(
-  work: Work,
-  manifest: Manifest,
-  container: string,
-  delta: DeltaLayer,
-): Promise<EffectCommit> {
-  return stagePin(work, container, await readStorages(work, manifest, container), delta, 'unchanged');
+export async function pinContainer(work: Work, manifest: Manifest, container: string): Promise<EffectCommit> {
+  return stagePin(work, container, await readStorages(work, manifest, container), 'unchanged');
 }
 
-async function stagePin(
+/** A view's root directory is that of its newest tree, so it stays what it is. */
+function stagePin(
   work: Work,
   container: string,
   storages: ContainerStorages,
-  delta: DeltaLayer,
   outcome: EffectCommit['outcome'],
-): Promise<EffectCommit> {
-  const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
-  const view = new View([...storages.listings, delta.listing, ...layers]);
-  const root = must(view.get(rootPath), 'the root of a view').entry;
-  return stageTop(work, { container, storages, delta: null, root, outcome });
+): EffectCommit {
+  return stageTop(work, { container, storages, delta: null, root: storages.root, outcome });
 }
 
 interface TopRequest {

@@ -16,7 +16,7 @@ export interface MountableNode {
   readonly index: BytePath | undefined;
 }
 
-/** What the nodes of a store hold. A listing is read once: sealed trees never change. */
+/** What the nodes of a store hold. A layer, which many containers stand on, is read once: it never changes. */
 export class NodeReader {
   readonly #listings = new Map<NodeId, Promise<Listing>>();
 
@@ -27,9 +27,11 @@ export class NodeReader {
 
   /** Of a sealed node from its index, of a writable storage from a scan with hashes. @throws LaminaError damaged */
   async listing(id: NodeId): Promise<Listing> {
-    const { sealed } = nodeOf(this.manifest, id);
+    const { sealed, layer } = nodeOf(this.manifest, id);
     const paths = this.store.paths.node(id);
     if (!sealed) return scanListing(paths.tree, { hash: true });
+    // A storage belongs to one container: kept, those of a thousand would fill the memory.
+    if (layer !== null) return readIndex(paths.index);
     let listing = this.#listings.get(id);
     if (listing === undefined) this.#listings.set(id, (listing = readIndex(paths.index)));
     return listing;

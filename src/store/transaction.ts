@@ -5,7 +5,8 @@ import type { BytePath } from '../base/bytes.js';
 import { isoNow } from '../base/time.js';
 import type { Manifest, NodeId, SealedNode } from '../manifest/index.js';
 import type { Entry } from '../changeset/index.js';
-import { makeDirectoryDurably, removeDurably, renameDurably, writeFileDurably } from '../platform/durable.js';
+import { makeDirectoryDurably, removeDurably, renameAllDurably, writeFileDurably } from '../platform/durable.js';
+import type { Move } from '../platform/durable.js';
 import { acquireLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { syncTree } from './materialise.js';
@@ -96,10 +97,19 @@ export class Transaction {
 
   /** Writes the index of a staged node's tree, which must not change any more. */
   async seal(node: StagedNode, signal?: AbortSignal): Promise<SealedNode> {
+    await syncTree(node.tree);
     return this.#index(node.id, node.tree, node.index, signal);
   }
 
-  /** Makes the index with which a writable storage of the store will be sealed at publish. */
+  /**
+   * What was written to the store's file system is on disk. Once for all storages that are to be sealed, after they are held: syncing each by itself would take
+   * longer than the rest of it.
+   */
+  async sync(): Promise<void> {
+    await syncTree(this.paths.directory);
+  }
+
+  /** Makes the index with which a writable storage of the store will be sealed at publish. Call `sync` before: what an index says of blocks is final then. */
   async sealExisting(id: NodeId, signal?: AbortSignal): Promise<SealedNode> {
     const index = this.paths.index(id);
     this.#indexes.set(id, index);
@@ -112,7 +122,6 @@ export class Transaction {
   }
 
   async #index(id: NodeId, tree: BytePath, index: BytePath, signal: AbortSignal | undefined): Promise<SealedNode> {
-    await syncTree(tree);
     const scanned = await scanTree(tree, { hash: true, signal });
     writeFileSync(toBuffer(index), await encodeIndex(scanned), { mode: 0o600 });
     return { id, entries: scanned.length - 1, bytes: contentBytes(scanned) };
@@ -125,21 +134,17 @@ export class Transaction {
   async publish(change: (manifest: Manifest) => Manifest, update?: string): Promise<Manifest> {
     return this.store.change(async (manifest, publish) => {
       const next = change(manifest);
-      await syncTree(this.paths.directory);
-      const moves: (readonly [from: BytePath, to: BytePath])[] = [
+      await this.sync();
+      const moves: Move[] = [
         ...[...this.#staged].map(([id, node]) => [node.directory, this.store.paths.node(id).directory] as const),
         ...[...this.#indexes].map(([id, index]) => [index, this.store.paths.node(id).index] as const),
       ];
       if (update !== undefined) moves.push([this.paths.update.directory, this.store.paths.update(update).directory]);
-      const done: typeof moves = [];
+      await renameAllDurably(moves);
       try {
-        for (const move of moves) {
-          await renameDurably(...move, 'noreplace');
-          done.push(move);
-        }
         await publish(next);
       } catch (error) {
-        for (const [from, to] of done.reverse()) await renameDurably(to, from, 'noreplace');
+        await renameAllDurably(moves.reverse().map(([from, to]) => [to, from]));
         throw error;
       }
       await this.#end();

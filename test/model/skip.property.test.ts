@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { View, compareViews, computeDelta, covered, meetingPath } from '../../src/changeset/index.js';
+import { View, compareViews, computeDelta, covered, SkipRule } from '../../src/changeset/index.js';
 import type { MemoryListing } from '../../src/changeset/index.js';
 import { numRuns } from '../unit/changeset/arbitrary.js';
 import { planListing } from '../unit/changeset/flat.js';
@@ -68,7 +68,7 @@ function judge({ base, doings, copies, procedure }: Case): 'run' | 'skipped' {
   const machine = new Machine(serviced);
   run(machine, procedure);
   const written = deltaTo(serviced, layers);
-  if (meetingPath({ storages, layers, reads: machine.reads(), written }) !== undefined) return 'run';
+  if (new SkipRule({ layers, reads: machine.reads(), written }).meetingPath(storages) !== undefined) return 'run';
 
   run(new Machine(container), procedure);
   const changes = compareViews(new View([listingOfRoot(container)]), new View([...storages, written, ...layers]));

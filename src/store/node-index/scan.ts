@@ -45,10 +45,13 @@ const chunkSize = 1 << 20;
 
 const hashers = xxhash();
 
+/** Files are read by one piece at a time, whoever scans. */
+let piece: Buffer | undefined;
+
 /** Reads all of a tree, parents before children. The root is the first. @throws LaminaError failed with the path that could not be read */
 export async function scanTree(tree: BytePath, options: ScanOptions): Promise<ScannedEntry[]> {
   const hasher = await hashers;
-  const buffer = Buffer.allocUnsafe(chunkSize);
+  const buffer = (piece ??= Buffer.allocUnsafe(chunkSize));
   const entries: ScannedEntry[] = [];
   const include = options.include ?? (() => true);
   for (const { path, at, stats } of walk(tree, { enter: (entry) => include(entry.path) })) {

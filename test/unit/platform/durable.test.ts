@@ -77,6 +77,22 @@ describe('names', () => {
     await expect(kept).rejects.toMatchObject({ code: 'EEXIST' });
   });
 
+  it('are moved together, each directory synced once, or not at all', async () => {
+    directory('source');
+    directory('target');
+    for (const name of ['a', 'b', 'c']) writeFileSync(toBuffer(at('source', name)), name);
+    const moves = ['a', 'b'].map((name) => [at('source', name), at('target', name)] as const);
+    const steps = await stepsOf(() => durable.renameAllDurably(moves));
+    expect(steps).toEqual(['rename a', 'rename b', 'sync-directory source', 'sync-directory target']);
+    const taken = [
+      [at('source', 'c'), at('target', 'c')],
+      [at('target', 'a'), at('target', 'b')],
+    ] as const;
+    await expect(durable.renameAllDurably(taken)).rejects.toMatchObject({ code: 'EEXIST' });
+    expect(readdirSync(at('source'))).toEqual(['c']);
+    expect(readdirSync(at('target'))).toEqual(['a', 'b']);
+  });
+
   it('are made and removed with their directory synced', async () => {
     directory('parent');
     const made = await stepsOf(() => durable.makeDirectoryDurably(at('parent', 'child'), 0o700));
