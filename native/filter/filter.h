@@ -26,7 +26,7 @@ struct Change {
                   // "truncate", "chmod", "chown", "utimes", "setxattr", "removexattr", "fallocate", "copy_file_range"
   std::string_view path;
   std::string_view new_path;  // rename, exchange, link: the second name; symlink: the target; setxattr: the attribute's name
-  std::int32_t pid = 0;
+  std::int32_t pid = 0;       // of the calling thread
   std::uint32_t uid = 0, gid = 0;
 };
 

@@ -81,22 +81,23 @@ Journal::~Journal() { (void)close(); }  // whoever wants to know the outcome has
 
 void Journal::record(const Change& change) {
   const bool write = change.operation == "write";
-  if (write) {
+  const auto repeated = [&](std::int32_t writer) {
     const std::lock_guard lock(mutex_);
-    if (!writers_.first_write(change.path, change.pid)) return;
-  }
+    return !writers_.first_write(change.path, writer);
+  };
+  if (write && repeated(change.pid)) return;
+  auto process = sys::process_of(change.pid);
+  if (!process.ok()) process = sys::Process{change.pid, {}};  // no process, or it has ended: no name
+  if (write && process->pid != change.pid && repeated(process->pid)) return;
   Record record{0,
                 sys::now(),
                 std::string(change.operation),
                 std::string(change.path),
                 std::string(change.new_path),
-                {},
-                change.pid,
+                std::move(process->command),
+                process->pid,
                 change.uid,
                 change.gid};
-  auto command = sys::command_name(change.pid);
-  if (command.ok()) record.command = std::move(*command);  // else the process has ended: no name
-
   const std::lock_guard lock(mutex_);
   if (ending_) return;
   if (!write) {

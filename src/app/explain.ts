@@ -1,13 +1,16 @@
-import { basename, components, dirname, display, fromText, join, toText } from '../base/bytes.js';
+import { components, display, fromText, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must, notFound, usage } from '../base/errors.js';
-import type { View } from '../changeset/index.js';
+import type { LaminaError } from '../base/errors.js';
+import { holders } from '../changeset/index.js';
+import type { Hiding, Holder } from '../changeset/index.js';
 import { containerOf, nodeOf, updateOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
-import { pathsOf, readJournal } from './log.js';
 import type { LoggedOperation } from './log.js';
+import { storyOf } from './story.js';
+import type { Story } from './story.js';
 
 /** A node's part in a path. */
 export interface Origin {
@@ -15,8 +18,12 @@ export interface Origin {
   readonly kind: string;
   /** The name of the update that made the node, or null. */
   readonly update: string | null;
-  /** What the node holds there; `whiteout`: it says that nothing is there. */
+  /** What the node holds there; `whiteout`: it takes away what older nodes hold. */
   readonly type: string;
+  /** The path in the node's tree where it is another: in a directory that was renamed above it. */
+  readonly path: string | null;
+  /** Of a whiteout: where the node has what hides the path, and what that is. */
+  readonly hiding: { readonly at: string; readonly by: Hiding['by'] } | null;
 }
 
 export interface ExplainData {
@@ -26,15 +33,24 @@ export interface ExplainData {
   readonly origin: Origin;
   /** Of a directory: the other nodes that it is merged from, newest first. */
   readonly merged: readonly Origin[];
+  /** Of a file whose attributes alone were changed: the node that has its bytes. */
+  readonly content: Origin | null;
   /** What is hidden in older nodes, newest first. */
   readonly hides: readonly Origin[];
-  /** What the update's procedure did there, in its order; the last one made it what it is. */
+  /** What an update's procedure did to it, in its order, under whatever names it had then; the last one made it what it is. */
   readonly operations: readonly LoggedOperation[];
+  /**
+   * Of which run they are. `base`, of a delta storage: in the container the procedure did nothing there, but the delta layer changes the path, so the container's own is kept
+   * above it.
+   */
+  readonly run: Story['run'];
+  /** The path at which it stood before the update, where that is another. */
+  readonly before: string | null;
 }
 
 /**
  * Tells where a path of a container's root comes from.
- * @throws LaminaError notFound: no such container, or nothing at the path (and which node removed it); usage
+ * @throws LaminaError notFound: no such container, or nothing at the path (and who removed it); usage
  */
 export async function explain(store: Store, container: string, text: string): Promise<ExplainData> {
   const manifest = await store.read();
@@ -43,23 +59,30 @@ export async function explain(store: Store, container: string, text: string): Pr
   const reader = new NodeReader(store, manifest);
   const ids = reader.container(container);
   const view = await reader.view(ids);
-  const found = view.get(path);
-  const all = holders(view, path);
-  const toOrigin = ({ layer, type }: Holder) => originOf(manifest, ids, layer, type);
-  if (found === undefined) throw absent(container, path, all.map(toOrigin)[0]);
-  const shown = found.places.map(({ layer }) => layer);
-  const [first, ...merged] = shown.map((layer) => toOrigin({ layer, type: found.entry.type }));
-  const origin = must(first, 'the place of an entry');
+  const { shown, hidden } = holders(view.stack, path);
+  const toOrigin = (holder: Holder) => originOf(manifest, ids, path, holder);
+  const [newest, ...rest] = shown;
+  const site = { store, manifest, reader, container, ids };
+  if (newest === undefined) {
+    const [remover] = hidden;
+    if (remover === undefined) throw absent(container, path, 'nothing ever was: see lamina diff');
+    const { removed } = await storyOf(site, must(ids[remover.layer], 'a node of the stack'), path);
+    throw absent(container, path, removal(toOrigin(remover), removed));
+  }
+  const story = await storyOf(site, must(ids[newest.layer], 'a node of the stack'), newest.path);
+  const data = view.get(path)?.data;
+  const apart = data !== undefined && data.layer !== newest.layer;
+  const origin = toOrigin(newest);
   return {
     container,
     path: toText(path),
-    origin,
-    merged,
-    hides: all.filter(({ layer }) => !shown.includes(layer)).map(toOrigin),
-    operations: await operationsOn(store, manifest, origin.node, {
-      container,
-      path: `/${toText(path)}`,
-    }),
+    origin: { ...origin, update: story.update ?? origin.update },
+    merged: rest.map(toOrigin),
+    content: apart ? toOrigin({ ...data, type: 'file', hiding: undefined }) : null,
+    hides: hidden.map(toOrigin),
+    operations: story.made,
+    run: story.run,
+    before: story.before === undefined || story.before === newest.path ? null : toText(story.before),
   };
 }
 
@@ -74,48 +97,41 @@ function pathIn(text: string): BytePath {
   return parts.join('/') as BytePath;
 }
 
-interface Holder {
-  readonly layer: number;
-  readonly type: string;
-}
-
-/** All nodes that say something of a name in the directory that the view shows, newest first. */
-function holders(view: View, path: BytePath): Holder[] {
-  return (view.get(dirname(path))?.places ?? []).flatMap(({ layer, path: at }) => {
-    const entry = view.stack[layer]?.get(join(at, basename(path)));
-    return entry === undefined ? [] : [{ layer, type: entry.type }];
-  });
-}
-
-function originOf(manifest: Manifest, ids: readonly NodeId[], layer: number, type: string): Origin {
+function originOf(
+  manifest: Manifest,
+  ids: readonly NodeId[],
+  path: BytePath,
+  { layer, path: at, type, hiding }: Holder,
+): Origin {
   const node = must(ids[layer], 'a node of the stack');
   const { kind, update } = nodeOf(manifest, node);
-  return { node, kind, update: update === null ? null : updateOf(manifest, update).name, type };
+  return {
+    node,
+    kind,
+    update: update === null ? null : updateOf(manifest, update).name,
+    type,
+    path: at === path ? null : toText(at),
+    hiding: hiding === undefined ? null : { at: toText(hiding.at), by: hiding.by },
+  };
 }
 
-function absent(container: string, path: BytePath, newest: Origin | undefined) {
-  const by = newest === undefined || newest.update === null ? 'the container itself' : `update '${newest.update}'`;
-  return notFound(`there is no /${display(path)} in container '${container}'`, {
-    code: 'NO_PATH',
-    hint: newest?.type === 'whiteout' ? `${by} removed it (${newest.kind} ${newest.node})` : 'see lamina diff',
-  });
+function absent(container: string, path: BytePath, hint: string): LaminaError {
+  return notFound(`there is no /${display(path)} in container '${container}'`, { code: 'NO_PATH', hint });
 }
 
-/** Operations on the path, or, where there are none, on a directory above it that was moved there. */
-async function operationsOn(
-  store: Store,
-  manifest: Manifest,
-  node: NodeId,
-  { container, path }: { container: string; path: string },
-): Promise<LoggedOperation[]> {
-  const { update, kind } = nodeOf(manifest, node);
-  if (update === null) return [];
-  const journal = await readJournal(store, update, kind === 'delta-storage' ? container : undefined);
-  const exact = journal.filter((each) => pathsOf(each).includes(path));
-  if (exact.length > 0) return exact;
-  return journal.filter((each) =>
-    pathsOf(each)
-      .slice(1)
-      .some((to) => path.startsWith(`${to}/`)),
-  );
+/** Who took a path away, for people. */
+function removal({ update, kind, node, hiding }: Origin, operation: LoggedOperation | undefined): string {
+  const by = update === null ? 'the container itself' : `update '${update}'`;
+  const told = (text: string) => display(fromText(text));
+  const how = {
+    whiteout: (at: string) => `whiteout of ${at}`,
+    opaque: (at: string) => `opaque directory ${at}`,
+    replaced: (at: string) => `another ${at}`,
+  };
+  const where = hiding === null ? '' : `: ${how[hiding.by](`/${told(hiding.at)}`)}`;
+  const call =
+    operation === undefined
+      ? ''
+      : `; ${told(operation.command)} (process ${operation.pid}) did so at ${operation.time}: ${operation.operation} ${told(operation.path)}${operation.to === undefined ? '' : ` → ${told(operation.to)}`}`;
+  return `${by} removed it (${kind} ${node}${where})${call}`;
 }

@@ -45,9 +45,20 @@ const unprintable = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u
 /** For people: the text, with invalid bytes and what would upset a terminal as `\xNN`. A backslash stays as it is. */
 export function display(path: BytePath | string): string {
   if (/^[\x20-\x7e]*$/.test(path)) return path;
-  const escape = (byte: number) => `\\x${byte.toString(16).padStart(2, '0')}`;
-  const visible = (char: string) => [...Buffer.from(char, 'utf8')].map(escape).join('');
-  return decode(path as BytePath, escape).replace(unprintable, visible);
+  return decode(path as BytePath, escapedByte).replace(unprintable, escaped);
+}
+
+function escapedByte(byte: number): string {
+  return `\\x${byte.toString(16).padStart(2, '0')}`;
+}
+
+function escaped(char: string): string {
+  return [...Buffer.from(char, 'utf8')].map(escapedByte).join('');
+}
+
+/** A text with what would upset a terminal as `\\xNN`, but its line breaks and tabs. */
+export function printable(text: string): string {
+  return text.replace(unprintable, (char) => (char === '\n' || char === '\t' ? char : escaped(char)));
 }
 
 /** `path` as UTF-8; each byte that is not part of valid UTF-8 becomes `invalid(byte)`. */

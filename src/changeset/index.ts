@@ -8,3 +8,5 @@ export * from './delta.js';
 export * from './touched.js';
 export * from './skip.js';
 export * from './three-way.js';
+export * from './holders.js';
+export * from './provenance.js';

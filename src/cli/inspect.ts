@@ -1,11 +1,10 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { GraphFormat } from '../app/graph.js';
-import type { ExplainData, Origin } from '../app/explain.js';
 import type { StatusData } from '../app/inspect.js';
-import type { LoggedOperation } from '../app/log.js';
 import { contextOf } from './context.js';
-import { counted, shown, table } from './output.js';
+import { addExplain, addLog } from './explain.js';
+import { counted, table } from './output.js';
 
 export function addInspectCommands(program: Command): void {
   addStatusAndGraph(program);
@@ -52,59 +51,6 @@ function addDiff(program: Command): void {
       const rows = changes.map(({ path, change, type }) => [signs[change] ?? change, type, `/${path}`]);
       output.result({ changes }, () => table(['', 'TYPE', 'PATH'], rows, 'no difference'));
     });
-}
-
-function addLog(program: Command): void {
-  program
-    .command('log <update>')
-    .description('list the operations that a procedure made')
-    .option('--container <name>', 'of the run for this container (default: on the base)')
-    .option('--path <glob>', 'only on what it names, and on what is below it')
-    .addHelpText(
-      'after',
-      "\nExamples:\n  lamina log openssl-fix --container web\n  lamina log openssl-fix --path '/etc/*.conf'",
-    )
-    .action(async (name: string, options: { container?: string; path?: string }, command: Command) => {
-      const { output, store } = contextOf(command);
-      const { log } = await import('../app/log.js');
-      const operations = await log(await store(), name, { container: options.container, glob: options.path });
-      output.result({ operations }, () => operationsText(operations, 'no operation was recorded'));
-    });
-}
-
-function operationsText(operations: readonly LoggedOperation[], none: string): string {
-  const rows = operations.map((each) => [
-    each.time,
-    String(each.pid),
-    each.command,
-    each.operation,
-    each.to === undefined ? each.path : `${each.path} → ${each.to}`,
-  ]);
-  return table(['TIME', 'PID', 'COMMAND', 'OPERATION', 'PATH'], rows, none);
-}
-
-function addExplain(program: Command): void {
-  program
-    .command('explain <container> <path>')
-    .description("tell where a path of a container's root comes from, what made it so, and what it hides")
-    .addHelpText('after', '\nExample:\n  lamina explain web /etc/app.conf')
-    .action(async (container: string, path: string, _options: object, command: Command) => {
-      const { output, store } = contextOf(command);
-      const { explain } = await import('../app/explain.js');
-      const data = await explain(await store(), container, path);
-      output.result(data, () => explainText(data));
-    });
-}
-
-function explainText({ path, origin, merged, hides, operations }: ExplainData): string {
-  const told = ({ type, kind, node, update }: Origin) =>
-    `${type} in ${kind} ${node}${update === null ? '' : ` of update ${shown(update)}`}`;
-  return [
-    `/${shown(path)}: ${told(origin)}`,
-    ...merged.map((each) => `  merged with the ${told(each)}`),
-    ...hides.map((each) => `  hides the ${told(each)}`),
-    ...(operations.length === 0 ? [] : ['', operationsText(operations, '')]),
-  ].join('\n');
 }
 
 function addRecover(program: Command): void {

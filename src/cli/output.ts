@@ -1,4 +1,4 @@
-import { display, fromText } from '../base/bytes.js';
+import { display, fromText, printable } from '../base/bytes.js';
 import { toLaminaError } from '../base/errors.js';
 
 /** Where a command's results go: text for people, or one JSON document. */
@@ -23,7 +23,9 @@ export class Output {
       const { code, message, hint } = error;
       process.stdout.write(`${JSON.stringify({ error: { code, message, hint: hint ?? null } }, null, 2)}\n`);
     }
-    process.stderr.write(`lamina: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
+    // Names that were given, and the last words of a procedure, are anybody's.
+    const hint = error.hint === undefined ? '' : `  ${printable(error.hint)}\n`;
+    process.stderr.write(`lamina: ${printable(error.message)}\n${hint}`);
     if (process.env['LAMINA_DEBUG'] !== undefined) process.stderr.write(`${error.stack ?? ''}\n`);
     return error.exitCode;
   }

@@ -76,6 +76,27 @@ TEST_F(FilterTest, WritesOneLineAnOperation) {
   EXPECT_FALSE(records[2].contains("to"));
 }
 
+// A thread calls in the name of its process; threads have names and numbers of their own.
+TEST_F(FilterTest, NamesTheProcessOfAThread) {
+  const auto filter = open({"", root_.path("journal"), ""});
+  ::prctl(PR_SET_NAME, "leader");
+  const auto write = [&] { filter->record_change({"write", "a", "", ::gettid(), 0, 0}); };
+  std::thread([&] {
+    ::prctl(PR_SET_NAME, "worker");
+    write();
+    write();
+    filter->record_change({"chmod", "b", "", ::gettid(), 0, 0});
+  }).join();
+  write();
+  std::thread(write).join();
+  ASSERT_TRUE(filter->close().ok());
+  ASSERT_EQ(operations(), (std::vector<std::string>{"write /a", "chmod /b"}));
+  for (const auto& record : journal()) {
+    EXPECT_EQ(record["pid"], ::getpid());
+    EXPECT_EQ(record["command"], "leader");
+  }
+}
+
 TEST_F(FilterTest, RecordsNamesThatAreNoUtf8) {
   const auto filter = open({"", root_.path("journal"), ""});
   filter->record_change({"create", "a\xff\xc3\xa4", "", 0, 0, 0});

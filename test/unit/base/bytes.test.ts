@@ -10,6 +10,7 @@ import {
   fromText,
   isBelow,
   join,
+  printable,
   toBuffer,
   toText,
 } from '../../../src/base/bytes.js';
@@ -51,6 +52,12 @@ describe('text of bytes', () => {
     expect(display(fromBuffer(Buffer.from([0x61, 0xff])))).toBe('a\\xff');
     expect(display(fromText('evil\u202etxt'))).toBe('evil\\xe2\\x80\\xaetxt');
     fc.assert(fc.property(anyBytes, (path) => !/[\u0000-\u001f\u007f-\u009f]/.test(display(path))));
+  });
+});
+
+describe('a text for a terminal', () => {
+  it('keeps its lines, and nothing that would upset it', () => {
+    expect(printable('línea\n\tx\u001b[31mred\r\u202e')).toBe('línea\n\tx\\x1b[31mred\\x0d\\xe2\\x80\\xae');
   });
 });
 

@@ -1,0 +1,195 @@
+import type { BytePath } from '../base/bytes.js';
+import { components } from '../base/bytes.js';
+import { child } from './resolve.js';
+
+/** One changing operation of a journal (docs/format.md), its paths as trees have them. */
+export interface RecordedOperation {
+  readonly operation: string;
+  readonly path: BytePath;
+  /** The second path of a rename, exchange or link. Of others it is no path: a symlink's target, an attribute's name. */
+  readonly to?: BytePath | undefined;
+}
+
+const making = ['create', 'mknod', 'mkdir', 'symlink'];
+const removing = ['unlink', 'rmdir'];
+
+/** Whether an operation's `to` is a path that it acts on. */
+export function hasTwoPaths({ operation }: { readonly operation: string }): boolean {
+  return operation === 'rename' || operation === 'exchange' || operation === 'link';
+}
+
+/** The paths that an operation acts on. */
+export function pathsOf(operation: RecordedOperation): readonly BytePath[] {
+  const { path, to } = operation;
+  return to !== undefined && hasTwoPaths(operation) ? [path, to] : [path];
+}
+
+/** A file or directory, under whatever names. */
+interface Thing {
+  /** Positions in the journal of the operations on it, by any of its names. */
+  readonly operations: number[];
+  readonly children: Map<string, Name>;
+  /** Names in it that were taken away, each by the last operation that did so. */
+  readonly lost: Map<string, { readonly by: number; readonly thing: Thing }>;
+  /** Where it stood before the first operation; undefined: it came into being later. */
+  readonly origin: BytePath | undefined;
+  /** Of a directory: its present name, or its last one. */
+  name: Name | undefined;
+}
+
+/** A name of a thing from one operation to another. */
+interface Name {
+  readonly parent: Thing | undefined;
+  readonly thing: Thing;
+  /** The operation that gave it; -1: there from the start. */
+  readonly since: number;
+  until: number;
+  /** The name that it was renamed from or linked to. */
+  readonly previous: Name | undefined;
+}
+
+/**
+ * What a journal says of each path that stands at its end. The journal is replayed forwards: walking it backwards from a path one would miss what was
+ * written through a name that was removed since. What the journal does not tell of is taken to have been there from the start.
+ */
+export class Provenance<T extends RecordedOperation> {
+  readonly #root = thing('' as BytePath);
+  readonly #linked = new Map<string, Thing>();
+
+  /**
+   * @param journal in the order of the operations
+   * @param identity the same text for two paths iff these were hard links of each other before the first operation; undefined: the path was the only name
+   */
+  constructor(
+    readonly journal: readonly T[],
+    readonly identity: (path: BytePath) => string | undefined = () => undefined,
+  ) {
+    this.#root.name = { parent: undefined, thing: this.#root, since: -1, until: Infinity, previous: undefined };
+    journal.forEach((operation, at) => {
+      this.#replay(operation, at);
+    });
+  }
+
+  /**
+   * The operations that made what stands at `path` what it is, in their order: those on the thing itself, by whatever name they reached it, and those that
+   * gave it, or a directory above it while it was in there, the name it has. None: it is as it was before.
+   */
+  made(path: BytePath): T[] {
+    const name = this.#locate(path);
+    const found = new Set(name.thing.operations);
+    collectMoves(name, -1, Infinity, found);
+    return [...found].sort((a, b) => a - b).flatMap((at) => this.journal[at] ?? []);
+  }
+
+  /** Where what stands at `path` stood before the first operation; undefined: it came into being by one. */
+  before(path: BytePath): BytePath | undefined {
+    return this.#locate(path).thing.origin;
+  }
+
+  /** The operation that took away what stood last at a path where nothing stands any more: of the path itself, or of a directory above it. */
+  removed(path: BytePath): T | undefined {
+    const at = lostIn(this.#root, components(path));
+    return at === undefined ? undefined : this.journal[at];
+  }
+
+  #replay({ operation, path, to }: RecordedOperation, at: number): void {
+    if (making.includes(operation)) {
+      const made = thing(undefined);
+      made.operations.push(at);
+      this.#attach(path, made, at);
+    } else if (removing.includes(operation)) {
+      this.#detach(path, at);
+    } else if (operation === 'link' && to !== undefined) {
+      const source = this.#locate(path);
+      this.#attach(to, source.thing, at, source);
+    } else if (operation === 'rename' && to !== undefined) {
+      const moved = this.#detach(path, at);
+      this.#attach(to, moved.thing, at, moved);
+    } else if (operation === 'exchange' && to !== undefined) {
+      const [one, other] = [this.#detach(path, at), this.#detach(to, at)];
+      this.#attach(to, one.thing, at, one);
+      this.#attach(path, other.thing, at, other);
+    } else {
+      this.#locate(path).thing.operations.push(at);
+    }
+  }
+
+  /** The name at a path, which is there: what was not heard of yet was there from the start, unless it is known to have gone. */
+  #locate(path: BytePath): Name {
+    let at = this.#root;
+    let name = at.name as Name;
+    for (const part of components(path)) {
+      name = at.children.get(part) ?? this.#initial(at, part);
+      at = name.thing;
+    }
+    return name;
+  }
+
+  #initial(parent: Thing, part: string): Name {
+    const known = parent.origin !== undefined && !parent.lost.has(part);
+    const origin = known ? child(parent.origin, part) : undefined;
+    const key = origin === undefined ? undefined : this.identity(origin);
+    let found = key === undefined ? undefined : this.#linked.get(key);
+    found ??= thing(origin);
+    if (key !== undefined) this.#linked.set(key, found);
+    return nameThing(parent, part, found, -1, undefined);
+  }
+
+  #attach(path: BytePath, given: Thing, at: number, previous?: Name): void {
+    const [parent, part] = this.#parentOf(path);
+    if (parent.children.has(part)) this.#detach(path, at);
+    nameThing(parent, part, given, at, previous);
+  }
+
+  #detach(path: BytePath, at: number): Name {
+    const name = this.#locate(path);
+    const [parent, part] = this.#parentOf(path);
+    name.until = at;
+    parent.children.delete(part);
+    parent.lost.set(part, { by: at, thing: name.thing });
+    return name;
+  }
+
+  #parentOf(path: BytePath): readonly [Thing, string] {
+    const slash = path.lastIndexOf('/');
+    return [this.#locate(path.slice(0, Math.max(slash, 0)) as BytePath).thing, path.slice(slash + 1)];
+  }
+}
+
+function thing(origin: BytePath | undefined): Thing {
+  return { operations: [], children: new Map(), lost: new Map(), origin, name: undefined };
+}
+
+function nameThing(parent: Thing, part: string, given: Thing, since: number, previous: Name | undefined): Name {
+  const name = { parent, thing: given, since, until: Infinity, previous };
+  parent.children.set(part, name);
+  given.name = name;
+  return name;
+}
+
+/** The operations after `from` and before `to` that changed the path which ends in a name, back through the names before it. */
+function collectMoves(last: Name, from: number, to: number, into: Set<number>): void {
+  let end = to;
+  for (let name: Name | undefined = last; name !== undefined; name = name.previous) {
+    if (name.since < end) {
+      const above = name.parent?.name;
+      const window = [Math.max(from, name.since), Math.min(end, name.until)] as const;
+      if (above !== undefined && window[0] < window[1]) collectMoves(above, ...window, into);
+      if (name.since > from) into.add(name.since);
+    }
+    if (name.since <= from) return;
+    end = Math.min(end, name.since);
+  }
+}
+
+/** The operation by which the last thing at a path below `directory` went; undefined: none is known. */
+function lostIn(directory: Thing, [part, ...rest]: readonly string[]): number | undefined {
+  if (part === undefined) return undefined;
+  const present = directory.children.get(part);
+  const within = present && lostIn(present.thing, rest);
+  if (within !== undefined) return within;
+  const lost = directory.lost.get(part);
+  if (lost === undefined) return undefined;
+  const before = lostIn(lost.thing, rest);
+  return before !== undefined && before < lost.by ? before : lost.by;
+}
