@@ -18,16 +18,31 @@ export async function updateBegin(store: Store, base: string, directory: BytePat
 
 export interface CommitData {
   readonly update: UpdateData;
-  /** Containers whose own storage hides what the new layer changes. */
-  readonly hiding: readonly { readonly container: string; readonly paths: readonly string[] }[];
+  /** Of the containers of which there is something to say; paths of theirs. */
+  readonly containers: readonly {
+    readonly container: string;
+    /** Both have a version of their own: the update's is beside the container's. */
+    readonly conflicts: readonly string[];
+    /** The container had nothing there to act on, or something that stood in the way. */
+    readonly passed: readonly string[];
+    /** Without a replay: the container's own keeps hiding the new layer's. */
+    readonly hiding: readonly string[];
+  }[];
 }
 
-export async function updateCommit(store: Store, name: string, signal: AbortSignal): Promise<CommitData> {
-  const { id, update, hiding } = await commitManual(store, name, signal);
-  return {
-    update: updateData(await store.read(), id, update),
-    hiding: [...hiding].map(([container, paths]) => ({ container, paths: paths.map(toText) })),
-  };
+export async function updateCommit(
+  store: Store,
+  name: string,
+  options: { readonly replay: boolean; readonly signal: AbortSignal },
+): Promise<CommitData> {
+  const { id, update, effects } = await commitManual(store, name, options);
+  const containers = [...effects].map(([container, { conflicts, passed, hiding }]) => ({
+    container,
+    conflicts: conflicts.map(toText),
+    passed: passed.map(toText),
+    hiding: hiding.map(toText),
+  }));
+  return { update: updateData(await store.read(), id, update), containers };
 }
 
 export async function updateAbort(store: Store, name: string): Promise<void> {

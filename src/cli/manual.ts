@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { CommitData } from '../app/manual.js';
 import { contextOf, pathOf } from './context.js';
 import { shown } from './output.js';
 import { updateText } from './update-text.js';
@@ -23,17 +24,17 @@ export function addManual(update: Command): void {
     });
   update
     .command('commit <update>')
-    .description('make what was done by hand the newest layer')
-    .addHelpText('after', '\nExample:\n  lamina update commit by-hand')
-    .action(async (name: string, _options: object, command: Command) => {
+    .description('make what was done by hand the newest layer, and do the same in the containers on the base')
+    .option('--no-replay', "leave the containers' own content as it is, over the new layer")
+    .addHelpText(
+      'after',
+      "\nRenames, removals, links, modes, owners and attributes act on each container's own files. What was written is merged where both are text;\nelse the container's own file stays, and the new one is put beside it as NAME.lamina-new.\n\nExample:\n  lamina update commit by-hand",
+    )
+    .action(async (name: string, options: { replay: boolean }, command: Command) => {
       const { output, store, signal } = contextOf(command);
       const { updateCommit } = await import('../app/manual.js');
-      const data = await updateCommit(await store(), name, signal);
-      const hiding = data.hiding.map(
-        ({ container, paths }) =>
-          `container ${container} has its own ${paths.map(shown).join(', ')}: these keep hiding the new layer's`,
-      );
-      output.result(data, () => [`committed update ${name}`, updateText(data.update), ...hiding].join('\n'));
+      const data = await updateCommit(await store(), name, { replay: options.replay, signal });
+      output.result(data, () => [`committed update ${name}`, updateText(data.update), ...remarks(data)].join('\n'));
     });
   update
     .command('abort <update>')
@@ -45,4 +46,14 @@ export function addManual(update: Command): void {
       await updateAbort(await store(), name);
       output.result({ aborted: name }, () => `aborted update ${name}`);
     });
+}
+
+function remarks({ containers }: CommitData): string[] {
+  const line = (container: string, paths: readonly string[], what: string) =>
+    paths.length === 0 ? [] : [`container ${container}: ${paths.map((path) => `/${shown(path)}`).join(', ')}: ${what}`];
+  return containers.flatMap(({ container, conflicts, passed, hiding }) => [
+    ...line(container, conflicts, 'its own stays; the new one is beside it as NAME.lamina-new'),
+    ...line(container, passed, 'it had nothing there to change, or something that stays'),
+    ...line(container, hiding, "its own keeps hiding the new layer's"),
+  ]);
 }

@@ -3,21 +3,14 @@ import { readdir } from 'node:fs/promises';
 import { fromBuffer, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { notFound, refused } from '../base/errors.js';
-import { newId } from '../base/ids.js';
-import { isoNow } from '../base/time.js';
-import { TouchedPaths, View } from '../changeset/index.js';
-import type { Listing } from '../changeset/index.js';
-import { baseOf, checkUpdateName, commitUpdate, containersOn, validateName } from '../manifest/index.js';
-import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
+import { baseOf, checkUpdateName, containersOn, validateName } from '../manifest/index.js';
 import { checkMountpoint, findTransactionMount, isDriven, unmountStack } from '../mount/index.js';
 import { NodeReader, Transaction, readTransaction } from '../store/index.js';
 import type { Store, TransactionPaths } from '../store/index.js';
-import { stageDeltaLayer } from './delta.js';
-import type { DeltaLayer, Work } from './delta.js';
 import { withHold } from './hold.js';
-import { mountRun, readCapture } from './run.js';
-import type { Capture } from './run.js';
-import { pinContainer, readStorages } from './service.js';
+import { publishManual } from './manual-commit.js';
+import type { ManualResult } from './manual-commit.js';
+import { mountRun } from './run.js';
 
 /** Servicing by a person: a mount to work in, then commit or abort. */
 export interface ManualServicing {
@@ -110,16 +103,15 @@ export async function abortManual(store: Store, name: string): Promise<void> {
   await transaction.discard();
 }
 
-/** What a commit by hand came to. */
-export interface ManualResult {
-  readonly id: string;
-  readonly update: Update;
-  /** Containers whose own storage holds what the new layer changes: those paths keep hiding the layer's. */
-  readonly hiding: ReadonlyMap<string, readonly BytePath[]>;
-}
-
-/** Makes what was done by hand the newest layer, and pins the base's containers to it. Nothing of theirs changes. */
-export async function commitManual(store: Store, name: string, signal: AbortSignal): Promise<ManualResult> {
+/**
+ * Makes what was done by hand the newest layer, and does in the base's containers what the journal says was done in the base.
+ * @param options.replay false: containers are only pinned to the layer; what their own storages hold keeps hiding it
+ */
+export async function commitManual(
+  store: Store,
+  name: string,
+  options: { readonly replay: boolean; readonly signal: AbortSignal },
+): Promise<ManualResult> {
   const found = await manualNamed(store, name);
   return withHold(store, async (hold) => {
     const manifest = await store.read();
@@ -139,90 +131,10 @@ export async function commitManual(store: Store, name: string, signal: AbortSign
       throw error;
     }
     try {
-      return await publishManual({ manifest, transaction, found, containers, signal });
+      return await publishManual({ manifest, transaction, found, containers, ...options });
     } catch (error) {
       await transaction.discard();
       throw error;
     }
   });
-}
-
-async function publishManual({
-  manifest,
-  transaction,
-  found,
-  containers,
-  signal,
-}: {
-  manifest: Manifest;
-  transaction: Transaction;
-  found: ManualServicing;
-  containers: readonly string[];
-  signal: AbortSignal;
-}): Promise<ManualResult> {
-  const reader = new NodeReader(transaction.store, manifest);
-  const work: Work = { transaction, reader, layers: reader.layers(found.head), signal };
-  const delta = await stageDeltaLayer(work, await captureOf(transaction));
-  const { effects, hiding } = await pinAll(work, manifest, containers, delta);
-  const id = newId('u');
-  const report = {
-    update: found.name,
-    base: found.base,
-    layer: delta.sealed,
-    effects,
-    hiding: Object.fromEntries(hiding),
-  };
-  writeFileSync(toBuffer(transaction.paths.update.report), `${JSON.stringify(report, null, 2)}\n`);
-  const commit = {
-    id,
-    name: found.name,
-    base: found.base,
-    version: null,
-    description: null,
-    parent: found.head,
-    created: isoNow(),
-    layer: delta.sealed,
-    effects,
-  };
-  const published = await transaction.publish(
-    (present) => commitUpdate(present, { ...commit, procedure: { kind: 'manual', hash: '0'.repeat(16) } }),
-    id,
-  );
-  const update = published.updates[id];
-  if (update === undefined) throw refused(`update '${found.name}' was not published`);
-  return { id, update, hiding };
-}
-
-async function captureOf({ paths }: Transaction): Promise<Capture> {
-  const { mountpoint, directory } = paths.run('base');
-  const upper = `${directory}/upper` as BytePath;
-  return readCapture({ mountpoint, upper, work: workOf(paths), kept: paths.update.run() }, undefined);
-}
-
-async function pinAll(
-  work: Work,
-  manifest: Manifest,
-  containers: readonly string[],
-  delta: DeltaLayer,
-): Promise<{ effects: EffectCommit[]; hiding: Map<string, readonly BytePath[]> }> {
-  const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
-  const touched = new TouchedPaths().add(delta.listing, new View(layers));
-  const effects: EffectCommit[] = [];
-  const hiding = new Map<string, readonly BytePath[]>();
-  await work.transaction.sync();
-  for (const container of containers) {
-    const { listings } = await readStorages(work, manifest, container);
-    const met = meetings(touched, listings, layers);
-    if (met.length > 0) hiding.set(container, met);
-    effects.push(await pinContainer(work, manifest, container));
-  }
-  return { effects, hiding };
-}
-
-/** Paths of a container's storages, newest first, that meet touched ones. */
-function meetings(touched: TouchedPaths, storages: readonly Listing[], layers: readonly Listing[]): BytePath[] {
-  const met = storages.flatMap((listing, i) =>
-    touched.meeting(listing, new View([...storages.slice(i + 1), ...layers])),
-  );
-  return [...new Set(met)].sort();
 }

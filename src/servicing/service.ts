@@ -88,13 +88,10 @@ export async function serviceContainer(
   return { commit, capture };
 }
 
-/** The new layer without a run: the container's root is its storages over the delta layer. */
-export async function pinContainer(work: Work, manifest: Manifest, container: string): Promise<EffectCommit> {
-  return stagePin(work, container, await readStorages(work, manifest, container), 'unchanged');
-}
-
-/** A view's root directory is that of its newest tree, so it stays what it is. */
-function stagePin(
+/**
+ * The new layer without a run: the container's root is its storages over the delta layer. A view's root directory is that of its newest tree, so it stays what it is.
+ */
+export function stagePin(
   work: Work,
   container: string,
   storages: ContainerStorages,
@@ -112,7 +109,7 @@ interface TopRequest {
 }
 
 /** Seals the container's top and stages a fresh one; an empty top whose root is right serves again. */
-function stageTop(work: Work, { container, storages, delta, root, outcome }: TopRequest): EffectCommit {
+export function stageTop(work: Work, { container, storages, delta, root, outcome }: TopRequest): EffectCommit {
   const empty = storages.sealedTop.entries === 0 && sameRoot(storages.root, root);
   if (empty) {
     work.transaction.leaveUnsealed(storages.top);

@@ -13,3 +13,4 @@ export * from './node-index/writer.js';
 export * from './import/import.js';
 export { importDirectory } from './import/directory.js';
 export * from './transaction-record.js';
+export * from './reach.js';

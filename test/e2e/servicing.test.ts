@@ -99,13 +99,13 @@ describe.skipIf(!isRoot)('servicing', () => {
   });
 
   describe('by hand', () => {
-    it('makes a layer of what a person did, and names what hides it', async () => {
+    it('makes a layer of what a person did, and without a replay names what hides it', async () => {
       const point = world.makeDirectory('by-hand');
       await world.run('update', 'begin', 'tiny', point, '--name', 'manual');
       writeFileSync(join(point, 'etc/hostname'), 'by hand\n');
       writeFileSync(join(point, 'etc/by-hand'), 'new\n');
-      const report = await world.run('update', 'commit', 'manual');
-      expect(report).toMatch(/edits/);
+      const report = await world.run('update', 'commit', 'manual', '--no-replay');
+      expect(report).toMatch(/edits: \/etc\/hostname: its own keeps hiding/);
       expect(existsSync(join(point, 'etc'))).toBe(false);
       expect(await world.inside('idle', 'cat /etc/hostname /etc/by-hand')).toBe('by hand\nnew\n');
       expect(await world.inside('edits', 'cat /etc/hostname /etc/by-hand')).toBe('mine\nnew\n');

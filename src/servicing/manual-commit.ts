@@ -1,0 +1,143 @@
+import { writeFileSync } from 'node:fs';
+import { toBuffer, toText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { refused } from '../base/errors.js';
+import { newId } from '../base/ids.js';
+import { isoNow } from '../base/time.js';
+import { TouchedPaths, View } from '../changeset/index.js';
+import type { Listing } from '../changeset/index.js';
+import { commitUpdate } from '../manifest/index.js';
+import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
+import { NodeReader } from '../store/index.js';
+import type { Transaction } from '../store/index.js';
+import { stageDeltaLayer } from './delta.js';
+import type { DeltaLayer, Work } from './delta.js';
+import { replayInContainer, withReplayViews } from './replay/container.js';
+import { readCapture } from './run.js';
+import { readStorages, stagePin } from './service.js';
+
+/** What a commit by hand came to in one container. */
+export interface ManualEffect {
+  /** Paths of which both the container and the update have a version of their own: the update's is beside the container's. */
+  readonly conflicts: readonly BytePath[];
+  /** Paths at which the container had nothing to act on, or something that stood in the way. */
+  readonly passed: readonly BytePath[];
+  /** Without a replay: paths at which the container's own storage keeps hiding the new layer. */
+  readonly hiding: readonly BytePath[];
+}
+
+export interface ManualResult {
+  readonly id: string;
+  readonly update: Update;
+  /** Of the containers of which there is something to say. */
+  readonly effects: ReadonlyMap<string, ManualEffect>;
+}
+
+export interface ManualCommit {
+  readonly manifest: Manifest;
+  readonly transaction: Transaction;
+  readonly found: { readonly name: string; readonly base: string; readonly head: string };
+  readonly containers: readonly string[];
+  readonly replay: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Stages the delta layer and what follows from it in the containers, and publishes it all. The servicing mount is gone. */
+export async function publishManual(commit: ManualCommit): Promise<ManualResult> {
+  const { manifest, transaction, found, signal } = commit;
+  const reader = new NodeReader(transaction.store, manifest);
+  const work: Work = { transaction, reader, layers: reader.layers(found.head), signal };
+  const run = transaction.paths.run('base');
+  const upper = `${run.directory}/upper` as BytePath;
+  const kept = transaction.paths.update.run();
+  const mount = { mountpoint: run.mountpoint, upper, work: `${run.directory}/work` as BytePath, kept };
+  const delta = await stageDeltaLayer(work, await readCapture(mount, undefined));
+  const { effects, told } = await followInContainers(work, commit, delta);
+  const id = newId('u');
+  const report = { update: found.name, base: found.base, layer: delta.sealed, effects, containers: textsOf(told) };
+  writeFileSync(toBuffer(transaction.paths.update.report), `${JSON.stringify(report, null, 2)}\n`);
+  const published = await transaction.publish(
+    (present) =>
+      commitUpdate(present, {
+        id,
+        name: found.name,
+        base: found.base,
+        version: null,
+        description: null,
+        parent: found.head,
+        created: isoNow(),
+        layer: delta.sealed,
+        effects,
+        procedure: { kind: 'manual', hash: '0'.repeat(16) },
+      }),
+    id,
+  );
+  const update = published.updates[id];
+  if (update === undefined) throw refused(`update '${found.name}' was not published`);
+  return { id, update, effects: told };
+}
+
+function textsOf(told: ReadonlyMap<string, ManualEffect>): Record<string, Record<string, string[]>> {
+  const texts = ({ conflicts, passed, hiding }: ManualEffect) => ({
+    conflicts: conflicts.map(toText),
+    passed: passed.map(toText),
+    hiding: hiding.map(toText),
+  });
+  return Object.fromEntries([...told].map(([container, effect]) => [container, texts(effect)]));
+}
+
+interface Followed {
+  readonly effects: EffectCommit[];
+  readonly told: Map<string, ManualEffect>;
+}
+
+/** Containers whose storages meet nothing that the layer changes are pinned to it; in the others the journal is replayed. */
+async function followInContainers(work: Work, commit: ManualCommit, delta: DeltaLayer): Promise<Followed> {
+  const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
+  const touched = new TouchedPaths().add(delta.listing, new View(layers));
+  const followed: Followed = { effects: [], told: new Map() };
+  await work.transaction.sync();
+  const meeting: { container: string; storages: Awaited<ReturnType<typeof readStorages>> }[] = [];
+  for (const container of commit.containers) {
+    const storages = await readStorages(work, commit.manifest, container);
+    const met = meetings(touched, storages.listings, layers);
+    if (met.length > 0 && commit.replay) {
+      meeting.push({ container, storages });
+      continue;
+    }
+    if (met.length > 0) followed.told.set(container, { conflicts: [], passed: [], hiding: met });
+    followed.effects.push(stagePin(work, container, storages, met.length > 0 ? 'unchanged' : 'skipped'));
+  }
+  if (meeting.length > 0) await replayInAll(work, { commit, delta, meeting }, followed);
+  return followed;
+}
+
+async function replayInAll(
+  work: Work,
+  request: {
+    readonly commit: ManualCommit;
+    readonly delta: DeltaLayer;
+    readonly meeting: readonly { container: string; storages: Awaited<ReturnType<typeof readStorages>> }[];
+  },
+  { effects, told }: Followed,
+): Promise<void> {
+  const { delta, meeting } = request;
+  const node = { id: delta.node.id, tree: delta.node.tree, index: delta.node.index };
+  const journal = work.transaction.paths.update.run().journal;
+  await withReplayViews(work, { delta: node, journal }, async (views) => {
+    for (const { container, storages } of meeting) {
+      work.signal.throwIfAborted();
+      const { commit, report } = await replayInContainer(work, container, storages, { delta, views });
+      effects.push(commit);
+      if (report.conflicts.length + report.passed.length > 0) told.set(container, { ...report, hiding: [] });
+    }
+  });
+}
+
+/** Paths of a container's storages, newest first, that meet touched ones. */
+function meetings(touched: TouchedPaths, storages: readonly Listing[], layers: readonly Listing[]): BytePath[] {
+  const met = storages.flatMap((listing, i) =>
+    touched.meeting(listing, new View([...storages.slice(i + 1), ...layers])),
+  );
+  return [...new Set(met)].sort();
+}

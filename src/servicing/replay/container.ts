@@ -1,0 +1,93 @@
+import { createReadStream, mkdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { toBuffer } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import type { EffectCommit } from '../../manifest/index.js';
+import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../../mount/index.js';
+import type { MountableNode } from '../../store/index.js';
+import { stageDeltaStorage } from '../delta.js';
+import type { DeltaLayer, Work } from '../delta.js';
+import { mountRun, readCapture } from '../run.js';
+import { stageTop } from '../service.js';
+import type { ContainerStorages } from '../service.js';
+import { replay } from './replay.js';
+import type { RecordedOperation, ReplayReport } from './replay.js';
+
+/** The base before and after an update, mounted to be read while its journal is replayed in containers. */
+export interface ReplayViews {
+  readonly before: BytePath;
+  readonly after: BytePath;
+  /** Of the run on the base. */
+  readonly journal: BytePath;
+}
+
+/** Runs `work` with both views mounted. @param delta the layer that the update made, as it can be mounted now */
+export async function withReplayViews<T>(
+  work: Work,
+  { delta, journal }: { readonly delta: MountableNode; readonly journal: BytePath },
+  then: (views: ReplayViews) => Promise<T>,
+): Promise<T> {
+  const layers = work.reader.mountable(work.layers);
+  const before = await mountView(work, 'view-before', layers);
+  try {
+    const after = await mountView(work, 'view-after', [delta, ...layers]);
+    try {
+      return await then({ before, after, journal });
+    } finally {
+      await unmountStack(after, undefined);
+    }
+  } finally {
+    await unmountStack(before, undefined);
+  }
+}
+
+async function mountView({ transaction }: Work, name: string, lowers: readonly MountableNode[]): Promise<BytePath> {
+  const { directory, mountpoint } = transaction.paths.run(name);
+  mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
+  makeMountpoint(mountpoint);
+  const source = transactionSource(transaction.store, transaction.id);
+  await mountStack({ lowers, mountpoint, mode: 'stateless', source });
+  return mountpoint;
+}
+
+/** Replays an update that was made by hand in a container's view, and stages what comes of it. */
+export async function replayInContainer(
+  work: Work,
+  container: string,
+  storages: ContainerStorages,
+  { delta, views }: { readonly delta: DeltaLayer; readonly views: ReplayViews },
+): Promise<{ commit: EffectCommit; report: ReplayReport }> {
+  const mount = await mountRun({
+    transaction: work.transaction,
+    container,
+    lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
+    root: storages.root,
+  });
+  let report: ReplayReport;
+  try {
+    const { before, after } = views;
+    report = await replay({ operations: operationsOf(views.journal), before, after, container: mount.mountpoint });
+  } finally {
+    await unmountStack(mount.mountpoint, mount.work);
+  }
+  work.signal.throwIfAborted();
+  const staged = await stageDeltaStorage(work, {
+    capture: await readCapture(mount, undefined),
+    storages: storages.ids,
+    storageListings: storages.listings,
+    delta,
+  });
+  const commit = stageTop(work, {
+    container,
+    storages,
+    delta: staged.sealed ?? null,
+    root: staged.root,
+    outcome: staged.sealed === undefined ? 'unchanged' : 'changed',
+  });
+  return { commit: { ...commit, conflicts: report.conflicts.length }, report };
+}
+
+async function* operationsOf(journal: BytePath): AsyncGenerator<RecordedOperation> {
+  const lines = createInterface({ input: createReadStream(toBuffer(journal)) });
+  for await (const line of lines) if (line !== '') yield JSON.parse(line) as RecordedOperation;
+}
