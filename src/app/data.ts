@@ -1,6 +1,6 @@
 import { toText } from '../base/bytes.js';
 import type { Change } from '../changeset/index.js';
-import { baseOf, layerChain, updatesOf } from '../manifest/index.js';
+import { baseOf, layerChain, own, updatesOf } from '../manifest/index.js';
 import type { Effect, Manifest, NodeId, Update } from '../manifest/index.js';
 import type { FoundMount } from '../mount/index.js';
 
@@ -48,7 +48,10 @@ export interface UpdateData {
   readonly created: string;
   readonly entries: number;
   readonly bytes: number;
-  readonly effects: readonly Pick<Effect, 'container' | 'outcome' | 'storage' | 'entries' | 'conflicts'>[];
+  readonly effects: readonly (Pick<Effect, 'container' | 'outcome' | 'storage' | 'entries' | 'conflicts'> & {
+    /** Of content in the delta storage. */
+    readonly bytes: number;
+  })[];
 }
 
 export function baseData(manifest: Manifest, name: string): BaseData {
@@ -94,6 +97,7 @@ export function updateData(manifest: Manifest, id: string, update: Update): Upda
     outcome,
     storage,
     entries,
+    bytes: storage === null ? 0 : (own(manifest.nodes, storage)?.bytes ?? 0),
     conflicts,
   }));
   const { name, base, layer, parent, state, version, description, created } = update;
@@ -120,16 +124,4 @@ export function updatesData(manifest: Manifest): UpdateData[] {
       return update === undefined ? [] : [updateData(manifest, id, update)];
     }),
   );
-}
-
-/** A count of bytes for people: "1.4 MB". */
-export function bytesText(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
 }

@@ -1,6 +1,6 @@
 import { layerChain, nodeOf, storageChain } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
-import { bytesText } from './data.js';
+import { bytesText } from '../base/units.js';
 
 export type GraphFormat = 'text' | 'mermaid' | 'dot';
 

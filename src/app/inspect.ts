@@ -2,13 +2,13 @@ import { notFound } from '../base/errors.js';
 import { toText } from '../base/bytes.js';
 import { compareViews, unknownContents } from '../changeset/index.js';
 import type { View } from '../changeset/index.js';
-import { baseOf, layerChain, own, updateNamed } from '../manifest/index.js';
+import { baseOf, layerChain, own } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { findMounts } from '../mount/index.js';
 import { activeManual } from '../servicing/index.js';
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
-import { baseData, changeData, containerData, nodesData, updateData, updatesData } from './data.js';
+import { baseData, changeData, containerData, nodesData, updatesData } from './data.js';
 import type { BaseData, ChangeData, ContainerData, NodeData, UpdateData } from './data.js';
 
 export interface StatusData {
@@ -46,12 +46,6 @@ export async function status(store: Store): Promise<StatusData> {
 
 export async function updateList(store: Store): Promise<UpdateData[]> {
   return updatesData(await store.read());
-}
-
-export async function updateShow(store: Store, name: string): Promise<UpdateData> {
-  const manifest = await store.read();
-  const { id, update } = updateNamed(manifest, name);
-  return updateData(manifest, id, update);
 }
 
 /**

@@ -1,8 +1,11 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { printable } from '../base/bytes.js';
 import { collect, numberOf } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
+import { progressLine } from './progress.js';
+import type { ProgressLine } from './progress.js';
 import { previewText, updateText } from './update-text.js';
 
 interface ApplyOptions {
@@ -53,7 +56,8 @@ async function apply(
   const { updateApply } = await import('../app/apply.js');
   const timeout = numberOf('timeout', options.timeout);
   const jobs = numberOf('jobs', options.jobs);
-  let speaker: string | undefined;
+  const line = await progressLine(process.stderr);
+  const write = speakers(base, line);
   const { update, preview } = await updateApply(await store(), {
     base,
     procedure: pathOf(procedure),
@@ -66,15 +70,15 @@ async function apply(
     dryRun: options.dryRun === true,
     onFailure: options.onFailure,
     onFailed: (container, error) => {
-      output.note(`container ${container} stays on its old layer: ${error.message}`);
+      line.write(Buffer.from(`container ${container} stays on its old layer: ${printable(error.message)}\n`));
     },
     signal,
-    onOutput: (container, chunk) => {
-      const who = container === undefined ? `base ${base}` : `container ${container}`;
-      if (who !== speaker) output.note(`--- ${who}`);
-      speaker = who;
-      process.stderr.write(chunk);
+    onOutput: write,
+    onProgress: (progress) => {
+      line.update(progress);
     },
+  }).finally(() => {
+    line.stop();
   });
   if (preview !== undefined) {
     output.result({ preview }, () => previewText(preview, options.verbose === true));
@@ -85,4 +89,15 @@ async function apply(
       ? 'the procedure changed nothing; no update was recorded'
       : `applied update ${update.name}\n${updateText(update)}`,
   );
+}
+
+/** Names who speaks before what a run prints, where that changes. */
+function speakers(base: string, line: ProgressLine): (container: string | undefined, chunk: Buffer) => void {
+  let speaker: string | undefined;
+  return (container, chunk) => {
+    const who = container === undefined ? `base ${base}` : `container ${container}`;
+    if (who !== speaker) line.write(Buffer.from(`--- ${who}\n`));
+    speaker = who;
+    line.write(chunk);
+  };
 }

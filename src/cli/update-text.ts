@@ -1,17 +1,23 @@
 import type { ChangeData, UpdateData } from '../app/data.js';
+import { bytesText } from '../base/units.js';
 import type { PreviewData } from '../app/apply.js';
+import type { UpdateShowData } from '../app/update-show.js';
 import { counted, shown, table } from './output.js';
 
 /** An update for people: its layer, and what it did in each container. */
-export function updateText(update: UpdateData): string {
-  const rows = update.effects.map(({ container, outcome, storage, entries }) => [
+export function updateText(update: UpdateData | UpdateShowData): string {
+  const rows = update.effects.map(({ container, outcome, storage, entries, bytes, conflicts, ...more }) => [
     container,
     outcome,
-    storage === null ? '-' : counted(entries, 'entry', 'entries'),
+    storage === null ? '-' : `${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`,
+    conflicts === 0 ? '-' : String(conflicts),
+    'met' in more && more.met !== null ? `/${more.met}` : '-',
     storage ?? '',
   ]);
-  const head = `base ${update.base}: delta layer ${update.layer}, ${counted(update.entries, 'entry', 'entries')}, ${update.state}`;
-  return `${head}\n${table(['CONTAINER', 'OUTCOME', 'SIDE EFFECT', 'DELTA STORAGE'], rows, 'no container was on the base')}`;
+  const layer = `${counted(update.entries, 'entry', 'entries')}, ${bytesText(update.bytes)}`;
+  const head = `base ${update.base}: delta layer ${update.layer}, ${layer}, ${update.state}`;
+  const columns = ['CONTAINER', 'OUTCOME', 'SIDE EFFECT', 'CONFLICTS', 'RAN BECAUSE OF', 'DELTA STORAGE'];
+  return `${head}\n${table(columns, rows, 'no container was on the base')}`;
 }
 
 /** What an update would change, for people. @param verbose with the list of changes */

@@ -36,7 +36,7 @@ export function addUpdateCommands(program: Command): void {
     .addHelpText('after', '\nExample:\n  lamina update show openssl-fix')
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
-      const { updateShow } = await import('../app/inspect.js');
+      const { updateShow } = await import('../app/update-show.js');
       const data = await updateShow(await store(), name);
       output.result(data, () => updateText(data));
     });

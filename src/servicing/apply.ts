@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { toBuffer } from '../base/bytes.js';
+import { toBuffer, toText } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { failed, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
@@ -19,6 +19,8 @@ import { previewOf } from './preview.js';
 import type { Preview } from './preview.js';
 import { readProcedure, storeProcedure } from './procedure.js';
 import type { Procedure } from './procedure.js';
+import { ProgressCount } from './progress.js';
+import type { Progress } from './progress.js';
 import { readReadSet } from './reads.js';
 import { isProcedureFailure, runProcedure } from './run.js';
 import { serviceContainer } from './service.js';
@@ -44,7 +46,7 @@ export interface ApplyRequest {
   readonly dryRun?: boolean | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: RunOptions['onOutput'];
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** What came of an update. `update` is undefined where it changed nothing, anywhere: then none is recorded. */
@@ -127,6 +129,9 @@ interface Commit {
 /** The containers' part: those there were at the start, and those that came since. */
 class Servicing {
   readonly #effects = new Map<string, EffectCommit>();
+  /** Of the containers in which the procedure ran: a path for which it had to, where that was looked for. */
+  readonly #met = new Map<string, string>();
+  readonly #progress: ProgressCount;
 
   constructor(
     readonly work: Work,
@@ -134,7 +139,9 @@ class Servicing {
     readonly baseRun: BaseRun,
     readonly request: ApplyRequest,
     readonly options: RunOptions,
-  ) {}
+  ) {
+    this.#progress = new ProgressCount(request.onProgress);
+  }
 
   async finish(commit: Commit): Promise<ApplyResult> {
     const { store } = this.work.transaction;
@@ -169,25 +176,29 @@ class Servicing {
     await this.work.transaction.sync();
     // Containers made since the start are unknown to the reader of that time.
     const work = { ...this.work, reader: new NodeReader(this.work.transaction.store, manifest) };
-    let done = 0;
+    this.#progress.expect(containers.length);
     await mapLimit(containers, this.request.jobs ?? availableParallelism(), async (name) => {
+      this.#progress.start(name);
+      let commit: EffectCommit;
       try {
-        const { commit } = await serviceContainer(work, manifest, name, this.baseRun, this.options);
-        this.#effects.set(name, commit);
+        const serviced = await serviceContainer(work, manifest, name, this.baseRun, this.options);
+        commit = serviced.commit;
+        if (serviced.met !== undefined) this.#met.set(name, toText(serviced.met));
       } catch (error) {
-        this.#leave(manifest, name, error);
+        commit = this.#leave(manifest, name, error);
       }
-      this.request.onProgress?.((done += 1), containers.length);
+      this.#effects.set(name, commit);
+      this.#progress.end(name, commit.outcome);
     });
   }
 
   /** A container stays where it is only for its procedure's failure; whatever else goes wrong is the transaction's. */
-  #leave(manifest: Manifest, container: string, error: unknown): void {
+  #leave(manifest: Manifest, container: string, error: unknown): EffectCommit {
     const { onFailure, onFailed, signal } = this.request;
     if (onFailure !== 'skip' || signal.aborted || !isProcedureFailure(error)) throw error;
     this.work.transaction.leaveUnsealed(containerOf(manifest, container).storage);
-    this.#effects.set(container, { container, outcome: 'failed', delta: null, sealed: null, top: null });
     onFailed?.(container, error);
+    return { container, outcome: 'failed', delta: null, sealed: null, top: null };
   }
 
   #sorted(): EffectCommit[] {
@@ -203,7 +214,8 @@ class Servicing {
     const { transaction } = this.work;
     this.request.signal.throwIfAborted();
     const effects = this.#sorted();
-    const report = { update: name, base: this.request.base, layer: this.baseRun.delta.sealed, effects };
+    const met = Object.fromEntries(this.#met);
+    const report = { update: name, base: this.request.base, layer: this.baseRun.delta.sealed, effects, met };
     writeFileSync(toBuffer(transaction.paths.update.report), `${JSON.stringify(report, null, 2)}\n`);
     try {
       const manifest = await transaction.publish((present) => {

@@ -1,4 +1,5 @@
 export * from './apply.js';
+export type { Progress } from './progress.js';
 export type * from './preview.js';
 export * from './procedure.js';
 export * from './sandbox.js';

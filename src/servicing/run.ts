@@ -120,6 +120,7 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
         request.onOutput?.(container, chunk);
       },
     });
+    if (result.ended === 'aborted') signal.throwIfAborted();
     const failure = failureOf(result, request.timeoutMs ?? procedure.timeoutMs);
     if (failure !== undefined) throw procedureFailed(container, failure, log.lastLines(linesShown));
     log.check();

@@ -48,6 +48,8 @@ export interface BaseRun {
 export interface ServicedContainer {
   readonly commit: EffectCommit;
   readonly capture: Capture | undefined;
+  /** Where it ran: a path on which the run on the base and the container's storages met; undefined where nobody looked. */
+  readonly met: BytePath | undefined;
 }
 
 /**
@@ -62,8 +64,9 @@ export async function serviceContainer(
   options: RunOptions,
 ): Promise<ServicedContainer> {
   const storages = await readStorages(work, manifest, container);
-  if (skip !== undefined && skip.meetingPath(storages.listings) === undefined)
-    return { commit: stagePin(work, container, storages, 'skipped'), capture: undefined };
+  const met = skip?.meetingPath(storages.listings);
+  if (skip !== undefined && met === undefined)
+    return { commit: stagePin(work, container, storages, 'skipped'), capture: undefined, met };
   const capture = await runProcedure({
     ...options,
     transaction: work.transaction,
@@ -85,7 +88,7 @@ export async function serviceContainer(
     root: staged.root,
     outcome: staged.sealed === undefined ? 'unchanged' : 'changed',
   });
-  return { commit, capture };
+  return { commit, capture, met };
 }
 
 /**
