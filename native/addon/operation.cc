@@ -62,6 +62,7 @@ constexpr std::array table{
     Operation{"setTimes", "tiii", run_set_times},
     Operation{"cloneFile", "ii", [](const Arguments& a) { return value_of(clone_file(number(a, 0), number(a, 1))); }},
     Operation{"copyFileData", "ii", [](const Arguments& a) { return value_of(copy_file_data(number(a, 0), number(a, 1))); }},
+    Operation{"hashFiles", "b", [](const Arguments& a) -> Result<Value> { return Value{hash_files(a.strings[0])}; }},
     Operation{"flock", "ii", [](const Arguments& a) { return value_of(lock_file(number(a, 0), number(a, 1))); }},
     Operation{"syncFileSystem", "i", [](const Arguments& a) { return value_of(sync_file_system(number(a, 0))); }},
     Operation{"mount", "ssssi", run_mount},

@@ -40,6 +40,9 @@ sys::Status clone_file(int from, int to);
 // Makes `to` equal to `from`, holes included: cloned where the file system can, else copied by data segment (lseek(2)
 // SEEK_DATA). Gives the bytes copied, 0 for a clone. Both offsets are left undefined.
 sys::Result<std::int64_t> copy_file_data(int from, int to);
+// xxh64, seed 0, of files: paths, each ended by NUL. Answers for each a u64 errno (0: it was read) and a u64 hash, little-endian.
+// Does not touch access times where the caller may ask for that (O_NOATIME).
+std::string hash_files(std::string_view paths);
 // flock(2): LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB.
 sys::Status lock_file(int descriptor, int operation);
 // syncfs(2)

@@ -1,7 +1,8 @@
-import { closeSync, constants, openSync, readSync, readlinkSync } from 'node:fs';
+import { constants, readlinkSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
 import xxhash from 'xxhash-wasm';
+import type { XXHashAPI } from 'xxhash-wasm';
 import type { BytePath } from '../../base/bytes.js';
 import { display } from '../../base/bytes.js';
 import { failed, messageOf } from '../../base/errors.js';
@@ -9,7 +10,9 @@ import { MemoryListing, makeEntry } from '../../changeset/index.js';
 import type { Entry, EntryType, Listing } from '../../changeset/index.js';
 import { readXattrsSync } from '../../platform/native.js';
 import { walk } from '../../platform/walk.js';
+import type { WalkEntry } from '../../platform/walk.js';
 import { isMark, markNamespace } from '../marks.js';
+import { FileHasher } from './hashing.js';
 
 /** What a tree holds at a path, as the file system tells it. */
 export interface ScannedEntry {
@@ -28,6 +31,8 @@ export interface ScanOptions {
   /** Paths for which this is false are left out, with all below them. */
   readonly include?: (path: BytePath) => boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Told of files whose content cannot be read, whose hash is then 0n; without it the scan fails. */
+  readonly onUnreadable?: (path: BytePath, error: Error) => void;
 }
 
 const fileTypes: Record<number, EntryType> = {
@@ -41,53 +46,75 @@ const fileTypes: Record<number, EntryType> = {
 };
 
 const entriesPerTurn = 128;
-const chunkSize = 1 << 20;
 
 const hashers = xxhash();
 
-/** Files are read by one piece at a time, whoever scans. */
-let piece: Buffer | undefined;
-
-/** Reads all of a tree, parents before children. The root is the first. @throws LaminaError failed with the path that could not be read */
+/**
+ * Reads all of a tree, parents before children; contents on all processors, beside the walk. The root is the first.
+ * @throws LaminaError failed with the path that could not be read
+ */
 export async function scanTree(tree: BytePath, options: ScanOptions): Promise<ScannedEntry[]> {
-  const hasher = await hashers;
-  const buffer = (piece ??= Buffer.allocUnsafe(chunkSize));
-  const entries: ScannedEntry[] = [];
-  const include = options.include ?? (() => true);
-  for (const { path, at, stats } of walk(tree, { enter: (entry) => include(entry.path) })) {
-    if (path !== '' && !include(path)) continue;
-    try {
-      const xattrs = readXattrsSync(at);
-      const target = stats.isSymbolicLink() ? readlinkSync(at, 'latin1') : '';
-      entries.push({ path, stats, xattrs, target, hash: options.hash ? hashOf(at, stats, xattrs, target) : 0n });
-    } catch (error) {
-      throw failed(`cannot read ${display(path)} of ${display(tree)}: ${messageOf(error)}`, {
-        code: 'READ_FAILED',
-        cause: error,
-      });
-    }
-    if (entries.length % entriesPerTurn === 0) {
+  const scan = new Scan(tree, options, await hashers);
+  try {
+    for (const entry of walk(tree, { enter: ({ path }) => scan.includes(path) })) {
+      if (entry.path !== '' && !scan.includes(entry.path)) continue;
+      scan.add(entry);
+      if (scan.entries.length % entriesPerTurn > 0) continue;
+      await scan.contents.keepUp();
       await breathe();
       options.signal?.throwIfAborted();
     }
+  } finally {
+    // Also where the walk failed: nothing may go on reading when this is over.
+    await scan.contents.finish();
   }
-  return entries;
+  if (scan.failure !== undefined) throw scan.failure;
+  return scan.entries;
+}
 
-  function hashOf(at: Buffer, stats: BigIntStats, xattrs: ReadonlyMap<string, Buffer>, target: string): bigint {
-    if (stats.isSymbolicLink()) return hasher.h64Raw(Buffer.from(target, 'latin1'));
-    if (!stats.isFile() || xattrs.has(`${markNamespace()}.overlay.metacopy`)) return 0n;
-    const state = hasher.create64();
-    // O_NONBLOCK: should a FIFO lie where a file was, opening it must not wait.
-    const descriptor = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+class Scan {
+  readonly entries: ScannedEntry[] = [];
+  readonly contents = new FileHasher();
+  failure: unknown;
+  readonly #metacopy = `${markNamespace()}.overlay.metacopy`;
+
+  constructor(
+    readonly tree: BytePath,
+    readonly options: ScanOptions,
+    readonly hasher: XXHashAPI,
+  ) {}
+
+  includes(path: BytePath): boolean {
+    return this.options.include?.(path) ?? true;
+  }
+
+  add({ path, at, stats }: WalkEntry): void {
     try {
-      for (let size = 1; size > 0;) {
-        size = readSync(descriptor, buffer, 0, chunkSize, null);
-        state.update(buffer.subarray(0, size));
-      }
-    } finally {
-      closeSync(descriptor);
+      const xattrs = readXattrsSync(at);
+      const target = stats.isSymbolicLink() ? readlinkSync(at, 'latin1') : '';
+      const entry = { path, stats, xattrs, target, hash: 0n };
+      this.entries.push(entry);
+      if (!this.options.hash) return;
+      if (stats.isSymbolicLink()) entry.hash = this.hasher.h64Raw(Buffer.from(target, 'latin1'));
+      else if (stats.isFile() && !xattrs.has(this.#metacopy)) this.#addContent(at, entry);
+    } catch (error) {
+      throw this.#unreadable(path, error);
     }
-    return state.digest();
+  }
+
+  #addContent(at: Buffer, entry: { path: BytePath; stats: BigIntStats; hash: bigint }): void {
+    this.contents.add(at, entry.stats, (hash) => {
+      if (typeof hash === 'bigint') entry.hash = hash;
+      else if (this.options.onUnreadable !== undefined) this.options.onUnreadable(entry.path, hash);
+      else this.failure ??= this.#unreadable(entry.path, hash);
+    });
+  }
+
+  #unreadable(path: BytePath, error: unknown) {
+    return failed(`cannot read ${display(path)} of ${display(this.tree)}: ${messageOf(error)}`, {
+      code: 'READ_FAILED',
+      cause: error,
+    });
   }
 }
 

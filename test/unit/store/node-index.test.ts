@@ -118,6 +118,19 @@ describe('the index of a node', () => {
     await expect(readIndex(index)).rejects.toMatchObject({ exitCode: 5 });
   });
 
+  it('hashes each inode once, and tells every name of it', async () => {
+    const tree = makeTree((path) => {
+      for (let i = 0; i < 200; i++) writeFileSync(path(`file${String(i)}`), `content ${String(i)}`);
+      linkSync(path('file7'), path('a name before'));
+      linkSync(path('file7'), path('z name after'));
+    });
+    const found = new Map((await scanTree(tree, { hash: true })).map(({ path, hash }) => [path, hash]));
+    for (let i = 0; i < 200; i++)
+      expect(found.get(`file${String(i)}` as BytePath)).toBe(await xxh64(Buffer.from(`content ${String(i)}`)));
+    const seventh = found.get('file7' as BytePath);
+    expect([found.get('a name before' as BytePath), found.get('z name after' as BytePath)]).toEqual([seventh, seventh]);
+  });
+
   it('hashes as xxh64 does', async () => {
     expect(await xxh64(Buffer.from('a'))).toBe(0xd24ec4f1a98c6e5bn);
     const content = Buffer.alloc(3_000_001, 'lamina');

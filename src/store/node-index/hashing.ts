@@ -1,0 +1,84 @@
+import type { BigIntStats } from 'node:fs';
+import { hashFiles, hashFilesSync } from '../../platform/hash.js';
+
+/** Told the hash of a file, or why it could not be read. */
+export type HashSink = (hash: bigint | Error) => void;
+
+interface Wanted {
+  readonly at: Buffer;
+  readonly sinks: HashSink[];
+}
+
+/** A batch goes out when it has so many files or bytes: enough to hide what a call costs, few enough to keep all processors busy. */
+const filesPerBatch = 64;
+const bytesPerBatch = 8 << 20;
+/** libuv's pool has four threads; one batch more waits for the first that is free. */
+const batchesAtOnce = 5;
+
+/** Hashes the files that a walk meets, in batches beside it; an inode once, however many names it has. */
+export class FileHasher {
+  #batch: Wanted[] = [];
+  #bytes = 0n;
+  #failure: unknown;
+  readonly #inFlight = new Set<Promise<void>>();
+  readonly #linked = new Map<string, HashSink[] | bigint | Error>();
+
+  /** @param at good until the walk goes on to the next directory where it leads through a descriptor, else for good */
+  add(at: Buffer, stats: BigIntStats, sink: HashSink): void {
+    const sinks = stats.nlink > 1n ? this.#sinksOf(stats, sink) : [sink];
+    if (sinks === undefined) return;
+    if (at.toString('latin1', 0, 6) === '/proc/') {
+      tell({ at, sinks }, hashFilesSync([at])[0]);
+      return;
+    }
+    this.#batch.push({ at, sinks });
+    this.#bytes += stats.size;
+    if (this.#batch.length >= filesPerBatch || this.#bytes >= bytesPerBatch) this.#send();
+  }
+
+  /** Those who wait for an inode; undefined where somebody asked before, who is told too. */
+  #sinksOf(stats: BigIntStats, sink: HashSink): HashSink[] | undefined {
+    const key = `${stats.dev}:${stats.ino}`;
+    const known = this.#linked.get(key);
+    if (Array.isArray(known)) known.push(sink);
+    else if (known !== undefined) sink(known);
+    if (known !== undefined) return undefined;
+    const sinks = [sink, (hash: bigint | Error) => void this.#linked.set(key, hash)];
+    this.#linked.set(key, sinks);
+    return sinks;
+  }
+
+  #send(): void {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#bytes = 0n;
+    const sent = this.#hash(batch).finally(() => this.#inFlight.delete(sent));
+    this.#inFlight.add(sent);
+  }
+
+  async #hash(batch: readonly Wanted[]): Promise<void> {
+    try {
+      const hashes = await hashFiles(batch.map(({ at }) => at));
+      batch.forEach((wanted, i) => tell(wanted, hashes[i]));
+    } catch (error) {
+      this.#failure ??= error;
+    }
+  }
+
+  /** Waits while more than enough is under way. */
+  async keepUp(): Promise<void> {
+    while (this.#inFlight.size >= batchesAtOnce) await Promise.race(this.#inFlight);
+  }
+
+  /** All that were added have been told when it is done. */
+  async finish(): Promise<void> {
+    if (this.#batch.length > 0) this.#send();
+    await Promise.all(this.#inFlight);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}
+
+function tell({ sinks }: Wanted, hash: bigint | Error | undefined): void {
+  if (hash === undefined) throw new TypeError('a hash is missing');
+  for (const sink of sinks) sink(hash);
+}
