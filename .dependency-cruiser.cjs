@@ -7,7 +7,7 @@ const rows = [
   ['platform', 'manifest', 'changeset'],
   ['store', 'mount'],
   ['servicing'],
-  ['history'],
+  ['history', 'verify'],
   ['app'],
   ['cli', 'http'],
 ];

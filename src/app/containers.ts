@@ -1,5 +1,5 @@
-import { mkdirSync, rmdirSync, realpathSync } from 'node:fs';
-import { display, fromBuffer, join, toBuffer } from '../base/bytes.js';
+import { mkdirSync, rmdirSync, realpathSync, unlinkSync } from 'node:fs';
+import { display, fromBuffer, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, notFound, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
@@ -8,6 +8,7 @@ import { baseOf, containerOf, createContainer, own, removeContainer, stackOf } f
 import type { Manifest } from '../manifest/index.js';
 import { checkMountpoint, containerSource, findMounts, isDriven, mountStack, unmountStack } from '../mount/index.js';
 import { activeManual, runInSandbox, withHold } from '../servicing/index.js';
+import { acquireLock } from '../platform/lock.js';
 import { NodeReader, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { containerData } from './data.js';
@@ -133,6 +134,8 @@ function realOf(directory: BytePath): BytePath {
   }
 }
 
+const lockPatience = 10_000;
+
 export interface RunContainerOptions {
   readonly network: boolean;
   readonly signal: AbortSignal;
@@ -152,16 +155,23 @@ export async function run(
   const mounted = (await findMounts(store)).find((found) => found.container === name);
   if (mounted !== undefined) return inSandbox(mounted.mountpoint);
   await refuseMounted(store, manifest, name);
-  const mountpoint = join(store.paths.mounts, newId('m'));
-  mkdirSync(toBuffer(mountpoint), { mode: 0o700 });
+  const { mountpoint, lock } = store.paths.runMount(newId('m'));
+  // Before anything is there that could be taken for what a dead command left.
+  const held = await acquireLock(lock, 'exclusive', { timeoutMs: lockPatience });
   try {
-    await mountContainer(store, manifest, name, mountpoint, {});
+    mkdirSync(toBuffer(mountpoint), { mode: 0o700 });
     try {
-      return await inSandbox(mountpoint);
+      await mountContainer(store, manifest, name, mountpoint, {});
+      try {
+        return await inSandbox(mountpoint);
+      } finally {
+        await unmountStack(mountpoint, store.paths.node(storage).work);
+      }
     } finally {
-      await unmountStack(mountpoint, store.paths.node(storage).work);
+      rmdirSync(toBuffer(mountpoint));
     }
   } finally {
-    rmdirSync(toBuffer(mountpoint));
+    unlinkSync(toBuffer(lock));
+    held.release();
   }
 }

@@ -6,6 +6,7 @@ import { addContainerCommands } from './containers.js';
 import { exitCode } from './exit-code.js';
 import { addInspectCommands } from './inspect.js';
 import { addUpdateCommands } from './updates.js';
+import { addVerifyCommand } from './verify.js';
 
 const usageExit = 2;
 
@@ -39,6 +40,7 @@ function makeProgram(): Command {
   addContainerCommands(program);
   addUpdateCommands(program);
   addInspectCommands(program);
+  addVerifyCommand(program);
   for (const command of allCommands(program))
     command.exitOverride().showHelpAfterError(`(see lamina help ${command.name()})`);
   return program;

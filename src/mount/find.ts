@@ -41,6 +41,23 @@ export async function findMounts(store: Store): Promise<FoundMount[]> {
   return [...found.values()];
 }
 
+/** A mount of this store, of a container or else of a transaction. */
+export type StoreMount =
+  | { readonly mountpoint: BytePath; readonly container: string; readonly transaction: undefined }
+  | { readonly mountpoint: BytePath; readonly container: undefined; readonly transaction: string };
+
+/** All mounts of a store that this process can see, with bind mounts of them. */
+export async function storeMounts(store: Store): Promise<StoreMount[]> {
+  const [container, transaction] = [containerSource(store, ''), transactionSource(store, '')];
+  const after = (source: string, start: string) => (source.startsWith(start) ? source.slice(start.length) : undefined);
+  return (await readMountInfo()).flatMap(({ source, mountPoint: mountpoint }): StoreMount[] => {
+    const name = after(source, container);
+    if (name !== undefined) return [{ mountpoint, container: name, transaction: undefined }];
+    const id = after(source, transaction);
+    return id === undefined ? [] : [{ mountpoint, container: undefined, transaction: id }];
+  });
+}
+
 /** Where the mount of a transaction is, if it is. */
 export async function findTransactionMount(store: Store, transaction: string): Promise<BytePath | undefined> {
   const source = transactionSource(store, transaction);

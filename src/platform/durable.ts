@@ -86,6 +86,11 @@ function temporaryName(path: BytePath): BytePath {
   return join(parentOf(path), `.${name}.${randomBytes(4).toString('hex')}.tmp`);
 }
 
+/** Whether a name is one that `writeFileDurably` gives to what is not yet whole. */
+export function isTemporaryName(name: string): boolean {
+  return /^\..+\.[0-9a-f]{8}\.tmp$/s.test(name);
+}
+
 /** Removes a temporary file after `reason`; that it was never made, or has its final name, is fine. */
 async function discard(temporary: BytePath, reason: unknown): Promise<void> {
   try {

@@ -10,6 +10,7 @@ export * from './root-attributes.js';
 export * from './node-index/scan.js';
 export * from './node-index/reader.js';
 export * from './node-index/writer.js';
+export * from './node-index/proof.js';
 export * from './import/import.js';
 export { importDirectory } from './import/directory.js';
 export * from './transaction-record.js';

@@ -43,6 +43,10 @@ export class StorePaths {
     const directory = join(this.asides, id);
     return { directory, tree: join(directory, 'tree'), description: join(directory, 'aside.json') };
   }
+  /** Where `run` mounts a container for as long as its command takes; the lock is held so long. */
+  runMount(id: string): { readonly mountpoint: BytePath; readonly lock: BytePath } {
+    return { mountpoint: join(this.mounts, id), lock: join(this.mounts, `${id}.lock`) };
+  }
   /** The control socket of a container's mount. */
   control(container: string): BytePath {
     return join(this.mounts, `${fromText(container)}.sock`);

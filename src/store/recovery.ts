@@ -1,10 +1,11 @@
-import { readdir } from 'node:fs/promises';
-import { fromBuffer, isBelow, join, toBuffer } from '../base/bytes.js';
+import { readdir, realpath } from 'node:fs/promises';
+import { basename, dirname, fromBuffer, isBelow, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
+import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { removeDurably } from '../platform/durable.js';
+import { isTemporaryName, removeDurably } from '../platform/durable.js';
 import { readMountInfo } from '../platform/mountinfo.js';
 import { unmountFuse } from '../platform/unmount.js';
 import { tryLock } from '../platform/lock.js';
@@ -24,7 +25,7 @@ export interface Recovery {
  */
 export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
   const transactions: string[] = [];
-  for (const id of await namesIn(paths.transactions)) {
+  for (const id of (await namesIn(paths.transactions)).filter((name) => isId(name, 't'))) {
     const { directory, lock } = paths.transaction(id);
     const held = tryLock(lock, 'exclusive');
     if (held === undefined) continue;
@@ -37,15 +38,48 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
     }
     transactions.push(id);
   }
-  const nodes = (await namesIn(paths.nodes)).filter((id) => own(manifest.nodes, id) === undefined);
+  // Names that Lamina does not give are somebody's, and stay.
+  const nodes = (await namesIn(paths.nodes)).filter((id) => isId(id, 'bdse') && own(manifest.nodes, id) === undefined);
   for (const id of nodes) await removeDurably(paths.node(id).directory);
-  const updates = (await namesIn(paths.updates)).filter((id) => own(manifest.updates, id) === undefined);
+  const updates = (await namesIn(paths.updates)).filter(
+    (id) => isId(id, 'u') && own(manifest.updates, id) === undefined,
+  );
   for (const id of updates) await removeDurably(paths.update(id).directory);
   for (const [id, node] of Object.entries(manifest.nodes)) {
     if (!node.sealed && (await namesIn(paths.node(id).directory)).includes('index'))
       await removeDurably(paths.node(id).index);
   }
+  for (const name of (await namesIn(paths.root)).filter(isTemporaryName)) await removeDurably(join(paths.root, name));
+  for (const mount of await deadRunMounts(paths)) await removeRunMount(mount);
   return { transactions, nodes, updates };
+}
+
+/** What a `run` whose process is gone left: a mount point, perhaps still mounted, and its lock. */
+export type DeadRunMount = ReturnType<StorePaths['runMount']> & { readonly id: string };
+
+export async function deadRunMounts(paths: StorePaths): Promise<DeadRunMount[]> {
+  const ids = new Set((await namesIn(paths.mounts)).map((name) => name.replace(/\.lock$/, '')));
+  const dead: DeadRunMount[] = [];
+  for (const id of [...ids].filter((name) => isId(name, 'm'))) {
+    const mount = paths.runMount(id);
+    const held = tryLock(mount.lock, 'exclusive');
+    held?.release();
+    if (held !== undefined) dead.push({ id, ...mount });
+  }
+  return dead;
+}
+
+async function removeRunMount({ id, mountpoint, lock }: DeadRunMount): Promise<void> {
+  await unmountBelow(dirname(mountpoint), (path) => basename(path) === id);
+  await removeDurably(mountpoint);
+  await removeDurably(lock);
+}
+
+/** Whether the process of a transaction is gone. One made by hand needs none while it is mounted. */
+export async function isDeadTransaction(transaction: TransactionPaths): Promise<boolean> {
+  const held = tryLock(transaction.lock, 'shared');
+  held?.release();
+  return held !== undefined && !(await isServicedByHand(transaction));
 }
 
 /** A person's servicing lives as long as its mount: the driver holds the lock of the run's work directory. */
@@ -58,10 +92,15 @@ async function isServicedByHand(transaction: TransactionPaths): Promise<boolean>
   return lock === undefined;
 }
 
-/** Unmounts what is mounted below a directory. */
-export async function unmountBelow(directory: BytePath): Promise<void> {
+/** Unmounts what is mounted below a directory, there where `wanted` says so. */
+export async function unmountBelow(
+  directory: BytePath,
+  wanted: (path: BytePath) => boolean = () => true,
+): Promise<void> {
+  // The mount table has paths without symlinks.
+  const real = fromBuffer(await realpath(toBuffer(directory), 'buffer'));
   for (const entry of (await readMountInfo()).reverse()) {
-    if (!isBelow(entry.mountPoint, directory)) continue;
+    if (!isBelow(entry.mountPoint, real) || !wanted(entry.mountPoint)) continue;
     await unmountFuse(entry.mountPoint, { lazy: true });
   }
 }

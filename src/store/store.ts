@@ -2,9 +2,9 @@ import { constants, unlinkSync } from 'node:fs';
 import { mkdir, open, readFile, readdir, stat } from 'node:fs/promises';
 import { display, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { damaged, failed, isSystemError, messageOf, notFound, refused } from '../base/errors.js';
+import { LaminaError, damaged, failed, isSystemError, messageOf, notFound, refused } from '../base/errors.js';
 import { checkGraph, emptyManifest, manifestVersion, readManifest, serialiseManifest } from '../manifest/index.js';
-import type { Manifest } from '../manifest/index.js';
+import type { Finding, Manifest } from '../manifest/index.js';
 import { makeDirectoryDurably, removeDurably, writeFileDurably } from '../platform/durable.js';
 import { LockHeld, acquireLock } from '../platform/lock.js';
 import type { Lock, LockMode } from '../platform/lock.js';
@@ -25,6 +25,11 @@ interface Loaded {
   /** What it was read from, where that is of an older version of the format. */
   readonly older: { readonly version: number; readonly text: string } | undefined;
 }
+
+/** What `examine` finds: a manifest and the rules it breaks, or why there is none. */
+export type Examined =
+  | { readonly manifest: Manifest; readonly broken: readonly Finding[] }
+  | { readonly manifest: undefined; readonly unreadable: LaminaError };
 
 export class Store {
   readonly paths: StorePaths;
@@ -78,11 +83,32 @@ export class Store {
     await writeFileDurably(this.paths.manifest, serialiseManifest(manifest));
   }
 
-  async #load(): Promise<Loaded> {
-    const where = display(this.paths.manifest);
-    let text: string;
+  /**
+   * For verify: runs `work` on the manifest as it lies there, the graph's broken rules told beside it. Nobody changes the store until it is done.
+   */
+  async examine<T>(work: (found: Examined) => Promise<T>): Promise<T> {
+    const lock = await this.#lock('shared');
     try {
-      text = await readFile(toBuffer(this.paths.manifest), 'utf8');
+      return await work(await this.#examine());
+    } finally {
+      lock.release();
+    }
+  }
+
+  async #examine(): Promise<Examined> {
+    try {
+      const { manifest } = readManifest(await this.#text(), display(this.paths.manifest));
+      return { manifest, broken: checkGraph(manifest) };
+    } catch (error) {
+      if (!(error instanceof LaminaError)) throw error;
+      return { manifest: undefined, unreadable: error };
+    }
+  }
+
+  async #text(): Promise<string> {
+    const where = display(this.paths.manifest);
+    try {
+      return await readFile(toBuffer(this.paths.manifest), 'utf8');
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) {
         throw damaged(`${where} is missing`, {
@@ -96,6 +122,11 @@ export class Store {
         cause: error,
       });
     }
+  }
+
+  async #load(): Promise<Loaded> {
+    const where = display(this.paths.manifest);
+    const text = await this.#text();
     const { manifest, version } = readManifest(text, where);
     const [fault] = checkGraph(manifest);
     if (fault === undefined) return { manifest, older: version < manifestVersion ? { version, text } : undefined };

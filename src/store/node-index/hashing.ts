@@ -1,4 +1,5 @@
 import type { BigIntStats } from 'node:fs';
+import { messageOf } from '../../base/errors.js';
 import { hashFiles, hashFilesSync } from '../../platform/hash.js';
 
 /** Told the hash of a file, or why it could not be read. */
@@ -12,6 +13,7 @@ interface Wanted {
 /** A batch goes out when it has so many files or bytes: enough to hide what a call costs, few enough to keep all processors busy. */
 const filesPerBatch = 64;
 const bytesPerBatch = 8 << 20;
+const bytesAtHand = 256n << 10n;
 /** libuv's pool has four threads; one batch more waits for the first that is free. */
 const batchesAtOnce = 5;
 
@@ -19,7 +21,7 @@ const batchesAtOnce = 5;
 export class FileHasher {
   #batch: Wanted[] = [];
   #bytes = 0n;
-  #failure: unknown;
+  #failure: Error | undefined;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #linked = new Map<string, HashSink[] | bigint | Error>();
 
@@ -56,12 +58,21 @@ export class FileHasher {
     this.#inFlight.add(sent);
   }
 
+  #hashHere(): void {
+    const batch = this.#batch;
+    this.#batch = [];
+    const hashes = hashFilesSync(batch.map(({ at }) => at));
+    batch.forEach((wanted, i) => {
+      tell(wanted, hashes[i]);
+    });
+  }
+
   async #hash(batch: readonly Wanted[]): Promise<void> {
     try {
       const hashes = await hashFiles(batch.map(({ at }) => at));
       batch.forEach((wanted, i) => tell(wanted, hashes[i]));
     } catch (error) {
-      this.#failure ??= error;
+      this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
     }
   }
 
@@ -72,7 +83,9 @@ export class FileHasher {
 
   /** All that were added have been told when it is done. */
   async finish(): Promise<void> {
-    if (this.#batch.length > 0) this.#send();
+    // A few small files are not worth a trip to another thread.
+    if (this.#inFlight.size === 0 && this.#bytes <= bytesAtHand) this.#hashHere();
+    else if (this.#batch.length > 0) this.#send();
     await Promise.all(this.#inFlight);
     if (this.#failure !== undefined) throw this.#failure;
   }

@@ -6,6 +6,7 @@ import type { XXHashAPI } from 'xxhash-wasm';
 import type { BytePath } from '../../base/bytes.js';
 import { display } from '../../base/bytes.js';
 import { failed, messageOf } from '../../base/errors.js';
+import type { LaminaError } from '../../base/errors.js';
 import { MemoryListing, makeEntry } from '../../changeset/index.js';
 import type { Entry, EntryType, Listing } from '../../changeset/index.js';
 import { readXattrsSync } from '../../platform/native.js';
@@ -75,7 +76,7 @@ export async function scanTree(tree: BytePath, options: ScanOptions): Promise<Sc
 class Scan {
   readonly entries: ScannedEntry[] = [];
   readonly contents = new FileHasher();
-  failure: unknown;
+  failure: LaminaError | undefined;
   readonly #metacopy = `${markNamespace()}.overlay.metacopy`;
 
   constructor(

@@ -6,6 +6,7 @@ import { join, toBuffer } from '../../../src/base/bytes.js';
 import type { BytePath } from '../../../src/base/bytes.js';
 import type { LaminaError } from '../../../src/base/errors.js';
 import { setXattrSync } from '../../../src/platform/native.js';
+import { provenIndex } from '../../../src/store/node-index/proof.js';
 import { readIndex } from '../../../src/store/node-index/reader.js';
 import { listingOf, scanTree, xxh64 } from '../../../src/store/node-index/scan.js';
 import { encodeIndex } from '../../../src/store/node-index/writer.js';
@@ -116,6 +117,41 @@ describe('the index of a node', () => {
     }
     writeFileSync(toBuffer(index), good.subarray(0, good.length - 1));
     await expect(readIndex(index)).rejects.toMatchObject({ exitCode: 5 });
+  });
+
+  it('is proven by its tree whichever byte of it is another, and not where the tree is another, too', async () => {
+    const tree = makeTree((path) => {
+      writeFileSync(path('file'), 'content');
+      symlinkSync('file', path('link'));
+    });
+    const good = await encodeIndex(await scanTree(tree, { hash: true }));
+    // As in a store that was copied: all circumstances of the inodes are others.
+    const scanned = (await scanTree(tree, { hash: true })).map((entry) => {
+      const stats = Object.assign(Object.create(Object.getPrototypeOf(entry.stats) as object), entry.stats, {
+        ctimeNs: 5n,
+        atimeNs: 6n,
+        birthtimeNs: 7n,
+        blocks: 800n,
+      }) as typeof entry.stats;
+      return { ...entry, stats };
+    });
+    const headerEnd = 128;
+    for (let position = 0; position < good.length; position += 1) {
+      const bad = Buffer.from(good);
+      bad[position] = (bad[position] ?? 0) ^ 0x41;
+      const proven = await provenIndex(bad, scanned);
+      const times = position >= headerEnd && proven !== undefined && !proven.equals(good);
+      // A time that is nobody's content cannot be told from the right one; all else is as it was.
+      if (times) expect(proven.subarray(headerEnd).equals(bad.subarray(headerEnd))).toBe(true);
+      else expect({ position, same: proven?.equals(good) }).toEqual({ position, same: true });
+    }
+    writeFileSync(toBuffer(join(tree, 'file')), 'c0ntent');
+    const changed = await scanTree(tree, { hash: true });
+    for (let position = 0; position < good.length; position += 1) {
+      const bad = Buffer.from(good);
+      bad[position] = (bad[position] ?? 0) ^ 0x41;
+      expect({ position, proven: await provenIndex(bad, changed) }).toEqual({ position, proven: undefined });
+    }
   });
 
   it('hashes each inode once, and tells every name of it', async () => {

@@ -1,0 +1,42 @@
+import { toText } from '../base/bytes.js';
+import type { Store } from '../store/index.js';
+import { isDamaged, verify as check } from '../verify/index.js';
+import type { Severity, VerifyOptions } from '../verify/index.js';
+
+export interface FindingData {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly subject: string;
+  /** In the subject's tree, or null. */
+  readonly path: string | null;
+  readonly message: string;
+  readonly containers: readonly string[];
+  readonly updates: readonly string[];
+  /** What --repair does, or null. */
+  readonly repair: string | null;
+  readonly repaired: boolean;
+}
+
+export interface VerifyData {
+  /** Something is not what it was, and was not mended. */
+  readonly damaged: boolean;
+  /** Sealed nodes whose trees were compared, and their entries. */
+  readonly nodes: number;
+  readonly entries: number;
+  readonly findings: readonly FindingData[];
+}
+
+/** Looks for what is not as it should be in a store. */
+export async function verify(store: Store, options: VerifyOptions): Promise<VerifyData> {
+  const report = await check(store, options);
+  return {
+    damaged: isDamaged(report),
+    nodes: report.nodes,
+    entries: report.entries,
+    findings: report.findings.map(({ path, repair, ...each }) => ({
+      ...each,
+      path: path === undefined ? null : toText(path),
+      repair: repair ?? null,
+    })),
+  };
+}

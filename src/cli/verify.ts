@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import type { FindingData, VerifyData } from '../app/verify.js';
+import { exitCodes } from '../base/errors.js';
+import { contextOf } from './context.js';
+import { setExitCode } from './exit-code.js';
+import { counted, shown } from './output.js';
+
+export function addVerifyCommand(program: Command): void {
+  program
+    .command('verify [node...]')
+    .description('look for what is not as it should be: damage, and what crashes left')
+    .option('--quick', 'do not read contents: names, attributes and sizes only')
+    .option('--repair', 'mend what can be mended without losing anything')
+    .addHelpText(
+      'after',
+      '\nNODE: a node, a container (with all it stands on) or a base. Ends with 5 where something is damaged.\n\nExamples:\n  lamina verify\n  lamina verify web --quick',
+    )
+    .action(async (nodes: string[], options: { quick?: boolean; repair?: boolean }, command: Command) => {
+      const { output, store, signal } = contextOf(command);
+      const { verify } = await import('../app/verify.js');
+      const { quick = false, repair = false } = options;
+      const data = await verify(await store(), { nodes, quick, repair, signal });
+      if (data.damaged) setExitCode(exitCodes.damaged);
+      output.result(data, () => verifyText(data));
+    });
+}
+
+function verifyText({ nodes, entries, findings, damaged }: VerifyData): string {
+  const compared = `compared ${counted(nodes, 'sealed node')}, ${counted(entries, 'entry', 'entries')}`;
+  const open = findings.filter(({ repaired }) => !repaired);
+  if (open.length === 0 && findings.length === 0) return `${compared}: nothing is wrong`;
+  const mendable = open.some(({ repair }) => repair !== null);
+  return [
+    ...findings.map(findingText),
+    `${compared}: ${damaged ? 'the store is damaged' : 'nothing is lost'}`,
+    ...(mendable ? ['lamina verify --repair mends what can be mended'] : []),
+  ].join('\n');
+}
+
+function findingText({ severity, subject, path, message, repair, repaired, ...concerned }: FindingData): string {
+  const what = `${severity}: ${shown(subject)}${path === null ? '' : ` /${shown(path)}`}: ${shown(message)}`;
+  const { containers, updates } = concerned;
+  return [
+    what,
+    ...(containers.length > 0 ? [`  in the root of: ${containers.join(', ')}`] : []),
+    ...(updates.length > 0 ? [`  of update: ${updates.join(', ')}`] : []),
+    ...(repaired ? ['  repaired'] : repair === null ? [] : [`  --repair would ${repair}`]),
+  ].join('\n');
+}

@@ -1,0 +1,38 @@
+import { encodeIndex } from './writer.js';
+import { entrySize, field, header, headerSize } from './layout.js';
+import type { ScannedEntry } from './scan.js';
+import { xxh64 } from './scan.js';
+
+/** What the index records of an inode and not of its content: a copy of the store, or reading it, changes these. */
+const circumstances: readonly (readonly [offset: number, length: number])[] = [
+  [field.ctime, 8],
+  [field.atime, 8],
+  [field.btime, 8],
+  [field.ctimeNs, 4],
+  [field.atimeNs, 4],
+  [field.btimeNs, 4],
+  [field.blocks, 8],
+];
+
+/**
+ * The bytes that a damaged index had, where the tree proves that it is what was sealed: the index made anew from the tree has the checksum that the damaged one was
+ * written with, or all of its contents but that. Undefined where it is not proven: then nobody can tell which of the two is right.
+ * @param scanned the tree, with hashes
+ */
+export async function provenIndex(
+  damaged: Buffer,
+  scanned: readonly ScannedEntry[],
+): Promise<Buffer<ArrayBuffer> | undefined> {
+  const made = Buffer.from(await encodeIndex(scanned));
+  if (damaged.length !== made.length) return undefined;
+  for (let i = 0; i < made.readUInt32LE(header.entryCount); i++) {
+    const record = headerSize + i * entrySize;
+    for (const [offset, length] of circumstances)
+      damaged.copy(made, record + offset, record + offset, record + offset + length);
+  }
+  const checksum = await xxh64(made.subarray(headerSize));
+  const same = made.subarray(headerSize).equals(damaged.subarray(headerSize));
+  if (!same && damaged.readBigUInt64LE(header.checksum) !== checksum) return undefined;
+  made.writeBigUInt64LE(checksum, header.checksum);
+  return made;
+}

@@ -1,0 +1,117 @@
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { open, readdir, statfs } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { fromBuffer, join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { isId } from '../base/ids.js';
+import { isSystemError, messageOf } from '../base/errors.js';
+import { own } from '../manifest/index.js';
+import type { Manifest } from '../manifest/index.js';
+import { storeMounts } from '../mount/index.js';
+import { deadRunMounts, isDeadTransaction } from '../store/index.js';
+import type { Store, StorePaths } from '../store/index.js';
+import type { Removable } from './finding.js';
+import type { StoreNames } from './names.js';
+
+async function namesIn(directory: BytePath): Promise<string[]> {
+  try {
+    return (await readdir(toBuffer(directory), 'buffer')).map((name) => fromBuffer(name)).sort();
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
+}
+
+async function withContent(directory: BytePath): Promise<Map<string, readonly string[]>> {
+  const found = new Map<string, readonly string[]>();
+  for (const name of await namesIn(directory)) found.set(name, await namesIn(join(directory, name)));
+  return found;
+}
+
+/** What lies where in the store. The caller keeps the store still. */
+export async function readNames(paths: StorePaths): Promise<StoreNames> {
+  const transactions = await namesIn(paths.transactions);
+  const dead = new Set<string>();
+  for (const id of transactions) if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id)))) dead.add(id);
+  return {
+    root: await namesIn(paths.root),
+    nodes: await withContent(paths.nodes),
+    updates: await namesIn(paths.updates),
+    transactions,
+    dead,
+    asides: await withContent(paths.asides),
+  };
+}
+
+const leftMount = { code: 'LOST_MOUNT', severity: 'leftover' } as const;
+const deadRun = {
+  code: 'DEAD_RUN',
+  severity: 'leftover',
+  message: 'the run that mounted there is gone',
+  repair: 'unmount and remove it',
+} as const;
+
+/** Mounts of this store that belong to nothing or that nobody serves any more, and sockets nobody listens at. */
+export async function mountFaults(store: Store, manifest: Manifest, names: StoreNames): Promise<Removable[]> {
+  const faults: Removable[] = [];
+  const ended = await deadRunMounts(store.paths);
+  for (const { id } of ended) faults.push({ ...deadRun, subject: `mounts/${id}` });
+  for (const { container, transaction, mountpoint } of await storeMounts(store)) {
+    if (ended.some((run) => run.mountpoint === mountpoint)) continue;
+    const known =
+      container === undefined
+        ? names.transactions.includes(transaction) && !names.dead.has(transaction)
+        : own(manifest.containers, container) !== undefined;
+    const why = known ? await lostMount(mountpoint) : 'nothing in the store is mounted there any more';
+    if (why === undefined) continue;
+    const subject = container ?? transaction;
+    const message = `the mount on ${mountpoint} is left over: ${why}`;
+    faults.push({ ...leftMount, subject, message, repair: 'unmount it', mountpoint });
+  }
+  return [...faults, ...(await socketFaults(store.paths.mounts))];
+}
+
+async function socketFaults(mounts: BytePath): Promise<Removable[]> {
+  const faults: Removable[] = [];
+  const directory = await open(toBuffer(mounts), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    for (const name of await namesIn(mounts)) {
+      if (!/\.sock$|^\.control-/.test(name) || (await listens(directory, name))) continue;
+      const message = 'nobody listens at this socket';
+      const [subject, file] = [`mounts/${name}`, join(mounts, name)];
+      faults.push({ code: 'STALE_SOCKET', severity: 'leftover', subject, message, repair: 'remove it', file });
+    }
+  } finally {
+    await directory.close();
+  }
+  return faults;
+}
+
+/** Why a mount serves nobody: its driver is gone (ENOTCONN, ECONNABORTED). */
+async function lostMount(mountpoint: BytePath): Promise<string | undefined> {
+  try {
+    await statfs(toBuffer(mountpoint));
+    return undefined;
+  } catch (error) {
+    if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) return 'its driver is gone';
+    // Another user's mount: not ours to look into, and served.
+    if (isSystemError(error, 'EACCES')) return undefined;
+    throw new Error(`cannot look at the mount on ${mountpoint}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Whether a server listens there. A path longer than a socket's may be is reached through its directory, as the driver does. */
+async function listens(directory: FileHandle, name: string): Promise<boolean> {
+  const connection = connect(`/proc/self/fd/${directory.fd}/${name}`);
+  try {
+    await once(connection, 'connect');
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'ECONNREFUSED', 'ENOENT', 'ENOTSOCK')) return false;
+    throw error;
+  } finally {
+    connection.destroy();
+  }
+}

@@ -1,0 +1,2 @@
+export * from './verify.js';
+export type { Finding, Severity } from './finding.js';

@@ -1,0 +1,91 @@
+import { isId } from '../base/ids.js';
+import { own } from '../manifest/index.js';
+import type { Manifest, ManifestNode } from '../manifest/index.js';
+import { isTemporaryName } from '../platform/durable.js';
+import type { Fault } from './finding.js';
+
+/** What lies in the store's directories, by name; for nodes also what lies in each. */
+export interface StoreNames {
+  readonly root: readonly string[];
+  readonly nodes: ReadonlyMap<string, readonly string[]>;
+  readonly updates: readonly string[];
+  readonly transactions: readonly string[];
+  /** Transactions whose process is gone. */
+  readonly dead: ReadonlySet<string>;
+  readonly asides: ReadonlyMap<string, readonly string[]>;
+}
+
+const clearsAway = 'remove it';
+
+/** Names that should not be there, and names that are missing. */
+export function nameFaults(manifest: Manifest, names: StoreNames): Fault[] {
+  return [
+    ...names.root.flatMap(rootFaults),
+    ...[...names.nodes.keys()].flatMap((id) => nodeDirectory(manifest, id)),
+    ...Object.entries(manifest.nodes).flatMap(([id, node]) => nodeFaults(id, node, names.nodes.get(id))),
+    ...names.updates.flatMap((id) => updateDirectory(manifest, id)),
+    ...Object.keys(manifest.updates)
+      .filter((id) => !names.updates.includes(id))
+      .map((id) => damage('UPDATE_FILES_MISSING', id, 'its directory is missing, and with it its procedure')),
+    ...names.transactions.flatMap((id) => transactionFaults(id, names.dead)),
+    ...[...names.asides].flatMap(([id, held]) => asideFaults(id, held)),
+  ];
+}
+
+const rootNames = new Set(['manifest.json', 'lock', 'nodes', 'updates', 'transactions', 'asides', 'mounts']);
+
+function rootFaults(name: string): Fault[] {
+  if (rootNames.has(name) || /^manifest-v\d+\.json$/.test(name)) return [];
+  return isTemporaryName(name) ? [leftover('TEMPORARY', name, 'a file that was never finished')] : [stranger(name)];
+}
+
+function nodeDirectory(manifest: Manifest, id: string): Fault[] {
+  if (own(manifest.nodes, id) !== undefined) return [];
+  if (!isId(id, 'bdse')) return [stranger(`nodes/${id}`)];
+  return [leftover('UNKNOWN_NODE', `nodes/${id}`, 'the manifest knows no such node')];
+}
+
+function nodeFaults(id: string, { sealed }: ManifestNode, held: readonly string[] | undefined): Fault[] {
+  if (held === undefined) return [damage('NODE_FILES_MISSING', id, 'its directory is missing')];
+  const faults: Fault[] = [];
+  if (!held.includes('tree')) faults.push(damage('TREE_MISSING', id, 'its tree is missing'));
+  if (sealed && !held.includes('index')) faults.push(damage('INDEX_MISSING', id, 'its index is missing'));
+  if (!sealed && !held.includes('work')) faults.push(damage('WORK_MISSING', id, 'its work directory is missing'));
+  if (!sealed && held.includes('index'))
+    faults.push(leftover('UNUSED_INDEX', `nodes/${id}/index`, `${id} is writable, and has no use for an index`));
+  // A storage that was sealed keeps its work directory: a rollback may open it again.
+  const known = ['tree', 'index', 'work'];
+  return [...faults, ...held.filter((name) => !known.includes(name)).map((name) => stranger(`nodes/${id}/${name}`))];
+}
+
+function updateDirectory(manifest: Manifest, id: string): Fault[] {
+  if (own(manifest.updates, id) !== undefined) return [];
+  if (!isId(id, 'u')) return [stranger(`updates/${id}`)];
+  return [leftover('UNKNOWN_UPDATE', `updates/${id}`, 'the manifest knows no such update')];
+}
+
+function transactionFaults(id: string, dead: ReadonlySet<string>): Fault[] {
+  if (!isId(id, 't')) return [stranger(`transactions/${id}`)];
+  if (!dead.has(id)) return [];
+  return [leftover('DEAD_TRANSACTION', `transactions/${id}`, 'the command that began it is gone')];
+}
+
+function asideFaults(id: string, held: readonly string[]): Fault[] {
+  if (!isId(id, 'a')) return [stranger(`asides/${id}`)];
+  // It is written last: without it the rollback was never published, and the container still has it all.
+  if (held.includes('aside.json')) return [];
+  return [leftover('UNFINISHED_ASIDE', `asides/${id}`, 'the rollback that began it was never made')];
+}
+
+function damage(code: string, subject: string, message: string): Fault {
+  return { code, severity: 'damage', subject, message };
+}
+
+function leftover(code: string, subject: string, message: string): Fault {
+  return { code, severity: 'leftover', subject, message, repair: clearsAway };
+}
+
+/** Not by a name that Lamina gives: whose it is, and what it is worth, is not known. */
+function stranger(subject: string): Fault {
+  return { code: 'STRANGER', severity: 'leftover', subject, message: 'it is not from Lamina: move it elsewhere' };
+}

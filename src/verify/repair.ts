@@ -1,0 +1,60 @@
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { own } from '../manifest/index.js';
+import type { NodeId } from '../manifest/index.js';
+import { removeDurably, writeFileDurably } from '../platform/durable.js';
+import { unmountFuse } from '../platform/unmount.js';
+import type { Store } from '../store/index.js';
+import type { Fault, Removable } from './finding.js';
+
+export interface Repairs {
+  /** By node: what its damaged index must be, as its tree proves. */
+  readonly indexes: ReadonlyMap<NodeId, Buffer>;
+}
+
+/** What every change of the store, and `recover`, clears away. */
+const recovered = new Set([
+  'TEMPORARY',
+  'UNKNOWN_NODE',
+  'UNUSED_INDEX',
+  'UNKNOWN_UPDATE',
+  'DEAD_TRANSACTION',
+  'DEAD_RUN',
+]);
+
+/** Mends what loses nothing; gives the faults that are mended. */
+export async function repair(store: Store, faults: readonly Removable[], { indexes }: Repairs): Promise<Set<Fault>> {
+  const mended = new Set<Fault>();
+  const possible = faults.filter((fault) => fault.repair !== undefined);
+  if (possible.length === 0) return mended;
+  await store.recover();
+  for (const fault of possible) if (await mend(store, fault, indexes)) mended.add(fault);
+  return mended;
+}
+
+async function mend(store: Store, fault: Removable, indexes: Repairs['indexes']): Promise<boolean> {
+  if (recovered.has(fault.code)) return true;
+  if (fault.code === 'INDEX_DAMAGED') return rewriteIndex(store, fault.subject, indexes.get(fault.subject));
+  if (fault.file !== undefined) await removeDurably(fault.file);
+  return fault.mountpoint === undefined || unmountLost(fault.mountpoint);
+}
+
+/** False where somebody uses it: what they do there must not be lost. */
+async function unmountLost(mountpoint: BytePath): Promise<boolean> {
+  try {
+    await unmountFuse(mountpoint);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'EBUSY')) return false;
+    throw error;
+  }
+}
+
+async function rewriteIndex(store: Store, id: NodeId, index: Buffer | undefined): Promise<boolean> {
+  if (index === undefined) return false;
+  return store.change(async (manifest) => {
+    if (own(manifest.nodes, id)?.sealed !== true) return false;
+    await writeFileDurably(store.paths.node(id).index, index, { mode: 0o600 });
+    return true;
+  });
+}

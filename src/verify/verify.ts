@@ -1,0 +1,154 @@
+import { join } from '../base/bytes.js';
+import { notFound } from '../base/errors.js';
+import { layerChain, own, stackOf } from '../manifest/index.js';
+import type { Manifest, NodeId } from '../manifest/index.js';
+import type { Store } from '../store/index.js';
+import { mountFaults, readNames } from './disk.js';
+import type { Fault, Finding, Removable } from './finding.js';
+import { nameFaults } from './names.js';
+import { checkNode } from './node.js';
+import { repair } from './repair.js';
+import type { Repairs } from './repair.js';
+import { standingOf } from './standing.js';
+
+export interface VerifyOptions {
+  /** Node ids, containers (all they stand on) and bases; none: the whole store. */
+  readonly nodes: readonly string[];
+  /** Names, attributes and sizes only: no contents are read. */
+  readonly quick: boolean;
+  /** Mends what can be mended without losing anything. */
+  readonly repair: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface VerifyReport {
+  readonly findings: readonly Finding[];
+  /** Sealed nodes whose trees were compared, with the entries they hold. */
+  readonly nodes: number;
+  readonly entries: number;
+}
+
+/** What was found of the whole store at one moment. */
+interface Survey {
+  readonly manifest: Manifest | undefined;
+  /** False: the manifest breaks rules, so that nobody can tell by it what is left over. */
+  readonly sound: boolean;
+  readonly faults: readonly Removable[];
+}
+
+/**
+ * Looks for what is not as it should be: in the manifest, in the trees of sealed nodes, and among all names in the store. Commands may run meanwhile: the store is
+ * kept still only while names are read, and what they remove is not told as missing.
+ * @throws LaminaError notFound: no such node, container or base
+ */
+export async function verify(store: Store, options: VerifyOptions): Promise<VerifyReport> {
+  const { manifest, sound, faults } = await survey(store);
+  if (manifest === undefined)
+    return { findings: faults.map((fault) => finding(fault, undefined)), nodes: 0, entries: 0 };
+  const wanted = wantedNodes(manifest, options.nodes);
+  const ids = wanted.filter((id) => own(manifest.nodes, id)?.sealed === true);
+  const trees = await checkTrees(store, manifest, ids, options);
+  const concerned = options.nodes.length === 0 ? faults : faults.filter(({ subject }) => wanted.includes(subject));
+  const all = [...concerned, ...(await stillTrue(store, trees.faults))];
+  const done = options.repair && sound ? await repair(store, all, trees) : new Set<Fault>();
+  const entries = ids.reduce((sum, id) => sum + (own(manifest.nodes, id)?.entries ?? 0), 0);
+  return {
+    findings: all.map((fault) => ({ ...finding(fault, manifest), repaired: done.has(fault) })),
+    nodes: ids.length,
+    entries,
+  };
+}
+
+function finding(fault: Fault, manifest: Manifest | undefined): Finding {
+  const { code, severity, subject, path, message, repair: mends } = fault;
+  const standing = manifest === undefined ? { containers: [], updates: [] } : standingOf(manifest)(subject);
+  return {
+    ...{ code, severity, subject, message, ...standing, repaired: false },
+    ...(path === undefined ? {} : { path }),
+    ...(mends === undefined ? {} : { repair: mends }),
+  };
+}
+
+async function survey(store: Store): Promise<Survey> {
+  return store.examine(async (found): Promise<Survey> => {
+    if (found.manifest === undefined) {
+      const { code, message } = found.unreadable;
+      return {
+        manifest: undefined,
+        sound: false,
+        faults: [{ code, severity: 'damage', subject: 'manifest.json', message }],
+      };
+    }
+    const { manifest, broken } = found;
+    const names = await readNames(store.paths);
+    const graph = broken.map((each): Fault => ({ ...each, severity: 'damage' }));
+    return {
+      manifest,
+      sound: broken.length === 0,
+      faults: [
+        ...graph,
+        ...nameFaults(manifest, names).map(withFile(store)),
+        ...(await mountFaults(store, manifest, names)),
+      ],
+    };
+  });
+}
+
+/** An aside that was never finished is no part of what `recover` clears away. */
+const withFile =
+  (store: Store) =>
+  (fault: Fault): Removable =>
+    fault.code === 'UNFINISHED_ASIDE' ? { ...fault, file: join(store.paths.root, fault.subject) } : fault;
+
+function wantedNodes(manifest: Manifest, names: readonly string[]): NodeId[] {
+  if (names.length === 0) return Object.keys(manifest.nodes).sort();
+  return [...new Set(names.flatMap((name) => nodesOf(manifest, name)))];
+}
+
+function nodesOf(manifest: Manifest, name: string): readonly NodeId[] {
+  if (own(manifest.nodes, name) !== undefined) return [name];
+  if (own(manifest.containers, name) !== undefined) return stackOf(manifest, name).nodes;
+  const base = own(manifest.bases, name);
+  if (base !== undefined) return layerChain(manifest, base.head);
+  throw notFound(`there is no node, container or base named '${name}'`, { code: 'NO_SUCH', hint: 'see lamina status' });
+}
+
+interface Trees extends Repairs {
+  readonly faults: readonly Fault[];
+}
+
+async function checkTrees(
+  store: Store,
+  manifest: Manifest,
+  ids: readonly NodeId[],
+  { quick, signal, onProgress }: VerifyOptions,
+): Promise<Trees> {
+  const faults: Fault[] = [];
+  const indexes = new Map<NodeId, Buffer>();
+  let done = 0;
+  for (const id of ids) {
+    const node = own(manifest.nodes, id);
+    if (node === undefined) continue;
+    const report = await checkNode({ id, node, paths: store.paths.node(id), quick, signal });
+    faults.push(...report.faults);
+    if (report.index !== undefined) indexes.set(id, report.index);
+    onProgress?.((done += 1), ids.length);
+  }
+  return { faults, indexes };
+}
+
+/** Without those of nodes that were removed, or opened again, while their trees were read. */
+async function stillTrue(store: Store, faults: readonly Fault[]): Promise<readonly Fault[]> {
+  if (faults.length === 0) return faults;
+  return store.examine(async ({ manifest }) =>
+    Promise.resolve(
+      faults.filter(({ subject }) => manifest === undefined || own(manifest.nodes, subject)?.sealed === true),
+    ),
+  );
+}
+
+/** Whether a report tells of damage that was not mended. */
+export function isDamaged({ findings }: VerifyReport): boolean {
+  return findings.some(({ severity, repaired }) => severity === 'damage' && !repaired);
+}
