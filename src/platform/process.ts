@@ -14,6 +14,8 @@ export interface ProcessRequest {
   readonly stdin?: 'closed' | 'inherit' | Uint8Array;
   /** `inherit`: the child writes where we do. Else what it writes goes to `onOutput`, as it comes. */
   readonly output?: 'inherit' | 'pipe';
+  /** Open descriptors that the child gets as 3, 4, … */
+  readonly descriptors?: readonly number[];
   /** Must not throw. */
   readonly onOutput?: (chunk: Buffer, stream: 'stdout' | 'stderr') => void;
   /** Milliseconds after which the child's process group is ended. */
@@ -62,7 +64,8 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
 function stdioOf(request: ProcessRequest, piped: boolean): StdioOptions {
   const stdin = request.stdin ?? 'closed';
   const input = stdin === 'closed' ? 'ignore' : stdin === 'inherit' ? 'inherit' : 'pipe';
-  return piped ? [input, 'pipe', 'pipe'] : [input, 'inherit', 'inherit'];
+  const output = piped ? 'pipe' : 'inherit';
+  return [input, output, output, ...(request.descriptors ?? [])];
 }
 
 /** Writes the input; a child that does not read it all is its own affair (EPIPE). */

@@ -1,10 +1,13 @@
-import { lstatSync } from 'node:fs';
-import { constants } from 'node:os';
+import { closeSync, lstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join as joinText } from 'node:path';
 import { display, fromBuffer, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed, isSystemError } from '../base/errors.js';
+import { newId } from '../base/ids.js';
 import { runProcess } from '../platform/process.js';
 import type { ProcessResult } from '../platform/process.js';
+import { systemCallFilter } from './seccomp.js';
 
 /** What a command in a sandbox may and gets. The environment has nothing else in it (docs/architecture.md, "Sandbox"). */
 export interface SandboxRequest {
@@ -77,6 +80,7 @@ export function missingDirectories(root: BytePath): BytePath[] {
  */
 export async function runInSandbox(request: SandboxRequest): Promise<ProcessResult> {
   const interactive = request.interactive === true;
+  const filter = openFilter(interactive);
   try {
     return await runProcess({
       command: 'bwrap',
@@ -84,6 +88,7 @@ export async function runInSandbox(request: SandboxRequest): Promise<ProcessResu
       env: { PATH: process.env['PATH'] ?? environment.PATH },
       stdin: interactive ? 'inherit' : 'closed',
       output: interactive ? 'inherit' : 'pipe',
+      descriptors: [filter],
       graceMs: 2000,
       ...(request.onOutput === undefined ? {} : { onOutput: request.onOutput }),
       ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
@@ -96,7 +101,19 @@ export async function runInSandbox(request: SandboxRequest): Promise<ProcessResu
       hint: 'install it (Debian: bubblewrap)',
       cause: error,
     });
+  } finally {
+    closeSync(filter);
   }
+}
+
+/** The filter of system calls as a file without a name, to be read from its start. People may trace what they run. */
+function openFilter(tracing: boolean): number {
+  const program = systemCallFilter({ tracing });
+  const path = joinText(tmpdir(), `lamina-${newId('m')}.filter`);
+  const descriptor = openSync(path, 'wx+', 0o600);
+  unlinkSync(path);
+  writeSync(descriptor, program, 0, program.length, 0);
+  return descriptor;
 }
 
 function sandboxArguments(request: SandboxRequest): string[] {
@@ -116,6 +133,7 @@ function sandboxArguments(request: SandboxRequest): string[] {
     ...(process.getuid?.() === 0
       ? ['--cap-drop', 'ALL', ...capabilities.flatMap((name) => ['--cap-add', `CAP_${name}`])]
       : ['--unshare-user', '--uid', '0', '--gid', '0']),
+    ...['--seccomp', '3'],
     '--clearenv',
     ...Object.entries(variables).flatMap(([name, value]) => ['--setenv', name, value]),
     ...['--chdir', '/', '--', ...request.command],

@@ -200,6 +200,16 @@ export class Base {
   }
 }
 
+/** What a replay works with. */
+export interface Trees {
+  readonly base: Base;
+  /** The base's view before the update, and after it. */
+  readonly before: Tree;
+  readonly after: Tree;
+  /** The container's view, which is changed. */
+  readonly container: Tree;
+}
+
 function nameOf(directory: Item): Name {
   const [name] = directory.names;
   return must(name, 'the name of a directory');

@@ -3,8 +3,7 @@ import { constants } from 'node:fs';
 import { dirname, basename, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { mergeContents } from '../../changeset/index.js';
-import type { Item, Name } from './items.js';
-import type { Replay } from './replay.js';
+import type { Item, Name, Trees } from './items.js';
 import type { Tree } from './tree.js';
 
 export interface Settled {
@@ -20,8 +19,8 @@ interface Version {
 }
 
 /** Gives what the journal made or touched its content and attributes, now that its names are as they stay. */
-export function settle(replay: Replay, items: Iterable<Item>): Settled {
-  const run = new Settling(replay);
+export function settle(trees: Trees, items: Iterable<Item>): Settled {
+  const run = new Settling(trees);
   const left = [...items].filter((item) => item.names.size > 0);
   const files = left.filter((item) => !item.isDirectory);
   const directories = left.filter((item) => item.isDirectory);
@@ -29,7 +28,7 @@ export function settle(replay: Replay, items: Iterable<Item>): Settled {
   for (const item of files) if (item.before === undefined) run.file(item);
   for (const item of files) if (item.before !== undefined) run.file(item);
   // What is made in a directory changes its times, and its mode may forbid it: the deepest last made, first settled.
-  const depth = (item: Item) => replay.base.containerDirectory(item)?.split('/').length ?? 0;
+  const depth = (item: Item) => trees.base.containerDirectory(item)?.split('/').length ?? 0;
   for (const item of directories.sort((a, b) => depth(b) - depth(a))) run.directory(item);
   return run;
 }
@@ -39,12 +38,12 @@ class Settling {
   readonly passed: BytePath[] = [];
   readonly #container: Tree;
 
-  constructor(readonly replay: Replay) {
-    this.#container = replay.container;
+  constructor(readonly trees: Trees) {
+    this.#container = trees.container;
   }
 
   directory(item: Item): void {
-    const at = this.replay.base.containerDirectory(item);
+    const at = this.trees.base.containerDirectory(item);
     if (at === undefined) return;
     const theirs = this.#after(item);
     if (item.before !== undefined) {
@@ -56,7 +55,7 @@ class Settling {
 
   file(item: Item): void {
     const places = [...item.names].map(({ place }) => place).filter((place) => place !== undefined);
-    const paths = places.map((place) => this.replay.base.placed(place));
+    const paths = places.map((place) => this.trees.base.placed(place));
     const [first] = paths;
     const theirs = this.#after(item);
     if (first === undefined) {
@@ -70,7 +69,7 @@ class Settling {
 
   /** A file that was there before the update, and was written to. */
   #written(item: Item, at: BytePath, theirs: Version): void {
-    const before = this.#version(this.replay.before, item.before);
+    const before = this.#version(this.trees.before, item.before);
     const ours = this.#version(this.#container, at);
     if (before === undefined || ours === undefined) return;
     this.#bring(at, before, ours, theirs);
@@ -86,7 +85,7 @@ class Settling {
       this.#become(paths, theirs);
       return;
     }
-    const before = this.#version(this.replay.before, replaced.before);
+    const before = this.#version(this.trees.before, replaced.before);
     const ours = this.#version(this.#container, replaced.held);
     if (ours === undefined) {
       // The container had removed the file that the update made anew.
@@ -215,10 +214,10 @@ class Settling {
 
   #after(item: Item): Version {
     const [name] = item.names;
-    const path = this.replay.base.path(name as Name);
-    const stats = this.replay.after.stat(path);
+    const path = this.trees.base.path(name as Name);
+    const stats = this.trees.after.stat(path);
     if (stats === undefined) throw new Error(`internal error: the new layer lacks ${path}`);
-    return { tree: this.replay.after, path, stats };
+    return { tree: this.trees.after, path, stats };
   }
 
   #version(tree: Tree, path: BytePath | undefined): Version | undefined {

@@ -1,0 +1,114 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { World, buildTiny, checkout, isRoot } from '../support/lamina.js';
+
+/** CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP: capabilities(7) */
+const granted = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 18, 27, 29, 31].reduce((bits, bit) => bits | (1n << BigInt(bit)), 0n);
+
+describe.skipIf(!isRoot)('the sandbox', () => {
+  let world: World;
+
+  /** What a procedure prints when it runs on the base and in the container. */
+  async function procedure(script: string): Promise<string> {
+    const { stderr } = await world.attempt('update', 'apply', 'tiny', world.script('probe', script), '--dry-run');
+    const [, said = ''] = stderr.split('--- base tiny\n');
+    return said;
+  }
+
+  beforeAll(async () => {
+    world = new World('sandbox');
+    const root = buildTiny(world.path('tiny'));
+    const probe = world.path('probe');
+    const source = join(checkout, 'test/support/system-calls.cc');
+    const built = spawnSync('g++', ['-static', '-O1', '-o', probe, source], { encoding: 'utf8' });
+    if (built.status !== 0) throw new Error(built.stderr);
+    copyFileSync(probe, join(root, 'usr/bin/probe'));
+    await world.run('init');
+    await world.run('base', 'import', 'tiny', root);
+    await world.run('create', 'web', '--base', 'tiny');
+  });
+  afterAll(() => {
+    world.remove();
+  });
+
+  const results = (said: string): Record<string, string> =>
+    Object.fromEntries(
+      said
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' ') as [string, string]),
+    );
+  const refused = {
+    ...{ mount: 'EPERM', umount: 'EPERM', pivot_root: 'EPERM', fsopen: 'EPERM', open_tree: 'EPERM' },
+    ...{ 'unshare-user': 'EPERM', 'unshare-files': '0', 'clone-user': 'EPERM', clone3: 'ENOSYS', setns: 'EPERM' },
+    ...{ init_module: 'EPERM', kexec_load: 'EPERM', add_key: 'EPERM', keyctl: 'EPERM', bpf: 'EPERM' },
+    ...{ perf_event_open: 'EPERM', open_by_handle_at: 'EPERM', io_uring_setup: 'EPERM' },
+  };
+
+  it('refuses a procedure what reaches for the kernel', async () => {
+    expect(results(await procedure('/usr/bin/probe'))).toEqual({ ...refused, ptrace: 'EPERM' });
+  });
+
+  it('refuses the same to a command in a container, but lets it be traced', async () => {
+    expect(results(await world.inside('web', '/usr/bin/probe'))).toEqual({ ...refused, ptrace: '0' });
+  });
+
+  it('gives the capabilities of a package manager, and no way to others', async () => {
+    const said = await procedure('grep -E "^(Cap|NoNewPrivs|Seccomp:)" /proc/self/status');
+    const fields: Record<string, string> = Object.fromEntries(
+      said
+        .trim()
+        .split('\n')
+        .map((line) => line.split(/:\s+/) as [string, string]),
+    );
+    // The bounding set stays full; no_new_privs keeps an exec from gaining anything of it.
+    for (const set of ['CapPrm', 'CapEff']) expect(BigInt(`0x${fields[set] ?? ''}`)).toBe(granted);
+    expect(fields).toMatchObject({ NoNewPrivs: '1', Seccomp: '2' });
+  });
+
+  it('shows no file, process or device of the host', async () => {
+    const said = await procedure(
+      `ls -d ${world.directory} ${checkout} 2>&1 | grep -c "No such" || true
+       ls /proc | grep -c "^[0-9]" ; hostname
+       mknod /srv/disk b 7 0 && { cat /srv/disk >/srv/copy; } 2>&1 | grep -o "Permission denied"
+       mknod /tmp/null c 1 3 && { cat /tmp/null; } 2>&1 | grep -o "Permission denied"
+       ls /dev | sort | tr "\\n" " "; ls -A /run /run/lamina | tr "\\n" " "`,
+    );
+    const [hidden, processes, ...others] = said.trim().split('\n');
+    expect(hidden).toBe('2');
+    expect(Number(processes)).toBeLessThan(8);
+    expect(others).toEqual(
+      [
+        'lamina',
+        'Permission denied',
+        'Permission denied',
+        'core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero /run: lamina  /run/lamina: procedure ',
+      ].map((line) => line.trim()),
+    );
+  });
+
+  it('has no network', async () => {
+    const server = createServer((socket) => socket.end('host'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const said = await procedure(`grep -c : /proc/net/dev; nc 127.0.0.1 ${port} </dev/null 2>&1 || echo unreachable`);
+      expect(said).toMatch(/^1\n/);
+      expect(said).toMatch(/unreachable/);
+      expect(said).not.toMatch(/host$/m);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('keeps its procedure from being changed', async () => {
+    const before = readFileSync(world.script('probe', 'true'), 'utf8');
+    const said = await procedure('echo changed 2>&1 >>/run/lamina/procedure || echo kept');
+    expect(said).toMatch(/kept/);
+    expect(before).not.toMatch(/changed/);
+  });
+});
