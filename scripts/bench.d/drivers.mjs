@@ -1,19 +1,30 @@
-// The drivers under comparison, each mounting one lower below a fresh upper.
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+// The drivers under comparison, each mounting lowers below a fresh upper.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, closeSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-import { run } from './shell.mjs';
+import { pause, run } from './shell.mjs';
 
 /**
  * @typedef {object} Place
- * @property {string} lower      the Debian root
- * @property {string} index      its index
+ * @property {string} lower      the root below all; lowers are joined by ':', newest first
+ * @property {string} index      the indexes of the lowers, joined so
  * @property {string} directory  scratch: upper, work and the mount point are made in it
  * @property {string} laminafs   the driver binary
+ * @property {string} [cwd]      where relative lowers and indexes begin
  */
 
-const directories = (place) => {
-  const [upper, work, mountpoint] = ['upper', 'work', 'mount'].map((name) => join(place.directory, name));
+/**
+ * @typedef {object} Mount
+ * @property {string} root
+ * @property {() => void} end   unmounts; its process, if it has one, has ended then
+ * @property {string} [control] the driver's control socket
+ */
+
+const directories = (place, name = '') => {
+  const [upper, work, mountpoint] = ['upper', 'work', 'mount'].map((part) => join(place.directory, part + name));
   for (const path of [upper, work, mountpoint]) {
     rmSync(path, { recursive: true, force: true });
     mkdirSync(path, { recursive: true });
@@ -21,23 +32,18 @@ const directories = (place) => {
   return { upper, work, mountpoint };
 };
 
-/** A mount that umount(8) ends, and whose process, if it has one, has ended when `end` returns. */
-const mounted = (mountpoint) => ({
-  root: mountpoint,
-  end: () => {
-    run('umount', [mountpoint]);
-  },
-});
-
 const waitForWork = (work) => run('flock', ['--timeout', '30', work, 'true']);
 
 const laminafs = (mode) => ({
-  mount(place) {
-    const { upper, work, mountpoint } = directories(place);
-    const options = `lowerdir=${place.lower},lowerindex=${place.index},upperdir=${upper},workdir=${work},mode=${mode}`;
-    run(place.laminafs, ['-o', options, mountpoint], { stdio: ['ignore', 'ignore', 'pipe'] });
+  laminafs: true,
+  mount(place, name) {
+    const { upper, work, mountpoint } = directories(place, name);
+    const control = join(place.directory, `control${name ?? ''}`);
+    const options = `lowerdir=${place.lower},lowerindex=${place.index},upperdir=${upper},workdir=${work},mode=${mode},control=${control}`;
+    run(place.laminafs, ['-o', options, mountpoint], { cwd: place.cwd, stdio: ['ignore', 'ignore', 'pipe'] });
     return {
       root: mountpoint,
+      control,
       end: () => {
         run('umount', [mountpoint]);
         waitForWork(work);
@@ -46,42 +52,134 @@ const laminafs = (mode) => ({
   },
 });
 
-export const drivers = {
-  native: {
-    mount(place) {
-      const root = join(place.directory, 'native');
-      rmSync(root, { recursive: true, force: true });
-      run('cp', ['-a', '--reflink=auto', place.lower, root]);
-      run('sync', []);
-      return { root, end: () => rmSync(root, { recursive: true, force: true }) };
-    },
+const overlayOptions = ({ lower }, { upper, work }) => `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+
+const overlayfs = {
+  mount(place, name) {
+    const at = directories(place, name);
+    run('mount', ['-t', 'overlay', 'overlay', '-o', overlayOptions(place, at), at.mountpoint], { cwd: place.cwd });
+    return { root: at.mountpoint, end: () => void run('umount', [at.mountpoint]) };
   },
-  overlayfs: {
-    mount(place) {
-      const { upper, work, mountpoint } = directories(place);
-      run('mount', [
-        '-t',
-        'overlay',
-        'overlay',
-        '-o',
-        `lowerdir=${place.lower},upperdir=${upper},workdir=${work}`,
-        mountpoint,
-      ]);
-      return mounted(mountpoint);
-    },
-  },
-  'fuse-overlayfs': {
-    mount(place) {
-      const { upper, work, mountpoint } = directories(place);
-      run('fuse-overlayfs', ['-o', `dev,suid,lowerdir=${place.lower},upperdir=${upper},workdir=${work}`, mountpoint], {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
-      return mounted(mountpoint);
-    },
-  },
-  laminafs: laminafs('stateless'),
-  'laminafs, servicing': laminafs('servicing'),
 };
+
+const fuseOverlayfs = {
+  mount(place, name) {
+    const at = directories(place, name);
+    run('fuse-overlayfs', ['-o', `dev,suid,${overlayOptions(place, at)}`, at.mountpoint], {
+      cwd: place.cwd,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    return { root: at.mountpoint, end: () => void run('umount', [at.mountpoint]) };
+  },
+};
+
+const copyOf = (place) => {
+  const root = join(place.directory, 'native');
+  rmSync(root, { recursive: true, force: true });
+  run('cp', ['-a', '--reflink=auto', place.lower, root]);
+  run('sync', []);
+  return root;
+};
+
+const native = {
+  mount(place) {
+    const root = copyOf(place);
+    return { root, end: () => rmSync(root, { recursive: true, force: true }) };
+  },
+  /** What can be mounted of a file system that is there: a bind mount of it. */
+  cycle(place) {
+    const { mountpoint } = directories(place);
+    run('mount', ['--bind', place.lower, mountpoint]);
+    return { root: mountpoint, end: () => void run('umount', [mountpoint]) };
+  },
+};
+
+/** The package brings the libfuse 2 that it is linked with, under another name. */
+function libraryPath(place) {
+  const packaged = dirname(createRequire(import.meta.url).resolve('fuse-native/package.json'));
+  const directory = join(place.directory, 'libfuse2');
+  mkdirSync(directory, { recursive: true });
+  const link = join(directory, 'libfuse.so.2');
+  if (!existsSync(link)) symlinkSync(join(packaged, 'prebuilds', `linux-${process.arch}`, 'libfuse.so'), link);
+  return directory;
+}
+
+const passthroughOn = (place, source) => {
+  const { mountpoint } = directories(place);
+  const program = join(dirname(fileURLToPath(import.meta.url)), 'fuse-native.mjs');
+  const said = join(place.directory, 'fuse-native.out');
+  const output = openSync(said, 'w');
+  const child = spawn(process.execPath, [program, source, mountpoint], {
+    env: { ...process.env, LD_LIBRARY_PATH: libraryPath(place), UV_THREADPOOL_SIZE: '8' },
+    stdio: ['ignore', output, output],
+  });
+  closeSync(output);
+  for (let waited = 0; !readFileSync(said, 'utf8').startsWith('mounted'); waited += 20) {
+    if (waited > 20_000 || !existsSync(`/proc/${child.pid}`)) {
+      child.kill();
+      throw new Error(`fuse-native did not mount: ${readFileSync(said, 'utf8').trim().split('\n').at(-1)}`);
+    }
+    pause(20);
+  }
+  return {
+    root: mountpoint,
+    end: () => {
+      run('umount', [mountpoint]);
+      child.kill();
+    },
+  };
+};
+
+const fuseNative = {
+  /** Why a workload may fail here, and no other driver's failure is forgiven. */
+  limits: 'mounts nodev and nosuid, and cannot tell who calls: no container root',
+  mount(place) {
+    const source = copyOf(place);
+    const mount = passthroughOn(place, source);
+    return { ...mount, end: () => (mount.end(), rmSync(source, { recursive: true, force: true })) };
+  },
+  cycle: (place) => passthroughOn(place, place.lower),
+};
+
+export const drivers = {
+  native,
+  overlayfs,
+  'fuse-overlayfs': fuseOverlayfs,
+  'fuse-native': fuseNative,
+  'laminafs, stateless': laminafs('stateless'),
+  'laminafs, servicing': laminafs('servicing'),
+  'laminafs, passthrough': laminafs('passthrough'),
+};
+
+/** The drivers among `names` that mount here; of the others standard error tells why not. */
+export function available(place, names) {
+  return names.filter((name) => {
+    if (drivers[name] === undefined) throw new Error(`no driver '${name}': ${Object.keys(drivers).join(', ')}`);
+    try {
+      (drivers[name].cycle ?? drivers[name].mount)(place).end();
+      return true;
+    } catch (error) {
+      process.stderr.write(`bench: left out ${name}: ${error.message.replace(/^.* ended with \w+: /s, '').trim()}\n`);
+      return false;
+    }
+  });
+}
+
+/** The process that serves the mount of a laminafs or fuse-overlayfs: the one whose command line names the mount point. */
+export function processOf(root) {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const found = pids.filter((pid) => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+      return /(laminafs|fuse-overlayfs)$/.test(words[0]) && words.includes(root);
+    } catch (error) {
+      if (error.code === 'ENOENT' || error.code === 'ESRCH') return false;
+      throw error;
+    }
+  });
+  if (found.length === 0) throw new Error(`no process serves ${root}`);
+  return found.map(Number);
+}
 
 /** The kernel overlayfs's own defaults, which decide what the ratios mean. */
 export const kernelDefaults = () =>

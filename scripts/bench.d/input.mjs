@@ -4,16 +4,22 @@ import { join } from 'node:path';
 
 import { run } from './shell.mjs';
 
-/** Imports the Debian root into a store of its own, whose base layer serves as the lower. */
-export function debianLower(checkout, scratch) {
+/** The Debian root as a tar, and the update package for it; built where they are not. */
+export function debianImages(checkout) {
   run(join(checkout, 'images/debian/build'), [], { stdio: ['ignore', 'ignore', 'inherit'] });
   const images = join(checkout, 'build/images');
+  return { root: join(images, 'debian.tar'), upgrade: join(images, 'debian-upgrade') };
+}
+
+/** Imports the Debian root into a store of its own, whose base layer serves as the lower. */
+export function debianLower(checkout, scratch) {
+  const images = debianImages(checkout);
   const store = join(scratch, 'store');
   const lamina = (...args) => run(join(checkout, 'scripts/lamina'), ['--store', store, ...args]);
   lamina('init');
-  lamina('base', 'import', 'debian', join(images, 'debian.tar'));
+  lamina('base', 'import', 'debian', images.root);
   const [layer] = readdirSync(join(store, 'nodes'));
-  cpSync(join(images, 'debian-upgrade'), join(scratch, 'upgrade'), { recursive: true });
+  cpSync(images.upgrade, join(scratch, 'upgrade'), { recursive: true });
   return { lower: join(store, 'nodes', layer, 'tree'), index: join(store, 'nodes', layer, 'index') };
 }
 

@@ -24,3 +24,15 @@ export function dropCaches(what) {
   run('sync', []);
   writeFileSync('/proc/sys/vm/drop_caches', what === 'all' ? '3' : '2');
 }
+
+/** Waits, with the process stopped. */
+export function pause(milliseconds) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+/** Seconds that a function takes. */
+export function timing(work) {
+  const start = process.hrtime.bigint();
+  work();
+  return Number(process.hrtime.bigint() - start) / 1e9;
+}

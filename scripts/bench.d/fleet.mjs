@@ -1,0 +1,121 @@
+// An update of a base under many containers: what the fleet costs beside the runs that are needed.
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { debianImages } from './input.mjs';
+import { functionsOf, storeAt } from './orchestrator.mjs';
+import { duration, size, table } from './text.mjs';
+
+/** Reads and edits one file, adds another: a container that has a /etc/motd of its own is met. */
+export const procedure = `#!/bin/sh
+set -e
+sed -i 's/Debian/Debian, serviced/' /etc/motd
+mkdir -p /usr/share/fleet
+cp /etc/debian_version /usr/share/fleet/version
+`;
+
+const shares = [0, 0.05, 1];
+
+/** A row for each number of containers and share of them that the update meets. */
+async function measure({ checkout, scratch, options }) {
+  const functions = await functionsOf(checkout);
+  const rows = [];
+  for (const containers of options.containers) {
+    const directory = join(scratch, `fleet-${containers}`);
+    const store = storeAt(checkout, directory);
+    await store.lamina('init');
+    await store.lamina('base', 'import', 'debian', debianImages(checkout).root);
+    const script = join(scratch, 'service');
+    writeFileSync(script, procedure);
+    chmodSync(script, 0o755);
+    const alone = await update(store, script);
+    const tops = await makeContainers(functions, directory, containers);
+    for (const share of shares) {
+      const affected = Math.ceil(containers * share);
+      tops.slice(0, affected).forEach((tree, i) => writeFileSync(join(tree, 'etc/motd'), `Debian of container ${i}\n`));
+      process.stderr.write(`fleet: ${containers} containers, ${affected} met\n`);
+      rows.push({
+        containers,
+        affected,
+        alone: alone.seconds,
+        ...(await update(store, script, { containers, affected })),
+      });
+    }
+    rmSync(directory, { recursive: true });
+  }
+  return rows;
+}
+
+/** Applies the update and takes it back. @throws where not exactly the containers were run that it meets */
+async function update(store, script, expected) {
+  const applied = await store.lamina('--json', 'update', 'apply', 'debian', script, '--name', 'service');
+  const { effects } = JSON.parse(applied.stdout).update;
+  const skipped = effects.filter(({ outcome }) => outcome === 'skipped').length;
+  if (expected !== undefined && skipped !== expected.containers - expected.affected)
+    throw new Error(`${skipped} of ${expected.containers} containers were skipped, ${expected.affected} are met`);
+  const back = await store.lamina('rollback', 'service');
+  return { seconds: applied.seconds, peak: applied.peak, skipped, rollback: back.seconds };
+}
+
+/**
+ * Containers whose storages hold 5 to 50 files each of their own. The files are made in the trees of the writable tops, which nobody has mounted: such a
+ * tree is an ordinary overlay upper.
+ * @returns the trees
+ */
+export async function makeContainers({ Store, create, fromText }, directory, count) {
+  const store = new Store(fromText(directory));
+  const trees = [];
+  for (let i = 0; i < count; i++) {
+    const { storage } = await create(store, `c${i}`, 'debian');
+    const tree = join(directory, 'nodes', storage, 'tree');
+    for (let file = 0; file < 5 + ((i * 7919) % 46); file++) {
+      const where = join(tree, ['etc/app', 'var/lib/app', 'srv/www', 'home/app'][file % 4]);
+      mkdirSync(where, { recursive: true });
+      writeFileSync(join(where, `file-${file}`), `content ${file} of container ${i}\n`.repeat(1 + (file % 40)));
+    }
+    for (const name of ['etc', 'var/lib', 'srv', 'home'])
+      if (existsSync(join(tree, name))) chmodSync(join(tree, name), 0o755);
+    mkdirSync(join(tree, 'etc'), { recursive: true });
+    trees.push(tree);
+  }
+  return trees;
+}
+
+export const section = {
+  name: 'fleet',
+  title: 'A fleet',
+  measure,
+  text(rows) {
+    const head = [
+      'containers',
+      'met',
+      'servicing',
+      'the base alone',
+      'a container that is skipped',
+      'a container that is run',
+      'memory',
+      'rollback',
+    ];
+    const lines = rows.map((row) => {
+      const none = rows.find((other) => other.containers === row.containers && other.affected === 0);
+      const skipping = Math.max(0, none.seconds - none.alone) / row.containers;
+      const running = row.seconds - row.alone - (row.containers - row.affected) * skipping;
+      return [
+        row.containers,
+        row.affected,
+        duration(row.seconds),
+        duration(row.alone),
+        duration(skipping),
+        row.affected === 0 ? '' : duration(running / row.affected),
+        size(row.peak),
+        duration(row.rollback),
+      ];
+    });
+    return `One base, the Debian root; each container's storage holds 5 to 50 files. The update edits one file and adds another; *met* containers have that file of their own and
+are run, the others are skipped. All figures are of whole commands, the publishing included; memory is the orchestrator's peak. \`the base alone\` is the same update before there were
+containers: one run. \`a container that is skipped\` is what each adds to it where none is met (target 5 ms), \`a container that is run\` what each adds that is met, as many side by side as
+there are processors. Target of the memory: 250 MiB.
+
+${table(head, lines)}`;
+  },
+};

@@ -1,0 +1,79 @@
+// The table of drivers: every workload on every driver in turn, several rounds.
+import { available, drivers, kernelDefaults } from './drivers.mjs';
+import { debianLower, smallFiles } from './input.mjs';
+import { dropCaches, timed, timing } from './shell.mjs';
+import { chart } from './chart.mjs';
+import { driversText } from './drivers-text.mjs';
+import { mountCycle, workloads } from './workloads.mjs';
+
+function runWorkload(workload, mount, record) {
+  if (workload.prepare) timed(workload.prepare, mount.root);
+  try {
+    if (workload.drop) dropCaches(workload.drop);
+    record(workload.name, timed(workload.script, mount.root));
+  } finally {
+    if (workload.finish) timed(workload.finish, mount.root);
+  }
+}
+
+/** Calls `work`; where it fails on a driver that may fail, the failure is what is recorded. */
+function forgiving(driver, workload, fail, work) {
+  try {
+    work();
+  } catch (error) {
+    if (drivers[driver].limits === undefined) throw error;
+    fail(workload, error.message.trim().split('\n').at(-1));
+  }
+}
+
+function runWorkloads(driver, place, chosen, { record, fail }) {
+  let mount = drivers[driver].mount(place);
+  try {
+    for (const workload of chosen) {
+      if (workload.without?.includes(driver)) continue;
+      if (workload.fresh) {
+        mount.end();
+        mount = drivers[driver].mount(place);
+      }
+      forgiving(driver, workload.name, fail, () => runWorkload(workload, mount, record));
+    }
+  } finally {
+    mount.end();
+  }
+}
+
+function cycle(driver, place, record) {
+  const seconds = timing(() => {
+    const mount = (drivers[driver].cycle ?? drivers[driver].mount)(place);
+    timed('stat .', mount.root);
+    mount.end();
+  });
+  record(mountCycle.name, seconds);
+}
+
+export const section = {
+  name: 'drivers',
+  title: 'Drivers',
+  measure({ checkout, scratch, options, laminafs }) {
+    smallFiles(scratch);
+    const place = { ...debianLower(checkout, scratch), directory: scratch, laminafs };
+    const names = available(place, options.drivers?.split(';') ?? Object.keys(drivers));
+    const only = options.only?.split(';') ?? [''];
+    const wanted = ({ name }) => only.some((part) => name.includes(part));
+    const chosen = workloads(scratch).filter(wanted);
+    const seconds = {};
+    const failures = [];
+    for (let round = 0; round < options.rounds; round++) {
+      for (const driver of names) {
+        process.stderr.write(`round ${round + 1}, ${driver}\n`);
+        const record = (workload, figure) => ((seconds[workload] ??= {})[driver] ??= []).push(figure);
+        const fail = (workload, why) => failures.push({ driver, workload, why });
+        runWorkloads(driver, place, chosen, { record, fail });
+        if (wanted(mountCycle)) cycle(driver, place, record);
+      }
+    }
+    return { names, rounds: options.rounds, overlayfs: kernelDefaults(), seconds, failures };
+  },
+  text: driversText,
+  pictures: (data) => ({ 'benchmarks.svg': chart(data) }),
+};
