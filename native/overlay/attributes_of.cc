@@ -63,6 +63,19 @@ Status kill_suidgid(const Location& at) {
   if ((mode & 00010U) != 0) mode &= ~02000U;
   return mode == (status.mode & 07777U) ? Status() : sys::change_mode(at.descriptor(), at.name, mode);
 }
+
+// All but the size.
+Status apply(const Location& at, const SetAttributes& change, bool regular) {
+  const bool owner = change.uid || change.gid;
+  if (owner) {
+    LAMINA_TRY(sys::change_owner(at.descriptor(), at.name, change.uid.value_or(sys::keep_id), change.gid.value_or(sys::keep_id)));
+  }
+  if (change.mode) LAMINA_TRY(sys::change_mode(at.descriptor(), at.name, *change.mode & 07777U));
+  // chown(2) has done it already.
+  if (change.kill_suidgid && regular && !change.mode && !owner) LAMINA_TRY(kill_suidgid(at));
+  if (!change.atime && !change.mtime) return {};
+  return sys::change_times(at.descriptor(), at.name, change_of(change.atime), change_of(change.mtime));
+}
 }  // namespace
 
 Result<Attributes> Overlay::set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) {
@@ -82,15 +95,9 @@ Result<Attributes> Overlay::set_attributes(NodeId node, const SetAttributes& cha
     TreeLock::Shared lock(tree_);
     LAMINA_TRY(copy_up(inode, CopyUp::attributes, interrupted));
     LAMINA_ASSIGN(const Location at, location(*inode));
-    if (change.uid || change.gid) {
-      LAMINA_TRY(
-          sys::change_owner(at.descriptor(), at.name, change.uid.value_or(sys::keep_id), change.gid.value_or(sys::keep_id)));
-    }
-    if (change.mode) LAMINA_TRY(sys::change_mode(at.descriptor(), at.name, *change.mode & 07777U));
-    if (change.kill_suidgid && !change.mode && inode->is_regular()) LAMINA_TRY(kill_suidgid(at));
-    if (change.atime || change.mtime) {
-      LAMINA_TRY(sys::change_times(at.descriptor(), at.name, change_of(change.atime), change_of(change.mtime)));
-    }
+    const Status applied = apply(at, change, inode->is_regular());
+    if (inode->is_directory()) forget_heritage(*inode);
+    LAMINA_TRY(applied);
   }
   return attributes(node);
 }

@@ -34,29 +34,44 @@ Result<InodeRef> Overlay::writable_directory(NodeId parent, std::string_view nam
   return directory;
 }
 
+// What a directory hands down, as its upper at `descriptor` says it.
+Result<Heritage> Overlay::heritage_of(Inode& directory, int descriptor) {
+  std::uint64_t version = 0;
+  {
+    std::lock_guard lock(directory.mutex);
+    const DirectoryState& state = directory.directory();
+    if (state.heritage) return *state.heritage;
+    version = state.heritage_version;
+  }
+  Heritage heritage;
+  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(descriptor));
+  if ((status.mode & setgid) != 0) heritage.group = status.gid;
+  auto list = sys::get_xattr(descriptor, "", default_acl_name);
+  if (!list && !list.failed_with(ENODATA) && !list.failed_with(EOPNOTSUPP)) return list.error();
+  if (list) heritage.default_acl = std::move(*list);
+  std::lock_guard lock(directory.mutex);
+  if (directory.directory().heritage_version == version) directory.directory().heritage = heritage;
+  return heritage;
+}
+
+// After the change that makes it another one.
+void Overlay::forget_heritage(Inode& directory) {
+  std::lock_guard lock(directory.mutex);
+  ++directory.directory().heritage_version;
+  directory.directory().heritage.reset();
+}
+
 // Owner, mode and access lists that a new file gets from its maker and its directory.
 Result<NewAttributes> Overlay::new_attributes(Inode& parent, int directory, const Creation& creation, const Caller& caller) {
+  LAMINA_ASSIGN(const Heritage heritage, heritage_of(parent, directory));
   NewAttributes attributes;
-  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(directory));
   attributes.uid = caller.uid;
-  attributes.gid = (status.mode & setgid) != 0 ? status.gid : caller.gid;
-  attributes.inherits_group = (status.mode & setgid) != 0;
+  attributes.gid = heritage.group.value_or(caller.gid);
+  attributes.inherits_group = heritage.group.has_value();
   attributes.inherited.mode = creation.mode;
   if ((creation.mode & type_mask) == symlink_type) return attributes;
-  std::optional<std::vector<std::byte>> list;
-  {
-    std::lock_guard lock(parent.mutex);
-    list = parent.directory().default_acl;
-  }
-  if (!list) {
-    auto value = sys::get_xattr(directory, "", default_acl_name);
-    if (!value && !value.failed_with(ENODATA) && !value.failed_with(EOPNOTSUPP)) return value.error();
-    list = value ? std::move(*value) : std::vector<std::byte>();
-    std::lock_guard lock(parent.mutex);
-    parent.directory().default_acl = list;
-  }
   std::optional<std::span<const std::byte>> given;
-  if (!list->empty()) given = *list;
+  if (!heritage.default_acl.empty()) given = heritage.default_acl;
   LAMINA_ASSIGN(attributes.inherited, inherit(given, creation.mode, caller.umask));
   if ((creation.mode & type_mask) == directory_type && attributes.inherits_group) attributes.inherited.mode |= setgid;
   attributes.has_lists =
@@ -108,28 +123,44 @@ Status Overlay::make_in_work(int directory, std::string_view name, const Creatio
   return discarded || discarded.failed_with(ENOENT) ? built : discarded;
 }
 
+// Makes the entry in the upper at once if no layer has the name: whether the upper has it, the call itself tells. False where
+// one has; nothing is made then.
+Result<bool> Overlay::make_where_nothing_is(Inode& parent, int directory, std::string_view name, const Creation& creation,
+                                            std::uint32_t mode) {
+  LAMINA_ASSIGN(const bool below, visible_below(parent, name));
+  if (below) return false;
+  const Status made = make_in(directory, name, creation, mode);
+  if (made.failed_with(EEXIST)) return false;
+  if (!made) return made.error();
+  return true;
+}
+
+Status Overlay::make_at(Inode& parent, int directory, std::string_view name, const Creation& creation, const Caller& caller) {
+  LAMINA_ASSIGN(const NewAttributes attributes, new_attributes(parent, directory, creation, caller));
+  const bool plain = caller.uid == 0 && attributes.gid == 0 && !attributes.has_lists && !attributes.inherits_group;
+  if (plain) {
+    LAMINA_ASSIGN(const bool made, make_where_nothing_is(parent, directory, name, creation, attributes.inherited.mode));
+    if (made) return {};
+  }
+  LAMINA_ASSIGN(const Found before, find(parent, name));
+  if (before.visible) return Errno{EEXIST};
+  return make_in_work(directory, name, creation, attributes, before.in_upper);
+}
+
 Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller) {
+  Found made;
+  made.visible = made.in_upper = made.unmarked = true;
   InodeRef inode;
   {
     TreeLock::Shared lock(tree_);
     LAMINA_ASSIGN(const InodeRef directory, writable_directory(parent, name));
-    LAMINA_ASSIGN(const Found before, find(*directory, name));
-    if (before.visible) return Errno{EEXIST};
     LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
-    LAMINA_ASSIGN(const NewAttributes attributes, new_attributes(*directory, place->descriptor(), creation, caller));
-    const bool plain = caller.uid == 0 && attributes.gid == 0 && !attributes.has_lists && !attributes.inherits_group;
-    if (plain && !before.in_upper) {
-      LAMINA_TRY(make_in(place->descriptor(), name, creation, attributes.inherited.mode));
-    } else {
-      LAMINA_TRY(make_in_work(place->descriptor(), name, creation, attributes, before.in_upper));
-    }
+    LAMINA_TRY(make_at(*directory, place->descriptor(), name, creation, caller));
     touched(*directory);
-    Found made;
-    made.visible = made.in_upper = true;
     LAMINA_ASSIGN(made.upper, sys::status_at(place->descriptor(), name));
     LAMINA_ASSIGN(inode, intern(directory, name, made));
   }
-  return entry_of(inode);
+  return entry_of(inode, made);
 }
 
 Result<Entry> Overlay::make_node(NodeId parent, std::string_view name, std::uint32_t mode, std::uint32_t rdev_major,

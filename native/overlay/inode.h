@@ -54,12 +54,19 @@ struct LowerChild {
 };
 using LowerChildren = std::vector<LowerChild>;
 
+// What a directory hands down to what is made in it.
+struct Heritage {
+  std::vector<std::byte> default_acl;  // empty: none
+  std::optional<std::uint32_t> group;  // of a setgid directory
+};
+
 // What is known of a directory only. The lists are kept by RecentLists.
 struct DirectoryState {
   std::uint64_t version = 0;  // raised by every change to its names
   std::weak_ptr<const Listing> listing;
   std::weak_ptr<const LowerChildren> lower_children;
-  std::optional<std::vector<std::byte>> default_acl;  // what it hands down; empty: nothing
+  std::optional<Heritage> heritage;    // once it was asked for
+  std::uint64_t heritage_version = 0;  // raised by every change to it
 };
 
 class Inode;

@@ -41,6 +41,25 @@ Result<std::shared_ptr<const LowerChildren>> Overlay::lower_children(Inode& dire
   return std::shared_ptr<const LowerChildren>(std::move(children));
 }
 
+// Of many lowers only those that have the name are left, and those below them.
+Status Overlay::skip_lowers(Inode& parent, std::string_view name, std::vector<LowerPlace>& lowers) {
+  if (lowers.size() <= few_layers) return {};
+  LAMINA_ASSIGN(const auto children, lower_children(parent));
+  const LowerChild* child = find_child(*children, name_cookie(name), name);
+  const std::size_t first = child == nullptr || child->whiteout ? lowers.size() : child->place;
+  lowers.erase(lowers.begin(), lowers.begin() + static_cast<std::ptrdiff_t>(first));
+  return {};
+}
+
+// A regular file that we know as a whole file of the upper has no marks that would have to be read.
+bool Overlay::known_to_be_whole(const sys::FileStatus& upper) const {
+  if (!upper.is_regular()) return false;
+  const InodeRef known = table_.find({0, upper.ino});
+  if (!known) return false;
+  std::lock_guard lock(known->mutex);
+  return known->is_regular() && known->has_upper && !known->metacopy;
+}
+
 Result<Found> Overlay::find(Inode& parent, std::string_view name) {
   if (name.size() > longest_name) return Errno{ENAMETOOLONG};
   Found found;
@@ -63,6 +82,10 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
         found.upper_whiteout = true;
         return found;
       }
+      if (known_to_be_whole(*status)) {
+        found.visible = true;
+        return found;
+      }
       if (status->is_directory() || status->is_regular()) {
         LAMINA_ASSIGN(const Marks marks, read_marks_at(marks_, *status, directory->descriptor(), name));
         if (marks.whiteout) {
@@ -80,12 +103,7 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
       }
     }
   }
-  if (lowers.size() > few_layers && redirect.empty()) {
-    LAMINA_ASSIGN(const auto children, lower_children(parent));
-    const LowerChild* child = find_child(*children, name_cookie(name), name);
-    const std::size_t first = child == nullptr || child->whiteout ? lowers.size() : child->place;
-    lowers.erase(lowers.begin(), lowers.begin() + static_cast<std::ptrdiff_t>(first));
-  }
+  if (redirect.empty()) LAMINA_TRY(skip_lowers(parent, name, lowers));
   LAMINA_TRY(find_in_lowers(lowers, name, found, std::move(redirect)));
   if (found.lacks_data) return Errno{EIO};  // a metacopy of nothing, as the kernel answers it
   return found;
@@ -97,6 +115,7 @@ Result<bool> Overlay::visible_below(Inode& parent, std::string_view name) {
     std::lock_guard lock(parent.mutex);
     lowers = parent.lowers;
   }
+  LAMINA_TRY(skip_lowers(parent, name, lowers));
   Found found;
   LAMINA_TRY(find_in_lowers(lowers, name, found, {}));
   return found.visible;
@@ -116,10 +135,14 @@ Result<std::uint64_t> Overlay::upper_ino(const Location& location, const sys::Fi
 
 Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, const Found& found) {
   InodeKey key;
-  std::uint64_t ino = 0;
+  std::uint64_t ino = found.upper.ino;
+  InodeRef known;  // keeps it in the table
   if (found.in_upper) {
     key = {0, found.upper.ino};
-    if (found.type() == 0040000U && !found.lowers.empty()) {
+    known = table_.find(key);
+    if (known || found.unmarked) {
+      // The number is its own.
+    } else if (found.type() == 0040000U && !found.lowers.empty()) {
       LAMINA_ASSIGN(const LowerEntry below, layer(found.lowers[0]).get(found.lowers[0].reference));
       ino = below.attributes.ino;
     } else {
@@ -164,6 +187,22 @@ Result<Entry> Overlay::entry_of(const InodeRef& inode) {
   return Entry{inode->id, 1, *attributes};
 }
 
+// As above, from what the lookup has seen already, where that is all that counts.
+Result<Entry> Overlay::entry_of(const InodeRef& inode, const Found& found) {
+  bool same_side = false;
+  {
+    std::lock_guard lock(inode->mutex);
+    same_side = inode->has_upper == found.in_upper && !inode->metacopy;
+  }
+  Attributes attributes = found.in_upper ? to_attributes(found.upper) : found.lower;
+  const bool counts_links = !found.in_upper && !inode->is_directory() && attributes.nlink > 1;
+  if (!same_side || counts_links) return entry_of(inode);
+  attributes.ino = inode->ino;
+  const std::size_t places = found.lowers.size() + (found.in_upper ? 1U : 0U);
+  if (inode->is_directory() && places > 1) attributes.nlink = 1;  // as attributes() has it
+  return Entry{inode->id, 1, attributes};
+}
+
 // The inode of a node, its lookup count raised; found anew where the kernel had forgotten it. ESTALE once the file is gone.
 Result<InodeRef> Overlay::revive(NodeId node) {
   if (auto known = table_.get(node)) return table_.intern((*known)->keys.front(), [&] { return *known; });
@@ -194,20 +233,20 @@ Result<Entry> Overlay::lookup(NodeId parent, std::string_view name) {
     return entry_of(inode);
   }
   LAMINA_ASSIGN(InodeRef directory, table_.get(parent));
-  InodeRef inode;
   if (name == "..") {
     if (directory->parent) directory = directory->parent;
-    inode = table_.intern(directory->keys.front(), [&] { return directory; });
-    return entry_of(inode);
+    return entry_of(table_.intern(directory->keys.front(), [&] { return directory; }));
   }
   if (!directory->is_directory()) return Errno{ENOTDIR};
+  Found found;
+  InodeRef inode;
   {
     TreeLock::Shared lock(tree_);
-    LAMINA_ASSIGN(const Found found, find(*directory, name));
+    LAMINA_ASSIGN(found, find(*directory, name));
     if (!found.visible) return Errno{ENOENT};
     LAMINA_ASSIGN(inode, intern(directory, name, found));
   }
-  return entry_of(inode);
+  return entry_of(inode, found);
 }
 
 // The inode at a path of the merged tree, its lookup count raised; null where there is none.

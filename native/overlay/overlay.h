@@ -40,6 +40,7 @@ struct Found {
   bool visible = false;
   bool in_upper = false;  // the upper has an entry, be it a whiteout
   bool upper_whiteout = false;
+  bool unmarked = false;           // the upper's entry was made just now: it has no marks of ours
   bool metacopy = false;           // of the upper's file
   bool lacks_data = false;         // a metacopy, and the file below it was not found yet
   sys::FileStatus upper;           // where in_upper
@@ -116,6 +117,9 @@ class Overlay final : public FileSystem {
   Result<std::shared_ptr<const LowerChildren>> lower_children(Inode& directory);
   Result<InodeRef> intern(const InodeRef& parent, std::string_view name, const Found& found);
   Result<Entry> entry_of(const InodeRef& inode);
+  Result<Entry> entry_of(const InodeRef& inode, const Found& found);
+  Status skip_lowers(Inode& parent, std::string_view name, std::vector<LowerPlace>& lowers);
+  [[nodiscard]] bool known_to_be_whole(const sys::FileStatus& upper) const;
   Result<std::uint64_t> upper_ino(const Location& location, const sys::FileStatus& status);
   Result<InodeRef> resolve_inode(std::string_view path);
   Result<InodeRef> revive(NodeId node);
@@ -157,6 +161,11 @@ class Overlay final : public FileSystem {
 
   // create.cc
   Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller);
+  Result<Heritage> heritage_of(Inode& directory, int descriptor);
+  void forget_heritage(Inode& directory);
+  Result<bool> make_where_nothing_is(Inode& parent, int directory, std::string_view name, const Creation& creation,
+                                     std::uint32_t mode);
+  Status make_at(Inode& parent, int directory, std::string_view name, const Creation& creation, const Caller& caller);
   Result<NewAttributes> new_attributes(Inode& parent, int directory, const Creation& creation, const Caller& caller);
   Status make_in(int directory, std::string_view name, const Creation& creation, std::uint32_t mode);
   Status make_in_work(int directory, std::string_view name, const Creation& creation, const NewAttributes& attributes,

@@ -24,6 +24,11 @@ Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, con
   {
     std::lock_guard lock(victim->mutex);
     if (!victim->has_upper || victim->pinned() || victim->parent != parent || victim->name != name) return victim;
+    const RealFileRef open = victim->metacopy ? nullptr : files_.get(victim->id);
+    if (open) {
+      victim->pin(open);
+      return victim;
+    }
   }
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*parent));
   LAMINA_ASSIGN(sys::FileDescriptor opened, sys::open_child(place->descriptor(), name, O_PATH | O_NOFOLLOW));

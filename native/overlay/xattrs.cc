@@ -62,10 +62,7 @@ Status Overlay::set_xattr(NodeId node, std::string_view name, std::span<const st
   LAMINA_TRY(copy_up(inode, CopyUp::attributes, [] { return false; }));
   LAMINA_ASSIGN(const Location at, location(*inode));
   LAMINA_TRY(sys::set_xattr(at.descriptor(), at.name, marks_.to_disk(name), value, flags));
-  if (name == default_acl_name) {
-    std::lock_guard guard(inode->mutex);
-    if (inode->is_directory()) inode->directory().default_acl.reset();
-  }
+  if (name == default_acl_name && inode->is_directory()) forget_heritage(*inode);
   return {};
 }
 
@@ -82,10 +79,7 @@ Status Overlay::remove_xattr(NodeId node, std::string_view name) {
   LAMINA_TRY(copy_up(inode, CopyUp::attributes, [] { return false; }));
   LAMINA_ASSIGN(const Location at, location(*inode));
   LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, stored));
-  if (name == default_acl_name) {
-    std::lock_guard guard(inode->mutex);
-    if (inode->is_directory()) inode->directory().default_acl.reset();
-  }
+  if (name == default_acl_name && inode->is_directory()) forget_heritage(*inode);
   return {};
 }
 

@@ -23,7 +23,8 @@ void Session::init(Exchange& exchange) {
   // A listing with attributes would count as reading every entry. ATOMIC_O_TRUNC is never taken: without OPEN the truncation is
   // lost.
   if (options_.mode == Mode::stateless) {
-    wanted |= init::no_open_support | init::no_opendir_support | init::do_readdirplus | init::readdirplus_auto;
+    // Not READDIRPLUS_AUTO: all that follows the first 32 KiB of a listing would be looked up name by name.
+    wanted |= init::no_open_support | init::no_opendir_support | init::do_readdirplus;
   }
   if (options_.writeback) wanted |= init::writeback_cache;
   if (options_.access_lists) wanted |= init::posix_acl;

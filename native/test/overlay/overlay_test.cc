@@ -113,6 +113,24 @@ TEST_F(OverlayTest, CopiesUpAtTheFirstWriteAndKeepsTheNode) {
   EXPECT_TRUE(std::filesystem::is_empty(place_.path("work/work")));
 }
 
+TEST_F(OverlayTest, SaysTheSameOfAFileWhenItIsFoundAndWhenItIsAsked) {
+  ASSERT_TRUE(file_system_->make_node(root_node, "made", 0100640, 0, 0, {}).ok());
+  ASSERT_TRUE(file_system_->make_directory(root_node, "newdir", 0750, {}).ok());
+  write(at("d/g").node, "changed");
+  for (const char* path : {"made", "newdir", "d", "d/g", "d/e", "f", "shown"}) {
+    const Entry found = at(path);
+    const auto asked = file_system_->attributes(found.node);
+    ASSERT_TRUE(asked.ok()) << path;
+    EXPECT_EQ(found.attributes.ino, asked->ino) << path;
+    EXPECT_EQ(found.attributes.mode, asked->mode) << path;
+    EXPECT_EQ(found.attributes.nlink, asked->nlink) << path;
+    EXPECT_EQ(found.attributes.size, asked->size) << path;
+    EXPECT_EQ(found.attributes.blocks, asked->blocks) << path;
+    EXPECT_EQ(found.attributes.mtime, asked->mtime) << path;
+    EXPECT_EQ(found.attributes.ctime, asked->ctime) << path;
+  }
+}
+
 TEST_F(OverlayTest, KeepsTheNumberOverARemount) {
   const std::uint64_t number = at("f").attributes.ino;
   write(at("f").node, "C");

@@ -82,6 +82,7 @@ TEST_F(ServerTest, AgreesOnTheProtocol) {
   EXPECT_GE(out.minor, 31U);
   EXPECT_GE(out.max_write, 131072U);
   EXPECT_NE(out.flags & abi::init::export_support, 0U);
+  EXPECT_EQ(out.flags & abi::init::readdirplus_auto, 0U) << "the kernel would look up what follows the first piece";
 }
 
 TEST_F(ServerTest, AsksANewerKernelToSpeakItsVersionAndRefusesAnOldOne) {

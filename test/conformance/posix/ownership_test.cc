@@ -64,6 +64,23 @@ TEST_F(Ownership, ASetgidDirectoryGivesItsGroup) {
   EXPECT_EQ(mode(here / "d/file"), 0644U) << "a file does not";
 }
 
+TEST_F(Ownership, ADirectoryHandsDownWhatItIsNow) {
+  make_directory(here / "d", 0755);
+  make_file(here / "d/before");
+  EXPECT_OK(::chown(here / "d", 0, 2000));
+  make_file(here / "d/of the group yet");
+  EXPECT_OK(::chmod(here / "d", 02755));
+  make_file(here / "d/of the directory");
+  EXPECT_OK(::chown(here / "d", 0, 3000));
+  EXPECT_OK(::chmod(here / "d", 02755));
+  make_file(here / "d/of another");
+  EXPECT_OK(::chmod(here / "d", 0755));
+  make_file(here / "d/after");
+  for (const char* name : {"before", "of the group yet", "after"}) expect_owner(here / "d" / name, 0, 0);
+  expect_owner(here / "d/of the directory", 0, 2000);
+  expect_owner(here / "d/of another", 0, 3000);
+}
+
 TEST_F(Ownership, SetgidInheritanceGoesDown) {
   make_directory(here / "a", 02777);
   EXPECT_OK(::chown(here / "a", 0, 2000));
