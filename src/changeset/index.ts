@@ -10,3 +10,5 @@ export * from './skip.js';
 export * from './three-way.js';
 export * from './holders.js';
 export * from './provenance.js';
+export * from './compose.js';
+export * from './fold.js';

@@ -10,3 +10,10 @@ export function numberOf(option: string, text: string | undefined): number | und
   if (Number.isFinite(value) && value > 0) return value;
   throw usage(`--${option} ${text}: give a number above 0`);
 }
+
+/** @throws LaminaError usage where the text is no whole number from 0 */
+export function countOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw usage(`--${option} ${text}: give a whole number from 0`);
+}

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addApply } from './apply.js';
 import { contextOf } from './context.js';
 import { addManual } from './manual.js';
+import { addMergeCommand } from './merge.js';
 import { counted, table } from './output.js';
 import { addRollbackCommand } from './rollback.js';
 import { updateText } from './update-text.js';
@@ -41,4 +42,5 @@ export function addUpdateCommands(program: Command): void {
       output.result(data, () => updateText(data));
     });
   addRollbackCommand(program);
+  addMergeCommand(program);
 }

@@ -1,1 +1,2 @@
 export * from './rollback.js';
+export * from './merge.js';

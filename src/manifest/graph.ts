@@ -37,7 +37,7 @@ const rules: Record<NodeKind, KindRules> = {
   'base-layer': { prefix: 'b-', parents: [], orphan: true, layers: [], update: false },
   'delta-layer': { prefix: 'd-', parents: layers, orphan: false, layers: [], update: true },
   storage: { prefix: 's-', parents: storages, orphan: true, layers, update: false },
-  'delta-storage': { prefix: 'e-', parents: storages, orphan: true, layers: ['delta-layer'], update: true },
+  'delta-storage': { prefix: 'e-', parents: storages, orphan: true, layers, update: true },
 };
 
 class GraphCheck {
@@ -71,6 +71,7 @@ class GraphCheck {
     else if (!rule.orphan) this.#find('PARENT_MISSING', id, `a ${node.kind} needs a parent`);
     if (node.layer !== null) this.#edge(id, 'layer', node.layer, rule.layers);
     else if (rule.layers.length > 0) this.#find('LAYER_MISSING', id, `a ${node.kind} needs a layer`);
+    this.#deltaLayer(id, node);
     if (rule.update !== (node.update !== null)) {
       this.#find('UPDATE_EDGE', id, `a ${node.kind} ${rule.update ? 'needs an update' : 'has no update'}`);
     } else if (node.update !== null && own(this.manifest.updates, node.update) === undefined) {
@@ -82,6 +83,14 @@ class GraphCheck {
     }
     if (!node.sealed && node.kind !== 'storage') this.#find('NOT_SEALED', id, `a ${node.kind} is sealed`);
     if (this.#ancestry.isCyclic(id)) this.#find('CYCLE', id, 'it stands on itself');
+  }
+
+  /** A delta storage stands on its update's layer: a base layer only where that was merged into it. */
+  #deltaLayer(id: NodeId, { kind, layer, update }: ManifestNode): void {
+    if (kind !== 'delta-storage' || layer === null || update === null) return;
+    const target = this.#node(layer);
+    if (target?.kind === 'base-layer' && !target.merged.includes(update))
+      this.#find('EDGE_KIND', id, `its layer ${layer} is a base-layer, and its update was not merged into it`);
   }
 
   #edge(id: NodeId, edge: string, to: NodeId, kinds: readonly NodeKind[]): void {
@@ -172,7 +181,8 @@ class GraphCheck {
 
   #layerOf(id: UpdateId, { state, layer: at, parent }: Update, layer: ManifestNode): void {
     if (state === 'merged') {
-      if (!layer.merged.includes(id)) this.#find('UPDATE_EDGE', id, `it is merged, but ${at} does not name it`);
+      if (!layer.merged.includes(id) && layer.update !== id)
+        this.#find('UPDATE_EDGE', id, `it is merged, but ${at} does not name it`);
       return;
     }
     if (layer.update !== id) this.#find('UPDATE_EDGE', id, `its layer ${at} is not its own`);

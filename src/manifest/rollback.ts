@@ -53,6 +53,12 @@ export interface Rollback extends Transition {
  */
 export function rollbackUpdate(manifest: Manifest, request: RollbackRequest): Rollback {
   const update = updateOf(manifest, request.update);
+  if (update.state === 'merged') {
+    throw refused(`update '${update.name}' was merged into layer ${update.layer} and can no longer be rolled back`, {
+      code: 'UPDATE_MERGED',
+      hint: 'updates that shall stay apart are kept with: lamina merge --keep N',
+    });
+  }
   const whole = request.containers === undefined;
   if (whole) checkHead(manifest, request.update, update);
   const effects = whole ? standing(update) : request.containers.map((name) => effectOn(manifest, update, name));

@@ -7,6 +7,7 @@ import {
   fstatSync,
   lchownSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   symlinkSync,
@@ -46,6 +47,11 @@ export interface MaterialiseRequest {
    * `overlay.opaque=x` (Documentation/filesystems/overlayfs.rst, Linux 6.7), for file systems that hold no devices.
    */
   readonly whiteouts?: 'device' | 'xattr';
+  /**
+   * Files that are linked and not copied: their inodes become those of the new tree. Right only where the tree they lie in is never written again, and goes once the
+   * new one is published.
+   */
+  readonly linkable?: ReadonlySet<PlanOperation>;
 }
 
 /**
@@ -158,8 +164,10 @@ class TreeWriter {
     this.#directories.push({ path, attributes });
   }
 
-  async #makeFile({ path, attributes, source }: PlanOperation & { kind: 'file' }): Promise<void> {
+  async #makeFile(operation: PlanOperation & { kind: 'file' }): Promise<void> {
+    const { path, attributes, source } = operation;
     const tree = must(this.request.sources[source.layer], `the tree of layer ${source.layer}`);
+    if (this.request.linkable?.has(operation) === true && this.#linkFile(tree, operation)) return;
     const from = reach(tree, source.path, (at) => openSync(at, readFlags));
     try {
       const { size, mode } = fstatSync(from);
@@ -181,6 +189,21 @@ class TreeWriter {
     } finally {
       closeSync(from);
     }
+  }
+
+  /** False where the inode has as many names as the file system allows. */
+  #linkFile(tree: BytePath, { path, attributes, source }: PlanOperation & { kind: 'file' }): boolean {
+    return reach(tree, source.path, (from) => {
+      const stats = lstatSync(from);
+      if (!stats.isFile() || stats.size !== attributes.size) throw changedSource(source.path, tree, attributes.size);
+      try {
+        this.#at(path, (at) => linkSync(from, at));
+        return true;
+      } catch (error) {
+        if (isSystemError(error, 'EMLINK')) return false;
+        throw error;
+      }
+    });
   }
 
   #makeWhiteout(path: BytePath): void {

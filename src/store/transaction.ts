@@ -3,16 +3,18 @@ import { newId } from '../base/ids.js';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isoNow } from '../base/time.js';
-import type { Manifest, NodeId, SealedNode } from '../manifest/index.js';
-import type { Entry } from '../changeset/index.js';
+import type { Manifest, NodeId, SealedNode, Transition } from '../manifest/index.js';
+import type { Entry, PlanOperation } from '../changeset/index.js';
 import { makeDirectoryDurably, removeDurably, renameAllDurably, writeFileDurably } from '../platform/durable.js';
 import type { Move } from '../platform/durable.js';
 import { acquireLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
-import { syncTree } from './materialise.js';
+import { materialise, syncTree } from './materialise.js';
+import type { MaterialiseRequest } from './materialise.js';
+import { removeFiles } from './nodes.js';
 import { encodeIndex } from './node-index/writer.js';
 import { scanTree } from './node-index/scan.js';
-import type { ScannedEntry } from './node-index/scan.js';
+import type { ScanOptions, ScannedEntry } from './node-index/scan.js';
 import { NodePaths } from './paths.js';
 import type { TransactionPaths } from './paths.js';
 import { unmountBelow } from './recovery.js';
@@ -98,7 +100,7 @@ export class Transaction {
   /** Writes the index of a staged node's tree, which must not change any more. */
   async seal(node: StagedNode, signal?: AbortSignal): Promise<SealedNode> {
     await syncTree(node.tree);
-    return this.#index(node.id, node.tree, node.index, signal);
+    return this.#writeIndex(node.id, node.tree, node.index, { signal });
   }
 
   /**
@@ -109,11 +111,28 @@ export class Transaction {
     await syncTree(this.paths.directory);
   }
 
+  /**
+   * Writes the tree of a staged node and its index. Content of sealed trees is not read again: `known` has the hashes with which it was sealed, so that content that
+   * went bad since is still found out.
+   */
+  async materialise(
+    node: StagedNode,
+    request: Omit<MaterialiseRequest, 'tree'>,
+    known: (path: BytePath) => bigint | undefined,
+    signal?: AbortSignal,
+  ): Promise<SealedNode> {
+    await materialise({ ...request, tree: node.tree });
+    const copied = (each: PlanOperation) => each.kind === 'file' && request.linkable?.has(each) !== true;
+    // What is linked is on disk; of what is copied the index tells blocks, which are final then.
+    if (request.plan.operations.some(copied)) await this.sync();
+    return this.#writeIndex(node.id, node.tree, node.index, { signal, known });
+  }
+
   /** Makes the index with which a writable storage of the store will be sealed at publish. Call `sync` before: what an index says of blocks is final then. */
   async sealExisting(id: NodeId, signal?: AbortSignal): Promise<SealedNode> {
     const index = this.paths.index(id);
     this.#indexes.set(id, index);
-    return this.#index(id, this.store.paths.node(id).tree, index, signal);
+    return this.#writeIndex(id, this.store.paths.node(id).tree, index, { signal });
   }
 
   /** Takes back `sealExisting`. */
@@ -121,19 +140,29 @@ export class Transaction {
     this.#indexes.delete(id);
   }
 
-  async #index(id: NodeId, tree: BytePath, index: BytePath, signal: AbortSignal | undefined): Promise<SealedNode> {
-    const scanned = await scanTree(tree, { hash: true, signal });
+  async #writeIndex(
+    id: NodeId,
+    tree: BytePath,
+    index: BytePath,
+    options: Pick<ScanOptions, 'signal' | 'known'>,
+  ): Promise<SealedNode> {
+    const scanned = await scanTree(tree, { hash: true, ...options });
     writeFileSync(toBuffer(index), await encodeIndex(scanned), { mode: 0o600 });
     return { id, entries: scanned.length - 1, bytes: contentBytes(scanned) };
   }
 
   /**
-   * Moves what is staged to its place and replaces the manifest by what `change` makes of the present one. Fails without a trace; a crash leaves only what the next
-   * change clears away.
+   * Moves what is staged to its place and replaces the manifest by what `change` makes of the present one; then the files go of what is not in it any more. Fails
+   * without a trace; a crash leaves only what the next change clears away.
    */
-  async publish(change: (manifest: Manifest) => Manifest, update?: string): Promise<Manifest> {
+  async publish(
+    change: (manifest: Manifest) => Manifest | Transition | Promise<Transition>,
+    update?: string,
+  ): Promise<Manifest> {
     return this.store.change(async (manifest, publish) => {
-      const next = change(manifest);
+      const made = await change(manifest);
+      const transition = 'manifest' in made ? made : { manifest: made, removedNodes: [], removedUpdates: [] };
+      const next = transition.manifest;
       await this.sync();
       const moves: Move[] = [
         ...[...this.#staged].map(([id, node]) => [node.directory, this.store.paths.node(id).directory] as const),
@@ -147,6 +176,7 @@ export class Transaction {
         await renameAllDurably(moves.reverse().map(([from, to]) => [to, from]));
         throw error;
       }
+      await removeFiles(this.store, transition.removedNodes, transition.removedUpdates);
       await this.#end();
       return next;
     });

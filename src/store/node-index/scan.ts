@@ -34,6 +34,8 @@ export interface ScanOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told of files whose content cannot be read, whose hash is then 0n; without it the scan fails. */
   readonly onUnreadable?: (path: BytePath, error: Error) => void;
+  /** The hash of a file's content where it is known: the file need not be read. */
+  readonly known?: ((path: BytePath) => bigint | undefined) | undefined;
 }
 
 const fileTypes: Record<number, EntryType> = {
@@ -104,6 +106,11 @@ class Scan {
   }
 
   #addContent(at: Buffer, entry: { path: BytePath; stats: BigIntStats; hash: bigint }): void {
+    const known = this.options.known?.(entry.path);
+    if (known !== undefined) {
+      entry.hash = known;
+      return;
+    }
     this.contents.add(at, entry.stats, (hash) => {
       if (typeof hash === 'bigint') entry.hash = hash;
       else if (this.options.onUnreadable !== undefined) this.options.onUnreadable(entry.path, hash);

@@ -63,11 +63,15 @@ class IndexWriter {
   #stringsLength = 0;
   readonly #xattrs: Buffer[] = [];
   #xattrsLength = 0;
+  /** By hard-link group: how many names it has. */
+  readonly #names = new Map<number, number>();
 
   constructor(
     readonly entries: readonly Ordered[],
     readonly groups: ReadonlyMap<ScannedEntry, number>,
-  ) {}
+  ) {
+    for (const group of groups.values()) this.#names.set(group, (this.#names.get(group) ?? 0) + 1);
+  }
 
   encode(): Buffer {
     const { numbers, members } = this.#groupMembers();
@@ -169,14 +173,20 @@ class IndexWriter {
     record.writeUInt32LE(device.major, field.major);
     record.writeUInt32LE(device.minor, field.minor);
     record.writeBigUInt64LE(stats.blocks, field.blocks);
-    record.writeUInt32LE(Number(stats.nlink), field.nlink);
     const group = this.groups.get(entry.scanned);
+    record.writeUInt32LE(this.#links(entry.scanned, group), field.nlink);
     record.writeUInt32LE(group === undefined ? none : (numbers.get(group) ?? none), field.group);
     const bytes = Buffer.from(target, 'latin1');
     record.writeUInt32LE(stats.isSymbolicLink() ? this.#string(bytes) : entry.first, field.first);
     record.writeUInt32LE(stats.isSymbolicLink() ? bytes.length : entry.count, field.count);
     this.#encodeXattrs(record, entry.scanned);
     record.writeUInt16LE(flagsOf(entry.scanned, device), field.flags);
+  }
+
+  /** The names that a file has in this tree: it may share its inode with a tree that goes when this one is published. */
+  #links({ stats }: ScannedEntry, group: number | undefined): number {
+    if (stats.isDirectory()) return Number(stats.nlink);
+    return group === undefined ? 1 : (this.#names.get(group) ?? 1);
   }
 
   #encodeXattrs(record: Buffer, { xattrs }: ScannedEntry): void {

@@ -132,6 +132,7 @@ export function flatView(view: View): FlatTree {
 
 /** The entries of the tree that a plan makes, its root first. */
 export function planEntries(plan: TreePlan, target: View): Entry[] {
+  const linked = new Set(plan.operations.flatMap((each) => (each.kind === 'link' ? [each.to] : [])));
   const made = new Map<string, Entry>([['', { ...plan.root, ...plainMarks, path: '' as BytePath }]]);
   plan.operations.forEach((operation, index) => {
     const { path, kind } = operation;
@@ -147,7 +148,7 @@ export function planEntries(plan: TreePlan, target: View): Entry[] {
         path,
         opaque,
         contentHash,
-        group: kind === 'directory' ? -1 : index,
+        group: linked.has(path) ? index : -1,
       });
     }
   });

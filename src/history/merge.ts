@@ -1,0 +1,151 @@
+import { mkdirSync } from 'node:fs';
+import { toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { refused } from '../base/errors.js';
+import { foldTrees, planSize, refersBelow } from '../changeset/index.js';
+import type { FoldedTree, Listing } from '../changeset/index.js';
+import { applyMerge, foldableStorages, nodeOf, planMerge } from '../manifest/index.js';
+import type { Fold, Manifest, MergePlan, NodeId, SealedNode, UpdateId } from '../manifest/index.js';
+import { refuseWhileServicing, withHold } from '../servicing/index.js';
+import { NodeReader, markNamespace, withTransaction } from '../store/index.js';
+import type { Store, Transaction } from '../store/index.js';
+
+export interface MergeOptions {
+  /** Only this base; undefined: all. */
+  readonly base?: string | undefined;
+  /** The newest updates of each base that can still be rolled back afterwards. */
+  readonly keep?: number | undefined;
+  /** Only tells what would be done. */
+  readonly dryRun?: boolean | undefined;
+  /** Asked before updates lose their way back, with their names. */
+  readonly confirm: (updates: readonly string[]) => Promise<boolean>;
+  readonly signal: AbortSignal;
+}
+
+export interface TreeSize {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** One fold, and what it saves. */
+export interface MergeStep extends Fold {
+  /** The node that the parts became; null in a dry run. */
+  readonly node: NodeId | null;
+  readonly before: TreeSize;
+  readonly after: TreeSize;
+}
+
+export interface MergeReport {
+  readonly steps: readonly MergeStep[];
+  /** Names of the updates that can no longer be rolled back, oldest first. */
+  readonly updates: readonly string[];
+  readonly containers: readonly string[];
+}
+
+/**
+ * Folds delta storages, sealed storages and layers into what they stand on, in one transaction. Every container's root stays what it is.
+ * @throws LaminaError notFound; refused: a container is mounted, an update is being made, updates would lose their way back and that was not confirmed
+ */
+export async function merge(store: Store, options: MergeOptions): Promise<MergeReport> {
+  const manifest = await store.read();
+  const reader = new NodeReader(store, manifest);
+  const referring = await referringStorages(reader, options.base);
+  const request = { base: options.base, keep: options.keep, referring };
+  const plan = planMerge(manifest, request);
+  const updates = plan.updates.map((id) => nameOf(manifest, id));
+  const told = { updates, containers: plan.containers };
+  if (options.dryRun === true || plan.folds.length === 0)
+    return { ...told, steps: await preview(reader, plan, options) };
+  return withHold(store, async (hold) => {
+    await hold.add(manifest, plan.containers);
+    await refuseWhileServicing(store);
+    await confirmed(updates, options);
+    return withTransaction(store, 'merge', async (transaction) => {
+      const steps: MergeStep[] = [];
+      const trees: SealedNode[] = [];
+      for (const fold of plan.folds) {
+        const folded = await read(reader, fold, options);
+        const sealed = await stage(transaction, fold, folded, options.signal);
+        trees.push(sealed);
+        steps.push(stepOf(manifest, fold, folded.tree, sealed.id));
+      }
+      await transaction.publish(async (present) => {
+        await refuseWhileServicing(store, transaction.id);
+        if (JSON.stringify(planMerge(present, request)) !== JSON.stringify(plan)) throw stale();
+        options.signal.throwIfAborted();
+        return applyMerge(present, plan, trees);
+      });
+      return { ...told, steps };
+    });
+  });
+}
+
+const nameOf = (manifest: Manifest, id: UpdateId) => manifest.updates[id]?.name ?? id;
+
+async function referringStorages(reader: NodeReader, base: string | undefined): Promise<Set<NodeId>> {
+  const found = new Set<NodeId>();
+  for (const id of foldableStorages(reader.manifest, base)) if (refersBelow(await reader.listing(id))) found.add(id);
+  return found;
+}
+
+async function confirmed(updates: readonly string[], { confirm }: MergeOptions): Promise<void> {
+  if (updates.length === 0 || (await confirm(updates))) return;
+  throw refused(`after the merge these updates could no longer be rolled back: ${updates.join(', ')}`, {
+    code: 'NOT_CONFIRMED',
+    hint: 'say --yes if that is wanted, or --keep N to leave the newest N as they are',
+  });
+}
+
+interface Read {
+  readonly tree: FoldedTree;
+  /** Of the parts and what they stand on. */
+  readonly listings: readonly Listing[];
+  readonly sources: readonly BytePath[];
+}
+
+async function read(reader: NodeReader, fold: Fold, { signal }: MergeOptions): Promise<Read> {
+  signal.throwIfAborted();
+  const parts = await Promise.all(fold.parts.map((id) => reader.listing(id)));
+  const below = await Promise.all(fold.below.map((id) => reader.listing(id)));
+  const sources = [...fold.parts, ...fold.below].map((id) => reader.store.paths.node(id).tree);
+  return { tree: foldTrees({ parts, below, settled: fold.settled }), listings: [...parts, ...below], sources };
+}
+
+async function preview(reader: NodeReader, plan: MergePlan, options: MergeOptions): Promise<MergeStep[]> {
+  const steps: MergeStep[] = [];
+  for (const fold of plan.folds)
+    steps.push(stepOf(reader.manifest, fold, (await read(reader, fold, options)).tree, null));
+  return steps;
+}
+
+function stepOf(manifest: Manifest, fold: Fold, { plan }: FoldedTree, node: NodeId | null): MergeStep {
+  const sum = (of: 'entries' | 'bytes') => fold.parts.reduce((total, id) => total + nodeOf(manifest, id)[of], 0);
+  return { ...fold, node, before: { entries: sum('entries'), bytes: sum('bytes') }, after: planSize(plan) };
+}
+
+async function stage(
+  transaction: Transaction,
+  { kind }: Fold,
+  { tree: { plan, linkable }, listings, sources }: Read,
+  signal: AbortSignal,
+): Promise<SealedNode> {
+  const hashes = new Map<BytePath, bigint>();
+  for (const operation of plan.operations) {
+    const hash =
+      operation.kind === 'file'
+        ? listings[operation.source.layer]?.get(operation.source.path)?.contentHash
+        : operation.kind === 'link'
+          ? hashes.get(operation.to)
+          : undefined;
+    if (hash !== undefined && hash !== 0n) hashes.set(operation.path, hash);
+  }
+  const node = transaction.stage(kind);
+  // A rollback may make it a container's top again.
+  if (kind === 'storage') mkdirSync(toBuffer(node.work), 0o700);
+  const request = { plan, linkable, sources, marks: markNamespace() };
+  return transaction.materialise(node, request, (path) => hashes.get(path), signal);
+}
+
+function stale() {
+  return refused('the store has changed since the merge was planned', { code: 'STALE', hint: 'merge again' });
+}

@@ -1,0 +1,42 @@
+import { readdir } from 'node:fs/promises';
+import { fromBuffer, toBuffer } from '../base/bytes.js';
+import { refused } from '../base/errors.js';
+import { tryLock } from '../platform/lock.js';
+import { readTransaction } from '../store/index.js';
+import type { Store, TransactionRecord } from '../store/index.js';
+import { activeManual } from './manual.js';
+
+/** They read no node but the root of a head, and only add to the store. */
+const harmless = ['create', 'import'];
+
+/**
+ * Whoever takes trees away that stay in use as to their content must not do so under somebody who works with them.
+ * @param own the caller's transaction
+ * @throws LaminaError refused: an update is being made, or rolled back
+ */
+export async function refuseWhileServicing(store: Store, own?: string): Promise<void> {
+  const byHand = (await activeManual(store))[0];
+  if (byHand !== undefined) {
+    throw refused(`update '${byHand.name}' of base '${byHand.base}' is being made by hand`, {
+      code: 'SERVICING',
+      hint: `commit or abort it: lamina update abort ${byHand.name}`,
+    });
+  }
+  for (const name of await readdir(toBuffer(store.paths.transactions), 'buffer')) {
+    const id = fromBuffer(name) as string;
+    if (id === own) continue;
+    const paths = store.paths.transaction(id);
+    const record = await readTransaction(paths);
+    if (record === undefined || harmless.includes(record.kind)) continue;
+    const dead = tryLock(paths.lock, 'exclusive');
+    dead?.release();
+    if (dead === undefined) throw inUse(record);
+  }
+}
+
+function inUse({ kind, process }: TransactionRecord) {
+  return refused(`the store is in use by process ${process} (${kind})`, {
+    code: 'SERVICING',
+    hint: 'try again when that command has ended',
+  });
+}

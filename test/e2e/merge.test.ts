@@ -1,0 +1,157 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import type { Snapshot } from '../support/lamina.js';
+
+interface Merged {
+  dryRun: boolean;
+  steps: {
+    kind: string;
+    container: string | null;
+    parts: string[];
+    node: string | null;
+    before: { entries: number; bytes: number };
+    after: { entries: number; bytes: number };
+  }[];
+  saved: { entries: number; bytes: number };
+  updates: string[];
+  containers: string[];
+}
+
+const updates = [
+  `echo 1 >/etc/version; mkdir -p /usr/lib/one && echo one >/usr/lib/one/file; ln /usr/lib/one/file /usr/lib/one/link
+   dd if=/dev/zero of=/usr/lib/big bs=64k count=16 2>/dev/null; echo "$(cat /etc/hostname) 1" >/etc/served`,
+  `echo 2 >/etc/version; rm -r /usr/lib/one; mkdir /usr/lib/one && echo again >/usr/lib/one/new; chmod 0600 /usr/lib/big
+   mv /etc/conf.d /etc/conf2; echo "$(cat /etc/hostname) 2" >>/etc/served`,
+  `echo 3 >/etc/version; rm /usr/lib/big; ln -s one /usr/lib/two; echo "$(cat /etc/hostname) 3" >>/etc/served`,
+  `echo 4 >/etc/version; rm /etc/hosts; mkdir /etc/hosts; setfattr -n user.note -v four /etc/version 2>/dev/null || true
+   echo "$(cat /etc/hostname) 4" >>/etc/served`,
+];
+
+describe.skipIf(!isRoot)('lamina merge', () => {
+  let world: World;
+  const names = ['quiet', 'writes', 'middle'];
+
+  async function lookAtAll(): Promise<Record<string, Snapshot>> {
+    const seen: Record<string, Snapshot> = {};
+    for (const name of names) seen[name] = await world.look(name);
+    return seen;
+  }
+  function same(is: Record<string, Snapshot>, should: Record<string, Snapshot>): void {
+    for (const name of names) expect([name, ...differences(is[name]!, should[name]!)]).toEqual([name]);
+  }
+  async function update(number: number): Promise<void> {
+    await world.run('update', 'apply', 'tiny', world.script(`u${String(number)}`, updates[number - 1]!));
+    await world.inside('writes', `echo ${String(number)} >>/srv/log; mkdir -p /srv/d${String(number)}/x`);
+  }
+
+  beforeAll(async () => {
+    world = new World('merge');
+    await world.run('init');
+    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    for (const name of ['quiet', 'writes']) await world.run('create', name, '--base', 'tiny');
+    await world.inside(
+      'writes',
+      'echo mine >/etc/hostname; mv /var/lib/app /var/lib/moved; ln /etc/hostname /opt/name',
+    );
+    await update(1);
+    await update(2);
+    await world.run('create', 'middle', '--base', 'tiny');
+    await world.inside('middle', 'echo middle >/etc/hostname; rm -r /usr/lib/one');
+    await update(3);
+    await update(4);
+  });
+  afterAll(() => {
+    expect(world.mounts()).toEqual([]);
+    world.remove();
+  });
+
+  it('tells in a dry run what it would do, and does nothing', async () => {
+    const content = world.storeContent();
+    const data = await world.json<Merged>('merge', '--dry-run');
+    expect([...differences(content, world.storeContent())]).toEqual([]);
+    expect(data.dryRun).toBe(true);
+    expect(data.steps.map(({ node }) => node)).toEqual(data.steps.map(() => null));
+    expect(data.steps.filter(({ container }) => container === 'writes')).toHaveLength(1);
+    expect(data.saved.entries).toBeGreaterThan(0);
+    expect(data.updates).toContain('u1');
+    expect(await world.run('merge', '--dry-run')).toMatch(
+      /dry run[^]*layers become one[^]*can no longer be rolled back/,
+    );
+  });
+
+  it('refuses while a concerned container is mounted, or an update is being made', async () => {
+    const content = world.storeContent();
+    await world.mounted('writes', async () => {
+      const done = await world.attempt('merge', '--yes');
+      expect(done.code).toBe(4);
+      expect(done.stderr).toMatch(/container 'writes' is mounted/);
+    });
+    await world.run('update', 'begin', 'tiny', world.makeDirectory('mnt', 'hand'), '--name', 'by-hand');
+    const done = await world.attempt('merge', '--yes');
+    expect(done.code).toBe(4);
+    expect(done.stderr).toMatch(/'by-hand'/);
+    await world.run('update', 'abort', 'by-hand');
+    expect([...differences(content, world.storeContent())]).toEqual([]);
+  });
+
+  it('asks before updates lose their way back, and takes no answer for a no', async () => {
+    const content = world.storeContent();
+    const done = await world.attempt('merge');
+    expect(done.code).toBe(4);
+    expect(done.stderr).toMatch(/u1, u2.*--yes/s);
+    expect([...differences(content, world.storeContent())]).toEqual([]);
+  });
+
+  it('leaves the newest as they are with --keep, and these can be rolled back', async () => {
+    const before = await lookAtAll();
+    const data = await world.json<Merged>('merge', 'tiny', '--keep', '2', '--yes');
+    expect(data.updates).toEqual(['u1', 'u2']);
+    same(await lookAtAll(), before);
+    const refused = await world.attempt('rollback', 'u1');
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toMatch(/was merged/);
+    await world.run('rollback', 'u4');
+    expect(await world.inside('quiet', 'cat /etc/version; test -f /etc/hosts')).toBe('3\n');
+    expect(await world.inside('writes', 'cat /etc/version; tail -n1 /etc/served')).toBe('3\nmine 3\n');
+    await world.run('rollback', 'u3');
+    expect(await world.inside('writes', 'cat /etc/version; stat -c %s%a /usr/lib/big; cat /var/lib/moved/*')).toMatch(
+      /^2\n1048576600\n/,
+    );
+    await update(3);
+    await update(4);
+  });
+
+  it('folds all there is, and every root stays as it is', async () => {
+    const before = await lookAtAll();
+    const data = await world.json<Merged>('merge', '--yes');
+    expect(data.updates.length).toBeGreaterThan(0);
+    same(await lookAtAll(), before);
+    expect(readdirSync(join(world.store, 'nodes')).sort()).toEqual(
+      Object.keys((JSON.parse(world.manifest()) as { nodes: object }).nodes).sort(),
+    );
+    expect(await world.run('merge', '--yes')).toBe('there is nothing to merge\n');
+    expect(await world.run('graph')).toMatch(/container writes/);
+    await update(1);
+    await world.run('rollback', 'u1-2');
+    expect(await world.inside('quiet', 'cat /etc/version')).toBe('4\n');
+  });
+
+  it('moves content, and copies none', async () => {
+    for (const name of names) await world.run('remove', name);
+    const big = world.script('big', 'head -c 3000000 /dev/urandom >/opt/big; ln /opt/big /opt/other');
+    await world.run('update', 'apply', 'tiny', big);
+    const layer = (await world.json<{ layer: string }>('update', 'show', 'big')).layer;
+    const { ino } = statSync(join(world.store, 'nodes', layer, 'tree/opt/big'));
+    const data = await world.json<Merged>('merge', '--yes');
+    expect(data.steps).toHaveLength(1);
+    const node = data.steps[0]?.node ?? '';
+    expect(node).toMatch(/^b-/);
+    const now = statSync(join(world.store, 'nodes', node, 'tree/opt/big'));
+    expect(now.ino).toBe(ino);
+    expect(now.nlink).toBe(2);
+    await world.run('create', 'fresh', '--base', 'tiny');
+    expect(await world.inside('fresh', 'stat -c %h /opt/big /etc/version')).toBe('2\n1\n');
+  });
+});

@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { View, foldTrees, makeEntry, MemoryListing } from '../../../src/changeset/index.js';
+import type { Listing } from '../../../src/changeset/index.js';
+import { listing, numRuns as cases } from './arbitrary.js';
+import { canonical, flatView, flatten, planListing } from './flat.js';
+
+// Each case folds up to six trees.
+const numRuns = Math.ceil(cases / 4);
+const plain = { moved: false, whiteouts: true };
+const moved = { moved: true, whiteouts: true };
+const bottom = { moved: false, whiteouts: false };
+
+const shown = (stack: readonly Listing[]) => canonical(flatten(stack));
+
+/** As in the tests of the delta: what has lost its content cannot be made. */
+function isWhole(stack: readonly Listing[]): boolean {
+  const view = new View(stack);
+  const contents = new Map<string, unknown>();
+  for (const { path, entry, data } of view.walk()) {
+    if (entry.type !== 'file') continue;
+    if (data === undefined) return false;
+    const inode = view.links(path).join(' ');
+    const content = view.stack[data.layer]?.get(data.path)?.contentHash;
+    if (contents.has(inode) && contents.get(inode) !== content) return false;
+    contents.set(inode, content);
+  }
+  return true;
+}
+
+describe('a folded tree', () => {
+  it('shows what its parts showed, where they will ever stand', () => {
+    const parts = fc.array(listing(moved), { minLength: 2, maxLength: 3 });
+    fc.assert(
+      fc.property(parts, listing(plain), listing(bottom), listing(plain), (trees, layer, root, above) => {
+        const below = [layer, root];
+        fc.pre(isWhole([...trees, ...below]));
+        const { plan } = foldTrees({ parts: trees, below, settled: true });
+        const folded = planListing(plan, new View([...trees, ...below]));
+        expect(shown([folded, ...below])).toEqual(shown([...trees, ...below]));
+        expect(shown([above, folded, ...below])).toEqual(shown([above, ...trees, ...below]));
+      }),
+      { numRuns },
+    );
+  });
+
+  it('is the whole tree where nothing lies below', () => {
+    const parts = fc.array(listing(plain), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(parts, listing(bottom), (trees, root) => {
+        const stack = [...trees, root];
+        const { plan } = foldTrees({ parts: stack, below: [], settled: true });
+        const view = new View(stack);
+        expect(plan.operations.some((each) => each.kind === 'whiteout')).toBe(false);
+        expect(plan.operations.some((each) => each.kind === 'directory' && each.opaque)).toBe(false);
+        const folded = new View([planListing(plan, view)]);
+        expect(canonical(flatView(folded))).toEqual(canonical(flatView(view)));
+      }),
+      { numRuns },
+    );
+  });
+
+  it('shows what its parts showed, whatever it will stand on', () => {
+    const parts = fc.array(listing(plain), { minLength: 2, maxLength: 4 });
+    fc.assert(
+      fc.property(parts, fc.array(listing(plain), { maxLength: 2 }), listing(bottom), (trees, others, root) => {
+        const { plan } = foldTrees({ parts: trees, below: [], settled: false });
+        const folded = planListing(plan, new View(trees));
+        const below = [...others, root];
+        expect(shown([folded, ...below])).toEqual(shown([...trees, ...below]));
+      }),
+      { numRuns },
+    );
+  });
+
+  it('takes over only inodes that stay what they are, each once', () => {
+    const parts = fc.array(listing(moved), { minLength: 2, maxLength: 3 });
+    fc.assert(
+      fc.property(parts, listing(bottom), (trees, root) => {
+        fc.pre(isWhole([...trees, root]));
+        const { plan, linkable } = foldTrees({ parts: trees, below: [root], settled: true });
+        const inodes = new Set<string>();
+        for (const operation of plan.operations) {
+          if (operation.kind !== 'file' || !linkable.has(operation)) continue;
+          const { layer, path } = operation.source;
+          expect(layer).toBeLessThan(trees.length);
+          const entry = trees[layer]?.get(path);
+          expect(entry).toBe(operation.attributes);
+          const inode = `${layer} ${entry!.group < 0 ? path : entry!.group}`;
+          expect(inodes.has(inode)).toBe(false);
+          inodes.add(inode);
+        }
+      }),
+      { numRuns },
+    );
+  });
+
+  it('leaves out what hides nothing any more, and links what was linked', () => {
+    const file = (path: string, group = -1) => makeEntry({ path, group, size: 3, contentHash: 7n });
+    const upper = new MemoryListing([makeEntry({ path: 'gone', type: 'whiteout' }), file('b', 0), file('c', 0)]);
+    const lower = new MemoryListing([file('gone'), file('b')]);
+    const { plan, linkable } = foldTrees({ parts: [upper, lower], below: [], settled: true });
+    expect(plan.operations.map(({ kind, path }) => [kind, path])).toEqual([
+      ['file', 'b'],
+      ['link', 'c'],
+    ]);
+    expect(linkable.size).toBe(1);
+  });
+});
