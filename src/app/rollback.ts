@@ -1,13 +1,17 @@
 import { toText } from '../base/bytes.js';
-import { rollback as undo } from '../history/index.js';
-import type { RollbackOptions } from '../history/index.js';
+import { restore, rollback as undo } from '../history/index.js';
+import type { RestoreRequest, Restored, RollbackOptions } from '../history/index.js';
 import type { Store } from '../store/index.js';
 
 export interface RollbackData {
   readonly update: string;
+  /** All that were rolled back, newest first. */
+  readonly updates: readonly string[];
   readonly containers: readonly {
+    readonly update: string;
     readonly container: string;
     readonly kept: boolean;
+    readonly merged: readonly string[];
     readonly aside: readonly string[];
     readonly asidePath: string | null;
   }[];
@@ -18,12 +22,20 @@ export async function rollback(store: Store, name: string, options: RollbackOpti
   const report = await undo(store, name, options);
   return {
     update: report.name,
+    updates: report.updates,
     staying: report.staying,
-    containers: report.containers.map(({ container, kept, aside, asidePath }) => ({
+    containers: report.containers.map(({ update, container, kept, merged, aside, asidePath }) => ({
+      update,
       container,
       kept,
+      merged: merged.map(toText),
       aside: aside.map(toText),
       asidePath: asidePath === undefined ? null : toText(asidePath),
     })),
   };
+}
+
+/** Copies what a rollback put aside to a place of its own. */
+export async function rollbackRestore(store: Store, request: RestoreRequest): Promise<Restored> {
+  return restore(store, request);
 }

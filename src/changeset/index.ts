@@ -3,6 +3,7 @@ export * from './memory.js';
 export * from './view.js';
 export * from './coverage.js';
 export * from './compare.js';
+export { compareResolved, sameAttributes } from './equality.js';
 export * from './plan.js';
 export * from './delta.js';
 export * from './touched.js';

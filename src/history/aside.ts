@@ -1,76 +1,85 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { isBelow, join, toBuffer, toText } from '../base/bytes.js';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
-import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
-import type { Entry, Listing, PlanOperation } from '../changeset/index.js';
-import type { NodeId } from '../manifest/index.js';
-import { makeDirectoryDurably } from '../platform/durable.js';
-import { markNamespace, materialise, syncTree } from '../store/index.js';
-import type { NodeReader } from '../store/index.js';
+import { makeEntry } from '../changeset/index.js';
+import type { Entry, PlanOperation, View } from '../changeset/index.js';
+import { markNamespace, materialise } from '../store/index.js';
+import type { AsidePaths, Transaction } from '../store/index.js';
 
 const root = '' as BytePath;
 
-/** Copies what met the update's paths, by storage, to a place of its own in the store; undefined where nothing did. */
-export async function putAside(
-  reader: NodeReader,
+/** What asides/<id>/aside.json says. */
+export interface AsideRecord {
+  readonly update: string;
+  readonly container: string;
+  readonly created: string;
+  /** As texts. */
+  readonly paths: readonly string[];
+}
+
+/**
+ * Stages a copy of what a container shows at some paths; a path at which it shows nothing becomes a whiteout. Gives the directory where it will be.
+ * @param sources the trees of the view's stack
+ */
+export async function stageAside(
+  transaction: Transaction,
   { update, container }: { update: string; container: string },
-  met: ReadonlyMap<NodeId, readonly BytePath[]>,
-): Promise<BytePath | undefined> {
-  if (met.size === 0) return undefined;
-  const { store } = reader;
-  const place = store.paths.aside(newId('a'));
-  await makeDirectoryDurably(place.directory, 0o700);
-  mkdirSync(toBuffer(place.tree), { mode: 0o700 });
-  let number = 0;
-  for (const [node, paths] of met) {
-    const listing = await reader.listing(node);
-    const plan = {
-      root: must(listing.get(root), 'the root of a tree'),
-      changesRoot: false,
-      operations: operationsOf(listing, paths),
-    };
-    // Newest storage first: tree/0 hides tree/1.
-    const tree = join(place.tree, String(number++));
-    await materialise({ plan, tree, sources: [store.paths.node(node).tree], marks: markNamespace() });
-  }
-  const description = {
-    update,
-    container,
-    created: isoNow(),
-    paths: [...new Set([...met.values()].flat())].sort().map(toText),
-  };
-  writeFileSync(toBuffer(place.description), `${JSON.stringify(description, null, 2)}\n`);
-  // The container's own copy goes once the rollback is published: this one must be on disk before.
-  await syncTree(place.directory);
+  { view, paths, sources }: { view: View; paths: readonly BytePath[]; sources: readonly BytePath[] },
+): Promise<BytePath> {
+  const { staged, place } = transaction.stageAside();
+  mkdirSync(toBuffer(staged.tree), { mode: 0o700 });
+  const attributes = must(view.get(root), 'the root of a view').entry;
+  const plan = { root: attributes, changesRoot: false, operations: operationsOf(view, paths) };
+  await materialise({ plan, tree: join(staged.tree, '0'), sources, marks: markNamespace() });
+  const record: AsideRecord = { update, container, created: isoNow(), paths: paths.map(toText) };
+  writeFileSync(toBuffer(staged.description), `${JSON.stringify(record, null, 2)}\n`);
   return place.directory;
 }
 
-/** A plan that makes a copy of parts of a storage's tree, with the directories above them. */
-function operationsOf(listing: Listing, paths: readonly BytePath[]): PlanOperation[] {
-  const operations: PlanOperation[] = [];
-  for (const entry of listing.entries()) {
-    const { path } = entry;
-    const wanted = paths.some((each) => path === each || isBelow(path, each));
-    const leads = paths.some((each) => isBelow(each, path));
-    if (path === root || (!wanted && !leads)) continue;
-    operations.push(operationOf(entry));
-  }
-  return operations;
+export function readAside({ description }: AsidePaths): AsideRecord {
+  return JSON.parse(readFileSync(toBuffer(description), 'utf8')) as AsideRecord;
 }
 
-function operationOf(attributes: Entry): PlanOperation {
-  const { path } = attributes;
+/** The path that an aside has the given one under, or undefined. */
+export function holdingPath({ paths }: AsideRecord, path: BytePath): BytePath | undefined {
+  return paths.map((text) => fromText(text)).find((each) => each === path || isBelow(path, each));
+}
+
+/** The paths with all below them, and the directories above them. */
+function operationsOf(view: View, paths: readonly BytePath[]): PlanOperation[] {
+  const operations = new Map<BytePath, PlanOperation>();
+  const add = (path: BytePath) => {
+    const resolved = view.get(path);
+    if (resolved !== undefined && !operations.has(path)) operations.set(path, operationOf(path, resolved));
+  };
+  for (const path of paths) {
+    const above: BytePath[] = [];
+    for (let at = dirname(path); at !== root; at = dirname(at)) above.push(at);
+    for (const directory of above.reverse()) {
+      if (view.get(directory) === undefined && !operations.has(directory)) {
+        const attributes = makeEntry({ path: directory, type: 'directory' });
+        operations.set(directory, { kind: 'directory', path: directory, attributes, opaque: false });
+      } else add(directory);
+    }
+    if (view.get(path) === undefined) operations.set(path, { kind: 'whiteout', path });
+    else for (const { path: at } of view.walk(path)) add(at);
+  }
+  return [...operations.values()];
+}
+
+export function operationOf(
+  path: BytePath,
+  { entry: attributes, data }: { entry: Entry; data: { layer: number; path: BytePath } | undefined },
+): PlanOperation {
   switch (attributes.type) {
     case 'directory':
-      return { kind: 'directory', path, attributes, opaque: attributes.opaque };
+      return { kind: 'directory', path, attributes, opaque: false };
     case 'file':
-      return { kind: 'file', path, attributes, source: { layer: 0, path } };
+      return { kind: 'file', path, attributes, source: must(data, 'the content of a file') };
     case 'symlink':
       return { kind: 'symlink', path, attributes, target: attributes.target };
-    case 'whiteout':
-      return { kind: 'whiteout', path };
     default:
       return { kind: 'node', path, attributes };
   }

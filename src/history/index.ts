@@ -1,2 +1,3 @@
 export * from './rollback.js';
+export * from './restore.js';
 export * from './merge.js';

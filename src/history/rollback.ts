@@ -1,29 +1,36 @@
-import { isBelow, join } from '../base/bytes.js';
+import { mkdirSync } from 'node:fs';
+import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { must } from '../base/errors.js';
-import { TouchedPaths, View } from '../changeset/index.js';
-import type { Entry, Listing } from '../changeset/index.js';
-import { rollbackUpdate, storageChain, updateNamed } from '../manifest/index.js';
-import type { ContainerRollback, Manifest, NodeId, Rollback, UpdateId } from '../manifest/index.js';
+import { refused } from '../base/errors.js';
+import { nodeOf, replaceNodes, rollbackUpdate, updateNamed, updatesToUndo } from '../manifest/index.js';
+import type { Manifest, NodeId, RollbackRequest, Transition } from '../manifest/index.js';
 import { removeDurably } from '../platform/durable.js';
 import { withHold } from '../servicing/index.js';
-import { NodeReader, removeFiles, setRootAttributes, withTransaction } from '../store/index.js';
-import type { Store } from '../store/index.js';
-import { putAside } from './aside.js';
+import type { ContainerHold } from '../servicing/index.js';
+import { StagedReader, cloneTree, withTransaction } from '../store/index.js';
+import type { Store, Transaction } from '../store/index.js';
+import { stageAside } from './aside.js';
+import { sortContainer } from './sort.js';
+import type { ContainerSorting } from './sort.js';
 
 export interface RollbackOptions {
   /** Only these; undefined: the whole update. */
   readonly containers?: readonly string[] | undefined;
   /** What was written since the update goes too. */
   readonly discard?: boolean | undefined;
+  /** Newer updates above it are rolled back first, in the same transaction. */
+  readonly withNewer?: boolean | undefined;
 }
 
-/** What became of what was written since the update in one container. */
+/** What became of what was written since an update in one container. */
 export interface ContainerReport {
+  readonly update: string;
   readonly container: string;
   /** True where something was written and stays in the container. */
   readonly kept: boolean;
-  /** Paths that met the update's, put aside. */
+  /** Files in which the user's changes and the update's undoing were brought together. */
+  readonly merged: readonly BytePath[];
+  /** Paths that could not be kept, put aside. */
   readonly aside: readonly BytePath[];
   /** The directory they were put into. */
   readonly asidePath: BytePath | undefined;
@@ -31,128 +38,155 @@ export interface ContainerReport {
 
 export interface RollbackReport {
   readonly name: string;
+  /** The names of all that were rolled back, newest first. */
+  readonly updates: readonly string[];
   readonly containers: readonly ContainerReport[];
-  /** Containers that were created on the update's layer, and stay on it. */
+  /** Containers that were created on an update's layer, and stay on it. */
   readonly staying: readonly string[];
 }
 
-const root = '' as BytePath;
-
-/** What of a container's writes since the update goes where. */
-interface Sorting {
-  readonly change: ContainerRollback;
-  readonly written: boolean;
-  /** By storage: paths that meet the update's, each with all below it. */
-  readonly met: ReadonlyMap<NodeId, readonly BytePath[]>;
-  /** The root directory of the container's view after the rollback. */
-  readonly rootAfter: Entry;
+/** One update's undoing, as it is done again on the manifest of the publish. */
+interface Step {
+  readonly request: RollbackRequest;
+  /** The storages that were found written since, by container: what was staged is right for these only. */
+  readonly found: string;
+  readonly replaced: ReadonlyMap<NodeId, NodeId>;
 }
 
 /**
- * Undoes an update. What users wrote since is kept where it does not meet the update's paths, else put aside; with `discard` it goes.
- * @throws LaminaError notFound; refused: a newer update stands on it, a container is mounted
+ * Undoes an update, in one transaction. What users wrote since is kept where it can be, else put aside; with `discard` it goes.
+ * @throws LaminaError notFound; refused: a newer update stands on it, it was merged, a container is mounted
  */
 export async function rollback(store: Store, name: string, options: RollbackOptions = {}): Promise<RollbackReport> {
   return withHold(store, async (hold) => {
+    // Refused before anything is begun, where it can be told.
     const before = await store.read();
-    const { id } = updateNamed(before, name);
-    const request = { update: id, containers: options.containers };
-    const first = rollbackUpdate(before, request);
-    await hold.add(
-      before,
-      first.containers.map(({ container }) => container),
-    );
+    const first = updatesToUndo(before, updateNamed(before, name).id, options)[0];
+    if (first !== undefined) rollbackUpdate(before, first);
     return withTransaction(store, 'rollback', async (transaction) => {
-      const manifest = await store.read();
-      const planned = rollbackUpdate(manifest, request);
-      await hold.add(
-        manifest,
-        planned.containers.map(({ container }) => container),
-      );
-      const reader = new NodeReader(store, manifest);
-      const sortings: Sorting[] = [];
-      for (const change of planned.containers) sortings.push(await sort(reader, manifest, id, change));
-      const asides = options.discard === true ? new Map<string, BytePath>() : await putAllAside(reader, name, sortings);
-      const keep = new Set(
-        options.discard === true ? [] : sortings.filter(({ written }) => written).map(({ change }) => change.container),
-      );
-      let done: Rollback | undefined;
-      await transaction.publish((present) => {
-        done = rollbackUpdate(present, { ...request, keep });
-        return done.manifest;
-      });
-      const result = must(done, 'the rollback');
-      for (const sorting of sortings) await settle(store, sorting, keep.has(sorting.change.container), result);
-      await removeFiles(store, result.removedNodes, result.removedUpdates);
-      const containers = sortings.map(({ change, met }) => ({
-        container: change.container,
-        kept: keep.has(change.container),
-        aside: options.discard === true ? [] : [...new Set([...met.values()].flat())].sort(),
-        asidePath: asides.get(change.container),
-      }));
-      return { name, staying: result.staying, containers };
+      const undoing = new Undoing(transaction, hold, await store.read(), options);
+      return undoing.run(name);
     });
   });
 }
 
-/** By container: where its part lies. */
-async function putAllAside(
-  reader: NodeReader,
-  update: string,
-  sortings: readonly Sorting[],
-): Promise<Map<string, BytePath>> {
-  const asides = new Map<string, BytePath>();
-  for (const { change, met } of sortings) {
-    const aside = await putAside(reader, { update, container: change.container }, met);
-    if (aside !== undefined) asides.set(change.container, aside);
+class Undoing {
+  readonly #steps: Step[] = [];
+  readonly #reports: ContainerReport[] = [];
+  readonly #staying = new Set<string>();
+  readonly #staged = new Set<NodeId>();
+
+  constructor(
+    readonly transaction: Transaction,
+    readonly hold: ContainerHold,
+    readonly manifest: Manifest,
+    readonly options: RollbackOptions,
+  ) {}
+
+  async run(name: string): Promise<RollbackReport> {
+    const requests = updatesToUndo(this.manifest, updateNamed(this.manifest, name).id, this.options);
+    let now = this.manifest;
+    const updates: string[] = [];
+    for (const request of requests) {
+      updates.push(now.updates[request.update]?.name ?? request.update);
+      now = await this.#undo(now, request);
+    }
+    const published = await this.transaction.publish((present) => this.#again(present));
+    await this.#openTops(published);
+    return { name, updates, containers: this.#reports, staying: [...this.#staying].sort() };
   }
-  return asides;
-}
 
-async function sort(reader: NodeReader, manifest: Manifest, id: UpdateId, change: ContainerRollback): Promise<Sorting> {
-  const update = must(manifest.updates[id], 'the update');
-  const container = must(manifest.containers[change.container], 'the container');
-  const chain = storageChain(manifest, container.storage);
-  const below = chain.filter((node) => !change.user.includes(node) && node !== change.delta);
-  const oldLayers = await listings(reader, reader.layers(update.parent));
-  const newLayers = await listings(reader, reader.layers(update.layer));
-  const storages = await listings(reader, below);
-  const touched = new TouchedPaths().add(must(newLayers[0], 'the delta layer'), new View(oldLayers));
-  if (change.delta !== null) touched.add(await reader.listing(change.delta), new View([...storages, ...newLayers]));
-  const under = [...(change.delta === null ? [] : [await reader.listing(change.delta)]), ...storages, ...newLayers];
-  const user = await listings(reader, change.user);
-  const met = new Map<NodeId, readonly BytePath[]>();
-  user.forEach((listing, i) => {
-    const paths = touched.meeting(listing, new View([...user.slice(i + 1), ...under]));
-    if (paths.length > 0) met.set(must(change.user[i], 'a storage'), outermost(paths));
-  });
-  const rootAfter = must(new View([...storages, ...oldLayers]).get(root), 'the root of a view').entry;
-  return { change, met, rootAfter, written: user.some((listing) => listing.size > 1) };
-}
-
-const listings = async (reader: NodeReader, ids: readonly NodeId[]): Promise<Listing[]> =>
-  Promise.all(ids.map((id) => reader.listing(id)));
-
-/** Without those that lie below others. The root is never among them: it is no entry that could be moved. */
-function outermost(paths: readonly BytePath[]): BytePath[] {
-  const sorted = paths.filter((path) => path !== root).sort();
-  return sorted.filter((path) => !sorted.some((other) => isBelow(path, other)));
-}
-
-/** After the publish: the storages that stay lose what was put aside, and the one that is on top again is writable. */
-async function settle(
-  store: Store,
-  { change, met, rootAfter }: Sorting,
-  kept: boolean,
-  result: Rollback,
-): Promise<void> {
-  if (kept) {
-    for (const [node, paths] of met)
-      for (const path of paths) await removeDurably(join(store.paths.node(node).tree, path));
-    for (const node of change.user)
-      if (node === change.storage) setRootAttributes(store.paths.node(node).tree, rootAfter);
-    return;
+  async #undo(manifest: Manifest, request: RollbackRequest): Promise<Manifest> {
+    const planned = rollbackUpdate(manifest, request);
+    await this.hold.add(
+      this.manifest,
+      planned.containers.map(({ container }) => container),
+    );
+    const reader = new StagedReader(this.transaction, manifest);
+    const sortings: ContainerSorting[] = [];
+    for (const change of planned.containers)
+      sortings.push(await sortContainer(reader, request.update, change, this.options.discard === true));
+    const keep = new Set(sortings.filter(({ kept }) => kept).map(({ change }) => change.container));
+    const whole = { ...request, keep };
+    const result = rollbackUpdate(manifest, whole);
+    const replaced = new Map<NodeId, NodeId>();
+    for (const sorting of sortings) {
+      for (const [node, edits] of sorting.edits) {
+        if (result.manifest.nodes[node] === undefined) continue;
+        replaced.set(node, await this.#stage(reader, node, edits, result.manifest));
+      }
+      await this.#report(request, manifest, sorting);
+    }
+    for (const container of result.staying) this.#staying.add(container);
+    this.#steps.push({ request: whole, found: foundIn(result.containers), replaced });
+    return replaceNodes(result.manifest, replaced);
   }
-  const top = must(result.manifest.containers[change.container], 'the container').storage;
-  await removeDurably(store.paths.node(top).index);
+
+  async #report(request: RollbackRequest, manifest: Manifest, sorting: ContainerSorting): Promise<void> {
+    const { container } = sorting.change;
+    const update = manifest.updates[request.update]?.name ?? request.update;
+    const asidePath =
+      sorting.aside.length === 0
+        ? undefined
+        : await stageAside(
+            this.transaction,
+            { update, container },
+            { view: sorting.view, paths: sorting.aside, sources: sorting.sources },
+          );
+    const { kept, merged, aside } = sorting;
+    this.#reports.push({ update, container, kept, merged, aside, asidePath });
+  }
+
+  /** A storage in the place of one that was written since, with its edits. The one that it takes the place of goes with the publish. */
+  async #stage(
+    reader: StagedReader,
+    node: NodeId,
+    edits: Parameters<typeof cloneTree>[2],
+    after: Manifest,
+  ): Promise<NodeId> {
+    const staged = this.transaction.stage('storage');
+    mkdirSync(toBuffer(staged.work), 0o700);
+    cloneTree(reader.place(node).tree, staged.tree, edits);
+    if (nodeOf(after, node).sealed) await this.transaction.seal(staged);
+    if (this.#staged.delete(node)) await this.transaction.unstage(node);
+    this.#staged.add(staged.id);
+    return staged.id;
+  }
+
+  /** All steps on the present manifest. @throws LaminaError refused where it is no longer what they were prepared for */
+  #again(present: Manifest): Transition {
+    let manifest = present;
+    for (const { request, found, replaced } of this.#steps) {
+      const result = rollbackUpdate(manifest, request);
+      if (foundIn(result.containers) !== found) throw stale();
+      manifest = replaceNodes(result.manifest, replaced);
+    }
+    const gone = (before: object, after: object) =>
+      Object.keys(before)
+        .filter((id) => !Object.hasOwn(after, id))
+        .sort();
+    return {
+      manifest: { ...manifest, generation: present.generation + 1 },
+      removedNodes: gone(present.nodes, manifest.nodes),
+      removedUpdates: gone(present.updates, manifest.updates),
+    };
+  }
+
+  /** A storage that is on top again has no index any more. After a crash the next change sees to it. */
+  async #openTops(published: Manifest): Promise<void> {
+    const { store } = this.transaction;
+    for (const name of new Set(this.#reports.map(({ container }) => container))) {
+      const top = published.containers[name]?.storage;
+      const old = top === undefined ? undefined : this.manifest.nodes[top];
+      if (top !== undefined && old?.sealed === true) await removeDurably(store.paths.node(top).index);
+    }
+  }
+}
+
+function foundIn(containers: ReturnType<typeof rollbackUpdate>['containers']): string {
+  return JSON.stringify(containers.map(({ container, storage, user, delta }) => [container, storage, user, delta]));
+}
+
+function stale() {
+  return refused('the store has changed since the rollback was begun', { code: 'STALE', hint: 'roll back again' });
 }

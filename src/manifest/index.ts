@@ -5,5 +5,7 @@ export * from './transitions.js';
 export * from './update.js';
 export * from './rollback.js';
 export * from './merge.js';
+export * from './replace.js';
+export * from './undo-order.js';
 export * from './graph.js';
 export type { Transition } from './draft.js';

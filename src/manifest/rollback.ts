@@ -89,7 +89,7 @@ function checkHead(manifest: Manifest, id: UpdateId, update: Update): void {
   const above = updatesAbove(manifest, id).map((other) => updateOf(manifest, other));
   throw newer(
     update,
-    above.filter((other) => other.state === 'committed'),
+    above.filter((other) => other.state !== 'rolled-back'),
   );
 }
 
@@ -107,7 +107,7 @@ function newer(update: Update, above: readonly Update[]) {
   const names = above.map((other) => other.name).reverse();
   return refused(`update '${update.name}' has newer updates above it: ${names.join(', ')}`, {
     code: 'NEWER_UPDATES',
-    hint: 'roll back the newest first',
+    hint: 'roll back the newest first, or all of them with --with-newer',
   });
 }
 
@@ -158,7 +158,7 @@ function storagesSince(manifest: Manifest, top: NodeId, effect: Effect): NodeId[
       const other = update === null ? undefined : own(manifest.updates, update);
       throw refused(`container '${effect.container}' has a newer update: ${other?.name ?? id}`, {
         code: 'NEWER_UPDATES',
-        hint: 'roll back the newest first',
+        hint: 'roll back the newest first, or all of them with --with-newer',
       });
     }
     ids.push(id);

@@ -7,6 +7,7 @@ import type { Manifest, NodeId } from '../manifest/index.js';
 import { removeDurably } from '../platform/durable.js';
 import { readIndex } from './node-index/reader.js';
 import { scanListing } from './node-index/scan.js';
+import type { NodePaths } from './paths.js';
 import type { Store } from './store.js';
 
 /** A node as the driver mounts it: a sealed one with its index. */
@@ -25,10 +26,14 @@ export class NodeReader {
     readonly manifest: Manifest,
   ) {}
 
+  place(id: NodeId): NodePaths {
+    return this.store.paths.node(id);
+  }
+
   /** Of a sealed node from its index, of a writable storage from a scan with hashes. @throws LaminaError damaged */
   async listing(id: NodeId): Promise<Listing> {
     const { sealed, layer } = nodeOf(this.manifest, id);
-    const paths = this.store.paths.node(id);
+    const paths = this.place(id);
     if (!sealed) return scanListing(paths.tree, { hash: true });
     // A storage belongs to one container: kept, those of a thousand would fill the memory.
     if (layer !== null) return readIndex(paths.index);
@@ -43,7 +48,7 @@ export class NodeReader {
 
   mountable(ids: readonly NodeId[]): MountableNode[] {
     return ids.map((id) => {
-      const paths = this.store.paths.node(id);
+      const paths = this.place(id);
       return { id, tree: paths.tree, index: nodeOf(this.manifest, id).sealed ? paths.index : undefined };
     });
   }

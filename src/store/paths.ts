@@ -39,9 +39,8 @@ export class StorePaths {
   transaction(id: string): TransactionPaths {
     return new TransactionPaths(join(this.transactions, id));
   }
-  aside(id: string): { readonly directory: BytePath; readonly tree: BytePath; readonly description: BytePath } {
-    const directory = join(this.asides, id);
-    return { directory, tree: join(directory, 'tree'), description: join(directory, 'aside.json') };
+  aside(id: string): AsidePaths {
+    return asidePaths(join(this.asides, id));
   }
   /** Where `run` mounts a container for as long as its command takes; the lock is held so long. */
   runMount(id: string): { readonly mountpoint: BytePath; readonly lock: BytePath } {
@@ -51,6 +50,17 @@ export class StorePaths {
   control(container: string): BytePath {
     return join(this.mounts, `${fromText(container)}.sock`);
   }
+}
+
+/** What a rollback put aside in one container. */
+export interface AsidePaths {
+  readonly directory: BytePath;
+  readonly tree: BytePath;
+  readonly description: BytePath;
+}
+
+function asidePaths(directory: BytePath): AsidePaths {
+  return { directory, tree: join(directory, 'tree'), description: join(directory, 'aside.json') };
 }
 
 /** What lies in the directory of a node. */
@@ -116,6 +126,13 @@ export class TransactionPaths {
   }
   node(id: string): NodePaths {
     return new NodePaths(join(this.nodes, id));
+  }
+  get asides(): BytePath {
+    return join(this.directory, 'asides');
+  }
+  /** What will be asides/<id>. */
+  aside(id: string): AsidePaths {
+    return asidePaths(join(this.asides, id));
   }
   /** The index of a storage that the transaction will seal. */
   index(id: string): BytePath {

@@ -16,7 +16,7 @@ import { encodeIndex } from './node-index/writer.js';
 import { scanTree } from './node-index/scan.js';
 import type { ScanOptions, ScannedEntry } from './node-index/scan.js';
 import { NodePaths } from './paths.js';
-import type { TransactionPaths } from './paths.js';
+import type { AsidePaths, TransactionPaths } from './paths.js';
 import { unmountBelow } from './recovery.js';
 import type { Store } from './store.js';
 import type { TransactionRecord } from './transaction-record.js';
@@ -36,6 +36,7 @@ export interface StagedNode extends NodePaths {
 export class Transaction {
   readonly #staged = new Map<NodeId, NodePaths>();
   readonly #indexes = new Map<NodeId, BytePath>();
+  readonly #asides: string[] = [];
 
   private constructor(
     readonly store: Store,
@@ -88,6 +89,21 @@ export class Transaction {
     mkdirSync(toBuffer(node.work), 0o700);
     setRootAttributes(node.tree, root);
     return node;
+  }
+
+  /** Where a staged node lies until it is published. */
+  stagedPlace(id: NodeId): NodePaths | undefined {
+    return this.#staged.get(id);
+  }
+
+  /** A place for what a rollback puts aside, its directory made; and where it will be. */
+  stageAside(): { readonly staged: AsidePaths; readonly place: AsidePaths } {
+    const id = newId('a');
+    const staged = this.paths.aside(id);
+    mkdirSync(toBuffer(this.paths.asides), { recursive: true, mode: 0o700 });
+    mkdirSync(toBuffer(staged.directory), 0o700);
+    this.#asides.push(id);
+    return { staged, place: this.store.paths.aside(id) };
   }
 
   /** Takes a staged node out again. */
@@ -167,6 +183,7 @@ export class Transaction {
       const moves: Move[] = [
         ...[...this.#staged].map(([id, node]) => [node.directory, this.store.paths.node(id).directory] as const),
         ...[...this.#indexes].map(([id, index]) => [index, this.store.paths.node(id).index] as const),
+        ...this.#asides.map((id) => [this.paths.aside(id).directory, this.store.paths.aside(id).directory] as const),
       ];
       if (update !== undefined) moves.push([this.paths.update.directory, this.store.paths.update(update).directory]);
       await renameAllDurably(moves);

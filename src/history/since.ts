@@ -1,0 +1,153 @@
+import { dirname, isBelow } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { must } from '../base/errors.js';
+import { TouchedPaths, View, compareResolved, merges, sameAttributes } from '../changeset/index.js';
+import type { Entry, Listing, Resolved } from '../changeset/index.js';
+import type { TreeEdits } from '../store/index.js';
+
+/** A container's trees around an update that is to be undone, newest first. */
+export interface Around {
+  /** Written since the update. */
+  readonly user: readonly Listing[];
+  /** The delta storage, where there is one. */
+  readonly delta: readonly Listing[];
+  /** Its storages from before the update. */
+  readonly storages: readonly Listing[];
+  /** The layers with the update, the delta layer first, and those without it. */
+  readonly newLayers: readonly Listing[];
+  readonly oldLayers: readonly Listing[];
+}
+
+/** A file that both the user and the update changed, by positions of their views. */
+export interface BothChanged {
+  readonly path: BytePath;
+  /** With the update; as the user left it; without the update. */
+  readonly base: Resolved;
+  readonly ours: Resolved;
+  readonly theirs: Resolved;
+}
+
+/** What becomes of one storage that was written since. */
+export interface Sorted {
+  readonly without: Set<BytePath>;
+  readonly directories: Map<BytePath, Entry>;
+  readonly files: Map<BytePath, { readonly content: Uint8Array; readonly attributes: Entry }>;
+  /** Paths of `without` whose content is the user's: to be put aside. */
+  readonly aside: Set<BytePath>;
+}
+
+export const changes = ({ without, directories, files }: TreeEdits): boolean =>
+  without.size + directories.size + files.size > 0;
+
+const root = '' as BytePath;
+
+/**
+ * Sorts what was written since an update, storage by storage: what does not meet the update stays; what equals the state with the update, or without it, needs no entry;
+ * where both changed a file, `merge` may bring the two together; the rest is to be put aside. Directories that were only there for what the update made go with it, and
+ * take on the attributes that they have without it, unless the user changed them.
+ */
+export class SinceUpdate {
+  /** With the update, and without it. */
+  readonly before: View;
+  readonly after: View;
+  readonly #touched: TouchedPaths;
+
+  constructor(readonly around: Around) {
+    const { delta, storages, newLayers, oldLayers } = around;
+    this.before = new View([...delta, ...storages, ...newLayers]);
+    this.after = new View([...storages, ...oldLayers]);
+    this.#touched = new TouchedPaths().add(must(newLayers[0], 'the delta layer'), new View(oldLayers));
+    for (const listing of delta) this.#touched.add(listing, new View([...storages, ...newLayers]));
+  }
+
+  /** What the container shows now. */
+  get view(): View {
+    return this.#viewFrom(0);
+  }
+
+  #viewFrom(number: number): View {
+    const { user, delta, storages, newLayers } = this.around;
+    return new View([...user.slice(number), ...delta, ...storages, ...newLayers]);
+  }
+
+  /** @param merge brings a file together, or does not */
+  sort(number: number, merge: (both: BothChanged) => Uint8Array | undefined): Sorted {
+    const listing = must(this.around.user[number], 'a storage');
+    const now = this.#viewFrom(number);
+    const met = new Set(this.#touched.meeting(listing, this.#viewFrom(number + 1)));
+    const sorted: Sorted = { without: new Set(), directories: new Map(), files: new Map(), aside: new Set() };
+    const kept = new Map<BytePath, number>();
+    const carriers: BytePath[] = [];
+    for (const entry of listing.entries()) {
+      const { path } = entry;
+      if (path !== root && this.#isGone(sorted, path)) continue;
+      if (merges(entry)) this.#sortDirectory(sorted, entry, carriers);
+      else if (met.has(path)) this.#sortEntry(sorted, listing, entry, { now, merge });
+      if (!sorted.without.has(path) && path !== root) kept.set(dirname(path), (kept.get(dirname(path)) ?? 0) + 1);
+    }
+    for (const path of carriers.reverse()) {
+      if ((kept.get(path) ?? 0) > 0) continue;
+      sorted.without.add(path);
+      sorted.directories.delete(path);
+      kept.set(dirname(path), (kept.get(dirname(path)) ?? 0) - 1);
+    }
+    return sorted;
+  }
+
+  #isGone({ without }: Sorted, path: BytePath): boolean {
+    for (let at = dirname(path); at !== root; at = dirname(at)) if (without.has(at)) return true;
+    return false;
+  }
+
+  #sortDirectory(sorted: Sorted, entry: Entry, carriers: BytePath[]): void {
+    const { path } = entry;
+    const base = this.before.get(path)?.entry;
+    const after = this.after.get(path)?.entry;
+    const untouched = base !== undefined && sameAttributes(entry, base);
+    if (after === undefined) {
+      if (untouched) carriers.push(path);
+    } else if (after.type !== 'directory') {
+      sorted.without.add(path);
+      sorted.aside.add(path);
+    } else if (untouched && !sameAttributes(entry, after)) sorted.directories.set(path, after);
+  }
+
+  #sortEntry(
+    sorted: Sorted,
+    listing: Listing,
+    { path, group }: Entry,
+    { now, merge }: { now: View; merge: (both: BothChanged) => Uint8Array | undefined },
+  ): void {
+    const base = this.before.get(path);
+    const ours = now.get(path);
+    const theirs = this.after.get(path);
+    // The update did nothing to this very path.
+    if (same(this.before, base, this.after, theirs)) return;
+    sorted.without.add(path);
+    // The user did nothing to it, or the same.
+    if (same(now, ours, this.before, base) || same(now, ours, this.after, theirs)) return;
+    if (base?.entry.type === 'file' && ours?.entry.type === 'file' && theirs?.entry.type === 'file') {
+      const content = group >= 0 && listing.group(group).length > 1 ? undefined : merge({ path, base, ours, theirs });
+      if (content !== undefined) {
+        const attributes = sameAttributes(ours.entry, base.entry) ? theirs.entry : ours.entry;
+        sorted.without.delete(path);
+        sorted.files.set(path, { content, attributes });
+        return;
+      }
+    }
+    sorted.aside.add(path);
+  }
+}
+
+/** Whether two views show the same at a path, and nothing but that path has a part in it. */
+function same(a: View, ra: Resolved | undefined, b: View, rb: Resolved | undefined): boolean {
+  if (ra === undefined || rb === undefined) return ra === rb;
+  if (ra.entry.type === 'directory' || rb.entry.type === 'directory') return false;
+  return compareResolved(a, ra, b, rb) === 'equal';
+}
+
+/** Without those that lie below others. */
+export function outermost(paths: Iterable<BytePath>): BytePath[] {
+  const sorted = [...new Set(paths)].sort();
+  return sorted.filter((path) => !sorted.some((other) => isBelow(path, other)));
+}

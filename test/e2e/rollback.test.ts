@@ -1,0 +1,117 @@
+import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import type { Snapshot } from '../support/lamina.js';
+
+interface Rolled {
+  updates: string[];
+  containers: {
+    update: string;
+    container: string;
+    kept: boolean;
+    merged: string[];
+    aside: string[];
+    asidePath: string | null;
+  }[];
+}
+
+const update = `
+printf 'one\\ntwo\\nTHREE\\nfour\\nfive\\n' >/srv/lines
+echo updated >/srv/taken
+echo updated >/srv/same
+rm /srv/gone
+mkdir -p /usr/lib/made && echo made >/usr/lib/made/file
+chmod 0700 /srv/dir
+rm /srv/kind && mkdir /srv/kind`;
+
+const prepare = `
+printf 'one\\ntwo\\nthree\\nfour\\nfive\\n' >/srv/lines
+echo old >/srv/taken; echo old >/srv/same; echo old >/srv/gone; echo file >/srv/kind; mkdir /srv/dir`;
+
+describe.skipIf(!isRoot)('a rollback that keeps work', () => {
+  let world: World;
+  let before: Snapshot;
+
+  beforeAll(async () => {
+    world = new World('rollback');
+    await world.run('init');
+    const root = buildTiny(world.path('tiny'));
+    await world.run('base', 'import', 'tiny', root);
+    await world.run('update', 'apply', 'tiny', world.script('prepare', prepare));
+    await world.run('create', 'web', '--base', 'tiny');
+    before = await world.look('web');
+    await world.run('update', 'apply', 'tiny', world.script('change', update));
+    await world.inside(
+      'web',
+      `sed -i 's/^one$/ONE/' /srv/lines; echo mine >/srv/taken; echo old >/srv/same; echo again >/srv/gone
+       rm /usr/lib/made/file; echo new >/srv/dir/new; echo inside >/srv/kind/inside; mkdir /opt/own; echo own >/opt/own/file`,
+    );
+  });
+  afterAll(() => {
+    expect(world.mounts()).toEqual([]);
+    world.remove();
+  });
+
+  it('merges text, keeps what does not meet, and puts the rest aside', async () => {
+    const { containers } = await world.json<Rolled>('rollback', 'change');
+    expect(containers).toMatchObject([
+      {
+        update: 'change',
+        container: 'web',
+        kept: true,
+        merged: ['srv/lines'],
+        aside: ['srv/gone', 'srv/kind', 'srv/taken'],
+      },
+    ]);
+    expect(await world.inside('web', 'cat /srv/lines')).toBe('ONE\ntwo\nthree\nfour\nfive\n');
+    const found = differences(before, await world.look('web'));
+    expect([...found.keys()].sort()).toEqual(['/opt/own', '/opt/own/file', '/srv/dir/new', '/srv/lines']);
+    expect(readdirSync(join(world.store, 'transactions'))).toEqual([]);
+  });
+
+  it('gives back what was put aside, by the name of an update that is gone', async () => {
+    const to = world.path('restored');
+    await world.run('rollback', 'change', '--restore', '/srv/taken', '--to', to);
+    expect(readFileSync(to, 'utf8')).toBe('mine\n');
+    const directory = world.path('kind');
+    await world.run('rollback', 'change', '--restore', 'srv/kind', '--container', 'web', '--to', directory);
+    expect(readFileSync(join(directory, 'inside'), 'utf8')).toBe('inside\n');
+    const again = await world.attempt('rollback', 'change', '--restore', '/srv/taken', '--to', to);
+    expect(again.code).toBe(4);
+    const nothing = await world.attempt('rollback', 'change', '--restore', '/etc/passwd', '--to', world.path('none'));
+    expect(nothing.code).toBe(3);
+    expect(nothing.stderr).toMatch(/\/srv\/taken/);
+    expect((await world.attempt('rollback', 'change', '--restore', '/srv/taken')).code).toBe(2);
+    expect(existsSync(world.path('none'))).toBe(false);
+  });
+
+  it('refuses under a newer update, and rolls both back with --with-newer', async () => {
+    await world.inside('web', 'rm -r /opt/own /srv/dir/new; echo three >/srv/three');
+    const now = await world.look('web');
+    await world.run('update', 'apply', 'tiny', world.script('first', 'echo first >>/etc/motd'));
+    await world.inside('web', 'echo between >/srv/between; echo user >>/etc/motd');
+    await world.run('update', 'apply', 'tiny', world.script('second', 'echo second >/etc/second'));
+    await world.inside('web', 'echo after >/srv/after; echo more >>/etc/second');
+    const refused = await world.attempt('rollback', 'first');
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toMatch(/second/);
+    const done = await world.json<Rolled>('rollback', 'first', '--with-newer');
+    expect(done.updates).toEqual(['second', 'first']);
+    const found = differences(now, await world.look('web'));
+    expect([...found.keys()].sort()).toEqual(['/srv/after', '/srv/between']);
+    expect(await world.inside('web', 'cat /srv/after /srv/between')).toBe('after\nbetween\n');
+    const { updates } = await world.json<{ updates: { name: string }[] }>('update', 'list');
+    expect(updates.map(({ name }) => name)).toEqual(['prepare']);
+  });
+
+  it('drops all that was written since with --discard', async () => {
+    const now = await world.look('web');
+    await world.run('update', 'apply', 'tiny', world.script('third', 'echo third >/etc/third'));
+    await world.inside('web', 'echo x >/srv/x; echo y >>/etc/third');
+    mkdirSync(world.path('unused'));
+    const { containers } = await world.json<Rolled>('rollback', 'third', '--discard');
+    expect(containers).toMatchObject([{ kept: false, aside: [], asidePath: null }]);
+    expect([...differences(now, await world.look('web'))]).toEqual([]);
+  });
+});
