@@ -1,7 +1,8 @@
 import type { BytePath } from '../base/bytes.js';
+import type { ContentDiff } from '../changeset/index.js';
 import type { Outcome } from '../manifest/index.js';
 import { applyUpdate, readProcedure } from '../servicing/index.js';
-import type { ApplyRequest, Preview } from '../servicing/index.js';
+import type { ApplyRequest, DetailedChange, Preview } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
 import { changeData, updateData } from './data.js';
 import type { ChangeData, UpdateData } from './data.js';
@@ -14,20 +15,30 @@ export interface ApplyData {
 }
 
 export interface PreviewData {
-  readonly base: { readonly name: string; readonly bytes: number; readonly changes: readonly ChangeData[] };
+  readonly base: { readonly name: string; readonly bytes: number; readonly changes: readonly DetailedChangeData[] };
   readonly containers: readonly {
     readonly container: string;
     readonly outcome: Outcome;
     readonly entries: number;
     readonly bytes: number;
-    readonly changes: readonly ChangeData[];
+    readonly changes: readonly DetailedChangeData[];
   }[];
+}
+
+/** A change with what differs: attributes for people, and the content of a file, null where it does not change or there is too much of it. */
+export interface DetailedChangeData extends ChangeData {
+  readonly attributes: readonly string[];
+  readonly content: ContentDiff | null;
+}
+
+function detailedData(change: DetailedChange): DetailedChangeData {
+  return { ...changeData(change), attributes: change.attributes, content: change.content ?? null };
 }
 
 function previewData(base: string, { base: changes, bytes, containers }: Preview): PreviewData {
   return {
-    base: { name: base, bytes, changes: changes.map(changeData) },
-    containers: containers.map((each) => ({ ...each, changes: each.changes.map(changeData) })),
+    base: { name: base, bytes, changes: changes.map(detailedData) },
+    containers: containers.map((each) => ({ ...each, changes: each.changes.map(detailedData) })),
   };
 }
 

@@ -6,7 +6,8 @@ import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
 import { progressLine } from './progress.js';
 import type { ProgressLine } from './progress.js';
-import { previewText, updateText } from './update-text.js';
+import { previewText } from './preview-text.js';
+import { updateText } from './update-text.js';
 
 interface ApplyOptions {
   readonly name?: string;
@@ -35,7 +36,7 @@ export function addApply(update: Command): void {
         .default('abort'),
     )
     .option('--dry-run', 'do everything but publish, and tell what would change')
-    .option('--verbose', 'with --dry-run: list the changes')
+    .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
     .option('--always-run', 'run in every container, also where it provably makes no difference')
     .addHelpText(
       'after',

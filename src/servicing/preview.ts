@@ -1,13 +1,16 @@
 import { View, compareViews, covered } from '../changeset/index.js';
-import type { Change, Listing } from '../changeset/index.js';
+import type { Listing } from '../changeset/index.js';
 import { containerOf, storageChain } from '../manifest/index.js';
 import type { EffectCommit, Manifest, Outcome } from '../manifest/index.js';
+import type { BytePath } from '../base/bytes.js';
 import { NodeReader, readIndex } from '../store/index.js';
+import { Contents } from './contents.js';
+import type { DetailedChange } from './contents.js';
 import type { DeltaLayer, Work } from './delta.js';
 
 /** What an update would do, from what was staged for it. */
 export interface Preview {
-  readonly base: readonly Change[];
+  readonly base: readonly DetailedChange[];
   /** Content of the delta layer. */
   readonly bytes: number;
   readonly containers: readonly ContainerPreview[];
@@ -20,7 +23,13 @@ export interface ContainerPreview {
   readonly entries: number;
   readonly bytes: number;
   /** In the container's root, whether from the delta layer or from the delta storage. */
-  readonly changes: readonly Change[];
+  readonly changes: readonly DetailedChange[];
+}
+
+/** A tree: what it lists, and where it lies. */
+interface Tree {
+  readonly listing: Listing;
+  readonly tree: BytePath;
 }
 
 export async function previewOf(
@@ -29,25 +38,47 @@ export async function previewOf(
   delta: DeltaLayer,
   effects: readonly EffectCommit[],
 ): Promise<Preview> {
-  const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
   const reader = new NodeReader(work.transaction.store, manifest);
+  const treesOf = (ids: readonly string[]) =>
+    Promise.all(ids.map(async (id) => ({ listing: await reader.listing(id), tree: reader.store.paths.node(id).tree })));
+  const layers = await treesOf(work.layers);
+  const layer = { listing: delta.listing, tree: delta.node.tree };
+  const contents = new Contents();
   const containers: ContainerPreview[] = [];
   for (const { container, outcome, delta: side } of effects) {
-    const ids = storageChain(manifest, containerOf(manifest, container).storage);
-    const storages = await Promise.all(ids.map((id) => reader.listing(id)));
-    const effect = side === null ? [] : [await readIndex(work.transaction.paths.node(side.id).index)];
-    const above = [...effect, ...storages, delta.listing];
+    if (manifest.containers[container] === undefined) continue; // removed meanwhile
+    const storages = await treesOf(storageChain(manifest, containerOf(manifest, container).storage));
+    const effect = side === null ? [] : [await stagedTree(work, side.id)];
     const changes =
       outcome === 'failed'
         ? []
-        : changesOf([...storages, ...layers], [...above, ...layers], [...effect, delta.listing]);
+        : changesOf(contents, [...storages, ...layers], [...effect, ...storages, layer, ...layers], [...effect, layer]);
     containers.push({ container, outcome, entries: side?.entries ?? 0, bytes: side?.bytes ?? 0, changes });
   }
-  const base = changesOf(layers, [delta.listing, ...layers], [delta.listing]);
+  const base = changesOf(contents, layers, [layer, ...layers], [layer]);
   return { base, bytes: delta.sealed.bytes, containers };
 }
 
-function changesOf(before: readonly Listing[], after: readonly Listing[], changed: readonly Listing[]): Change[] {
-  const [a, b] = [new View(before), new View(after)];
-  return compareViews(a, b, { paths: covered(b, a, changed) });
+async function stagedTree(work: Work, id: string): Promise<Tree> {
+  const { index, tree } = work.transaction.paths.node(id);
+  return { listing: await readIndex(index), tree };
+}
+
+function changesOf(
+  contents: Contents,
+  before: readonly Tree[],
+  after: readonly Tree[],
+  changed: readonly Tree[],
+): DetailedChange[] {
+  const placed = (trees: readonly Tree[]) => ({
+    view: new View(trees.map(({ listing }) => listing)),
+    trees: trees.map(({ tree }) => tree),
+  });
+  const [a, b] = [placed(before), placed(after)];
+  const paths = covered(
+    b.view,
+    a.view,
+    changed.map(({ listing }) => listing),
+  );
+  return contents.detail(a, b, compareViews(a.view, b.view, { paths }));
 }

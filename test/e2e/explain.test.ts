@@ -145,7 +145,7 @@ describe.skipIf(!isRoot)('an update, told', () => {
         containers: { container: string; outcome: string; changes: unknown[] }[];
       };
     }>('update', 'apply', 'tiny', script, '--dry-run');
-    expect(preview.base.changes).toEqual(all);
+    expect(preview.base.changes).toMatchObject(all);
     const of = (name: string) => preview.containers.find(({ container }) => container === name);
     // The file, and the directory that carries it.
     expect(of('web')).toMatchObject({ outcome: 'changed', entries: 2, changes: all });

@@ -1,0 +1,109 @@
+import { isUtf8 } from 'node:buffer';
+import { createTwoFilesPatch } from 'diff';
+import { basename, toText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { NoKeys, isSecret, keyChanges, keyFormatOf } from './key-diff.js';
+import type { KeyChange, KeyFormat } from './key-diff.js';
+import type { Entry } from './model.js';
+
+export type { KeyChange, KeyFormat } from './key-diff.js';
+
+/** A larger file is told by size and hash alone. Bytes. */
+export const largestDiffed = 1 << 20;
+
+/** A file before or after a change. */
+export interface FileContent {
+  readonly size: number;
+  /** xxh64, 16 hexadecimal digits. */
+  readonly hash: string;
+  /** Undefined where it is larger than `largestDiffed`. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** How the content of a file changes. */
+export type ContentDiff =
+  | { readonly kind: 'keys'; readonly format: KeyFormat; readonly hidden: boolean; readonly keys: readonly KeyChange[] }
+  /** A unified diff; `note` tells why not keys. */
+  | { readonly kind: 'text'; readonly diff: string; readonly note: string | null }
+  /** Told by size and hash; `note` tells why. */
+  | {
+      readonly kind: 'binary';
+      readonly before: Omit<FileContent, 'bytes'> | null;
+      readonly after: Omit<FileContent, 'bytes'> | null;
+      readonly note: string | null;
+    };
+
+/** @param before undefined: there was no file; likewise `after` */
+export function contentDiff(
+  path: BytePath,
+  before: FileContent | undefined,
+  after: FileContent | undefined,
+): ContentDiff {
+  const name = toText(basename(path));
+  const binary = (note: string | null): ContentDiff => ({
+    kind: 'binary',
+    before: told(before),
+    after: told(after),
+    note,
+  });
+  const [a, b] = [textOf(before), textOf(after)];
+  if (a === undefined || b === undefined)
+    return binary(isLarge(before) || isLarge(after) ? 'too large for a comparison' : null);
+  let note: string | null = null;
+  const format = before === undefined || after === undefined ? undefined : keyFormatOf(name, b);
+  try {
+    if (format !== undefined) {
+      return { kind: 'keys', format, hidden: isSecret(name), keys: keyChanges(name, format, a, b) };
+    }
+  } catch (error) {
+    if (!(error instanceof NoKeys)) throw error;
+    note = error.message;
+  }
+  if (isSecret(name)) return binary('its lines are secret');
+  const diff = unified(toText(path), a, b, before === undefined, after === undefined);
+  return diff === undefined ? binary('too different for a comparison by lines') : { kind: 'text', diff, note };
+}
+
+function told(content: FileContent | undefined): Omit<FileContent, 'bytes'> | null {
+  return content === undefined ? null : { size: content.size, hash: content.hash };
+}
+
+function isLarge(content: FileContent | undefined): boolean {
+  return content !== undefined && content.bytes === undefined;
+}
+
+/** '' of no file; undefined of what is no text. */
+function textOf(content: FileContent | undefined): string | undefined {
+  if (content === undefined) return '';
+  const { bytes } = content;
+  if (bytes === undefined || bytes.includes(0) || !isUtf8(bytes)) return undefined;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+}
+
+function unified(path: string, a: string, b: string, added: boolean, deleted: boolean): string | undefined {
+  const [from, to] = [added ? '/dev/null' : `a/${path}`, deleted ? '/dev/null' : `b/${path}`];
+  const patch = createTwoFilesPatch(from, to, a, b, undefined, undefined, { context: 3, maxEditLength: 1000 });
+  return patch?.replace(/^=+\n/, '');
+}
+
+/** What differs between two entries beside content, for people: `mode 644 → 600`. */
+export function attributeChanges(a: Entry, b: Entry): string[] {
+  const rows: (readonly [string, string, string])[] = [
+    ['type', a.type, b.type],
+    ['mode', a.mode.toString(8), b.mode.toString(8)],
+    ['owner', `${a.uid}:${a.gid}`, `${b.uid}:${b.gid}`],
+    ['target', toText(a.target as BytePath), toText(b.target as BytePath)],
+    ['xattrs', xattrNames(a), xattrNames(b)],
+  ];
+  const changed = rows.filter(([, before, after]) => before !== after);
+  return changed.map(
+    ([name, before, after]) => `${name} ${before === '' ? 'none' : before} → ${after === '' ? 'none' : after}`,
+  );
+}
+
+function xattrNames({ xattrs }: Entry): string {
+  const values = [...xattrs].map(
+    ([name, value]) => `${toText(name as BytePath)}=0x${Buffer.from(value).toString('hex')}`,
+  );
+  return values.sort().join(' ');
+}

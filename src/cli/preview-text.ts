@@ -1,0 +1,55 @@
+import type { DetailedChangeData, PreviewData } from '../app/apply.js';
+import { printable } from '../base/bytes.js';
+import { bytesText } from '../base/units.js';
+import { counted, shown } from './output.js';
+
+/** What an update would change, for people. @param verbose with the list of changes, and what differs in each */
+export function previewText({ base, containers }: PreviewData, verbose: boolean): string {
+  const list = (changes: readonly DetailedChangeData[]) => (verbose ? changes.flatMap(changeLines) : []);
+  return [
+    'a dry run: nothing was changed',
+    `base ${base.name}: ${countText(base.changes)}, ${bytesText(base.bytes)} of content`,
+    ...list(base.changes),
+    ...containers.flatMap(({ container, outcome, entries, bytes, changes }) => [
+      `container ${container}: ${outcome}; ${countText(changes)}; side effect ${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`,
+      ...list(changes),
+    ]),
+  ].join('\n');
+}
+
+function countText(changes: readonly DetailedChangeData[]): string {
+  return Object.entries({ add: 'added', modify: 'modified', delete: 'deleted' })
+    .map(([change, done]) => `${changes.filter((each) => each.change === change).length} ${done}`)
+    .join(', ');
+}
+
+function changeLines({ path, change, type, attributes, content }: DetailedChangeData): string[] {
+  const indent = (lines: readonly string[]) => lines.map((line) => `      ${shown(line)}`.trimEnd());
+  return [
+    `  ${change.padEnd(6)}  ${type.padEnd(9)}  /${shown(path)}`,
+    ...indent(attributes),
+    ...(content === null ? [] : indent(contentLines(content))),
+  ];
+}
+
+/** Lines of a text diff that are printed; --json has them all. */
+const mostLines = 200;
+
+function contentLines(content: NonNullable<DetailedChangeData['content']>): string[] {
+  switch (content.kind) {
+    case 'keys':
+      return content.keys.map(({ key, before, after }) => {
+        if (content.hidden) return `${key}: changed (its values are secret)`;
+        return `${key}: ${before ?? '(none)'} → ${after ?? '(none)'}`;
+      });
+    case 'text': {
+      const lines = printable(content.diff).trimEnd().split('\n');
+      const more = lines.length > mostLines ? [`… ${lines.length - mostLines} more lines`] : [];
+      return [...(content.note === null ? [] : [`by lines: ${content.note}`]), ...lines.slice(0, mostLines), ...more];
+    }
+    case 'binary': {
+      const side = (file: typeof content.before) => (file === null ? '(none)' : `${bytesText(file.size)} ${file.hash}`);
+      return [`${side(content.before)} → ${side(content.after)}${content.note === null ? '' : ` (${content.note})`}`];
+    }
+  }
+}

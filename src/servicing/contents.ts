@@ -1,0 +1,85 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import type { BytePath } from '../base/bytes.js';
+import { attributeChanges, contentDiff, hashOf, largestDiffed, sourceOf } from '../changeset/index.js';
+import type { Change, ContentDiff, FileContent, Resolved, View } from '../changeset/index.js';
+import { reach } from '../store/index.js';
+
+/** A change with what differs in the file or directory. */
+export interface DetailedChange extends Change {
+  /** Of what is there before and after: mode, owner and the like, for people. */
+  readonly attributes: readonly string[];
+  /** Of a file whose content changes; undefined also where there was too much to tell. */
+  readonly content: ContentDiff | undefined;
+}
+
+/** A view with the directories in which its trees lie. */
+export interface PlacedView {
+  readonly view: View;
+  /** As the view's stack. */
+  readonly trees: readonly BytePath[];
+}
+
+/** Bytes of files that a preview reads before it stops telling contents. */
+const mostRead = 64 << 20;
+
+/** Tells contents of changed files. Many containers change alike: a pair of files is compared once. */
+export class Contents {
+  readonly #known = new Map<string, ContentDiff>();
+  #read = 0;
+
+  detail(before: PlacedView, after: PlacedView, changes: readonly Change[]): DetailedChange[] {
+    return changes.map((change) => {
+      const [a, b] = [before.view.get(change.path), after.view.get(change.path)];
+      const attributes = a === undefined || b === undefined ? [] : attributeChanges(a.entry, b.entry);
+      return { ...change, attributes, content: this.#contentOf(change.path, [before, a], [after, b]) };
+    });
+  }
+
+  #contentOf(path: BytePath, ...sides: readonly Side[]): ContentDiff | undefined {
+    const [before, after] = sides.map((side) => fileOf(side));
+    if (before === undefined && after === undefined) return undefined;
+    if (before !== undefined && after !== undefined && before.hash === after.hash) return undefined;
+    const key = [path, before?.tree, before?.path, after?.tree, after?.path].join('\0');
+    let known = this.#known.get(key);
+    if (known === undefined && this.#read < mostRead) {
+      known = contentDiff(path, before && this.#load(before), after && this.#load(after));
+      this.#known.set(key, known);
+    }
+    return known;
+  }
+
+  #load({ tree, path, size, hash }: PlacedFile): FileContent {
+    const content = { size, hash: hash.toString(16).padStart(16, '0') };
+    if (size > largestDiffed) return { ...content, bytes: undefined };
+    this.#read += size;
+    return { ...content, bytes: readBelow(tree, path) };
+  }
+}
+
+type Side = readonly [placed: PlacedView, resolved: Resolved | undefined];
+
+interface PlacedFile {
+  readonly tree: BytePath;
+  readonly path: BytePath;
+  readonly size: number;
+  readonly hash: bigint;
+}
+
+function fileOf([{ view, trees }, resolved]: Side): PlacedFile | undefined {
+  const source = resolved && sourceOf(view, resolved.data);
+  const tree = resolved?.data && trees[resolved.data.layer];
+  if (resolved?.entry.type !== 'file' || source === undefined || tree === undefined) return undefined;
+  return { tree, path: source.path, size: resolved.entry.size, hash: hashOf(source) ?? 0n };
+}
+
+/** A regular file below a tree, never through a symlink in its last place; of the directories on the way the listing says that they are some. */
+function readBelow(tree: BytePath, path: BytePath): Uint8Array | undefined {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const descriptor = reach(tree, path, (at) => openSync(at, flags));
+  try {
+    const stats = fstatSync(descriptor);
+    return stats.isFile() && stats.size <= largestDiffed ? readFileSync(descriptor) : undefined;
+  } finally {
+    closeSync(descriptor);
+  }
+}
