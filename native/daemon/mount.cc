@@ -28,7 +28,17 @@ Result<std::string> absolute(const std::string& path, std::string& explanation) 
   return error;
 }
 
-const char* name_of(server::Mode mode) { return mode == server::Mode::servicing ? "servicing" : "stateless"; }
+const char* name_of(server::Mode mode) {
+  switch (mode) {
+    case server::Mode::passthrough:
+      return "passthrough";
+    case server::Mode::servicing:
+      return "servicing";
+    case server::Mode::stateless:
+      break;
+  }
+  return "stateless";
+}
 
 fuse::MountOptions mount_request(const DaemonOptions& options, const std::string& mountpoint) {
   fuse::MountOptions request;
@@ -84,6 +94,7 @@ Status Mount::begin(const DaemonOptions& options, fuse::Channel channel, std::st
     explanation = "the mount on " + mountpoint_ + " does not answer: " + std::strerror(started.error().value);
     return started;
   }
+  if (options.server.mode == server::Mode::passthrough) LAMINA_TRY(server_->check_passthrough(explanation));
   if (options.control.empty()) return {};
   LAMINA_ASSIGN(control_, control::ControlServer::open(options.control, handlers(options), explanation));
   return {};

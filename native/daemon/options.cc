@@ -21,7 +21,8 @@ Mounts the merged tree of the lower directories, topmost first, and one upper. W
 read-only. In values, write \: for a colon and \, for a comma.
 
   lowerindex=A:B         the lowers' index files, in the same order; an empty item: none
-  mode=MODE              stateless (default): files open without a message; servicing: every open is seen
+  mode=MODE              stateless (default): files open without a message; passthrough: their data pass the driver by
+                         (root, Linux 6.9); servicing: every open is seen
   redirect_dir=on|off    rename a directory of a lower by a mark instead of copying it (default: on)
   metacopy=on|off        change attributes of a lower's file without copying its data (default: on)
   userxattr              keep marks in user.overlay.* (no redirects, no metacopies)
@@ -92,9 +93,9 @@ void Parser::mode(const std::string& value) {
   } else if (value == "servicing") {
     options_.server.mode = server::Mode::servicing;
   } else if (value == "passthrough") {
-    fail("option mode=passthrough: this version cannot do that yet; say mode=stateless");
+    options_.server.mode = server::Mode::passthrough;
   } else {
-    fail("option mode=" + value + ": say stateless or servicing");
+    fail("option mode=" + value + ": say stateless, passthrough or servicing");
   }
 }
 
@@ -249,6 +250,11 @@ void Parser::finish() {
   // What is opened without a message is not seen.
   if (!options_.filter.read_set.empty() && options_.server.mode != server::Mode::servicing) {
     fail("readset= needs mode=servicing");
+  }
+  if (options_.server.mode == server::Mode::passthrough) {
+    // The kernel would gather the writes and let nothing pass (FUSE_WRITEBACK_CACHE).
+    if (options_.server.writeback) fail("writeback does not go with mode=passthrough");
+    if (!options_.filter.journal.empty()) fail("journal= does not go with mode=passthrough: writes would not be seen");
   }
   for (std::size_t i = 0; i < lowers_.size(); ++i) {
     options_.overlay.lowers.push_back({lowers_[i], i < indexes_.size() ? indexes_[i] : ""});

@@ -14,6 +14,8 @@ namespace lamina::fuse {
 namespace {
 // FUSE_DEV_IOC_CLONE of linux/fuse.h: _IOR(229, 0, uint32_t)
 constexpr unsigned long clone_request = _IOR(229, 0, std::uint32_t);
+constexpr unsigned long backing_open_request = _IOW(229, 1, abi::BackingMap);
+constexpr unsigned long backing_close_request = _IOW(229, 2, std::uint32_t);
 
 sys::Status send(int descriptor, abi::OutHeader header, std::span<const std::byte> head, std::span<const std::byte> body) {
   header.len = static_cast<std::uint32_t>(sizeof header + head.size() + body.size());
@@ -63,6 +65,19 @@ sys::Status Channel::invalidate_attributes(std::uint64_t node) const {
   const abi::NotifyInvalInodeOut out{node, -1, 0};  // a negative offset: no data
   return send(descriptor(), {0, static_cast<std::int32_t>(abi::NotifyCode::inval_inode), 0}, std::as_bytes(std::span(&out, 1)),
               {});
+}
+
+sys::Result<std::int32_t> Channel::open_backing(int file) const {
+  abi::BackingMap map{};
+  map.fd = file;
+  const int id = ::ioctl(descriptor(), backing_open_request, &map);
+  if (id < 0) return sys::last_error();
+  return id;
+}
+
+sys::Status Channel::close_backing(std::int32_t id) const {
+  auto closed = static_cast<std::uint32_t>(id);
+  return ::ioctl(descriptor(), backing_close_request, &closed) == 0 ? sys::Status() : sys::Status(sys::last_error());
 }
 
 sys::Result<std::vector<Channel>> clone_channels(Channel first, std::size_t count) {

@@ -30,6 +30,12 @@ class Channel {
   // Lets the kernel forget the attributes that it caches of a node (FUSE_NOTIFY_INVAL_INODE), not its data. ENOENT where it does
   // not know the node.
   [[nodiscard]] sys::Status invalidate_attributes(std::uint64_t node) const;
+  // Names the real file behind `descriptor` to the kernel, for answers to OPEN that let data pass it by
+  // (FUSE_DEV_IOC_BACKING_OPEN). What is written through it is written with the capabilities that the thread has now. EPERM
+  // without CAP_SYS_ADMIN; ELOOP where its file system is itself stacked on another.
+  [[nodiscard]] sys::Result<std::int32_t> open_backing(int descriptor) const;
+  // The name is not used again; files that are open by it stay so.
+  [[nodiscard]] sys::Status close_backing(std::int32_t id) const;
   [[nodiscard]] int descriptor() const { return descriptor_.get(); }
 
  private:

@@ -11,6 +11,10 @@ namespace lamina::overlay {
 
 using sys::Errno;
 
+namespace {
+constexpr std::uint32_t set_id = 06000U;  // setuid and setgid: an unseen write may take them away
+}
+
 Result<Attributes> Overlay::attributes(NodeId node) {
   LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
   TreeLock::Shared lock(tree_);
@@ -18,9 +22,13 @@ Result<Attributes> Overlay::attributes(NodeId node) {
   bool metacopy = false;
   bool merged = false;
   bool nameless = false;
+  bool written = false;
+  bool mapped = false;
   LowerPlace lower;
   {
     std::lock_guard guard(inode->mutex);
+    written = inode->written_unseen;
+    mapped = inode->mapped_unseen;
     has_upper = inode->has_upper;
     metacopy = inode->metacopy;
     nameless = inode->nameless;
@@ -44,6 +52,7 @@ Result<Attributes> Overlay::attributes(NodeId node) {
     if (nameless && links < 2) attributes.nlink = 0;
   }
   attributes.ino = inode->ino;
+  attributes.fleeting = inode->id != node || mapped || (written && (attributes.mode & set_id) != 0);
   if (merged) attributes.nlink = 1;  // as the kernel's: nobody counts the subdirectories of a merged directory
   if (nameless && inode->is_directory()) attributes.nlink = 0;
   return attributes;

@@ -30,6 +30,8 @@ Status Overlay::copy_up_parents(const InodeRef& inode, const Interrupted& interr
 Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& interrupted) {
   {
     std::lock_guard lock(inode->mutex);
+    // Got before it was replaced: whoever came by a path comes again (ESTALE).
+    if (inode->replaced) return Errno{ESTALE};
     if (inode->has_upper && (!inode->metacopy || what == CopyUp::attributes)) return {};
   }
   if (!upper_) return Errno{EROFS};

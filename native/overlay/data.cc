@@ -24,7 +24,7 @@ Result<RealFileRef> Overlay::file(NodeId node, Access access, const Interrupted&
   TreeLock::Shared lock(tree_);
   if (access == Access::write) {
     LAMINA_TRY(copy_up(inode, CopyUp::data, interrupted));
-    if (RealFileRef cached = files_.get(node)) return cached;
+    if (RealFileRef cached = files_.get(inode->id)) return cached;
   }
   bool lower = false;
   LowerPlace place;
@@ -49,7 +49,7 @@ Result<RealFileRef> Overlay::file(NodeId node, Access access, const Interrupted&
   {
     // A copy-up between the look and now would leave the old file in the cache.
     std::lock_guard guard(inode->mutex);
-    if (lower == (!inode->has_upper || inode->metacopy)) files_.put(node, file);
+    if (lower == (!inode->has_upper || inode->metacopy)) files_.put(inode->id, file);
   }
   return file;
 }

@@ -72,6 +72,19 @@ class FileSystem {
   // opened O_APPEND, and for reading always names the file that holds the present content.
   virtual Result<RealFileRef> file(NodeId node, Access access, const Interrupted& interrupted) = 0;
   virtual Status sync(NodeId node, bool data_only) = 0;  // files and directories
+
+  // For clients that reach the real files of `file` by themselves (FUSE passthrough).
+  // Whether the data of a regular file is still a lower's: the first write will put another real file in its place.
+  virtual Result<bool> data_in_lower(NodeId node) = 0;
+  // From now on what is written to the file is not seen here. `mapped`: also when nobody has it open any more.
+  virtual Status expect_unseen_writes(NodeId node, bool mapped) = 0;
+  // Gives the file another node, which its names lead to from now on. The old node goes on standing for the file in all that is
+  // asked of it; who must not use it any more is told by replacement(). ESTALE for a file without a name.
+  virtual Status replace_node(NodeId node) = 0;
+  [[nodiscard]] virtual std::optional<NodeId> replacement(NodeId node) const = 0;
+  // A regular file from each file system that data may come from, open, with its layer's path; of those that hold any.
+  virtual Result<std::vector<std::pair<RealFileRef, std::string>>> samples() = 0;
+
   virtual Result<ListingRef> list(NodeId directory) = 0;
 
   // Extended attributes as the caller may see them: overlay marks hidden or escaped as the kernel's overlayfs does.

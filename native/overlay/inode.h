@@ -86,8 +86,10 @@ class Inode {
   // Of a lower's hard-link group the visible names, as of Overlay::names_version_ (its low bits).
   std::uint32_t links = 0, links_version = 0;
   bool has_upper = false;
-  bool metacopy = false;  // the upper has the attributes only; lowers[0] has the data
-  bool nameless = false;  // removed, or never named
+  bool metacopy = false;                               // the upper has the attributes only; lowers[0] has the data
+  bool nameless = false;                               // removed, or never named
+  bool written_unseen = false, mapped_unseen = false;  // FileSystem::expect_unseen_writes
+  std::atomic<bool> replaced{false};                   // changed under the exclusive tree lock
   // The upper's path is the overlay's path. A directory's parent and name change only under the exclusive tree lock.
   InodeRef parent;
   std::string name;
@@ -99,6 +101,12 @@ class Inode {
   void unpin() {
     if (rare_) rare_->pinned.reset();
   }
+  // The inode that stands for the file now, where `replaced`; never changes then.
+  [[nodiscard]] const InodeRef& replacement() const { return rare_->replacement; }
+  void replace_by(InodeRef other) {
+    rare().replacement = std::move(other);
+    replaced.store(true, std::memory_order_release);
+  }
   DirectoryState& directory() { return rare().directory; }
   [[nodiscard]] bool is_directory() const { return type == 0040000U; }
   [[nodiscard]] bool is_regular() const { return type == 0100000U; }
@@ -107,6 +115,7 @@ class Inode {
   // What few inodes have.
   struct Rare {
     RealFileRef pinned;
+    InodeRef replacement;
     DirectoryState directory;
   };
   Rare& rare() {

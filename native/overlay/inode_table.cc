@@ -9,7 +9,20 @@ Result<InodeRef> InodeTable::get(NodeId node) const {
   std::lock_guard lock(shard.mutex);
   const auto found = shard.nodes.find(node);
   if (found == shard.nodes.end()) return Errno{ESTALE};
-  return *found;
+  InodeRef inode = *found;
+  while (inode->replaced.load(std::memory_order_acquire)) inode = InodeRef(inode->replacement());
+  return inode;
+}
+
+void InodeTable::replace(const InodeRef& inode, const InodeRef& other) {
+  other->id = next_.fetch_add(1);
+  other->keys.for_each([&](const InodeKey& key) {
+    KeyShard& shard = key_shard(key);
+    std::lock_guard lock(shard.mutex);
+    shard.inodes[key] = other;
+  });
+  std::lock_guard lock(inode->mutex);
+  inode->replace_by(other);
 }
 
 void InodeTable::raise(const InodeRef& inode) {
@@ -82,7 +95,12 @@ bool InodeTable::forget(NodeId node, std::uint64_t count) {
     shard.nodes.erase(found);
   }
   // The keys go with the last reference; a child that still refers to it keeps it findable.
-  if (last.use_count() == 1) drop_keys(*last);
+  if (last.use_count() != 1) return true;
+  if (last->replaced) {
+    drop_keys(*InodeRef(last->replacement()));
+  } else {
+    drop_keys(*last);
+  }
   return true;
 }
 
@@ -90,7 +108,7 @@ void InodeTable::remember(Inode& inode) {
   ForgottenNodes::Record record;
   {
     std::lock_guard lock(inode.mutex);
-    if (inode.nameless || !inode.parent || inode.keys.empty()) return;
+    if (inode.nameless || inode.replaced || !inode.parent || inode.keys.empty()) return;
     record = {inode.keys.back(), inode.parent->id, inode.name};
   }
   forgotten_.remember(inode.id, std::move(record));

@@ -15,12 +15,14 @@ namespace lamina::overlay {
 
 class InodeTable {
  public:
-  // ESTALE for a node that was forgotten.
+  // ESTALE for a node that was forgotten. What stands for the file now, where the node was replaced.
   Result<InodeRef> get(NodeId node) const;
   // The inode of `key` with its lookup count raised: the known one, or what `make` gives. `make` must not use the table.
   InodeRef intern(const InodeKey& key, const std::function<InodeRef()>& make);
   [[nodiscard]] InodeRef find(const InodeKey& key) const;
   void add_key(const InodeRef& inode, const InodeKey& key);
+  // Lets `other`, which nobody knows yet, take the place of the inode.
+  void replace(const InodeRef& inode, const InodeRef& other);
   // Enters an inode that has no key, such as a file without a name.
   void add(const InodeRef& inode);
   // True where nobody knows the node any more.

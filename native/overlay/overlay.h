@@ -1,8 +1,8 @@
 // The one implementation of FileSystem. Its parts by subject: open.cc, lookup.cc, upper.cc, copy_up.cc, links.cc, create.cc,
-// remove.cc, rename.cc, lower_lookup.cc, listing.cc, attributes.cc, data.cc, xattrs.cc.
+// remove.cc, rename.cc, lower_lookup.cc, listing.cc, attributes.cc, data.cc, backing.cc, xattrs.cc.
 //
 // Locks, outermost first:
-//   tree_                     shared by whatever uses upper paths; exclusive to rename a directory
+//   tree_                     shared by whatever uses upper paths; exclusive to rename a directory, or to replace a node
 //     Inode::copy_up          of parents before children
 //       Inode::mutex          one at a time
 //         caches, the table   each for itself
@@ -81,6 +81,11 @@ class Overlay final : public FileSystem {
                 const Interrupted& interrupted) override;
   Result<RealFileRef> file(NodeId node, Access access, const Interrupted& interrupted) override;
   Status sync(NodeId node, bool data_only) override;
+  Result<bool> data_in_lower(NodeId node) override;
+  Status expect_unseen_writes(NodeId node, bool mapped) override;
+  Status replace_node(NodeId node) override;
+  [[nodiscard]] std::optional<NodeId> replacement(NodeId node) const override;
+  Result<std::vector<std::pair<RealFileRef, std::string>>> samples() override;
   Result<ListingRef> list(NodeId directory) override;
   Result<std::vector<std::byte>> xattr(NodeId node, std::string_view name) override;
   Result<std::string> xattr_names(NodeId node) override;
@@ -192,6 +197,9 @@ class Overlay final : public FileSystem {
   // listing.cc
   Result<ListingRef> list_inode(Inode& directory);
   Status list_upper(Inode& directory, const LowerChildren& below, Listing& into, std::vector<std::string>& hidden);
+
+  // backing.cc
+  static Result<std::optional<LowerRef>> first_regular(const Layer& layer, const LowerRef& directory);
 
   // data.cc
   Result<RealFileRef> open_lower(const LowerPlace& place, int flags);

@@ -31,6 +31,7 @@ struct Attributes {
   std::uint32_t uid = 0, gid = 0;
   std::uint32_t rdev_major = 0, rdev_minor = 0;
   std::uint32_t block_size = 4096;
+  bool fleeting = false;  // may change without an operation of ours: not to be kept
 };
 
 // What lookup and the making of a name answer. The node's lookup count was raised by one.

@@ -58,6 +58,10 @@ class Exchange {
   // Drops what the kernel caches of a node's attributes; its next use asks for them.
   [[nodiscard]] sys::Status invalidate_attributes(overlay::NodeId node) const { return channel_.invalidate_attributes(node); }
 
+  // As fuse::Channel does.
+  [[nodiscard]] sys::Result<std::int32_t> open_backing(int descriptor) const { return channel_.open_backing(descriptor); }
+  [[nodiscard]] sys::Status close_backing(std::int32_t id) const { return channel_.close_backing(id); }
+
   // What was answered, for a trace.
   [[nodiscard]] int error() const { return error_; }
   [[nodiscard]] std::size_t size() const { return size_; }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "server/session.h"
 
@@ -81,6 +82,35 @@ void Server::stop() {
     }
     std::this_thread::sleep_for(pause);
   }
+}
+
+sys::Status Server::check_passthrough(std::string& explanation) {
+  constexpr const char* instead = "; say mode=stateless";
+  if (!session_->passes_through()) {
+    explanation = std::string("mode=passthrough needs Linux 6.9 or newer with FUSE passthrough") + instead;
+    return sys::Errno{EOPNOTSUPP};
+  }
+  const auto refuse = [&](sys::Errno error, const std::string& layer) {
+    explanation = "mode=passthrough: data of " + layer + " cannot pass through: ";
+    if (error.value == ELOOP) {
+      explanation += "its file system is stacked on another (an overlay?)";
+    } else if (error.value == EPERM) {
+      explanation += "that takes CAP_SYS_ADMIN";
+    } else {
+      explanation += std::strerror(error.value);
+    }
+    explanation += instead;
+    return error;
+  };
+  const auto samples = file_system_.samples();
+  if (!samples.ok()) return refuse(samples.error(), "the layers");
+  const fuse::Channel& channel = workers_.front()->channel;
+  for (const auto& [file, layer] : *samples) {
+    const auto id = channel.open_backing(file->descriptor());
+    if (!id.ok()) return refuse(id.error(), layer);
+    LAMINA_TRY(channel.close_backing(*id));
+  }
+  return {};
 }
 
 Statistics Server::statistics() const { return session_ ? session_->statistics() : Statistics(); }

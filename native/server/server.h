@@ -18,8 +18,9 @@ namespace lamina::server {
 
 // How files are opened, one way for the whole life of a mount.
 enum class Mode {
-  stateless,  // OPEN, OPENDIR, CREATE and FLUSH are answered ENOSYS once, and never asked again
-  servicing,  // every OPEN and OPENDIR is answered, so that every read is seen; no READDIRPLUS
+  stateless,    // OPEN, OPENDIR, CREATE and FLUSH are answered ENOSYS once, and never asked again
+  passthrough,  // OPEN is answered with the real file: reads, writes and mappings pass the server by
+  servicing,    // every OPEN and OPENDIR is answered, so that every read is seen; no READDIRPLUS
 };
 
 struct ServerOptions {
@@ -59,6 +60,10 @@ class Server {
   void stop();
 
   [[nodiscard]] Statistics statistics() const;
+
+  // With Mode::passthrough, once the mount has answered: whether the kernel lets the data of all layers pass the server by. On
+  // failure `explanation` has one line for a person.
+  sys::Status check_passthrough(std::string& explanation);
 
  private:
   struct Worker {

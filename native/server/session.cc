@@ -45,7 +45,7 @@ abi::EntryOut to_entry(const overlay::Entry& entry) {
   out.nodeid = entry.node;
   out.generation = entry.generation;
   out.entry_valid = forever;
-  out.attr_valid = forever;
+  out.attr_valid = validity_of(entry.attributes);
   out.attr = to_attr(entry.attributes);
   return out;
 }
@@ -92,7 +92,7 @@ constexpr Session::Operations Session::make_operations() {
   set(Op::opendir, "opendir", &Session::opendir);
   set(Op::readdir, "readdir", &Session::readdir);
   set(Op::readdirplus, "readdirplus", &Session::readdirplus);
-  set(Op::releasedir, "releasedir", &Session::release);
+  set(Op::releasedir, "releasedir", &Session::release_directory);
   set(Op::fallocate, "fallocate", &Session::fallocate);
   set(Op::lseek, "lseek", &Session::lseek);
   set(Op::copy_file_range, "copy_file_range", &Session::copy_file_range);

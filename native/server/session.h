@@ -2,6 +2,8 @@
 // with the filter asked on the way.
 #pragma once
 
+#include <fcntl.h>
+
 #include <array>
 #include <atomic>
 #include <span>
@@ -14,6 +16,7 @@
 #include "overlay/file_system.h"
 #include "server/exchange.h"
 #include "server/in_flight.h"
+#include "server/open_files.h"
 #include "server/server.h"
 
 namespace lamina::server {
@@ -31,6 +34,8 @@ class Session {
   // Answers requests until the mount is gone, or `stopping` is set and a signal wakes the thread.
   sys::Status work(const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping);
   [[nodiscard]] Statistics statistics() const;
+  // The kernel has agreed to let data pass the server by.
+  [[nodiscard]] bool passes_through() const { return passes_through_.load(); }
 
  private:
   // What an operation is about, for the filter. A path is worked out only where there is a filter.
@@ -81,12 +86,30 @@ class Session {
   void listxattr(Exchange& exchange);
   void setxattr(Exchange& exchange);
   void removexattr(Exchange& exchange);
-  // session_data.cc
+  // session_open.cc
   void open(Exchange& exchange);
   void create(Exchange& exchange);
   void tmpfile(Exchange& exchange);
   void release(Exchange& exchange);
+  void release_directory(Exchange& exchange);
   void flush(Exchange& exchange);
+  // session_passthrough.cc
+  struct Opening {
+    overlay::NodeId node = 0;
+    std::uint32_t flags = 0;  // of open(2)
+    bool kill_suidgid = false;
+    [[nodiscard]] bool writes() const { return (flags & O_ACCMODE) != O_RDONLY; }
+  };
+  sys::Result<abi::OpenOut> open_through(Exchange& exchange, const Opening& opening);
+  sys::Status begin_open(Exchange& exchange, const Opening& opening, OpenFile& file);
+  sys::Status join_open(Exchange& exchange, const Opening& opening, OpenFile& file);
+  sys::Status make_way(const Exchange& exchange, overlay::NodeId node, const OpenFile& file);
+  sys::Status expect_writes(const Exchange& exchange, const Opening& opening);
+  static void drop_open(const Exchange& exchange, OpenFile& file, std::uint64_t handle);
+  void close_through(const Exchange& exchange, overlay::NodeId node, std::uint64_t handle);
+  sys::Result<overlay::Attributes> set_attributes(Exchange& exchange, overlay::SetAttributes change);
+  void tell_replacement(const Exchange& exchange);
+  // session_data.cc
   void read(Exchange& exchange);
   void write(Exchange& exchange);
   void fsync(Exchange& exchange);
@@ -104,11 +127,12 @@ class Session {
 
   void rename_names(Exchange& exchange, overlay::NodeId new_parent, std::uint32_t flags);
   void answer_entry(Exchange& exchange, const sys::Result<overlay::Entry>& entry);
-  void answer_opened(Exchange& exchange, const overlay::Entry& entry);
+  void answer_opened(Exchange& exchange, overlay::Entry entry, std::uint32_t flags);
   sys::Result<std::uint64_t> parent_ino(overlay::NodeId node);
   // For writing; where nobody was asked for the open, the rules are asked now.
   sys::Result<overlay::RealFileRef> writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject);
   sys::Status kill_setgid(Exchange& exchange);
+  static sys::Status forget_attributes(const Exchange& exchange, overlay::NodeId node);
   static std::string visible_names(Exchange& exchange, std::string names);
   sys::Status kill_suidgid(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file);
   sys::Result<std::size_t> copy(Exchange& exchange);
@@ -125,6 +149,8 @@ class Session {
   filter::Filter* filter_;
   ServerOptions options_;
   InFlight in_flight_;
+  OpenFiles open_files_;  // with Mode::passthrough
+  std::atomic<bool> passes_through_{false};
   struct alignas(64) Count {
     std::atomic<std::uint64_t> value{0};
   };
@@ -138,5 +164,7 @@ abi::Attr to_attr(const overlay::Attributes& attributes);
 abi::EntryOut to_entry(const overlay::Entry& entry);
 // Seconds, about 68 years: nobody but the mount changes what is below it, so what the kernel has heard stays true.
 inline constexpr std::uint64_t forever = 1ULL << 31;
+// How long the kernel may keep attributes, in seconds.
+inline std::uint64_t validity_of(const overlay::Attributes& attributes) { return attributes.fleeting ? 0 : forever; }
 
 }  // namespace lamina::server

@@ -15,7 +15,7 @@ void Session::getattr(Exchange& exchange) {
   const auto attributes = file_system_.attributes(exchange.node());
   if (!attributes.ok()) return exchange.answer_error(attributes.error().value);
   abi::AttrOut out{};
-  out.attr_valid = forever;
+  out.attr_valid = validity_of(*attributes);
   out.attr = to_attr(*attributes);
   exchange.answer_with(out);
 }
@@ -51,14 +51,14 @@ void Session::setattr(Exchange& exchange) {
   const Subject target = subject(exchange.node());
   if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
   const SetAttributes change = change_of(*in);
-  const auto attributes = file_system_.set_attributes(exchange.node(), change, exchange.interrupted());
+  const auto attributes = set_attributes(exchange, change);
   if (!attributes.ok()) return exchange.answer_error(attributes.error().value);
   if (change.size) changed(exchange, "truncate", target);
   if (change.uid || change.gid) changed(exchange, "chown", target);
   if (change.mode) changed(exchange, "chmod", target);
   if ((change.atime || change.mtime) && !change.size) changed(exchange, "utimes", target);
   abi::AttrOut out{};
-  out.attr_valid = forever;
+  out.attr_valid = validity_of(*attributes);
   out.attr = to_attr(*attributes);
   exchange.answer_with(out);
 }
@@ -67,7 +67,7 @@ void Session::statx(Exchange& exchange) {
   const auto attributes = file_system_.attributes(exchange.node());
   if (!attributes.ok()) return exchange.answer_error(attributes.error().value);
   abi::StatxOut out{};
-  out.attr_valid = forever;
+  out.attr_valid = validity_of(*attributes);
   abi::Statx& stat = out.stat;
   stat.mask = STATX_BASIC_STATS;
   if (attributes->btime != overlay::Timestamp()) stat.mask |= STATX_BTIME;  // not every file system tells
@@ -156,6 +156,7 @@ void Session::setxattr(Exchange& exchange) {
   auto status = file_system_.set_xattr(exchange.node(), *name, *value, static_cast<int>(in->flags));
   if (status.ok() && (in->setxattr_flags & abi::setxattr_acl_kill_sgid) != 0) status = kill_setgid(exchange);
   if (status.ok()) changed(exchange, "setxattr", target, *name);
+  tell_replacement(exchange);
   exchange.answer_status(status);
 }
 
@@ -166,6 +167,7 @@ void Session::removexattr(Exchange& exchange) {
   if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
   const auto status = file_system_.remove_xattr(exchange.node(), *name);
   if (status.ok()) changed(exchange, "removexattr", target, *name);
+  tell_replacement(exchange);
   exchange.answer_status(status);
 }
 

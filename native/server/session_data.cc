@@ -1,6 +1,4 @@
-// Files: opening, reading, writing, and what else acts on their data.
-#include <fcntl.h>
-
+// Data of files: reading, writing, and what else acts on it.
 #include <algorithm>
 
 #include "server/session.h"
@@ -9,71 +7,15 @@
 
 namespace lamina::server {
 
-using filter::ReadKind;
 using overlay::Access;
 using overlay::SetAttributes;
 using sys::Result;
 using sys::Status;
 
 namespace {
-bool writes(std::uint32_t flags) { return (flags & O_ACCMODE) != O_RDONLY; }
-
-abi::OpenOut opened() {
-  abi::OpenOut out{};
-  out.open_flags = abi::open::keep_cache | abi::open::noflush;
-  return out;
-}
-
 // read(2) and copy_file_range(2) move no more at once (MAX_RW_COUNT); the answer to COPY_FILE_RANGE has 32 bits.
 constexpr std::uint64_t most_at_once = 0x7FFFF000;
 }  // namespace
-
-void Session::open(Exchange& exchange) {
-  if (options_.mode == Mode::stateless) return exchange.answer_error(ENOSYS);
-  const auto in = exchange.request().take<abi::OpenIn>();
-  if (!in) return exchange.answer_error(EINVAL);
-  const Subject target = subject(exchange.node());
-  if (writes(in->flags)) {
-    if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
-  }
-  was_read(ReadKind::opened, target);
-  exchange.answer_with(opened());
-}
-
-void Session::create(Exchange& exchange) {
-  // Without CREATE the kernel makes the file by MKNOD and opens it without asking.
-  if (options_.mode == Mode::stateless) return exchange.answer_error(ENOSYS);
-  const auto in = exchange.request().take<abi::CreateIn>();
-  const auto name = exchange.request().take_name();
-  if (!in || !name) return exchange.answer_error(EINVAL);
-  const Subject made = subject(exchange.node(), *name);
-  if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
-  const auto entry = file_system_.make_node(exchange.node(), *name, in->mode, 0, 0, exchange.caller(in->umask));
-  if (!entry.ok()) return exchange.answer_error(entry.error().value);
-  changed(exchange, "create", made);
-  answer_opened(exchange, *entry);
-}
-
-// The kernel opens such a file in either mode. What is written to it is recorded once it has a name.
-void Session::tmpfile(Exchange& exchange) {
-  const auto in = exchange.request().take<abi::CreateIn>();
-  if (!in) return exchange.answer_error(EINVAL);
-  const auto entry = file_system_.make_unnamed(exchange.node(), in->mode, exchange.caller(in->umask));
-  if (!entry.ok()) return exchange.answer_error(entry.error().value);
-  answer_opened(exchange, *entry);
-}
-
-void Session::answer_opened(Exchange& exchange, const overlay::Entry& entry) {
-  const abi::EntryOut head = to_entry(entry);
-  const abi::OpenOut body = opened();
-  const bool taken = exchange.answer(std::as_bytes(std::span(&head, 1)), std::as_bytes(std::span(&body, 1)));
-  if (!taken) file_system_.forget(entry.node, 1);
-}
-
-void Session::release(Exchange& exchange) { exchange.answer_empty(); }
-
-// Nothing is kept back until a file is closed.
-void Session::flush(Exchange& exchange) { exchange.answer_error(ENOSYS); }
 
 void Session::read(Exchange& exchange) {
   const auto in = exchange.request().take<abi::ReadIn>();
@@ -98,6 +40,13 @@ Result<overlay::RealFileRef> Session::writable_file(Exchange& exchange, overlay:
   return file_system_.file(node, Access::write, exchange.interrupted());
 }
 
+// Lets the kernel ask for a node's attributes anew.
+Status Session::forget_attributes(const Exchange& exchange, overlay::NodeId node) {
+  const Status told = exchange.invalidate_attributes(node);
+  // ENOENT: the kernel has just forgotten the node.
+  return told.failed_with(ENOENT) ? Status() : told;
+}
+
 // An unprivileged write takes setuid away, and setgid where the group may execute (inode(7)). The kernel leaves that to us
 // (HANDLE_KILLPRIV_V2) and goes on believing the old mode, by which it would run the file: it is told.
 Status Session::kill_suidgid(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file) {
@@ -108,9 +57,7 @@ Status Session::kill_suidgid(Exchange& exchange, overlay::NodeId node, const ove
   change.kill_suidgid = true;
   const auto cleared = file_system_.set_attributes(node, change, exchange.interrupted());
   if (!cleared.ok()) return cleared.error();
-  const Status told = exchange.invalidate_attributes(node);
-  // ENOENT: the kernel has just forgotten the node.
-  return told.failed_with(ENOENT) ? Status() : told;
+  return forget_attributes(exchange, node);
 }
 
 void Session::write(Exchange& exchange) {

@@ -10,7 +10,7 @@ namespace lamina::server {
 using filter::ReadKind;
 
 void Session::opendir(Exchange& exchange) {
-  if (options_.mode == Mode::stateless) return exchange.answer_error(ENOSYS);
+  if (options_.mode != Mode::servicing) return exchange.answer_error(ENOSYS);
   was_read(ReadKind::listed, subject(exchange.node()));
   abi::OpenOut out{};
   out.open_flags = abi::open::keep_cache | abi::open::cache_dir;

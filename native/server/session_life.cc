@@ -20,12 +20,14 @@ void Session::init(Exchange& exchange) {
   std::uint64_t wanted = init::async_read | init::export_support | init::big_writes | init::dont_mask | init::async_dio |
                          init::parallel_dirops | init::max_pages | init::cache_symlinks | init::explicit_inval_data |
                          init::handle_killpriv_v2 | init::setxattr_ext | init::init_ext | init::has_resend;
-  // A listing with attributes would count as reading every entry. ATOMIC_O_TRUNC is never taken: without OPEN the truncation is
-  // lost.
-  if (options_.mode == Mode::stateless) {
+  // Where a read set is wanted, a listing with attributes would count as reading every entry.
+  if (options_.mode != Mode::servicing) {
     // Not READDIRPLUS_AUTO: all that follows the first 32 KiB of a listing would be looked up name by name.
-    wanted |= init::no_open_support | init::no_opendir_support | init::do_readdirplus;
+    wanted |= init::no_opendir_support | init::do_readdirplus;
   }
+  if (options_.mode == Mode::stateless) wanted |= init::no_open_support;
+  // Only where every OPEN is answered may it truncate: without OPEN the truncation is lost.
+  if (options_.mode == Mode::passthrough) wanted |= init::passthrough | init::atomic_o_trunc;
   if (options_.writeback) wanted |= init::writeback_cache;
   if (options_.access_lists) wanted |= init::posix_acl;
   const std::uint64_t agreed = offered & wanted;
@@ -37,6 +39,9 @@ void Session::init(Exchange& exchange) {
   out.max_background = 64;
   out.congestion_threshold = 48;
   out.time_gran = 1;
+  passes_through_.store((agreed & init::passthrough) != 0);
+  // Real files must not lie on a stacked file system themselves; an overlay of the kernel may take this mount as its lower.
+  if (passes_through()) out.max_stack_depth = 1;
   exchange.answer_with(out);
 }
 

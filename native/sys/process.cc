@@ -1,6 +1,7 @@
 #include "sys/process.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -57,6 +58,35 @@ Result<Process> process_of(std::int32_t thread) {
 Result<bool> has_capability(std::int32_t pid, unsigned capability) {
   LAMINA_ASSIGN(const auto effective, status_field<std::uint64_t>(pid, "\nCapEff:\t", 16));
   return (effective >> capability & 1U) != 0;
+}
+
+namespace {
+
+// Puts a capability in or out of effect for the calling thread; gives what it was (capset(2)).
+Result<bool> put_in_effect(unsigned capability, bool wanted) {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets = {};
+  if (::syscall(SYS_capget, &header, sets.data()) != 0) return last_error();
+  std::uint32_t& effective = sets[CAP_TO_INDEX(capability)].effective;
+  const std::uint32_t bit = CAP_TO_MASK(capability);
+  const bool was = (effective & bit) != 0;
+  if (was == wanted) return was;
+  effective = wanted ? effective | bit : effective & ~bit;
+  if (::syscall(SYS_capset, &header, sets.data()) != 0) return last_error();
+  return was;
+}
+
+}  // namespace
+
+WithoutCapability::WithoutCapability(unsigned capability) : capability_(capability) {
+  const auto was = put_in_effect(capability, false);
+  taken_ = was.ok() && *was;
+  if (!was.ok()) status_ = was.error();
+}
+
+WithoutCapability::~WithoutCapability() {
+  // It is permitted still, so this cannot fail.
+  if (taken_) static_cast<void>(put_in_effect(capability_, true));
 }
 
 FileTime now() {

@@ -7,6 +7,7 @@ import { isoNow } from '../base/time.js';
 import { baseOf, containerOf, createContainer, own, removeContainer, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { checkMountpoint, containerSource, findMounts, isDriven, mountStack, unmountStack } from '../mount/index.js';
+import type { MountMode } from '../mount/index.js';
 import { activeManual, runInSandbox, withHold } from '../servicing/index.js';
 import { acquireLock } from '../platform/lock.js';
 import { NodeReader, removeFiles, withTransaction } from '../store/index.js';
@@ -42,6 +43,8 @@ export async function remove(store: Store, name: string): Promise<void> {
 
 export interface MountOptions {
   readonly readOnly?: boolean | undefined;
+  /** How files are opened (docs/driver.md); stateless by default. */
+  readonly mode?: Exclude<MountMode, 'servicing'> | undefined;
 }
 
 /** Mounts a container's root. @throws LaminaError notFound, refused: see checkMountpoint; refused: it is mounted already */
@@ -81,7 +84,7 @@ async function mountContainer(
   manifest: Manifest,
   name: string,
   mountpoint: BytePath,
-  { readOnly }: MountOptions,
+  { readOnly, mode = 'stateless' }: MountOptions,
 ): Promise<void> {
   const { storages, layers } = stackOf(manifest, name);
   const reader = new NodeReader(store, manifest);
@@ -92,7 +95,7 @@ async function mountContainer(
     lowers: reader.mountable([...(readOnly === true ? [top] : []), ...sealed, ...layers]),
     upper: readOnly === true ? undefined : { tree: paths.tree, work: paths.work },
     mountpoint,
-    mode: 'stateless',
+    mode,
     source: containerSource(store, name),
     control: store.paths.control(name),
   });

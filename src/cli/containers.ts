@@ -1,4 +1,6 @@
+import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { MountOptions } from '../app/containers.js';
 import { contextOf, pathOf } from './context.js';
 import { setExitCode } from './exit-code.js';
 
@@ -43,8 +45,13 @@ function addMountCommands(program: Command): void {
     .command('mount <container> <dir>')
     .description("mount a container's root on an empty directory")
     .option('--read-only', 'without writing')
+    .addOption(
+      new Option('--mode <mode>', 'how files open; passthrough: for large files and databases, root only')
+        .choices(['stateless', 'passthrough'])
+        .default('stateless'),
+    )
     .addHelpText('after', '\nExample:\n  lamina mount web /mnt/web')
-    .action(async (name: string, directory: string, options: { readOnly?: boolean }, command: Command) => {
+    .action(async (name: string, directory: string, options: MountOptions, command: Command) => {
       const { output, store } = contextOf(command);
       const { mount } = await import('../app/containers.js');
       const data = await mount(await store(), name, pathOf(directory), options);

@@ -15,7 +15,7 @@ import { holdersOf } from './holders.js';
 import type { Holder } from './holders.js';
 
 /** How files are opened in a mount (docs/driver.md). */
-export type MountMode = 'stateless' | 'servicing';
+export type MountMode = 'stateless' | 'passthrough' | 'servicing';
 
 export interface MountRequest {
   /** Newest first. */

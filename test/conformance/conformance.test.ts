@@ -16,6 +16,7 @@ if (!root) process.emitWarning('the conformance suite is skipped: it mounts file
 const subjects = [
   { name: 'ext4', options: ['--driver', 'ext4'], overlay: false },
   { name: 'laminafs, stateless', options: ['--mode', 'stateless'], overlay: true },
+  { name: 'laminafs, passthrough', options: ['--mode', 'passthrough'], overlay: true },
   { name: 'laminafs, servicing', options: ['--mode', 'servicing'], overlay: true },
 ];
 
@@ -79,7 +80,7 @@ describe.skipIf(!root)('conformance', () => {
     });
   }
 
-  for (const mode of ['stateless', 'servicing']) {
+  for (const mode of ['stateless', 'passthrough', 'servicing']) {
     it(`processes in one tree agree, ${mode}`, { timeout: 300_000 }, () => {
       const run = spawnSync('bash', [script, '--mode', mode, '--parallel', '6'], { encoding: 'utf8' });
       expect(run.status, `${run.stdout}${run.stderr}`).toBe(0);

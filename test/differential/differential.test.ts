@@ -21,6 +21,7 @@ const ways = [
   { mode: 'mode=stateless', indexed: true },
   { mode: 'mode=stateless', indexed: false },
   { mode: 'mode=servicing', indexed: true },
+  { mode: 'mode=passthrough', indexed: true },
   { mode: 'mode=stateless,redirect_dir=off,metacopy=off', indexed: true },
 ];
 const depths = [1, 2, 3, 5, 8, 2, 4, 40];

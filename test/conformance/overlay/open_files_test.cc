@@ -94,6 +94,59 @@ TEST_F(OverlayOpenFiles, WatchesHoldAcrossCopyUp) {
   }
 }
 
+LAYERS(OverlayOpenFiles, ALargeFileIsWrittenWhileItIsRead) {
+  make_file(bottom / "f", std::string(1'000'000, 'a'));
+  require(::link(bottom / "f", bottom / "g") == 0, "link");
+}
+TEST_F(OverlayOpenFiles, ALargeFileIsWrittenWhileItIsRead) {
+  const FileDescriptor reader = opened(here / "f", O_RDONLY);
+  char byte = 0;
+  ASSERT_EQ(::pread(reader.get(), &byte, 1, 0), 1);
+  const FileDescriptor writer = opened(here / "f", O_RDWR);
+  ASSERT_EQ(::pwrite(writer.get(), "b", 1, 0), 1);
+  append(opened(here / "f", O_WRONLY | O_APPEND).get(), "+end");
+  EXPECT_TRUE(contents(here / "f") == "b" + std::string(999'999, 'a') + "+end");
+  EXPECT_TRUE(contents(here / "g") == contents(here / "f"));
+  // Whether the old descriptor sees the write is the driver's affair (the kernel's overlay: no), but it is the same file.
+  ASSERT_EQ(::pread(reader.get(), &byte, 1, 0), 1);
+  EXPECT_TRUE(byte == 'a' || byte == 'b');
+  EXPECT_EQ(status(reader.get()).st_ino, inode(here / "f"));
+  EXPECT_EQ(status(reader.get()).st_size, 1'000'004);
+  EXPECT_EQ(status(here / "g").st_size, 1'000'004);
+  EXPECT_OK(::fchmod(reader.get(), 0600));
+  EXPECT_EQ(status(here / "f").st_mode & 07777, 0600U);
+  EXPECT_EQ(status(here / "g").st_mode & 07777, 0600U);
+  EXPECT_OK(::truncate(here / "g", 10));
+  EXPECT_EQ(contents(here / "f"), "baaaaaaaaa");
+}
+
+LAYERS(OverlayOpenFiles, ALargeFileIsTruncatedWhileItIsRead) {
+  for (const char* name : {"f", "g"}) make_file(bottom / name, std::string(1'000'000, 'a'));
+}
+TEST_F(OverlayOpenFiles, ALargeFileIsTruncatedWhileItIsRead) {
+  const FileDescriptor first = opened(here / "f", O_RDONLY);
+  ASSERT_OK(::truncate(here / "f", 5));
+  EXPECT_EQ(contents(here / "f"), "aaaaa");
+  EXPECT_EQ(status(first.get()).st_size, 5);
+  const FileDescriptor second = opened(here / "g", O_RDONLY);
+  append(opened(here / "g", O_WRONLY | O_TRUNC).get(), "new");
+  EXPECT_EQ(contents(here / "g"), "new");
+  EXPECT_EQ(status(second.get()).st_size, 3);
+}
+
+LAYERS(OverlayOpenFiles, ALargeFileIsRenamedAndRemovedWhileItIsRead) { make_file(bottom / "f", std::string(1'000'000, 'a')); }
+TEST_F(OverlayOpenFiles, ALargeFileIsRenamedAndRemovedWhileItIsRead) {
+  const FileDescriptor reader = opened(here / "f", O_RDONLY);
+  ASSERT_OK(::chmod(here / "f", 0640));
+  ASSERT_OK(::rename(here / "f", here / "g"));
+  overwrite(here / "g", "new");
+  ASSERT_OK(::unlink(here / "g"));
+  EXPECT_FALSE(exists(here / "g"));
+  char byte = 0;
+  EXPECT_EQ(::pread(reader.get(), &byte, 1, 0), 1);
+  EXPECT_EQ(status(reader.get()).st_mode & 07777, 0640U);
+}
+
 LAYERS(OverlayOpenFiles, AMappingMadeAfterTheCopyUpIsShared) { make_file(bottom / "f", std::string(8192, 'a')); }
 TEST_F(OverlayOpenFiles, AMappingMadeAfterTheCopyUpIsShared) {
   const FileDescriptor file = opened(here / "f", O_RDWR);

@@ -95,6 +95,23 @@ TEST_F(SetId, AWriteAfterChmodClearsAgain) {
   EXPECT_EQ(mode(path), 0755U);
 }
 
+TEST_F(SetId, AWriteOfRootAfterChmodKeepsThem) {
+  const FileDescriptor file = opened(here / "f", O_CREAT | O_WRONLY, 0755);
+  ASSERT_EQ(::write(file.get(), "x", 1), 1);
+  ASSERT_OK(::fchmod(file.get(), 04755));
+  ASSERT_EQ(::write(file.get(), "y", 1), 1);
+  EXPECT_EQ(mode(here / "f"), 04755U);
+}
+
+TEST_F(SetId, AnotherUsersWriteBesideRootsDescriptorClearsThem) {
+  const Path path = file_of_alice(here / "f", 0777);
+  const FileDescriptor roots = opened(path, O_WRONLY);
+  ASSERT_EQ(::write(roots.get(), "x", 1), 1);
+  ASSERT_OK(::chmod(path, 04777));
+  EXPECT_OK(as(bob, [&] { return write_to(path); }));
+  EXPECT_EQ(mode(path), 0777U);
+}
+
 TEST_F(SetId, ReadingAndRenamingKeepThem) {
   const Path path = file_of_alice(here / "f", 06755);
   EXPECT_OK(as(alice, [&]() -> long {

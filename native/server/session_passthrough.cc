@@ -1,0 +1,153 @@
+// Files whose data pass the server by (docs/decisions, "Passthrough by file").
+#include <linux/capability.h>
+
+#include <optional>
+
+#include "server/session.h"
+#include "sys/process.h"
+
+namespace lamina::server {
+
+using overlay::Access;
+using overlay::Attributes;
+using overlay::NodeId;
+using overlay::SetAttributes;
+using sys::Errno;
+using sys::Result;
+using sys::Status;
+
+namespace {
+
+// A smaller file of a lower is read in one message, and comes to the server: so it can be copied up under all its descriptors.
+constexpr std::uint64_t smallest_lower = std::uint64_t{128} * 1024;
+
+// What a handle tells.
+constexpr std::uint64_t counted_as_other = 1;
+
+// setgid that makes no program: a write of who is in the group leaves it, and the real file system knows no groups of ours.
+bool marks_locking(std::uint32_t mode) { return (mode & (setgid | group_execute)) == setgid; }
+
+bool is_suid(std::uint32_t mode) { return (mode & setuid) != 0 || (mode & (setgid | group_execute)) == (setgid | group_execute); }
+
+}  // namespace
+
+// The descriptors that a lower's file has stay with it: they read what they have always read. The names lead to another node.
+Status Session::make_way(const Exchange& exchange, NodeId node, const OpenFile& file) {
+  if (file.opens == 0 || file.backing_id == 0 || !file.lower) return {};
+  LAMINA_TRY(file_system_.replace_node(node));
+  LAMINA_TRY(forget_attributes(exchange, node));
+  // The kernel follows the path once more, and comes to the other node.
+  return Errno{ESTALE};
+}
+
+// The first opening decides for all that follow before the last release.
+Status Session::begin_open(Exchange& exchange, const Opening& opening, OpenFile& file) {
+  LAMINA_ASSIGN(file.lower, file_system_.data_in_lower(opening.node));
+  LAMINA_ASSIGN(const Attributes attributes, file_system_.attributes(opening.node));
+  const bool others_write = opening.writes() && exchange.header().uid != 0;
+  if (opening.writes() ? others_write && marks_locking(attributes.mode) : file.lower && attributes.size < smallest_lower)
+    return {};
+  if (opening.writes()) file.lower = false;
+  LAMINA_ASSIGN(const overlay::RealFileRef real,
+                file_system_.file(opening.node, opening.writes() ? Access::write : Access::read, exchange.interrupted()));
+  // The real file system takes setuid away at writes by who lacks CAP_FSETID, and asks that of the thread that names the file.
+  file.keeps_suid = opening.writes() && exchange.header().uid == 0;
+  std::optional<sys::WithoutCapability> without;
+  if (!file.keeps_suid) {
+    without.emplace(CAP_FSETID);
+    LAMINA_TRY(without->status());
+  }
+  LAMINA_ASSIGN(file.backing_id, exchange.open_backing(real->descriptor()));
+  return {};
+}
+
+Status Session::join_open(Exchange& exchange, const Opening& opening, OpenFile& file) {
+  if (!opening.writes() || file.backing_id == 0) return {};
+  LAMINA_TRY(make_way(exchange, opening.node, file));
+  if (!file.keeps_suid || exchange.header().uid == 0) return {};
+  // Beside root's descriptors the kernel takes one of another user: setuid goes now, for its writes could not take it away.
+  SetAttributes change;
+  change.kill_suidgid = true;
+  const auto cleared = file_system_.set_attributes(opening.node, change, exchange.interrupted());
+  return cleared.ok() ? Status() : Status(cleared.error());
+}
+
+Result<abi::OpenOut> Session::open_through(Exchange& exchange, const Opening& opening) {
+  if (file_system_.replacement(opening.node)) return Errno{ESTALE};
+  const auto file = open_files_.hold(opening.node);
+  if ((opening.flags & O_TRUNC) != 0) {
+    LAMINA_TRY(make_way(exchange, opening.node, *file));
+    SetAttributes change;
+    change.size = 0;
+    change.kill_suidgid = opening.kill_suidgid;
+    const auto truncated = file_system_.set_attributes(opening.node, change, exchange.interrupted());
+    if (!truncated.ok()) return truncated.error();
+    if (change.kill_suidgid) LAMINA_TRY(forget_attributes(exchange, opening.node));
+  }
+  LAMINA_TRY(file->opens == 0 ? begin_open(exchange, opening, *file) : join_open(exchange, opening, *file));
+  abi::OpenOut out{};
+  out.open_flags = abi::open::noflush;
+  out.backing_id = file->backing_id;
+  if (file->backing_id != 0) {
+    out.open_flags |= abi::open::passthrough;
+  } else if (file->lower || file->opens > 0) {
+    out.open_flags |= abi::open::keep_cache;  // else it was written unseen by what the kernel has in its cache
+  }
+  ++file->opens;
+  if (!opening.writes() || file->backing_id == 0) return out;
+  if (file->keeps_suid && exchange.header().uid != 0) {
+    ++file->others;
+    out.fh = counted_as_other;
+  }
+  if (const Status noted = expect_writes(exchange, opening); !noted.ok()) {
+    drop_open(exchange, *file, out.fh);
+    return noted.error();
+  }
+  return out;
+}
+
+// What the kernel keeps of the attributes may be wrong from now on.
+Status Session::expect_writes(const Exchange& exchange, const Opening& opening) {
+  LAMINA_TRY(file_system_.expect_unseen_writes(opening.node, (opening.flags & O_ACCMODE) == O_RDWR));
+  LAMINA_ASSIGN(const Attributes attributes, file_system_.attributes(opening.node));
+  return attributes.fleeting ? forget_attributes(exchange, opening.node) : Status();
+}
+
+void Session::drop_open(const Exchange& exchange, OpenFile& file, std::uint64_t handle) {
+  if (file.opens == 0) return;
+  if (handle == counted_as_other) --file.others;
+  // It fails where the mount is gone only, and then the kernel has forgotten the name.
+  if (--file.opens == 0 && file.backing_id != 0) static_cast<void>(exchange.close_backing(file.backing_id));
+}
+
+void Session::close_through(const Exchange& exchange, NodeId node, std::uint64_t handle) {
+  const auto file = open_files_.hold(node);
+  drop_open(exchange, *file, handle);
+}
+
+Result<Attributes> Session::set_attributes(Exchange& exchange, SetAttributes change) {
+  const NodeId node = exchange.node();
+  if (options_.mode != Mode::passthrough || (!change.size && !change.mode)) {
+    auto changed = file_system_.set_attributes(node, change, exchange.interrupted());
+    tell_replacement(exchange);
+    return changed;
+  }
+  const auto file = open_files_.hold(node);
+  if (change.size) LAMINA_TRY(make_way(exchange, node, *file));
+  // As if the other users wrote at once.
+  if (change.mode && file->others > 0 && is_suid(*change.mode)) {
+    *change.mode &= ~setuid;
+    if ((*change.mode & group_execute) != 0) *change.mode &= ~setgid;
+  }
+  auto changed = file_system_.set_attributes(node, change, exchange.interrupted());
+  tell_replacement(exchange);
+  return changed;
+}
+
+// What was done by an old node's descriptor the kernel knows of that node only.
+void Session::tell_replacement(const Exchange& exchange) {
+  if (options_.mode != Mode::passthrough) return;
+  if (const auto other = file_system_.replacement(exchange.node())) static_cast<void>(exchange.invalidate_attributes(*other));
+}
+
+}  // namespace lamina::server
