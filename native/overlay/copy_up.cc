@@ -200,13 +200,10 @@ Status Overlay::complete_data(const InodeRef& inode, const Interrupted& interrup
   if (!opened) return opened.error();
   LAMINA_ASSIGN(const RealFileRef from, open_lower(source, O_RDONLY));
   LAMINA_ASSIGN(const LowerEntry entry, layer(source).get(source.reference));
-  LAMINA_TRY(sys::set_size(opened->get(), 0));
-  auto copied = sys::copy_data(from->descriptor(), opened->get(), entry.attributes.size, interrupted);
-  if (!copied) {
-    LAMINA_TRY(sys::set_size(opened->get(), entry.attributes.size));
-    return copied.error();
-  }
-  copy_up_bytes_.fetch_add(*copied, std::memory_order_relaxed);
+  // Its size is right all the time: it is what is shown, whoever looks or dies meanwhile.
+  LAMINA_ASSIGN(const std::uint64_t copied,
+                sys::copy_data(from->descriptor(), opened->get(), entry.attributes.size, interrupted));
+  copy_up_bytes_.fetch_add(copied, std::memory_order_relaxed);
   LAMINA_TRY(sys::sync_data(opened->get()));
   LAMINA_TRY(sys::change_times(at.descriptor(), at.name, sys::TimeChange::to(status.atime), sys::TimeChange::to(status.mtime)));
   LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, marks_.metacopy));
