@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addApply } from './apply.js';
 import { contextOf } from './context.js';
+import { addGcCommand } from './gc.js';
 import { addManual } from './manual.js';
 import { addMergeCommand } from './merge.js';
 import { counted, table } from './output.js';
@@ -43,4 +44,5 @@ export function addUpdateCommands(program: Command): void {
     });
   addRollbackCommand(program);
   addMergeCommand(program);
+  addGcCommand(program);
 }

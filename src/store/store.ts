@@ -10,6 +10,8 @@ import { LockHeld, acquireLock } from '../platform/lock.js';
 import type { Lock, LockMode } from '../platform/lock.js';
 import { makeWhiteoutSync, removeXattrSync, setXattrSync } from '../platform/native.js';
 import { markNamespace } from './marks.js';
+import { findGarbage, removeGarbage } from './garbage.js';
+import type { Garbage } from './garbage.js';
 import { StorePaths } from './paths.js';
 import { recoverDead } from './recovery.js';
 import type { Recovery } from './recovery.js';
@@ -59,6 +61,18 @@ export class Store {
       const { manifest, older } = await this.#load();
       await recoverDead(this.paths, manifest);
       return await work(manifest, (next) => this.#publish(next, older));
+    } finally {
+      lock.release();
+    }
+  }
+
+  /** Finds what nothing refers to and, unless it is a dry run, removes it. */
+  async collectGarbage(dryRun: boolean): Promise<Garbage[]> {
+    const lock = await this.#lock('exclusive');
+    try {
+      const garbage = await findGarbage(this.paths, (await this.#load()).manifest);
+      if (!dryRun) await removeGarbage(garbage);
+      return garbage;
     } finally {
       lock.release();
     }

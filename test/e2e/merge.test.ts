@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
@@ -153,5 +153,28 @@ describe.skipIf(!isRoot)('lamina merge', () => {
     expect(now.nlink).toBe(2);
     await world.run('create', 'fresh', '--base', 'tiny');
     expect(await world.inside('fresh', 'stat -c %h /opt/big /etc/version')).toBe('2\n1\n');
+  });
+
+  it('finds with gc what no manifest refers to, and removes nothing else', async () => {
+    const nothing = await world.json<{ found: unknown[] }>('gc', '--dry-run');
+    expect(nothing.found).toEqual([]);
+    const stray = join(world.store, 'nodes', 's-00000000000000aa');
+    mkdirSync(join(stray, 'tree'), { recursive: true });
+    writeFileSync(join(stray, 'tree/file'), 'x'.repeat(10_000));
+    writeFileSync(join(world.store, '.manifest.json.12345678.tmp'), 'half');
+    mkdirSync(join(world.store, 'transactions/t-00000000000000aa/nodes'), { recursive: true });
+    const before = readFileSync(join(world.store, 'manifest.json'));
+    const told = await world.json<{ found: { path: string; bytes: number }[]; bytes: number }>('gc', '--dry-run');
+    expect(told.found.map(({ path }) => path)).toEqual([
+      '.manifest.json.12345678.tmp',
+      'nodes/s-00000000000000aa',
+      'transactions/t-00000000000000aa',
+    ]);
+    expect(told.bytes).toBeGreaterThanOrEqual(10_000);
+    expect(existsSync(stray)).toBe(true);
+    await world.run('gc');
+    expect(existsSync(stray)).toBe(false);
+    expect((await world.json<{ found: unknown[] }>('gc')).found).toEqual([]);
+    expect(readFileSync(join(world.store, 'manifest.json'))).toEqual(before);
   });
 });

@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import { bytesText } from '../base/units.js';
+import { contextOf } from './context.js';
+import { counted, table } from './output.js';
+
+export function addGcCommand(program: Command): void {
+  program
+    .command('gc')
+    .description('remove what crashed commands left in the store and nothing refers to')
+    .option('--dry-run', 'only tell what it is')
+    .addHelpText('after', '\nExample:\n  lamina gc --dry-run')
+    .action(async (options: { dryRun?: boolean }, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { gc } = await import('../app/gc.js');
+      const data = await gc(await store(), { dryRun: options.dryRun === true });
+      const rows = data.found.map(({ kind, bytes, path }) => [kind, bytesText(bytes), path]);
+      const total = `${data.dryRun ? 'would remove' : 'removed'} ${counted(rows.length, 'thing')}, ${bytesText(data.bytes)}`;
+      output.result(data, () =>
+        rows.length === 0 ? 'there is no garbage' : `${table(['KIND', 'SIZE', 'PATH'], rows, '')}\n${total}`,
+      );
+    });
+}

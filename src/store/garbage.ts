@@ -1,0 +1,78 @@
+import { readdirSync } from 'node:fs';
+import { fromBuffer, join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { isId } from '../base/ids.js';
+import { own } from '../manifest/index.js';
+import type { Manifest } from '../manifest/index.js';
+import { isTemporaryName, removeDurably } from '../platform/durable.js';
+import { walk } from '../platform/walk.js';
+import type { StorePaths } from './paths.js';
+import { isDeadTransaction, unmountBelow } from './recovery.js';
+
+/** Something in the store that nothing refers to. */
+export interface Garbage {
+  readonly kind: 'transaction' | 'node' | 'update' | 'index' | 'aside' | 'temporary';
+  readonly path: BytePath;
+  /** On disk; without inodes that something else has a name of. */
+  readonly bytes: number;
+}
+
+/**
+ * What crashed commands left. The caller holds the store's exclusive lock: what is no live transaction's and not in the manifest is nobody's. A mount uses only what
+ * the manifest holds, or lies in a live transaction.
+ */
+export async function findGarbage(paths: StorePaths, manifest: Manifest): Promise<Garbage[]> {
+  const found: [Garbage['kind'], BytePath][] = [];
+  for (const name of namesIn(paths.root)) if (isTemporaryName(name)) found.push(['temporary', join(paths.root, name)]);
+  // Names that Lamina does not give are somebody's, and stay.
+  for (const id of namesIn(paths.nodes))
+    if (isId(id, 'bdse') && own(manifest.nodes, id) === undefined) found.push(['node', paths.node(id).directory]);
+  for (const [id, { sealed }] of Object.entries(manifest.nodes))
+    for (const name of namesIn(paths.node(id).directory))
+      if (isTemporaryName(name)) found.push(['temporary', join(paths.node(id).directory, name)]);
+      else if (!sealed && name === 'index') found.push(['index', paths.node(id).index]);
+  for (const id of namesIn(paths.updates))
+    if (isId(id, 'u') && own(manifest.updates, id) === undefined) found.push(['update', paths.update(id).directory]);
+  for (const id of namesIn(paths.asides))
+    if (isId(id, 'a') && !namesIn(paths.aside(id).directory).includes('aside.json' as BytePath))
+      found.push(['aside', paths.aside(id).directory]);
+  for (const id of namesIn(paths.transactions))
+    if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id))))
+      found.push(['transaction', paths.transaction(id).directory]);
+  const sizes = sizesOf(found.map(([, path]) => path));
+  return found
+    .map(([kind, path], i) => ({ kind, path, bytes: sizes[i] ?? 0 }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+export async function removeGarbage(garbage: readonly Garbage[]): Promise<void> {
+  for (const { kind, path } of garbage) {
+    if (kind === 'transaction') await unmountBelow(path);
+    await removeDurably(path);
+  }
+}
+
+/** Blocks that come free where all of these go. */
+function sizesOf(trees: readonly BytePath[]): number[] {
+  const names = new Map<string, bigint>();
+  return trees.map((tree) => {
+    let bytes = 0n;
+    for (const { stats } of walk(tree)) {
+      const inode = `${stats.dev}:${stats.ino}`;
+      const seen = (names.get(inode) ?? 0n) + 1n;
+      names.set(inode, seen);
+      if (stats.isDirectory() || seen === stats.nlink) bytes += stats.blocks * 512n;
+    }
+    return Number(bytes);
+  });
+}
+
+function namesIn(directory: BytePath): BytePath[] {
+  try {
+    return readdirSync(toBuffer(directory), 'buffer').map(fromBuffer).sort();
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
