@@ -1,7 +1,6 @@
-import type { BytePath } from '../base/bytes.js';
 import type { ContentDiff } from '../changeset/index.js';
 import type { Outcome } from '../manifest/index.js';
-import { applyUpdate, readProcedure } from '../servicing/index.js';
+import { applyUpdate } from '../servicing/index.js';
 import type { ApplyRequest, DetailedChange, Preview } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
 import { changeData, updateData } from './data.js';
@@ -42,14 +41,8 @@ function previewData(base: string, { base: changes, bytes, containers }: Preview
   };
 }
 
-export async function updateApply(
-  store: Store,
-  request: Omit<ApplyRequest, 'procedure'> & { readonly procedure: BytePath },
-): Promise<ApplyData> {
-  const { id, update, preview } = await applyUpdate(store, {
-    ...request,
-    procedure: await readProcedure(request.procedure),
-  });
+export async function updateApply(store: Store, request: ApplyRequest): Promise<ApplyData> {
+  const { id, update, preview } = await applyUpdate(store, request);
   if (preview !== undefined) return { update: null, preview: previewData(request.base, preview) };
   if (id === undefined || update === undefined) return { update: null };
   return { update: updateData(await store.read(), id, update) };

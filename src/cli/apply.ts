@@ -40,7 +40,7 @@ export function addApply(update: Command): void {
     .option('--always-run', 'run in every container, also where it provably makes no difference')
     .addHelpText(
       'after',
-      '\nA procedure is an executable script, or a directory with update.json. Whatever goes wrong, nothing is changed.\n\nExamples:\n  lamina update apply debian ./upgrade.sh --name openssl-fix\n  lamina update apply debian ./upgrade.sh --container web --timeout 600',
+      '\nA procedure is an executable script, or a directory or tar with update.json. Whatever goes wrong, nothing is changed.\n\nExamples:\n  lamina update apply debian ./upgrade.sh --name openssl-fix\n  lamina update apply debian ./upgrade.sh --container web --timeout 600',
     )
     .action(async (base: string, procedure: string, options: ApplyOptions, command: Command) => {
       const context = contextOf(command);

@@ -1,6 +1,7 @@
 export * from './schema.js';
 export * from './names.js';
 export * from './queries.js';
+export * from './versions.js';
 export * from './transitions.js';
 export * from './update.js';
 export * from './rollback.js';

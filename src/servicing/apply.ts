@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { toBuffer, toText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { failed, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
@@ -17,10 +18,14 @@ import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
 import { previewOf } from './preview.js';
 import type { Preview } from './preview.js';
-import { readProcedure, storeProcedure } from './procedure.js';
+import { checkPackage, checkRepeated } from './applicable.js';
+import { checkProcedure } from './procedure.js';
+import { storeProcedure } from './stored.js';
 import type { Procedure } from './procedure.js';
 import { ProgressCount } from './progress.js';
 import type { Progress } from './progress.js';
+import { plainSettings, writeSettings } from './settings.js';
+import type { Settings } from './settings.js';
 import { readReadSet } from './reads.js';
 import { isProcedureFailure, runProcedure } from './run.js';
 import { serviceContainer } from './service.js';
@@ -28,7 +33,8 @@ import type { BaseRun, RunOptions } from './service.js';
 
 export interface ApplyRequest {
   readonly base: string;
-  readonly procedure: Procedure;
+  /** A script, or a directory or tar with update.json. */
+  readonly procedure: BytePath;
   readonly name?: string | undefined;
   /** Only these; undefined: all on the base's head. */
   readonly containers?: readonly string[] | undefined;
@@ -57,8 +63,6 @@ export interface ApplyResult {
   readonly preview?: Preview | undefined;
 }
 
-export { readProcedure };
-
 /**
  * Services a base and its containers by a procedure, in one transaction.
  * @throws LaminaError refused: a container is mounted, the name is taken; failed: the procedure failed; nothing was changed
@@ -66,8 +70,9 @@ export { readProcedure };
 export async function applyUpdate(store: Store, request: ApplyRequest): Promise<ApplyResult> {
   const before = await store.read();
   const base = baseOf(before, request.base);
-  const name = chooseName(before, request);
+  if (request.name !== undefined) checkNewName(before, request.name);
   for (const container of request.containers ?? []) checkContainer(before, container, request.base, base.head);
+  const given = await checkProcedure(request.procedure);
   return withHold(store, (hold) =>
     withTransaction(store, 'update', async (transaction) => {
       const manifest = await store.read();
@@ -75,8 +80,12 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
       const head = baseOf(manifest, request.base).head;
       const work: Work = { transaction, reader, layers: reader.layers(head), signal: request.signal };
       await hold.add(manifest, request.containers ?? containersOn(manifest, head));
-      const stored = await storeProcedure(request.procedure, transaction.paths.update.procedure);
-      const options = { ...request, update: name };
+      const { procedure, stored } = await storeProcedure(given, transaction.paths.update.procedure);
+      checkPackage(manifest, request.base, procedure);
+      checkRepeated(manifest, request, procedure, stored.hash);
+      writeSettings(transaction.paths.update.settings, settingsOf(request));
+      const name = request.name ?? freeName(manifest, procedure.defaultName);
+      const options = { ...request, procedure, update: name };
       const capture = await runProcedure({
         ...options,
         transaction,
@@ -89,22 +98,26 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
       const layers = await Promise.all(work.layers.map((id) => reader.listing(id)));
       const skip = reads && new SkipRule({ layers, reads, written: delta.listing });
       const servicing = new Servicing(work, hold, { delta, skip }, request, options);
-      return servicing.finish({ id: newId('u'), name, head, procedure: stored });
+      return servicing.finish({ id: newId('u'), name, head, stored, procedure });
     }),
   );
 }
 
-function chooseName(manifest: Manifest, { name, procedure }: ApplyRequest): string {
-  const taken = (candidate: string) => Object.values(manifest.updates).some((update) => update.name === candidate);
-  if (name !== undefined) {
-    validateName('update', name);
-    checkUpdateName(manifest, name);
-    return name;
-  }
+function checkNewName(manifest: Manifest, name: string): void {
+  validateName('update', name);
+  checkUpdateName(manifest, name);
+}
+
+function freeName(manifest: Manifest, wanted: string): string {
+  const taken = new Set(Object.values(manifest.updates).map((update) => update.name));
   for (let count = 1; ; count++) {
-    const candidate = count === 1 ? procedure.defaultName : `${procedure.defaultName}-${count}`;
-    if (!taken(candidate)) return validateName('update', candidate);
+    const candidate = count === 1 ? wanted : `${wanted}-${count}`;
+    if (!taken.has(candidate)) return validateName('update', candidate);
   }
+}
+
+function settingsOf({ network, timeoutMs }: ApplyRequest): Settings {
+  return { ...plainSettings, network, timeoutSeconds: timeoutMs === undefined ? null : timeoutMs / 1000 };
 }
 
 function checkContainer(manifest: Manifest, name: string, base: string, head: string): void {
@@ -123,7 +136,8 @@ interface Commit {
   readonly id: `u-${string}`;
   readonly name: string;
   readonly head: string;
-  readonly procedure: Update['procedure'];
+  readonly procedure: Procedure;
+  readonly stored: Update['procedure'];
 }
 
 /** The containers' part: those there were at the start, and those that came since. */
@@ -210,7 +224,7 @@ class Servicing {
   }
 
   /** Undefined where containers came that must be serviced before. */
-  async #publish({ id, name, head, procedure }: Commit): Promise<Update | undefined> {
+  async #publish({ id, name, head, procedure, stored }: Commit): Promise<Update | undefined> {
     const { transaction } = this.work;
     this.request.signal.throwIfAborted();
     const effects = this.#sorted();
@@ -225,11 +239,11 @@ class Servicing {
           id,
           name,
           base: this.request.base,
-          version: null,
-          description: null,
+          version: procedure.to,
+          description: procedure.description,
           parent: head,
           created: isoNow(),
-          procedure,
+          procedure: stored,
           layer: this.baseRun.delta.sealed,
           effects: standing,
         });

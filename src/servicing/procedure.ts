@@ -1,111 +1,186 @@
-import { constants, accessSync, chmodSync, copyFileSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
-import { basename, display, join, toBuffer, toText } from '../base/bytes.js';
+import { constants, accessSync, closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { basename, display, fromBuffer, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf, notFound, usage } from '../base/errors.js';
-import type { Update } from '../manifest/index.js';
-import { importDirectory, scanTree, xxh64 } from '../store/index.js';
 import { interpreterOf, startOf } from './interpreter.js';
+import { parsePackage } from './package.js';
+import type { Health, PackageFields } from './package.js';
 
-/** How an update is made: a script, or a directory with update.json. */
+/** How an update is made: a script; a package with a script; a package with a layer. */
 export interface Procedure {
-  readonly source: BytePath;
-  readonly kind: 'script' | 'package';
+  readonly kind: 'script' | 'package' | 'layer';
   /** A name for the update where none is given. */
   readonly defaultName: string;
-  /** Below the directory of a package: the script to run. */
-  readonly script: string;
+  /** The name that its package has. */
+  readonly packageName: string | undefined;
+  readonly description: string | null;
+  /** The base it is for, and the versions of it that it upgrades; undefined: any. */
+  readonly base: string | undefined;
+  readonly from: string | undefined;
+  /** The version that it makes. */
+  readonly to: string | null;
+  /** Below the directory of a package: the script to run, or the layer. */
+  readonly file: string;
   readonly network: boolean;
   readonly timeoutMs: number | undefined;
   readonly environment: Readonly<Record<string, string>>;
   readonly ephemeral: readonly string[];
   readonly protect: readonly string[];
+  readonly health: Health | undefined;
 }
 
-const relativePath = z
-  .string()
-  .regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$)).+$/, 'must be a path below the package, without ".."');
-const glob = z.string().startsWith('/', 'must begin with /');
+/** A procedure as a person gives it. */
+export interface GivenProcedure {
+  readonly source: BytePath;
+  readonly form: 'script' | 'directory' | 'archive';
+}
 
-const packageSchema = z.strictObject({
-  version: z.literal(1),
-  name: z.string().optional(),
-  description: z.string().optional(),
-  procedure: relativePath,
-  network: z.boolean().optional(),
-  timeoutSeconds: z.number().positive().optional(),
-  environment: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).optional(),
-  ephemeral: z.array(glob).optional(),
-  protect: z.array(glob).optional(),
-});
+/** A bare script's. */
+export const plainProcedure = {
+  packageName: undefined,
+  description: null,
+  base: undefined,
+  from: undefined,
+  to: null,
+  network: false,
+  timeoutMs: undefined,
+  environment: {},
+  ephemeral: [],
+  protect: [],
+  health: undefined,
+};
 
-const plain = { network: false, timeoutMs: undefined, environment: {}, ephemeral: [], protect: [] };
-
-/** Reads and checks a procedure. @throws LaminaError notFound: missing; usage: not executable, no script, a bad update.json */
-export async function readProcedure(source: BytePath): Promise<Procedure> {
+/**
+ * Looks at what was given, as far as that can be told without unpacking it.
+ * @throws LaminaError notFound: missing; usage: not executable, no script, a bad update.json
+ */
+export async function checkProcedure(source: BytePath): Promise<GivenProcedure> {
   const shown = display(source);
-  let directory: boolean;
   try {
     const status = statSync(toBuffer(source));
     if (!status.isDirectory() && !status.isFile())
-      throw usage(`the procedure ${shown} is neither a script nor a directory`);
-    directory = status.isDirectory();
+      throw usage(`the procedure ${shown} is neither a script nor a directory nor an archive`);
+    const form = status.isDirectory() ? 'directory' : isArchive(source) ? 'archive' : 'script';
+    if (form === 'directory') await readPackage(source, source);
+    if (form === 'script') checkScript(source, source);
+    return { source, form };
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR'))
       throw notFound(`there is no procedure ${shown}`, {
         code: 'NO_PROCEDURE',
-        hint: 'give an executable script, or a directory with update.json',
+        hint: 'give an executable script, or a directory or tar with update.json',
       });
     throw error;
   }
-  if (directory) return readPackage(source);
-  checkScript(source);
-  return { ...plain, source, kind: 'script', script: '', defaultName: nameFrom(source) };
 }
 
-async function readPackage(source: BytePath): Promise<Procedure> {
-  const file = join(source, 'update.json');
+const magics: readonly (readonly [at: number, bytes: string])[] = [
+  [0, '\x1f\x8b'],
+  [0, '\xfd7zXZ\0'],
+  [0, '\x28\xb5\x2f\xfd'],
+  [257, 'ustar'],
+];
+
+/** A tar, or something compressed; by its bytes, for its name says nothing. */
+function isArchive(source: BytePath): boolean {
+  const start = Buffer.alloc(264);
+  const descriptor = openSync(toBuffer(source), 'r');
+  try {
+    readSync(descriptor, start, 0, start.length, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  return magics.some(([at, bytes]) => start.toString('latin1', at, at + bytes.length) === bytes);
+}
+
+/** @param at where the package lies; @param source what people know it as */
+export async function readPackage(at: BytePath, source: BytePath): Promise<Procedure> {
+  const fields = await readFields(at, source);
+  const { procedure, timeoutSeconds, name } = fields;
+  const isScript = typeof procedure === 'string';
+  const file = isScript ? procedure : procedure.layer;
+  checkInside(at, file, source);
+  if (isScript) checkScript(join(at, file), join(source, file));
+  else if (!statSync(toBuffer(join(at, file))).isFile()) throw badPackage(source, [`procedure: ${file} is not a file`]);
+  return {
+    kind: isScript ? 'package' : 'layer',
+    defaultName: name ?? nameFrom(source),
+    packageName: name,
+    description: fields.description ?? null,
+    base: fields.base,
+    from: fields.from,
+    to: fields.to ?? null,
+    file,
+    network: fields.network ?? false,
+    timeoutMs: timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
+    environment: fields.environment ?? {},
+    ephemeral: fields.ephemeral ?? [],
+    protect: fields.protect ?? [],
+    health: fields.health,
+  };
+}
+
+const largestDescription = 1 << 20;
+
+async function readFields(at: BytePath, source: BytePath): Promise<PackageFields> {
   let value: unknown;
   try {
-    value = JSON.parse(await readFile(toBuffer(file), 'utf8'));
+    const handle = await open(
+      toBuffer(join(at, 'update.json')),
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
+    try {
+      const status = await handle.stat();
+      if (!status.isFile() || status.size > largestDescription)
+        throw badPackage(source, ['it is no file, or too large']);
+      value = JSON.parse(await handle.readFile('utf8'));
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
     if (isSystemError(error, 'ENOENT'))
-      throw notFound(`the directory ${display(source)} has no update.json`, {
+      throw notFound(`the procedure ${display(source)} has no update.json`, {
         code: 'NO_PROCEDURE',
         hint: 'an update package needs one (docs/format.md)',
       });
-    throw usage(`${display(file)} cannot be read: ${messageOf(error)}`, { code: 'BAD_PACKAGE', cause: error });
+    if (isSystemError(error, 'ELOOP')) throw badPackage(source, ['it is a symlink']);
+    if (error instanceof SyntaxError) throw badPackage(source, [messageOf(error)]);
+    throw error;
   }
-  const parsed = packageSchema.safeParse(value);
-  if (!parsed.success) {
-    const issues = parsed.error.issues
-      .slice(0, 3)
-      .map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message}`);
-    throw usage(`${display(file)} is not valid: ${issues.join('; ')}`, {
-      code: 'BAD_PACKAGE',
-      hint: 'see docs/format.md, "Update package"',
+  const parsed = parsePackage(value);
+  if ('faults' in parsed) throw badPackage(source, parsed.faults);
+  return parsed.fields;
+}
+
+function badPackage(source: BytePath, faults: readonly string[]) {
+  return usage(`${display(join(source, 'update.json'))} is not valid: ${faults.slice(0, 3).join('; ')}`, {
+    code: 'BAD_PACKAGE',
+    hint: 'see docs/format.md, "Update package"',
+  });
+}
+
+/** A package is untrusted: no symlink of it may lead to a file of the host. */
+function checkInside(at: BytePath, file: string, source: BytePath): void {
+  let real: BytePath;
+  try {
+    real = fromBuffer(realpathSync(toBuffer(join(at, fromText(file))), 'buffer'));
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
+    throw notFound(`the package ${display(source)} has no ${display(file)}, which its update.json names`, {
+      code: 'NO_PROCEDURE',
+      hint: 'put it there, or mend "procedure" in update.json',
     });
   }
-  const { data } = parsed;
-  checkScript(join(source, data.procedure));
-  return {
-    source,
-    kind: 'package',
-    defaultName: data.name ?? nameFrom(source),
-    script: data.procedure,
-    network: data.network ?? false,
-    timeoutMs: data.timeoutSeconds === undefined ? undefined : data.timeoutSeconds * 1000,
-    environment: data.environment ?? {},
-    ephemeral: data.ephemeral ?? [],
-    protect: data.protect ?? [],
-  };
+  if (!isBelow(real, fromBuffer(realpathSync(toBuffer(at), 'buffer'))))
+    throw badPackage(source, [`procedure: ${file} leads out of the package`]);
 }
 
 const elf = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
 
-function checkScript(path: BytePath): void {
-  const shown = display(path);
+/** @param path where it lies; @param source what people know it as */
+function checkScript(path: BytePath, source: BytePath): void {
+  const shown = display(source);
   let start: Buffer;
   try {
     accessSync(toBuffer(path), constants.R_OK);
@@ -136,33 +211,17 @@ function checkScript(path: BytePath): void {
   }
 }
 
-function nameFrom(source: BytePath): string {
+/** A name for an update from that of a file. */
+export function nameFrom(source: BytePath): string {
   const name = toText(basename(source))
-    .replace(/\.(sh|py|pl|bash)$/, '')
+    .replace(/\.(sh|py|pl|bash|tgz|txz|tzst|(tar(\.(gz|xz|zst|zstd))?))$/, '')
     .replace(/[^A-Za-z0-9._-]+/g, '-')
     .replace(/^[^A-Za-z0-9]+/, '')
     .slice(0, 60);
   return name === '' ? 'update' : name;
 }
 
-/** Keeps the procedure as given, so that it can be looked at and run again. Gives what the manifest says of it. */
-export async function storeProcedure(procedure: Procedure, target: BytePath): Promise<Update['procedure']> {
-  if (procedure.kind === 'script') {
-    copyFileSync(toBuffer(procedure.source), toBuffer(target));
-    chmodSync(toBuffer(target), 0o755);
-  } else {
-    await importDirectory(procedure.source, target, {});
-  }
-  return { kind: procedure.kind, hash: await contentHash(target) };
-}
-
-async function contentHash(path: BytePath): Promise<string> {
-  const entries = await scanTree(path, { hash: true });
-  const lines = entries.map((entry) => `${entry.path}\0${entry.hash.toString(16)}\0${entry.stats.mode.toString(8)}\n`);
-  return (await xxh64(Buffer.from(lines.join(''), 'latin1'))).toString(16).padStart(16, '0');
-}
-
 /** The command that runs a stored procedure in a sandbox that shows it under `name`. */
 export function commandOf(procedure: Procedure, directory: string): string[] {
-  return [procedure.kind === 'script' ? directory : `${directory}/${procedure.script}`];
+  return [procedure.kind === 'script' ? directory : `${directory}/${procedure.file}`];
 }

@@ -140,7 +140,7 @@ export function isProcedureFailure(error: unknown): error is LaminaError {
 /** The program to run, as it is kept. */
 function procedureFile({ transaction, procedure }: RunRequest): BytePath {
   const kept = transaction.paths.update.procedure;
-  return procedure.kind === 'script' ? kept : join(kept, procedure.script);
+  return procedure.kind === 'script' ? kept : join(kept, procedure.file);
 }
 
 function procedureFailed(container: string | undefined, failure: string, lines: string) {

@@ -18,3 +18,4 @@ export * from './import/import.js';
 export { importDirectory } from './import/directory.js';
 export * from './transaction-record.js';
 export * from './reach.js';
+export { importTar } from './import/tar.js';

@@ -94,6 +94,10 @@ export class UpdatePaths {
   get report(): BytePath {
     return join(this.directory, 'report.json');
   }
+  /** How it was applied, beyond what the procedure says. */
+  get settings(): BytePath {
+    return join(this.directory, 'settings.json');
+  }
   /** Of the run on the base, or for a container. */
   run(container?: string): RunPaths {
     const directory =

@@ -1,0 +1,58 @@
+import { refused } from '../base/errors.js';
+import { baseOf, layerChain, parseRange, updateOf, updatesOf, versionOf } from '../manifest/index.js';
+import type { Manifest } from '../manifest/index.js';
+import type { Procedure } from './procedure.js';
+
+/** Whether a package is for this base, and for the version that it has. @throws LaminaError refused */
+export function checkPackage(manifest: Manifest, base: string, procedure: Procedure): void {
+  const what = `the package '${procedure.defaultName}'`;
+  if (procedure.base !== undefined && procedure.base !== base) {
+    throw refused(`${what} is for base '${procedure.base}', not for '${base}'`, {
+      code: 'OTHER_BASE',
+      hint: `apply it to that base: lamina update apply ${procedure.base} …`,
+    });
+  }
+  if (procedure.from === undefined) return;
+  const present = versionOf(manifest, base);
+  if (present === null) {
+    throw refused(`${what} upgrades version ${procedure.from}, and nobody said which one base '${base}' has`, {
+      code: 'OTHER_VERSION',
+      hint: 'import it with --content-version, or apply a package that has "to"',
+    });
+  }
+  if (parseRange(procedure.from)?.(present) === true) return;
+  throw refused(`${what} upgrades version ${procedure.from}, and base '${base}' has ${present}`, {
+    code: 'OTHER_VERSION',
+    hint: 'get the package for that version',
+  });
+}
+
+/**
+ * Whether the base has had the same update already: a package of the same name and version, or the same content. Of a bare script that is meant where a person
+ * gives it another name: what a script does may depend on the day.
+ * @throws LaminaError refused, naming the first
+ */
+export function checkRepeated(
+  manifest: Manifest,
+  { base, name }: { readonly base: string; readonly name?: string | undefined },
+  { kind, packageName, to }: Procedure,
+  hash: string,
+): void {
+  const lineage = new Set(layerChain(manifest, baseOf(manifest, base).head));
+  for (const id of updatesOf(manifest, base)) {
+    const update = updateOf(manifest, id);
+    if (update.state === 'rolled-back' || !lineage.has(update.layer)) continue;
+    const samePackage =
+      packageName !== undefined && to !== null && update.name === packageName && update.version === to;
+    const sameContent = (name === undefined || kind !== 'script') && update.procedure.hash === hash;
+    if (!samePackage && !sameContent) continue;
+    const version = samePackage ? ` with version ${to}` : '';
+    throw refused(`base '${base}' has this update already: '${update.name}'${version} of ${update.created}`, {
+      code: 'APPLIED_ALREADY',
+      hint:
+        kind === 'script'
+          ? 'where it is meant to run again, give that update a name of its own with --name'
+          : `roll it back first: lamina rollback ${update.name}`,
+    });
+  }
+}

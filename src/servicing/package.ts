@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { namePattern, parseRange, versionPattern } from '../manifest/index.js';
+
+/** Seconds that a health command may take where its package does not say. */
+const healthSeconds = 60;
+
+const relativePath = z
+  .string()
+  .regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0]+$/, 'must be a path below the package, without ".."');
+const glob = z.string().regex(/^\/[^\0]*$/, 'must begin with /');
+const seconds = z
+  .number()
+  .positive()
+  .max(30 * 24 * 3600);
+const name = z.string().regex(namePattern, 'must be 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit');
+const text = z.string().regex(/^[^\0]*$/, 'must not hold a NUL');
+const version = z.string().regex(versionPattern, 'must be a version such as 12.4 or 1:2.3~rc1-4');
+const variables = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable'), text);
+
+const health = z.strictObject({
+  command: z.array(text).min(1).describe('Program and arguments; run in the root of each container after publishing'),
+  timeoutSeconds: seconds.default(healthSeconds).describe('It has failed when it takes longer'),
+});
+
+const fields = z.strictObject({
+  $schema: z.string().optional().describe('For editors; not read'),
+  version: z.literal(1).describe('Of this format. The version of the software is told by "to"'),
+  name: name.optional().describe("The update's name; by default that of the directory or archive"),
+  description: z.string().max(4096).optional(),
+  base: name.optional().describe('The base it is for; by default any'),
+  from: z
+    .string()
+    .refine((range) => parseRange(range) !== undefined, 'must be a range of versions such as ">=12.1 <13"')
+    .optional()
+    .describe('The versions of the base that it upgrades, such as ">=12.1 <13"; by default any'),
+  to: version.optional().describe('The version that the base has afterwards'),
+  procedure: z
+    .union([relativePath, z.strictObject({ layer: relativePath })], {
+      error: 'must be the path of a script, or {"layer": PATH}: paths below the package, without ".."',
+    })
+    .describe('The script to run, or the tar in OCI layer form that is the change itself'),
+  network: z.boolean().optional().describe('Whether it may use the network; by default not'),
+  timeoutSeconds: seconds.optional().describe('A run that takes longer has failed; by default there is no limit'),
+  environment: variables.optional(),
+  ephemeral: z.array(glob).optional().describe('What is written here does not become part of the update'),
+  protect: z.array(glob).optional().describe('Writing here fails'),
+  health: health.optional(),
+});
+
+/** What only a script has a use for. */
+const ofScripts = ['timeoutSeconds', 'ephemeral', 'protect'] as const;
+
+const packageSchema = fields.superRefine((value, context) => {
+  if (typeof value.procedure === 'string') return;
+  for (const field of ofScripts) {
+    if (value[field] === undefined) continue;
+    context.addIssue({ code: 'custom', path: [field], message: 'has no meaning for a layer, which runs nothing' });
+  }
+});
+
+/** An update.json, docs/format.md, "Update package". */
+export type PackageFields = z.infer<typeof packageSchema>;
+export type Health = NonNullable<PackageFields['health']>;
+
+/** @returns what it says, or what is wrong with it */
+export function parsePackage(value: unknown): { fields: PackageFields } | { faults: string[] } {
+  const parsed = packageSchema.safeParse(value);
+  if (parsed.success) return { fields: parsed.data };
+  return { faults: parsed.error.issues.map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message}`) };
+}
+
+/** The published JSON Schema of update.json, docs/update.schema.json. */
+export function packageJsonSchema(): object {
+  return { title: 'A Lamina update package (update.json)', ...z.toJSONSchema(fields, { io: 'input' }) };
+}

@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { display, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { damaged, isSystemError } from '../base/errors.js';
+
+/** What becomes of a path that a container and a layer have both changed, each in its own way (docs/architecture.md, "Layers"). */
+export const conflictChoices = ['keep', 'ours', 'theirs', 'fail'] as const;
+export type ConflictChoice = (typeof conflictChoices)[number];
+
+/** How an update was applied, beyond what its procedure says of itself: needed to run it again. */
+export interface Settings {
+  /** The network was allowed by the command line. */
+  readonly network: boolean;
+  /** Of the command line, over the package's; null: none given. */
+  readonly timeoutSeconds: number | null;
+  readonly conflict: ConflictChoice;
+}
+
+const settingsSchema = z.strictObject({
+  version: z.literal(1),
+  network: z.boolean(),
+  timeoutSeconds: z.number().positive().nullable(),
+  conflict: z.enum(conflictChoices),
+});
+
+export const plainSettings: Settings = { network: false, timeoutSeconds: null, conflict: 'keep' };
+
+export function writeSettings(file: BytePath, settings: Settings): void {
+  const { network, timeoutSeconds, conflict } = settings;
+  const text = JSON.stringify({ version: 1, network, timeoutSeconds, conflict }, null, 2);
+  writeFileSync(toBuffer(file), `${text}\n`, { mode: 0o600 });
+}
+
+/** Plain ones where none were kept: updates of Lamina 0.1 have none. @throws LaminaError damaged */
+export async function readSettings(file: BytePath): Promise<Settings> {
+  try {
+    return settingsSchema.parse(JSON.parse(await readFile(toBuffer(file), 'utf8')));
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return plainSettings;
+    throw damaged(`${display(file)} does not tell how the update was applied`, {
+      code: 'SETTINGS_DAMAGED',
+      hint: 'run lamina verify',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,80 @@
+import { chmodSync, copyFileSync, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { fromBuffer, join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { damaged } from '../base/errors.js';
+import type { Update } from '../manifest/index.js';
+import { renameDurably } from '../platform/durable.js';
+import { removeTree } from '../platform/walk.js';
+import { importDirectory, importTar, scanTree, xxh64 } from '../store/index.js';
+import { nameFrom, plainProcedure, readPackage } from './procedure.js';
+import type { GivenProcedure, Procedure } from './procedure.js';
+
+/**
+ * Keeps the procedure at `target`, so that it can be looked at and run again, and reads what was kept.
+ * @throws LaminaError as `checkProcedure`; refused: an unsafe archive; failed: a broken one
+ */
+export async function storeProcedure(
+  { source, form }: GivenProcedure,
+  target: BytePath,
+): Promise<{ procedure: Procedure; stored: Update['procedure'] }> {
+  if (form === 'script') {
+    copyFileSync(toBuffer(source), toBuffer(target));
+    chmodSync(toBuffer(target), 0o755);
+  } else if (form === 'directory') {
+    await importDirectory(source, target, {});
+  } else {
+    await unpack(source, target);
+  }
+  const procedure =
+    form === 'script'
+      ? { ...plainProcedure, kind: 'script' as const, file: '', defaultName: nameFrom(source) }
+      : await readPackage(target, source);
+  return { procedure, stored: { kind: procedure.kind, hash: await contentHash(target) } };
+}
+
+/** A tar of a package: of what is in its directory, or of the directory itself. */
+async function unpack(source: BytePath, target: BytePath): Promise<void> {
+  const whole = `${target}.unpacked` as BytePath;
+  await importTar(source, whole, {});
+  const names = await readdir(toBuffer(whole), 'buffer');
+  const [only] = names;
+  const outer = names.length === 1 && only !== undefined ? join(whole, fromBuffer(only)) : undefined;
+  if (outer !== undefined && statSync(toBuffer(outer), { throwIfNoEntry: false })?.isDirectory() === true) {
+    await renameDurably(outer, target);
+    removeTree(whole);
+  } else {
+    await renameDurably(whole, target);
+  }
+}
+
+/**
+ * The procedure of an update that is in the store.
+ * @param at where it lies
+ * @throws LaminaError damaged: it is not what was applied
+ */
+export async function readStored(at: BytePath, update: Update): Promise<Procedure> {
+  const { kind, hash } = update.procedure;
+  let found: string;
+  try {
+    found = await contentHash(at);
+  } catch (error) {
+    throw damagedProcedure(update, error);
+  }
+  if (found !== hash) throw damagedProcedure(update, undefined);
+  return kind === 'script' ? { ...plainProcedure, kind, file: '', defaultName: update.name } : readPackage(at, at);
+}
+
+function damagedProcedure(update: Update, cause: unknown) {
+  return damaged(`the procedure of update '${update.name}' is no longer what was applied`, {
+    code: 'PROCEDURE_DAMAGED',
+    hint: 'run lamina verify',
+    cause,
+  });
+}
+
+async function contentHash(path: BytePath): Promise<string> {
+  const entries = await scanTree(path, { hash: true });
+  const lines = entries.map((entry) => `${entry.path}\0${entry.hash.toString(16)}\0${entry.stats.mode.toString(8)}\n`);
+  return (await xxh64(Buffer.from(lines.join(''), 'latin1'))).toString(16).padStart(16, '0');
+}
