@@ -10,6 +10,8 @@ export interface UpdateShowData extends UpdateData {
   readonly effects: readonly (UpdateData['effects'][number] & {
     /** A path that the procedure read or wrote on the base, and the container has of its own, for which it ran there; null where that was not recorded. */
     readonly met: string | null;
+    /** Where the container's content and the update's could not be brought together. */
+    readonly conflictPaths: readonly string[];
   })[];
 }
 
@@ -17,20 +19,32 @@ export interface UpdateShowData extends UpdateData {
 export async function updateShow(store: Store, name: string): Promise<UpdateShowData> {
   const manifest = await store.read();
   const { id, update } = updateNamed(manifest, name);
-  const met = await metOf(store, id);
+  const report = await readReport(store, id);
   const data = updateData(manifest, id, update);
-  return { ...data, effects: data.effects.map((effect) => ({ ...effect, met: met.get(effect.container) ?? null })) };
+  return {
+    ...data,
+    effects: data.effects.map((effect) => {
+      const { conflicts = [], passed = [] } = report.containers?.[effect.container] ?? {};
+      const paths = report.conflicts?.[effect.container] ?? [...conflicts, ...passed];
+      return { ...effect, met: report.met?.[effect.container] ?? null, conflictPaths: paths };
+    }),
+  };
 }
 
-/** From the update's report, which need not be there: the store is whole without it. */
-async function metOf(store: Store, id: string): Promise<ReadonlyMap<string, string>> {
+/** What of a report is told. */
+interface Report {
+  readonly met?: Readonly<Record<string, string>>;
+  readonly conflicts?: Readonly<Record<string, readonly string[]>>;
+  /** Of an update by hand. */
+  readonly containers?: Readonly<Record<string, { conflicts?: readonly string[]; passed?: readonly string[] }>>;
+}
+
+/** The update's report, which need not be there: the store is whole without it. */
+async function readReport(store: Store, id: string): Promise<Report> {
   try {
-    const report = JSON.parse(await readFile(toBuffer(store.paths.update(id).report), 'utf8')) as {
-      met?: Record<string, string>;
-    };
-    return new Map(Object.entries(report.met ?? {}));
+    return JSON.parse(await readFile(toBuffer(store.paths.update(id).report), 'utf8')) as Report;
   } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return new Map();
+    if (isSystemError(error, 'ENOENT')) return {};
     throw error;
   }
 }

@@ -14,3 +14,4 @@ export * from './provenance.js';
 export * from './compose.js';
 export * from './fold.js';
 export * from './content-diff.js';
+export { equalResolved } from './equality.js';

@@ -19,6 +19,7 @@ interface ApplyOptions {
   readonly dryRun?: boolean;
   readonly verbose?: boolean;
   readonly onFailure?: 'abort' | 'skip';
+  readonly conflict?: 'keep' | 'ours' | 'theirs' | 'fail';
 }
 
 export function addApply(update: Command): void {
@@ -34,6 +35,14 @@ export function addApply(update: Command): void {
       new Option('--on-failure <what>', 'where it fails in a container: discard all, or leave that one behind')
         .choices(['abort', 'skip'])
         .default('abort'),
+    )
+    .addOption(
+      new Option(
+        '--conflict <what>',
+        "of a layer, where a container has its own: keep it and put the layer's beside, or",
+      )
+        .choices(['keep', 'ours', 'theirs', 'fail'])
+        .default('keep'),
     )
     .option('--dry-run', 'do everything but publish, and tell what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
@@ -70,6 +79,7 @@ async function apply(
     jobs: jobs === undefined ? undefined : Math.ceil(jobs),
     dryRun: options.dryRun === true,
     onFailure: options.onFailure,
+    conflict: options.conflict,
     onFailed: (container, error) => {
       line.write(Buffer.from(`container ${container} stays on its old layer: ${printable(error.message)}\n`));
     },

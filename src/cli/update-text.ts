@@ -1,7 +1,7 @@
 import type { UpdateData } from '../app/data.js';
 import { bytesText } from '../base/units.js';
 import type { UpdateShowData } from '../app/update-show.js';
-import { counted, table } from './output.js';
+import { counted, shown, table } from './output.js';
 
 /** An update for people: its layer, and what it did in each container. */
 export function updateText(update: UpdateData | UpdateShowData): string {
@@ -16,5 +16,10 @@ export function updateText(update: UpdateData | UpdateShowData): string {
   const layer = `${counted(update.entries, 'entry', 'entries')}, ${bytesText(update.bytes)}`;
   const head = `base ${update.base}: delta layer ${update.layer}, ${layer}, ${update.state}`;
   const columns = ['CONTAINER', 'OUTCOME', 'SIDE EFFECT', 'CONFLICTS', 'RAN BECAUSE OF', 'DELTA STORAGE'];
-  return `${head}\n${table(columns, rows, 'no container was on the base')}`;
+  const told = update.effects.flatMap(({ container, ...more }) =>
+    'conflictPaths' in more && more.conflictPaths.length > 0
+      ? [`in conflict in container ${container}: ${more.conflictPaths.map((path) => `/${shown(path)}`).join(', ')}`]
+      : [],
+  );
+  return [head, table(columns, rows, 'no container was on the base'), ...told].join('\n');
 }

@@ -7,12 +7,11 @@ import { failed, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
-import { SkipRule, isEmptyPlan } from '../changeset/index.js';
+import { isEmptyPlan } from '../changeset/index.js';
 import { baseOf, checkUpdateName, commitUpdate, containerOf, containersOn, validateName } from '../manifest/index.js';
 import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
 import { NodeReader, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
-import { stageDeltaLayer } from './delta.js';
 import type { Work } from './delta.js';
 import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
@@ -24,12 +23,14 @@ import { storeProcedure } from './stored.js';
 import type { Procedure } from './procedure.js';
 import { ProgressCount } from './progress.js';
 import type { Progress } from './progress.js';
+import { runOnBase, unpackOnBase } from './on-base.js';
+import type { BaseWork } from './on-base.js';
+import { withReplayViews } from './replay/container.js';
 import { plainSettings, writeSettings } from './settings.js';
-import type { Settings } from './settings.js';
-import { readReadSet } from './reads.js';
-import { isProcedureFailure, runProcedure } from './run.js';
+import type { ConflictChoice, Settings } from './settings.js';
+import { isProcedureFailure } from './run.js';
 import { serviceContainer } from './service.js';
-import type { BaseRun, RunOptions } from './service.js';
+import type { RunOptions } from './service.js';
 
 export interface ApplyRequest {
   readonly base: string;
@@ -50,6 +51,8 @@ export interface ApplyRequest {
   readonly onFailed?: ((container: string, error: LaminaError) => void) | undefined;
   /** Everything but publishing: the result tells what would change. */
   readonly dryRun?: boolean | undefined;
+  /** Of a layer: what becomes of a path that a container and the layer have both changed; by default `keep`. */
+  readonly conflict?: ConflictChoice | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: RunOptions['onOutput'];
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -86,18 +89,8 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
       writeSettings(transaction.paths.update.settings, settingsOf(request));
       const name = request.name ?? freeName(manifest, procedure.defaultName);
       const options = { ...request, procedure, update: name };
-      const capture = await runProcedure({
-        ...options,
-        transaction,
-        container: undefined,
-        lowers: reader.mountable(work.layers),
-        root: await reader.rootEntry(work.layers),
-      });
-      const delta = await stageDeltaLayer(work, capture);
-      const reads = request.alwaysRun === true ? undefined : await readReadSet(transaction.paths.update.run().reads);
-      const layers = await Promise.all(work.layers.map((id) => reader.listing(id)));
-      const skip = reads && new SkipRule({ layers, reads, written: delta.listing });
-      const servicing = new Servicing(work, hold, { delta, skip }, request, options);
+      const baseRun = await (procedure.kind === 'layer' ? unpackOnBase : runOnBase)(work, options);
+      const servicing = new Servicing(work, hold, baseRun, request, options);
       return servicing.finish({ id: newId('u'), name, head, stored, procedure });
     }),
   );
@@ -116,8 +109,9 @@ function freeName(manifest: Manifest, wanted: string): string {
   }
 }
 
-function settingsOf({ network, timeoutMs }: ApplyRequest): Settings {
-  return { ...plainSettings, network, timeoutSeconds: timeoutMs === undefined ? null : timeoutMs / 1000 };
+function settingsOf({ network, timeoutMs, conflict }: ApplyRequest): Settings {
+  const { conflict: plain } = plainSettings;
+  return { conflict: conflict ?? plain, network, timeoutSeconds: timeoutMs === undefined ? null : timeoutMs / 1000 };
 }
 
 function checkContainer(manifest: Manifest, name: string, base: string, head: string): void {
@@ -145,12 +139,14 @@ class Servicing {
   readonly #effects = new Map<string, EffectCommit>();
   /** Of the containers in which the procedure ran: a path for which it had to, where that was looked for. */
   readonly #met = new Map<string, string>();
+  /** Paths at which a container and the layer could not be brought together. */
+  readonly #conflicts = new Map<string, readonly string[]>();
   readonly #progress: ProgressCount;
 
   constructor(
     readonly work: Work,
     readonly hold: ContainerHold,
-    readonly baseRun: BaseRun,
+    readonly baseRun: BaseWork,
     readonly request: ApplyRequest,
     readonly options: RunOptions,
   ) {
@@ -191,16 +187,33 @@ class Servicing {
     // Containers made since the start are unknown to the reader of that time.
     const work = { ...this.work, reader: new NodeReader(this.work.transaction.store, manifest) };
     this.#progress.expect(containers.length);
+    const { layer, delta } = this.baseRun;
+    if (layer === undefined) {
+      await this.#serviceEach(manifest, containers, async (name) => {
+        const { commit, met } = await serviceContainer(work, manifest, name, this.baseRun, this.options);
+        if (met !== undefined) this.#met.set(name, toText(met));
+        return commit;
+      });
+      return;
+    }
+    const views = { delta: delta.node, journal: work.transaction.paths.update.run().journal };
+    await withReplayViews(work, views, async (mounted) =>
+      this.#serviceEach(manifest, containers, async (name) => {
+        const { commit, conflicts } = await layer.service(work, manifest, name, mounted);
+        if (conflicts.length > 0) this.#conflicts.set(name, conflicts.map(toText));
+        return commit;
+      }),
+    );
+  }
+
+  async #serviceEach(
+    manifest: Manifest,
+    containers: readonly string[],
+    service: (name: string) => Promise<EffectCommit>,
+  ): Promise<void> {
     await mapLimit(containers, this.request.jobs ?? availableParallelism(), async (name) => {
       this.#progress.start(name);
-      let commit: EffectCommit;
-      try {
-        const serviced = await serviceContainer(work, manifest, name, this.baseRun, this.options);
-        commit = serviced.commit;
-        if (serviced.met !== undefined) this.#met.set(name, toText(serviced.met));
-      } catch (error) {
-        commit = this.#leave(manifest, name, error);
-      }
+      const commit = await service(name).catch((error: unknown) => this.#leave(manifest, name, error));
       this.#effects.set(name, commit);
       this.#progress.end(name, commit.outcome);
     });
@@ -229,7 +242,8 @@ class Servicing {
     this.request.signal.throwIfAborted();
     const effects = this.#sorted();
     const met = Object.fromEntries(this.#met);
-    const report = { update: name, base: this.request.base, layer: this.baseRun.delta.sealed, effects, met };
+    const told = { met, conflicts: Object.fromEntries(this.#conflicts) };
+    const report = { update: name, base: this.request.base, layer: this.baseRun.delta.sealed, effects, ...told };
     writeFileSync(toBuffer(transaction.paths.update.report), `${JSON.stringify(report, null, 2)}\n`);
     try {
       const manifest = await transaction.publish((present) => {

@@ -19,3 +19,4 @@ export { importDirectory } from './import/directory.js';
 export * from './transaction-record.js';
 export * from './reach.js';
 export { importTar } from './import/tar.js';
+export * from './import/layer.js';

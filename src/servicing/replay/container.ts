@@ -10,6 +10,7 @@ import type { DeltaLayer, Work } from '../delta.js';
 import { mountRun, readCapture } from '../run.js';
 import { stageTop } from '../service.js';
 import type { ContainerStorages } from '../service.js';
+import type { ConflictChoice } from '../settings.js';
 import { replay } from './replay.js';
 import type { RecordedOperation, ReplayReport } from './replay.js';
 
@@ -55,8 +56,15 @@ export async function replayInContainer(
   work: Work,
   container: string,
   storages: ContainerStorages,
-  { delta, views }: { readonly delta: DeltaLayer; readonly views: ReplayViews },
+  request: {
+    readonly delta: DeltaLayer;
+    readonly views: ReplayViews;
+    /** Instead of the journal. */
+    readonly operations?: readonly RecordedOperation[];
+    readonly conflict?: ConflictChoice;
+  },
 ): Promise<{ commit: EffectCommit; report: ReplayReport }> {
+  const { delta, views } = request;
   const mount = await mountRun({
     transaction: work.transaction,
     container,
@@ -66,7 +74,8 @@ export async function replayInContainer(
   let report: ReplayReport;
   try {
     const { before, after } = views;
-    report = await replay({ operations: operationsOf(views.journal), before, after, container: mount.mountpoint });
+    const operations = request.operations ?? operationsOf(views.journal);
+    report = await replay({ operations, before, after, container: mount.mountpoint, conflict: request.conflict });
   } finally {
     await unmountStack(mount.mountpoint, mount.work);
   }

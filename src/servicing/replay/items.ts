@@ -2,6 +2,7 @@ import type { BigIntStats } from 'node:fs';
 import { components, display, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { damaged, must } from '../../base/errors.js';
+import type { ConflictChoice } from '../settings.js';
 import type { Tree } from './tree.js';
 
 /** Where something stands in the container: a name in the counterpart of a directory of the base. */
@@ -208,6 +209,8 @@ export interface Trees {
   readonly after: Tree;
   /** The container's view, which is changed. */
   readonly container: Tree;
+  /** Where both have a version of their own of a file, and they do not merge. */
+  readonly conflict: ConflictChoice;
 }
 
 function nameOf(directory: Item): Name {

@@ -1,6 +1,7 @@
 import { fromText, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed } from '../../base/errors.js';
+import type { ConflictChoice } from '../settings.js';
 import { Base, Item, Name, badJournal } from './items.js';
 import type { Place, Replaced } from './items.js';
 import { settle } from './settle.js';
@@ -20,6 +21,8 @@ export interface ReplayRequest {
   readonly after: BytePath;
   /** The container's view, which is changed. */
   readonly container: BytePath;
+  /** Where both have a version of their own of a file, and they do not merge; by default `keep`. */
+  readonly conflict?: ConflictChoice | undefined;
 }
 
 /** What could not be done as it was in the base. Paths of the container. */
@@ -36,7 +39,8 @@ export interface ReplayReport {
  * @throws LaminaError damaged where the journal does not fit the base
  */
 export async function replay(request: ReplayRequest): Promise<ReplayReport> {
-  const run = new Replay(new Tree(request.before), new Tree(request.after), new Tree(request.container));
+  const { before, after, container, conflict = 'keep' } = request;
+  const run = new Replay(new Tree(before), new Tree(after), new Tree(container), conflict);
   for await (const operation of request.operations) run.perform(operation);
   return run.finish();
 }
@@ -60,6 +64,7 @@ export class Replay {
     readonly before: Tree,
     readonly after: Tree,
     readonly container: Tree,
+    readonly conflict: ConflictChoice,
   ) {
     this.base = new Base(before, container);
     container.makeDirectory(holdingName as BytePath);

@@ -126,13 +126,7 @@ class Settling {
     if (before !== undefined && same(before, theirs)) return;
     if (same(ours, theirs)) return;
     if (before !== undefined && same(before, ours)) {
-      if (isRegular(ours) && isRegular(theirs)) {
-        this.#container.copyFrom(theirs.tree, theirs.path, at);
-        this.#container.setTime(at, theirs.stats.mtimeNs);
-      } else {
-        for (const path of names) this.#container.unlink(path);
-        this.#create(names, theirs);
-      }
+      this.#take(at, ours, theirs, names);
       return;
     }
     const merged = mergeOf(before, ours, theirs);
@@ -140,10 +134,26 @@ class Settling {
       this.#container.write(at, merged);
       return;
     }
+    this.conflicts.push(at);
+    if (this.trees.conflict === 'theirs') this.#take(at, ours, theirs, names);
+    else if (this.trees.conflict === 'keep') this.#putBeside(at, theirs);
+  }
+
+  #putBeside(at: BytePath, theirs: Version): void {
     const beside = join(dirname(at), this.#container.freeName(dirname(at), basename(at)));
     this.#create([beside], theirs);
     this.#allAttributes(beside, theirs);
-    this.conflicts.push(at);
+  }
+
+  /** The update's content in the place of the container's. */
+  #take(at: BytePath, ours: Version, theirs: Version, names: readonly BytePath[]): void {
+    if (isRegular(ours) && isRegular(theirs)) {
+      this.#container.copyFrom(theirs.tree, theirs.path, at);
+      this.#container.setTime(at, theirs.stats.mtimeNs);
+    } else {
+      for (const path of names) this.#container.unlink(path);
+      this.#create(names, theirs);
+    }
   }
 
   /** Empty files become what the update made. */

@@ -22,6 +22,12 @@ export class PaxTap extends Transform {
   #global: Map<string, Buffer> = new Map();
   #local: Map<string, Buffer> | undefined;
   readonly #queue: PaxRecords[] = [];
+  #ended = false;
+
+  /** Whether the end-of-archive mark has come by. */
+  get ended(): boolean {
+    return this.#ended;
+  }
 
   /** The records of the next member that was not asked for yet. */
   next(): PaxRecords {
@@ -57,7 +63,10 @@ export class PaxTap extends Transform {
   }
 
   #header(block: Buffer): void {
-    if (block.every((byte) => byte === 0)) return;
+    if (block.every((byte) => byte === 0)) {
+      this.#ended = true;
+      return;
+    }
     const type = String.fromCharCode(block[156] ?? 0);
     let size = sizeOf(block);
     if (type === 'x' || type === 'g') {

@@ -13,11 +13,24 @@ import type { PaxRecords } from './pax-tap.js';
 import { TreeWriter, unsafe } from './tree-writer.js';
 import type { MemberAttributes } from './tree-writer.js';
 
+/** What a kind of archive asks for beyond plain tars. */
+export interface ArchiveKind {
+  /** Told of each member before it is written; true: it has been dealt with, and is not content. */
+  readonly special?: (path: BytePath, isFile: boolean, writer: TreeWriter) => boolean;
+  /** The end-of-archive mark must be there (pax(1)): without it a truncated archive may look like a shorter one. */
+  readonly whole?: boolean;
+}
+
 /**
  * Writes the members of a tar (plain, gzip, xz, zstd) into a fresh tree.
  * @throws LaminaError refused: the archive is unsafe; failed: it is truncated or corrupt, or cannot be written
  */
-export async function importTar(archive: BytePath, tree: BytePath, options: ImportOptions): Promise<void> {
+export async function importTar(
+  archive: BytePath,
+  tree: BytePath,
+  options: ImportOptions,
+  kind: ArchiveKind = {},
+): Promise<TreeWriter> {
   const total = statSync(toBuffer(archive)).size;
   const writer = new TreeWriter(tree);
   const tap = new PaxTap();
@@ -33,7 +46,7 @@ export async function importTar(archive: BytePath, tree: BytePath, options: Impo
   try {
     for await (const entry of members) {
       options.signal?.throwIfAborted();
-      await writeMember(writer, entry.header, tap.next(), entry as unknown as Readable);
+      await writeMember(writer, entry.header, tap.next(), entry as unknown as Readable, kind.special);
       count += 1;
       options.onProgress?.({ bytes: read, total, entries: count });
     }
@@ -50,16 +63,29 @@ export async function importTar(archive: BytePath, tree: BytePath, options: Impo
   }
   if (count === 0)
     throw failed(`${display(archive)} holds no members`, { code: 'CORRUPT_ARCHIVE', hint: 'is it a tar archive?' });
+  if (kind.whole === true && !tap.ended)
+    throw failed(`${display(archive)} has no end`, { code: 'CORRUPT_ARCHIVE', hint: 'it is truncated: get it again' });
   writer.finish();
+  return writer;
 }
 
-async function writeMember(writer: TreeWriter, header: Header, pax: PaxRecords, content: Readable): Promise<void> {
+async function writeMember(
+  writer: TreeWriter,
+  header: Header,
+  pax: PaxRecords,
+  content: Readable,
+  special: ArchiveKind['special'],
+): Promise<void> {
   const sparse = [...pax.keys()].find((key) => key.startsWith('GNU.sparse.'));
   const given = pax.get('path');
   const name = given === undefined ? (header.name as BytePath) : fromBuffer(given);
   const path = TreeWriter.pathOf(name);
   if (sparse !== undefined)
     throw unsafe(`${display(path)} is stored as a sparse file; make the archive without --sparse`);
+  if (special?.(path, header.type === 'file', writer) === true) {
+    content.resume();
+    return;
+  }
   const attributes = attributesOf(header, pax);
   const linkRecord = pax.get('linkpath');
   // The types do not say that a link without a target has none.

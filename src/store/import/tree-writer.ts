@@ -77,6 +77,16 @@ export class TreeWriter {
     this.#directories.set(path, attributes);
   }
 
+  /** A directory that is there whether or not a member tells of it. */
+  ensureDirectory(path: BytePath): void {
+    this.#ensureParent(path);
+  }
+
+  /** Directories that no member told of. */
+  implied(): BytePath[] {
+    return [...this.#directories].filter(([, attributes]) => attributes === plainDirectory).map(([path]) => path);
+  }
+
   /** An open descriptor of the new, empty file; `finishFile` closes it. */
   beginFile(path: BytePath): number {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

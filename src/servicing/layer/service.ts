@@ -1,0 +1,101 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { display, fromText, join, toBuffer } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import { refused } from '../../base/errors.js';
+import { TouchedPaths, View, covered } from '../../changeset/index.js';
+import type { Listing } from '../../changeset/index.js';
+import type { EffectCommit, Manifest } from '../../manifest/index.js';
+import { importLayer, scanListing } from '../../store/index.js';
+import type { DeltaLayer, Work } from '../delta.js';
+import type { Procedure } from '../procedure.js';
+import { replayInContainer } from '../replay/container.js';
+import type { ReplayViews } from '../replay/container.js';
+import type { Capture } from '../run.js';
+import { readStorages, stagePin } from '../service.js';
+import type { ContainerStorages } from '../service.js';
+import type { ConflictChoice } from '../settings.js';
+import { layerListing } from './listing.js';
+import { layerOperations } from './operations.js';
+
+/** Unpacks the layer of a package: what a run on the base would have written. */
+export async function captureLayer(work: Work, procedure: Procedure): Promise<Capture> {
+  const { paths } = work.transaction;
+  const { directory } = paths.run('base');
+  const kept = paths.update.run();
+  for (const each of [directory, kept.directory]) mkdirSync(toBuffer(each), { recursive: true, mode: 0o700 });
+  // Nothing runs: nothing is said, and no operation recorded.
+  for (const file of [kept.output, kept.journal]) writeFileSync(toBuffer(file), '', { mode: 0o600 });
+  const tree = join(directory, 'upper');
+  const marks = await importLayer(join(paths.update.procedure, fromText(procedure.file)), tree, {
+    signal: work.signal,
+  });
+  const below = new View(await layerListings(work));
+  return { tree, listing: layerListing(await scanListing(tree, { hash: true, signal: work.signal }), marks, below) };
+}
+
+/** What a layer is to the containers on a base. */
+export class LayerServicing {
+  readonly #touched: TouchedPaths;
+  readonly #before: View;
+  readonly #after: View;
+  readonly #paths: ReadonlySet<BytePath>;
+
+  constructor(
+    readonly delta: DeltaLayer,
+    readonly layers: readonly Listing[],
+    readonly conflict: ConflictChoice,
+  ) {
+    this.#before = new View(layers);
+    this.#after = new View([delta.listing, ...layers]);
+    this.#touched = new TouchedPaths().add(delta.listing, this.#before);
+    this.#paths = covered(this.#after, this.#before, [delta.listing]);
+  }
+
+  /**
+   * Brings the layer and a container together. Where its storages meet nothing that the layer changes it is just pinned.
+   * @throws LaminaError refused where they cannot be brought together and that is to be refused
+   */
+  async service(
+    work: Work,
+    manifest: Manifest,
+    container: string,
+    views: ReplayViews,
+  ): Promise<{ commit: EffectCommit; conflicts: readonly BytePath[] }> {
+    const storages = await readStorages(work, manifest, container);
+    if (!this.#meets(storages)) return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
+    const own = new View([...storages.listings, ...this.layers]);
+    const { operations, conflicts } = layerOperations(
+      { before: this.#before, after: this.#after, own },
+      this.#paths,
+      this.conflict === 'theirs',
+    );
+    const request = { delta: this.delta, views, operations, conflict: this.conflict };
+    const { commit, report } = await replayInContainer(work, container, storages, request);
+    const all = [...new Set([...conflicts, ...report.conflicts, ...report.passed])].sort();
+    if (this.conflict === 'fail' && all.length > 0) throw conflicting(container, all);
+    return { commit: { ...commit, conflicts: all.length }, conflicts: all };
+  }
+
+  #meets({ listings }: ContainerStorages): boolean {
+    return listings.some((listing, i) => {
+      const below = new View([...listings.slice(i + 1), ...this.layers]);
+      if (this.#touched.meeting(listing, below).length > 0) return true;
+      // A directory of the container that only leads to others still hides the layer's attributes of it.
+      for (const { path } of listing.entries()) if (this.#touched.touches(path)) return true;
+      return false;
+    });
+  }
+}
+
+export async function layerListings(work: Work): Promise<Listing[]> {
+  return Promise.all(work.layers.map((id) => work.reader.listing(id)));
+}
+
+function conflicting(container: string, paths: readonly BytePath[]) {
+  const named = paths.slice(0, 5).map((path) => `/${display(path)}`);
+  const more = paths.length > named.length ? ` and ${paths.length - named.length} more` : '';
+  return refused(`container '${container}' and the layer have both changed ${named.join(', ')}${more}`, {
+    code: 'CONFLICT',
+    hint: "choose with --conflict: keep puts the layer's beside, ours keeps the container's, theirs takes the layer's",
+  });
+}
