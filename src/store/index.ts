@@ -1,7 +1,9 @@
 export * from './paths.js';
 export * from './location.js';
 export * from './marks.js';
-export * from './store.js';
+export { Store } from './store.js';
+export type { Examined, Publish } from './store.js';
+export * from './init.js';
 export * from './recovery.js';
 export * from './transaction.js';
 export * from './nodes.js';

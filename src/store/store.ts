@@ -1,15 +1,13 @@
-import { constants, unlinkSync } from 'node:fs';
-import { mkdir, open, readFile, readdir, stat } from 'node:fs/promises';
-import { display, fromBuffer, join, toBuffer } from '../base/bytes.js';
+import { constants } from 'node:fs';
+import { open, readFile, readdir, stat } from 'node:fs/promises';
+import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, damaged, failed, isSystemError, messageOf, notFound, refused } from '../base/errors.js';
-import { checkGraph, emptyManifest, manifestVersion, readManifest, serialiseManifest } from '../manifest/index.js';
+import { checkGraph, manifestVersion, readManifest, serialiseManifest } from '../manifest/index.js';
 import type { Finding, Manifest } from '../manifest/index.js';
-import { makeDirectoryDurably, removeDurably, writeFileDurably } from '../platform/durable.js';
+import { writeFileDurably } from '../platform/durable.js';
 import { LockHeld, acquireLock } from '../platform/lock.js';
 import type { Lock, LockMode } from '../platform/lock.js';
-import { makeWhiteoutSync, removeXattrSync, setXattrSync } from '../platform/native.js';
-import { markNamespace } from './marks.js';
 import { findGarbage, removeGarbage } from './garbage.js';
 import type { Garbage } from './garbage.js';
 import { StorePaths } from './paths.js';
@@ -17,13 +15,26 @@ import { recoverDead } from './recovery.js';
 import type { Recovery } from './recovery.js';
 
 /** How long a command waits for others that hold the store, in milliseconds. */
-const lockPatience = Number(process.env['LAMINA_LOCK_TIMEOUT_MS'] ?? 30_000);
+export const lockPatience = Number(process.env['LAMINA_LOCK_TIMEOUT_MS'] ?? 30_000);
 
 /** Writes the new manifest: the one step that makes a change visible. */
 export type Publish = (manifest: Manifest) => Promise<void>;
 
+/** A change was made, but the disk failed before it was sure to last, and while it was to be taken back. */
+export class Published extends LaminaError {
+  constructor(cause: unknown) {
+    super('failed', 'the change was made, but the disk failed before it was sure to last', {
+      code: 'NOT_SYNCED',
+      hint: 'mend the disk, then run lamina verify',
+      cause,
+    });
+  }
+}
+
 interface Loaded {
   readonly manifest: Manifest;
+  /** Of manifest.json. */
+  readonly text: string;
   /** What it was read from, where that is of an older version of the format. */
   readonly older: { readonly version: number; readonly text: string } | undefined;
 }
@@ -58,9 +69,9 @@ export class Store {
     const lock = await this.#lock('exclusive');
     try {
       await this.#announce();
-      const { manifest, older } = await this.#load();
-      await recoverDead(this.paths, manifest);
-      return await work(manifest, (next) => this.#publish(next, older));
+      const loaded = await this.#load();
+      await recoverDead(this.paths, loaded.manifest);
+      return await work(loaded.manifest, (next) => this.#publish(next, loaded));
     } finally {
       lock.release();
     }
@@ -88,13 +99,29 @@ export class Store {
     }
   }
 
-  /** @param older the manifest that is replaced, where it is of an older version: kept beside the new one */
-  async #publish(manifest: Manifest, older: Loaded['older']): Promise<void> {
+  /** @throws Published where the new manifest is in its place all the same; else the old one is */
+  async #publish(manifest: Manifest, { older, text }: Loaded): Promise<void> {
     const [fault] = checkGraph(manifest);
     if (fault !== undefined)
       throw failed(`internal error: the change would break the graph: ${fault.message}`, { code: 'INTERNAL' });
     if (older !== undefined) await writeFileDurably(this.paths.olderManifest(older.version), older.text);
-    await writeFileDurably(this.paths.manifest, serialiseManifest(manifest));
+    const next = serialiseManifest(manifest);
+    try {
+      await writeFileDurably(this.paths.manifest, next);
+    } catch (error) {
+      if ((await this.#text()) !== next) throw error;
+      await this.#takeBack(text, error);
+      throw error;
+    }
+  }
+
+  /** The new manifest has its name, but it is not known to be on disk. */
+  async #takeBack(text: string, reason: unknown): Promise<void> {
+    try {
+      await writeFileDurably(this.paths.manifest, text);
+    } catch (error) {
+      if ((await this.#text()) !== text) throw new Published(new AggregateError([reason, error]));
+    }
   }
 
   /**
@@ -125,6 +152,7 @@ export class Store {
       return await readFile(toBuffer(this.paths.manifest), 'utf8');
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) {
+        if (await this.#isUnfinished()) throw noStore(this.paths.root);
         throw damaged(`${where} is missing`, {
           code: 'MANIFEST_MISSING',
           hint: 'restore it from a backup of the store',
@@ -138,12 +166,22 @@ export class Store {
     }
   }
 
+  /** Whether an init was cut short: there is nothing yet that a manifest could name. */
+  async #isUnfinished(): Promise<boolean> {
+    const { nodes, updates } = this.paths;
+    for (const directory of [nodes, updates]) {
+      if ((await isThere(directory)) && (await readdir(toBuffer(directory))).length > 0) return false;
+    }
+    return true;
+  }
+
   async #load(): Promise<Loaded> {
     const where = display(this.paths.manifest);
     const text = await this.#text();
     const { manifest, version } = readManifest(text, where);
     const [fault] = checkGraph(manifest);
-    if (fault === undefined) return { manifest, older: version < manifestVersion ? { version, text } : undefined };
+    if (fault === undefined)
+      return { manifest, text, older: version < manifestVersion ? { version, text } : undefined };
     throw damaged(`${where} contradicts itself: ${fault.message}`, {
       code: 'GRAPH_DAMAGED',
       hint: 'restore it from a backup of the store',
@@ -156,10 +194,7 @@ export class Store {
     } catch (error) {
       if (!isSystemError(error, 'ENOENT', 'ENOTDIR'))
         throw failed(`cannot look into the store: ${messageOf(error)}`, { cause: error });
-      throw notFound(`there is no store at ${display(this.paths.root)}`, {
-        code: 'NO_STORE',
-        hint: 'make one with: lamina init',
-      });
+      throw noStore(this.paths.root);
     }
     try {
       return await acquireLock(this.paths.lock, mode, { timeoutMs: lockPatience });
@@ -185,71 +220,16 @@ export class Store {
   }
 }
 
-/** Makes an empty store. @throws LaminaError refused: something is there; failed: the file system cannot hold overlay trees */
-export async function initStore(root: BytePath): Promise<Store> {
-  const store = new Store(root);
-  const { paths } = store;
-  const made = await makeRoot(root);
-  try {
-    checkFileSystem(root);
-    for (const directory of [paths.nodes, paths.updates, paths.transactions, paths.asides, paths.mounts]) {
-      await makeDirectoryDurably(directory, 0o700);
-    }
-    await writeFileDurably(paths.lock, '');
-    await writeFileDurably(paths.manifest, serialiseManifest(emptyManifest()));
-  } catch (error) {
-    if (made) await removeDurably(root);
-    else for (const name of await readdir(toBuffer(root), 'buffer')) await removeDurably(join(root, fromBuffer(name)));
-    throw error;
-  }
-  return store;
+function noStore(root: BytePath): LaminaError {
+  return notFound(`there is no store at ${display(root)}`, { code: 'NO_STORE', hint: 'make one with: lamina init' });
 }
 
-/** True where the directory was made; false where an empty one was there. */
-async function makeRoot(root: BytePath): Promise<boolean> {
-  let names: Buffer[];
+export async function isThere(path: BytePath): Promise<boolean> {
   try {
-    names = await readdir(toBuffer(root), 'buffer');
-  } catch (error) {
-    if (isSystemError(error, 'ENOTDIR'))
-      throw refused(`${display(root)} is not a directory`, { hint: 'choose another place with --store' });
-    if (!isSystemError(error, 'ENOENT'))
-      throw failed(`cannot read ${display(root)}: ${messageOf(error)}`, { cause: error });
-    await mkdir(toBuffer(root), { recursive: true, mode: 0o700 });
+    await stat(toBuffer(path));
     return true;
-  }
-  if (names.length === 0) return false;
-  const isStore = names.some((name) => fromBuffer(name) === 'manifest.json');
-  if (isStore)
-    throw refused(`there is a store at ${display(root)} already`, {
-      code: 'STORE_EXISTS',
-      hint: 'use it, or choose another place with --store',
-    });
-  throw refused(`${display(root)} is not empty`, { code: 'NOT_EMPTY', hint: 'choose an empty directory with --store' });
-}
-
-/** Overlay trees need extended attributes and whiteouts. */
-function checkFileSystem(root: BytePath): void {
-  const mark = `${markNamespace()}.overlay.opaque`;
-  try {
-    setXattrSync(root, mark, Buffer.from('n'));
-    removeXattrSync(root, mark);
   } catch (error) {
-    throw failed(`the file system of ${display(root)} does not take the attribute ${mark}: ${messageOf(error)}`, {
-      code: 'NO_XATTRS',
-      hint: 'keep the store on a file system with extended attributes: ext4, xfs, btrfs, tmpfs',
-      cause: error,
-    });
-  }
-  try {
-    const probe = join(root, '.whiteout');
-    makeWhiteoutSync(probe);
-    unlinkSync(toBuffer(probe));
-  } catch (error) {
-    throw failed(`the file system of ${display(root)} holds no whiteouts: ${messageOf(error)}`, {
-      code: 'NO_WHITEOUTS',
-      hint: 'keep the store on a local file system: ext4, xfs, btrfs, tmpfs',
-      cause: error,
-    });
+    if (isSystemError(error, 'ENOENT')) return false;
+    throw error;
   }
 }

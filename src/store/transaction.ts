@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { newId } from '../base/ids.js';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { messageOf } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import type { Manifest, NodeId, SealedNode, Transition } from '../manifest/index.js';
 import type { Entry, PlanOperation } from '../changeset/index.js';
@@ -18,6 +19,7 @@ import type { ScanOptions, ScannedEntry } from './node-index/scan.js';
 import { NodePaths } from './paths.js';
 import type { AsidePaths, TransactionPaths } from './paths.js';
 import { unmountBelow } from './recovery.js';
+import { Published } from './store.js';
 import type { Store } from './store.js';
 import type { TransactionRecord } from './transaction-record.js';
 import { setRootAttributes } from './root-attributes.js';
@@ -190,13 +192,24 @@ export class Transaction {
       try {
         await publish(next);
       } catch (error) {
+        if (error instanceof Published) throw error;
         await renameAllDurably(moves.reverse().map(([from, to]) => [to, from]));
         throw error;
       }
-      await removeFiles(this.store, transition.removedNodes, transition.removedUpdates);
-      await this.#end();
+      await this.#clearUp(transition.removedNodes, transition.removedUpdates);
       return next;
     });
+  }
+
+  /** What was published stays, whatever becomes of what it leaves over: the next change clears that away. */
+  async #clearUp(nodes: readonly NodeId[], updates: readonly string[]): Promise<void> {
+    try {
+      await removeFiles(this.store, nodes, updates);
+      await this.#end();
+    } catch (error) {
+      process.emitWarning(`the change was made; what it left over goes with the next one: ${messageOf(error)}`);
+      this.lock.release();
+    }
   }
 
   /** Removes all that was staged. */

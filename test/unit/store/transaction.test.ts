@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { fromText, join, toBuffer } from '../../../src/base/bytes.js';
 import type { BytePath } from '../../../src/base/bytes.js';
 import { isoNow } from '../../../src/base/time.js';
 import { makeEntry } from '../../../src/changeset/index.js';
-import { addBase, createContainer } from '../../../src/manifest/index.js';
-import { Transaction, initStore, withTransaction } from '../../../src/store/index.js';
+import { addBase, createContainer, removeBase } from '../../../src/manifest/index.js';
+import { onDurableStep } from '../../../src/platform/durable.js';
+import { Transaction, initStore, removeFiles, withTransaction } from '../../../src/store/index.js';
 import type { Store } from '../../../src/store/index.js';
 import { temporaryDirectory } from '../platform/temporary.js';
 
@@ -36,6 +37,14 @@ async function importBase(store: Store, name: string): Promise<string> {
       addBase(manifest, { name, layer: sealed, version: null, created: isoNow() }),
     );
     return node.id;
+  });
+}
+
+async function remove(store: Store, name: string): Promise<void> {
+  await store.change(async (manifest, publish) => {
+    const { manifest: next, removedNodes } = removeBase(manifest, name);
+    await publish({ ...next, generation: manifest.generation - 1 });
+    await removeFiles(store, removedNodes, []);
   });
 }
 
@@ -111,5 +120,33 @@ describe.skipIf(!isRoot)('a transaction', () => {
     await Promise.all(['a', 'b', 'c', 'd'].map((name) => importBase(store, name)));
     expect(Object.keys((await store.read()).bases).sort()).toEqual(['a', 'b', 'c', 'd']);
     expect((await store.read()).generation).toBeGreaterThanOrEqual(4);
+  });
+
+  it('is made whole or not at all wherever the disk fails', async () => {
+    const store = await newStore();
+    await importBase(store, 'first');
+    const before = contentOf(store);
+    const quiet = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    let steps = 0;
+    onDurableStep(() => void (steps += 1));
+    await importBase(await newStore(), 'count');
+    for (const times of [1, 2]) {
+      for (let at = 10; at < steps + 1; at++) {
+        let step = 0;
+        onDurableStep(() => {
+          if ((step += 1) >= at && step < at + times)
+            throw Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'fsync' });
+        });
+        const id = await importBase(store, 'second').catch(() => undefined);
+        onDurableStep(undefined);
+        await store.recover();
+        const now = contentOf(store);
+        const bases = Object.keys((await store.read()).bases);
+        if (bases.length === 1) expect({ at, times, id, now }).toEqual({ at, times, id: undefined, now: before });
+        else await remove(store, 'second');
+        expect(contentOf(store).nodes).toEqual(before.nodes);
+      }
+    }
+    quiet.mockRestore();
   });
 });

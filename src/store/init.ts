@@ -1,0 +1,121 @@
+import { rmSync, unlinkSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, display, fromBuffer, join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { LaminaError, failed, isSystemError, messageOf, refused } from '../base/errors.js';
+import { emptyManifest, serialiseManifest } from '../manifest/index.js';
+import { isTemporaryName, makeDirectoryDurably, removeDurably, writeFileDurably } from '../platform/durable.js';
+import { acquireLock } from '../platform/lock.js';
+import { makeWhiteoutSync, removeXattrSync, setXattrSync } from '../platform/native.js';
+import { markNamespace } from './marks.js';
+import type { StorePaths } from './paths.js';
+import { Store, isThere, lockPatience } from './store.js';
+
+/**
+ * Makes an empty store. Where an earlier attempt was cut short it goes on with what that left.
+ * @throws LaminaError refused: something is there; failed: the file system cannot hold overlay trees
+ */
+export async function initStore(root: BytePath): Promise<Store> {
+  const store = new Store(root);
+  const { paths } = store;
+  const made = await makeRoot(root, paths);
+  // Of two that make the same store, the second finds it made.
+  const lock = await acquireLock(paths.lock, 'exclusive', { timeoutMs: lockPatience });
+  try {
+    await refuseStrangers(root, paths);
+    for (const name of await readdir(toBuffer(root), 'buffer'))
+      if (isTemporaryName(fromBuffer(name))) await removeDurably(join(root, fromBuffer(name)));
+    checkFileSystem(root);
+    for (const directory of directoriesOf(paths)) {
+      if (!(await isThere(directory))) await makeDirectoryDurably(directory, 0o700);
+    }
+    await writeFileDurably(paths.manifest, serialiseManifest(emptyManifest()));
+  } catch (error) {
+    if (made) await removeDurably(root);
+    else if (!isRefusal(error)) for (const path of [...directoriesOf(paths), paths.lock]) await removeDurably(path);
+    throw error;
+  } finally {
+    lock.release();
+  }
+  return store;
+}
+
+const directoriesOf = ({ nodes, updates, transactions, asides, mounts }: StorePaths) => [
+  nodes,
+  updates,
+  transactions,
+  asides,
+  mounts,
+];
+
+const isRefusal = (error: unknown) => error instanceof LaminaError && error.kind === 'refused';
+
+/** True where the directory was made; false where one was there that is empty, or holds a store that was never finished. */
+async function makeRoot(root: BytePath, paths: StorePaths): Promise<boolean> {
+  try {
+    await readdir(toBuffer(root));
+  } catch (error) {
+    if (isSystemError(error, 'ENOTDIR'))
+      throw refused(`${display(root)} is not a directory`, { hint: 'choose another place with --store' });
+    if (!isSystemError(error, 'ENOENT'))
+      throw failed(`cannot read ${display(root)}: ${messageOf(error)}`, { cause: error });
+    await makeDirectories(root);
+    return true;
+  }
+  await refuseStrangers(root, paths);
+  return false;
+}
+
+/** A directory and what is missing above it, on disk when it is done. */
+async function makeDirectories(path: BytePath): Promise<void> {
+  const parent = dirname(path);
+  if (!(await isThere(parent))) await makeDirectories(parent);
+  await makeDirectoryDurably(path, 0o700);
+}
+
+/** Nothing may be there but the parts of a store that was never finished. */
+async function refuseStrangers(root: BytePath, paths: StorePaths): Promise<void> {
+  const names = (await readdir(toBuffer(root), 'buffer')).map((name) => join(root, fromBuffer(name)));
+  if (names.includes(paths.manifest)) {
+    throw refused(`there is a store at ${display(root)} already`, {
+      code: 'STORE_EXISTS',
+      hint: 'use it, or choose another place with --store',
+    });
+  }
+  const known = [...directoriesOf(paths), paths.lock, join(root, probeName)];
+  const strange = names.filter((name) => !known.includes(name) && !isTemporaryName(basename(name)));
+  for (const directory of directoriesOf(paths)) {
+    if (names.includes(directory) && (await readdir(toBuffer(directory))).length > 0) strange.push(directory);
+  }
+  if (strange.length === 0) return;
+  throw refused(`${display(root)} is not empty`, { code: 'NOT_EMPTY', hint: 'choose an empty directory with --store' });
+}
+
+const probeName = '.whiteout';
+
+/** Overlay trees need extended attributes and whiteouts. */
+function checkFileSystem(root: BytePath): void {
+  const mark = `${markNamespace()}.overlay.opaque`;
+  try {
+    setXattrSync(root, mark, Buffer.from('n'));
+    removeXattrSync(root, mark);
+  } catch (error) {
+    throw failed(`the file system of ${display(root)} does not take the attribute ${mark}: ${messageOf(error)}`, {
+      code: 'NO_XATTRS',
+      hint: 'keep the store on a file system with extended attributes: ext4, xfs, btrfs, tmpfs',
+      cause: error,
+    });
+  }
+  try {
+    const probe = join(root, probeName);
+    rmSync(toBuffer(probe), { force: true });
+    makeWhiteoutSync(probe);
+    unlinkSync(toBuffer(probe));
+  } catch (error) {
+    throw failed(`the file system of ${display(root)} holds no whiteouts: ${messageOf(error)}`, {
+      code: 'NO_WHITEOUTS',
+      hint: 'keep the store on a local file system: ext4, xfs, btrfs, tmpfs',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,76 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CrashWorld } from './world.js';
+
+/** A command of lamina that is stopped at every durable step. */
+export interface CrashCommand {
+  readonly name: string;
+  /** What the store holds before: nothing at all, or the sample of `CrashWorld`. */
+  readonly from: 'nothing' | 'sample';
+  /** What comes before, in the store itself, and is no part of what is stopped. */
+  readonly prepare?: (world: CrashWorld, store: string) => Promise<void> | void;
+  /** Why it is not tried yet. */
+  readonly waits?: string;
+  readonly args: (world: CrashWorld) => readonly string[];
+}
+
+const plain = (name: string, args: CrashCommand['args']): CrashCommand => ({ name, from: 'sample', args });
+
+/** Every command that changes a store. A new one needs one line. */
+export const commands: readonly CrashCommand[] = [
+  { name: 'init', from: 'nothing', args: () => ['init'] },
+  plain('base import', (world) => ['base', 'import', 'other', world.tree]),
+  plain('base remove', () => ['base', 'remove', 'spare']),
+  plain('create', () => ['create', 'new', '--base', 'tiny']),
+  plain('remove', () => ['remove', 'web']),
+  plain('update apply', (world) => ['update', 'apply', 'tiny', world.script('second', 'echo 2 >/etc/second')]),
+  plain('update begin', (world) => ['update', 'begin', 'tiny', world.mountpoint('begin'), '--name', 'manual']),
+  {
+    name: 'update commit',
+    from: 'sample',
+    prepare: async (world, store) => {
+      const point = world.mountpoint('commit');
+      await world.lamina(store, 'update', 'begin', 'tiny', point, '--name', 'manual');
+      writeFileSync(join(point, 'etc/by-hand'), 'x');
+    },
+    args: () => ['update', 'commit', 'manual'],
+  },
+  {
+    name: 'update abort',
+    from: 'sample',
+    prepare: (world, store) =>
+      world.lamina(store, 'update', 'begin', 'tiny', world.mountpoint('abort'), '--name', 'manual'),
+    args: () => ['update', 'abort', 'manual'],
+  },
+  {
+    ...plain('rollback', () => ['rollback', 'first']),
+    waits: 'what it puts aside is not staged, and it goes on with the storages after its publish',
+  },
+  {
+    name: 'recover',
+    from: 'sample',
+    prepare: (_, store) => {
+      const hex = '0123456789abcdef';
+      mkdirSync(join(store, 'transactions', `t-${hex}`, 'nodes', `s-${hex}`, 'tree'), { recursive: true });
+      mkdirSync(join(store, 'nodes', `e-${hex}`, 'tree'), { recursive: true });
+      mkdirSync(join(store, 'updates', `u-${hex}`));
+      writeFileSync(join(store, '.manifest.json.01234567.tmp'), '{');
+    },
+    args: () => ['recover'],
+  },
+  { ...plain('migration', () => ['create', 'new', '--base', 'tiny']), prepare: (_, store) => makeOlder(store) },
+];
+
+/** Writes the manifest as version 1 of the format had it: without what later versions added. */
+function makeOlder(store: string): void {
+  const file = join(store, 'manifest.json');
+  const later = new Set(['merged', 'description', 'conflicts']);
+  const text = JSON.stringify({ ...strip(JSON.parse(readFileSync(file, 'utf8'))), version: 1 }, null, 2);
+  writeFileSync(file, `${text}\n`);
+
+  function strip(value: unknown): object {
+    return JSON.parse(
+      JSON.stringify(value, (key, each: unknown) => (later.has(key) || key === 'version' ? undefined : each)),
+    ) as object;
+  }
+}

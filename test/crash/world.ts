@@ -1,0 +1,113 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import { fromText } from '../../src/base/bytes.js';
+import { main } from '../../src/cli/program.js';
+import { Store } from '../../src/store/index.js';
+import { mountPoints } from '../support/lamina.js';
+import { snapshot } from '../support/tree.js';
+import type { Snapshot } from '../support/tree.js';
+
+/** A sample store to crash in, and the commands of lamina in this process: a program to start for each would take longer than all else. */
+export class CrashWorld {
+  readonly directory = realpathSync(mkdtempSync(join(tmpdir(), 'lamina-crash-')));
+  readonly tree = join(this.directory, 'tree');
+  readonly sample = join(this.directory, 'sample');
+
+  path(...parts: string[]): string {
+    return join(this.directory, ...parts);
+  }
+
+  mountpoint(name: string): string {
+    const path = this.path('mnt', name);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  script(name: string, text: string): string {
+    const path = this.path(name);
+    writeFileSync(path, `#!/bin/sh\nset -e\n${text}\n`, { mode: 0o755 });
+    return path;
+  }
+
+  /** Two bases; on one an update, which meets what one container has of its own, and what both wrote since. */
+  async build(): Promise<void> {
+    for (const directory of ['bin', 'etc', 'dev', 'proc', 'sys', 'run', 'tmp', 'root'])
+      mkdirSync(join(this.tree, directory), { recursive: true });
+    copyFileSync('/bin/busybox', join(this.tree, 'bin/sh'));
+    chmodSync(join(this.tree, 'bin/sh'), 0o755);
+    writeFileSync(join(this.tree, 'etc/name'), 'base\n');
+    const small = this.path('small');
+    mkdirSync(join(small, 'etc'), { recursive: true });
+    await this.lamina(this.sample, 'init');
+    await this.lamina(this.sample, 'base', 'import', 'tiny', this.tree);
+    await this.lamina(this.sample, 'base', 'import', 'spare', small);
+    for (const name of ['web', 'db']) await this.lamina(this.sample, 'create', name, '--base', 'tiny');
+    await this.write('web', 'etc/name', 'web\n');
+    const script = this.script('first', 'echo served >/etc/served; read name </etc/name; echo "$name" >/etc/copy');
+    await this.lamina(this.sample, 'update', 'apply', 'tiny', script);
+    await this.write('web', 'etc/since', 'since\n');
+    await this.write('db', 'etc/served', 'mine\n');
+  }
+
+  /** As through a mount, into the top storage of a container of the sample. */
+  async write(container: string, path: string, content: string): Promise<void> {
+    const store = new Store(fromText(this.sample));
+    const { storage } = (await store.read()).containers[container]!;
+    const file = join(this.sample, 'nodes', storage, 'tree', path);
+    mkdirSync(join(file, '..'), { recursive: true });
+    writeFileSync(file, content);
+  }
+
+  /** A command that must end well. */
+  async lamina(store: string, ...args: string[]): Promise<void> {
+    const said: string[] = [];
+    const { code } = await this.attempt(store, args, (text) => said.push(text));
+    if (code !== 0) throw new Error(`lamina ${args.join(' ')} ended with ${String(code)}: ${said.join('')}`);
+  }
+
+  /** A command, however it ends. */
+  async attempt(store: string, args: readonly string[], say: (text: string) => void = () => undefined) {
+    let said = '';
+    const hear = (chunk: string | Uint8Array) => {
+      const text = Buffer.from(chunk).toString();
+      said += text;
+      say(text);
+      return true;
+    };
+    const spies = [process.stdout, process.stderr].map((stream) => vi.spyOn(stream, 'write').mockImplementation(hear));
+    try {
+      return { code: await main(['node', 'lamina', '--store', store, ...args]), said };
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+  }
+
+  /** All that a store holds, but the words in its lock, and the older manifest that a migration keeps. */
+  look(store: string): Snapshot {
+    if (!existsSync(store)) return new Map();
+    const content = snapshot(store);
+    content.delete('/lock');
+    content.delete('/manifest-v1.json');
+    return content;
+  }
+
+  remove(): void {
+    for (const point of mountPoints()
+      .filter((each) => each.startsWith(`${this.directory}/`))
+      .reverse())
+      spawnSync('umount', ['--lazy', point]);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
