@@ -1,9 +1,6 @@
 import { z } from 'zod';
 import { namePattern, parseRange, versionPattern } from '../manifest/index.js';
 
-/** Seconds that a health command may take where its package does not say. */
-const healthSeconds = 60;
-
 const relativePath = z
   .string()
   .regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0]+$/, 'must be a path below the package, without ".."');
@@ -16,11 +13,6 @@ const name = z.string().regex(namePattern, 'must be 1 to 64 of A-Z a-z 0-9 . _ -
 const text = z.string().regex(/^[^\0]*$/, 'must not hold a NUL');
 const version = z.string().regex(versionPattern, 'must be a version such as 12.4 or 1:2.3~rc1-4');
 const variables = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable'), text);
-
-const health = z.strictObject({
-  command: z.array(text).min(1).describe('Program and arguments; run in the root of each container after publishing'),
-  timeoutSeconds: seconds.default(healthSeconds).describe('It has failed when it takes longer'),
-});
 
 const fields = z.strictObject({
   $schema: z.string().optional().describe('For editors; not read'),
@@ -44,7 +36,6 @@ const fields = z.strictObject({
   environment: variables.optional(),
   ephemeral: z.array(glob).optional().describe('What is written here does not become part of the update'),
   protect: z.array(glob).optional().describe('Writing here fails'),
-  health: health.optional(),
 });
 
 /** What only a script has a use for. */
@@ -60,7 +51,6 @@ const packageSchema = fields.superRefine((value, context) => {
 
 /** An update.json, docs/format.md, "Update package". */
 export type PackageFields = z.infer<typeof packageSchema>;
-export type Health = NonNullable<PackageFields['health']>;
 
 /** @returns what it says, or what is wrong with it */
 export function parsePackage(value: unknown): { fields: PackageFields } | { faults: string[] } {

@@ -5,7 +5,7 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf, notFound, usage } from '../base/errors.js';
 import { interpreterOf, startOf } from './interpreter.js';
 import { parsePackage } from './package.js';
-import type { Health, PackageFields } from './package.js';
+import type { PackageFields } from './package.js';
 
 /** How an update is made: a script; a package with a script; a package with a layer. */
 export interface Procedure {
@@ -27,7 +27,6 @@ export interface Procedure {
   readonly environment: Readonly<Record<string, string>>;
   readonly ephemeral: readonly string[];
   readonly protect: readonly string[];
-  readonly health: Health | undefined;
 }
 
 /** A procedure as a person gives it. */
@@ -48,7 +47,6 @@ export const plainProcedure = {
   environment: {},
   ephemeral: [],
   protect: [],
-  health: undefined,
 };
 
 /**
@@ -117,7 +115,6 @@ export async function readPackage(at: BytePath, source: BytePath): Promise<Proce
     environment: fields.environment ?? {},
     ephemeral: fields.ephemeral ?? [],
     protect: fields.protect ?? [],
-    health: fields.health,
   };
 }
 

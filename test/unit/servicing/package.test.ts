@@ -18,15 +18,14 @@ const whole = {
   environment: { DEBIAN_FRONTEND: '' },
   ephemeral: ['/var/cache/**'],
   protect: ['/etc/machine-id'],
-  health: { command: ['/bin/app', '--check'], timeoutSeconds: 5 },
 };
 
 describe('update.json', () => {
   it('may say all this', () => {
     expect(parsePackage(whole)).toEqual({ fields: whole });
     expect(parsePackage({ version: 1, procedure: 'a..b' })).toEqual({ fields: { version: 1, procedure: 'a..b' } });
-    expect(parsePackage({ version: 1, procedure: { layer: 'x.tar' }, health: { command: ['true'] } })).toMatchObject({
-      fields: { procedure: { layer: 'x.tar' }, health: { timeoutSeconds: 60 } },
+    expect(parsePackage({ version: 1, procedure: { layer: 'x.tar' } })).toMatchObject({
+      fields: { procedure: { layer: 'x.tar' } },
     });
   });
 
@@ -56,9 +55,6 @@ describe('update.json', () => {
     [/^environment/, { environment: { A: 'c\0' } }],
     [/^ephemeral/, { ephemeral: ['var/**'] }],
     [/^protect/, { protect: '/etc' }],
-    [/^health/, { health: { command: [] } }],
-    [/^health/, { health: { command: 'true' } }],
-    [/^health/, { health: { command: ['true'], timeoutSeconds: -1 } }],
   ])('is refused: %s %j', (says, change) => {
     const parsed = parsePackage({ ...whole, ...change });
     expect('faults' in parsed ? parsed.faults.join('\n') : parsed).toMatch(new RegExp(says.source, 'm'));
