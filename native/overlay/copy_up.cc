@@ -91,7 +91,7 @@ Status Overlay::build_copy(Inode& inode, const LowerPlace& source, const LowerEn
       break;
     }
     case 0100000U:
-      LAMINA_TRY(fill_copy(source, entry, temporary, what, interrupted));
+      LAMINA_TRY(fill_copy(inode, entry, temporary, what, interrupted));
       break;
     default:
       LAMINA_TRY(sys::make_node(work(), temporary, inode.type | 0600, from.rdev_major, from.rdev_minor));
@@ -117,7 +117,7 @@ Status Overlay::build_copy(Inode& inode, const LowerPlace& source, const LowerEn
                            sys::TimeChange::to(to_file_time(from.mtime)));
 }
 
-Status Overlay::fill_copy(const LowerPlace& source, const LowerEntry& entry, std::string_view temporary, CopyUp what,
+Status Overlay::fill_copy(Inode& inode, const LowerEntry& entry, std::string_view temporary, CopyUp what,
                           const Interrupted& interrupted) {
   LAMINA_ASSIGN(const sys::FileDescriptor to, sys::open_child(work(), temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (what == CopyUp::attributes) {
@@ -125,7 +125,13 @@ Status Overlay::fill_copy(const LowerPlace& source, const LowerEntry& entry, std
     return make_mark(work(), temporary, marks_.metacopy, "");
   }
   if (what == CopyUp::no_data || entry.attributes.size == 0) return {};
-  LAMINA_ASSIGN(const RealFileRef from, open_lower(source, O_RDONLY));
+  LowerPlace data;
+  {
+    std::lock_guard lock(inode.mutex);
+    // Of a metacopy the attributes are in front, the data behind.
+    data = inode.lowers.back();
+  }
+  LAMINA_ASSIGN(const RealFileRef from, open_lower(data, O_RDONLY));
   LAMINA_ASSIGN(const std::uint64_t copied, sys::copy_data(from->descriptor(), to.get(), entry.attributes.size, interrupted));
   copy_up_bytes_.fetch_add(copied, std::memory_order_relaxed);
   return {};

@@ -144,7 +144,7 @@ class Overlay final : public FileSystem {
   Status copy_up_parents(const InodeRef& inode, const Interrupted& interrupted);
   Status build_copy(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view temporary, CopyUp what,
                     const Interrupted& interrupted);
-  Status fill_copy(const LowerPlace& source, const LowerEntry& entry, std::string_view temporary, CopyUp what,
+  Status fill_copy(Inode& inode, const LowerEntry& entry, std::string_view temporary, CopyUp what,
                    const Interrupted& interrupted);
   Status publish_copy(const InodeRef& inode, std::string_view temporary, bool metacopy,
                       const std::vector<std::pair<InodeRef, std::string>>& aliases);

@@ -16,6 +16,8 @@ await build({
   bundle: true,
   format: 'esm',
   platform: 'node',
+  // What npm installed is loaded from where it is.
+  packages: 'external',
   target: 'node20.19',
   logLevel: 'warning',
 });

@@ -21,11 +21,11 @@ export interface Driver {
 const options = (stack: Stack, more: string) =>
   `lowerdir=${stack.lowers.join(':')},upperdir=${stack.upper},workdir=${stack.work},${more}`;
 
-/** index=on: the kernel then keeps hard links of a lower together at copy-up, as laminafs does. */
+/** index=on: the kernel then keeps hard links of a lower together at copy-up, as laminafs does; metacopy=on: layers that it makes have metacopies. */
 export const kernel: Driver = {
   name: 'kernel',
   mount(stack) {
-    const more = 'redirect_dir=on,index=on,metacopy=off,xino=on';
+    const more = 'redirect_dir=on,index=on,metacopy=on,xino=on';
     execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', options(stack, more), stack.mountpoint]);
   },
   unmount: (stack) => {

@@ -267,5 +267,26 @@ TEST_F(OverlayCopyUp, OfAnEmptyFileAndOddNames) {
   EXPECT_EQ(names(here).size(), 3U);
 }
 
+// As an upper that was sealed and became a lower has it: attributes above, data below.
+LAYERS(OverlayCopyUp, OfAMetacopyTakesTheDataAlong) {
+  for (const char* name : {"appended", "truncated", "overwritten"}) {
+    make_file(bottom / name, pattern(100'000));
+    make_file(top / name, "", 0600);
+    require(::truncate(top / name, 100'000) == 0, "truncate");
+    set_xattr(top / name, "trusted.overlay.metacopy", "");
+  }
+}
+TEST_F(OverlayCopyUp, OfAMetacopyTakesTheDataAlong) {
+  const std::string data = pattern(100'000);
+  append(opened(here / "appended", O_WRONLY | O_APPEND).get(), "!");
+  ASSERT_OK(::truncate(here / "truncated", 70'000));
+  overwrite(here / "overwritten", "X");
+  drop_caches();
+  EXPECT_TRUE(contents(here / "appended") == data + "!");
+  EXPECT_TRUE(contents(here / "truncated") == data.substr(0, 70'000));
+  EXPECT_TRUE(contents(here / "overwritten") == "X" + data.substr(1));
+  EXPECT_EQ(status(here / "appended").st_mode & 07777U, 0600U);
+}
+
 }  // namespace
 }  // namespace conformance
