@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Machine } from './machine.js';
 
-/** A statement of a procedure. All but `if` and `each` are commands that may fail unnoticed, as with `|| true` behind them. */
+/** A statement of a procedure. `each` appends to what is in a directory, `find` to all files below it. All but `if`, `each` and `find` are commands that may fail unnoticed, as with `|| true` behind them. */
 export type Statement =
   | { readonly kind: 'write' | 'append'; readonly path: string; readonly text: string }
   | { readonly kind: 'copy' | 'move' | 'link'; readonly from: string; readonly to: string }
@@ -10,7 +10,7 @@ export type Statement =
   | { readonly kind: 'chmod'; readonly path: string; readonly mode: number }
   | { readonly kind: 'attribute'; readonly path: string; readonly text: string }
   | { readonly kind: 'if'; readonly test: Test; readonly then: Program; readonly otherwise: Program }
-  | { readonly kind: 'each'; readonly directory: string; readonly text: string };
+  | { readonly kind: 'each' | 'find'; readonly directory: string; readonly text: string };
 export type Program = readonly Statement[];
 
 type Test =
@@ -79,7 +79,18 @@ function step(machine: Machine, statement: Statement): void {
     case 'each':
       for (const name of machine.list(statement.directory) ?? [])
         machine.write(`${statement.directory}/${name}`, statement.text, true);
+      break;
+    case 'find':
+      for (const path of filesBelow(machine, statement.directory)) machine.write(path, statement.text, true);
   }
+}
+
+/** As find(1) has it: directories are entered, symlinks are not. */
+function filesBelow(machine: Machine, path: string): string[] {
+  const found = machine.walk(path, false)?.inode;
+  if (found?.type === 'file') return [path];
+  if (found?.type !== 'directory') return [];
+  return (machine.list(path) ?? []).flatMap((name) => filesBelow(machine, `${path}/${name}`));
 }
 
 const names = ['a', 'b', 'c', 'd'];
@@ -104,7 +115,7 @@ export function programs(first: readonly string[], length: number): fc.Arbitrary
     fc.record({ kind: fc.constantFrom('mkdir' as const, 'remove' as const, 'removeAll' as const), path }),
     fc.record({ kind: fc.constant('chmod' as const), path, mode: fc.constantFrom(0o600, 0o644, 0o755) }),
     fc.record({ kind: fc.constant('attribute' as const), path, text }),
-    fc.record({ kind: fc.constant('each' as const), directory: path, text }),
+    fc.record({ kind: fc.constantFrom('each' as const, 'find' as const), directory: path, text }),
   );
   const test: fc.Arbitrary<Test> = fc.oneof(
     fc.record({

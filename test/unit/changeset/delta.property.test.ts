@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BytePath } from '../../../src/base/bytes.js';
-import { MemoryListing, View, compareViews, computeDelta, covered } from '../../../src/changeset/index.js';
+import { View, compareViews, computeDelta, covered } from '../../../src/changeset/index.js';
 import type { Listing, TreePlan } from '../../../src/changeset/index.js';
 import { listing, numRuns } from './arbitrary.js';
 import type { TreeOptions } from './arbitrary.js';
-import { canonical, flatView, flatten, planEntries, planListing } from './flat.js';
+import { canonical, flatView, flatten, planListing, weaker } from './flat.js';
 
 /**
  * W, S, D, L as DESIGN names them. W and S may be moved about; D and L are plain, as delta layers and imported bases are
@@ -43,17 +43,6 @@ function isWhole(view: View): boolean {
 
 function shown(plan: TreePlan, target: View, base: View) {
   return canonical(flatten([planListing(plan, target), ...base.stack]));
-}
-
-/** The plan's tree with one entry (and all below it) left out, or one opaque mark. */
-function* weaker(plan: TreePlan, target: View): Generator<MemoryListing> {
-  const entries = planEntries(plan, target);
-  for (const { path, opaque } of entries) {
-    if (path === '') continue;
-    yield new MemoryListing(entries.filter((entry) => entry.path !== path && !entry.path.startsWith(`${path}/`)));
-    if (opaque)
-      yield new MemoryListing(entries.map((entry) => (entry.path === path ? { ...entry, opaque: false } : entry)));
-  }
 }
 
 describe('the delta', () => {

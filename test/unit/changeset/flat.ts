@@ -160,3 +160,14 @@ const plainMarks = { group: -1, opaque: false, metacopy: false, redirect: '' };
 export function planListing(plan: TreePlan, target: View): MemoryListing {
   return new MemoryListing(planEntries(plan, target));
 }
+
+/** The plan's tree with one entry (and all below it) left out, or one opaque mark. */
+export function* weaker(plan: TreePlan, target: View): Generator<MemoryListing> {
+  const entries = planEntries(plan, target);
+  for (const { path, opaque } of entries) {
+    if (path === '') continue;
+    yield new MemoryListing(entries.filter((entry) => entry.path !== path && !entry.path.startsWith(`${path}/`)));
+    if (opaque)
+      yield new MemoryListing(entries.map((entry) => (entry.path === path ? { ...entry, opaque: false } : entry)));
+  }
+}
