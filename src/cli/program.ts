@@ -7,6 +7,7 @@ import { exitCode } from './exit-code.js';
 import { addInspectCommands } from './inspect.js';
 import { addUpdateCommands } from './updates.js';
 import { addVerifyCommand } from './verify.js';
+import { addWatchCommand } from './watch.js';
 
 const usageExit = 2;
 
@@ -41,6 +42,7 @@ function makeProgram(): Command {
   addUpdateCommands(program);
   addInspectCommands(program);
   addVerifyCommand(program);
+  addWatchCommand(program);
   for (const command of allCommands(program))
     command.exitOverride().showHelpAfterError(`(see lamina help ${command.name()})`);
   return program;

@@ -1,6 +1,6 @@
 import { refused } from '../base/errors.js';
 import { baseOf, layerChain, parseRange, updateOf, updatesOf, versionOf } from '../manifest/index.js';
-import type { Manifest } from '../manifest/index.js';
+import type { Manifest, Update, UpdateId } from '../manifest/index.js';
 import type { Procedure } from './procedure.js';
 
 /** Whether a package is for this base, and for the version that it has. @throws LaminaError refused */
@@ -38,10 +38,7 @@ export function checkRepeated(
   { kind, packageName, to }: Procedure,
   hash: string,
 ): void {
-  const lineage = new Set(layerChain(manifest, baseOf(manifest, base).head));
-  for (const id of updatesOf(manifest, base)) {
-    const update = updateOf(manifest, id);
-    if (update.state === 'rolled-back' || !lineage.has(update.layer)) continue;
+  for (const { update } of standing(manifest, base)) {
     const samePackage =
       packageName !== undefined && to !== null && update.name === packageName && update.version === to;
     const sameContent = (name === undefined || kind !== 'script') && update.procedure.hash === hash;
@@ -55,4 +52,26 @@ export function checkRepeated(
           : `roll it back first: lamina rollback ${update.name}`,
     });
   }
+}
+
+/**
+ * The update that a procedure has made of the base already: of the same content, and with the name that it gives itself. For those who must not do
+ * a thing twice, as `checkRepeated` is for those who ask for it twice.
+ */
+export function findApplied(
+  manifest: Manifest,
+  base: string,
+  { defaultName }: Procedure,
+  hash: string,
+): { id: UpdateId; update: Update } | undefined {
+  const isOwn = (name: string) => name === defaultName || name.replace(/-\d+$/, '') === defaultName;
+  return standing(manifest, base).find(({ update }) => update.procedure.hash === hash && isOwn(update.name));
+}
+
+/** The updates in the lineage of a base. */
+function standing(manifest: Manifest, base: string): { id: UpdateId; update: Update }[] {
+  const lineage = new Set(layerChain(manifest, baseOf(manifest, base).head));
+  return updatesOf(manifest, base)
+    .map((id) => ({ id, update: updateOf(manifest, id) }))
+    .filter(({ update }) => update.state !== 'rolled-back' && lineage.has(update.layer));
 }

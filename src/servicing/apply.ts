@@ -17,7 +17,7 @@ import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
 import { previewOf } from './preview.js';
 import type { Preview } from './preview.js';
-import { checkPackage, checkRepeated } from './applicable.js';
+import { checkPackage, checkRepeated, findApplied } from './applicable.js';
 import { checkProcedure } from './procedure.js';
 import { storeProcedure } from './stored.js';
 import type { Procedure } from './procedure.js';
@@ -53,6 +53,8 @@ export interface ApplyRequest {
   readonly dryRun?: boolean | undefined;
   /** Of a layer: what becomes of a path that a container and the layer have both changed; by default `keep`. */
   readonly conflict?: ConflictChoice | undefined;
+  /** Where the base has had this very procedure already: refuse it, or tell of the update that it made. By default `refuse`. */
+  readonly repeated?: 'refuse' | 'tell' | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: RunOptions['onOutput'];
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -62,6 +64,8 @@ export interface ApplyRequest {
 export interface ApplyResult {
   readonly id: string | undefined;
   readonly update: Update | undefined;
+  /** The update was there before, and nothing was done. */
+  readonly already?: boolean;
   /** Of a dry run. */
   readonly preview?: Preview | undefined;
 }
@@ -84,6 +88,12 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
       const work: Work = { transaction, reader, layers: reader.layers(head), signal: request.signal };
       await hold.add(manifest, request.containers ?? containersOn(manifest, head));
       const { procedure, stored } = await storeProcedure(given, transaction.paths.update.procedure);
+      const applied =
+        request.repeated === 'tell' ? findApplied(manifest, request.base, procedure, stored.hash) : undefined;
+      if (applied !== undefined) {
+        await transaction.discard();
+        return { ...applied, already: true };
+      }
       checkPackage(manifest, request.base, procedure);
       checkRepeated(manifest, request, procedure, stored.hash);
       writeSettings(transaction.paths.update.settings, settingsOf(request));

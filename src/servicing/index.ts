@@ -8,3 +8,4 @@ export * from './hold.js';
 export * from './active.js';
 export * from './manual.js';
 export * from './globs.js';
+export { intendedBase } from './intended-base.js';

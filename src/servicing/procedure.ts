@@ -120,7 +120,8 @@ export async function readPackage(at: BytePath, source: BytePath): Promise<Proce
 
 const largestDescription = 1 << 20;
 
-async function readFields(at: BytePath, source: BytePath): Promise<PackageFields> {
+/** What an update.json says. @param at where the package lies; @param source what people know it as */
+export async function readFields(at: BytePath, source: BytePath): Promise<PackageFields> {
   let value: unknown;
   try {
     const handle = await open(

@@ -1,0 +1,97 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import { compareBytes, fromBuffer, join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { walk } from '../platform/walk.js';
+
+/** Where what is done goes: directories in the inbox, made on need. */
+export const outcomes = ['done', 'failed'] as const;
+
+const rollbackEnding = '.rollback';
+
+/** What lies in an inbox and is to be done. */
+export interface InboxItem {
+  readonly name: BytePath;
+  readonly path: BytePath;
+  /** The newest change in it or of it (ctime), in ms since 1970. A rename into the inbox is one. */
+  readonly changedMs: number;
+  /** Another one after any change. */
+  readonly mark: string;
+}
+
+/** Names that are none of the inbox's business: hidden ones, what is being copied, and what is done. */
+export function isIgnored(name: string): boolean {
+  return name.startsWith('.') || /\.(part|tmp)$/i.test(name) || outcomes.some((outcome) => outcome === name);
+}
+
+/** The update that an item asks to roll back; undefined: it is a procedure. */
+export function rollbackOf(name: BytePath): BytePath | undefined {
+  return name.endsWith(rollbackEnding) ? (name.slice(0, -rollbackEnding.length) as BytePath) : undefined;
+}
+
+/** What is there, in no order; what vanishes while it is looked at is left out. @throws ENOENT: the inbox is gone */
+export function lookInto(inbox: BytePath): InboxItem[] {
+  const names = readdirSync(toBuffer(inbox), 'buffer').map(fromBuffer);
+  return names.filter((name) => !isIgnored(name)).flatMap((name) => lookAt(inbox, name) ?? []);
+}
+
+/** Undefined where it is gone, or its content changes under the eyes. */
+export function lookAt(inbox: BytePath, name: BytePath): InboxItem | undefined {
+  const path = join(inbox, name);
+  try {
+    const { ino } = lstatSync(toBuffer(path), { bigint: true });
+    let [newest, count, bytes] = [0n, 0, 0n];
+    for (const { stats } of walk(path)) {
+      if (stats.ctimeNs > newest) newest = stats.ctimeNs;
+      count += 1;
+      if (stats.isFile()) bytes += stats.size;
+    }
+    const changedMs = Number(newest / 1_000_000n);
+    return { name, path, changedMs, mark: [ino, newest, count, bytes].join(':') };
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/** The order of arrival: what has been whole for longest comes first; of the same moment, by name. */
+export function byArrival(a: InboxItem, b: InboxItem): number {
+  return a.changedMs - b.changedMs || compareBytes(a.name, b.name);
+}
+
+interface Seen {
+  readonly mark: string;
+  readonly since: number;
+}
+
+/** Tells what has arrived whole: what has not changed for a while, by its times or, where the clock was set, as it was watched. */
+export class Settling {
+  #seen = new Map<BytePath, Seen>();
+
+  constructor(readonly settleMs: number) {}
+
+  /**
+   * @param now ms since 1970; @param elapsed ms of a clock that is never set
+   * @returns what has arrived, in order, and how long until the next of the others has, if nothing changes it
+   */
+  sort(
+    items: readonly InboxItem[],
+    now: number,
+    elapsed: number,
+  ): { arrived: InboxItem[]; waitMs: number | undefined } {
+    const seen = new Map<BytePath, Seen>();
+    const arrived: InboxItem[] = [];
+    let waitMs: number | undefined;
+    for (const item of items) {
+      const before = this.#seen.get(item.name);
+      const since = before?.mark === item.mark ? before.since : elapsed;
+      seen.set(item.name, { mark: item.mark, since });
+      const age = now - item.changedMs;
+      const left = this.settleMs - Math.max(age, elapsed - since);
+      if (left <= 0) arrived.push(item);
+      else waitMs = Math.min(waitMs ?? left, left, this.settleMs);
+    }
+    this.#seen = seen;
+    return { arrived: arrived.sort(byArrival), waitMs };
+  }
+}

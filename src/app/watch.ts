@@ -1,0 +1,139 @@
+import { statSync } from 'node:fs';
+import { relative } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { components, display, fromText, join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { notFound, refused } from '../base/errors.js';
+import { tryLock } from '../platform/lock.js';
+import type { Store } from '../store/index.js';
+import { Settling, isIgnored, lookInto } from './inbox.js';
+import { workOff } from './inbox-item.js';
+import type { ItemReport } from './inbox-item.js';
+
+export interface WatchRequest {
+  readonly inbox: BytePath;
+  /** For what does not say which base it is for. */
+  readonly base?: string | undefined;
+  /** Only what is there. */
+  readonly once: boolean;
+  /** For how long an item must not have changed to be taken as whole. */
+  readonly settleMs: number;
+  /** Ends the watch; what is being done then is aborted and stays in the inbox. */
+  readonly signal: AbortSignal;
+  readonly onItem?: ((report: ItemReport) => void) | undefined;
+}
+
+export interface WatchData {
+  readonly done: number;
+  readonly failed: number;
+}
+
+/** Where a file system tells nobody of changes (a network's), they are seen so late. */
+const longestPauseMs = 10_000;
+
+/**
+ * Works off an inbox, one item at a time in the order of arrival, until the signal; with `once` until it is empty.
+ * @throws LaminaError notFound: no such directory; refused: somebody else watches it; damaged: the store
+ */
+export async function watchInbox(store: Store, request: WatchRequest): Promise<WatchData> {
+  const { inbox, once, signal } = request;
+  if (statSync(toBuffer(inbox), { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw notFound(`there is no directory ${display(inbox)}`, { code: 'NO_INBOX', hint: 'make it: mkdir' });
+  await store.read();
+  const lock = tryLock(join(inbox, '.lock'), 'exclusive');
+  if (lock === undefined)
+    throw refused(`${display(inbox)} is being watched already`, { code: 'WATCHED', hint: 'one watch is enough' });
+  const bell = new Bell(signal);
+  const following = once ? undefined : await follow(inbox, bell);
+  try {
+    return await workThrough(store, request, bell);
+  } finally {
+    await following?.close();
+    lock.release();
+  }
+}
+
+async function workThrough(store: Store, request: WatchRequest, bell: Bell): Promise<WatchData> {
+  const { inbox, once, signal, settleMs } = request;
+  const settling = new Settling(settleMs);
+  const counts = { done: 0, failed: 0 };
+  while (!signal.aborted) {
+    const items = lookInto(inbox);
+    const { arrived, waitMs } = settling.sort(items, Date.now(), performance.now());
+    const [first] = arrived;
+    if (first !== undefined) {
+      const report = await workOff({ store, inbox, base: request.base, signal }, first);
+      if (report === undefined) break;
+      counts[report.outcome === 'failed' ? 'failed' : 'done'] += 1;
+      request.onItem?.(report);
+    } else if (once && items.length === 0) {
+      break;
+    } else {
+      await bell.wait(waitMs ?? longestPauseMs);
+    }
+  }
+  return counts;
+}
+
+/** Rings for every change in what the inbox holds. */
+async function follow(inbox: BytePath, bell: Bell): Promise<{ close(): Promise<void> }> {
+  const { watch } = await import('chokidar');
+  const root = toBuffer(inbox).toString('utf8');
+  const ignored = (path: string) => isIgnored(components(fromText(relative(root, path)))[0] ?? '');
+  const watcher = watch(root, { ignored, ignoreInitial: true, followSymlinks: false });
+  // Raw ones, too: of those that come close together chokidar leaves some out.
+  for (const event of ['all', 'raw'] as const) {
+    watcher.on(event, () => {
+      bell.ring();
+    });
+  }
+  watcher.on('error', (error) => {
+    bell.fail(error);
+  });
+  await new Promise<void>((resolve) => {
+    watcher.once('ready', resolve);
+    watcher.once('error', () => {
+      resolve();
+    });
+  });
+  return watcher;
+}
+
+/** Wakes one who waits. A ring that nobody waited for is heard by the next who does. */
+class Bell {
+  #rung = false;
+  #failure: { readonly error: unknown } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(signal: AbortSignal) {
+    signal.addEventListener('abort', () => {
+      this.ring();
+    });
+  }
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.ring();
+  }
+
+  /** Until it rings, at most so long. @throws what `fail` was told */
+  async wait(ms: number): Promise<void> {
+    if (!this.#rung) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.ceil(ms));
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#rung = false;
+    this.#wake = undefined;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { printable } from '../base/bytes.js';
+import type { ItemReport } from '../app/inbox-item.js';
+import { numberOf } from './arguments.js';
+import { contextOf, pathOf } from './context.js';
+import { setExitCode } from './exit-code.js';
+import { shown } from './output.js';
+
+interface WatchOptions {
+  readonly once?: boolean;
+  readonly base?: string;
+  readonly settle: string;
+}
+
+export function addWatchCommand(program: Command): void {
+  program
+    .command('watch <dir>')
+    .description('apply the update packages that arrive in a directory, one at a time')
+    .option('--once', 'work off what is there, and end; exit code 1 where something failed')
+    .option('--base <name>', 'the base for packages and scripts that do not say theirs')
+    .option('--settle <seconds>', 'what has not changed for so long is taken as whole', '2')
+    .addHelpText(
+      'after',
+      '\nMove packages in by rename. NAME.rollback, an empty file, rolls update NAME back. What is done goes to done/ or failed/, with a report.\n\nExamples:\n  lamina watch /var/spool/lamina\n  lamina watch ./inbox --once --base debian',
+    )
+    .action(async (directory: string, { once = false, base, settle }: WatchOptions, command: Command) => {
+      const { output, store, signal } = contextOf(command);
+      const { watchInbox } = await import('../app/watch.js');
+      const settleMs = (numberOf('settle', settle) ?? 2) * 1000;
+      const items: ItemReport[] = [];
+      const onItem = (report: ItemReport) => {
+        if (once) items.push(report);
+        output.note(printable(itemText(report)));
+      };
+      const request = { inbox: pathOf(directory), base, once, settleMs, signal, onItem };
+      const counts = await watchInbox(await store(), request);
+      if (once && counts.failed > 0) setExitCode(1);
+      output.result(once ? { ...counts, items } : counts, () => `${counts.done} done, ${counts.failed} failed`);
+    });
+}
+
+function itemText({ item, outcome, update, error }: ItemReport): string {
+  const name = update === null ? '' : `: update ${update.name} of base ${update.base}`;
+  const why = error === null ? '' : `: ${error.message}${error.hint === null ? '' : `\n  ${error.hint}`}`;
+  return `${shown(item)}: ${outcome}${name}${why}`;
+}

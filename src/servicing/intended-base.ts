@@ -1,0 +1,44 @@
+import { mkdtemp } from 'node:fs/promises';
+import { readdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join as joinText } from 'node:path';
+import { components, fromBuffer, fromText, join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { removeTree } from '../platform/walk.js';
+import { importTar } from '../store/index.js';
+import { readFields } from './procedure.js';
+import type { GivenProcedure } from './procedure.js';
+
+/**
+ * The base that a package says it is for; undefined: it does not say, as scripts never do.
+ * @throws LaminaError as `checkProcedure`; refused: an unsafe archive; failed: a broken one
+ */
+export async function intendedBase({ source, form }: GivenProcedure): Promise<string | undefined> {
+  if (form === 'script') return undefined;
+  if (form === 'directory') return (await readFields(source, source)).base;
+  const scratch = fromText(await mkdtemp(joinText(tmpdir(), 'lamina-package-')));
+  try {
+    const tree = join(scratch, 'tree');
+    await importTar(source, tree, {}, { special: (path, isFile) => !mayLeadToDescription(path, isFile) });
+    return (await readFields(packageRoot(tree), source)).base;
+  } finally {
+    removeTree(scratch);
+  }
+}
+
+/** An archive is of what is in the package, or of the directory itself. */
+function mayLeadToDescription(path: BytePath, isFile: boolean): boolean {
+  const parts = components(path);
+  return isFile ? parts.length <= 2 && parts.at(-1) === 'update.json' : parts.length <= 1;
+}
+
+function packageRoot(tree: BytePath): BytePath {
+  const names = readdirSync(toBuffer(tree), 'buffer').map(fromBuffer);
+  if (names.includes('update.json' as BytePath)) return tree;
+  const outer = names.map((name) => join(tree, name)).find((path) => isFile(join(path, 'update.json')));
+  return outer ?? tree;
+}
+
+function isFile(path: BytePath): boolean {
+  return statSync(toBuffer(path), { throwIfNoEntry: false })?.isFile() === true;
+}
