@@ -1,7 +1,7 @@
 import type { ContentDiff } from '../changeset/index.js';
 import type { Outcome } from '../manifest/index.js';
 import { applyUpdate } from '../servicing/index.js';
-import type { ApplyRequest, DetailedChange, Preview } from '../servicing/index.js';
+import type { ApplyRequest, DetailedChange, Determinism, Preview } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
 import { changeData, updateData } from './data.js';
 import type { ChangeData, UpdateData } from './data.js';
@@ -11,6 +11,8 @@ export interface ApplyData {
   readonly update: UpdateData | null;
   /** Of a dry run only: what the update would change. */
   readonly preview?: PreviewData;
+  /** Only where the base was serviced twice. */
+  readonly determinism?: Determinism;
 }
 
 export interface PreviewData {
@@ -42,8 +44,9 @@ function previewData(base: string, { base: changes, bytes, containers }: Preview
 }
 
 export async function updateApply(store: Store, request: ApplyRequest): Promise<ApplyData> {
-  const { id, update, preview } = await applyUpdate(store, request);
-  if (preview !== undefined) return { update: null, preview: previewData(request.base, preview) };
-  if (id === undefined || update === undefined) return { update: null };
-  return { update: updateData(await store.read(), id, update) };
+  const { id, update, preview, determinism } = await applyUpdate(store, request);
+  const told = determinism === undefined ? {} : { determinism };
+  if (preview !== undefined) return { update: null, preview: previewData(request.base, preview), ...told };
+  if (id === undefined || update === undefined) return { update: null, ...told };
+  return { update: updateData(await store.read(), id, update), ...told };
 }

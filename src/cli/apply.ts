@@ -4,6 +4,7 @@ import { printable } from '../base/bytes.js';
 import { collect, numberOf } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
+import { determinismText } from './determinism-text.js';
 import { progressLine } from './progress.js';
 import type { ProgressLine } from './progress.js';
 import { previewText } from './preview-text.js';
@@ -18,6 +19,7 @@ interface ApplyOptions {
   readonly jobs?: string;
   readonly dryRun?: boolean;
   readonly verbose?: boolean;
+  readonly checkDeterminism?: boolean;
   readonly onFailure?: 'abort' | 'skip';
   readonly conflict?: 'keep' | 'ours' | 'theirs' | 'fail';
 }
@@ -46,6 +48,7 @@ export function addApply(update: Command): void {
     )
     .option('--dry-run', 'do everything but publish, and tell what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
+    .option('--check-determinism', 'run on the base twice, and tell what differs and how to leave it out')
     .option('--always-run', 'run in every container, also where it provably makes no difference')
     .addHelpText(
       'after',
@@ -68,7 +71,7 @@ async function apply(
   const jobs = numberOf('jobs', options.jobs);
   const line = await progressLine(process.stderr);
   const write = speakers(base, line);
-  const { update, preview } = await updateApply(await store(), {
+  const { update, preview, determinism } = await updateApply(await store(), {
     base,
     procedure: pathOf(procedure),
     name: options.name,
@@ -78,6 +81,7 @@ async function apply(
     alwaysRun: options.alwaysRun === true,
     jobs: jobs === undefined ? undefined : Math.ceil(jobs),
     dryRun: options.dryRun === true,
+    checkDeterminism: options.checkDeterminism === true,
     onFailure: options.onFailure,
     conflict: options.conflict,
     onFailed: (container, error) => {
@@ -91,15 +95,17 @@ async function apply(
   }).finally(() => {
     line.stop();
   });
+  const told = determinism === undefined ? {} : { determinism };
+  const also = determinism === undefined ? '' : `${determinismText(determinism)}\n`;
   if (preview !== undefined) {
-    output.result({ preview }, () => previewText(preview, options.verbose === true));
+    output.result({ preview, ...told }, () => also + previewText(preview, options.verbose === true));
     return;
   }
-  output.result({ update }, () =>
+  const done = () =>
     update === null
       ? 'the procedure changed nothing; no update was recorded'
-      : `applied update ${update.name}\n${updateText(update)}`,
-  );
+      : `applied update ${update.name}\n${updateText(update)}`;
+  output.result({ update, ...told }, () => also + done());
 }
 
 /** Names who speaks before what a run prints, where that changes. */

@@ -13,6 +13,7 @@ import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
 import { NodeReader, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import type { Work } from './delta.js';
+import type { Determinism } from './determinism.js';
 import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
 import { previewOf } from './preview.js';
@@ -53,6 +54,8 @@ export interface ApplyRequest {
   readonly dryRun?: boolean | undefined;
   /** Of a layer: what becomes of a path that a container and the layer have both changed; by default `keep`. */
   readonly conflict?: ConflictChoice | undefined;
+  /** Runs on the base twice and tells what differs; the update is made of the first run. */
+  readonly checkDeterminism?: boolean | undefined;
   /** Where the base has had this very procedure already: refuse it, or tell of the update that it made. By default `refuse`. */
   readonly repeated?: 'refuse' | 'tell' | undefined;
   readonly signal: AbortSignal;
@@ -68,6 +71,7 @@ export interface ApplyResult {
   readonly already?: boolean;
   /** Of a dry run. */
   readonly preview?: Preview | undefined;
+  readonly determinism?: Determinism | undefined;
 }
 
 /**
@@ -101,7 +105,8 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
       const options = { ...request, procedure, update: name };
       const baseRun = await (procedure.kind === 'layer' ? unpackOnBase : runOnBase)(work, options);
       const servicing = new Servicing(work, hold, baseRun, request, options);
-      return servicing.finish({ id: newId('u'), name, head, stored, procedure });
+      const result = await servicing.finish({ id: newId('u'), name, head, stored, procedure });
+      return { ...result, determinism: baseRun.determinism };
     }),
   );
 }
@@ -253,7 +258,15 @@ class Servicing {
     const effects = this.#sorted();
     const met = Object.fromEntries(this.#met);
     const told = { met, conflicts: Object.fromEntries(this.#conflicts) };
-    const report = { update: name, base: this.request.base, layer: this.baseRun.delta.sealed, effects, ...told };
+    const { determinism } = this.baseRun;
+    const report = {
+      update: name,
+      base: this.request.base,
+      layer: this.baseRun.delta.sealed,
+      effects,
+      ...told,
+      determinism,
+    };
     writeFileSync(toBuffer(transaction.paths.update.report), `${JSON.stringify(report, null, 2)}\n`);
     try {
       const manifest = await transaction.publish((present) => {

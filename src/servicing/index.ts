@@ -9,3 +9,4 @@ export * from './active.js';
 export * from './manual.js';
 export * from './globs.js';
 export { intendedBase } from './intended-base.js';
+export type { Determinism } from './determinism.js';

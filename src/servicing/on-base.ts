@@ -1,6 +1,8 @@
 import { SkipRule } from '../changeset/index.js';
 import { stageDeltaLayer } from './delta.js';
 import type { Work } from './delta.js';
+import { compareRuns, reproducible } from './determinism.js';
+import type { Determinism } from './determinism.js';
 import { LayerServicing, captureLayer, layerListings } from './layer/service.js';
 import { readReadSet } from './reads.js';
 import { runProcedure } from './run.js';
@@ -10,30 +12,41 @@ import type { ConflictChoice } from './settings.js';
 interface Options extends RunOptions {
   readonly alwaysRun?: boolean | undefined;
   readonly conflict?: ConflictChoice | undefined;
+  readonly checkDeterminism?: boolean | undefined;
 }
 
 export async function runOnBase(work: Work, options: Options): Promise<BaseWork> {
   const { transaction, reader, signal } = work;
-  const capture = await runProcedure({
+  const request = {
     ...options,
     transaction,
     signal,
     container: undefined,
     lowers: reader.mountable(work.layers),
     root: await reader.rootEntry(work.layers),
-  });
+  };
+  const capture = await runProcedure(request);
+  const again = options.checkDeterminism === true ? await runProcedure({ ...request, again: true }) : undefined;
+  const determinism = again && compareRuns(await layerListings(work), capture.listing, again.listing);
   const delta = await stageDeltaLayer(work, capture);
   const reads = options.alwaysRun === true ? undefined : await readReadSet(transaction.paths.update.run().reads);
   const skip = reads && new SkipRule({ layers: await layerListings(work), reads, written: delta.listing });
-  return { delta, skip };
+  return { delta, skip, determinism };
 }
 
-export async function unpackOnBase(work: Work, { procedure, conflict = 'keep' }: Options): Promise<BaseWork> {
+export async function unpackOnBase(
+  work: Work,
+  { procedure, conflict = 'keep', checkDeterminism }: Options,
+): Promise<BaseWork> {
   const delta = await stageDeltaLayer(work, await captureLayer(work, procedure));
-  return { delta, skip: undefined, layer: new LayerServicing(delta, await layerListings(work), conflict) };
+  const layer = new LayerServicing(delta, await layerListings(work), conflict);
+  // Nothing runs, so nothing can differ.
+  return { delta, skip: undefined, layer, determinism: checkDeterminism === true ? reproducible : undefined };
 }
 
 /** What was done on the base; with `layer` nothing is run in containers. */
 export interface BaseWork extends BaseRun {
   readonly layer?: LayerServicing;
+  /** Of two runs, where that was asked for. */
+  readonly determinism?: Determinism | undefined;
 }

@@ -24,6 +24,8 @@ export interface RunRequest {
   readonly transaction: Transaction;
   /** Undefined: the base. */
   readonly container: string | undefined;
+  /** On the base once more, to compare: what it records is not kept. */
+  readonly again?: boolean | undefined;
   /** The view it runs in, newest first, and its root directory. */
   readonly lowers: readonly MountableNode[];
   readonly root: Entry;
@@ -47,13 +49,15 @@ const linesShown = 15;
 
 /** Directories of a run, and its view mounted for servicing at `mountpoint`. */
 export async function mountRun(
-  request: Pick<RunRequest, 'transaction' | 'container' | 'lowers' | 'root'> & { readonly procedure?: Procedure },
+  request: Pick<RunRequest, 'transaction' | 'container' | 'again' | 'lowers' | 'root'> & {
+    readonly procedure?: Procedure;
+  },
   mountpoint?: BytePath,
 ): Promise<RunMount> {
-  const { transaction, container } = request;
-  const name = container === undefined ? 'base' : `container-${container}`;
+  const { transaction, container, again = false } = request;
+  const name = container === undefined ? (again ? 'base-again' : 'base') : `container-${container}`;
   const run = transaction.paths.run(name);
-  const kept = transaction.paths.update.run(container);
+  const kept = again ? transaction.paths.secondRun : transaction.paths.update.run(container);
   for (const directory of [run.directory, kept.directory])
     mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
   const upper = `${run.directory}/upper` as BytePath;

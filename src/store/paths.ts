@@ -85,6 +85,15 @@ export interface RunPaths {
   readonly reads: BytePath;
 }
 
+function runPaths(directory: BytePath): RunPaths {
+  return {
+    directory,
+    output: join(directory, 'output.log'),
+    journal: join(directory, 'journal.ndjson'),
+    reads: join(directory, 'reads.ndjson'),
+  };
+}
+
 export class UpdatePaths {
   constructor(readonly directory: BytePath) {}
   /** The script, or the directory of a package. */
@@ -102,12 +111,7 @@ export class UpdatePaths {
   run(container?: string): RunPaths {
     const directory =
       container === undefined ? join(this.directory, 'base') : join(this.directory, 'containers', fromText(container));
-    return {
-      directory,
-      output: join(directory, 'output.log'),
-      journal: join(directory, 'journal.ndjson'),
-      reads: join(directory, 'reads.ndjson'),
-    };
+    return runPaths(directory);
   }
 }
 
@@ -141,6 +145,10 @@ export class TransactionPaths {
   /** The index of a storage that the transaction will seal. */
   index(id: string): BytePath {
     return join(this.indexes, id);
+  }
+  /** Of the second run on the base that only `--check-determinism` makes: it goes with the transaction. */
+  get secondRun(): RunPaths {
+    return runPaths(join(this.directory, 'runs', 'base-again'));
   }
   /** Where a run is mounted, and what its mount works with. */
   run(name: string): {
