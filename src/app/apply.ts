@@ -1,7 +1,16 @@
+import { failed, messageOf } from '../base/errors.js';
 import type { ContentDiff } from '../changeset/index.js';
+import { rollback } from '../history/index.js';
 import type { Outcome } from '../manifest/index.js';
 import { applyUpdate } from '../servicing/index.js';
-import type { ApplyRequest, DetailedChange, Determinism, Preview } from '../servicing/index.js';
+import type {
+  ApplyRequest,
+  ApplyResult,
+  DetailedChange,
+  Determinism,
+  HealthFailure,
+  Preview,
+} from '../servicing/index.js';
 import type { Store } from '../store/index.js';
 import { changeData, updateData } from './data.js';
 import type { ChangeData, UpdateData } from './data.js';
@@ -44,9 +53,32 @@ function previewData(base: string, { base: changes, bytes, containers }: Preview
 }
 
 export async function updateApply(store: Store, request: ApplyRequest): Promise<ApplyData> {
-  const { id, update, preview, determinism } = await applyUpdate(store, request);
+  const { id, update, preview, determinism } = await applyChecked(store, request);
   const told = determinism === undefined ? {} : { determinism };
   if (preview !== undefined) return { update: null, preview: previewData(request.base, preview), ...told };
   if (id === undefined || update === undefined) return { update: null, ...told };
   return { update: updateData(await store.read(), id, update), ...told };
+}
+
+/** Applies an update, and takes it back where a container is not well after it. @throws LaminaError as applyUpdate; failed: a container is not well */
+export async function applyChecked(store: Store, request: ApplyRequest): Promise<ApplyResult> {
+  const result = await applyUpdate(store, request);
+  const { update, unhealthy } = result;
+  return update === undefined || unhealthy === undefined ? result : undo(store, update.name, unhealthy);
+}
+
+/** @throws LaminaError failed, always: the update is rolled back, or cannot be */
+async function undo(store: Store, name: string, { container, failure, lines }: HealthFailure): Promise<never> {
+  const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
+  const what = `container '${container}' is not well after update '${name}': the health check failed: ${failure}; ${said}`;
+  try {
+    await rollback(store, name);
+  } catch (error) {
+    throw failed(`${what}\nand the update could not be rolled back: ${messageOf(error)}`, {
+      code: 'UNHEALTHY',
+      hint: `mend what stands in the way, then: lamina rollback ${name}`,
+      cause: error,
+    });
+  }
+  throw failed(what, { code: 'UNHEALTHY', hint: 'the update was rolled back, in all containers' });
 }

@@ -7,8 +7,9 @@ import type { LaminaError } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import { own, updateNamed } from '../manifest/index.js';
 import { makeDirectoryDurably, removeDurably, renameDurably, writeFileDurably } from '../platform/durable.js';
-import { applyUpdate, checkProcedure, intendedBase } from '../servicing/index.js';
+import { checkProcedure, intendedBase } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
+import { applyChecked } from './apply.js';
 import { updateData } from './data.js';
 import type { UpdateData } from './data.js';
 import { lookAt, rollbackOf } from './inbox.js';
@@ -76,7 +77,7 @@ async function apply({ store, base, signal }: Desk, { path }: InboxItem): Promis
       hint: 'put "base" into its update.json, or start the watch with --base',
     });
   }
-  const result = await applyUpdate(store, { base: target, procedure: path, network: false, repeated: 'tell', signal });
+  const result = await applyChecked(store, { base: target, procedure: path, network: false, repeated: 'tell', signal });
   if (result.id === undefined || result.update === undefined) return { outcome: 'unchanged' };
   const update = updateData(await store.read(), result.id, result.update);
   return { outcome: result.already === true ? 'already' : 'applied', update };

@@ -22,6 +22,7 @@ interface ApplyOptions {
   readonly checkDeterminism?: boolean;
   readonly onFailure?: 'abort' | 'skip';
   readonly conflict?: 'keep' | 'ours' | 'theirs' | 'fail';
+  readonly health: boolean;
 }
 
 export function addApply(update: Command): void {
@@ -46,6 +47,7 @@ export function addApply(update: Command): void {
         .choices(['keep', 'ours', 'theirs', 'fail'])
         .default('keep'),
     )
+    .option('--no-health', "leave out the package's health check")
     .option('--dry-run', 'do everything but publish, and tell what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
     .option('--check-determinism', 'run on the base twice, and tell what differs and how to leave it out')
@@ -80,6 +82,7 @@ async function apply(
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
     alwaysRun: options.alwaysRun === true,
     jobs: jobs === undefined ? undefined : Math.ceil(jobs),
+    health: options.health,
     dryRun: options.dryRun === true,
     checkDeterminism: options.checkDeterminism === true,
     onFailure: options.onFailure,

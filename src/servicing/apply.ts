@@ -14,6 +14,8 @@ import { NodeReader, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import type { Work } from './delta.js';
 import type { Determinism } from './determinism.js';
+import { healthAfter } from './health.js';
+import type { HealthFailure } from './health.js';
 import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
 import { previewOf } from './preview.js';
@@ -50,6 +52,8 @@ export interface ApplyRequest {
   readonly onFailure?: 'abort' | 'skip' | undefined;
   /** Told of each container that is left on its old layer. */
   readonly onFailed?: ((container: string, error: LaminaError) => void) | undefined;
+  /** Whether the package's health check is run; by default it is. */
+  readonly health?: boolean | undefined;
   /** Everything but publishing: the result tells what would change. */
   readonly dryRun?: boolean | undefined;
   /** Of a layer: what becomes of a path that a container and the layer have both changed; by default `keep`. */
@@ -72,6 +76,8 @@ export interface ApplyResult {
   /** Of a dry run. */
   readonly preview?: Preview | undefined;
   readonly determinism?: Determinism | undefined;
+  /** A container that is not well after the update, which is published: it is to be rolled back. */
+  readonly unhealthy?: HealthFailure | undefined;
 }
 
 /**
@@ -84,8 +90,8 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
   if (request.name !== undefined) checkNewName(before, request.name);
   for (const container of request.containers ?? []) checkContainer(before, container, request.base, base.head);
   const given = await checkProcedure(request.procedure);
-  return withHold(store, (hold) =>
-    withTransaction(store, 'update', async (transaction) => {
+  return withHold(store, async (hold) => {
+    const { procedure, ...result } = await withTransaction(store, 'update', async (transaction) => {
       const manifest = await store.read();
       const reader = new NodeReader(store, manifest);
       const head = baseOf(manifest, request.base).head;
@@ -96,7 +102,7 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
         request.repeated === 'tell' ? findApplied(manifest, request.base, procedure, stored.hash) : undefined;
       if (applied !== undefined) {
         await transaction.discard();
-        return { ...applied, already: true };
+        return { ...applied, procedure, already: true };
       }
       checkPackage(manifest, request.base, procedure);
       checkRepeated(manifest, request, procedure, stored.hash);
@@ -105,10 +111,12 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
       const options = { ...request, procedure, update: name };
       const baseRun = await (procedure.kind === 'layer' ? unpackOnBase : runOnBase)(work, options);
       const servicing = new Servicing(work, hold, baseRun, request, options);
-      const result = await servicing.finish({ id: newId('u'), name, head, stored, procedure });
-      return { ...result, determinism: baseRun.determinism };
-    }),
-  );
+      const finished = await servicing.finish({ id: newId('u'), name, head, stored, procedure });
+      return { procedure, ...finished, determinism: baseRun.determinism };
+    });
+    // The containers are still held: nobody has them mounted.
+    return { ...result, unhealthy: await healthAfter(store, { ...request, check: procedure.health }, result) };
+  });
 }
 
 function checkNewName(manifest: Manifest, name: string): void {

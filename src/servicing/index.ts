@@ -2,6 +2,7 @@ export * from './apply.js';
 export type { Progress } from './progress.js';
 export type * from './preview.js';
 export type { DetailedChange } from './contents.js';
+export type { HealthFailure } from './health.js';
 export * from './procedure.js';
 export * from './sandbox.js';
 export * from './hold.js';

@@ -36,6 +36,13 @@ const fields = z.strictObject({
   environment: variables.optional(),
   ephemeral: z.array(glob).optional().describe('What is written here does not become part of the update'),
   protect: z.array(glob).optional().describe('Writing here fails'),
+  health: z
+    .strictObject({
+      command: text.min(1).describe("For a shell of the container's; its exit code 0 says that all is well"),
+      timeoutSeconds: seconds.optional().describe('By default 60'),
+    })
+    .optional()
+    .describe('What is run in each container after the update; where it fails, the update is rolled back'),
 });
 
 /** What only a script has a use for. */

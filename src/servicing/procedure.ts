@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { basename, display, fromBuffer, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf, notFound, usage } from '../base/errors.js';
+import type { HealthCheck } from './health.js';
 import { interpreterOf, startOf } from './interpreter.js';
 import { parsePackage } from './package.js';
 import type { PackageFields } from './package.js';
@@ -27,6 +28,7 @@ export interface Procedure {
   readonly environment: Readonly<Record<string, string>>;
   readonly ephemeral: readonly string[];
   readonly protect: readonly string[];
+  readonly health: HealthCheck | undefined;
 }
 
 /** A procedure as a person gives it. */
@@ -47,6 +49,7 @@ export const plainProcedure = {
   environment: {},
   ephemeral: [],
   protect: [],
+  health: undefined,
 };
 
 /**
@@ -115,6 +118,7 @@ export async function readPackage(at: BytePath, source: BytePath): Promise<Proce
     environment: fields.environment ?? {},
     ephemeral: fields.ephemeral ?? [],
     protect: fields.protect ?? [],
+    health: healthOf(fields),
   };
 }
 
@@ -222,4 +226,12 @@ export function nameFrom(source: BytePath): string {
 /** The command that runs a stored procedure in a sandbox that shows it under `name`. */
 export function commandOf(procedure: Procedure, directory: string): string[] {
   return [procedure.kind === 'script' ? directory : `${directory}/${procedure.file}`];
+}
+
+/** Seconds after which a health check that says nothing of it has failed. */
+const healthSeconds = 60;
+
+function healthOf({ health }: PackageFields): HealthCheck | undefined {
+  if (health === undefined) return undefined;
+  return { command: health.command, timeoutMs: (health.timeoutSeconds ?? healthSeconds) * 1000 };
 }

@@ -1,0 +1,135 @@
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, toBuffer } from '../base/bytes.js';
+import { mapLimit } from '../base/concurrency.js';
+import { messageOf } from '../base/errors.js';
+import type { Manifest, Update } from '../manifest/index.js';
+import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../mount/index.js';
+import { NodeReader, setRootAttributes, withTransaction } from '../store/index.js';
+import type { Store, Transaction } from '../store/index.js';
+import { OutputLog } from './output.js';
+import { failureOf, runInSandbox } from './sandbox.js';
+
+/** What a package wants run in each container after its update. */
+export interface HealthCheck {
+  /** For a shell of the container's. */
+  readonly command: string;
+  readonly timeoutMs: number;
+}
+
+/** A container that did not pass. */
+export interface HealthFailure {
+  readonly container: string;
+  /** How its command ended. */
+  readonly failure: string;
+  /** The last lines that it printed. */
+  readonly lines: string;
+}
+
+interface HealthRequest {
+  readonly health: HealthCheck;
+  readonly update: { readonly id: string; readonly name: string };
+  readonly containers: readonly string[];
+  readonly jobs?: number | undefined;
+  readonly signal: AbortSignal;
+  readonly onOutput?: ((container: string | undefined, chunk: Buffer) => void) | undefined;
+}
+
+const linesShown = 15;
+
+/**
+ * Runs a health check in the roots of containers, side by side: isolated, and over a throw-away upper, so that what it writes never becomes theirs. After a failure none is
+ * begun any more. The containers must be held.
+ * @returns the first that failed; undefined: all passed
+ */
+async function checkHealth(store: Store, request: HealthRequest): Promise<HealthFailure | undefined> {
+  return withTransaction(store, 'health', async (transaction) => {
+    const manifest = await store.read();
+    const failures: HealthFailure[] = [];
+    await mapLimit(request.containers, request.jobs ?? availableParallelism(), async (container) => {
+      if (failures.length > 0) return;
+      const failure = await outcomeOf(container, request.signal, async () =>
+        checkContainer(transaction, manifest, container, request),
+      );
+      if (failure !== undefined) failures.push(failure);
+    });
+    return failures[0];
+  });
+}
+
+/** The health check of an update that was just published, in all the containers that it reached. The containers must be held. */
+export async function healthAfter(
+  store: Store,
+  request: Pick<HealthRequest, 'jobs' | 'signal' | 'onOutput'> & {
+    readonly check: HealthCheck | undefined;
+    readonly health?: boolean | undefined;
+  },
+  result: { readonly id: string | undefined; readonly update: Update | undefined; readonly already?: boolean },
+): Promise<HealthFailure | undefined> {
+  const { check, health, jobs, signal, onOutput } = request;
+  const { id, update, already } = result;
+  if (check === undefined || health === false || id === undefined || update === undefined) return undefined;
+  if (already === true) return undefined;
+  const containers = update.effects.filter(({ outcome }) => outcome !== 'failed').map(({ container }) => container);
+  return checkHealth(store, { health: check, update: { id, name: update.name }, containers, jobs, signal, onOutput });
+}
+
+/** Where the check could not be made, nobody knows that the container is well: that is a failure, too. */
+async function outcomeOf(
+  container: string,
+  signal: AbortSignal,
+  check: () => Promise<HealthFailure | undefined>,
+): Promise<HealthFailure | undefined> {
+  if (signal.aborted) return { container, failure: 'it was interrupted', lines: '' };
+  try {
+    return await check();
+  } catch (error) {
+    return { container, failure: messageOf(error), lines: '' };
+  }
+}
+
+async function checkContainer(
+  transaction: Transaction,
+  manifest: Manifest,
+  container: string,
+  { health, update, signal, onOutput }: HealthRequest,
+): Promise<HealthFailure | undefined> {
+  const { store } = transaction;
+  const reader = new NodeReader(store, manifest);
+  const nodes = reader.container(container);
+  const run = transaction.paths.run(`health-${container}`);
+  const [upper, work] = [join(run.directory, 'upper'), join(run.directory, 'work')];
+  for (const directory of [run.directory, upper, work])
+    mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
+  setRootAttributes(upper, await reader.rootEntry(nodes));
+  makeMountpoint(run.mountpoint);
+  const source = transactionSource(store, transaction.id);
+  const log = new OutputLog(join(run.directory, 'output.log'));
+  await mountStack({
+    lowers: reader.mountable(nodes),
+    upper: { tree: upper, work },
+    mountpoint: run.mountpoint,
+    mode: 'stateless',
+    source,
+  });
+  try {
+    const result = await runInSandbox({
+      root: run.mountpoint,
+      command: ['/bin/sh', '-c', health.command],
+      network: false,
+      environment: { LAMINA_UPDATE: update.name },
+      shown: new Map([['procedure', store.paths.update(update.id).procedure]]),
+      timeoutMs: health.timeoutMs,
+      signal,
+      onOutput: (chunk) => {
+        log.add(chunk);
+        onOutput?.(container, chunk);
+      },
+    });
+    const failure = failureOf(result, health.timeoutMs);
+    return failure === undefined ? undefined : { container, failure, lines: log.lastLines(linesShown) };
+  } finally {
+    log.close();
+    await unmountStack(run.mountpoint, work);
+  }
+}

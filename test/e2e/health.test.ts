@@ -1,0 +1,61 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+
+describe.runIf(isRoot)('the health check of a package', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = new World('health');
+    await world.run('init');
+    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    for (const name of ['db', 'web']) await world.run('create', name, '--base', 'tiny');
+    await world.inside('web', 'echo web >/srv/kind');
+  });
+  afterAll(() => {
+    world.remove();
+  });
+
+  function makePackage(name: string, health: object): string {
+    const place = world.makeDirectory('packages', name);
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, 'run.sh'), '#!/bin/sh\nset -e\necho 2.0 >/usr/share/app.version\n', { mode: 0o755 });
+    writeFileSync(join(place, 'update.json'), JSON.stringify({ version: 1, name, procedure: 'run.sh', health }));
+    return place;
+  }
+
+  it.each([
+    ['fails', { command: 'echo looking; cat /srv/kind && echo no good >&2 && exit 3 || exit 0' }, /exit code is 3/],
+    ['hangs', { command: '[ -e /srv/kind ] || exit 0; echo no good; sleep 100', timeoutSeconds: 1 }, /longer than 1 s/],
+  ])('takes the update back where it %s in one container, and says which', async (how, health, says) => {
+    const before = world.storeContent();
+    const done = await world.attempt('update', 'apply', 'tiny', makePackage(`bad-${how}`, health));
+    expect(done.code).toBe(1);
+    expect(done.stderr).toMatch(/container 'web' is not well/);
+    expect(done.stderr).toMatch(says);
+    expect(done.stderr).toMatch(/ {2}no good/);
+    expect(done.stderr).toMatch(/was rolled back, in all containers/);
+    const changed = [...differences(before, world.storeContent()).keys()].filter((path) => path !== '/manifest.json');
+    expect(changed).toEqual([]);
+    expect(world.mounts()).toEqual([]);
+    expect(await world.inside('db', 'cat /usr/share/app.version')).toBe('1.0\n');
+  });
+
+  it('is run in every container, sees the update, and leaves nothing of what it writes', async () => {
+    const command =
+      'grep -q 2.0 /usr/share/app.version && test -e /run/lamina/procedure/update.json && echo x >/srv/checked';
+    const done = await world.attempt('update', 'apply', 'tiny', makePackage('good', { command }));
+    expect(done.code).toBe(0);
+    for (const name of ['db', 'web'])
+      expect(await world.inside(name, 'cat /usr/share/app.version; ls /srv/checked 2>/dev/null || true')).toBe('2.0\n');
+  });
+
+  it('is left out with --no-health, and looked at before anything runs', async () => {
+    const bad = makePackage('left-out', { command: 'exit 1' });
+    await world.run('update', 'apply', 'tiny', bad, '--no-health');
+    const wrong = await world.attempt('update', 'apply', 'tiny', makePackage('wrong', { command: 5, every: 'day' }));
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toMatch(/health/);
+  });
+});
