@@ -3,7 +3,7 @@ import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
 import { nodeOf, replaceNodes, rollbackUpdate, updateNamed, updatesToUndo } from '../manifest/index.js';
-import type { Manifest, NodeId, RollbackRequest, Transition } from '../manifest/index.js';
+import type { Manifest, NodeId, RollbackRequest, SealedNode, Transition } from '../manifest/index.js';
 import { removeDurably } from '../platform/durable.js';
 import { withHold } from '../servicing/index.js';
 import type { ContainerHold } from '../servicing/index.js';
@@ -50,7 +50,7 @@ interface Step {
   readonly request: RollbackRequest;
   /** The storages that were found written since, by container: what was staged is right for these only. */
   readonly found: string;
-  readonly replaced: ReadonlyMap<NodeId, NodeId>;
+  readonly replaced: ReadonlyMap<NodeId, SealedNode>;
 }
 
 /**
@@ -109,7 +109,7 @@ class Undoing {
     const keep = new Set(sortings.filter(({ kept }) => kept).map(({ change }) => change.container));
     const whole = { ...request, keep };
     const result = rollbackUpdate(manifest, whole);
-    const replaced = new Map<NodeId, NodeId>();
+    const replaced = new Map<NodeId, SealedNode>();
     for (const sorting of sortings) {
       for (const [node, edits] of sorting.edits) {
         if (result.manifest.nodes[node] === undefined) continue;
@@ -143,14 +143,16 @@ class Undoing {
     node: NodeId,
     edits: Parameters<typeof cloneTree>[2],
     after: Manifest,
-  ): Promise<NodeId> {
+  ): Promise<SealedNode> {
     const staged = this.transaction.stage('storage');
     mkdirSync(toBuffer(staged.work), 0o700);
     cloneTree(reader.place(node).tree, staged.tree, edits);
-    if (nodeOf(after, node).sealed) await this.transaction.seal(staged);
+    const made = nodeOf(after, node).sealed
+      ? await this.transaction.seal(staged)
+      : { id: staged.id, entries: 0, bytes: 0 };
     if (this.#staged.delete(node)) await this.transaction.unstage(node);
     this.#staged.add(staged.id);
-    return staged.id;
+    return made;
   }
 
   /** All steps on the present manifest. @throws LaminaError refused where it is no longer what they were prepared for */

@@ -1,16 +1,23 @@
 import type { Manifest, ManifestNode, NodeId } from './schema.js';
+import type { SealedNode } from './transitions.js';
 
-/** The manifest with nodes under other ids, wherever it names them. The generation stays. */
-export function replaceNodes(manifest: Manifest, replaced: ReadonlyMap<NodeId, NodeId>): Manifest {
+/**
+ * The manifest with other nodes in the places of some, wherever it names them. The generation stays.
+ * @param replaced what stands in the place of a node; of one that is not sealed the counts are 0
+ */
+export function replaceNodes(manifest: Manifest, replaced: ReadonlyMap<NodeId, SealedNode>): Manifest {
   if (replaced.size === 0) return manifest;
-  const now = (id: NodeId) => replaced.get(id) ?? id;
+  const now = (id: NodeId) => replaced.get(id)?.id ?? id;
   const maybe = (id: NodeId | null) => (id === null ? null : now(id));
   const change = <T>(table: Readonly<Record<string, T>>, to: (row: T) => T) =>
     Object.fromEntries(Object.entries(table).map(([key, row]) => [key, to(row)]));
-  const moved = (node: ManifestNode) => ({ ...node, parent: maybe(node.parent), layer: maybe(node.layer) });
+  const moved = (id: NodeId, node: ManifestNode) => {
+    const { entries, bytes } = replaced.get(id) ?? node;
+    return { ...node, entries, bytes, parent: maybe(node.parent), layer: maybe(node.layer) };
+  };
   return {
     ...manifest,
-    nodes: Object.fromEntries(Object.entries(manifest.nodes).map(([id, node]) => [now(id), moved(node)])),
+    nodes: Object.fromEntries(Object.entries(manifest.nodes).map(([id, node]) => [now(id), moved(id, node)])),
     bases: change(manifest.bases, (base) => ({ ...base, root: now(base.root), head: now(base.head) })),
     containers: change(manifest.containers, (each) => ({
       ...each,

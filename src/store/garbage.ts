@@ -7,6 +7,7 @@ import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName, removeDurably } from '../platform/durable.js';
 import { walk } from '../platform/walk.js';
+import { unpublishedAsides } from './asides.js';
 import type { StorePaths } from './paths.js';
 import { isDeadTransaction, unmountBelow } from './recovery.js';
 
@@ -34,9 +35,7 @@ export async function findGarbage(paths: StorePaths, manifest: Manifest): Promis
       else if (!sealed && name === 'index') found.push(['index', paths.node(id).index]);
   for (const id of namesIn(paths.updates))
     if (isId(id, 'u') && own(manifest.updates, id) === undefined) found.push(['update', paths.update(id).directory]);
-  for (const id of namesIn(paths.asides))
-    if (isId(id, 'a') && !namesIn(paths.aside(id).directory).includes('aside.json' as BytePath))
-      found.push(['aside', paths.aside(id).directory]);
+  for (const id of unpublishedAsides(paths, manifest)) found.push(['aside', paths.aside(id).directory]);
   for (const id of namesIn(paths.transactions))
     if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id))))
       found.push(['transaction', paths.transaction(id).directory]);

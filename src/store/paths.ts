@@ -57,10 +57,13 @@ export interface AsidePaths {
   readonly directory: BytePath;
   readonly tree: BytePath;
   readonly description: BytePath;
+  /** The generation of the manifest that the rollback made, as a decimal number. */
+  readonly generation: BytePath;
 }
 
 function asidePaths(directory: BytePath): AsidePaths {
-  return { directory, tree: join(directory, 'tree'), description: join(directory, 'aside.json') };
+  const description = join(directory, 'aside.json');
+  return { directory, tree: join(directory, 'tree'), description, generation: join(directory, 'generation') };
 }
 
 /** What lies in the directory of a node. */

@@ -9,6 +9,7 @@ import { isTemporaryName, removeDurably } from '../platform/durable.js';
 import { readMountInfo } from '../platform/mountinfo.js';
 import { unmountFuse } from '../platform/unmount.js';
 import { tryLock } from '../platform/lock.js';
+import { unpublishedAsides } from './asides.js';
 import type { StorePaths, TransactionPaths } from './paths.js';
 import { readTransaction } from './transaction-record.js';
 
@@ -20,7 +21,7 @@ export interface Recovery {
 }
 
 /**
- * Clears away what crashed commands left: transactions whose process is gone, nodes and updates that the manifest does not hold, indexes of storages that were
+ * Clears away what crashed commands left: transactions whose process is gone, nodes, updates and asides that were never published, indexes of storages that were
  * never sealed. The caller holds the store's exclusive lock, so nothing of this is anybody's work.
  */
 export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
@@ -45,6 +46,7 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
     (id) => isId(id, 'u') && own(manifest.updates, id) === undefined,
   );
   for (const id of updates) await removeDurably(paths.update(id).directory);
+  for (const id of unpublishedAsides(paths, manifest)) await removeDurably(paths.aside(id).directory);
   for (const [id, node] of Object.entries(manifest.nodes)) {
     if (!node.sealed && (await namesIn(paths.node(id).directory)).includes('index'))
       await removeDurably(paths.node(id).index);

@@ -181,6 +181,9 @@ export class Transaction {
       const made = await change(manifest);
       const transition = 'manifest' in made ? made : { manifest: made, removedNodes: [], removedUpdates: [] };
       const next = transition.manifest;
+      // A name in the manifest tells of all else that is moved whether it was published; of these this does.
+      for (const id of this.#asides)
+        writeFileSync(toBuffer(this.paths.aside(id).generation), `${next.generation}\n`, { mode: 0o600 });
       await this.sync();
       const moves: Move[] = [
         ...[...this.#staged].map(([id, node]) => [node.directory, this.store.paths.node(id).directory] as const),

@@ -18,6 +18,7 @@ const recovered = new Set([
   'UNKNOWN_NODE',
   'UNUSED_INDEX',
   'UNKNOWN_UPDATE',
+  'UNFINISHED_ASIDE',
   'DEAD_TRANSACTION',
   'DEAD_RUN',
 ]);

@@ -1,4 +1,3 @@
-import { join } from '../base/bytes.js';
 import { notFound } from '../base/errors.js';
 import { layerChain, own, stackOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
@@ -86,20 +85,10 @@ async function survey(store: Store): Promise<Survey> {
     return {
       manifest,
       sound: broken.length === 0,
-      faults: [
-        ...graph,
-        ...nameFaults(manifest, names).map(withFile(store)),
-        ...(await mountFaults(store, manifest, names)),
-      ],
+      faults: [...graph, ...nameFaults(manifest, names), ...(await mountFaults(store, manifest, names))],
     };
   });
 }
-
-/** An aside that was never finished is no part of what `recover` clears away. */
-const withFile =
-  (store: Store) =>
-  (fault: Fault): Removable =>
-    fault.code === 'UNFINISHED_ASIDE' ? { ...fault, file: join(store.paths.root, fault.subject) } : fault;
 
 function wantedNodes(manifest: Manifest, names: readonly string[]): NodeId[] {
   if (names.length === 0) return Object.keys(manifest.nodes).sort();

@@ -9,8 +9,6 @@ export interface CrashCommand {
   readonly from: 'nothing' | 'sample';
   /** What comes before, in the store itself, and is no part of what is stopped. */
   readonly prepare?: (world: CrashWorld, store: string) => Promise<void> | void;
-  /** Why it is not tried yet. */
-  readonly waits?: string;
   readonly args: (world: CrashWorld) => readonly string[];
 }
 
@@ -42,24 +40,43 @@ export const commands: readonly CrashCommand[] = [
       world.lamina(store, 'update', 'begin', 'tiny', world.mountpoint('abort'), '--name', 'manual'),
     args: () => ['update', 'abort', 'manual'],
   },
+  plain('update apply of a layer', (world) => ['update', 'apply', 'tiny', world.layer]),
   {
-    ...plain('rollback', () => ['rollback', 'first']),
-    waits: 'what it puts aside is not staged, and it goes on with the storages after its publish',
-  },
-  {
-    name: 'recover',
-    from: 'sample',
-    prepare: (_, store) => {
-      const hex = '0123456789abcdef';
-      mkdirSync(join(store, 'transactions', `t-${hex}`, 'nodes', `s-${hex}`, 'tree'), { recursive: true });
-      mkdirSync(join(store, 'nodes', `e-${hex}`, 'tree'), { recursive: true });
-      mkdirSync(join(store, 'updates', `u-${hex}`));
-      writeFileSync(join(store, '.manifest.json.01234567.tmp'), '{');
+    ...plain('rollback', () => ['rollback', 'first', '--with-newer']),
+    prepare: async (world, store) => {
+      await world.lamina(store, 'update', 'apply', 'tiny', world.script('second', 'echo 2 >/etc/second'));
+      // Kept, put aside, and merged.
+      await world.write(store, 'web', 'etc/kept', 'kept\n');
+      await world.write(store, 'web', 'etc/second', 'mine\n');
+      await world.write(store, 'db', 'etc/copy', 'mine\n');
     },
-    args: () => ['recover'],
   },
+  plain('rollback in a container', () => ['rollback', 'first', '--container', 'web']),
+  plain('rollback --discard', () => ['rollback', 'first', '--discard']),
+  {
+    ...plain('merge', () => ['merge', '--yes']),
+    prepare: async (world, store) => {
+      await world.lamina(store, 'update', 'apply', 'tiny', world.script('second', 'echo 2 >/etc/second; rm /etc/copy'));
+    },
+  },
+  { ...plain('recover', () => ['recover']), prepare: (_, store) => leaveGarbage(store) },
+  { ...plain('gc', () => ['gc']), prepare: (_, store) => leaveGarbage(store) },
   { ...plain('migration', () => ['create', 'new', '--base', 'tiny']), prepare: (_, store) => makeOlder(store) },
 ];
+
+/** Of all kinds that crashes leave. */
+function leaveGarbage(store: string): void {
+  const hex = '0123456789abcdef';
+  mkdirSync(join(store, 'transactions', `t-${hex}`, 'nodes', `s-${hex}`, 'tree'), { recursive: true });
+  mkdirSync(join(store, 'nodes', `e-${hex}`, 'tree'), { recursive: true });
+  mkdirSync(join(store, 'updates', `u-${hex}`));
+  mkdirSync(join(store, 'asides', `a-${hex}`, 'tree', '0'), { recursive: true });
+  const unpublished = join(store, 'asides', 'a-fedcba9876543210');
+  mkdirSync(join(unpublished, 'tree', '0'), { recursive: true });
+  writeFileSync(join(unpublished, 'aside.json'), '{}');
+  writeFileSync(join(unpublished, 'generation'), '1000000\n');
+  writeFileSync(join(store, '.manifest.json.01234567.tmp'), '{');
+}
 
 /** Writes the manifest as version 1 of the format had it: without what later versions added. */
 function makeOlder(store: string): void {

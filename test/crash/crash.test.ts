@@ -43,7 +43,7 @@ describe.skipIf(!isRoot)('a crash', () => {
 
   /** Runs a command, and gives the stores that a crash would have left at each of its steps, with what must come of them. */
   async function crash(command: CrashCommand) {
-    const store = world.path('work', command.name.replace(' ', '-'));
+    const store = world.path('work', command.name.replaceAll(' ', '-'));
     mkdirSync(world.path('work'), { recursive: true });
     if (command.from === 'sample') copyStore(world.sample, store);
     await command.prepare?.(world, store);
@@ -58,15 +58,12 @@ describe.skipIf(!isRoot)('a crash', () => {
     return { points: crashed.points, states, remove: () => crashed.remove() };
   }
 
-  const waiting = commands.filter(({ waits }) => waits !== undefined);
-  it.skip.each(waiting)('during $name: $waits', () => undefined);
-
-  it.each(commands.filter(({ waits }) => waits === undefined))(
+  it.each(commands)(
     'during $name leaves the state before or the state after',
     { timeout: 900_000 },
     async (command) => {
       const { points, states, remove } = await crash(command);
-      expect(points.length).toBeGreaterThan(5);
+      expect(points.length).toBeGreaterThan(2);
       const wrong: string[] = [];
       for (const [number, { step, store }] of points.entries()) {
         counts.first += 1;

@@ -17,13 +17,21 @@ import { main } from '../../src/cli/program.js';
 import { Store } from '../../src/store/index.js';
 import { mountPoints } from '../support/lamina.js';
 import { snapshot } from '../support/tree.js';
+import { readXattrsSync } from '../../src/platform/native.js';
+import { walk } from '../../src/platform/walk.js';
+import { writeTar } from '../support/tar-writer.js';
 import type { Snapshot } from '../support/tree.js';
+
+/** In memory where there is such a place: nothing here stands on what a disk has, as the copies are taken from what was written. */
+const fast = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** A sample store to crash in, and the commands of lamina in this process: a program to start for each would take longer than all else. */
 export class CrashWorld {
-  readonly directory = realpathSync(mkdtempSync(join(tmpdir(), 'lamina-crash-')));
+  readonly directory = realpathSync(mkdtempSync(join(fast, 'lamina-crash-')));
   readonly tree = join(this.directory, 'tree');
   readonly sample = join(this.directory, 'sample');
+  /** An update package whose procedure is a layer. */
+  readonly layer = join(this.directory, 'layer');
 
   path(...parts: string[]): string {
     return join(this.directory, ...parts);
@@ -50,22 +58,33 @@ export class CrashWorld {
     writeFileSync(join(this.tree, 'etc/name'), 'base\n');
     const small = this.path('small');
     mkdirSync(join(small, 'etc'), { recursive: true });
+    this.#buildLayer();
     await this.lamina(this.sample, 'init');
     await this.lamina(this.sample, 'base', 'import', 'tiny', this.tree);
     await this.lamina(this.sample, 'base', 'import', 'spare', small);
     for (const name of ['web', 'db']) await this.lamina(this.sample, 'create', name, '--base', 'tiny');
-    await this.write('web', 'etc/name', 'web\n');
+    await this.write(this.sample, 'web', 'etc/name', 'web\n');
     const script = this.script('first', 'echo served >/etc/served; read name </etc/name; echo "$name" >/etc/copy');
     await this.lamina(this.sample, 'update', 'apply', 'tiny', script);
-    await this.write('web', 'etc/since', 'since\n');
-    await this.write('db', 'etc/served', 'mine\n');
+    await this.write(this.sample, 'web', 'etc/since', 'since\n');
+    await this.write(this.sample, 'db', 'etc/served', 'mine\n');
   }
 
-  /** As through a mount, into the top storage of a container of the sample. */
-  async write(container: string, path: string, content: string): Promise<void> {
-    const store = new Store(fromText(this.sample));
-    const { storage } = (await store.read()).containers[container]!;
-    const file = join(this.sample, 'nodes', storage, 'tree', path);
+  #buildLayer(): void {
+    mkdirSync(this.layer);
+    const members = [
+      { name: 'etc/name', content: 'layer\n' },
+      { name: 'etc/served', content: 'layer\n' },
+      { name: 'etc/.wh.copy' },
+    ];
+    writeFileSync(join(this.layer, 'layer.tar'), writeTar(members));
+    writeFileSync(join(this.layer, 'update.json'), '{"version": 1, "procedure": {"layer": "layer.tar"}}');
+  }
+
+  /** As through a mount, into the top storage of a container. */
+  async write(store: string, container: string, path: string, content: string): Promise<void> {
+    const { storage } = (await new Store(fromText(store)).read()).containers[container]!;
+    const file = join(store, 'nodes', storage, 'tree', path);
     mkdirSync(join(file, '..'), { recursive: true });
     writeFileSync(file, content);
   }
@@ -97,7 +116,7 @@ export class CrashWorld {
   /** All that a store holds, but the words in its lock, and the older manifest that a migration keeps. */
   look(store: string): Snapshot {
     if (!existsSync(store)) return new Map();
-    const content = snapshot(store);
+    const content = snapshot(store, xattrsOf(store));
     content.delete('/lock');
     content.delete('/manifest-v1.json');
     return content;
@@ -110,4 +129,13 @@ export class CrashWorld {
       spawnSync('umount', ['--lazy', point]);
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+function xattrsOf(root: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { path, at } of walk(fromText(root))) {
+    const values = [...readXattrsSync(at)].map(([name, value]) => `${name}=0x${value.toString('hex')}`);
+    if (values.length > 0) found.set(path === '' ? '' : `/${path}`, values.sort().join(' '));
+  }
+  return found;
 }

@@ -58,8 +58,7 @@ function xattrsOf(root: string): Map<string, string> {
 }
 
 /** A line for every entry below `root`, its own included as ''. Hard links are told by the first path of their group. */
-export function snapshot(root: string): Snapshot {
-  const xattrs = xattrsOf(root);
+export function snapshot(root: string, xattrs = xattrsOf(root)): Snapshot {
   const links = new Map<string, string>();
   const contents = new Map<string, string>();
   const result: Snapshot = new Map();

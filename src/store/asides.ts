@@ -1,0 +1,42 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { fromBuffer, toBuffer } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { isId } from '../base/ids.js';
+import type { Manifest } from '../manifest/index.js';
+import type { AsidePaths, StorePaths } from './paths.js';
+
+/**
+ * Ids of asides that no rollback answers for: those of a manifest that was never published, and those whose removal was cut short. The caller holds the store's exclusive
+ * lock, and changes nothing before these are gone: the next generation would be taken for theirs.
+ */
+export function unpublishedAsides(paths: StorePaths, { generation }: Manifest): string[] {
+  const published = ({ generation: file }: AsidePaths) => {
+    const said = textOf(file);
+    // Those of earlier versions say nothing.
+    return said === undefined || Number(said) <= generation;
+  };
+  return asideIds(paths).filter((id) => {
+    const aside = paths.aside(id);
+    return textOf(aside.description) === undefined || !published(aside);
+  });
+}
+
+function asideIds({ asides }: StorePaths): string[] {
+  try {
+    const names = readdirSync(toBuffer(asides), 'buffer').map((name) => fromBuffer(name) as string);
+    return names.filter((name) => isId(name, 'a')).sort();
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** Undefined where there is no such file. */
+function textOf(file: AsidePaths['description']): string | undefined {
+  try {
+    return readFileSync(toBuffer(file), 'utf8');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
