@@ -104,8 +104,8 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
         await transaction.discard();
         return { ...applied, procedure, already: true };
       }
-      checkPackage(manifest, request.base, procedure);
       checkRepeated(manifest, request, procedure, stored.hash);
+      checkPackage(manifest, request.base, procedure);
       writeSettings(transaction.paths.update.settings, settingsOf(request));
       const name = request.name ?? freeName(manifest, procedure.defaultName);
       const options = { ...request, procedure, update: name };
