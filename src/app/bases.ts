@@ -1,5 +1,5 @@
 import type { BytePath } from '../base/bytes.js';
-import { importBase, initStore, removeFiles } from '../store/index.js';
+import { afterPublish, importBase, initStore, removeFiles } from '../store/index.js';
 import type { ImportOptions, Store } from '../store/index.js';
 import { removeBase } from '../manifest/index.js';
 import { baseData } from './data.js';
@@ -31,6 +31,6 @@ export async function baseRemove(store: Store, name: string): Promise<void> {
   await store.change(async (manifest, publish) => {
     const { manifest: next, removedNodes, removedUpdates } = removeBase(manifest, name);
     await publish(next);
-    await removeFiles(store, removedNodes, removedUpdates);
+    await afterPublish(async () => removeFiles(store, removedNodes, removedUpdates));
   });
 }

@@ -10,7 +10,7 @@ import { checkMountpoint, containerSource, findMounts, isDriven, mountStack, unm
 import type { MountMode } from '../mount/index.js';
 import { activeManual, runInSandbox, withHold } from '../servicing/index.js';
 import { acquireLock } from '../platform/lock.js';
-import { NodeReader, removeFiles, withTransaction } from '../store/index.js';
+import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { containerData } from './data.js';
 import type { ContainerData } from './data.js';
@@ -36,7 +36,7 @@ export async function remove(store: Store, name: string): Promise<void> {
     await store.change(async (manifest, publish) => {
       const { manifest: next, removedNodes, removedUpdates } = removeContainer(manifest, name);
       await publish(next);
-      await removeFiles(store, removedNodes, removedUpdates);
+      await afterPublish(async () => removeFiles(store, removedNodes, removedUpdates));
     });
   });
 }

@@ -1,5 +1,5 @@
 import type { BytePath } from '../base/bytes.js';
-import { must } from '../base/errors.js';
+import { messageOf, must } from '../base/errors.js';
 import { View } from '../changeset/index.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { layerChain, nodeOf, stackOf } from '../manifest/index.js';
@@ -74,4 +74,13 @@ export class NodeReader {
 export async function removeFiles(store: Store, nodes: readonly NodeId[], updates: readonly string[]): Promise<void> {
   for (const id of nodes) await removeDurably(store.paths.node(id).directory);
   for (const id of updates) await removeDurably(store.paths.update(id).directory);
+}
+
+/** Clears up after a publish: what was published stays, whatever becomes of what it leaves over. */
+export async function afterPublish(clearUp: () => Promise<void>): Promise<void> {
+  try {
+    await clearUp();
+  } catch (error) {
+    process.emitWarning(`the change was made; what it left over goes with the next one: ${messageOf(error)}`);
+  }
 }

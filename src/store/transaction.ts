@@ -2,7 +2,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { newId } from '../base/ids.js';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { messageOf } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import type { Manifest, NodeId, SealedNode, Transition } from '../manifest/index.js';
 import type { Entry, PlanOperation } from '../changeset/index.js';
@@ -12,7 +11,7 @@ import { acquireLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { materialise, syncTree } from './materialise.js';
 import type { MaterialiseRequest } from './materialise.js';
-import { removeFiles } from './nodes.js';
+import { afterPublish, removeFiles } from './nodes.js';
 import { encodeIndex } from './node-index/writer.js';
 import { scanTree } from './node-index/scan.js';
 import type { ScanOptions, ScannedEntry } from './node-index/scan.js';
@@ -61,8 +60,11 @@ export class Transaction {
         const record: TransactionRecord = { kind, process: process.pid, created: isoNow(), details };
         await writeFileDurably(paths.description, `${JSON.stringify(record, null, 2)}\n`);
       } catch (error) {
-        await removeDurably(paths.directory);
-        lock?.release();
+        try {
+          await removeDurably(paths.directory);
+        } finally {
+          lock?.release();
+        }
         throw error;
       }
       return new Transaction(store, id, paths, lock);
@@ -206,13 +208,13 @@ export class Transaction {
 
   /** What was published stays, whatever becomes of what it leaves over: the next change clears that away. */
   async #clearUp(nodes: readonly NodeId[], updates: readonly string[]): Promise<void> {
-    try {
-      await removeFiles(this.store, nodes, updates);
-      await this.#end();
-    } catch (error) {
-      process.emitWarning(`the change was made; what it left over goes with the next one: ${messageOf(error)}`);
-      this.lock.release();
-    }
+    await afterPublish(async () => {
+      try {
+        await removeFiles(this.store, nodes, updates);
+      } finally {
+        await this.#end();
+      }
+    });
   }
 
   /** Removes all that was staged. */
@@ -221,9 +223,13 @@ export class Transaction {
   }
 
   async #end(): Promise<void> {
-    await unmountBelow(this.paths.directory);
-    await removeDurably(this.paths.directory);
-    this.lock.release();
+    try {
+      await unmountBelow(this.paths.directory);
+      await removeDurably(this.paths.directory);
+    } finally {
+      // Without it the next change takes what is left for a dead transaction's, and clears it away.
+      this.lock.release();
+    }
   }
 }
 
