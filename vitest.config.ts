@@ -18,7 +18,7 @@ export default defineConfig({
   test: {
     passWithNoTests: true,
     projects: [
-      project('unit', ['test/{unit,format,model}/**/*.test.ts'], 20_000),
+      project('unit', ['test/{unit,format,model}/**/*.test.ts'], 60_000),
       // These mount file systems and start processes: one file at a time on a small machine.
       project('e2e', ['test/{e2e,conformance,differential,crash}/**/*.test.ts'], 120_000, true),
     ],
