@@ -111,7 +111,7 @@ describe.runIf(isRoot)('updates that are layers', () => {
 
   it('are the delta layer, and are brought together with what containers have', async () => {
     const place = makeLayer('first', gzipSync(writeTar(layer)));
-    await refused(4, /'own' and the layer have both changed \/srv/, place, '--conflict', 'fail');
+    await refused(4, /'(own|removed)' and the layer have both changed \/srv/, place, '--conflict', 'fail');
     const { update } = await world.json<{
       update: { effects: { container: string; outcome: string; conflicts: number }[] };
     }>(...['update', 'apply', 'tiny', place]);
