@@ -133,8 +133,8 @@ describe.skipIf(!isRoot)('lamina merge', () => {
     );
     expect(await world.run('merge', '--yes')).toBe('there is nothing to merge\n');
     expect(await world.run('graph')).toMatch(/container writes/);
-    await update(1);
-    await world.run('rollback', 'u1-2');
+    await world.run('update', 'apply', 'tiny', world.script('again', 'echo again >/opt/again'));
+    await world.run('rollback', 'again');
     expect(await world.inside('quiet', 'cat /etc/version')).toBe('4\n');
   });
 
