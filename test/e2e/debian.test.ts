@@ -175,7 +175,7 @@ describe.skipIf(process.getuid?.() !== 0)('a Debian root through its whole life'
     // dpkg syncs every file it writes; in memory the flat runs take a third of the time.
     await succeed('mount', ['-t', 'tmpfs', '-o', 'size=6g', 'flat', flat]);
     life = await live();
-  }, 600_000);
+  }, 1_800_000);
 
   afterAll(() => {
     unmountBelow(scratch);
