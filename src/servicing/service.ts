@@ -75,20 +75,36 @@ export async function serviceContainer(
     lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
     root: storages.root,
   });
+  const commit = await stageEffect(work, { container, storages, capture, delta });
+  return { commit, capture, met };
+}
+
+interface EffectRequest {
+  readonly container: string;
+  readonly storages: ContainerStorages;
+  /** What was written in the container's view. */
+  readonly capture: Capture;
+  readonly delta: DeltaLayer;
+}
+
+/** Stages what it takes for the container's root to be what was made of its view. */
+export async function stageEffect(
+  work: Work,
+  { container, storages, capture, delta }: EffectRequest,
+): Promise<EffectCommit> {
   const staged = await stageDeltaStorage(work, {
     capture,
     storages: storages.ids,
     storageListings: storages.listings,
     delta,
   });
-  const commit = stageTop(work, {
+  return stageTop(work, {
     container,
     storages,
     delta: staged.sealed ?? null,
     root: staged.root,
     outcome: staged.sealed === undefined ? 'unchanged' : 'changed',
   });
-  return { commit, capture, met };
 }
 
 /**
@@ -112,7 +128,7 @@ interface TopRequest {
 }
 
 /** Seals the container's top and stages a fresh one; an empty top whose root is right serves again. */
-export function stageTop(work: Work, { container, storages, delta, root, outcome }: TopRequest): EffectCommit {
+function stageTop(work: Work, { container, storages, delta, root, outcome }: TopRequest): EffectCommit {
   const empty = storages.sealedTop.entries === 0 && sameRoot(storages.root, root);
   if (empty) {
     work.transaction.leaveUnsealed(storages.top);

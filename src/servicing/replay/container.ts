@@ -5,10 +5,9 @@ import type { BytePath } from '../../base/bytes.js';
 import type { EffectCommit } from '../../manifest/index.js';
 import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../../mount/index.js';
 import type { MountableNode } from '../../store/index.js';
-import { stageDeltaStorage } from '../delta.js';
 import type { DeltaLayer, Work } from '../delta.js';
 import { mountRun, readCapture } from '../run.js';
-import { stageTop } from '../service.js';
+import { stageEffect } from '../service.js';
 import type { ContainerStorages } from '../service.js';
 import type { ConflictChoice } from '../settings.js';
 import { replay } from './replay.js';
@@ -80,19 +79,8 @@ export async function replayInContainer(
     await unmountStack(mount.mountpoint, mount.work);
   }
   work.signal.throwIfAborted();
-  const staged = await stageDeltaStorage(work, {
-    capture: await readCapture(mount, undefined),
-    storages: storages.ids,
-    storageListings: storages.listings,
-    delta,
-  });
-  const commit = stageTop(work, {
-    container,
-    storages,
-    delta: staged.sealed ?? null,
-    root: staged.root,
-    outcome: staged.sealed === undefined ? 'unchanged' : 'changed',
-  });
+  const capture = await readCapture(mount, undefined);
+  const commit = await stageEffect(work, { container, storages, capture, delta });
   return { commit: { ...commit, conflicts: report.conflicts.length }, report };
 }
 

@@ -5,7 +5,7 @@ import { View, compareViews, computeDelta, covered } from '../../../src/changese
 import type { Listing, TreePlan } from '../../../src/changeset/index.js';
 import { listing, numRuns } from './arbitrary.js';
 import type { TreeOptions } from './arbitrary.js';
-import { canonical, flatView, flatten, planListing, weaker } from './flat.js';
+import { canonical, flatView, flatten, isWhole, planListing, weaker } from './flat.js';
 
 /**
  * W, S, D, L as DESIGN names them. W and S may be moved about; D and L are plain, as delta layers and imported bases are
@@ -25,20 +25,6 @@ function viewsOf({ w, s, d, l }: { w: Listing; s: Listing; d: Listing; l: Listin
   const target = new View([w, s, l]);
   const base = new View([s, d, l]);
   return { target, base, covered: covered(target, base, [w, d]) };
-}
-
-/** Without content that no layer holds, and without one inode that has two contents (linked metacopies led apart): such targets cannot be made. */
-function isWhole(view: View): boolean {
-  const contents = new Map<string, unknown>();
-  for (const { path, entry, data } of view.walk()) {
-    if (entry.type !== 'file') continue;
-    if (data === undefined) return false;
-    const inode = view.links(path).join(' ');
-    const content = view.stack[data.layer]?.get(data.path)?.contentHash;
-    if (contents.has(inode) && contents.get(inode) !== content) return false;
-    contents.set(inode, content);
-  }
-  return true;
 }
 
 function shown(plan: TreePlan, target: View, base: View) {

@@ -171,3 +171,17 @@ export function* weaker(plan: TreePlan, target: View): Generator<MemoryListing> 
       yield new MemoryListing(entries.map((entry) => (entry.path === path ? { ...entry, opaque: false } : entry)));
   }
 }
+
+/** Without content that no layer holds, and without one inode that has two contents (linked metacopies led apart): such targets cannot be made. */
+export function isWhole(view: View): boolean {
+  const contents = new Map<string, unknown>();
+  for (const { path, entry, data } of view.walk()) {
+    if (entry.type !== 'file') continue;
+    if (data === undefined) return false;
+    const inode = view.links(path).join(' ');
+    const content = view.stack[data.layer]?.get(data.path)?.contentHash;
+    if (contents.has(inode) && contents.get(inode) !== content) return false;
+    contents.set(inode, content);
+  }
+  return true;
+}

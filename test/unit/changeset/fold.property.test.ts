@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { View, foldTrees, makeEntry, MemoryListing } from '../../../src/changeset/index.js';
 import type { Listing } from '../../../src/changeset/index.js';
 import { listing, numRuns as cases } from './arbitrary.js';
-import { canonical, flatView, flatten, planListing } from './flat.js';
+import { canonical, flatView, flatten, planListing, isWhole } from './flat.js';
 
 // Each case folds up to six trees.
 const numRuns = Math.ceil(cases / 4);
@@ -13,28 +13,13 @@ const bottom = { moved: false, whiteouts: false };
 
 const shown = (stack: readonly Listing[]) => canonical(flatten(stack));
 
-/** As in the tests of the delta: what has lost its content cannot be made. */
-function isWhole(stack: readonly Listing[]): boolean {
-  const view = new View(stack);
-  const contents = new Map<string, unknown>();
-  for (const { path, entry, data } of view.walk()) {
-    if (entry.type !== 'file') continue;
-    if (data === undefined) return false;
-    const inode = view.links(path).join(' ');
-    const content = view.stack[data.layer]?.get(data.path)?.contentHash;
-    if (contents.has(inode) && contents.get(inode) !== content) return false;
-    contents.set(inode, content);
-  }
-  return true;
-}
-
 describe('a folded tree', () => {
   it('shows what its parts showed, where they will ever stand', () => {
     const parts = fc.array(listing(moved), { minLength: 2, maxLength: 3 });
     fc.assert(
       fc.property(parts, listing(plain), listing(bottom), listing(plain), (trees, layer, root, above) => {
         const below = [layer, root];
-        fc.pre(isWhole([...trees, ...below]));
+        fc.pre(isWhole(new View([...trees, ...below])));
         const { plan } = foldTrees({ parts: trees, below, settled: true });
         const folded = planListing(plan, new View([...trees, ...below]));
         expect(shown([folded, ...below])).toEqual(shown([...trees, ...below]));
@@ -77,7 +62,7 @@ describe('a folded tree', () => {
     const parts = fc.array(listing(moved), { minLength: 2, maxLength: 3 });
     fc.assert(
       fc.property(parts, listing(bottom), (trees, root) => {
-        fc.pre(isWhole([...trees, root]));
+        fc.pre(isWhole(new View([...trees, root])));
         const { plan, linkable } = foldTrees({ parts: trees, below: [root], settled: true });
         const inodes = new Set<string>();
         for (const operation of plan.operations) {
