@@ -9,6 +9,7 @@
 
 #include "daemon/ending_signals.h"
 #include "daemon/mount.h"
+#include "daemon/supervisor.h"
 #include "sys/names.h"
 
 namespace lamina::daemon {
@@ -49,7 +50,19 @@ int serve(const DaemonOptions& options, const std::function<void(const std::stri
     ready(explanation.empty() ? std::strerror(made.error().value) : explanation);
     return 1;
   }
-  Mount& mount = **made;
+  if (options.supervise) return supervise(**made, options, ready);
+  return run_worker(**made, options, ready, false);
+}
+
+int run_worker(Mount& mount, const DaemonOptions& options, const std::function<void(const std::string&)>& ready, bool again) {
+  std::string explanation;
+  const sys::Status begun = again ? mount.resume(options, explanation) : mount.begin(options, explanation);
+  if (!begun.ok()) {
+    const std::string line = explanation.empty() ? std::strerror(begun.error().value) : explanation;
+    if (again) ::syslog(LOG_ERR, "%s: %s", mount.mountpoint().c_str(), line.c_str());
+    ready(line);
+    return 1;
+  }
   {
     const EndingSignals signals([&] { log_failed_unmount(mount); }, [&] { mount.stop(); });
     ready("");

@@ -56,16 +56,25 @@ fuse::MountOptions mount_request(const DaemonOptions& options, const std::string
 Result<std::unique_ptr<Mount>> Mount::make(const DaemonOptions& options, std::string& explanation) {
   std::unique_ptr<Mount> mount(new Mount);
   LAMINA_TRY(mount->open(options, explanation));
-  auto channel = fuse::mount(mount_request(options, mount->mountpoint_), explanation);
-  Status begun = channel.ok() ? mount->begin(options, std::move(*channel), explanation) : Status(channel.error());
-  if (begun.ok()) return mount;
-  if (channel.ok()) {
+  LAMINA_ASSIGN(fuse::Channel channel, fuse::mount(mount_request(options, mount->mountpoint_), explanation));
+  auto channels = fuse::clone_channels(std::move(channel), mount->slots_->size());
+  if (!channels) {
     static_cast<void>(mount->unmount());  // EINVAL where somebody was faster
-    mount->server_->stop();
+    explanation = "clones of /dev/fuse for " + mount->mountpoint_ + ": " + std::strerror(channels.error().value);
+    return channels.error();
   }
+  mount->channels_ = std::move(*channels);
+  return mount;
+}
+
+Status Mount::begin(const DaemonOptions& options, std::string& explanation) {
+  Status begun = answer(options, explanation);
+  if (begun.ok()) return begun;
+  static_cast<void>(unmount());  // EINVAL where somebody was faster
+  server_->stop();
   // Nothing was recorded that anybody could use.
-  if (mount->filter_) static_cast<void>(mount->filter_->close());
-  return begun.error();
+  if (filter_) static_cast<void>(filter_->close());
+  return begun;
 }
 
 Status Mount::open(const DaemonOptions& options, std::string& explanation) {
@@ -79,22 +88,40 @@ Status Mount::open(const DaemonOptions& options, std::string& explanation) {
   if (options.debug) {
     server.trace = [](const std::string& line) { std::fprintf(stderr, "laminafs: %s\n", line.c_str()); };
   }
-  server_ = std::make_unique<server::Server>(*file_system_, filter_.get(), server);
+  server.report = [](const std::string& line) { ::syslog(LOG_ERR, "%s", line.c_str()); };
+  const std::size_t workers = options.threads != 0 ? options.threads : server::default_workers();
+  auto slots = server::RequestSlots::make(workers);
+  if (!slots) {
+    explanation = "memory for requests: " + std::string(std::strerror(slots.error().value));
+    return slots.error();
+  }
+  slots_ = std::move(*slots);
+  server_ = std::make_unique<server::Server>(*file_system_, filter_.get(), server, slots_.get());
   return {};
 }
 
-Status Mount::begin(const DaemonOptions& options, fuse::Channel channel, std::string& explanation) {
-  const std::size_t count = options.threads != 0 ? options.threads : server::default_workers();
-  const auto started = [&]() -> Status {
-    LAMINA_ASSIGN(auto channels, fuse::clone_channels(std::move(channel), count));
-    server_->start(std::move(channels));
-    return ask_root();
-  }();
-  if (!started.ok()) {
-    explanation = "the mount on " + mountpoint_ + " does not answer: " + std::strerror(started.error().value);
-    return started;
+Status Mount::answer(const DaemonOptions& options, std::string& explanation) {
+  server_->start(std::move(channels_));
+  const Status asked = ask_root();
+  if (!asked.ok()) {
+    explanation = "the mount on " + mountpoint_ + " does not answer: " + std::strerror(asked.error().value);
+    return asked;
   }
   if (options.server.mode == server::Mode::passthrough) LAMINA_TRY(server_->check_passthrough(explanation));
+  return open_control(options, explanation);
+}
+
+Status Mount::resume(const DaemonOptions& options, std::string& explanation) {
+  Status resumed = file_system_->recover();
+  if (resumed.ok()) resumed = server_->resume(std::move(channels_));
+  if (!resumed.ok()) {
+    explanation = "going on for a worker that has died: " + std::string(std::strerror(resumed.error().value));
+    return resumed;
+  }
+  return open_control(options, explanation);
+}
+
+Status Mount::open_control(const DaemonOptions& options, std::string& explanation) {
   if (options.control.empty()) return {};
   LAMINA_ASSIGN(control_, control::ControlServer::open(options.control, handlers(options), explanation));
   return {};
@@ -134,9 +161,6 @@ bool Mount::finish() {
   check("answering requests", answered_);
   control_.reset();
   if (filter_) check("writing the journal and the read set", filter_->close());
-  server_.reset();
-  filter_.reset();
-  file_system_.reset();
   return well;
 }
 

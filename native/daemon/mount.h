@@ -3,11 +3,13 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "control/control_server.h"
 #include "daemon/options.h"
 #include "filter/filter.h"
 #include "overlay/file_system.h"
+#include "server/request_slots.h"
 #include "server/server.h"
 #include "sys/result.h"
 
@@ -15,12 +17,20 @@ namespace lamina::daemon {
 
 class Mount {
  public:
-  // Opens the layers, mounts, starts to answer, and asks the mount for its root. On failure nothing is mounted, and `explanation`
-  // has one line for a person. Starts threads: call it after the last fork(2).
+  // Opens the layers and mounts; nobody answers yet. On failure nothing is mounted, and `explanation` has one line for a person.
   static sys::Result<std::unique_ptr<Mount>> make(const DaemonOptions& options, std::string& explanation);
   Mount(const Mount&) = delete;
   Mount& operator=(const Mount&) = delete;
   ~Mount() = default;
+
+  // Starts to answer, and asks the mount for its root. On failure nothing is mounted any more. Starts threads: call it after the
+  // last fork(2).
+  sys::Status begin(const DaemonOptions& options, std::string& explanation);
+  // Goes on for a process that was forked from the same parent and has died. Starts threads.
+  sys::Status resume(const DaemonOptions& options, std::string& explanation);
+  // The descriptors that inodes hold, which resume() needs.
+  [[nodiscard]] std::vector<int> kept_descriptors() const { return file_system_->kept_descriptors(); }
+  [[nodiscard]] server::RequestSlots& slots() { return *slots_; }
 
   [[nodiscard]] const std::string& mountpoint() const { return mountpoint_; }
   // Takes it away from the name space; its users keep it until they are done. From any thread.
@@ -29,21 +39,24 @@ class Mount {
   void stop() { server_->stop(); }
   // Waits until nothing more is to be answered.
   void wait();
-  // After wait: writes what is to be kept, and gives the lock on work back, last. True where all went well; what did not is in
-  // the log.
+  // After wait: writes what is to be kept. True where all went well; what did not is in the log. The lock on work is given back
+  // with the object.
   bool finish();
 
  private:
   Mount() = default;
   sys::Status open(const DaemonOptions& options, std::string& explanation);
-  sys::Status begin(const DaemonOptions& options, fuse::Channel channel, std::string& explanation);
+  sys::Status answer(const DaemonOptions& options, std::string& explanation);
   sys::Status ask_root() const;
+  sys::Status open_control(const DaemonOptions& options, std::string& explanation);
   control::Handlers handlers(const DaemonOptions& options);
 
   // In the order in which they are made; they go in the opposite one.
   std::string mountpoint_;
   std::unique_ptr<overlay::FileSystem> file_system_;
   std::unique_ptr<filter::Filter> filter_;
+  std::unique_ptr<server::RequestSlots> slots_;
+  std::vector<fuse::Channel> channels_;  // until they answer
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<control::ControlServer> control_;
   sys::Status answered_;

@@ -31,6 +31,7 @@ read-only. In values, write \: for a colon and \, for a comma.
   readset=FILE           record what is read, written at the end; with mode=servicing only
   control=PATH           make a control socket
   threads=N              workers (default: one a processor, at least two)
+  supervise=on|off       replace a worker that has died (default: off)
   writeback              let the kernel gather small writes
   volatile               answer fsync at once
   noacl                  do not obey POSIX access lists
@@ -152,6 +153,8 @@ bool Parser::driver_option(const std::string& name, const std::string& value) {
     options_.server.writeback = value != "0" && on_off(name, value == "1" ? "" : value);
   } else if (name == "volatile" || name == "fsync") {  // fuse-overlayfs: fsync=0
     options_.server.synchronous = name == "fsync" && value != "0";
+  } else if (name == "supervise") {
+    options_.supervise = on_off(name, value);
   } else if (name == "noacl") {
     options_.server.access_lists = false;
   } else if (name == "allow_other") {
@@ -255,6 +258,10 @@ void Parser::finish() {
     // The kernel would gather the writes and let nothing pass (FUSE_WRITEBACK_CACHE).
     if (options_.server.writeback) fail("writeback does not go with mode=passthrough");
     if (!options_.filter.journal.empty()) fail("journal= does not go with mode=passthrough: writes would not be seen");
+    if (options_.supervise) fail("supervise=on does not go with mode=passthrough: which files are open would not outlive a worker");
+  }
+  if (options_.supervise && (!options_.filter.journal.empty() || !options_.filter.read_set.empty())) {
+    fail("supervise=on: what journal= and readset= record would not outlive a worker; leave out the one or the other");
   }
   for (std::size_t i = 0; i < lowers_.size(); ++i) {
     options_.overlay.lowers.push_back({lowers_[i], i < indexes_.size() ? indexes_[i] : ""});

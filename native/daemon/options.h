@@ -23,7 +23,8 @@ struct DaemonOptions {
   std::uint32_t max_read = 0;
   bool allow_other = false;  // by default where the process is root
   bool foreground = false;
-  bool debug = false;  // every request is told on stderr
+  bool supervise = false;  // a worker that dies is replaced, and the mount goes on
+  bool debug = false;      // every request is told on stderr
   bool show_help = false, show_version = false;
   std::string control;                // path of the control socket, or empty
   std::vector<std::string> warnings;  // unknown options: told and passed over

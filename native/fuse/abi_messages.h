@@ -216,6 +216,12 @@ struct NotifyInvalInodeOut {
   std::int64_t off, len;
 };
 static_assert(sizeof(NotifyInvalInodeOut) == 24);
+struct NotifyInvalEntryOut {  // the name and NUL follow
+  std::uint64_t parent;
+  std::uint32_t namelen, flags;
+};
+static_assert(sizeof(NotifyInvalEntryOut) == 16);
+inline constexpr std::uint32_t expire_only = 1U << 0;  // the name is looked up again; what is mounted below it stays
 
 inline constexpr std::size_t dirent_size(std::size_t name_length) { return (sizeof(Dirent) + name_length + 7) & ~std::size_t{7}; }
 

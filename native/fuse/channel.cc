@@ -1,11 +1,13 @@
 #include "fuse/channel.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
+#include <string>
 
 #include "fuse/abi_messages.h"
 
@@ -78,6 +80,32 @@ sys::Result<std::int32_t> Channel::open_backing(int file) const {
 sys::Status Channel::close_backing(std::int32_t id) const {
   auto closed = static_cast<std::uint32_t>(id);
   return ::ioctl(descriptor(), backing_close_request, &closed) == 0 ? sys::Status() : sys::Status(sys::last_error());
+}
+
+sys::Status Channel::invalidate_node(std::uint64_t node) const {
+  const abi::NotifyInvalInodeOut out{node, 0, 0};  // a length of 0: to the end
+  return send(descriptor(), {0, static_cast<std::int32_t>(abi::NotifyCode::inval_inode), 0}, std::as_bytes(std::span(&out, 1)),
+              {});
+}
+
+sys::Status Channel::invalidate_name(std::uint64_t parent, std::string_view name) const {
+  const abi::NotifyInvalEntryOut out{parent, static_cast<std::uint32_t>(name.size()), abi::expire_only};
+  const std::string text = std::string(name) + '\0';
+  return send(descriptor(), {0, static_cast<std::int32_t>(abi::NotifyCode::inval_entry), 0}, std::as_bytes(std::span(&out, 1)),
+              std::as_bytes(std::span(text.data(), text.size())));
+}
+
+sys::Status Channel::resend() const {
+  return send(descriptor(), {0, static_cast<std::int32_t>(abi::NotifyCode::resend), 0}, {}, {});
+}
+
+sys::Result<bool> Channel::pending() const {
+  pollfd poll{descriptor(), POLLIN, 0};
+  for (;;) {
+    const int ready = ::poll(&poll, 1, 0);
+    if (ready >= 0) return ready > 0;
+    if (errno != EINTR) return sys::last_error();
+  }
 }
 
 sys::Result<std::vector<Channel>> clone_channels(Channel first, std::size_t count) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "sys/file_descriptor.h"
@@ -36,6 +37,16 @@ class Channel {
   [[nodiscard]] sys::Result<std::int32_t> open_backing(int descriptor) const;
   // The name is not used again; files that are open by it stay so.
   [[nodiscard]] sys::Status close_backing(std::int32_t id) const;
+  // The same, and its data. Not from a worker: it may wait for requests to be answered.
+  [[nodiscard]] sys::Status invalidate_node(std::uint64_t node) const;
+  // Makes the kernel look a name up again before it is used (FUSE_NOTIFY_INVAL_ENTRY, FUSE_EXPIRE_ONLY). Not from a worker,
+  // either.
+  [[nodiscard]] sys::Status invalidate_name(std::uint64_t parent, std::string_view name) const;
+  // Makes the kernel send all requests again that were read and not answered, before all others and marked
+  // (FUSE_NOTIFY_RESEND, Linux 6.9).
+  [[nodiscard]] sys::Status resend() const;
+  // True where receive() would not wait.
+  [[nodiscard]] sys::Result<bool> pending() const;
   [[nodiscard]] int descriptor() const { return descriptor_.get(); }
 
  private:

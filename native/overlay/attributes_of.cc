@@ -16,8 +16,8 @@ constexpr std::uint32_t set_id = 06000U;  // setuid and setgid: an unseen write 
 }
 
 Result<Attributes> Overlay::attributes(NodeId node) {
-  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
   TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
   bool has_upper = false;
   bool metacopy = false;
   bool merged = false;
@@ -90,18 +90,18 @@ Status apply(const Location& at, const SetAttributes& change, bool regular) {
 Result<Attributes> Overlay::set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) {
   if (!upper_) return Errno{EROFS};
   if (change.size) {
-    LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
-    if (inode->is_directory()) return Errno{EISDIR};
-    if (*change.size == 0) {
+    {
       TreeLock::Shared lock(tree_);
-      LAMINA_TRY(copy_up(inode, CopyUp::no_data, interrupted));
+      LAMINA_ASSIGN(const InodeRef inode, get(node));
+      if (inode->is_directory()) return Errno{EISDIR};
+      if (*change.size == 0) LAMINA_TRY(copy_up(inode, CopyUp::no_data, interrupted));
     }
     LAMINA_ASSIGN(const RealFileRef real, file(node, Access::write, interrupted));
     LAMINA_TRY(sys::set_size(real->descriptor(), *change.size));
   }
   {
-    LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
     TreeLock::Shared lock(tree_);
+    LAMINA_ASSIGN(const InodeRef inode, get(node));
     LAMINA_TRY(copy_up(inode, CopyUp::attributes, interrupted));
     LAMINA_ASSIGN(const Location at, location(*inode));
     const Status applied = apply(at, change, inode->is_regular());
@@ -112,9 +112,9 @@ Result<Attributes> Overlay::set_attributes(NodeId node, const SetAttributes& cha
 }
 
 Result<std::string> Overlay::read_link(NodeId node) {
-  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
-  if (inode->type != 0120000U) return Errno{EINVAL};
   TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
+  if (inode->type != 0120000U) return Errno{EINVAL};
   LowerPlace lower;
   bool has_upper = false;
   {

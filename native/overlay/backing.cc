@@ -33,7 +33,7 @@ Status Overlay::replace_node(NodeId node) {
   auto other = std::make_shared<Inode>();
   {
     std::lock_guard guard(old->mutex);
-    if (old->nameless || old->keys.empty()) return Errno{ESTALE};
+    if (old->nameless) return Errno{ESTALE};
     other->type = old->type;
     other->ino = old->ino;
     other->links = old->links;
@@ -43,11 +43,9 @@ Status Overlay::replace_node(NodeId node) {
     other->written_unseen = old->written_unseen;
     other->mapped_unseen = old->mapped_unseen;
     other->parent = old->parent;
-    other->name = old->name;
     other->lowers = std::vector<LowerPlace>(old->lowers);
-    other->keys = std::vector<InodeKey>(old->keys);
+    table_.replace(old, other);
   }
-  table_.replace(old, other);
   files_.erase(node);
   return {};
 }

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <array>
-#include <tuple>
 
 #include "overlay/attributes.h"
 #include "overlay/overlay.h"
@@ -56,12 +55,15 @@ Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& i
     metacopy = inode->metacopy;
     // A name that is left of its hard-link group serves as its own.
     if (inode->nameless && !aliases.empty() && !done) {
-      std::tie(inode->parent, inode->name) = aliases.front();
-      inode->nameless = false;
+      table_.move(*inode, aliases.front().first, aliases.front().second);
     }
     nameless = inode->nameless;
   }
   if (done) return metacopy && what != CopyUp::attributes ? complete_data(inode, interrupted) : Status();
+  if (recovered_) {
+    LAMINA_ASSIGN(const bool finished, finish_copy(inode, source, aliases));
+    if (finished) return inode->metacopy && what != CopyUp::attributes ? complete_data(inode, interrupted) : Status();
+  }
   LAMINA_ASSIGN(LowerEntry entry, layer(source).get(source.reference));
   copy_ups_.fetch_add(1, std::memory_order_relaxed);
   if (nameless && !inode->is_directory()) return copy_up_unnamed(inode, entry, interrupted);
@@ -144,7 +146,7 @@ Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, 
   {
     std::lock_guard lock(inode->mutex);
     parent = inode->parent;
-    name = inode->name;
+    name = inode->name();
   }
   LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_at(work(), temporary));
   for (const auto& [directory, alias] : aliases) {
@@ -156,17 +158,18 @@ Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, 
   }
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*parent));
   LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(place->descriptor()));
+  InodeTable::NewKey key(table_, inode, {0, copy.ino}, parent, name);
   LAMINA_TRY(sys::rename(work(), temporary, place->descriptor(), name, RENAME_NOREPLACE));
   // The merged directory has not changed, so its times stay (fs/overlayfs/copy_up.c does the same).
   LAMINA_TRY(sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));
   {
     std::lock_guard lock(inode->mutex);
+    key.settle();
     inode->has_upper = true;
     inode->metacopy = metacopy;
     if (!inode->is_directory() && !metacopy) inode->lowers.clear();
   }
   files_.erase(inode->id);
-  table_.add_key(inode, {0, copy.ino});
   touched(*parent);
   return {};
 }
@@ -206,7 +209,7 @@ Status Overlay::complete_data(const InodeRef& inode, const Interrupted& interrup
   if (!opened) return opened.error();
   LAMINA_ASSIGN(const RealFileRef from, open_lower(source, O_RDONLY));
   LAMINA_ASSIGN(const LowerEntry entry, layer(source).get(source.reference));
-  // Its size is right all the time: it is what is shown, whoever looks or dies meanwhile.
+  // Its size is right all the time: it is what is shown, whoever stops here.
   LAMINA_ASSIGN(const std::uint64_t copied,
                 sys::copy_data(from->descriptor(), opened->get(), entry.attributes.size, interrupted));
   copy_up_bytes_.fetch_add(copied, std::memory_order_relaxed);

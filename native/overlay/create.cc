@@ -24,7 +24,7 @@ constexpr std::uint32_t setgid = 02000U;
 Result<InodeRef> Overlay::writable_directory(NodeId parent, std::string_view name) {
   if (!upper_) return Errno{EROFS};
   if (name.size() > 255) return Errno{ENAMETOOLONG};
-  LAMINA_ASSIGN(InodeRef directory, table_.get(parent));
+  LAMINA_ASSIGN(InodeRef directory, get(parent));
   if (!directory->is_directory()) return Errno{ENOTDIR};
   {
     std::lock_guard lock(directory->mutex);
@@ -147,7 +147,8 @@ Status Overlay::make_at(Inode& parent, int directory, std::string_view name, con
   return make_in_work(directory, name, creation, attributes, before.in_upper);
 }
 
-Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller) {
+Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller,
+                            Attempt* attempt) {
   Found made;
   made.visible = made.in_upper = made.unmarked = true;
   InodeRef inode;
@@ -155,7 +156,15 @@ Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation
     TreeLock::Shared lock(tree_);
     LAMINA_ASSIGN(const InodeRef directory, writable_directory(parent, name));
     LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
-    LAMINA_TRY(make_at(*directory, place->descriptor(), name, creation, caller));
+    // The kernel asks only for names that it knows to be absent: what is there is the work of an earlier attempt, whole, for it
+    // was made in one step.
+    bool made_before = false;
+    if (attempt != nullptr && attempt->begun()) {
+      LAMINA_ASSIGN(const Found before, find(*directory, name));
+      made_before = before.visible && before.type() == (creation.mode & type_mask);
+    }
+    if (attempt != nullptr) attempt->begin();
+    if (!made_before) LAMINA_TRY(make_at(*directory, place->descriptor(), name, creation, caller));
     touched(*directory);
     LAMINA_ASSIGN(made.upper, sys::status_at(place->descriptor(), name));
     LAMINA_ASSIGN(inode, intern(directory, name, made));
@@ -164,27 +173,29 @@ Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation
 }
 
 Result<Entry> Overlay::make_node(NodeId parent, std::string_view name, std::uint32_t mode, std::uint32_t rdev_major,
-                                 std::uint32_t rdev_minor, const Caller& caller) {
+                                 std::uint32_t rdev_minor, const Caller& caller, Attempt* attempt) {
   // A whiteout is a mark of ours.
   if ((mode & type_mask) == character_type && rdev_major == 0 && rdev_minor == 0) return Errno{EPERM};
   Creation creation;
   creation.mode = (mode & type_mask) == 0 ? mode | 0100000U : mode;
   creation.rdev_major = rdev_major;
   creation.rdev_minor = rdev_minor;
-  return make(parent, name, creation, caller);
+  return make(parent, name, creation, caller, attempt);
 }
 
-Result<Entry> Overlay::make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller) {
+Result<Entry> Overlay::make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller,
+                                      Attempt* attempt) {
   Creation creation;
   creation.mode = directory_type | (mode & 07777U);
-  return make(parent, name, creation, caller);
+  return make(parent, name, creation, caller, attempt);
 }
 
-Result<Entry> Overlay::make_symlink(NodeId parent, std::string_view name, std::string_view target, const Caller& caller) {
+Result<Entry> Overlay::make_symlink(NodeId parent, std::string_view name, std::string_view target, const Caller& caller,
+                                    Attempt* attempt) {
   Creation creation;
   creation.mode = symlink_type | 0777U;
   creation.target = target;
-  return make(parent, name, creation, caller);
+  return make(parent, name, creation, caller, attempt);
 }
 
 Result<Entry> Overlay::make_unnamed(NodeId parent, std::uint32_t mode, const Caller& caller) {
@@ -206,41 +217,45 @@ Result<Entry> Overlay::make_unnamed(NodeId parent, std::uint32_t mode, const Cal
     inode->has_upper = true;
     inode->nameless = true;
     inode->pin(std::make_shared<const RealFile>(made.release()));
-    table_.add(inode);
-    table_.add_key(inode, {0, status.ino});
+    table_.add(inode, {0, status.ino});
   }
   return entry_of(inode);
 }
 
-Result<Entry> Overlay::link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted) {
-  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+Status Overlay::link_at(const Location& from, const RealFile& place, std::string_view name, bool over_whiteout) {
+  const auto link_to = [&](int target, std::string_view at) {
+    return from.name.empty() ? sys::link_descriptor(from.descriptor(), target, at)
+                             : sys::link(from.descriptor(), from.name, target, at);
+  };
+  if (!over_whiteout) return link_to(place.descriptor(), name);
+  const std::string temporary = temporary_name();
+  LAMINA_TRY(link_to(work(), temporary));
+  return sys::rename(work(), temporary, place.descriptor(), name);
+}
+
+Result<Entry> Overlay::link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted, Attempt* attempt) {
+  InodeRef inode;
   {
     TreeLock::Shared lock(tree_);
+    LAMINA_ASSIGN(inode, get(node));
     LAMINA_ASSIGN(const InodeRef directory, writable_directory(parent, name));
     LAMINA_TRY(copy_up(inode, CopyUp::data, interrupted));
     LAMINA_ASSIGN(const Found before, find(*directory, name));
-    if (before.visible) return Errno{EEXIST};
     LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
     LAMINA_ASSIGN(const Location from, location(*inode));
-    const auto link_to = [&](int target, std::string_view at) {
-      return from.name.empty() ? sys::link_descriptor(from.descriptor(), target, at)
-                               : sys::link(from.descriptor(), from.name, target, at);
-    };
-    if (before.in_upper) {
-      const std::string temporary = temporary_name();
-      LAMINA_TRY(link_to(work(), temporary));
-      LAMINA_TRY(sys::rename(work(), temporary, place->descriptor(), name));
-    } else {
-      LAMINA_TRY(link_to(place->descriptor(), name));
+    bool linked_before = false;
+    if (before.visible && attempt != nullptr && attempt->begun()) {
+      LAMINA_ASSIGN(const sys::FileStatus file, sys::status_at(from.descriptor(), from.name));
+      linked_before = before.in_upper && before.upper.ino == file.ino;
     }
+    if (before.visible && !linked_before) return Errno{EEXIST};
+    if (attempt != nullptr) attempt->begin();
+    if (!linked_before) LAMINA_TRY(link_at(from, *place, name, before.in_upper));
     touched(*directory);
     std::lock_guard guard(inode->mutex);
-    inode->parent = directory;
-    inode->name = name;
-    inode->nameless = false;
-    inode->unpin();
+    table_.move(*inode, directory, name);
+    table_.raise(inode);
   }
-  table_.intern(inode->keys.back(), [&] { return inode; });
   return entry_of(inode);
 }
 

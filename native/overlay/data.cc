@@ -18,10 +18,10 @@ Result<RealFileRef> Overlay::file(NodeId node, Access access, const Interrupted&
   if (access == Access::read) {
     if (RealFileRef cached = files_.get(node)) return cached;
   }
-  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+  TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
   if (inode->is_directory()) return Errno{EISDIR};
   if (!inode->is_regular()) return Errno{EINVAL};
-  TreeLock::Shared lock(tree_);
   if (access == Access::write) {
     LAMINA_TRY(copy_up(inode, CopyUp::data, interrupted));
     if (RealFileRef cached = files_.get(inode->id)) return cached;
@@ -55,11 +55,10 @@ Result<RealFileRef> Overlay::file(NodeId node, Access access, const Interrupted&
 }
 
 Status Overlay::sync(NodeId node, bool data_only) {
-  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
-  RealFileRef keep;
   sys::FileDescriptor opened;
   {
     TreeLock::Shared lock(tree_);
+    LAMINA_ASSIGN(const InodeRef inode, get(node));
     {
       std::lock_guard guard(inode->mutex);
       if (!inode->has_upper) return {};

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "overlay/attempt.h"
 #include "overlay/types.h"
 #include "sys/result.h"
 
@@ -46,6 +47,8 @@ class FileSystem {
   static Result<std::unique_ptr<FileSystem>> open(const Options& options, std::string& explanation);
   virtual ~FileSystem() = default;
 
+  // Changes that cannot be made twice take an attempt, or null where they are made once and for all.
+
   // Names and nodes. Each returned Entry raises the node's lookup count by one; forget lowers it.
   virtual Result<Entry> lookup(NodeId parent, std::string_view name) = 0;  // also ".", ".." (for file handles)
   virtual void forget(NodeId node, std::uint64_t count) = 0;
@@ -58,15 +61,18 @@ class FileSystem {
   virtual Result<std::string> read_link(NodeId node) = 0;
 
   virtual Result<Entry> make_node(NodeId parent, std::string_view name, std::uint32_t mode, std::uint32_t rdev_major,
-                                  std::uint32_t rdev_minor, const Caller& caller) = 0;
-  virtual Result<Entry> make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller) = 0;
-  virtual Result<Entry> make_symlink(NodeId parent, std::string_view name, std::string_view target, const Caller& caller) = 0;
+                                  std::uint32_t rdev_minor, const Caller& caller, Attempt* attempt = nullptr) = 0;
+  virtual Result<Entry> make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller,
+                                       Attempt* attempt = nullptr) = 0;
+  virtual Result<Entry> make_symlink(NodeId parent, std::string_view name, std::string_view target, const Caller& caller,
+                                     Attempt* attempt = nullptr) = 0;
   virtual Result<Entry> make_unnamed(NodeId parent, std::uint32_t mode, const Caller& caller) = 0;  // O_TMPFILE
-  virtual Result<Entry> link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted) = 0;
-  virtual Status unlink(NodeId parent, std::string_view name) = 0;
-  virtual Status remove_directory(NodeId parent, std::string_view name) = 0;
+  virtual Result<Entry> link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted,
+                             Attempt* attempt = nullptr) = 0;
+  virtual Status unlink(NodeId parent, std::string_view name, Attempt* attempt = nullptr) = 0;
+  virtual Status remove_directory(NodeId parent, std::string_view name, Attempt* attempt = nullptr) = 0;
   virtual Status rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name, RenameMode mode,
-                        const Interrupted& interrupted) = 0;
+                        const Interrupted& interrupted, Attempt* attempt = nullptr) = 0;
 
   // Data. `file` copies up first where access is write. The reference may be a cached one: it is positionless, never
   // opened O_APPEND, and for reading always names the file that holds the present content.
@@ -90,13 +96,20 @@ class FileSystem {
   // Extended attributes as the caller may see them: overlay marks hidden or escaped as the kernel's overlayfs does.
   virtual Result<std::vector<std::byte>> xattr(NodeId node, std::string_view name) = 0;
   virtual Result<std::string> xattr_names(NodeId node) = 0;  // each terminated by NUL, as listxattr(2)
-  virtual Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags) = 0;
-  virtual Status remove_xattr(NodeId node, std::string_view name) = 0;
+  virtual Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags,
+                           Attempt* attempt = nullptr) = 0;
+  virtual Status remove_xattr(NodeId node, std::string_view name, Attempt* attempt = nullptr) = 0;
 
   virtual Result<FileSystemStatistics> statistics() = 0;
   virtual Status sync_all() = 0;
   virtual OverlayCounters counters() const = 0;
   virtual bool read_only() const = 0;
+
+  // A process that uses it may die at any moment. Another one that was forked from the same parent, before any use, and shares
+  // its descriptors (sys::fork_worker) goes on with all nodes once it has called recover().
+  // The descriptors that inodes hold: they must stay open. Before recover().
+  [[nodiscard]] virtual std::vector<int> kept_descriptors() const = 0;
+  virtual Status recover() = 0;
 };
 
 }  // namespace lamina::overlay

@@ -6,10 +6,12 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "overlay/file_system.h"
 #include "overlay/layer.h"
+#include "overlay/node_store.h"
 #include "overlay/one_or_more.h"
 #include "overlay/types.h"
 #include "sys/small_mutex.h"
@@ -29,22 +31,6 @@ struct LowerPlace {
   std::uint32_t layer = none;
 };
 static_assert(sizeof(LowerPlace) == 24);
-
-// Identifies the real file behind an inode: a file of the upper (layer 0, its st_ino) or of a lower (1 + its place in the
-// stack, Layer::identity).
-struct InodeKey {
-  static constexpr std::size_t none = ~std::size_t{0};
-  std::size_t layer = none;
-  std::uint64_t identity = 0;
-  [[nodiscard]] bool is_none() const { return layer == none; }
-  friend bool operator==(const InodeKey&, const InodeKey&) = default;
-};
-
-struct InodeKeyHash {
-  std::size_t operator()(const InodeKey& key) const noexcept {
-    return std::hash<std::uint64_t>()((key.identity * 0x9E3779B97F4A7C15ULL) ^ (key.layer * 0xC2B2AE3D27D4EB4FULL));
-  }
-};
 
 // Names below a directory, as the lowers alone show them, sorted by cookie. Never changes, because the lowers do not.
 struct LowerChild {
@@ -75,10 +61,21 @@ using InodeRef = std::shared_ptr<Inode>;
 // Lock order: the tree lock, then `copy_up` of parents before children, then `mutex` of one inode, then caches and tables.
 class Inode {
  public:
+  Inode() = default;
+  Inode(const Inode&) = delete;
+  Inode& operator=(const Inode&) = delete;
+  ~Inode() {
+    if (record == nullptr) return;
+    const int inherited = resolved.load(std::memory_order_relaxed) ? -1 : record->pin.load();
+    NodeStore::drop(record);
+    if (inherited >= 0) RealFile closed(inherited);
+  }
+
   NodeId id = 0;
   std::uint64_t ino = 0;
-  std::atomic<std::uint64_t> lookups{0};  // changed under the table's lock
-  std::uint32_t type = 0;                 // the S_IFMT bits
+  std::uint32_t type = 0;  // the S_IFMT bits
+  // False after a restart, until Overlay::resolve() has found out again what `mutex` guards.
+  std::atomic<bool> resolved{true};
 
   sys::SmallMutex copy_up;  // held while it is copied up
 
@@ -90,16 +87,27 @@ class Inode {
   bool nameless = false;                               // removed, or never named
   bool written_unseen = false, mapped_unseen = false;  // FileSystem::expect_unseen_writes
   std::atomic<bool> replaced{false};                   // changed under the exclusive tree lock
+  // Its node, name, newest key and lookup count, in the store. Changed by the table, under its lock too; null before it is there.
+  NodeRecord* record = nullptr;
   // The upper's path is the overlay's path. A directory's parent and name change only under the exclusive tree lock.
   InodeRef parent;
-  std::string name;
+  [[nodiscard]] std::string_view name() const { return record->name(); }
   OneOrMore<LowerPlace> lowers;  // of a directory all that merge, topmost first; else at most one, or a metacopy's two
-  OneOrMore<InodeKey> keys;      // another after copy-up
   // The descriptor of the real file, once it has no name that we know; else null.
   [[nodiscard]] RealFileRef pinned() const { return rare_ ? rare_->pinned : nullptr; }
-  void pin(RealFileRef file) { rare().pinned = std::move(file); }
+  // Before the name goes: a worker that comes after this one then finds the descriptor.
+  void pin(RealFileRef file) {
+    if (record != nullptr) record->pin.store(file->descriptor());
+    rare().pinned = std::move(file);
+  }
   void unpin() {
+    if (record != nullptr) record->pin.store(-1);
     if (rare_) rare_->pinned.reset();
+  }
+  // The name is gone, and the inode goes on without one.
+  void unname() {
+    nameless = true;
+    record->flags.fetch_or(NodeRecord::nameless);
   }
   // The inode that stands for the file now, where `replaced`; never changes then.
   [[nodiscard]] const InodeRef& replacement() const { return rare_->replacement; }
@@ -111,12 +119,21 @@ class Inode {
   [[nodiscard]] bool is_directory() const { return type == 0040000U; }
   [[nodiscard]] bool is_regular() const { return type == 0100000U; }
 
+  // Keys that it has had before its newest, which still lead to it. Guarded by `mutex`.
+  template <typename Use>
+  void for_each_earlier_key(Use use) const {
+    if (!rare_) return;
+    for (const InodeKey& key : rare_->earlier_keys) use(key);
+  }
+  void add_earlier_key(const InodeKey& key) { rare().earlier_keys.push_back(key); }
+
  private:
   // What few inodes have.
   struct Rare {
     RealFileRef pinned;
     InodeRef replacement;
     DirectoryState directory;
+    std::vector<InodeKey> earlier_keys;
   };
   Rare& rare() {
     if (!rare_) rare_ = std::make_unique<Rare>();

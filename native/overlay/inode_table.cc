@@ -1,5 +1,8 @@
 #include "overlay/inode_table.h"
 
+#include <utility>
+#include <vector>
+
 namespace lamina::overlay {
 
 using sys::Errno;
@@ -14,24 +17,13 @@ Result<InodeRef> InodeTable::get(NodeId node) const {
   return inode;
 }
 
-void InodeTable::replace(const InodeRef& inode, const InodeRef& other) {
-  other->id = next_.fetch_add(1);
-  other->keys.for_each([&](const InodeKey& key) {
-    KeyShard& shard = key_shard(key);
-    std::lock_guard lock(shard.mutex);
-    shard.inodes[key] = other;
-  });
-  std::lock_guard lock(inode->mutex);
-  inode->replace_by(other);
-}
-
 void InodeTable::raise(const InodeRef& inode) {
   NodeShard& shard = node_shard(inode->id);
   std::lock_guard lock(shard.mutex);
-  if (inode->lookups.fetch_add(1) == 0) shard.nodes.insert(inode);
+  if (inode->record->lookups.fetch_add(1) == 0) shard.nodes.insert(inode);
 }
 
-InodeRef InodeTable::intern(const InodeKey& key, const std::function<InodeRef()>& make) {
+InodeRef InodeTable::intern(const InodeKey& key, std::string_view name, const std::function<InodeRef()>& make) {
   KeyShard& shard = key_shard(key);
   std::lock_guard lock(shard.mutex);
   std::weak_ptr<Inode>& slot = shard.inodes[key];
@@ -39,8 +31,15 @@ InodeRef InodeTable::intern(const InodeKey& key, const std::function<InodeRef()>
   if (!inode) {
     inode = make();
     const auto before = forgotten_.take(key);
-    inode->id = before ? *before : next_.fetch_add(1);
-    inode->keys.push_back(key);
+    inode->id = before ? *before : store_->next_node();
+    NodeFields fields;
+    fields.node = inode->id;
+    fields.parent = inode->parent ? inode->parent->id : 0;
+    fields.ino = inode->ino;
+    fields.key = key;
+    fields.type = inode->type;
+    fields.name = name;
+    inode->record = store_->add(fields);
     slot = inode;
   }
   raise(inode);
@@ -54,19 +53,115 @@ InodeRef InodeTable::find(const InodeKey& key) const {
   return found == shard.inodes.end() ? nullptr : found->second.lock();
 }
 
-void InodeTable::add_key(const InodeRef& inode, const InodeKey& key) {
-  {
-    std::lock_guard lock(inode->mutex);
-    inode->keys.push_back(key);
-  }
+void InodeTable::enter(const InodeKey& key, const InodeRef& inode) {
   KeyShard& shard = key_shard(key);
   std::lock_guard lock(shard.mutex);
   shard.inodes[key] = inode;
 }
 
-void InodeTable::add(const InodeRef& inode) {
-  inode->id = next_.fetch_add(1);
+void InodeTable::add(const InodeRef& inode, const InodeKey& key) {
+  inode->id = store_->next_node();
+  NodeFields fields;
+  fields.node = inode->id;
+  fields.ino = inode->ino;
+  fields.key = key;
+  fields.type = inode->type;
+  fields.flags = NodeRecord::nameless;
+  if (const RealFileRef pinned = inode->pinned()) fields.pin = pinned->descriptor();
+  inode->record = store_->add(fields);
+  enter(key, inode);
   raise(inode);
+}
+
+namespace {
+// What the next record of the inode has in common with the present one.
+NodeFields successor(const Inode& inode) {
+  const NodeRecord& record = *inode.record;
+  NodeFields fields;
+  fields.node = inode.id;
+  fields.parent = record.parent;
+  fields.ino = record.ino;
+  fields.key = record.key();
+  fields.type = inode.type;
+  fields.version = record.version + 1;
+  fields.pin = record.pin.load();
+  fields.flags = record.flags.load();
+  fields.name = record.name();
+  return fields;
+}
+}  // namespace
+
+// The count moves under the lock under which it changes; the inode's mutex is held.
+void InodeTable::supersede(Inode& inode, NodeRecord* record) {
+  NodeRecord* before = inode.record;
+  {
+    std::lock_guard lock(node_shard(inode.id).mutex);
+    record->lookups.store(before->lookups.load());
+    inode.record = record;
+  }
+  NodeStore::drop(before);
+}
+
+void InodeTable::move(Inode& inode, const InodeRef& parent, std::string_view name) {
+  NodeFields fields = successor(inode);
+  fields.parent = parent->id;
+  fields.name = name;
+  fields.flags = 0;
+  fields.pin = -1;
+  supersede(inode, store_->add(fields));
+  inode.parent = parent;
+  inode.nameless = false;
+  inode.unpin();
+}
+
+void InodeTable::replace(const InodeRef& inode, const InodeRef& other) {
+  NodeFields fields = successor(*inode);
+  fields.node = other->id = store_->next_node();
+  fields.version = 0;
+  other->record = store_->add(fields);
+  inode->for_each_earlier_key([&](const InodeKey& key) {
+    other->add_earlier_key(key);
+    enter(key, other);
+  });
+  enter(fields.key, other);
+  inode->replace_by(other);
+}
+
+void InodeTable::keep_lower_path(Inode& inode, std::string_view path) {
+  // One that is longer is not found again by the next worker.
+  if (path.size() > NodeStore::longest_name) return;
+  NodeFields fields = successor(inode);
+  fields.name = path;
+  fields.flags = NodeRecord::nameless | NodeRecord::lower_path;
+  supersede(inode, store_->add(fields));
+}
+
+InodeTable::NewKey::NewKey(InodeTable& table, const InodeRef& inode, const InodeKey& key, InodeRef parent, std::string_view name)
+    : table_(table), inode_(inode), key_(key), parent_(std::move(parent)) {
+  std::lock_guard lock(inode->mutex);
+  NodeFields fields = successor(*inode);
+  fields.key = key;
+  fields.parent = parent_->id;
+  fields.name = name;
+  fields.flags = 0;
+  fields.pin = -1;
+  record_ = table_.store_->add(fields);
+  table_.enter(key, inode);
+}
+
+InodeTable::NewKey::~NewKey() {
+  if (record_ == nullptr) return;
+  table_.drop_key(key_, *inode_);
+  NodeStore::drop(record_);
+}
+
+void InodeTable::NewKey::settle() {
+  inode_->add_earlier_key(inode_->record->key());
+  // Another of its names may have been looked up meanwhile.
+  record_->version = std::max(record_->version, inode_->record->version + 1);
+  table_.supersede(*inode_, std::exchange(record_, nullptr));
+  inode_->parent = parent_;
+  inode_->nameless = false;
 }
 
 bool InodeTable::forget(NodeId node, std::uint64_t count) {
@@ -77,9 +172,9 @@ bool InodeTable::forget(NodeId node, std::uint64_t count) {
     const auto found = shard.nodes.find(node);
     if (found == shard.nodes.end()) return false;
     last = *found;
-    const std::uint64_t held = last->lookups.load();
+    const std::uint64_t held = last->record->lookups.load();
     if (held > count || node == root_node) {
-      last->lookups.store(held > count ? held - count : 0);
+      last->record->lookups.store(held > count ? held - count : 0);
       return false;
     }
   }
@@ -89,8 +184,8 @@ bool InodeTable::forget(NodeId node, std::uint64_t count) {
     std::lock_guard lock(shard.mutex);
     const auto found = shard.nodes.find(node);
     if (found == shard.nodes.end()) return false;
-    const std::uint64_t held = last->lookups.load();
-    last->lookups.store(held > count ? held - count : 0);
+    const std::uint64_t held = last->record->lookups.load();
+    last->record->lookups.store(held > count ? held - count : 0);
     if (held > count) return false;
     shard.nodes.erase(found);
   }
@@ -108,21 +203,34 @@ void InodeTable::remember(Inode& inode) {
   ForgottenNodes::Record record;
   {
     std::lock_guard lock(inode.mutex);
-    if (inode.nameless || inode.replaced || !inode.parent || inode.keys.empty()) return;
-    record = {inode.keys.back(), inode.parent->id, inode.name};
+    if (inode.nameless || inode.replaced || !inode.parent) return;
+    record = {inode.record->key(), inode.parent->id, std::string(inode.name())};
   }
   forgotten_.remember(inode.id, std::move(record));
 }
 
+void InodeTable::drop_key(const InodeKey& key, const Inode& inode) {
+  KeyShard& shard = key_shard(key);
+  std::lock_guard lock(shard.mutex);
+  const auto found = shard.inodes.find(key);
+  if (found == shard.inodes.end()) return;
+  const InodeRef present = found->second.lock();
+  if (!present || present.get() == &inode) shard.inodes.erase(found);
+}
+
+// Of an inode that nobody else refers to.
 void InodeTable::drop_keys(Inode& inode) {
-  inode.keys.for_each([&](const InodeKey& key) {
+  const auto drop = [&](const InodeKey& key) {
     KeyShard& shard = key_shard(key);
     std::lock_guard lock(shard.mutex);
     const auto found = shard.inodes.find(key);
     if (found == shard.inodes.end()) return;
     const InodeRef present = found->second.lock();
-    if (!present || (present.get() == &inode && present.use_count() <= 2 && inode.lookups.load() == 0)) shard.inodes.erase(found);
-  });
+    const bool unused = present.get() == &inode && present.use_count() <= 2 && inode.record->lookups.load() == 0;
+    if (!present || unused) shard.inodes.erase(found);
+  };
+  drop(inode.record->key());
+  inode.for_each_earlier_key(drop);
 }
 
 std::uint64_t InodeTable::size() const {
@@ -132,6 +240,63 @@ std::uint64_t InodeTable::size() const {
     total += shard.nodes.size();
   }
   return total;
+}
+
+// Of two records of a node, which a move or a copy-up left behind, the later one has the place; both keys lead to it.
+std::vector<InodeRef> InodeTable::restore(const InodeRef& root) {
+  std::unordered_map<NodeId, InodeRef> inodes;
+  inodes.emplace(root->id, root);
+  std::vector<NodeRecord*> superseded;
+  const auto take = [&](NodeRecord& record) {
+    if (&record == root->record) return;
+    InodeRef& inode = inodes[record.node.load()];
+    if (!inode) {
+      inode = std::make_shared<Inode>();
+      inode->id = record.node.load();
+      inode->record = &record;
+      return;
+    }
+    NodeRecord* other = &record;
+    if (record.version > inode->record->version) std::swap(inode->record, other);
+    inode->record->lookups.store(std::max(inode->record->lookups.load(), other->lookups.load()));
+    superseded.push_back(other);
+  };
+  store_->recover();
+  store_->for_each(take);
+  for (const auto& [node, inode] : inodes) {
+    if (inode == root) continue;
+    NodeRecord& record = *inode->record;
+    inode->resolved.store(false, std::memory_order_relaxed);
+    inode->ino = record.ino;
+    inode->type = std::uint32_t{record.type} << 12U;
+    inode->nameless = record.is(NodeRecord::nameless);
+    const auto parent = inodes.find(record.parent);
+    if (parent != inodes.end()) inode->parent = parent->second;
+    enter(record.key(), inode);
+    NodeShard& shard = node_shard(node);
+    std::lock_guard lock(shard.mutex);
+    if (record.lookups.load() != 0) shard.nodes.insert(inode);
+  }
+  std::vector<InodeRef> changing;
+  for (NodeRecord* record : superseded) {
+    const InodeRef& inode = inodes.at(record->node.load());
+    if (record->key() != inode->record->key()) {
+      enter(record->key(), inode);
+      inode->add_earlier_key(record->key());
+      changing.push_back(inode);
+    }
+    NodeStore::drop(record);
+  }
+  return changing;
+}
+
+void InodeTable::take_back_key(const InodeRef& inode) {
+  std::lock_guard lock(inode->mutex);
+  const InodeKey wrong = inode->record->key();
+  NodeFields fields = successor(*inode);
+  inode->for_each_earlier_key([&](const InodeKey& key) { fields.key = key; });
+  supersede(*inode, store_->add(fields));
+  drop_key(wrong, *inode);
 }
 
 }  // namespace lamina::overlay

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "overlay/forgotten_nodes.h"
 #include "overlay/inode.h"
@@ -15,16 +16,51 @@ namespace lamina::overlay {
 
 class InodeTable {
  public:
+  explicit InodeTable(std::unique_ptr<NodeStore> store) : store_(std::move(store)) {}
   // ESTALE for a node that was forgotten. What stands for the file now, where the node was replaced.
   Result<InodeRef> get(NodeId node) const;
-  // The inode of `key` with its lookup count raised: the known one, or what `make` gives. `make` must not use the table.
-  InodeRef intern(const InodeKey& key, const std::function<InodeRef()>& make);
+  // The inode of `key` with its lookup count raised: the known one, or what `make` gives, which gets the name. `make` must not
+  // use the table.
+  InodeRef intern(const InodeKey& key, std::string_view name, const std::function<InodeRef()>& make);
+  // The lookup count of an inode that is known.
+  void raise(const InodeRef& inode);
   [[nodiscard]] InodeRef find(const InodeKey& key) const;
-  void add_key(const InodeRef& inode, const InodeKey& key);
-  // Lets `other`, which nobody knows yet, take the place of the inode.
+  // Lets `other`, which nobody knows yet, take the place of the inode, whose mutex is held.
   void replace(const InodeRef& inode, const InodeRef& other);
-  // Enters an inode that has no key, such as a file without a name.
-  void add(const InodeRef& inode);
+  // Enters a file without a name.
+  void add(const InodeRef& inode, const InodeKey& key);
+
+  // Another key that leads to the inode, and is its newest once it is settled. Between the two steps whoever dies leaves a record
+  // of either.
+  class NewKey {
+   public:
+    // `parent` and `name`: where the file will lie.
+    NewKey(InodeTable& table, const InodeRef& inode, const InodeKey& key, InodeRef parent, std::string_view name);
+    NewKey(const NewKey&) = delete;
+    NewKey& operator=(const NewKey&) = delete;
+    // Takes the key back where it was not settled.
+    ~NewKey();
+    // The file lies there now. The inode's mutex is held.
+    void settle();
+
+   private:
+    InodeTable& table_;
+    const InodeRef inode_;
+    const InodeKey key_;
+    const InodeRef parent_;
+    NodeRecord* record_;
+  };
+  // The inode has another place from now on. Its mutex is held.
+  void move(Inode& inode, const InodeRef& parent, std::string_view name);
+  // A lower's file has no name any more, and lies at `path` there. Its mutex is held.
+  void keep_lower_path(Inode& inode, std::string_view path);
+
+  // After a restart: enters what the store knows, not yet resolved, beside the root. Gives the inodes that may have been about to
+  // get another key.
+  std::vector<InodeRef> restore(const InodeRef& root);
+  // The newest key of such an inode led nowhere: what it had before is its key again.
+  void take_back_key(const InodeRef& inode);
+  [[nodiscard]] const NodeStore& store() const { return *store_; }
   // True where nobody knows the node any more.
   bool forget(NodeId node, std::uint64_t count);
   // Where a node was that get() does not know any more.
@@ -60,14 +96,16 @@ class InodeTable {
   const NodeShard& node_shard(NodeId node) const { return nodes_[node % shard_count]; }
   KeyShard& key_shard(const InodeKey& key) { return keys_[(InodeKeyHash()(key) >> 7) % shard_count]; }
   const KeyShard& key_shard(const InodeKey& key) const { return keys_[(InodeKeyHash()(key) >> 7) % shard_count]; }
-  void raise(const InodeRef& inode);
+  void enter(const InodeKey& key, const InodeRef& inode);
+  void drop_key(const InodeKey& key, const Inode& inode);
+  void supersede(Inode& inode, NodeRecord* record);
   void remember(Inode& inode);
   void drop_keys(Inode& inode);
 
+  const std::unique_ptr<NodeStore> store_;  // outlives the inodes
   std::array<NodeShard, shard_count> nodes_;
   std::array<KeyShard, shard_count> keys_;
   ForgottenNodes forgotten_;
-  std::atomic<NodeId> next_{root_node};
 };
 
 }  // namespace lamina::overlay

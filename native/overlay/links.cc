@@ -79,6 +79,37 @@ Result<std::uint32_t> Overlay::visible_links(Inode& inode, const LowerPlace& sou
   return count;
 }
 
+// A worker that died while it made a group's names leaves a whole copy under some of them: the others are linked to it. False
+// where there is no such copy. The inode's copy_up is held.
+Result<bool> Overlay::finish_copy(const InodeRef& inode, const LowerPlace& source,
+                                  const std::vector<std::pair<InodeRef, std::string>>& aliases) {
+  if (aliases.empty()) return false;
+  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(source.reference));
+  for (const std::string& path : paths) {
+    LAMINA_ASSIGN(const LinkName link, link_name(path));
+    if (!link.directory) continue;
+    LAMINA_ASSIGN(const Found found, find(*link.directory, link.name));
+    if (!found.visible || !found.in_upper || found.type() != inode->type) continue;
+    LAMINA_ASSIGN(const RealFileRef place, upper_directory(*link.directory));
+    LAMINA_ASSIGN(const std::uint64_t ino, upper_ino({place, link.name}, found.upper));
+    if (ino != inode->ino) continue;
+    InodeTable::NewKey key(table_, inode, {0, found.upper.ino}, link.directory, link.name);
+    for (const auto& [directory, name] : aliases) {
+      LAMINA_ASSIGN(const RealFileRef other, upper_directory(*directory));
+      LAMINA_TRY(sys::link(place->descriptor(), link.name, other->descriptor(), name));
+      touched(*directory);
+    }
+    std::lock_guard lock(inode->mutex);
+    key.settle();
+    inode->has_upper = true;
+    inode->metacopy = found.metacopy;
+    if (!found.metacopy) inode->lowers.clear();
+    files_.erase(inode->id);
+    return true;
+  }
+  return false;
+}
+
 // A name of a lower is about to go.
 Status Overlay::count_removed_link(const Found& found) {
   if (found.in_upper || !found.visible || found.type() == 0040000U || found.lower.nlink < 2) return {};

@@ -76,9 +76,9 @@ Result<ListingRef> Overlay::list_inode(Inode& directory) {
 }
 
 Result<ListingRef> Overlay::list(NodeId directory) {
-  LAMINA_ASSIGN(const InodeRef inode, table_.get(directory));
-  if (!inode->is_directory()) return sys::Errno{ENOTDIR};
   TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(directory));
+  if (!inode->is_directory()) return sys::Errno{ENOTDIR};
   return list_inode(*inode);
 }
 

@@ -133,12 +133,18 @@ Result<std::uint64_t> Overlay::upper_ino(const Location& location, const sys::Fi
   return ino;
 }
 
+Result<InodeKey> Overlay::key_of(const Found& found) {
+  if (found.in_upper) return InodeKey{0, found.upper.ino};
+  const LowerPlace& place = found.lowers.front();
+  LAMINA_ASSIGN(const std::uint64_t identity, layer(place).identity(place.reference));
+  return InodeKey{place.layer + 1, identity};
+}
+
 Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, const Found& found) {
-  InodeKey key;
+  LAMINA_ASSIGN(const InodeKey key, key_of(found));
   std::uint64_t ino = found.upper.ino;
   InodeRef known;  // keeps it in the table
   if (found.in_upper) {
-    key = {0, found.upper.ino};
     known = table_.find(key);
     if (known || found.unmarked) {
       // The number is its own.
@@ -150,12 +156,9 @@ Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, 
       LAMINA_ASSIGN(ino, upper_ino({directory, std::string(name)}, found.upper));
     }
   } else {
-    const LowerPlace& place = found.lowers.front();
-    LAMINA_ASSIGN(const std::uint64_t identity, layer(place).identity(place.reference));
-    key = {place.layer + 1, identity};
     ino = found.lower.ino;
   }
-  InodeRef inode = table_.intern(key, [&] {
+  InodeRef inode = table_.intern(key, name, [&] {
     auto made = std::make_shared<Inode>();
     made->type = found.type();
     made->ino = ino;
@@ -163,17 +166,17 @@ Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, 
     made->metacopy = found.metacopy;
     made->lowers = found.lowers;
     made->parent = parent;
-    made->name = name;
     return made;
   });
+  if (const Status resolved = resolve(inode); !resolved) {
+    table_.forget(inode->id, 1);
+    return resolved.error();
+  }
   std::lock_guard lock(inode->mutex);
   // A lower's name of a file that was copied up under another one is no place where the copy could be found.
   const bool same_side = found.in_upper || !inode->has_upper;
-  if (!inode->is_directory() && same_side && (inode->nameless || inode->parent != parent || inode->name != name)) {
-    inode->parent = parent;
-    inode->name = name;
-    inode->nameless = false;
-    inode->unpin();
+  if (!inode->is_directory() && same_side && (inode->nameless || inode->parent != parent || inode->name() != name)) {
+    table_.move(*inode, parent, name);
   }
   return inode;
 }
@@ -205,7 +208,10 @@ Result<Entry> Overlay::entry_of(const InodeRef& inode, const Found& found) {
 
 // The inode of a node, its lookup count raised; found anew where the kernel had forgotten it. ESTALE once the file is gone.
 Result<InodeRef> Overlay::revive(NodeId node) {
-  if (auto known = table_.get(node)) return table_.intern((*known)->keys.front(), [&] { return *known; });
+  if (auto known = get(node); !known.failed_with(ESTALE)) {
+    if (known) table_.raise(*known);
+    return known;
+  }
   const auto record = table_.forgotten(node);
   if (!record) return Errno{ESTALE};
   LAMINA_ASSIGN(const InodeRef parent, revive(record->parent));
@@ -232,26 +238,28 @@ Result<Entry> Overlay::lookup(NodeId parent, std::string_view name) {
     }
     return entry_of(inode);
   }
-  LAMINA_ASSIGN(InodeRef directory, table_.get(parent));
-  if (name == "..") {
-    if (directory->parent) directory = directory->parent;
-    return entry_of(table_.intern(directory->keys.front(), [&] { return directory; }));
-  }
-  if (!directory->is_directory()) return Errno{ENOTDIR};
   Found found;
   InodeRef inode;
   {
     TreeLock::Shared lock(tree_);
-    LAMINA_ASSIGN(found, find(*directory, name));
-    if (!found.visible) return Errno{ENOENT};
-    LAMINA_ASSIGN(inode, intern(directory, name, found));
+    LAMINA_ASSIGN(const InodeRef directory, get(parent));
+    if (name == "..") {
+      inode = directory->parent ? directory->parent : directory;
+      table_.raise(inode);
+    } else {
+      if (!directory->is_directory()) return Errno{ENOTDIR};
+      LAMINA_ASSIGN(found, find(*directory, name));
+      if (!found.visible) return Errno{ENOENT};
+      LAMINA_ASSIGN(inode, intern(directory, name, found));
+    }
   }
-  return entry_of(inode, found);
+  return found.visible ? entry_of(inode, found) : entry_of(inode);
 }
 
 // The inode at a path of the merged tree, its lookup count raised; null where there is none.
 Result<InodeRef> Overlay::resolve_inode(std::string_view path) {
-  InodeRef at = table_.intern(root_->keys.front(), [&] { return root_; });
+  InodeRef at = root_;
+  table_.raise(at);
   while (!path.empty()) {
     const std::size_t slash = path.find('/');
     const std::string_view name = path.substr(0, slash);
@@ -267,8 +275,8 @@ Result<InodeRef> Overlay::resolve_inode(std::string_view path) {
 }
 
 Result<std::string> Overlay::path(NodeId node) {
-  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
   TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
   return path_of(*inode);
 }
 

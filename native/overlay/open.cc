@@ -135,13 +135,14 @@ Result<Writable> open_writable(const Options& options, const MarkNames& marks, s
 }  // namespace
 
 Overlay::Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> layers, sys::FileDescriptor upper,
-                 sys::FileDescriptor work, sys::FileDescriptor work_lock)
+                 sys::FileDescriptor work, sys::FileDescriptor work_lock, std::unique_ptr<NodeStore> nodes)
     : options_(options),
       marks_(options.user_xattr),
       layers_(std::move(layers)),
       upper_(upper.valid() ? std::make_shared<const RealFile>(upper.release()) : nullptr),
       work_(std::move(work)),
       work_lock_(std::move(work_lock)),
+      table_(std::move(nodes)),
       directories_(cache_limit()),
       files_(cache_limit()) {}
 
@@ -162,7 +163,7 @@ Status Overlay::start() {
     if (marks.opaque) root->lowers.clear();
     key = {0, status.ino};
   }
-  root_ = table_.intern(key, [&] { return root; });
+  root_ = table_.intern(key, "", [&] { return root; });
   return {};
 }
 
@@ -179,8 +180,10 @@ Result<std::unique_ptr<FileSystem>> FileSystem::open(const Options& options, std
   if (!options.upper.empty()) {
     LAMINA_ASSIGN(writable, open_writable(options, marks, explanation));
   }
+  auto nodes = NodeStore::make();
+  if (!nodes) return refuse_call(explanation, "memory for inodes", nodes.error());
   auto overlay = std::make_unique<Overlay>(options, std::move(layers), std::move(writable.upper), std::move(writable.work),
-                                           std::move(writable.lock));
+                                           std::move(writable.lock), std::move(*nodes));
   const Status started = overlay->start();
   if (!started) return refuse_call(explanation, "the root of the stack", started.error());
   return std::unique_ptr<FileSystem>(std::move(overlay));

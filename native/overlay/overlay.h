@@ -1,8 +1,9 @@
 // The one implementation of FileSystem. Its parts by subject: open.cc, lookup.cc, upper.cc, copy_up.cc, links.cc, create.cc,
-// remove.cc, rename.cc, lower_lookup.cc, listing.cc, attributes.cc, data.cc, backing.cc, xattrs.cc.
+// remove.cc, rename.cc, recover.cc, lower_lookup.cc, listing.cc, attributes.cc, data.cc, backing.cc, xattrs.cc.
 //
 // Locks, outermost first:
-//   tree_                     shared by whatever uses upper paths; exclusive to rename a directory, or to replace a node
+//   tree_                     shared by whatever uses upper paths or nodes; exclusive to rename a directory, or to replace a node
+//    resolving_               after a restart only
 //     Inode::copy_up          of parents before children
 //       Inode::mutex          one at a time
 //         caches, the table   each for itself
@@ -59,7 +60,7 @@ struct LinkName;
 class Overlay final : public FileSystem {
  public:
   Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> layers, sys::FileDescriptor upper, sys::FileDescriptor work,
-          sys::FileDescriptor work_lock);
+          sys::FileDescriptor work_lock, std::unique_ptr<NodeStore> nodes);
   // Makes the root's inode; before anything else.
   Status start();
 
@@ -70,15 +71,18 @@ class Overlay final : public FileSystem {
   Result<Attributes> set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) override;
   Result<std::string> read_link(NodeId node) override;
   Result<Entry> make_node(NodeId parent, std::string_view name, std::uint32_t mode, std::uint32_t rdev_major,
-                          std::uint32_t rdev_minor, const Caller& caller) override;
-  Result<Entry> make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller) override;
-  Result<Entry> make_symlink(NodeId parent, std::string_view name, std::string_view target, const Caller& caller) override;
+                          std::uint32_t rdev_minor, const Caller& caller, Attempt* attempt) override;
+  Result<Entry> make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller,
+                               Attempt* attempt) override;
+  Result<Entry> make_symlink(NodeId parent, std::string_view name, std::string_view target, const Caller& caller,
+                             Attempt* attempt) override;
   Result<Entry> make_unnamed(NodeId parent, std::uint32_t mode, const Caller& caller) override;
-  Result<Entry> link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted) override;
-  Status unlink(NodeId parent, std::string_view name) override;
-  Status remove_directory(NodeId parent, std::string_view name) override;
+  Result<Entry> link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted,
+                     Attempt* attempt) override;
+  Status unlink(NodeId parent, std::string_view name, Attempt* attempt) override;
+  Status remove_directory(NodeId parent, std::string_view name, Attempt* attempt) override;
   Status rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name, RenameMode mode,
-                const Interrupted& interrupted) override;
+                const Interrupted& interrupted, Attempt* attempt) override;
   Result<RealFileRef> file(NodeId node, Access access, const Interrupted& interrupted) override;
   Status sync(NodeId node, bool data_only) override;
   Result<bool> data_in_lower(NodeId node) override;
@@ -89,12 +93,14 @@ class Overlay final : public FileSystem {
   Result<ListingRef> list(NodeId directory) override;
   Result<std::vector<std::byte>> xattr(NodeId node, std::string_view name) override;
   Result<std::string> xattr_names(NodeId node) override;
-  Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags) override;
-  Status remove_xattr(NodeId node, std::string_view name) override;
+  Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags, Attempt* attempt) override;
+  Status remove_xattr(NodeId node, std::string_view name, Attempt* attempt) override;
   Result<FileSystemStatistics> statistics() override;
   Status sync_all() override;
   OverlayCounters counters() const override;
   bool read_only() const override { return !upper_; }
+  [[nodiscard]] std::vector<int> kept_descriptors() const override;
+  Status recover() override;
 
  private:
   // Names in lists that are kept: about 130 bytes each, once as the lowers show them and once merged.
@@ -120,6 +126,7 @@ class Overlay final : public FileSystem {
   static bool take_lower(std::size_t layer, const LowerEntry& entry, Found& found);
   Result<bool> visible_below(Inode& parent, std::string_view name);
   Result<std::shared_ptr<const LowerChildren>> lower_children(Inode& directory);
+  Result<InodeKey> key_of(const Found& found);
   Result<InodeRef> intern(const InodeRef& parent, std::string_view name, const Found& found);
   Result<Entry> entry_of(const InodeRef& inode);
   Result<Entry> entry_of(const InodeRef& inode, const Found& found);
@@ -128,6 +135,16 @@ class Overlay final : public FileSystem {
   Result<std::uint64_t> upper_ino(const Location& location, const sys::FileStatus& status);
   Result<InodeRef> resolve_inode(std::string_view path);
   Result<InodeRef> revive(NodeId node);
+
+  // recover.cc
+  Result<InodeRef> get(NodeId node);
+  Status resolve(const InodeRef& inode);
+  Status resolve_locked(const InodeRef& inode);
+  Result<bool> resolve_named(Inode& inode);
+  Status resolve_nameless(Inode& inode);
+  Result<bool> shows_inode(Inode& inode, const Found& found);
+  Result<LowerPlace> forgotten_lower(Inode& inode);
+  static const ListingRef& no_names();
 
   // upper.cc
   Result<RealFileRef> upper_directory(Inode& inode);
@@ -159,13 +176,15 @@ class Overlay final : public FileSystem {
   Result<std::vector<std::pair<InodeRef, std::string>>> aliases_of(const InodeRef& inode, const LowerPlace& source,
                                                                    const Interrupted& interrupted);
   Result<std::uint32_t> visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links);
+  Result<bool> finish_copy(const InodeRef& inode, const LowerPlace& source,
+                           const std::vector<std::pair<InodeRef, std::string>>& aliases);
   Status count_removed_link(const Found& found);
   Status copy_up_name(const InodeRef& directory, std::string_view name, const InodeRef& inode, CopyUp what,
                       const Interrupted& interrupted);
   Status copy_up_links_below(const InodeRef& directory, const Interrupted& interrupted);
 
   // create.cc
-  Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller);
+  Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller, Attempt* attempt);
   Result<Heritage> heritage_of(Inode& directory, int descriptor);
   void forget_heritage(Inode& directory);
   Result<bool> make_where_nothing_is(Inode& parent, int directory, std::string_view name, const Creation& creation,
@@ -175,24 +194,31 @@ class Overlay final : public FileSystem {
   Status make_in(int directory, std::string_view name, const Creation& creation, std::uint32_t mode);
   Status make_in_work(int directory, std::string_view name, const Creation& creation, const NewAttributes& attributes,
                       bool over_whiteout);
+  Status link_at(const Location& from, const RealFile& place, std::string_view name, bool over_whiteout);
   Status place_over(std::string_view temporary, int directory, std::string_view name, bool is_directory);
   Result<InodeRef> writable_directory(NodeId parent, std::string_view name);
 
   // remove.cc
-  Status remove(NodeId parent, std::string_view name, bool directory);
+  Status remove(NodeId parent, std::string_view name, bool directory, Attempt* attempt);
+  Status take_name(const InodeRef& holder, std::string_view name, const Found& found, Attempt* attempt);
   Result<InodeRef> pin(const InodeRef& parent, std::string_view name, const Found& found);
   void unname(const InodeRef& victim, const InodeRef& parent, std::string_view name);
   Status take_away(int directory, std::string_view name, bool leave_whiteout);
   Status discard_tree(int directory, std::string_view name);
 
   // rename.cc
+  Result<RenameSide> rename_place(NodeId parent, std::string_view name);
   Result<RenameSide> rename_side(NodeId parent, std::string_view name);
   Result<std::string> lower_path(InodeRef directory, std::string name);
   Status prepare_directory(RenameSide& from, RenameSide& to, const Interrupted& interrupted);
   Status prepare_source(RenameSide& from, RenameSide& to, const Interrupted& interrupted);
   Status replace_name(RenameSide& from, RenameSide& to);
-  Status exchange_names(RenameSide& from, RenameSide& to);
-  void moved(const RenameSide& from, const RenameSide& to);
+  Status exchange_names(RenameSide& from, RenameSide& to, Attempt* attempt);
+  static Result<std::uint64_t> upper_number(const RenameSide& side);
+  Status finish_directory(const RenameSide& from, std::uint64_t replaced);
+  Result<bool> finish_rename(RenameSide& from, RenameSide& to, RenameMode mode, const Attempt::Evidence& evidence);
+  Status rename_onto(RenameSide& from, RenameSide& to, const Interrupted& interrupted, Attempt* attempt);
+  void moved(const InodeRef& inode, const RenameSide& to);
 
   // listing.cc
   Result<ListingRef> list_inode(Inode& directory);
@@ -213,6 +239,8 @@ class Overlay final : public FileSystem {
   RealFileRef upper_;                           // null: read-only
   sys::FileDescriptor work_, work_lock_;
   TreeLock tree_;
+  bool recovered_ = false;  // this worker goes on for one that died
+  std::mutex resolving_;    // held below the tree lock, above all others
   InodeTable table_;
   InodeRef root_;
   FileCache directories_, files_;

@@ -13,17 +13,14 @@ using sys::Errno;
 // The inode that is about to lose a name, with a descriptor of its real file, so that who has it open keeps it. Null where nobody
 // knows it.
 Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, const Found& found) {
-  InodeKey key{0, found.upper.ino};
-  if (!found.in_upper) {
-    LAMINA_ASSIGN(key.identity, layer(found.lowers.front()).identity(found.lowers.front().reference));
-    key.layer = found.lowers.front().layer + 1;
-  }
+  LAMINA_ASSIGN(const InodeKey key, key_of(found));
   InodeRef victim = table_.find(key);
   table_.forget_for_ever(key);
   if (!victim) return victim;
+  LAMINA_TRY(resolve(victim));
   {
     std::lock_guard lock(victim->mutex);
-    if (!victim->has_upper || victim->pinned() || victim->parent != parent || victim->name != name) return victim;
+    if (!victim->has_upper || victim->pinned() || victim->parent != parent || victim->name() != name) return victim;
     const RealFileRef open = victim->metacopy ? nullptr : files_.get(victim->id);
     if (open) {
       victim->pin(open);
@@ -43,11 +40,21 @@ void Overlay::unname(const InodeRef& victim, const InodeRef& parent, std::string
   if (!victim) return;
   std::lock_guard lock(victim->mutex);
   if (victim->is_directory()) {
-    static const ListingRef nothing = std::make_shared<const Listing>();
     ++victim->directory().version;
-    victim->directory().listing = nothing;
+    victim->directory().listing = no_names();
   }
-  if (victim->parent == parent && victim->name == name) victim->nameless = true;
+  if (victim->parent != parent || victim->name() != name) return;
+  victim->unname();
+  if (victim->has_upper || victim->lowers.empty()) return;
+  const LowerPlace& place = victim->lowers.front();
+  // What has an index is found again by its number.
+  const auto path = layer(place).indexed() ? Result<std::string>(Errno{ENODATA}) : layer(place).path(place.reference);
+  if (path) table_.keep_lower_path(*victim, *path);
+}
+
+const ListingRef& Overlay::no_names() {
+  static const ListingRef nothing = std::make_shared<const Listing>();
+  return nothing;
 }
 
 // Removes an entry of the upper in one step, leaving a whiteout where one is wanted.
@@ -73,11 +80,37 @@ Status Overlay::discard_tree(int directory, std::string_view name) {
   return sys::remove_directory(directory, name);
 }
 
-Status Overlay::remove(NodeId parent, std::string_view name, bool directory) {
+// The evidence is the victim's key: once the name is gone, that is how it is found.
+Status Overlay::take_name(const InodeRef& holder, std::string_view name, const Found& found, Attempt* attempt) {
+  LAMINA_ASSIGN(const InodeRef victim, pin(holder, name, found));
+  LAMINA_ASSIGN(const RealFileRef place, upper_directory(*holder));
+  LAMINA_ASSIGN(const bool below, visible_below(*holder, name));
+  const auto take = [&]() -> Status {
+    if (!found.in_upper) return sys::make_node(place->descriptor(), name, 0020000U, 0, 0);
+    if (found.type() == 0040000U || below) return take_away(place->descriptor(), name, below);
+    return sys::unlink(place->descriptor(), name);
+  };
+  LAMINA_TRY(count_removed_link(found));
+  if (attempt != nullptr) {
+    LAMINA_ASSIGN(const InodeKey key, key_of(found));
+    attempt->begin({key.layer, key.identity});
+  }
+  LAMINA_TRY(take());
+  unname(victim, holder, name);
+  return {};
+}
+
+Status Overlay::remove(NodeId parent, std::string_view name, bool directory, Attempt* attempt) {
   TreeLock::Shared lock(tree_);
   LAMINA_ASSIGN(const InodeRef holder, writable_directory(parent, name));
   LAMINA_ASSIGN(const Found found, find(*holder, name));
-  if (!found.visible) return Errno{ENOENT};
+  if (!found.visible) {
+    if (attempt == nullptr || !attempt->begun()) return Errno{ENOENT};
+    const auto& [layer, identity, unused, unused_too] = attempt->evidence();
+    unname(table_.find({layer, identity}), holder, name);
+    touched(*holder);
+    return {};
+  }
   const bool is_directory = found.type() == 0040000U;
   if (directory && !is_directory) return Errno{ENOTDIR};
   if (!directory && is_directory) return Errno{EISDIR};
@@ -88,22 +121,14 @@ Status Overlay::remove(NodeId parent, std::string_view name, bool directory) {
     if (!names) return names.error();
     if (!(*names)->empty()) return Errno{ENOTEMPTY};
   }
-  LAMINA_ASSIGN(const InodeRef victim, pin(holder, name, found));
-  LAMINA_ASSIGN(const RealFileRef place, upper_directory(*holder));
-  LAMINA_ASSIGN(const bool below, visible_below(*holder, name));
-  const auto take = [&]() -> Status {
-    if (!found.in_upper) return sys::make_node(place->descriptor(), name, 0020000U, 0, 0);
-    if (is_directory || below) return take_away(place->descriptor(), name, below);
-    return sys::unlink(place->descriptor(), name);
-  };
-  LAMINA_TRY(count_removed_link(found));
-  LAMINA_TRY(take());
-  unname(victim, holder, name);
+  LAMINA_TRY(take_name(holder, name, found, attempt));
   touched(*holder);
   return {};
 }
 
-Status Overlay::unlink(NodeId parent, std::string_view name) { return remove(parent, name, false); }
-Status Overlay::remove_directory(NodeId parent, std::string_view name) { return remove(parent, name, true); }
+Status Overlay::unlink(NodeId parent, std::string_view name, Attempt* attempt) { return remove(parent, name, false, attempt); }
+Status Overlay::remove_directory(NodeId parent, std::string_view name, Attempt* attempt) {
+  return remove(parent, name, true, attempt);
+}
 
 }  // namespace lamina::overlay

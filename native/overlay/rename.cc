@@ -24,13 +24,19 @@ struct RenameSide {
   [[nodiscard]] bool is_directory() const { return inode && inode->is_directory(); }
 };
 
-Result<RenameSide> Overlay::rename_side(NodeId parent, std::string_view name) {
+// Where a name is or will be, whatever it leads to.
+Result<RenameSide> Overlay::rename_place(NodeId parent, std::string_view name) {
   RenameSide side;
   LAMINA_ASSIGN(side.directory, writable_directory(parent, name));
   side.name = name;
-  LAMINA_ASSIGN(side.found, find(*side.directory, name));
   LAMINA_ASSIGN(side.place, upper_directory(*side.directory));
   LAMINA_ASSIGN(side.below, visible_below(*side.directory, name));
+  return side;
+}
+
+Result<RenameSide> Overlay::rename_side(NodeId parent, std::string_view name) {
+  LAMINA_ASSIGN(RenameSide side, rename_place(parent, name));
+  LAMINA_ASSIGN(side.found, find(*side.directory, name));
   if (side.found.visible) {
     LAMINA_ASSIGN(side.inode, intern(side.directory, name, side.found));
     table_.forget(side.inode->id, 1);
@@ -54,7 +60,7 @@ Result<std::string> Overlay::lower_path(InodeRef directory, std::string name) {
     InodeRef parent;
     {
       std::lock_guard lock(directory->mutex);
-      name = directory->name;
+      name = directory->name();
       parent = directory->parent;
     }
     directory = std::move(parent);
@@ -95,33 +101,111 @@ Status Overlay::prepare_source(RenameSide& from, RenameSide& to, const Interrupt
   return make_mark(from.descriptor(), from.name, marks_.redirect, path);
 }
 
+// A directory over a whiteout or over a directory with whiteouts in it changes places with it in one step. What was replaced then
+// goes.
+Status Overlay::finish_directory(const RenameSide& from, std::uint64_t replaced) {
+  auto left = sys::status_at(from.descriptor(), from.name);
+  if (is_absent(left)) return {};
+  if (!left) return left.error();
+  if (left->ino != replaced) return {};  // it has gone already, and a whiteout is there
+  if (left->is_whiteout()) return from.below ? Status() : sys::unlink(from.descriptor(), from.name);
+  return take_away(from.descriptor(), from.name, from.below);
+}
+
 Status Overlay::replace_name(RenameSide& from, RenameSide& to) {
   const unsigned whiteout = from.below ? RENAME_WHITEOUT : 0U;
   if (!to.found.in_upper || !from.is_directory()) {
     return sys::rename(from.descriptor(), from.name, to.descriptor(), to.name, whiteout);
   }
-  // A directory over a whiteout or over a directory with whiteouts in it: they change places in one step.
   LAMINA_TRY(sys::rename(from.descriptor(), from.name, to.descriptor(), to.name, RENAME_EXCHANGE));
-  if (to.found.upper_whiteout) return from.below ? Status() : sys::unlink(from.descriptor(), from.name);
-  return take_away(from.descriptor(), from.name, from.below);
+  return finish_directory(from, to.found.upper.ino);
 }
 
-Status Overlay::exchange_names(RenameSide& from, RenameSide& to) {
-  return sys::rename(from.descriptor(), from.name, to.descriptor(), to.name, RENAME_EXCHANGE);
+// The number of what lies under the name in the upper; 0 where nothing does.
+Result<std::uint64_t> Overlay::upper_number(const RenameSide& side) {
+  auto status = sys::status_at(side.descriptor(), side.name);
+  if (is_absent(status)) return std::uint64_t{0};
+  if (!status) return status.error();
+  return status->ino;
 }
 
-void Overlay::moved(const RenameSide& from, const RenameSide& to) {
+Status Overlay::exchange_names(RenameSide& from, RenameSide& to, Attempt* attempt) {
+  if (attempt != nullptr) {
+    LAMINA_ASSIGN(const std::uint64_t first, upper_number(from));
+    LAMINA_ASSIGN(const std::uint64_t second, upper_number(to));
+    attempt->begin({first, second});
+  }
+  LAMINA_TRY(sys::rename(from.descriptor(), from.name, to.descriptor(), to.name, RENAME_EXCHANGE));
+  const InodeRef other = to.inode;
+  moved(from.inode, to);
+  moved(other, from);
+  return {};
+}
+
+void Overlay::moved(const InodeRef& inode, const RenameSide& to) {
   names_version_.fetch_add(1);
-  std::lock_guard lock(from.inode->mutex);
-  from.inode->parent = to.directory;
-  from.inode->name = to.name;
-  from.inode->nameless = false;
-  from.inode->unpin();
+  if (!inode) return;
+  std::lock_guard lock(inode->mutex);
+  table_.move(*inode, to.directory, to.name);
+}
+
+// Whether an earlier attempt has renamed; then what it left to do is done.
+Result<bool> Overlay::finish_rename(RenameSide& from, RenameSide& to, RenameMode mode, const Attempt::Evidence& evidence) {
+  const auto& [source, target, victim_layer, victim_identity] = evidence;
+  LAMINA_ASSIGN(const std::uint64_t there, upper_number(to));
+  if (there != source) return false;
+  const InodeRef inode = table_.find({0, source});
+  if (mode == RenameMode::exchange) {
+    moved(table_.find({0, target}), from);
+  } else {
+    if (target != 0) LAMINA_TRY(finish_directory(from, target));
+    unname(table_.find({victim_layer, victim_identity}), to.directory, to.name);
+  }
+  moved(inode, to);
+  touched(*from.directory);
+  touched(*to.directory);
+  return true;
+}
+
+Status Overlay::rename_onto(RenameSide& from, RenameSide& to, const Interrupted& interrupted, Attempt* attempt) {
+  if (to.found.visible) {
+    if (from.is_directory() && !to.is_directory()) return Errno{ENOTDIR};
+    if (!from.is_directory() && to.is_directory()) return Errno{EISDIR};
+    if (to.is_directory()) {
+      LAMINA_ASSIGN(const ListingRef names, list_inode(*to.inode));
+      if (!names->empty()) return Errno{ENOTEMPTY};
+    }
+  }
+  LAMINA_TRY(prepare_source(from, to, interrupted));
+  // Copying up one name of a hard-link group may have made the other.
+  LAMINA_ASSIGN(to.found, find(*to.directory, to.name));
+  InodeRef victim;
+  InodeKey key;
+  if (to.found.visible) {
+    LAMINA_ASSIGN(key, key_of(to.found));
+    LAMINA_ASSIGN(victim, pin(to.directory, to.name, to.found));
+    LAMINA_TRY(count_removed_link(to.found));
+  }
+  if (attempt != nullptr) {
+    LAMINA_ASSIGN(const std::uint64_t source, upper_number(from));
+    const bool changes_places = to.found.in_upper && from.is_directory();
+    attempt->begin({source, changes_places ? to.found.upper.ino : 0, key.layer, key.identity});
+  }
+  LAMINA_TRY(replace_name(from, to));
+  unname(victim, to.directory, to.name);
+  moved(from.inode, to);
+  return {};
 }
 
 Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name, RenameMode mode,
-                       const Interrupted& interrupted) {
+                       const Interrupted& interrupted, Attempt* attempt) {
   TreeLock::Exclusive lock(tree_);
+  if (attempt != nullptr && attempt->begun()) {
+    LAMINA_ASSIGN(RenameSide from, rename_place(parent, name));
+    LAMINA_ASSIGN(RenameSide to, rename_place(new_parent, new_name));
+    LAMINA_ASSIGN(const bool done, finish_rename(from, to, mode, attempt->evidence()));
+    if (done) return {};
+  }
   LAMINA_ASSIGN(RenameSide from, rename_side(parent, name));
   if (!from.found.visible) return Errno{ENOENT};
   LAMINA_ASSIGN(RenameSide to, rename_side(new_parent, new_name));
@@ -131,29 +215,9 @@ Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, 
   if (mode == RenameMode::exchange) {
     LAMINA_TRY(prepare_source(from, to, interrupted));
     LAMINA_TRY(prepare_source(to, from, interrupted));
-    LAMINA_TRY(exchange_names(from, to));
-    moved(from, to);
-    moved(to, from);
+    LAMINA_TRY(exchange_names(from, to, attempt));
   } else {
-    if (to.found.visible) {
-      if (from.is_directory() && !to.is_directory()) return Errno{ENOTDIR};
-      if (!from.is_directory() && to.is_directory()) return Errno{EISDIR};
-      if (to.is_directory()) {
-        LAMINA_ASSIGN(const ListingRef names, list_inode(*to.inode));
-        if (!names->empty()) return Errno{ENOTEMPTY};
-      }
-    }
-    LAMINA_TRY(prepare_source(from, to, interrupted));
-    // Copying up one name of a hard-link group may have made the other.
-    LAMINA_ASSIGN(to.found, find(*to.directory, to.name));
-    InodeRef victim;
-    if (to.found.visible) {
-      LAMINA_ASSIGN(victim, pin(to.directory, to.name, to.found));
-      LAMINA_TRY(count_removed_link(to.found));
-    }
-    LAMINA_TRY(replace_name(from, to));
-    unname(victim, to.directory, to.name);
-    moved(from, to);
+    LAMINA_TRY(rename_onto(from, to, interrupted, attempt));
   }
   touched(*from.directory);
   touched(*to.directory);

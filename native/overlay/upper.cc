@@ -27,7 +27,7 @@ Result<std::string> Overlay::path_of(Inode& inode) {
     {
       std::lock_guard lock(at->mutex);
       if (at->nameless || !at->parent) return Errno{ENOENT};
-      names.push_back(at->name);
+      names.emplace_back(at->name());
       next = at->parent;
     }
     length += names.back().size() + 1;
@@ -67,7 +67,7 @@ Result<Location> Overlay::location(Inode& inode) {
     if (RealFileRef pinned = inode.pinned()) return Location{std::move(pinned), {}};
     if (inode.nameless) return Errno{ENOENT};
     parent = inode.parent;
-    name = inode.name;
+    name = inode.name();
   }
   if (inode.is_directory()) {
     LAMINA_ASSIGN(RealFileRef directory, upper_directory(inode));

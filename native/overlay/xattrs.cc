@@ -1,7 +1,9 @@
 // Extended attributes as users see them: overlay marks hidden, those of a nested overlay under their own names.
-#include "sys/xattrs.h"
+#include <sys/xattr.h>
+
 #include "overlay/acl.h"
 #include "overlay/overlay.h"
+#include "sys/xattrs.h"
 
 namespace lamina::overlay {
 
@@ -25,9 +27,9 @@ Source source_of(Inode& inode) {
 }  // namespace
 
 Result<std::vector<std::byte>> Overlay::xattr(NodeId node, std::string_view name) {
-  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
   if (options_.hide_trusted && name.starts_with(trusted_prefix)) return Errno{ENODATA};
   TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
   const std::string stored = marks_.to_disk(name);
   const Source source = source_of(*inode);
   if (!source.upper) return layer(source.lower).xattr(source.lower.reference, stored);
@@ -36,8 +38,8 @@ Result<std::vector<std::byte>> Overlay::xattr(NodeId node, std::string_view name
 }
 
 Result<std::string> Overlay::xattr_names(NodeId node) {
-  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
   TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
   const Source source = source_of(*inode);
   std::string stored;
   if (source.upper) {
@@ -56,19 +58,27 @@ Result<std::string> Overlay::xattr_names(NodeId node) {
   return names;
 }
 
-Status Overlay::set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags) {
-  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+Status Overlay::set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags, Attempt* attempt) {
   TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
   LAMINA_TRY(copy_up(inode, CopyUp::attributes, [] { return false; }));
   LAMINA_ASSIGN(const Location at, location(*inode));
-  LAMINA_TRY(sys::set_xattr(at.descriptor(), at.name, marks_.to_disk(name), value, flags));
+  const std::string stored = marks_.to_disk(name);
+  if (attempt != nullptr && (flags & XATTR_CREATE) != 0) {
+    const auto present = sys::get_xattr(at.descriptor(), at.name, stored);
+    if (present && !attempt->begun()) return Errno{EEXIST};
+    if (!present && !present.failed_with(ENODATA)) return present.error();
+    attempt->begin();
+    flags &= ~XATTR_CREATE;  // what is there now is an earlier attempt's
+  }
+  LAMINA_TRY(sys::set_xattr(at.descriptor(), at.name, stored, value, flags));
   if (name == default_acl_name && inode->is_directory()) forget_heritage(*inode);
   return {};
 }
 
-Status Overlay::remove_xattr(NodeId node, std::string_view name) {
-  LAMINA_ASSIGN(const InodeRef inode, table_.get(node));
+Status Overlay::remove_xattr(NodeId node, std::string_view name, Attempt* attempt) {
   TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
   const std::string stored = marks_.to_disk(name);
   const Source source = source_of(*inode);
   if (!source.upper) {
@@ -78,7 +88,11 @@ Status Overlay::remove_xattr(NodeId node, std::string_view name) {
   }
   LAMINA_TRY(copy_up(inode, CopyUp::attributes, [] { return false; }));
   LAMINA_ASSIGN(const Location at, location(*inode));
-  LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, stored));
+  const auto present = sys::get_xattr(at.descriptor(), at.name, stored);
+  const bool removed_before = present.failed_with(ENODATA) && attempt != nullptr && attempt->begun();
+  if (!present && !removed_before) return present.error();
+  if (attempt != nullptr) attempt->begin();
+  if (!removed_before) LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, stored));
   if (name == default_acl_name && inode->is_directory()) forget_heritage(*inode);
   return {};
 }

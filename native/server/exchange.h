@@ -10,6 +10,7 @@
 #include "fuse/channel.h"
 #include "fuse/request.h"
 #include "overlay/file_system.h"
+#include "server/request_slots.h"
 #include "sys/result.h"
 
 namespace lamina::server {
@@ -23,8 +24,10 @@ using Trace = std::function<void(const std::string& line)>;
 // final, so all that an operation changes or records comes before it.
 class Exchange {
  public:
-  Exchange(const fuse::Channel& channel, fuse::Request& request, const std::atomic<bool>& given_up, std::span<std::byte> scratch)
-      : channel_(channel), request_(request), given_up_(given_up), scratch_(scratch) {}
+  // Without a channel nobody waits for the answer.
+  Exchange(const fuse::Channel* channel, fuse::Request& request, RequestSlot& slot, const std::atomic<bool>& given_up,
+           std::span<std::byte> scratch)
+      : channel_(channel), request_(request), slot_(slot), given_up_(given_up), scratch_(scratch) {}
 
   [[nodiscard]] fuse::Request& request() { return request_; }
   [[nodiscard]] const abi::InHeader& header() const { return request_.header(); }
@@ -42,7 +45,8 @@ class Exchange {
   bool answer(std::span<const std::byte> body) { return answer(body, {}); }
   bool answer(std::span<const std::byte> head, std::span<const std::byte> body) {
     size_ = head.size() + body.size();
-    return sent(channel_.reply(header().unique, head, body));
+    slot_.answering();
+    return channel_ != nullptr && sent(channel_->reply(header().unique, head, body));
   }
   template <typename T>
   bool answer_with(const T& body) {
@@ -51,16 +55,28 @@ class Exchange {
   void answer_empty() { answer({}); }
   void answer_error(int error) {
     error_ = error;
-    sent(channel_.reply_error(header().unique, error));
+    slot_.answering();
+    if (channel_ != nullptr) sent(channel_->reply_error(header().unique, error));
   }
   void answer_status(const sys::Status& status) { status.ok() ? answer_empty() : answer_error(status.error().value); }
 
   // Drops what the kernel caches of a node's attributes; its next use asks for them.
-  [[nodiscard]] sys::Status invalidate_attributes(overlay::NodeId node) const { return channel_.invalidate_attributes(node); }
+  [[nodiscard]] sys::Status invalidate_attributes(overlay::NodeId node) const {
+    return channel_ != nullptr ? channel_->invalidate_attributes(node) : sys::Status();
+  }
 
-  // As fuse::Channel does.
-  [[nodiscard]] sys::Result<std::int32_t> open_backing(int descriptor) const { return channel_.open_backing(descriptor); }
-  [[nodiscard]] sys::Status close_backing(std::int32_t id) const { return channel_.close_backing(id); }
+  // What is kept of the request should this worker die.
+  [[nodiscard]] RequestSlot& slot() const { return slot_; }
+  [[nodiscard]] overlay::Attempt* attempt() const { return &slot_.attempt(); }
+
+  // As fuse::Channel does; ENODEV without one.
+  [[nodiscard]] sys::Result<std::int32_t> open_backing(int descriptor) const {
+    if (channel_ == nullptr) return sys::Errno{ENODEV};
+    return channel_->open_backing(descriptor);
+  }
+  [[nodiscard]] sys::Status close_backing(std::int32_t id) const {
+    return channel_ != nullptr ? channel_->close_backing(id) : sys::Status(sys::Errno{ENODEV});
+  }
 
   // What was answered, for a trace.
   [[nodiscard]] int error() const { return error_; }
@@ -72,12 +88,13 @@ class Exchange {
     if (status.failed_with(ENOENT) || status.failed_with(ENODEV)) return false;
     // The kernel takes no malformed answer, and the caller would wait for ever.
     error_ = EIO;
-    static_cast<void>(channel_.reply_error(header().unique, EIO));  // fails only where the mount is going
+    static_cast<void>(channel_->reply_error(header().unique, EIO));  // fails only where the mount is going
     return false;
   }
 
-  const fuse::Channel& channel_;
+  const fuse::Channel* channel_;
   fuse::Request& request_;
+  RequestSlot& slot_;
   const std::atomic<bool>& given_up_;
   std::span<std::byte> scratch_;
   int error_ = 0;

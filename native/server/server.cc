@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <new>
 
 #include "server/session.h"
 
@@ -33,22 +34,44 @@ void install_wake_up() {
 
 std::size_t default_workers() { return std::max(2U, std::thread::hardware_concurrency()); }
 
-Server::Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options)
-    : file_system_(file_system), filter_(filter), options_(options) {}
+Server::Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots* slots)
+    : file_system_(file_system), filter_(filter), options_(options), slots_(slots) {}
 
 Server::~Server() {
   for (const auto& worker : workers_) {
     if (worker->thread.joinable()) worker->thread.join();
   }
+  if (invalidating_.joinable()) invalidating_.join();
+}
+
+void Server::make_session(std::size_t workers) {
+  install_wake_up();
+  if (slots_ == nullptr) {
+    auto made = RequestSlots::make(workers);
+    if (!made) throw std::bad_alloc();
+    own_slots_ = std::move(*made);
+    slots_ = own_slots_.get();
+  }
+  session_ = std::make_unique<Session>(file_system_, filter_, options_, *slots_);
 }
 
 void Server::start(std::vector<fuse::Channel> channels) {
-  install_wake_up();
-  session_ = std::make_unique<Session>(file_system_, filter_, options_, channels.size());
+  if (!session_) make_session(channels.size());
   for (fuse::Channel& channel : channels) workers_.push_back(std::make_unique<Worker>(std::move(channel)));
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->thread = std::thread([this, i] { run(*workers_[i], i); });
   }
+}
+
+sys::Status Server::resume(std::vector<fuse::Channel> channels) {
+  make_session(channels.size());
+  LAMINA_TRY(session_->recover(channels.front()));
+  start(std::move(channels));
+  invalidating_ = std::thread([this] {
+    const sys::Status told = session_->invalidate(workers_.front()->channel);
+    if (!told.ok() && options_.report) options_.report(std::string("invalidating caches: ") + std::strerror(told.error().value));
+  });
+  return {};
 }
 
 void Server::run(Worker& worker, std::size_t number) {

@@ -25,10 +25,11 @@ enum class Mode {
 
 struct ServerOptions {
   Mode mode = Mode::stateless;
-  bool writeback = false;                              // the kernel gathers small writes
-  bool synchronous = true;                             // off (volatile): fsync is answered at once
-  bool access_lists = true;                            // off (noacl): the kernel does not obey POSIX access lists
-  std::function<void(const std::string& line)> trace;  // called by all workers; empty: no trace
+  bool writeback = false;                               // the kernel gathers small writes
+  bool synchronous = true;                              // off (volatile): fsync is answered at once
+  bool access_lists = true;                             // off (noacl): the kernel does not obey POSIX access lists
+  std::function<void(const std::string& line)> trace;   // called by all workers; empty: no trace
+  std::function<void(const std::string& line)> report;  // of what a person should know; empty: nobody is told
 };
 
 struct Statistics {
@@ -36,7 +37,11 @@ struct Statistics {
   std::uint64_t messages = 0, bytes_read = 0, bytes_written = 0;
 };
 
+class RequestSlots;
 class Session;
+
+// The request that this thread is at has killed the worker. Safe in a signal handler.
+void blame_request();
 
 // Workers for a mount where nobody says how many: one a processor, at least two, so that one that waits for a disk does not
 // stop all.
@@ -44,8 +49,9 @@ class Session;
 
 class Server {
  public:
-  // `filter` may be null. Both outlive the server.
-  Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options);
+  // `filter` may be null. `slots`: as many as there will be channels, where another process is to go on for this one; else null.
+  // All outlive the server.
+  Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots* slots = nullptr);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   // The mount must be gone, or stop() called.
@@ -53,6 +59,8 @@ class Server {
 
   // Starts a worker for each channel; all channels are of one mount. The workers end when it is gone. Once only.
   void start(std::vector<fuse::Channel> channels);
+  // The same, for workers that have died: what was asked of them is finished first. The file system has recovered.
+  sys::Status resume(std::vector<fuse::Channel> channels);
   // Waits for all workers to end; the error of the first that ended for another reason than the mount's end.
   sys::Status wait();
   // Ends the workers though the mount is there: each finishes what it is at. Requests that come later wait for the channels to
@@ -72,13 +80,17 @@ class Server {
     std::thread thread;
     std::atomic<bool> ended{false};
   };
+  void make_session(std::size_t workers);
   void run(Worker& worker, std::size_t number);
 
   overlay::FileSystem& file_system_;
   filter::Filter* filter_;
   ServerOptions options_;
   std::unique_ptr<Session> session_;  // made by start
+  RequestSlots* slots_;
+  std::unique_ptr<RequestSlots> own_slots_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::thread invalidating_;  // after a resume
   std::atomic<bool> stopping_{false};
   std::atomic<int> failure_{0};
 };

@@ -50,8 +50,8 @@ abi::EntryOut to_entry(const overlay::Entry& entry) {
   return out;
 }
 
-Session::Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, std::size_t workers)
-    : file_system_(file_system), filter_(filter), options_(options), in_flight_(workers) {}
+Session::Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots& slots)
+    : file_system_(file_system), filter_(filter), options_(options), slots_(slots), in_flight_(slots.size()) {}
 
 constexpr Session::Operations Session::make_operations() {
   Operations made{};
@@ -133,8 +133,8 @@ void Session::dispatch(Exchange& exchange) {
   if (options_.trace) trace(exchange);
 }
 
-void Session::serve(const fuse::Channel& channel, std::size_t worker, std::span<std::byte> message,
-                    std::span<std::byte> scratch) {
+void Session::serve(const fuse::Channel& channel, std::size_t worker, std::span<std::byte> message, std::span<std::byte> scratch,
+                    std::uint32_t deaths) {
   auto request = fuse::Request::decode(message);
   if (!request) {
     // Whoever it is from must not wait for ever. FORGETs have no answer, and the kernel then knows of no such request.
@@ -142,10 +142,22 @@ void Session::serve(const fuse::Channel& channel, std::size_t worker, std::span<
     if (header) static_cast<void>(channel.reply_error(header->unique, EIO));
     return;
   }
+  RequestSlot& slot = slots_.at(worker);
+  const bool kept = RequestSlot::changes_names(request->opcode());
+  slot.begin(request->header().unique, message.first(kept ? message.size() : sizeof(abi::InHeader)), deaths);
   in_flight_.begin(worker, request->header().unique);
-  Exchange exchange(channel, *request, in_flight_.given_up(worker), scratch);
+  Exchange exchange(&channel, *request, slot, in_flight_.given_up(worker), scratch);
   dispatch(exchange);
   in_flight_.end(worker);
+  slot.end();
+}
+
+std::optional<Session::Message> Session::take_left() {
+  const std::lock_guard lock(left_mutex_);
+  if (left_.empty()) return std::nullopt;
+  Message first = std::move(left_.front());
+  left_.pop_front();
+  return first;
 }
 
 Status Session::work(const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping) {
@@ -155,6 +167,10 @@ Status Session::work(const fuse::Channel& channel, std::size_t worker, const std
   const std::unique_ptr<std::byte, Free> scratch(static_cast<std::byte*>(std::aligned_alloc(page_size, max_write)));
   if (!memory || !scratch) return Errno{ENOMEM};
   const std::span<std::byte> buffer(memory.get() + lead, page_size + max_write);
+  current_slot = &slots_.at(worker);
+  // They were read from the first channel, and the kernel takes an answer only where it gave the request.
+  while (auto left = worker == 0 ? take_left() : std::nullopt)
+    serve(channel, worker, left->bytes, {scratch.get(), max_write}, left->deaths);
   while (!stopping.load(std::memory_order_relaxed)) {
     const auto size = channel.receive(buffer);
     if (size.failed_with(EINTR)) continue;

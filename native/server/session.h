@@ -6,9 +6,14 @@
 
 #include <array>
 #include <atomic>
+#include <deque>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "filter/filter.h"
 #include "fuse/abi_messages.h"
@@ -17,6 +22,7 @@
 #include "server/exchange.h"
 #include "server/in_flight.h"
 #include "server/open_files.h"
+#include "server/request_slots.h"
 #include "server/server.h"
 
 namespace lamina::server {
@@ -29,8 +35,13 @@ inline constexpr std::size_t write_head = sizeof(abi::InHeader) + sizeof(abi::Wr
 
 class Session {
  public:
-  Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, std::size_t workers);
+  Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots& slots);
 
+  // Goes on for workers that have died: what they left half done is finished, and what the kernel sends again and nobody had
+  // begun is kept for work(). Before that, from one thread.
+  sys::Status recover(const fuse::Channel& channel);
+  // Lets the kernel forget what recover() found to be other than it believes. Not from a worker: it waits for some.
+  sys::Status invalidate(const fuse::Channel& channel) const;
   // Answers requests until the mount is gone, or `stopping` is set and a signal wakes the thread.
   sys::Status work(const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping);
   [[nodiscard]] Statistics statistics() const;
@@ -52,7 +63,20 @@ class Session {
   static constexpr Operations make_operations();
   static const Operations& operations();
 
-  void serve(const fuse::Channel& channel, std::size_t worker, std::span<std::byte> message, std::span<std::byte> scratch);
+  // A request as it was read.
+  struct Message {
+    std::vector<std::byte> bytes;
+    std::uint32_t deaths = 0;  // workers that it has killed
+  };
+  void serve(const fuse::Channel& channel, std::size_t worker, std::span<std::byte> message, std::span<std::byte> scratch,
+             std::uint32_t deaths = 0);
+  std::optional<Message> take_left();
+  // recovery.cc
+  sys::Status gather(const fuse::Channel& channel, std::vector<Message>& again);
+  void resume(const fuse::Channel& channel, std::size_t worker, Message& message);
+  void abandon(std::size_t worker);
+  void redo(const fuse::Channel* channel, std::size_t worker, std::span<std::byte> message);
+  void note_withdrawn(std::span<const std::byte> message);
   void dispatch(Exchange& exchange);
   void trace(const Exchange& exchange) const;
 
@@ -148,15 +172,24 @@ class Session {
   overlay::FileSystem& file_system_;
   filter::Filter* filter_;
   ServerOptions options_;
+  RequestSlots& slots_;
   InFlight in_flight_;
   OpenFiles open_files_;  // with Mode::passthrough
   std::atomic<bool> passes_through_{false};
+  std::mutex left_mutex_;
+  std::deque<Message> left_;  // guarded by left_mutex_
+  // What the kernel may know wrongly.
+  std::vector<std::uint64_t> stale_nodes_;
+  std::vector<std::pair<std::uint64_t, std::string>> stale_names_;
   struct alignas(64) Count {
     std::atomic<std::uint64_t> value{0};
   };
   std::array<Count, abi::opcode_limit> counts_;
   Count bytes_read_, bytes_written_;
 };
+
+// The slot of the request that this thread is at or was at last.
+extern thread_local RequestSlot* current_slot;
 
 inline constexpr std::uint32_t permission_bits = 07777, setuid = 04000, setgid = 02000, group_execute = 00010;
 

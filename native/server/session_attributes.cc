@@ -153,7 +153,7 @@ void Session::setxattr(Exchange& exchange) {
   if (!in || !name || !value) return exchange.answer_error(EINVAL);
   const Subject target = subject(exchange.node());
   if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
-  auto status = file_system_.set_xattr(exchange.node(), *name, *value, static_cast<int>(in->flags));
+  auto status = file_system_.set_xattr(exchange.node(), *name, *value, static_cast<int>(in->flags), exchange.attempt());
   if (status.ok() && (in->setxattr_flags & abi::setxattr_acl_kill_sgid) != 0) status = kill_setgid(exchange);
   if (status.ok()) changed(exchange, "setxattr", target, *name);
   tell_replacement(exchange);
@@ -165,7 +165,7 @@ void Session::removexattr(Exchange& exchange) {
   if (!name) return exchange.answer_error(EINVAL);
   const Subject target = subject(exchange.node());
   if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
-  const auto status = file_system_.remove_xattr(exchange.node(), *name);
+  const auto status = file_system_.remove_xattr(exchange.node(), *name, exchange.attempt());
   if (status.ok()) changed(exchange, "removexattr", target, *name);
   tell_replacement(exchange);
   exchange.answer_status(status);

@@ -83,7 +83,7 @@ void Session::list(Exchange& exchange, bool plus) {
   auto next = std::upper_bound(names.begin(), names.end(), in->offset,
                                [](std::uint64_t offset, const overlay::DirectoryEntry& entry) { return offset < entry.cookie; });
   std::vector<overlay::NodeId> looked_up;
-  for (; next != names.end() && packer.fits(next->name); ++next) {
+  for (; next != names.end() && packer.fits(next->name) && exchange.slot().has_room_for_raised(); ++next) {
     abi::EntryOut out{};
     if (plus) {
       const auto entry = file_system_.lookup(exchange.node(), next->name);
@@ -92,6 +92,7 @@ void Session::list(Exchange& exchange, bool plus) {
       if (entry.ok()) {
         out = to_entry(*entry);
         looked_up.push_back(entry->node);
+        exchange.slot().raised(entry->node);
       }
     }
     packer.add(out, out.nodeid != 0 ? out.attr.ino : next->ino, next->cookie, next->type, next->name);

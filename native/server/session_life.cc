@@ -42,6 +42,7 @@ void Session::init(Exchange& exchange) {
   passes_through_.store((agreed & init::passthrough) != 0);
   // Real files must not lie on a stacked file system themselves; an overlay of the kernel may take this mount as its lower.
   if (passes_through()) out.max_stack_depth = 1;
+  slots_.set_resendable((offered & init::has_resend) != 0);
   exchange.answer_with(out);
 }
 

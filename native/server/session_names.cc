@@ -16,6 +16,7 @@ std::uint32_t device_minor(std::uint32_t device) { return (device & 0xFFU) | ((d
 
 void Session::answer_entry(Exchange& exchange, const sys::Result<overlay::Entry>& entry) {
   if (!entry.ok()) return exchange.answer_error(entry.error().value);
+  exchange.slot().raised(entry->node);
   if (!exchange.answer_with(to_entry(*entry))) file_system_.forget(entry->node, 1);
 }
 
@@ -56,7 +57,7 @@ void Session::mknod(Exchange& exchange) {
   const Subject made = subject(exchange.node(), *name);
   if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
   const auto entry = file_system_.make_node(exchange.node(), *name, in->mode, device_major(in->rdev), device_minor(in->rdev),
-                                            exchange.caller(in->umask));
+                                            exchange.caller(in->umask), exchange.attempt());
   if (entry.ok()) changed(exchange, (in->mode & 0170000U) == 0100000U ? "create" : "mknod", made);
   answer_entry(exchange, entry);
 }
@@ -67,7 +68,8 @@ void Session::mkdir(Exchange& exchange) {
   if (!in || !name) return exchange.answer_error(EINVAL);
   const Subject made = subject(exchange.node(), *name);
   if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
-  const auto entry = file_system_.make_directory(exchange.node(), *name, in->mode, exchange.caller(in->umask));
+  const auto entry =
+      file_system_.make_directory(exchange.node(), *name, in->mode, exchange.caller(in->umask), exchange.attempt());
   if (entry.ok()) changed(exchange, "mkdir", made);
   answer_entry(exchange, entry);
 }
@@ -78,7 +80,7 @@ void Session::symlink(Exchange& exchange) {
   if (!name || !target) return exchange.answer_error(EINVAL);
   const Subject made = subject(exchange.node(), *name);
   if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
-  const auto entry = file_system_.make_symlink(exchange.node(), *name, *target, exchange.caller());
+  const auto entry = file_system_.make_symlink(exchange.node(), *name, *target, exchange.caller(), exchange.attempt());
   if (entry.ok()) changed(exchange, "symlink", made, *target);
   answer_entry(exchange, entry);
 }
@@ -93,7 +95,7 @@ void Session::link(Exchange& exchange) {
   for (const Subject* each : {&from, &made}) {
     if (const auto refused = guard(*each); !refused.ok()) return exchange.answer_status(refused);
   }
-  const auto entry = file_system_.link(in->oldnodeid, exchange.node(), *name, exchange.interrupted());
+  const auto entry = file_system_.link(in->oldnodeid, exchange.node(), *name, exchange.interrupted(), exchange.attempt());
   // A file that had no name until now comes into being with it.
   if (entry.ok() && from.watched) changed(exchange, "link", from, made.path);
   if (entry.ok() && !from.watched) changed(exchange, "create", made);
@@ -105,7 +107,7 @@ void Session::unlink(Exchange& exchange) {
   if (!name) return exchange.answer_error(EINVAL);
   const Subject gone = subject(exchange.node(), *name);
   if (const auto refused = guard(gone); !refused.ok()) return exchange.answer_status(refused);
-  const auto status = file_system_.unlink(exchange.node(), *name);
+  const auto status = file_system_.unlink(exchange.node(), *name, exchange.attempt());
   if (status.ok()) changed(exchange, "unlink", gone);
   exchange.answer_status(status);
 }
@@ -115,7 +117,7 @@ void Session::rmdir(Exchange& exchange) {
   if (!name) return exchange.answer_error(EINVAL);
   const Subject gone = subject(exchange.node(), *name);
   if (const auto refused = guard(gone); !refused.ok()) return exchange.answer_status(refused);
-  const auto status = file_system_.remove_directory(exchange.node(), *name);
+  const auto status = file_system_.remove_directory(exchange.node(), *name, exchange.attempt());
   was_read(ReadKind::whole, gone);
   if (status.ok()) changed(exchange, "rmdir", gone);
   exchange.answer_status(status);
@@ -147,7 +149,8 @@ void Session::rename_names(Exchange& exchange, overlay::NodeId new_parent, std::
   for (const Subject* each : {&from, &to}) {
     if (const auto refused = guard(*each); !refused.ok()) return exchange.answer_status(refused);
   }
-  const auto status = file_system_.rename(exchange.node(), *name, new_parent, *new_name, mode, exchange.interrupted());
+  const auto status =
+      file_system_.rename(exchange.node(), *name, new_parent, *new_name, mode, exchange.interrupted(), exchange.attempt());
   for (const Subject* each : {&from, &to}) was_read(ReadKind::whole, *each);
   if (status.ok()) changed(exchange, mode == RenameMode::exchange ? "exchange" : "rename", from, to.path);
   exchange.answer_status(status);

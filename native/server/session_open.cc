@@ -40,7 +40,7 @@ void Session::create(Exchange& exchange) {
   if (!in || !name) return exchange.answer_error(EINVAL);
   const Subject made = subject(exchange.node(), *name);
   if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
-  const auto entry = file_system_.make_node(exchange.node(), *name, in->mode, 0, 0, exchange.caller(in->umask));
+  const auto entry = file_system_.make_node(exchange.node(), *name, in->mode, 0, 0, exchange.caller(in->umask), exchange.attempt());
   if (!entry.ok()) return exchange.answer_error(entry.error().value);
   changed(exchange, "create", made);
   answer_opened(exchange, *entry, in->flags);
@@ -70,6 +70,7 @@ void Session::answer_opened(Exchange& exchange, overlay::Entry entry, std::uint3
     entry.attributes.fleeting = !attributes.ok() || attributes->fleeting;
   }
   const abi::EntryOut head = to_entry(entry);
+  exchange.slot().raised(entry.node);
   if (exchange.answer(std::as_bytes(std::span(&head, 1)), std::as_bytes(std::span(&body, 1)))) return;
   if (options_.mode == Mode::passthrough) close_through(exchange, entry.node, body.fh);
   file_system_.forget(entry.node, 1);

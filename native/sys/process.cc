@@ -1,5 +1,15 @@
 #include "sys/process.h"
 
+#include <dirent.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/syscall.h>
@@ -93,6 +103,31 @@ FileTime now() {
   timespec time = {};
   (void)::clock_gettime(CLOCK_REALTIME, &time);  // cannot fail for this clock
   return {time.tv_sec, static_cast<std::uint32_t>(time.tv_nsec)};
+}
+
+Result<pid_t> fork_sharing_descriptors() {
+  const long child = ::syscall(SYS_clone, static_cast<unsigned long>(CLONE_FILES | SIGCHLD), nullptr, nullptr, nullptr, 0UL);
+  if (child < 0) return last_error();
+  return static_cast<pid_t>(child);
+}
+
+Result<std::vector<int>> open_descriptors() {
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc/self/fd"), &::closedir);
+  if (!directory) return last_error();
+  std::vector<int> found;
+  while (const dirent* each = ::readdir(directory.get())) {
+    const int number = std::atoi(each->d_name);
+    if (each->d_name[0] != '.' && number != ::dirfd(directory.get())) found.push_back(number);
+  }
+  return found;
+}
+
+Status close_descriptors_but(const std::vector<int>& kept) {
+  LAMINA_ASSIGN(const std::vector<int> open, open_descriptors());
+  for (const int each : open) {
+    if (std::find(kept.begin(), kept.end(), each) == kept.end()) ::close(each);
+  }
+  return {};
 }
 
 }  // namespace lamina::sys

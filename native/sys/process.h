@@ -1,8 +1,11 @@
 // What /proc tells of a process, and the time.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "sys/result.h"
 #include "sys/status.h"
@@ -35,5 +38,14 @@ class WithoutCapability {
 };
 // The time of day (clock_gettime(2), CLOCK_REALTIME).
 FileTime now();
+
+// fork(2), but the child has the same table of descriptors, not a copy: what it opens stays open when it is killed, and what it
+// closes is closed for the parent, too (clone(2): CLONE_FILES). The process must have one thread. The child must not rely on the
+// thread id that the C library keeps of its first thread, and ends by _exit(2).
+Result<pid_t> fork_sharing_descriptors();
+// The descriptors that are open, but for the one that looks.
+Result<std::vector<int>> open_descriptors();
+// Closes all but those.
+Status close_descriptors_but(const std::vector<int>& kept);
 
 }  // namespace lamina::sys

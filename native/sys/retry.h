@@ -2,13 +2,16 @@
 #pragma once
 
 #include "sys/result.h"
+#include "sys/step.h"
 
 namespace lamina::sys {
 
 template <typename Call>
 auto retry(Call call) {
+  step("before a call");
   auto result = call();
   while (result == -1 && errno == EINTR) result = call();
+  step("after a call");
   return result;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -59,7 +60,8 @@ class Kernel {
     header.nodeid = node;
     header.uid = uid;
     header.pid = static_cast<std::uint32_t>(::getpid());
-    send_raw(bytes(header) + body);
+    last_ = bytes(header) + body;
+    send_raw(last_);
     return header.unique;
   }
   void send_raw(const std::string& message) {
@@ -68,14 +70,37 @@ class Kernel {
   // The next answer, which must be that to the request.
   Answer answer(std::uint64_t unique) {
     std::string buffer(1U << 20U, '\0');
-    const ssize_t size = ::recv(ours_, buffer.data(), buffer.size(), 0);
+    ssize_t size = 0;
+    abi::OutHeader header{};
+    do {  // notifications are answers to no request
+      size = ::recv(ours_, buffer.data(), buffer.size(), 0);
+      if (size >= static_cast<ssize_t>(sizeof header)) std::memcpy(&header, buffer.data(), sizeof header);
+    } while (size >= static_cast<ssize_t>(sizeof header) && header.unique == 0);
     EXPECT_GE(size, static_cast<ssize_t>(sizeof(abi::OutHeader)));
     if (size < static_cast<ssize_t>(sizeof(abi::OutHeader))) return {EIO, ""};
-    abi::OutHeader header{};
-    std::memcpy(&header, buffer.data(), sizeof header);
     EXPECT_EQ(header.unique, unique);
     EXPECT_EQ(header.len, static_cast<std::uint32_t>(size));
     return {-header.error, buffer.substr(sizeof header, static_cast<std::size_t>(size) - sizeof header)};
+  }
+  // Sends the last request again, marked as the kernel does it (FUSE_NOTIFY_RESEND); gives its number.
+  std::uint64_t send_again() {
+    abi::InHeader header{};
+    std::memcpy(&header, last_.data(), sizeof header);
+    header.unique |= abi::unique_resend;
+    std::memcpy(last_.data(), &header, sizeof header);
+    send_raw(last_);
+    return header.unique;
+  }
+  // Waits for an answer that is not a notification, which are passed over; false where none is there after so long.
+  [[nodiscard]] bool answered(int milliseconds) const {
+    for (;;) {
+      pollfd poll{ours_, POLLIN, 0};
+      if (::poll(&poll, 1, milliseconds) <= 0) return false;
+      abi::OutHeader header{};
+      if (::recv(ours_, &header, sizeof header, MSG_PEEK) < static_cast<ssize_t>(sizeof header)) return false;
+      if (header.unique != 0) return true;
+      ::recv(ours_, &header, sizeof header, 0);
+    }
   }
   Answer ask(abi::Opcode opcode, std::uint64_t node, const std::string& body = "", std::uint32_t uid = 0) {
     return answer(send(opcode, node, body, uid));
@@ -84,6 +109,7 @@ class Kernel {
  private:
   int ours_ = -1, theirs_ = -1;
   std::uint64_t next_ = 0;
+  std::string last_;
 };
 
 }  // namespace lamina::test

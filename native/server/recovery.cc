@@ -1,0 +1,191 @@
+// Going on for workers that have died. Their slots tell what they were at; the kernel sends again what was not answered. A client
+// holds its directories until it is answered, so what was begun is finished before anything else is looked at.
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "server/session.h"
+
+namespace lamina::server {
+
+using sys::Errno;
+using sys::Status;
+
+namespace {
+// A request that kills as many workers is not tried again.
+constexpr std::uint32_t most_deaths = 2;
+
+bool is_again(const abi::InHeader& header) { return (header.unique & abi::unique_resend) != 0; }
+
+// Those that are answered by nobody, so that they are never sent again.
+bool is_unanswered(const abi::InHeader& header) {
+  const auto opcode = static_cast<abi::Opcode>(header.opcode);
+  return opcode == abi::Opcode::forget || opcode == abi::Opcode::batch_forget || opcode == abi::Opcode::interrupt;
+}
+}  // namespace
+
+// Reads what the kernel sends again: it comes before all new requests. The first of those, if one is read, is kept.
+Status Session::gather(const fuse::Channel& channel, std::vector<Message>& again) {
+  const Status sent = channel.resend();
+  if (!sent.ok()) return sent.failed_with(ENODEV) ? Status() : sent;
+  std::vector<std::byte> buffer(page_size + max_write);
+  for (;;) {
+    LAMINA_ASSIGN(const bool pending, channel.pending());
+    if (!pending) return {};
+    const auto size = channel.receive(buffer);
+    if (size.failed_with(ENODEV)) return {};
+    if (size.failed_with(EINTR)) continue;
+    if (!size) return size.error();
+    const std::span<std::byte> message(buffer.data(), *size);
+    const auto header = fuse::Request::header_of(message);
+    if (header && is_unanswered(*header)) {
+      if (auto request = fuse::Request::decode(message)) {
+        RequestSlot unused{};
+        const std::atomic<bool> never{false};
+        Exchange exchange(nullptr, *request, unused, never, {});
+        dispatch(exchange);
+      }
+      continue;
+    }
+    Message taken{{message.begin(), message.end()}};
+    if (!header || !is_again(*header)) {
+      left_.push_back(std::move(taken));
+      return {};
+    }
+    again.push_back(std::move(taken));
+  }
+}
+
+Status Session::recover(const fuse::Channel& channel) {
+  std::vector<Message> again;
+  LAMINA_TRY(gather(channel, again));
+  for (std::size_t worker = 0; worker < slots_.size(); ++worker) {
+    const std::uint64_t unique = slots_.at(worker).unique();
+    if (unique == 0) continue;
+    const auto its = std::find_if(again.begin(), again.end(), [&](const Message& each) {
+      const auto header = fuse::Request::header_of(each.bytes);
+      return header && (header->unique & ~abi::unique_resend) == unique;
+    });
+    if (its == again.end()) {
+      abandon(worker);
+      continue;
+    }
+    Message message = std::move(*its);
+    again.erase(its);
+    resume(channel, worker, message);
+  }
+  for (auto each = again.rbegin(); each != again.rend(); ++each) left_.push_front(std::move(*each));
+  return {};
+}
+
+// Sent again: nobody has got an answer.
+void Session::resume(const fuse::Channel& channel, std::size_t worker, Message& message) {
+  RequestSlot& slot = slots_.at(worker);
+  while (const overlay::NodeId node = slot.take_raised()) file_system_.forget(node, 1);
+  message.deaths = slot.deaths();
+  if (message.deaths >= most_deaths) {
+    const auto header = fuse::Request::header_of(message.bytes);
+    if (options_.report) {
+      const char* name = header->opcode < abi::opcode_limit ? operations()[header->opcode].name : nullptr;
+      options_.report(std::string("the request ") + (name != nullptr ? name : "unknown") + " on node " +
+                      std::to_string(header->nodeid) + " has killed " + std::to_string(message.deaths) +
+                      " workers and is answered EIO");
+    }
+    static_cast<void>(channel.reply_error(header->unique, EIO));  // fails only where the mount is going
+    slot.end();
+  } else if (slot.attempt().begun()) {
+    redo(&channel, worker, message.bytes);
+  } else {
+    slot.end();
+    left_.push_back(std::move(message));
+  }
+}
+
+// Not sent again: it was answered, or its client was killed and the kernel has withdrawn it. Then what was begun is finished, for
+// half of it must not stay, and the kernel, which believes that nothing was done, is told to look again.
+void Session::abandon(std::size_t worker) {
+  RequestSlot& slot = slots_.at(worker);
+  const bool unfinished = !slot.was_answering() && slot.attempt().begun();
+  std::vector<std::byte> message(slot.message().begin(), slot.message().end());
+  note_withdrawn(message);
+  if (unfinished && fuse::Request::decode(message) && slot.deaths() < most_deaths) {
+    while (const overlay::NodeId node = slot.take_raised()) file_system_.forget(node, 1);
+    redo(nullptr, worker, message);
+  }
+  slot.end();
+}
+
+// In the slot that knows how far it came.
+void Session::redo(const fuse::Channel* channel, std::size_t worker, std::span<std::byte> message) {
+  RequestSlot& slot = slots_.at(worker);
+  auto request = fuse::Request::decode(message);
+  if (request) {
+    std::vector<std::byte> scratch(page_size);
+    current_slot = &slot;
+    in_flight_.begin(worker, request->header().unique);
+    Exchange exchange(channel, *request, slot, in_flight_.given_up(worker), scratch);
+    dispatch(exchange);
+    in_flight_.end(worker);
+    current_slot = nullptr;
+  }
+  slot.end();
+}
+
+void Session::note_withdrawn(std::span<const std::byte> message) {
+  const auto header = fuse::Request::header_of(message);
+  if (!header || is_unanswered(*header) || header->nodeid == 0) return;
+  const overlay::NodeId parent = header->nodeid;
+  overlay::NodeId other = parent;
+  stale_nodes_.push_back(parent);
+  auto request = fuse::Request::decode(message);
+  if (!request) return;
+  switch (request->opcode()) {
+    case abi::Opcode::mknod:
+      static_cast<void>(request->take<abi::MknodIn>());
+      break;
+    case abi::Opcode::mkdir:
+      static_cast<void>(request->take<abi::MkdirIn>());
+      break;
+    case abi::Opcode::create:
+      static_cast<void>(request->take<abi::CreateIn>());
+      break;
+    case abi::Opcode::link:
+      if (const auto in = request->take<abi::LinkIn>()) stale_nodes_.push_back(in->oldnodeid);
+      break;
+    case abi::Opcode::rename:
+      if (const auto in = request->take<abi::RenameIn>()) other = in->newdir;
+      break;
+    case abi::Opcode::rename2:
+      if (const auto in = request->take<abi::Rename2In>()) other = in->newdir;
+      break;
+    default:
+      break;
+  }
+  const auto name = request->take_name();
+  if (name) stale_names_.emplace_back(parent, *name);
+  const bool renames = request->opcode() == abi::Opcode::rename || request->opcode() == abi::Opcode::rename2;
+  const auto second = renames ? request->take_name() : std::nullopt;
+  if (!second) return;
+  stale_nodes_.push_back(other);
+  stale_names_.emplace_back(other, *second);
+}
+
+Status Session::invalidate(const fuse::Channel& channel) const {
+  Status failed;
+  // ENOENT, ENOTDIR: the kernel does not know it. ENODEV: the mount is gone.
+  const auto told = [&](const Status& status) {
+    const bool fine = status.ok() || status.failed_with(ENOENT) || status.failed_with(ENOTDIR) || status.failed_with(ENODEV);
+    if (!fine && failed.ok()) failed = status;
+  };
+  for (const auto& [parent, name] : stale_names_) told(channel.invalidate_name(parent, name));
+  for (const std::uint64_t node : stale_nodes_) told(channel.invalidate_node(node));
+  return failed;
+}
+
+thread_local RequestSlot* current_slot = nullptr;
+
+void blame_request() {
+  if (current_slot != nullptr) current_slot->blame();
+}
+
+}  // namespace lamina::server

@@ -1,0 +1,144 @@
+// What is known of each request from when a worker has taken it until it is answered: in memory that outlives the worker, so that
+// the next one can tell what was done when the kernel sends the request again (FUSE_NOTIFY_RESEND).
+//
+//   begin ─→ (attempt: checked, about to change) ─→ answering ─→ end
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+
+#include "fuse/abi_messages.h"
+#include "overlay/attempt.h"
+#include "overlay/types.h"
+#include "sys/result.h"
+#include "sys/shared_memory.h"
+#include "sys/step.h"
+
+namespace lamina::server {
+
+// One thread at a time writes it.
+class RequestSlot {
+ public:
+  // Nodes whose lookup counts one answer raises at most.
+  static constexpr std::size_t most_raised = 1024;
+  // Room for a request that changes names: with a symlink's target (PATH_MAX) the longest.
+  static constexpr std::size_t longest_message = 5120;
+
+  // `message` is kept, or its header alone where it does not change names: see changes_names().
+  void begin(std::uint64_t unique, std::span<const std::byte> message, std::uint32_t deaths) {
+    attempt_.clear();
+    raised_count_.store(0, std::memory_order_relaxed);
+    answering_.store(false, std::memory_order_relaxed);
+    deaths_.store(deaths, std::memory_order_relaxed);
+    message_size_ = message.size() <= longest_message ? static_cast<std::uint32_t>(message.size()) : 0;
+    std::memcpy(message_.data(), message.data(), message_size_);
+    unique_.store(unique & ~fuse::abi::unique_resend, std::memory_order_release);
+    sys::step("begin");
+  }
+  // An answer is on its way: all is done, and whether the kernel has got it is not known.
+  void answering() {
+    sys::step("done");
+    answering_.store(true, std::memory_order_release);
+    sys::step("answering");
+  }
+  void end() {
+    sys::step("answered");
+    unique_.store(0, std::memory_order_release);
+    sys::step("end");
+  }
+
+  // After the count was raised: a death between the two leaves it too high, which costs memory and harms nobody.
+  void raised(overlay::NodeId node) {
+    const std::uint32_t count = raised_count_.load(std::memory_order_relaxed);
+    if (count == most_raised) return;
+    raised_[count] = node;
+    raised_count_.store(count + 1, std::memory_order_release);
+  }
+  [[nodiscard]] bool has_room_for_raised() const { return raised_count_.load(std::memory_order_relaxed) < most_raised; }
+  // Takes the last of them; 0 where there is none.
+  overlay::NodeId take_raised() {
+    const std::uint32_t count = raised_count_.load(std::memory_order_relaxed);
+    if (count == 0) return 0;
+    raised_count_.store(count - 1, std::memory_order_release);
+    return raised_[count - 1];
+  }
+
+  // The thread that is at it dies of its own fault. Safe in a signal handler.
+  void blame() { deaths_.fetch_add(1, std::memory_order_relaxed); }
+
+  [[nodiscard]] std::uint64_t unique() const { return unique_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool was_answering() const { return answering_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::uint32_t deaths() const { return deaths_.load(std::memory_order_relaxed); }
+  [[nodiscard]] overlay::Attempt& attempt() { return attempt_; }
+  [[nodiscard]] std::span<std::byte> message() { return std::span(message_).first(message_size_); }
+
+  // Operations after which the kernel believes names to be as they were, if its client is killed before the answer.
+  static constexpr bool changes_names(fuse::abi::Opcode opcode) {
+    using Op = fuse::abi::Opcode;
+    switch (opcode) {
+      case Op::mknod:
+      case Op::mkdir:
+      case Op::symlink:
+      case Op::link:
+      case Op::unlink:
+      case Op::rmdir:
+      case Op::rename:
+      case Op::rename2:
+      case Op::create:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+ private:
+  std::atomic<std::uint64_t> unique_;  // without the mark of a request that was sent again; 0: no request
+  std::atomic<std::uint32_t> deaths_;  // workers that it has killed
+  std::atomic<bool> answering_;
+  overlay::Attempt attempt_;
+  std::atomic<std::uint32_t> raised_count_;
+  std::uint32_t message_size_;
+  std::array<std::byte, longest_message> message_;
+  std::array<overlay::NodeId, most_raised> raised_;
+};
+
+// One for each worker thread.
+class RequestSlots {
+ public:
+  static sys::Result<std::unique_ptr<RequestSlots>> make(std::size_t count) {
+    LAMINA_ASSIGN(sys::SharedMemory memory, sys::SharedMemory::reserve(page + count * slot_size));
+    if (memory.bytes().size() < page + count * slot_size) return sys::Errno{ENOMEM};
+    return std::unique_ptr<RequestSlots>(new RequestSlots(std::move(memory), count));
+  }
+
+  [[nodiscard]] std::size_t size() const { return count_; }
+  [[nodiscard]] RequestSlot& at(std::size_t number) {
+    return *reinterpret_cast<RequestSlot*>(memory_.bytes().data() + page + number * slot_size);
+  }
+  // The kernel sends requests again when it is told to: without that no worker can go on for another.
+  void set_resendable(bool value) { header().resendable.store(value); }
+  [[nodiscard]] bool resendable() { return header().resendable.load(); }
+  // The mount was seen to answer.
+  void set_ready() { header().ready.store(true); }
+  [[nodiscard]] bool ready() { return header().ready.load(); }
+
+ private:
+  static constexpr std::size_t page = 4096;
+  static constexpr std::size_t slot_size = (sizeof(RequestSlot) + page - 1) / page * page;
+  struct Header {
+    std::atomic<bool> resendable, ready;
+  };
+  RequestSlots(sys::SharedMemory memory, std::size_t count) : memory_(std::move(memory)), count_(count) {}
+  Header& header() { return *reinterpret_cast<Header*>(memory_.bytes().data()); }
+
+  sys::SharedMemory memory_;  // zero: no slot holds a request
+  std::size_t count_;
+};
+
+}  // namespace lamina::server
