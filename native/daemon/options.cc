@@ -258,7 +258,8 @@ void Parser::finish() {
     // The kernel would gather the writes and let nothing pass (FUSE_WRITEBACK_CACHE).
     if (options_.server.writeback) fail("writeback does not go with mode=passthrough");
     if (!options_.filter.journal.empty()) fail("journal= does not go with mode=passthrough: writes would not be seen");
-    if (options_.supervise) fail("supervise=on does not go with mode=passthrough: which files are open would not outlive a worker");
+    if (options_.supervise)
+      fail("supervise=on does not go with mode=passthrough: which files are open would not outlive a worker");
   }
   if (options_.supervise && (!options_.filter.journal.empty() || !options_.filter.read_set.empty())) {
     fail("supervise=on: what journal= and readset= record would not outlive a worker; leave out the one or the other");

@@ -2,7 +2,10 @@
 // half of it.
 #include <fcntl.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
+#include <mutex>
 
 #include "overlay/attributes.h"
 #include "overlay/overlay.h"
@@ -10,6 +13,7 @@
 #include "sys/directory.h"
 #include "sys/names.h"
 #include "sys/open.h"
+#include "sys/step.h"
 #include "sys/xattrs.h"
 
 namespace lamina::overlay {
@@ -60,10 +64,6 @@ Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& i
     nameless = inode->nameless;
   }
   if (done) return metacopy && what != CopyUp::attributes ? complete_data(inode, interrupted) : Status();
-  if (recovered_) {
-    LAMINA_ASSIGN(const bool finished, finish_copy(inode, source, aliases));
-    if (finished) return inode->metacopy && what != CopyUp::attributes ? complete_data(inode, interrupted) : Status();
-  }
   LAMINA_ASSIGN(LowerEntry entry, layer(source).get(source.reference));
   copy_ups_.fetch_add(1, std::memory_order_relaxed);
   if (nameless && !inode->is_directory()) return copy_up_unnamed(inode, entry, interrupted);
@@ -139,6 +139,50 @@ Status Overlay::fill_copy(Inode& inode, const LowerEntry& entry, std::string_vie
   return {};
 }
 
+namespace {
+// A worker that comes after this one finishes what it left of a group: see Overlay::finish_group.
+class LinkingMark {
+ public:
+  LinkingMark(Inode& inode, bool needed) : inode_(inode) {
+    const std::lock_guard lock(inode.mutex);
+    if (needed) record_ = inode.record;
+    if (record_ != nullptr) record_->flags.fetch_or(NodeRecord::linking);
+    if (record_ != nullptr) sys::step("linking");
+  }
+  LinkingMark(const LinkingMark&) = delete;
+  LinkingMark& operator=(const LinkingMark&) = delete;
+  // With its key the inode has got another record.
+  ~LinkingMark() {
+    const std::lock_guard lock(inode_.mutex);
+    if (record_ != nullptr && inode_.record == record_) record_->flags.fetch_and(static_cast<std::uint8_t>(~NodeRecord::linking));
+  }
+
+ private:
+  Inode& inode_;
+  NodeRecord* record_ = nullptr;
+};
+}  // namespace
+
+// All of them or none.
+Status Overlay::link_aliases(std::string_view temporary, const std::vector<std::pair<InodeRef, std::string>>& aliases) {
+  std::vector<std::pair<RealFileRef, std::string_view>> made;
+  Status linked;
+  for (const auto& [directory, alias] : aliases) {
+    const auto place = upper_directory(*directory);
+    linked = place ? sys::link(work(), temporary, (*place)->descriptor(), alias) : Status(place.error());
+    touched(*directory);
+    if (linked) made.emplace_back(*place, alias);
+    if (linked.failed_with(EEXIST)) linked = {};
+    if (!linked) break;
+  }
+  if (linked) return {};
+  for (const auto& [place, alias] : made) {
+    // The first error is the one to tell.
+    static_cast<void>(sys::unlink(place->descriptor(), alias));
+  }
+  return linked;
+}
+
 Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, bool metacopy,
                              const std::vector<std::pair<InodeRef, std::string>>& aliases) {
   InodeRef parent;
@@ -149,13 +193,11 @@ Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, 
     name = inode->name();
   }
   LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_at(work(), temporary));
-  for (const auto& [directory, alias] : aliases) {
-    if (directory == parent && alias == name) continue;
-    LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
-    const Status linked = sys::link(work(), temporary, place->descriptor(), alias);
-    if (!linked && !linked.failed_with(EEXIST)) return linked;
-    touched(*directory);
-  }
+  std::vector<std::pair<InodeRef, std::string>> others;
+  std::copy_if(aliases.begin(), aliases.end(), std::back_inserter(others),
+               [&](const auto& each) { return each.first != parent || each.second != name; });
+  const LinkingMark mark(*inode, !others.empty());
+  LAMINA_TRY(link_aliases(temporary, others));
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*parent));
   LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(place->descriptor()));
   InodeTable::NewKey key(table_, inode, {0, copy.ino}, parent, name);

@@ -85,7 +85,7 @@ NodeFields successor(const Inode& inode) {
   fields.type = inode.type;
   fields.version = record.version + 1;
   fields.pin = record.pin.load();
-  fields.flags = record.flags.load();
+  fields.flags = record.flags.load() & static_cast<std::uint8_t>(~NodeRecord::linking);
   fields.name = record.name();
   return fields;
 }

@@ -79,35 +79,49 @@ Result<std::uint32_t> Overlay::visible_links(Inode& inode, const LowerPlace& sou
   return count;
 }
 
-// A worker that died while it made a group's names leaves a whole copy under some of them: the others are linked to it. False
-// where there is no such copy. The inode's copy_up is held.
-Result<bool> Overlay::finish_copy(const InodeRef& inode, const LowerPlace& source,
-                                  const std::vector<std::pair<InodeRef, std::string>>& aliases) {
-  if (aliases.empty()) return false;
-  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(source.reference));
+// A worker that died while it made a group's names leaves a whole copy under some of them: the others are linked to it. `ino` is
+// the group's.
+Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
+  LowerRef reference;
+  reference.entry = static_cast<std::uint32_t>(key.identity);
+  const LowerPlace source(key.layer - 1, reference);
+  LAMINA_ASSIGN(const LowerEntry entry, layer(source).get(reference));
+  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(reference));
+  LinkName copy;
+  Found of_copy;
+  std::vector<LinkName> others;
   for (const std::string& path : paths) {
-    LAMINA_ASSIGN(const LinkName link, link_name(path));
+    LAMINA_ASSIGN(LinkName link, link_name(path));
     if (!link.directory) continue;
-    LAMINA_ASSIGN(const Found found, find(*link.directory, link.name));
-    if (!found.visible || !found.in_upper || found.type() != inode->type) continue;
-    LAMINA_ASSIGN(const RealFileRef place, upper_directory(*link.directory));
-    LAMINA_ASSIGN(const std::uint64_t ino, upper_ino({place, link.name}, found.upper));
-    if (ino != inode->ino) continue;
-    InodeTable::NewKey key(table_, inode, {0, found.upper.ino}, link.directory, link.name);
-    for (const auto& [directory, name] : aliases) {
-      LAMINA_ASSIGN(const RealFileRef other, upper_directory(*directory));
-      LAMINA_TRY(sys::link(place->descriptor(), link.name, other->descriptor(), name));
-      touched(*directory);
+    LAMINA_ASSIGN(const bool shown, shows(*link.directory, link.name, source.layer, key.identity));
+    if (shown) {
+      others.push_back(std::move(link));
+      continue;
     }
-    std::lock_guard lock(inode->mutex);
-    key.settle();
-    inode->has_upper = true;
-    inode->metacopy = found.metacopy;
-    if (!found.metacopy) inode->lowers.clear();
-    files_.erase(inode->id);
-    return true;
+    LAMINA_ASSIGN(const Found found, find(*link.directory, link.name));
+    if (copy.directory || !found.visible || !found.in_upper || found.type() != (entry.attributes.mode & 0170000U)) continue;
+    LAMINA_ASSIGN(const RealFileRef place, upper_directory(*link.directory));
+    LAMINA_ASSIGN(const std::uint64_t its, upper_ino({place, link.name}, found.upper));
+    if (its != ino) continue;
+    copy = std::move(link);
+    of_copy = found;
   }
-  return false;
+  if (!copy.directory) return {};
+  const InodeRef inode = table_.find(key);
+  std::optional<InodeTable::NewKey> changing;
+  if (inode && inode->record->key().layer != 0) {
+    changing.emplace(table_, inode, InodeKey{0, of_copy.upper.ino}, copy.directory, copy.name);
+  }
+  LAMINA_ASSIGN(const RealFileRef from, upper_directory(*copy.directory));
+  for (const LinkName& each : others) {
+    LAMINA_ASSIGN(const RealFileRef to, upper_directory(*each.directory));
+    LAMINA_TRY(sys::link(from->descriptor(), copy.name, to->descriptor(), each.name));
+    touched(*each.directory);
+  }
+  if (!changing) return {};
+  const std::lock_guard lock(inode->mutex);
+  changing->settle();
+  return {};
 }
 
 // A name of a lower is about to go.

@@ -39,6 +39,7 @@ struct InodeKeyHash {
 struct NodeRecord {
   static constexpr std::uint8_t nameless = 1;    // removed, or never named: `name` is where it was
   static constexpr std::uint8_t lower_path = 2;  // nameless, and `name` is its path in the lower of its key
+  static constexpr std::uint8_t linking = 4;     // the names of its hard-link group are being made in the upper
 
   std::atomic<NodeId> node;  // 0: the record is free
   NodeId parent;

@@ -163,6 +163,7 @@ class Overlay final : public FileSystem {
                     const Interrupted& interrupted);
   Status fill_copy(Inode& inode, const LowerEntry& entry, std::string_view temporary, CopyUp what,
                    const Interrupted& interrupted);
+  Status link_aliases(std::string_view temporary, const std::vector<std::pair<InodeRef, std::string>>& aliases);
   Status publish_copy(const InodeRef& inode, std::string_view temporary, bool metacopy,
                       const std::vector<std::pair<InodeRef, std::string>>& aliases);
   Status copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, const Interrupted& interrupted);
@@ -176,8 +177,7 @@ class Overlay final : public FileSystem {
   Result<std::vector<std::pair<InodeRef, std::string>>> aliases_of(const InodeRef& inode, const LowerPlace& source,
                                                                    const Interrupted& interrupted);
   Result<std::uint32_t> visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links);
-  Result<bool> finish_copy(const InodeRef& inode, const LowerPlace& source,
-                           const std::vector<std::pair<InodeRef, std::string>>& aliases);
+  Status finish_group(const InodeKey& key, std::uint64_t ino);
   Status count_removed_link(const Found& found);
   Status copy_up_name(const InodeRef& directory, std::string_view name, const InodeRef& inode, CopyUp what,
                       const Interrupted& interrupted);
@@ -239,8 +239,7 @@ class Overlay final : public FileSystem {
   RealFileRef upper_;                           // null: read-only
   sys::FileDescriptor work_, work_lock_;
   TreeLock tree_;
-  bool recovered_ = false;  // this worker goes on for one that died
-  std::mutex resolving_;    // held below the tree lock, above all others
+  std::mutex resolving_;  // held below the tree lock, above all others
   InodeTable table_;
   InodeRef root_;
   FileCache directories_, files_;

@@ -20,8 +20,13 @@ std::vector<int> Overlay::kept_descriptors() const {
 
 // What the dead worker was building in work is of no use to anybody: it is no part of the upper.
 Status Overlay::recover() {
-  recovered_ = true;
-  for (const InodeRef& inode : table_.restore(root_)) {
+  std::vector<std::pair<InodeKey, std::uint64_t>> groups;  // with their numbers
+  table_.store().for_each([&](const NodeRecord& record) {
+    if (record.is(NodeRecord::linking)) groups.emplace_back(record.key(), record.ino);
+  });
+  const std::vector<InodeRef> changing = table_.restore(root_);
+  for (const auto& [key, ino] : groups) LAMINA_TRY(finish_group(key, ino));
+  for (const InodeRef& inode : changing) {
     // One that cannot be looked at now says so to who asks for it.
     if (resolve(inode) && !inode->has_upper && inode->record->key().layer == 0) table_.take_back_key(inode);
   }

@@ -40,7 +40,8 @@ void Session::create(Exchange& exchange) {
   if (!in || !name) return exchange.answer_error(EINVAL);
   const Subject made = subject(exchange.node(), *name);
   if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
-  const auto entry = file_system_.make_node(exchange.node(), *name, in->mode, 0, 0, exchange.caller(in->umask), exchange.attempt());
+  const auto entry =
+      file_system_.make_node(exchange.node(), *name, in->mode, 0, 0, exchange.caller(in->umask), exchange.attempt());
   if (!entry.ok()) return exchange.answer_error(entry.error().value);
   changed(exchange, "create", made);
   answer_opened(exchange, *entry, in->flags);

@@ -19,7 +19,6 @@ await build({
   // What npm installed is loaded from where it is.
   packages: 'external',
   target: 'node20.19',
-  banner: { js: "import { createRequire as __r } from 'node:module'; const require = __r(import.meta.url);" },
   logLevel: 'warning',
 });
 const { scanTree, encodeIndex } = await import(bundle);

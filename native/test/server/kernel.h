@@ -69,18 +69,17 @@ class Kernel {
   }
   // The next answer, which must be that to the request.
   Answer answer(std::uint64_t unique) {
-    std::string buffer(1U << 20U, '\0');
     ssize_t size = 0;
     abi::OutHeader header{};
     do {  // notifications are answers to no request
-      size = ::recv(ours_, buffer.data(), buffer.size(), 0);
-      if (size >= static_cast<ssize_t>(sizeof header)) std::memcpy(&header, buffer.data(), sizeof header);
+      size = ::recv(ours_, buffer_.data(), buffer_.size(), 0);
+      if (size >= static_cast<ssize_t>(sizeof header)) std::memcpy(&header, buffer_.data(), sizeof header);
     } while (size >= static_cast<ssize_t>(sizeof header) && header.unique == 0);
     EXPECT_GE(size, static_cast<ssize_t>(sizeof(abi::OutHeader)));
     if (size < static_cast<ssize_t>(sizeof(abi::OutHeader))) return {EIO, ""};
     EXPECT_EQ(header.unique, unique);
     EXPECT_EQ(header.len, static_cast<std::uint32_t>(size));
-    return {-header.error, buffer.substr(sizeof header, static_cast<std::size_t>(size) - sizeof header)};
+    return {-header.error, buffer_.substr(sizeof header, static_cast<std::size_t>(size) - sizeof header)};
   }
   // Sends the last request again, marked as the kernel does it (FUSE_NOTIFY_RESEND); gives its number.
   std::uint64_t send_again() {
@@ -110,6 +109,7 @@ class Kernel {
   int ours_ = -1, theirs_ = -1;
   std::uint64_t next_ = 0;
   std::string last_;
+  std::string buffer_ = std::string(1U << 20U, '\0');
 };
 
 }  // namespace lamina::test

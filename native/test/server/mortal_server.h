@@ -129,7 +129,8 @@ class MortalServer {
     ::_exit(0);
   }
 
-  TemporaryDirectory place_;
+  // In memory where there is some: it is made some thousand times.
+  TemporaryDirectory place_{::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"};
   Kernel kernel_;
   std::unique_ptr<overlay::FileSystem> file_system_;
   std::unique_ptr<server::RequestSlots> slots_;
