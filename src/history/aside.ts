@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import { makeEntry } from '../changeset/index.js';
 import type { Entry, PlanOperation, View } from '../changeset/index.js';
+import { stageFile } from '../platform/durable.js';
 import { markNamespace, materialise } from '../store/index.js';
 import type { AsidePaths, Transaction } from '../store/index.js';
 
@@ -34,7 +35,7 @@ export async function stageAside(
   const plan = { root: attributes, changesRoot: false, operations: operationsOf(view, paths) };
   await materialise({ plan, tree: join(staged.tree, '0'), sources, marks: markNamespace() });
   const record: AsideRecord = { update, container, created: isoNow(), paths: paths.map(toText) };
-  writeFileSync(toBuffer(staged.description), `${JSON.stringify(record, null, 2)}\n`);
+  stageFile(staged.description, `${JSON.stringify(record, null, 2)}\n`, 0o644);
   return place.directory;
 }
 

@@ -7,7 +7,7 @@ import type { Manifest, NodeId, RollbackRequest, SealedNode, Transition } from '
 import { removeDurably } from '../platform/durable.js';
 import { withHold } from '../servicing/index.js';
 import type { ContainerHold } from '../servicing/index.js';
-import { StagedReader, cloneTree, withTransaction } from '../store/index.js';
+import { StagedReader, afterPublish, cloneTree, withTransaction } from '../store/index.js';
 import type { Store, Transaction } from '../store/index.js';
 import { stageAside } from './aside.js';
 import { sortContainer } from './sort.js';
@@ -92,7 +92,7 @@ class Undoing {
       now = await this.#undo(now, request);
     }
     const published = await this.transaction.publish((present) => this.#again(present));
-    await this.#openTops(published);
+    await afterPublish(async () => this.#openTops(published));
     return { name, updates, containers: this.#reports, staying: [...this.#staying].sort() };
   }
 

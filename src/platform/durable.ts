@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, writeFileSync } from 'node:fs';
 import { mkdir, open, unlink } from 'node:fs/promises';
 import { dirname, display, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
@@ -31,6 +31,17 @@ const asBytePath = (path: Path): BytePath => (typeof path === 'string' ? path : 
 function parentOf(path: BytePath): BytePath {
   const parent = dirname(path.replace(/\/+$/, '') as BytePath);
   return parent === '' ? ('.' as BytePath) : parent;
+}
+
+/** Every write of what is not durable by itself passes here just before it is made: what is staged, which one sync makes durable before it is published. */
+export function stagedStep(path: BytePath): void {
+  hook?.('stage', path);
+}
+
+/** Writes a file of what is staged. */
+export function stageFile(path: BytePath, content: Uint8Array | string, mode = 0o600): void {
+  stagedStep(path);
+  writeFileSync(toBuffer(path), content, { mode });
 }
 
 /** fsync(2) of a directory: the names in it are on disk. */

@@ -1,6 +1,5 @@
-import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { toBuffer, toText } from '../base/bytes.js';
+import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { failed, refused } from '../base/errors.js';
@@ -10,6 +9,7 @@ import { isoNow } from '../base/time.js';
 import { isEmptyPlan } from '../changeset/index.js';
 import { baseOf, checkUpdateName, commitUpdate, containerOf, containersOn, validateName } from '../manifest/index.js';
 import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
+import { stageFile } from '../platform/durable.js';
 import { NodeReader, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import type { Work } from './delta.js';
@@ -275,7 +275,7 @@ class Servicing {
       ...told,
       determinism,
     };
-    writeFileSync(toBuffer(transaction.paths.update.report), `${JSON.stringify(report, null, 2)}\n`);
+    stageFile(transaction.paths.update.report, `${JSON.stringify(report, null, 2)}\n`);
     try {
       const manifest = await transaction.publish((present) => {
         if (this.#missing(present, head).length > 0) throw new ContainersCame();

@@ -71,7 +71,10 @@ export async function healthAfter(
   if (check === undefined || health === false || id === undefined || update === undefined) return undefined;
   if (already === true) return undefined;
   const containers = update.effects.filter(({ outcome }) => outcome !== 'failed').map(({ container }) => container);
-  return checkHealth(store, { health: check, update: { id, name: update.name }, containers, jobs, signal, onOutput });
+  const [first] = containers;
+  if (first === undefined) return undefined;
+  const whole = { health: check, update: { id, name: update.name }, containers, jobs, signal, onOutput };
+  return outcomeOf(first, signal, async () => checkHealth(store, whole));
 }
 
 /** Where the check could not be made, nobody knows that the container is well: that is a failure, too. */

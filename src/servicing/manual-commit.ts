@@ -1,5 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { toBuffer, toText } from '../base/bytes.js';
+import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
@@ -8,6 +7,7 @@ import { TouchedPaths, View } from '../changeset/index.js';
 import type { Listing } from '../changeset/index.js';
 import { commitUpdate } from '../manifest/index.js';
 import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
+import { stageFile } from '../platform/durable.js';
 import { NodeReader } from '../store/index.js';
 import type { Transaction } from '../store/index.js';
 import { stageDeltaLayer } from './delta.js';
@@ -55,7 +55,7 @@ export async function publishManual(commit: ManualCommit): Promise<ManualResult>
   const { effects, told } = await followInContainers(work, commit, delta);
   const id = newId('u');
   const report = { update: found.name, base: found.base, layer: delta.sealed, effects, containers: textsOf(told) };
-  writeFileSync(toBuffer(transaction.paths.update.report), `${JSON.stringify(report, null, 2)}\n`);
+  stageFile(transaction.paths.update.report, `${JSON.stringify(report, null, 2)}\n`);
   const published = await transaction.publish(
     (present) =>
       commitUpdate(present, {

@@ -1,11 +1,11 @@
-import { writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { fromBuffer, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { notFound, refused } from '../base/errors.js';
 import { baseOf, checkUpdateName, containersOn, validateName } from '../manifest/index.js';
 import { checkMountpoint, findTransactionMount, isDriven, unmountStack } from '../mount/index.js';
-import { NodeReader, Transaction, readTransaction } from '../store/index.js';
+import { stageFile } from '../platform/durable.js';
+import { NodeReader, Transaction, afterFailure, readTransaction } from '../store/index.js';
 import type { Store, TransactionPaths } from '../store/index.js';
 import { withHold } from './hold.js';
 import { publishManual } from './manual-commit.js';
@@ -46,9 +46,9 @@ export async function beginManual(
       { transaction, container: undefined, lowers: reader.mountable(layers), root: await reader.rootEntry(layers) },
       mountpoint,
     );
-    writeFileSync(toBuffer(transaction.paths.update.procedure), '', { mode: 0o600 });
+    stageFile(transaction.paths.update.procedure, '');
   } catch (error) {
-    await transaction.discard();
+    await afterFailure(async () => transaction.discard());
     throw error;
   }
   transaction.lock.release();
@@ -133,7 +133,7 @@ export async function commitManual(
     try {
       return await publishManual({ manifest, transaction, found, containers, ...options });
     } catch (error) {
-      await transaction.discard();
+      await afterFailure(async () => transaction.discard());
       throw error;
     }
   });

@@ -2,6 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, messageOf } from '../base/errors.js';
+import { stagedStep } from '../platform/durable.js';
 
 /** Bytes of a run's output that are kept; a procedure that prints for ever must not fill the store. */
 const keptBytes = 64 << 20;
@@ -9,12 +10,15 @@ const tailBytes = 8 << 10;
 
 /** Keeps what a run prints in a file, and its last lines for an error. */
 export class OutputLog {
+  readonly #path: BytePath;
   readonly #descriptor: number;
   #written = 0;
   #tail = Buffer.alloc(0);
   #failure: unknown;
 
   constructor(path: BytePath) {
+    this.#path = path;
+    stagedStep(path);
     this.#descriptor = openSync(toBuffer(path), 'wx', 0o600);
   }
 
@@ -31,6 +35,7 @@ export class OutputLog {
   }
 
   #keep(chunk: Buffer, room: number): void {
+    stagedStep(this.#path);
     const kept = chunk.subarray(0, room);
     for (let at = 0; at < kept.length;) at += writeSync(this.#descriptor, kept, at);
     this.#written += kept.length;

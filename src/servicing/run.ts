@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed } from '../base/errors.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../mount/index.js';
+import { stageFile } from '../platform/durable.js';
 import { setRootAttributes, scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
 import { globMatcher } from './globs.js';
@@ -64,7 +65,7 @@ export async function mountRun(
   const work = `${run.directory}/work` as BytePath;
   for (const directory of [upper, work]) mkdirSync(toBuffer(directory), { mode: 0o700 });
   setRootAttributes(upper, request.root);
-  writeFileSync(toBuffer(run.filter), JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
+  stageFile(run.filter, JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
   if (mountpoint === undefined) makeMountpoint(run.mountpoint);
   await mountStack({
     lowers: request.lowers,

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged, isSystemError } from '../base/errors.js';
+import { stageFile } from '../platform/durable.js';
 
 /** What becomes of a path that a container and a layer have both changed, each in its own way (docs/architecture.md, "Layers"). */
 export const conflictChoices = ['keep', 'ours', 'theirs', 'fail'] as const;
@@ -30,7 +30,7 @@ export const plainSettings: Settings = { network: false, timeoutSeconds: null, c
 export function writeSettings(file: BytePath, settings: Settings): void {
   const { network, timeoutSeconds, conflict } = settings;
   const text = JSON.stringify({ version: 1, network, timeoutSeconds, conflict }, null, 2);
-  writeFileSync(toBuffer(file), `${text}\n`, { mode: 0o600 });
+  stageFile(file, `${text}\n`);
 }
 
 /** Plain ones where none were kept: updates of Lamina 0.1 have none. @throws LaminaError damaged */

@@ -4,7 +4,7 @@ import { fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged } from '../base/errors.js';
 import type { Update } from '../manifest/index.js';
-import { renameDurably } from '../platform/durable.js';
+import { renameDurably, stagedStep } from '../platform/durable.js';
 import { removeTree } from '../platform/walk.js';
 import { importDirectory, importTar, scanTree, xxh64 } from '../store/index.js';
 import { nameFrom, plainProcedure, readPackage } from './procedure.js';
@@ -19,6 +19,7 @@ export async function storeProcedure(
   target: BytePath,
 ): Promise<{ procedure: Procedure; stored: Update['procedure'] }> {
   if (form === 'script') {
+    stagedStep(target);
     copyFileSync(toBuffer(source), toBuffer(target));
     chmodSync(toBuffer(target), 0o755);
   } else if (form === 'directory') {

@@ -15,6 +15,7 @@ import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed, isSystemError, messageOf } from '../base/errors.js';
 import type { Entry } from '../changeset/index.js';
+import { stagedStep } from '../platform/durable.js';
 import { readXattrsSync, removeXattrSync, setTimesSync, setXattrSync } from '../platform/native.js';
 import { walk } from '../platform/walk.js';
 import { isMark, markNamespace } from './marks.js';
@@ -46,6 +47,7 @@ export function cloneTree(from: BytePath, to: BytePath, { without, directories, 
   for (const { path, at, stats } of walk(from, { enter: (entry) => !without.has(entry.path) })) {
     if (without.has(path)) continue;
     try {
+      stagedStep(path);
       const file = files.get(path);
       if (stats.isDirectory()) {
         makeDirectory(to, path, at);

@@ -18,7 +18,7 @@ import { dirname, display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, damaged, failed, isSystemError, messageOf, must } from '../base/errors.js';
 import type { Entry, PlanOperation, TreePlan } from '../changeset/index.js';
-import { durableStep } from '../platform/durable.js';
+import { durableStep, stagedStep } from '../platform/durable.js';
 import {
   copyFileData,
   copyFileDataSync,
@@ -114,6 +114,7 @@ class TreeWriter {
     let count = 0;
     for (const operation of this.request.plan.operations) {
       try {
+        stagedStep(operation.path);
         await this.#make(operation);
       } catch (error) {
         throw cannotMake(this.request.tree, operation.path, error);
@@ -222,6 +223,7 @@ class TreeWriter {
   #finishDirectories(): void {
     for (const { path, attributes } of this.#directories.reverse()) {
       try {
+        stagedStep(path);
         this.#at(path, (at) => {
           if (this.#withXattrWhiteouts.has(path)) setXattrSync(at, this.#mark('opaque'), Buffer.from('x'));
           setAttributes(at, attributes);

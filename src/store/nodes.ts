@@ -76,6 +76,15 @@ export async function removeFiles(store: Store, nodes: readonly NodeId[], update
   for (const id of updates) await removeDurably(store.paths.update(id).directory);
 }
 
+/** Takes back what a command staged before it failed: that it failed is what its user must be told, whatever becomes of the rest. */
+export async function afterFailure(takeBack: () => Promise<void>): Promise<void> {
+  try {
+    await takeBack();
+  } catch (error) {
+    process.emitWarning(`what the command has staged goes with the next change of the store: ${messageOf(error)}`);
+  }
+}
+
 /** Clears up after a publish: what was published stays, whatever becomes of what it leaves over. */
 export async function afterPublish(clearUp: () => Promise<void>): Promise<void> {
   try {

@@ -1,17 +1,24 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { newId } from '../base/ids.js';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isoNow } from '../base/time.js';
 import type { Manifest, NodeId, SealedNode, Transition } from '../manifest/index.js';
 import type { Entry, PlanOperation } from '../changeset/index.js';
-import { makeDirectoryDurably, removeDurably, renameAllDurably, writeFileDurably } from '../platform/durable.js';
+import {
+  makeDirectoryDurably,
+  removeDurably,
+  renameAllDurably,
+  stageFile,
+  stagedStep,
+  writeFileDurably,
+} from '../platform/durable.js';
 import type { Move } from '../platform/durable.js';
 import { acquireLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { materialise, syncTree } from './materialise.js';
 import type { MaterialiseRequest } from './materialise.js';
-import { afterPublish, removeFiles } from './nodes.js';
+import { afterFailure, afterPublish, removeFiles } from './nodes.js';
 import { encodeIndex } from './node-index/writer.js';
 import { scanTree } from './node-index/scan.js';
 import type { ScanOptions, ScannedEntry } from './node-index/scan.js';
@@ -81,6 +88,7 @@ export class Transaction {
   stage(kind: StagedKind): StagedNode {
     const id = newId(nodePrefixes[kind]);
     const node = this.paths.node(id);
+    stagedStep(node.directory);
     mkdirSync(toBuffer(node.directory), 0o700);
     this.#staged.set(id, node);
     return Object.assign(new NodePaths(node.directory), { id });
@@ -89,6 +97,7 @@ export class Transaction {
   /** An empty writable storage. Its root has the attributes of `root`, for a view shows those of its newest tree. */
   stageTop(root: Entry): StagedNode {
     const node = this.stage('storage');
+    stagedStep(node.tree);
     mkdirSync(toBuffer(node.tree), 0o700);
     mkdirSync(toBuffer(node.work), 0o700);
     setRootAttributes(node.tree, root);
@@ -104,6 +113,7 @@ export class Transaction {
   stageAside(): { readonly staged: AsidePaths; readonly place: AsidePaths } {
     const id = newId('a');
     const staged = this.paths.aside(id);
+    stagedStep(staged.directory);
     mkdirSync(toBuffer(this.paths.asides), { recursive: true, mode: 0o700 });
     mkdirSync(toBuffer(staged.directory), 0o700);
     this.#asides.push(id);
@@ -167,7 +177,7 @@ export class Transaction {
     options: Pick<ScanOptions, 'signal' | 'known'>,
   ): Promise<SealedNode> {
     const scanned = await scanTree(tree, { hash: true, ...options });
-    writeFileSync(toBuffer(index), await encodeIndex(scanned), { mode: 0o600 });
+    stageFile(index, await encodeIndex(scanned));
     return { id, entries: scanned.length - 1, bytes: contentBytes(scanned) };
   }
 
@@ -184,8 +194,7 @@ export class Transaction {
       const transition = 'manifest' in made ? made : { manifest: made, removedNodes: [], removedUpdates: [] };
       const next = transition.manifest;
       // A name in the manifest tells of all else that is moved whether it was published; of these this does.
-      for (const id of this.#asides)
-        writeFileSync(toBuffer(this.paths.aside(id).generation), `${next.generation}\n`, { mode: 0o600 });
+      for (const id of this.#asides) stageFile(this.paths.aside(id).generation, `${next.generation}\n`);
       await this.sync();
       const moves: Move[] = [
         ...[...this.#staged].map(([id, node]) => [node.directory, this.store.paths.node(id).directory] as const),
@@ -252,7 +261,9 @@ export async function withTransaction<T>(
     if (transaction.lock.held) await transaction.discard();
     return result;
   } catch (error) {
-    if (transaction.lock.held) await transaction.discard();
+    await afterFailure(async () => {
+      if (transaction.lock.held) await transaction.discard();
+    });
     throw error;
   }
 }

@@ -12,7 +12,7 @@ export interface CrashCommand {
   readonly args: (world: CrashWorld) => readonly string[];
 }
 
-const plain = (name: string, args: CrashCommand['args']): CrashCommand => ({ name, from: 'sample', args });
+export const plain = (name: string, args: CrashCommand['args']): CrashCommand => ({ name, from: 'sample', args });
 
 /** Every command that changes a store. A new one needs one line. */
 export const commands: readonly CrashCommand[] = [

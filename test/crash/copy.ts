@@ -71,6 +71,8 @@ export class CrashPoints {
   ) {}
 
   readonly hook: DurableHook = (step, path) => {
+    // What is staged lies in a transaction, and goes with it.
+    if (step === 'stage') return;
     const text = toText(path);
     const name = `${step} ${text.slice(text.lastIndexOf('/') + 1)}`;
     const copy = this.#copy(name);

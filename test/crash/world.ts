@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
+import { setExitCode } from '../../src/cli/exit-code.js';
 import { main } from '../../src/cli/program.js';
 import { Store } from '../../src/store/index.js';
 import { mountPoints } from '../support/lamina.js';
@@ -106,6 +107,8 @@ export class CrashWorld {
       return true;
     };
     const spies = [process.stdout, process.stderr].map((stream) => vi.spyOn(stream, 'write').mockImplementation(hear));
+    // Each is a process of its own.
+    setExitCode(0);
     try {
       return { code: await main(['node', 'lamina', '--store', store, ...args]), said };
     } finally {
@@ -122,11 +125,14 @@ export class CrashWorld {
     return content;
   }
 
+  /** All that is mounted below. */
+  unmount(): void {
+    const below = mountPoints().filter((each) => each.startsWith(`${this.directory}/`));
+    for (const point of below.reverse()) spawnSync('umount', ['--lazy', point]);
+  }
+
   remove(): void {
-    for (const point of mountPoints()
-      .filter((each) => each.startsWith(`${this.directory}/`))
-      .reverse())
-      spawnSync('umount', ['--lazy', point]);
+    this.unmount();
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

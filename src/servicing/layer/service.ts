@@ -1,10 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { display, fromText, join, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { refused } from '../../base/errors.js';
 import { TouchedPaths, View, covered } from '../../changeset/index.js';
 import type { Listing } from '../../changeset/index.js';
 import type { EffectCommit, Manifest } from '../../manifest/index.js';
+import { stageFile } from '../../platform/durable.js';
 import { importLayer, scanListing } from '../../store/index.js';
 import type { DeltaLayer, Work } from '../delta.js';
 import type { Procedure } from '../procedure.js';
@@ -24,7 +25,7 @@ export async function captureLayer(work: Work, procedure: Procedure): Promise<Ca
   const kept = paths.update.run();
   for (const each of [directory, kept.directory]) mkdirSync(toBuffer(each), { recursive: true, mode: 0o700 });
   // Nothing runs: nothing is said, and no operation recorded.
-  for (const file of [kept.output, kept.journal]) writeFileSync(toBuffer(file), '', { mode: 0o600 });
+  for (const file of [kept.output, kept.journal]) stageFile(file, '');
   const tree = join(directory, 'upper');
   const marks = await importLayer(join(paths.update.procedure, fromText(procedure.file)), tree, {
     signal: work.signal,

@@ -30,6 +30,7 @@ import {
   setXattrSync,
 } from '../../platform/native.js';
 import type { RenameMode } from '../../platform/native.js';
+import { stagedStep } from '../../platform/durable.js';
 import { reach } from '../../store/index.js';
 
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -60,6 +61,7 @@ export class Tree {
   }
 
   makeDirectory(path: BytePath): void {
+    stagedStep(path);
     this.#at(path, (at) => {
       mkdirSync(at, { mode: 0o700 });
     });
@@ -67,6 +69,7 @@ export class Tree {
 
   /** An empty file, whose name must be free. */
   makeFile(path: BytePath): void {
+    stagedStep(path);
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     this.#at(path, (at) => {
       closeSync(openSync(at, flags, 0o600));
@@ -74,12 +77,14 @@ export class Tree {
   }
 
   makeSymlink(path: BytePath, target: Buffer): void {
+    stagedStep(path);
     this.#at(path, (at) => {
       symlinkSync(target, at);
     });
   }
 
   makeNode(path: BytePath, mode: number, device: bigint): void {
+    stagedStep(path);
     // gnu_dev_major, gnu_dev_minor: makedev(3)
     const major = Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n));
     const minor = Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n));
@@ -89,6 +94,7 @@ export class Tree {
   }
 
   link(from: BytePath, to: BytePath): void {
+    stagedStep(to);
     this.#at(from, (old) => {
       this.#at(to, (at) => {
         linkSync(old, at);
@@ -116,6 +122,7 @@ export class Tree {
   }
 
   rename(from: BytePath, to: BytePath, mode: RenameMode): void {
+    stagedStep(to);
     this.#at(from, (old) => {
       this.#at(to, (at) => {
         renameSync(old, at, mode);
@@ -152,12 +159,14 @@ export class Tree {
 
   /** Gives a regular file the content of one in another tree, holes included. */
   copyFrom(other: Tree, from: BytePath, to: BytePath): void {
+    stagedStep(to);
     other.#read(from, (source) => {
       this.#write(to, (target) => copyFileDataSync(source, target));
     });
   }
 
   write(path: BytePath, content: Uint8Array): void {
+    stagedStep(path);
     this.#write(path, (target) => {
       for (let done = 0; done < content.length;) done += writeSync(target, content, done);
     });

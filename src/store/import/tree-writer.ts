@@ -15,6 +15,7 @@ import {
 import { components, dirname, display } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, failed, isSystemError, messageOf, refused } from '../../base/errors.js';
+import { stagedStep } from '../../platform/durable.js';
 import { mknodSync, setTimesSync, setXattrSync } from '../../platform/native.js';
 import type { Target } from '../../platform/native.js';
 import { escapeMark, markNamespace } from '../marks.js';
@@ -151,6 +152,7 @@ export class TreeWriter {
   finish(): void {
     for (const [path, attributes] of [...this.#directories].sort(([a], [b]) => (a < b ? 1 : -1))) {
       this.#guard(path, () => {
+        stagedStep(path);
         reach(this.tree, path, (at) => {
           if (this.#withWhiteouts.has(path)) {
             setXattrSync(at, `${markNamespace()}.overlay.overlay.opaque`, Buffer.from('x'));
@@ -185,6 +187,7 @@ export class TreeWriter {
     this.#ensureParent(dirname(path));
     return this.#guard(path, () =>
       reach(this.tree, path, (at) => {
+        stagedStep(path);
         this.#replace(path, at, kind);
         const result = work(at);
         this.#kinds.set(path, kind);
