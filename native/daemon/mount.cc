@@ -100,7 +100,15 @@ Status Mount::open(const DaemonOptions& options, std::string& explanation) {
   return {};
 }
 
+Status Mount::start_filter(std::string& explanation) {
+  if (!filter_) return {};
+  Status started = filter_->start();
+  if (!started.ok()) explanation = std::string("starting to record: ") + std::strerror(started.error().value);
+  return started;
+}
+
 Status Mount::answer(const DaemonOptions& options, std::string& explanation) {
+  LAMINA_TRY(start_filter(explanation));
   server_->start(std::move(channels_));
   const Status asked = ask_root();
   if (!asked.ok()) {
@@ -112,6 +120,7 @@ Status Mount::answer(const DaemonOptions& options, std::string& explanation) {
 }
 
 Status Mount::resume(const DaemonOptions& options, std::string& explanation) {
+  LAMINA_TRY(start_filter(explanation));
   Status resumed = file_system_->recover();
   if (resumed.ok()) resumed = server_->resume(std::move(channels_));
   if (!resumed.ok()) {

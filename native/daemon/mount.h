@@ -47,6 +47,7 @@ class Mount {
   Mount() = default;
   sys::Status open(const DaemonOptions& options, std::string& explanation);
   sys::Status answer(const DaemonOptions& options, std::string& explanation);
+  sys::Status start_filter(std::string& explanation);
   sys::Status ask_root() const;
   sys::Status open_control(const DaemonOptions& options, std::string& explanation);
   control::Handlers handlers(const DaemonOptions& options);

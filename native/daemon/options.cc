@@ -261,9 +261,6 @@ void Parser::finish() {
     if (options_.supervise)
       fail("supervise=on does not go with mode=passthrough: which files are open would not outlive a worker");
   }
-  if (options_.supervise && (!options_.filter.journal.empty() || !options_.filter.read_set.empty())) {
-    fail("supervise=on: what journal= and readset= record would not outlive a worker; leave out the one or the other");
-  }
   for (std::size_t i = 0; i < lowers_.size(); ++i) {
     options_.overlay.lowers.push_back({lowers_[i], i < indexes_.size() ? indexes_[i] : ""});
   }

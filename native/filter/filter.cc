@@ -18,9 +18,14 @@ class FileFilter final : public Filter {
   [[nodiscard]] Decision decide(std::string_view path) const override { return rules_.decide(path); }
   [[nodiscard]] bool records_reads() const override { return reads_ != nullptr; }
   [[nodiscard]] bool records_changes() const override { return journal_ != nullptr; }
-  void record_change(const Change& change) override {
-    if (journal_) journal_->record(change);
+  Status start() override {
+    if (reads_) reads_->recover();
+    return journal_ ? journal_->start() : Status();
   }
+  void record_change(const Change& change, const Receipt& receipt) override {
+    if (journal_) journal_->record(change, receipt);
+  }
+  [[nodiscard]] Receipt last_receipt() const override { return journal_ ? journal_->last_receipt() : Receipt(); }
   void record_read(ReadKind kind, std::string_view path) override {
     if (reads_) reads_->record(kind, path);
   }

@@ -1,7 +1,9 @@
 // The write-intercepting filter of a mount: rules, the journal of changing operations, and the read set.
-// Paths are relative to the mount's root, without a leading slash. Thread-safe; recording never waits for the disk.
+// Paths are relative to the mount's root, without a leading slash. Thread-safe; recording waits for the disk only where
+// it has fallen far behind.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -30,6 +32,13 @@ struct Change {
   std::uint32_t uid = 0, gid = 0;
 };
 
+// Of what a change is recorded, so that nobody records it again after a death.
+struct Receipt {
+  std::uint64_t request = 0;
+  std::uint32_t ordinal = 0;                       // which of the request's changes, from 1
+  std::atomic<std::uint32_t>* recorded = nullptr;  // gets the ordinal once the change is recorded
+};
+
 struct FilterOptions {
   std::string rules;     // JSON file, or empty: everything is captured
   std::string journal;   // NDJSON file, or empty: no journal
@@ -38,14 +47,19 @@ struct FilterOptions {
 
 class Filter {
  public:
-  // Starts the writing thread: call it after the last fork(2). On failure `explanation` gets one line for a person.
+  // Nothing is recorded before start(). On failure `explanation` gets one line for a person.
   static Result<std::unique_ptr<Filter>> open(const FilterOptions& options, std::string& explanation);
   virtual ~Filter() = default;
 
+  // Starts the writing thread: call it after the last fork(2). Takes over what a process has recorded that was forked from the
+  // same one and has died.
+  virtual Status start() = 0;
   [[nodiscard]] virtual Decision decide(std::string_view path) const = 0;
   [[nodiscard]] virtual bool records_reads() const = 0;
   [[nodiscard]] virtual bool records_changes() const = 0;
-  virtual void record_change(const Change& change) = 0;
+  virtual void record_change(const Change& change, const Receipt& receipt = {}) = 0;
+  // The last of all that were recorded with a receipt.
+  [[nodiscard]] virtual Receipt last_receipt() const = 0;
   virtual void record_read(ReadKind kind, std::string_view path) = 0;
   // Returns when all changes recorded so far are in the journal and on disk. Once writing has failed, every call gives that
   // error.

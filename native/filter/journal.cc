@@ -13,6 +13,8 @@
 #include "sys/data.h"
 #include "sys/open.h"
 #include "sys/process.h"
+#include "sys/status.h"
+#include "sys/step.h"
 #include "sys/thread.h"
 
 namespace lamina::filter {
@@ -37,6 +39,27 @@ bool names_two_paths(std::string_view operation) {
 }
 
 bool moves(std::string_view operation) { return operation == "rename" || operation == "exchange"; }
+
+constexpr std::size_t longest_number = 32;
+
+// A record's line from behind its number.
+std::string line_of(const Change& change, const sys::Process& process, sys::FileTime time) {
+  std::string out = ",\"time\":\"";
+  append_time(out, time);
+  out += "\",\"pid\":" + std::to_string(process.pid) + ",\"uid\":" + std::to_string(change.uid) +
+         ",\"gid\":" + std::to_string(change.gid) + ",\"command\":";
+  append_json_string(out, process.command);
+  out += ",\"operation\":";
+  append_json_string(out, change.operation);
+  out += ",\"path\":";
+  append_json_string(out, "/" + std::string(change.path));
+  if (!change.new_path.empty() || names_two_paths(change.operation)) {
+    out += ",\"to\":";
+    append_json_string(out,
+                       names_two_paths(change.operation) ? "/" + std::string(change.new_path) : std::string(change.new_path));
+  }
+  return out + "}\n";
+}
 
 }  // namespace
 
@@ -65,21 +88,26 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& path, std::str
     explanation = "journal " + path + ": " + problem;
     return error;
   };
-  auto file = sys::open_path(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+  // Not O_APPEND: pwrite(2) would not keep to its place.
+  auto file = sys::open_path(path, O_WRONLY | O_CREAT, 0600);
   if (!file.ok()) return refuse(file.error(), std::strerror(file.error().value));
   const auto status = sys::status_of(file->get());
   if (!status.ok()) return refuse(status.error(), std::strerror(status.error().value));
   if (status->size > 0) return refuse(sys::Errno{EEXIST}, "holds the operations of another mount; name another file");
-  std::unique_ptr<Journal> journal(new Journal(std::move(*file)));
-  auto thread = sys::start_thread("journal", [raw = journal.get()] { raw->run(); });
-  if (!thread.ok()) return refuse(thread.error(), std::string("its thread: ") + std::strerror(thread.error().value));
-  journal->thread_ = std::move(*thread);
-  return journal;
+  auto memory = sys::SharedMemory::reserve(page + ring_size);
+  if (memory.ok() && memory->bytes().size() < page + ring_size) memory = sys::Errno{ENOMEM};
+  if (!memory.ok()) return refuse(memory.error(), std::string("memory: ") + std::strerror(memory.error().value));
+  return std::unique_ptr<Journal>(new Journal(std::move(*file), std::move(*memory)));
 }
 
 Journal::~Journal() { (void)close(); }  // whoever wants to know the outcome has called close()
 
-void Journal::record(const Change& change) {
+Status Journal::start() {
+  LAMINA_ASSIGN(thread_, sys::start_thread("journal", [this] { run(); }));
+  return {};
+}
+
+void Journal::record(const Change& change, const Receipt& receipt) {
   const bool write = change.operation == "write";
   const auto repeated = [&](std::int32_t writer) {
     const std::lock_guard lock(mutex_);
@@ -89,97 +117,101 @@ void Journal::record(const Change& change) {
   auto process = sys::process_of(change.pid);
   if (!process.ok()) process = sys::Process{change.pid, {}};  // no process, or it has ended: no name
   if (write && process->pid != change.pid && repeated(process->pid)) return;
-  Record record{0,
-                sys::now(),
-                std::string(change.operation),
-                std::string(change.path),
-                std::string(change.new_path),
-                std::move(process->command),
-                process->pid,
-                change.uid,
-                change.gid};
-  const std::lock_guard lock(mutex_);
+  // From the number on it is written under the lock, which gives it.
+  const std::string line = line_of(change, *process, sys::now());
+  std::unique_lock lock(mutex_);
   if (ending_) return;
   if (!write) {
     writers_.touched(change.path, moves(change.operation));
     if (names_two_paths(change.operation)) writers_.touched(change.new_path, moves(change.operation));
   }
-  record.number = ++recorded_;
-  queue_.push_back(std::move(record));
-  if (queue_.size() == 1) work_.notify_one();
+  const auto numbered = [&] { return "{\"n\":" + std::to_string(state().number + 1) + line; };
+  const auto fits = [&] { return pending() + line.size() + longest_number <= ring_size; };
+  if (!fits()) {
+    work_.notify_one();
+    done_.wait(lock, [&] { return fits() || ending_; });
+    if (ending_) return;
+  }
+  append(numbered(), receipt);
+  if (pending() >= ring_size / 2 || pending() <= line.size() + longest_number) work_.notify_one();
 }
 
-void Journal::append_line(std::string& out, const Record& record) {
-  out += "{\"n\":" + std::to_string(record.number) + ",\"time\":\"";
-  append_time(out, record.time);
-  out += "\",\"pid\":" + std::to_string(record.pid) + ",\"uid\":" + std::to_string(record.uid) +
-         ",\"gid\":" + std::to_string(record.gid) + ",\"command\":";
-  append_json_string(out, record.command);
-  out += ",\"operation\":";
-  append_json_string(out, record.operation);
-  out += ",\"path\":";
-  append_json_string(out, "/" + record.path);
-  if (!record.new_path.empty() || names_two_paths(record.operation)) {
-    out += ",\"to\":";
-    append_json_string(out, names_two_paths(record.operation) ? "/" + record.new_path : record.new_path);
-  }
-  out += "}\n";
+void Journal::append(std::string_view line, const Receipt& receipt) {
+  const State& now = state();
+  const std::size_t at = now.end % ring_size;
+  const std::size_t first = std::min(line.size(), ring_size - at);
+  std::memcpy(ring().data() + at, line.data(), first);
+  std::memcpy(ring().data(), line.data() + first, line.size() - first);
+  const std::uint32_t next = 1 - head().current.load();
+  head().states[next] = {now.end + line.size(), now.number + 1, receipt.request, receipt.ordinal};
+  sys::step("journal");
+  head().current.store(next);
+  sys::step("journalled");
+  if (receipt.recorded != nullptr) receipt.recorded->store(receipt.ordinal);
 }
 
-void Journal::write(const std::vector<Record>& records, bool synced) {
-  constexpr std::size_t piece = std::size_t{256} * 1024;
-  std::string text;
-  Status status;
-  for (const Record& record : records) {
-    append_line(text, record);
-    if (text.size() < piece && &record != &records.back()) continue;
-    status = sys::write_all(file_.get(), text);
-    if (!status.ok()) break;
-    text.clear();
-  }
-  if (status.ok() && synced) status = sys::sync_data(file_.get());
+Receipt Journal::last_receipt() const {
   const std::lock_guard lock(mutex_);
-  if (error_.ok()) error_ = status;
+  return {state().request, state().ordinal, nullptr};
+}
+
+Status Journal::write(std::uint64_t from, std::uint64_t to) {
+  while (from < to) {
+    const std::size_t at = from % ring_size;
+    const std::size_t length = std::min<std::size_t>(to - from, ring_size - at);
+    LAMINA_TRY(sys::write_all_at(file_.get(), ring().subspan(at, length), from));
+    from += length;
+  }
+  return {};
+}
+
+Status Journal::error() const {
+  const int error = head().error.load();
+  return error == 0 ? Status() : Status(sys::Errno{error});
 }
 
 void Journal::run() {
-  const auto hurried = [&] { return wanted_on_disk_ > on_disk_ || ending_; };
+  const auto hurried = [&] { return wanted_on_disk_ > on_disk_ || ending_ || pending() >= ring_size / 2; };
   std::unique_lock lock(mutex_);
   while (true) {
-    work_.wait(lock, [&] { return !queue_.empty() || hurried(); });
+    work_.wait(lock, [&] { return pending() > 0 || hurried(); });
     work_.wait_for(lock, gathering, hurried);  // one write for many operations
     const bool synced = wanted_on_disk_ > on_disk_;
-    if (queue_.empty() && !synced) return;  // ending_
-    std::vector<Record> records;
-    records.swap(queue_);
-    const std::uint64_t last = recorded_;
-    const bool broken = !error_.ok();  // what came after a gap would mislead
+    if (pending() == 0 && !synced) return;  // ending_
+    const std::uint64_t from = head().written.load();
+    const std::uint64_t to = state().end;
+    Status status = error();  // what came after a gap would mislead
     lock.unlock();
-    if (!broken) write(records, synced);
+    if (status.ok()) status = write(from, to);
+    if (status.ok() && synced) status = sys::sync_data(file_.get());
     lock.lock();
-    if (synced) on_disk_ = last;
-    if (synced) done_.notify_all();
+    if (!status.ok() && head().error.load() == 0) head().error.store(status.error().value);
+    head().written.store(to);
+    if (synced) on_disk_ = to;
+    done_.notify_all();
   }
 }
 
 Status Journal::flush() {
   std::unique_lock lock(mutex_);
-  const std::uint64_t last = recorded_;
-  if (ending_) return error_;
-  wanted_on_disk_ = std::max(wanted_on_disk_, last);
+  if (ending_) return error();
+  const std::uint64_t end = state().end;
+  wanted_on_disk_ = std::max(wanted_on_disk_, end);
   work_.notify_one();
-  done_.wait(lock, [&] { return on_disk_ >= last; });
-  return error_;
+  done_.wait(lock, [&] { return on_disk_ >= end; });
+  return error();
 }
 
 Status Journal::close() {
+  if (!thread_.joinable()) return error();
   const Status flushed = flush();
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
   }
   work_.notify_one();
-  if (thread_.joinable()) thread_.join();
+  done_.notify_all();
+  thread_.join();
   return flushed;
 }
 

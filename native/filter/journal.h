@@ -1,18 +1,23 @@
-// The journal of changing operations (docs/format.md, "Journal"): recorded under a short lock, written by a thread of its own.
+// The journal of changing operations (docs/format.md, "Journal"): recorded under a short lock in memory that outlives the
+// process, written by a thread of its own.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "filter/filter.h"
 #include "sys/file_descriptor.h"
-#include "sys/status.h"
+#include "sys/shared_memory.h"
 
 namespace lamina::filter {
 
@@ -36,38 +41,53 @@ class Journal {
   Journal& operator=(const Journal&) = delete;
   ~Journal();
 
-  void record(const Change& change);
+  // Begins to write; goes on where a process that was forked from the same one has died. After the last fork(2).
+  Status start();
+  // Waits only where the memory is full of what was not written yet.
+  void record(const Change& change, const Receipt& receipt);
+  // The last that was recorded for a receipt, in this process or before; `recorded` is null.
+  [[nodiscard]] Receipt last_receipt() const;
   // Waits until all that was recorded is on disk. The first error of writing is given by this and every later call.
   Status flush();
   // Flushes and ends the thread. What is recorded later is an error of the caller and is left out.
   Status close();
 
  private:
-  // A change as it was, to be written later.
-  struct Record {
-    std::uint64_t number = 0;
-    sys::FileTime time;
-    std::string operation, path, new_path, command;
-    std::int32_t pid = 0;
-    std::uint32_t uid = 0, gid = 0;
+  // A byte of the journal has the same place in the file, and, modulo its size, in the ring.
+  struct State {
+    std::uint64_t end = 0;     // of the last line
+    std::uint64_t number = 0;  // of the last record
+    std::uint64_t request = 0;
+    std::uint32_t ordinal = 0;
   };
+  struct Head {
+    std::array<State, 2> states;
+    std::atomic<std::uint32_t> current;  // which of them holds
+    std::atomic<std::uint64_t> written;  // what lies before is in the file
+    std::atomic<int> error;              // the first of writing; nothing is written after it
+  };
+  static constexpr std::size_t ring_size = std::size_t{2} << 20U;
+  static constexpr std::size_t page = 4096;
 
-  explicit Journal(sys::FileDescriptor file) : file_(std::move(file)) {}
+  Journal(sys::FileDescriptor file, sys::SharedMemory memory) : file_(std::move(file)), memory_(std::move(memory)) {}
+  [[nodiscard]] Head& head() const { return *reinterpret_cast<Head*>(memory_.bytes().data()); }
+  [[nodiscard]] const State& state() const { return head().states[head().current.load()]; }
+  [[nodiscard]] std::span<std::byte> ring() const { return memory_.bytes().subspan(page, ring_size); }
+  [[nodiscard]] std::uint64_t pending() const { return state().end - head().written.load(); }
+  [[nodiscard]] Status error() const;
+  void append(std::string_view line, const Receipt& receipt);
   void run();
-  void write(const std::vector<Record>& records, bool synced);
-  static void append_line(std::string& out, const Record& record);
+  Status write(std::uint64_t from, std::uint64_t to);
 
   sys::FileDescriptor file_;
+  sys::SharedMemory memory_;
   std::thread thread_;
 
-  std::mutex mutex_;  // guards all below
+  mutable std::mutex mutex_;  // guards all below, and what is in memory_ after `written`
   std::condition_variable work_, done_;
-  std::vector<Record> queue_;
   WriterSet writers_;
-  std::uint64_t recorded_ = 0;        // the number of the last record
-  std::uint64_t wanted_on_disk_ = 0;  // flush() waits for this number
+  std::uint64_t wanted_on_disk_ = 0;  // flush() waits for so many bytes
   std::uint64_t on_disk_ = 0;
-  Status error_;
   bool ending_ = false;
 };
 

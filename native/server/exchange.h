@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "filter/filter.h"
 #include "fuse/abi_messages.h"
 #include "fuse/channel.h"
 #include "fuse/request.h"
@@ -67,6 +68,8 @@ class Exchange {
 
   // What is kept of the request should this worker die.
   [[nodiscard]] RequestSlot& slot() const { return slot_; }
+  // For the next change that it makes.
+  [[nodiscard]] filter::Receipt next_receipt() { return {slot_.unique(), ++changes_, &slot_.recorded()}; }
   [[nodiscard]] overlay::Attempt* attempt() const { return &slot_.attempt(); }
 
   // As fuse::Channel does; ENODEV without one.
@@ -97,6 +100,7 @@ class Exchange {
   RequestSlot& slot_;
   const std::atomic<bool>& given_up_;
   std::span<std::byte> scratch_;
+  std::uint32_t changes_ = 0;
   int error_ = 0;
   std::size_t size_ = 0;
 };

@@ -47,7 +47,7 @@ Status Session::gather(const fuse::Channel& channel, std::vector<Message>& again
       }
       continue;
     }
-    Message taken{{message.begin(), message.end()}};
+    Message taken{{message.begin(), message.end()}, {}};
     if (!header || !is_again(*header)) {
       left_.push_back(std::move(taken));
       return {};
@@ -78,17 +78,25 @@ Status Session::recover(const fuse::Channel& channel) {
   return {};
 }
 
+// Its last change may have been recorded just before the death, and the slot does not know it.
+void Session::settle_record(RequestSlot& slot) const {
+  if (filter_ == nullptr) return;
+  const filter::Receipt last = filter_->last_receipt();
+  if (last.request == slot.unique() && last.ordinal > slot.recorded().load()) slot.recorded().store(last.ordinal);
+}
+
 // Sent again: nobody has got an answer.
 void Session::resume(const fuse::Channel& channel, std::size_t worker, Message& message) {
   RequestSlot& slot = slots_.at(worker);
   while (const overlay::NodeId node = slot.take_raised()) file_system_.forget(node, 1);
-  message.deaths = slot.deaths();
-  if (message.deaths >= most_deaths) {
+  settle_record(slot);
+  message.earlier = {slot.deaths(), slot.recorded().load()};
+  if (slot.deaths() >= most_deaths) {
     const auto header = fuse::Request::header_of(message.bytes);
     if (options_.report) {
       const char* name = header->opcode < abi::opcode_limit ? operations()[header->opcode].name : nullptr;
       options_.report(std::string("the request ") + (name != nullptr ? name : "unknown") + " on node " +
-                      std::to_string(header->nodeid) + " has killed " + std::to_string(message.deaths) +
+                      std::to_string(header->nodeid) + " has killed " + std::to_string(slot.deaths()) +
                       " workers and is answered EIO");
     }
     static_cast<void>(channel.reply_error(header->unique, EIO));  // fails only where the mount is going
@@ -108,6 +116,7 @@ void Session::abandon(std::size_t worker) {
   const bool unfinished = !slot.was_answering() && slot.attempt().begun();
   std::vector<std::byte> message(slot.message().begin(), slot.message().end());
   note_withdrawn(message);
+  settle_record(slot);
   if (unfinished && fuse::Request::decode(message) && slot.deaths() < most_deaths) {
     while (const overlay::NodeId node = slot.take_raised()) file_system_.forget(node, 1);
     redo(nullptr, worker, message);

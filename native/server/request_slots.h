@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "fuse/abi_messages.h"
 #include "overlay/attempt.h"
@@ -30,16 +31,32 @@ class RequestSlot {
   // Room for a request that changes names: with a symlink's target (PATH_MAX) the longest.
   static constexpr std::size_t longest_message = 5120;
 
+  // What earlier workers left of a request.
+  struct Earlier {
+    std::uint32_t deaths = 0;    // workers that it has killed
+    std::uint32_t recorded = 0;  // of its changes so many are in the journal
+  };
   // `message` is kept, or its header alone where it does not change names: see changes_names().
-  void begin(std::uint64_t unique, std::span<const std::byte> message, std::uint32_t deaths) {
+  void begin(std::uint64_t unique, std::span<const std::byte> message, const Earlier& earlier) {
     attempt_.clear();
     raised_count_.store(0, std::memory_order_relaxed);
     answering_.store(false, std::memory_order_relaxed);
-    deaths_.store(deaths, std::memory_order_relaxed);
+    deaths_.store(earlier.deaths, std::memory_order_relaxed);
+    recorded_.store(earlier.recorded, std::memory_order_relaxed);
     message_size_ = message.size() <= longest_message ? static_cast<std::uint32_t>(message.size()) : 0;
     std::memcpy(message_.data(), message.data(), message_size_);
+    note_size_.store(0, std::memory_order_relaxed);
     unique_.store(unique & ~fuse::abi::unique_resend, std::memory_order_release);
     sys::step("begin");
+  }
+  // What the operation must know again, which changes what it was found by. Left out where there is no room.
+  void note(std::string_view text) {
+    if (text.size() > longest_message - message_size_) return;
+    std::memcpy(message_.data() + message_size_, text.data(), text.size());
+    note_size_.store(static_cast<std::uint32_t>(text.size()), std::memory_order_release);
+  }
+  [[nodiscard]] std::string_view noted() const {
+    return {reinterpret_cast<const char*>(message_.data()) + message_size_, note_size_.load(std::memory_order_acquire)};
   }
   // An answer is on its way: all is done, and whether the kernel has got it is not known.
   void answering() {
@@ -75,6 +92,7 @@ class RequestSlot {
   [[nodiscard]] std::uint64_t unique() const { return unique_.load(std::memory_order_acquire); }
   [[nodiscard]] bool was_answering() const { return answering_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint32_t deaths() const { return deaths_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::atomic<std::uint32_t>& recorded() { return recorded_; }
   [[nodiscard]] overlay::Attempt& attempt() { return attempt_; }
   [[nodiscard]] std::span<std::byte> message() { return std::span(message_).first(message_size_); }
 
@@ -98,12 +116,14 @@ class RequestSlot {
   }
 
  private:
-  std::atomic<std::uint64_t> unique_;  // without the mark of a request that was sent again; 0: no request
-  std::atomic<std::uint32_t> deaths_;  // workers that it has killed
+  std::atomic<std::uint64_t> unique_;    // without the mark of a request that was sent again; 0: no request
+  std::atomic<std::uint32_t> deaths_;    // workers that it has killed
+  std::atomic<std::uint32_t> recorded_;  // of its changes so many are in the journal
   std::atomic<bool> answering_;
   overlay::Attempt attempt_;
   std::atomic<std::uint32_t> raised_count_;
   std::uint32_t message_size_;
+  std::atomic<std::uint32_t> note_size_;  // behind the message
   std::array<std::byte, longest_message> message_;
   std::array<overlay::NodeId, most_raised> raised_;
 };

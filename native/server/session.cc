@@ -134,7 +134,7 @@ void Session::dispatch(Exchange& exchange) {
 }
 
 void Session::serve(const fuse::Channel& channel, std::size_t worker, std::span<std::byte> message, std::span<std::byte> scratch,
-                    std::uint32_t deaths) {
+                    const RequestSlot::Earlier& earlier) {
   auto request = fuse::Request::decode(message);
   if (!request) {
     // Whoever it is from must not wait for ever. FORGETs have no answer, and the kernel then knows of no such request.
@@ -144,7 +144,7 @@ void Session::serve(const fuse::Channel& channel, std::size_t worker, std::span<
   }
   RequestSlot& slot = slots_.at(worker);
   const bool kept = RequestSlot::changes_names(request->opcode());
-  slot.begin(request->header().unique, message.first(kept ? message.size() : sizeof(abi::InHeader)), deaths);
+  slot.begin(request->header().unique, message.first(kept ? message.size() : sizeof(abi::InHeader)), earlier);
   in_flight_.begin(worker, request->header().unique);
   Exchange exchange(&channel, *request, slot, in_flight_.given_up(worker), scratch);
   dispatch(exchange);
@@ -170,7 +170,7 @@ Status Session::work(const fuse::Channel& channel, std::size_t worker, const std
   current_slot = &slots_.at(worker);
   // They were read from the first channel, and the kernel takes an answer only where it gave the request.
   while (auto left = worker == 0 ? take_left() : std::nullopt)
-    serve(channel, worker, left->bytes, {scratch.get(), max_write}, left->deaths);
+    serve(channel, worker, left->bytes, {scratch.get(), max_write}, left->earlier);
   while (!stopping.load(std::memory_order_relaxed)) {
     const auto size = channel.receive(buffer);
     if (size.failed_with(EINTR)) continue;
@@ -214,14 +214,17 @@ Status Session::guard(const Subject& subject) const {
   return {};
 }
 
-void Session::changed(const Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other) {
+void Session::changed(Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other) {
   if (!subject.watched || !filter_->records_changes()) return;
   // What an ephemeral path only is has no part in the update; what comes out of it has.
   const bool two_paths = operation == "rename" || operation == "exchange" || operation == "link";
   const auto captured = [this](std::string_view path) { return filter_->decide(path) != filter::Decision::ephemeral; };
   if (!captured(subject.path) && !(two_paths && captured(other))) return;
   const abi::InHeader& header = exchange.header();
-  filter_->record_change({operation, subject.path, other, static_cast<std::int32_t>(header.pid), header.uid, header.gid});
+  const filter::Receipt receipt = exchange.next_receipt();
+  if (receipt.ordinal <= receipt.recorded->load()) return;  // by a worker that died then
+  filter_->record_change({operation, subject.path, other, static_cast<std::int32_t>(header.pid), header.uid, header.gid},
+                         receipt);
 }
 
 void Session::was_read(filter::ReadKind kind, const Subject& subject) {

@@ -66,15 +66,16 @@ class Session {
   // A request as it was read.
   struct Message {
     std::vector<std::byte> bytes;
-    std::uint32_t deaths = 0;  // workers that it has killed
+    RequestSlot::Earlier earlier;
   };
   void serve(const fuse::Channel& channel, std::size_t worker, std::span<std::byte> message, std::span<std::byte> scratch,
-             std::uint32_t deaths = 0);
+             const RequestSlot::Earlier& earlier = {});
   std::optional<Message> take_left();
   // recovery.cc
   sys::Status gather(const fuse::Channel& channel, std::vector<Message>& again);
   void resume(const fuse::Channel& channel, std::size_t worker, Message& message);
   void abandon(std::size_t worker);
+  void settle_record(RequestSlot& slot) const;
   void redo(const fuse::Channel* channel, std::size_t worker, std::span<std::byte> message);
   void note_withdrawn(std::span<const std::byte> message);
   void dispatch(Exchange& exchange);
@@ -163,10 +164,11 @@ class Session {
 
   Subject subject(overlay::NodeId node);
   Subject subject(overlay::NodeId parent, std::string_view name);
+  Subject linked_subject(const Exchange& exchange, overlay::NodeId node);
   // EROFS where a rule protects the path.
   sys::Status guard(const Subject& subject) const;
   // These come before the answer: the caller waits, so its command name can still be read, and what is answered is recorded.
-  void changed(const Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other = {});
+  void changed(Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other = {});
   void was_read(filter::ReadKind kind, const Subject& subject);
 
   overlay::FileSystem& file_system_;

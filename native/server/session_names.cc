@@ -85,11 +85,21 @@ void Session::symlink(Exchange& exchange) {
   answer_entry(exchange, entry);
 }
 
+// An attempt that has begun may have given the file its new name already.
+Session::Subject Session::linked_subject(const Exchange& exchange, overlay::NodeId node) {
+  if (filter_ != nullptr && exchange.attempt()->begun()) {
+    return {!exchange.slot().noted().empty(), std::string(exchange.slot().noted())};
+  }
+  Subject found = subject(node);
+  exchange.slot().note(found.path);
+  return found;
+}
+
 void Session::link(Exchange& exchange) {
   const auto in = exchange.request().take<abi::LinkIn>();
   const auto name = exchange.request().take_name();
   if (!in || !name) return exchange.answer_error(EINVAL);
-  const Subject from = subject(in->oldnodeid);
+  const Subject from = linked_subject(exchange, in->oldnodeid);
   const Subject made = subject(exchange.node(), *name);
   // A second name would be a way around the first one's protection.
   for (const Subject* each : {&from, &made}) {

@@ -34,7 +34,9 @@ class FilterTest : public testing::Test {
   std::unique_ptr<Filter> open(const FilterOptions& options) {
     auto filter = Filter::open(options, explanation_);
     EXPECT_TRUE(filter.ok()) << explanation_;
-    return filter.ok() ? std::move(*filter) : nullptr;
+    if (!filter.ok()) return nullptr;
+    EXPECT_TRUE((*filter)->start().ok());
+    return std::move(*filter);
   }
   std::vector<json> journal() {
     std::vector<json> records;

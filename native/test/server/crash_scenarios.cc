@@ -37,7 +37,66 @@ std::string setattr_body(std::uint32_t valid, std::uint32_t mode, std::uint64_t 
   return Kernel::bytes(in);
 }
 
+std::optional<std::uint64_t> find(MortalServer& server, std::uint64_t parent, const std::string& name) {
+  const auto entry = server.kernel().ask(Opcode::lookup, parent, Kernel::name(name));
+  const auto found = entry.as<abi::EntryOut>();
+  if (entry.error != 0 || found.nodeid == 0) return std::nullopt;
+  return found.nodeid;
+}
+
 }  // namespace
+
+std::optional<Request> any_request(MortalServer& server, std::mt19937& random) {
+  const auto one_of = [&](std::initializer_list<const char*> names) {
+    return std::string(names.begin()[random() % names.size()]);
+  };
+  const auto directory = [&] {
+    const std::string name = one_of({"", "d", "made", "other", "empty", "n1"});
+    return name.empty() ? std::optional<std::uint64_t>(1) : find(server, 1, name);
+  };
+  const auto any_name = [&] { return one_of({"f", "g", "u", "v", "d", "made", "x", "inside", "n1", "n2", "n3"}); };
+  const unsigned kind = random() % 14;
+  const auto at = directory();
+  const auto to = directory();
+  const std::string name = any_name();
+  const std::string other = any_name();
+  if (!at || !to) return std::nullopt;
+  const auto node = find(server, *at, name);
+  // As the kernel does: it asks for no name that it knows to be there, or not to be.
+  if (kind < 3 ? node.has_value() : !node) return std::nullopt;
+  if (kind == 3 && find(server, *to, other)) return std::nullopt;
+  switch (kind) {
+    case 0:
+      return Request{Opcode::mknod, *at, mknod_body(name)};
+    case 1:
+      return Request{Opcode::mkdir, *at, mkdir_body(name)};
+    case 2:
+      return Request{Opcode::symlink, *at, Kernel::name(name) + Kernel::name("target")};
+    case 3:
+      return Request{Opcode::link, *to, Kernel::bytes(abi::LinkIn{*node}) + Kernel::name(other)};
+    case 4:
+    case 5:
+      return Request{Opcode::unlink, *at, Kernel::name(name)};
+    case 6:
+      return Request{Opcode::rmdir, *at, Kernel::name(name)};
+    case 7:
+    case 8:
+      // The kernel refuses a directory that would come to lie below itself.
+      if (*node == *to) return std::nullopt;
+      return Request{Opcode::rename2, *at, rename_body(*to, name, other)};
+    case 9:
+      if (*node == *to || !find(server, *to, other) || find(server, *to, other) == at) return std::nullopt;
+      return Request{Opcode::rename2, *at, rename_body(*to, name, other, RENAME_EXCHANGE)};
+    case 10:
+      return Request{Opcode::write, *node, write_body(std::to_string(random() % 1000), random() % 5)};
+    case 11:
+      return Request{Opcode::setattr, *node, setattr_body(abi::setattr::mode, random() % 2 == 0 ? 0600 : 0750, 0)};
+    case 12:
+      return Request{Opcode::setxattr, *node, setxattr_body("user.k", std::to_string(random() % 9), random() % 3)};
+    default:
+      return Request{Opcode::removexattr, *node, Kernel::name("user.k")};
+  }
+}
 
 void fill(const TemporaryDirectory& place) {
   place.directory("lower/d/sub");

@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <map>
+#include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,9 @@ struct Scenario {
   std::function<Request(const Nodes&)> request;
   bool indexed = false;
 };
+
+// A request as a client might make it, by chance; it asks the server for the nodes. Nothing where they are not there.
+std::optional<Request> any_request(MortalServer& server, std::mt19937& random);
 
 // The layers that all of them start from.
 void fill(const TemporaryDirectory& place);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "filter/filter.h"
 #include "server/request_slots.h"
 #include "server/server.h"
 #include "sys/process.h"
@@ -23,6 +24,7 @@ namespace lamina::test {
 struct Doom {
   std::atomic<long> steps{0};       // 0: it lives
   std::atomic<long> answerings{0};  // the same, counting only answers that are on their way
+  std::atomic<long> faults{0};      // so many requests make the server fail as soon as they are taken
 };
 
 class MortalServer {
@@ -40,6 +42,9 @@ class MortalServer {
     auto opened = overlay::FileSystem::open(options, explanation);
     EXPECT_TRUE(opened.ok()) << explanation;
     file_system_ = std::move(*opened);
+    auto filter = filter::Filter::open({"", place_.path("journal"), place_.path("reads")}, explanation);
+    EXPECT_TRUE(filter.ok()) << explanation;
+    filter_ = std::move(*filter);
     slots_ = std::move(*server::RequestSlots::make(1));
     memory_ = std::move(*sys::SharedMemory::reserve(4096));
     descriptors_ = *sys::open_descriptors();
@@ -53,8 +58,7 @@ class MortalServer {
   MortalServer(const MortalServer&) = delete;
   MortalServer& operator=(const MortalServer&) = delete;
   ~MortalServer() {
-    ::kill(worker_, SIGKILL);
-    ::waitpid(worker_, nullptr, 0);
+    kill();
     static_cast<void>(sys::close_descriptors_but(descriptors_));
   }
 
@@ -92,6 +96,23 @@ class MortalServer {
       return true;
     }
   }
+  // What was recorded, without what differs from run to run: the journal's operations with their numbers, and the read set. Kills
+  // the server.
+  std::string recorded() {
+    kill();
+    EXPECT_TRUE(filter_->start().ok());
+    EXPECT_TRUE(filter_->close().ok());
+    std::string text = place_.content("journal");
+    for (auto at = text.find(",\"time\""); at != std::string::npos; at = text.find(",\"time\"", at)) {
+      text.erase(at, text.find(",\"operation\"", at) - at);
+    }
+    // Any name of a hard-link group may stand for its file.
+    for (const char other : {'2', '3'}) {
+      const std::string name = std::string("\"path\":\"/group/") + other;
+      for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at)) text[at + name.size() - 1] = '1';
+    }
+    return text + place_.content("reads");
+  }
   // Another one, for a dead one.
   void go_on() {
     again_ = true;
@@ -99,8 +120,19 @@ class MortalServer {
   }
 
  private:
+  void kill() {
+    if (worker_ <= 0) return;
+    ::kill(worker_, SIGKILL);
+    ::waitpid(worker_, nullptr, 0);
+    worker_ = -1;
+  }
   static inline Doom* doom_ = nullptr;
   static void on_step(const char* what) {
+    if (doom_->faults.load() > 0 && std::strcmp(what, "begin") == 0) {
+      doom_->faults.fetch_sub(1);
+      server::blame_request();
+      ::kill(::getpid(), SIGKILL);
+    }
     const bool answering = std::strcmp(what, "answering") == 0;
     if (doom_->steps.load() > 0 && doom_->steps.fetch_sub(1) == 1) ::kill(::getpid(), SIGKILL);
     if (answering && doom_->answerings.load() > 0 && doom_->answerings.fetch_sub(1) == 1) ::kill(::getpid(), SIGKILL);
@@ -117,7 +149,10 @@ class MortalServer {
     }
     doom_ = &doom();
     sys::on_step.store(&on_step);
-    server::Server server(*file_system_, nullptr, server::ServerOptions(), slots_.get());
+    if (!filter_->start().ok()) ::_exit(5);
+    server::ServerOptions options;
+    options.report = [this](const std::string& line) { place_.file("report", line); };
+    server::Server server(*file_system_, filter_.get(), options, slots_.get());
     std::vector<fuse::Channel> channels;
     channels.emplace_back(sys::FileDescriptor(kernel_.server_end()));
     if (again_) {
@@ -133,6 +168,7 @@ class MortalServer {
   TemporaryDirectory place_{::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"};
   Kernel kernel_;
   std::unique_ptr<overlay::FileSystem> file_system_;
+  std::unique_ptr<filter::Filter> filter_;
   std::unique_ptr<server::RequestSlots> slots_;
   sys::SharedMemory memory_;
   std::vector<int> descriptors_;
