@@ -2,9 +2,10 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { GraphFormat } from '../app/graph.js';
 import type { StatusData } from '../app/inspect.js';
+import type { RecoverData } from '../app/recover.js';
 import { contextOf } from './context.js';
 import { addExplain, addLog } from './explain.js';
-import { counted, table } from './output.js';
+import { counted, shown, table } from './output.js';
 
 export function addInspectCommands(program: Command): void {
   addStatusAndGraph(program);
@@ -56,19 +57,26 @@ function addDiff(program: Command): void {
 function addRecover(program: Command): void {
   program
     .command('recover')
-    .description('clear away what crashed commands left')
+    .description('clear away what crashed commands left, and mounts whose driver is gone')
     .addHelpText('after', '\nExample:\n  lamina recover')
     .action(async (_options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { recover } = await import('../app/recover.js');
       const data = await recover(await store());
-      const count = data.transactions.length + data.nodes.length + data.updates.length;
-      output.result(data, () =>
-        count === 0
-          ? 'there was nothing to recover'
-          : `cleared away ${counted(data.transactions.length, 'transaction')}, ${counted(data.nodes.length, 'node')}, ${counted(data.updates.length, 'update')}`,
-      );
+      output.result(data, () => recoverText(data));
     });
+}
+
+function recoverText({ transactions, nodes, updates, mounts }: RecoverData): string {
+  const count = transactions.length + nodes.length + updates.length;
+  const cleared = `cleared away ${counted(transactions.length, 'transaction')}, ${counted(nodes.length, 'node')}, ${counted(updates.length, 'update')}`;
+  const unmounted = mounts.map(({ container, mountpoint }) =>
+    container === null
+      ? `unmounted ${shown(mountpoint)}: the driver of its update is gone; abort the update (see lamina status) and make it again`
+      : `unmounted ${shown(mountpoint)}: its driver is gone; what was written is in ${container}: lamina mount ${container} ${shown(mountpoint)}`,
+  );
+  if (count === 0 && mounts.length === 0) return 'there was nothing to recover';
+  return [...(count === 0 ? [] : [cleared]), ...unmounted].join('\n');
 }
 
 function statusText(data: StatusData): string {

@@ -72,6 +72,8 @@ function escape(path: string): string {
 function optionLines({ lowers, upper, mode, source, control, filter, options }: MountRequest): string[] {
   const list = (paths: readonly (BytePath | undefined)[]) => paths.map((path) => escape(path ?? '')).join(':');
   const lines = [`lowerdir=${list(lowers.map(({ tree }) => tree))}`, `mode=${mode}`, `fsname=${escape(source)}`];
+  // A driver that dies goes on; what passes it by would not outlive it.
+  if (mode !== 'passthrough') lines.push('supervise=on');
   if (lowers.some(({ index }) => index !== undefined))
     lines.push(`lowerindex=${list(lowers.map(({ index }) => index))}`);
   if (upper !== undefined) lines.push(`upperdir=${escape(upper.tree)}`, `workdir=${escape(upper.work)}`);

@@ -1,15 +1,15 @@
 import { once } from 'node:events';
 import { constants } from 'node:fs';
-import { open, readdir, statfs } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isId } from '../base/ids.js';
-import { isSystemError, messageOf } from '../base/errors.js';
+import { isSystemError } from '../base/errors.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { storeMounts } from '../mount/index.js';
+import { isLost, storeMounts } from '../mount/index.js';
 import { deadRunMounts, isDeadTransaction } from '../store/index.js';
 import type { Store, StorePaths } from '../store/index.js';
 import type { Removable } from './finding.js';
@@ -64,8 +64,8 @@ export async function mountFaults(store: Store, manifest: Manifest, names: Store
       container === undefined
         ? names.transactions.includes(transaction) && !names.dead.has(transaction)
         : own(manifest.containers, container) !== undefined;
-    const why = known ? await lostMount(mountpoint) : 'nothing in the store is mounted there any more';
-    if (why === undefined) continue;
+    if (known && !(await isLost(mountpoint))) continue;
+    const why = known ? 'its driver is gone' : 'nothing in the store is mounted there any more';
     const subject = container ?? transaction;
     const message = `the mount on ${mountpoint} is left over: ${why}`;
     faults.push({ ...leftMount, subject, message, repair: 'unmount it', mountpoint });
@@ -87,19 +87,6 @@ async function socketFaults(mounts: BytePath): Promise<Removable[]> {
     await directory.close();
   }
   return faults;
-}
-
-/** Why a mount serves nobody: its driver is gone (ENOTCONN, ECONNABORTED). */
-async function lostMount(mountpoint: BytePath): Promise<string | undefined> {
-  try {
-    await statfs(toBuffer(mountpoint));
-    return undefined;
-  } catch (error) {
-    if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) return 'its driver is gone';
-    // Another user's mount: not ours to look into, and served.
-    if (isSystemError(error, 'EACCES')) return undefined;
-    throw new Error(`cannot look at the mount on ${mountpoint}: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 /** Whether a server listens there. A path longer than a socket's may be is reached through its directory, as the driver does. */

@@ -1,0 +1,32 @@
+import { statfs } from 'node:fs/promises';
+import { display, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError, messageOf } from '../base/errors.js';
+import { unmountFuse } from '../platform/unmount.js';
+import type { Store } from '../store/index.js';
+import { storeMounts } from './find.js';
+import type { StoreMount } from './find.js';
+
+/** Whether a mount serves nobody, because its driver is gone (ENOTCONN, ECONNABORTED). */
+export async function isLost(mountpoint: BytePath): Promise<boolean> {
+  try {
+    await statfs(toBuffer(mountpoint));
+    return false;
+  } catch (error) {
+    if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) return true;
+    // Another user's mount: not ours to look into, and served.
+    if (isSystemError(error, 'EACCES')) return false;
+    throw new Error(`cannot look at the mount on ${display(mountpoint)}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Takes away the mounts of a store whose driver is gone, be they in use: nobody can do anything there. Gives those it took away. */
+export async function unmountLost(store: Store): Promise<StoreMount[]> {
+  const lost: StoreMount[] = [];
+  for (const mount of await storeMounts(store)) {
+    if (!(await isLost(mount.mountpoint))) continue;
+    await unmountFuse(mount.mountpoint, { lazy: true });
+    lost.push(mount);
+  }
+  return lost;
+}

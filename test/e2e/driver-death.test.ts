@@ -1,0 +1,83 @@
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { World, buildTiny, isRoot } from '../support/lamina.js';
+
+const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
+  let world: World;
+  let point: string;
+
+  beforeAll(async () => {
+    world = new World('driver-death');
+    await world.run('init');
+    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.run('create', 'web', '--base', 'tiny');
+    point = world.makeDirectory('point');
+  });
+  afterAll(() => {
+    expect(world.mounts()).toEqual([]);
+    world.remove();
+  });
+
+  /** The process that answers the mount's requests now. */
+  const worker = async (): Promise<number> => {
+    const socket = join(world.store, 'mounts', 'web.sock');
+    const ask = () =>
+      new Promise<number>((resolve, reject) => {
+        const connection = createConnection(socket);
+        connection.on('error', reject);
+        connection.on('close', () => reject(new Error('closed')));
+        connection.on('data', (chunk: Buffer) => {
+          resolve((JSON.parse(chunk.toString()) as { pid: number }).pid);
+          connection.end();
+        });
+        connection.write('{"command":"ping"}\n');
+      });
+    for (let tries = 0; tries < 1_000; ++tries) {
+      const pid = await ask().catch(() => 0);
+      if (pid !== 0) return pid;
+      await sleep(10);
+    }
+    throw new Error(`nobody answers at ${socket}`);
+  };
+  const parentOf = (pid: number) => Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1]);
+
+  it('goes on as if nothing had been', async () => {
+    await world.run('mount', 'web', point);
+    const before = await worker();
+    writeFileSync(join(point, 'etc/before'), 'before\n');
+    process.kill(before, 'SIGKILL');
+    writeFileSync(join(point, 'etc/after'), 'after\n', { flag: 'wx' });
+    expect(readFileSync(join(point, 'etc/before'), 'utf8')).toBe('before\n');
+    expect(await worker()).not.toBe(before);
+    await world.run('umount', 'web');
+    expect(await world.inside('web', 'cat /etc/before /etc/after')).toBe('before\nafter\n');
+  });
+
+  it('is unmounted by recover where the driver is gone as a whole', async () => {
+    await world.run('mount', 'web', point);
+    writeFileSync(join(point, 'etc/kept'), 'kept\n');
+    const pid = await worker();
+    process.kill(parentOf(pid), 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
+    for (;;) {
+      try {
+        readdirSync(point);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOTCONN') break;
+      }
+      await sleep(5);
+    }
+    const recovered = await world.attempt('recover');
+    expect(recovered).toMatchObject({ code: 0 });
+    expect(recovered.stdout).toBe(
+      `unmounted ${point}: its driver is gone; what was written is in web: lamina mount web ${point}\n`,
+    );
+    expect(readdirSync(point)).toEqual([]);
+    expect(await world.json('recover')).toMatchObject({ mounts: [] });
+    expect(await world.inside('web', 'cat /etc/kept')).toBe('kept\n');
+  });
+});
