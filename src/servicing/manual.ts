@@ -40,13 +40,14 @@ export async function beginManual(
   const mountpoint = await checkMountpoint(directory);
   const transaction = await Transaction.begin(store, 'manual', { name, base, head });
   try {
+    stageFile(transaction.paths.update.procedure, '');
     const reader = new NodeReader(store, before);
     const layers = reader.layers(head);
+    // The last that can fail: what is mounted outside of the transaction is not taken back with it.
     await mountRun(
       { transaction, container: undefined, lowers: reader.mountable(layers), root: await reader.rootEntry(layers) },
       mountpoint,
     );
-    stageFile(transaction.paths.update.procedure, '');
   } catch (error) {
     await afterFailure(async () => transaction.discard());
     throw error;
