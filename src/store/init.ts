@@ -31,13 +31,24 @@ export async function initStore(root: BytePath): Promise<Store> {
     }
     await writeFileDurably(paths.manifest, serialiseManifest(emptyManifest()));
   } catch (error) {
-    if (made) await removeDurably(root);
-    else if (!isRefusal(error)) for (const path of [...directoriesOf(paths), paths.lock]) await removeDurably(path);
+    await takeBack(made ? [root] : isRefusal(error) ? [] : [...directoriesOf(paths), paths.lock], error);
     throw error;
   } finally {
     lock.release();
   }
   return store;
+}
+
+/** @throws LaminaError failed where something of it stays */
+async function takeBack(made: readonly BytePath[], reason: unknown): Promise<void> {
+  try {
+    for (const path of made) await removeDurably(path);
+  } catch (error) {
+    throw failed(`the store cannot be made: ${messageOf(reason)}; what was made of it stays: ${messageOf(error)}`, {
+      hint: 'mend the disk, then remove it, or use it where it is whole',
+      cause: reason,
+    });
+  }
 }
 
 const directoriesOf = ({ nodes, updates, transactions, asides, mounts }: StorePaths) => [
