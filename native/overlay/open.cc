@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <cstring>
+#include <thread>
 
 #include "overlay/overlay.h"
 #include "sys/data.h"
@@ -103,6 +104,16 @@ struct Writable {
   sys::FileDescriptor upper, work, lock;
 };
 
+/// Whoever asks whether a driver works here (isLocked in src/platform/lock.ts) takes the lock shared for a moment: that
+/// is waited for.
+bool lock_work(int work) {
+  while (!sys::try_lock(work, sys::Lock::exclusive)) {
+    if (!sys::try_lock(work, sys::Lock::shared)) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
 Result<Writable> open_writable(const Options& options, const MarkNames& marks, std::string& explanation) {
   Writable opened;
   const auto open = [&](const std::string& path, const char* what, int flags) -> Result<sys::FileDescriptor> {
@@ -120,7 +131,7 @@ Result<Writable> open_writable(const Options& options, const MarkNames& marks, s
                   EXDEV);
   }
   LAMINA_TRY(check_apart(options, explanation));
-  if (!sys::try_lock(opened.lock.get(), sys::Lock::exclusive)) {
+  if (!lock_work(opened.lock.get())) {
     return refuse(explanation, "work " + options.work + " is in use by another mount; unmount that first", EBUSY);
   }
   const Status made = sys::make_directory(opened.lock.get(), "work", 0700);

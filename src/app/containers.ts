@@ -1,7 +1,7 @@
-import { mkdirSync, rmdirSync, realpathSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, realpathSync, rmdirSync, unlinkSync } from 'node:fs';
 import { display, fromBuffer, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isSystemError, notFound, refused } from '../base/errors.js';
+import { LaminaError, isSystemError, notFound, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
 import { baseOf, containerOf, createContainer, own, removeContainer, stackOf } from '../manifest/index.js';
@@ -9,7 +9,7 @@ import type { Manifest } from '../manifest/index.js';
 import { checkMountpoint, containerSource, findMounts, isDriven, mountStack, unmountStack } from '../mount/index.js';
 import type { MountMode } from '../mount/index.js';
 import { activeManual, runInSandbox, withHold } from '../servicing/index.js';
-import { acquireLock } from '../platform/lock.js';
+import { acquireLock, lockHolder } from '../platform/lock.js';
 import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { containerData } from './data.js';
@@ -35,6 +35,7 @@ export async function remove(store: Store, name: string): Promise<void> {
     await hold.add(await store.read(), [name]);
     await store.change(async (manifest, publish) => {
       const { manifest: next, removedNodes, removedUpdates } = removeContainer(manifest, name);
+      hold.check(manifest);
       await publish(next);
       await afterPublish(async () => removeFiles(store, removedNodes, removedUpdates));
     });
@@ -57,9 +58,37 @@ export async function mount(
   const manifest = await store.read();
   containerOf(manifest, name);
   const mountpoint = await checkMountpoint(directory);
-  await refuseMounted(store, manifest, name);
-  await mountContainer(store, manifest, name, mountpoint, options);
-  return containerData(manifest, name, await findMounts(store));
+  const { manifest: mounted } = await mountPresent(store, name, mountpoint, options);
+  return containerData(mounted, name, await findMounts(store));
+}
+
+/** Mounts what a container is now: what it was before an update came in between must not be written to. */
+async function mountPresent(
+  store: Store,
+  name: string,
+  mountpoint: BytePath,
+  options: MountOptions,
+): Promise<{ manifest: Manifest; work: BytePath }> {
+  for (;;) {
+    const manifest = await store.read();
+    const { work } = store.paths.node(containerOf(manifest, name).storage);
+    await refuseMounted(store, manifest, name);
+    try {
+      await mountContainer(store, manifest, name, mountpoint, options);
+    } catch (error) {
+      if (!isSameStack(manifest, await store.read(), name)) continue;
+      await refuseMounted(store, manifest, name);
+      throw error;
+    }
+    // From here on the driver keeps others from changing the container.
+    if (isSameStack(manifest, await store.read(), name)) return { manifest, work };
+    await unmountStack(mountpoint, work);
+  }
+}
+
+function isSameStack(before: Manifest, now: Manifest, name: string): boolean {
+  if (own(now.containers, name) === undefined) return false;
+  return stackOf(before, name).nodes.join() === stackOf(now, name).nodes.join();
 }
 
 async function refuseMounted(store: Store, manifest: Manifest, name: string): Promise<void> {
@@ -71,8 +100,10 @@ async function refuseMounted(store: Store, manifest: Manifest, name: string): Pr
       hint,
     });
   }
-  if (isDriven(store.paths.node(containerOf(manifest, name).storage).work)) {
-    throw refused(`container '${name}' is in use: mounted in another mount namespace, or being serviced`, {
+  const { work } = store.paths.node(containerOf(manifest, name).storage);
+  if (isDriven(work)) {
+    const holder = lockHolder(work) ?? 'mounted in another mount namespace, or being serviced';
+    throw refused(`container '${name}' is in use: ${holder}`, {
       code: 'MOUNTED',
       hint,
     });
@@ -151,24 +182,24 @@ export async function run(
   command: readonly string[],
   options: RunContainerOptions,
 ): Promise<number> {
-  const manifest = await store.read();
-  const { storage } = containerOf(manifest, name);
+  containerOf(await store.read(), name);
   const inSandbox = async (root: BytePath) =>
-    (await runInSandbox({ root, command, interactive: true, ...options })).exitCode;
+    withMount(store, name, root, async () => {
+      return (await runInSandbox({ root, command, interactive: true, ...options })).exitCode;
+    });
   const mounted = (await findMounts(store)).find((found) => found.container === name);
   if (mounted !== undefined) return inSandbox(mounted.mountpoint);
-  await refuseMounted(store, manifest, name);
   const { mountpoint, lock } = store.paths.runMount(newId('m'));
   // Before anything is there that could be taken for what a dead command left.
   const held = await acquireLock(lock, 'exclusive', { timeoutMs: lockPatience });
   try {
     mkdirSync(toBuffer(mountpoint), { mode: 0o700 });
     try {
-      await mountContainer(store, manifest, name, mountpoint, {});
+      const { work } = await mountPresent(store, name, mountpoint, {});
       try {
         return await inSandbox(mountpoint);
       } finally {
-        await unmountStack(mountpoint, store.paths.node(storage).work);
+        await leaveMount(mountpoint, work);
       }
     } finally {
       rmdirSync(toBuffer(mountpoint));
@@ -176,5 +207,27 @@ export async function run(
   } finally {
     unlinkSync(toBuffer(lock));
     held.release();
+  }
+}
+
+/** Works in a mount that may be somebody else's, and keeps it from being unmounted meanwhile. @throws LaminaError refused: it was before */
+async function withMount<T>(store: Store, name: string, root: BytePath, work: () => Promise<T>): Promise<T> {
+  const descriptor = openSync(toBuffer(root), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const isMounted = (await findMounts(store)).some((each) => each.container === name && each.mountpoint === root);
+    if (isMounted) return await work();
+  } finally {
+    closeSync(descriptor);
+  }
+  throw refused(`container '${name}' was unmounted by another command meanwhile`, { code: 'STALE', hint: 'try again' });
+}
+
+/** Where another command runs in the mount, too, it goes with the last of them. */
+async function leaveMount(mountpoint: BytePath, work: BytePath): Promise<void> {
+  try {
+    await unmountStack(mountpoint, work);
+  } catch (error) {
+    if (!(error instanceof LaminaError && error.code === 'MOUNT_BUSY')) throw error;
+    await unmountStack(mountpoint, undefined, { lazy: true });
   }
 }

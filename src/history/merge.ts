@@ -72,6 +72,7 @@ export async function merge(store: Store, options: MergeOptions): Promise<MergeR
       await transaction.publish(async (present) => {
         await refuseWhileServicing(store, transaction.id);
         if (JSON.stringify(planMerge(present, request)) !== JSON.stringify(plan)) throw stale();
+        hold.check(present);
         options.signal.throwIfAborted();
         return applyMerge(present, plan, trees);
       });

@@ -157,6 +157,7 @@ class Undoing {
 
   /** All steps on the present manifest. @throws LaminaError refused where it is no longer what they were prepared for */
   #again(present: Manifest): Transition {
+    this.hold.check(present);
     let manifest = present;
     for (const { request, found, replaced } of this.#steps) {
       const result = rollbackUpdate(manifest, request);

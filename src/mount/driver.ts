@@ -7,7 +7,7 @@ import { failed, isSystemError, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { distFile } from '../platform/install.js';
-import { acquireLock, tryLock } from '../platform/lock.js';
+import { acquireLock, isLocked } from '../platform/lock.js';
 import { runProcess } from '../platform/process.js';
 import { unmountFuse } from '../platform/unmount.js';
 import type { MountableNode } from '../store/index.js';
@@ -119,9 +119,7 @@ export async function driverEnded(work: BytePath): Promise<void> {
 
 /** Whether a driver works with a work directory, be its mount in another mount namespace. */
 export function isDriven(work: BytePath): boolean {
-  const lock = tryLock(work, 'exclusive');
-  lock?.release();
-  return lock === undefined;
+  return isLocked(work);
 }
 
 /** An empty directory to mount on. */

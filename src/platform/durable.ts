@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { constants, writeFileSync } from 'node:fs';
-import { mkdir, open, unlink } from 'node:fs/promises';
+import { constants, readdirSync, writeFileSync } from 'node:fs';
+import { mkdir, open, rmdir, unlink } from 'node:fs/promises';
 import { dirname, display, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
@@ -157,13 +157,30 @@ export async function makeDirectoryDurably(path: Path, mode = 0o755): Promise<vo
   const target = asBytePath(path);
   durableStep('mkdir', target);
   await mkdir(bytesOf(path), { mode });
+  try {
+    await syncDirectory(parentOf(target));
+  } catch (error) {
+    await rmdir(bytesOf(path));
+    throw error;
+  }
+}
+
+/** Removes a file or a whole tree, gone from the disk when it is done. Nothing there is no error. @param last a name in the tree that goes after all others */
+export async function removeDurably(path: Path, last?: string): Promise<void> {
+  const target = asBytePath(path);
+  durableStep('remove', target);
+  if (last !== undefined) removeAllBut(target, last);
+  removeTree(target);
   await syncDirectory(parentOf(target));
 }
 
-/** Removes a file or a whole tree, gone from the disk when it is done. Nothing there is no error. */
-export async function removeDurably(path: Path): Promise<void> {
-  const target = asBytePath(path);
-  durableStep('remove', target);
-  removeTree(target);
-  await syncDirectory(parentOf(target));
+function removeAllBut(directory: BytePath, last: string): void {
+  let names: BytePath[];
+  try {
+    names = readdirSync(toBuffer(directory), 'buffer').map(fromBuffer);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return;
+    throw error;
+  }
+  for (const name of names) if (name !== last) removeTree(join(directory, name));
 }

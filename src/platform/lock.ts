@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { display, fromBuffer } from '../base/bytes.js';
 import { LaminaError, isSystemError } from '../base/errors.js';
@@ -74,10 +74,10 @@ export async function acquireLock(path: Path, mode: LockMode, options: LockOptio
   }
 }
 
-/** The lock, or undefined where it is held by others in a way that excludes `mode`. */
-export function tryLock(path: Path, mode: LockMode): Lock | undefined {
+/** The lock, or undefined where it is held by others in a way that excludes `mode`. @param create false: a missing file is an error (ENOENT) */
+export function tryLock(path: Path, mode: LockMode, create = true): Lock | undefined {
   for (;;) {
-    const descriptor = openLockFile(bytesOf(path));
+    const descriptor = openLockFile(bytesOf(path), create);
     try {
       flockSync(descriptor, mode);
       if (isStillAt(descriptor, bytesOf(path))) return new Lock(descriptor, mode);
@@ -90,12 +90,72 @@ export function tryLock(path: Path, mode: LockMode): Lock | undefined {
   }
 }
 
+/**
+ * Whether somebody holds the lock exclusively; a missing one nobody holds. Never in anybody's way: it is taken shared for a moment, which `takeLock` and the driver
+ * tell from a holder.
+ */
+export function isLocked(path: Path): boolean {
+  let descriptor: number;
+  try {
+    descriptor = openSync(bytesOf(path), constants.O_RDONLY);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw error;
+  }
+  try {
+    flockSync(descriptor, 'shared');
+    return false;
+  } catch (error) {
+    if (isSystemError(error, 'EAGAIN', 'EWOULDBLOCK')) return true;
+    throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The lock of a file that is there, exclusively, or undefined where somebody else has it so. For locks that are held exclusively or, by those who ask with `isLocked`, for a moment. */
+export async function takeLock(path: Path): Promise<Lock | undefined> {
+  for (;;) {
+    const lock = tryLock(path, 'exclusive', false);
+    if (lock !== undefined) return lock;
+    if (isLocked(path)) return undefined;
+    await sleep(1);
+  }
+}
+
+/**
+ * "process 12 (update apply web)": who holds a flock, as far as /proc/locks tells (proc_locks(5)); undefined where it does not, as of another PID namespace.
+ */
+export function lockHolder(path: Path): string | undefined {
+  const { ino } = statSync(bytesOf(path), { bigint: true });
+  for (const line of readFileSync('/proc/locks', 'latin1').split('\n')) {
+    const [, kind, , , pid, file = ''] = line.split(/\s+/);
+    if (kind !== 'FLOCK' || pid === undefined || !file.endsWith(`:${ino}`)) continue;
+    const words = wordsOf(pid);
+    if (words !== undefined) return `process ${pid} (${words})`;
+  }
+  return undefined;
+}
+
+/** What a process was told to do: of lamina its arguments, else its program. Undefined where it has ended. */
+function wordsOf(pid: string): string | undefined {
+  try {
+    const [program = '', script = '', ...rest] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    if (program === '') return undefined;
+    const name = program.slice(program.lastIndexOf('/') + 1);
+    return /lamina[^/]*$/.test(script) ? rest.slice(0, 3).join(' ').trim() : name;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ESRCH', 'EACCES')) return undefined;
+    throw error;
+  }
+}
+
 /** flock needs no write access, so that a reader may lock a store it cannot write. */
-function openLockFile(path: Buffer): number {
+function openLockFile(path: Buffer, create: boolean): number {
   try {
     return openSync(path, constants.O_RDONLY);
   } catch (error) {
-    if (!isSystemError(error, 'ENOENT')) throw error;
+    if (!create || !isSystemError(error, 'ENOENT')) throw error;
     return openSync(path, constants.O_RDONLY | constants.O_CREAT, 0o644);
   }
 }

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { fromBuffer, toBuffer } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
-import { tryLock } from '../platform/lock.js';
+import { isLocked } from '../platform/lock.js';
 import { readTransaction } from '../store/index.js';
 import type { Store, TransactionRecord } from '../store/index.js';
 import { activeManual } from './manual.js';
@@ -28,9 +28,7 @@ export async function refuseWhileServicing(store: Store, own?: string): Promise<
     const paths = store.paths.transaction(id);
     const record = await readTransaction(paths);
     if (record === undefined || harmless.includes(record.kind)) continue;
-    const dead = tryLock(paths.lock, 'exclusive');
-    dead?.release();
-    if (dead === undefined) throw inUse(record);
+    if (isLocked(paths.lock)) throw inUse(record);
   }
 }
 

@@ -1,9 +1,10 @@
 import { display } from '../base/bytes.js';
-import { refused } from '../base/errors.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError, refused } from '../base/errors.js';
 import { containerOf } from '../manifest/index.js';
-import type { Manifest } from '../manifest/index.js';
+import type { Manifest, NodeId } from '../manifest/index.js';
 import { findMounts } from '../mount/index.js';
-import { tryLock } from '../platform/lock.js';
+import { lockHolder, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import type { Store } from '../store/index.js';
 
@@ -12,7 +13,7 @@ import type { Store } from '../store/index.js';
  * @throws LaminaError refused: one is mounted (which and where)
  */
 export class ContainerHold {
-  readonly #locks = new Map<string, Lock>();
+  readonly #locks = new Map<string, { readonly storage: NodeId; readonly lock: Lock }>();
 
   constructor(readonly store: Store) {}
 
@@ -20,20 +21,55 @@ export class ContainerHold {
     for (const container of containers) {
       if (this.#locks.has(container)) continue;
       const { storage } = containerOf(manifest, container);
-      const lock = tryLock(this.store.paths.node(storage).work, 'exclusive');
-      if (lock === undefined) throw await inUse(this.store, container);
-      this.#locks.set(container, lock);
+      const { work } = this.store.paths.node(storage);
+      const lock = await lockOf(work, container);
+      if (lock === undefined) throw await inUse(this.store, container, lockHolder(work));
+      this.#locks.set(container, { storage, lock });
+      // A mount that is read-only holds no lock, and would lose what it shows.
+      if ((await mountOf(this.store, container)) !== undefined) throw await inUse(this.store, container, undefined);
     }
   }
 
+  /** Between the reading of a manifest and the hold the containers may have got other storages. @throws LaminaError refused */
+  check(present: Manifest): void {
+    for (const [container, { storage }] of this.#locks)
+      if (present.containers[container]?.storage !== storage) throw changed(container);
+  }
+
   release(): void {
-    for (const lock of this.#locks.values()) lock.release();
+    for (const { lock } of this.#locks.values()) lock.release();
     this.#locks.clear();
   }
 }
 
-async function inUse(store: Store, container: string) {
-  const mount = (await findMounts(store)).find((found) => found.container === container);
+/** @throws LaminaError refused: the storage has gone since the manifest was read */
+async function lockOf(work: BytePath, container: string): Promise<Lock | undefined> {
+  try {
+    return await takeLock(work);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'EISDIR')) throw changed(container);
+    throw error;
+  }
+}
+
+function changed(container: string) {
+  return refused(`container '${container}' was changed by another command meanwhile`, {
+    code: 'STALE',
+    hint: 'try again',
+  });
+}
+
+const mountOf = async (store: Store, container: string) =>
+  (await findMounts(store)).find((found) => found.container === container);
+
+async function inUse(store: Store, container: string, holder: string | undefined) {
+  const mount = await mountOf(store, container);
+  if (mount === undefined && holder !== undefined) {
+    return refused(`container '${container}' is in use by ${holder}`, {
+      code: 'MOUNTED',
+      hint: 'try again when that has ended; unmount it where it is mounted',
+    });
+  }
   const where =
     mount === undefined ? 'in another mount namespace, or is being serviced' : `on ${display(mount.mountpoint)}`;
   return refused(`container '${container}' is mounted ${where}`, {

@@ -1,4 +1,4 @@
-import { readdir, realpath } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, fromBuffer, isBelow, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
@@ -8,7 +8,8 @@ import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName, removeDurably } from '../platform/durable.js';
 import { readMountInfo } from '../platform/mountinfo.js';
 import { unmountFuse } from '../platform/unmount.js';
-import { tryLock } from '../platform/lock.js';
+import { isLocked, takeLock } from '../platform/lock.js';
+import type { Lock } from '../platform/lock.js';
 import { unpublishedAsides } from './asides.js';
 import type { StorePaths, TransactionPaths } from './paths.js';
 import { readTransaction } from './transaction-record.js';
@@ -28,14 +29,15 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
   const transactions: string[] = [];
   for (const id of (await namesIn(paths.transactions)).filter((name) => isId(name, 't'))) {
     const { directory, lock } = paths.transaction(id);
-    const held = tryLock(lock, 'exclusive');
+    // Without a lock it is half removed, or was never begun; to take it would make it.
+    const held = await lockOfDead(lock);
     if (held === undefined) continue;
     try {
       if (await isServicedByHand(paths.transaction(id))) continue;
       await unmountBelow(directory);
       await removeDurably(directory);
     } finally {
-      held.release();
+      if (held !== 'missing') held.release();
     }
     transactions.push(id);
   }
@@ -56,6 +58,15 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
   return { transactions, nodes, updates };
 }
 
+async function lockOfDead(lock: BytePath): Promise<Lock | 'missing' | undefined> {
+  try {
+    return await takeLock(lock);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return 'missing';
+    throw error;
+  }
+}
+
 /** What a `run` whose process is gone left: a mount point, perhaps still mounted, and its lock. */
 export type DeadRunMount = ReturnType<StorePaths['runMount']> & { readonly id: string };
 
@@ -64,9 +75,8 @@ export async function deadRunMounts(paths: StorePaths): Promise<DeadRunMount[]> 
   const dead: DeadRunMount[] = [];
   for (const id of [...ids].filter((name) => isId(name, 'm'))) {
     const mount = paths.runMount(id);
-    const held = tryLock(mount.lock, 'exclusive');
-    held?.release();
-    if (held !== undefined) dead.push({ id, ...mount });
+    if (!isLocked(mount.lock) && ((await exists(mount.lock)) || (await exists(mount.mountpoint))))
+      dead.push({ id, ...mount });
   }
   return dead;
 }
@@ -79,9 +89,7 @@ async function removeRunMount({ id, mountpoint, lock }: DeadRunMount): Promise<v
 
 /** Whether the process of a transaction is gone. One made by hand needs none while it is mounted. */
 export async function isDeadTransaction(transaction: TransactionPaths): Promise<boolean> {
-  const held = tryLock(transaction.lock, 'shared');
-  held?.release();
-  return held !== undefined && !(await isServicedByHand(transaction));
+  return !isLocked(transaction.lock) && !(await isServicedByHand(transaction));
 }
 
 /** A person's servicing lives as long as its mount: the driver holds the lock of the run's work directory. */
@@ -89,9 +97,7 @@ async function isServicedByHand(transaction: TransactionPaths): Promise<boolean>
   if ((await readTransaction(transaction))?.kind !== 'manual') return false;
   const { directory } = transaction.run('base');
   if (!(await namesIn(directory)).includes('work')) return false;
-  const lock = tryLock(join(directory, 'work'), 'exclusive');
-  lock?.release();
-  return lock === undefined;
+  return isLocked(join(directory, 'work'));
 }
 
 /** Unmounts what is mounted below a directory, there where `wanted` says so. */
@@ -100,10 +106,33 @@ export async function unmountBelow(
   wanted: (path: BytePath) => boolean = () => true,
 ): Promise<void> {
   // The mount table has paths without symlinks.
-  const real = fromBuffer(await realpath(toBuffer(directory), 'buffer'));
+  const real = await realOf(directory);
+  if (real === undefined) return;
   for (const entry of (await readMountInfo()).reverse()) {
     if (!isBelow(entry.mountPoint, real) || !wanted(entry.mountPoint)) continue;
     await unmountFuse(entry.mountPoint, { lazy: true });
+  }
+}
+
+/** Undefined where it has gone. */
+async function realOf(directory: BytePath): Promise<BytePath | undefined> {
+  try {
+    return fromBuffer(await realpath(toBuffer(directory), 'buffer'));
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+async function exists(path: BytePath): Promise<boolean> {
+  try {
+    await stat(toBuffer(path));
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return false;
+    // Of a mount without its driver: it is there.
+    if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED', 'EACCES')) return true;
+    throw error;
   }
 }
 

@@ -81,6 +81,7 @@ export class Store {
   async collectGarbage(dryRun: boolean): Promise<Garbage[]> {
     const lock = await this.#lock('exclusive');
     try {
+      await this.#announce();
       const garbage = await findGarbage(this.paths, (await this.#load()).manifest);
       if (!dryRun) await removeGarbage(garbage);
       return garbage;
@@ -93,6 +94,7 @@ export class Store {
   async recover(): Promise<Recovery> {
     const lock = await this.#lock('exclusive');
     try {
+      await this.#announce();
       return await recoverDead(this.paths, (await this.#load()).manifest);
     } finally {
       lock.release();

@@ -234,7 +234,8 @@ export class Transaction {
   async #end(): Promise<void> {
     try {
       await unmountBelow(this.paths.directory);
-      await removeDurably(this.paths.directory);
+      // As long as something is there it is somebody's.
+      await removeDurably(this.paths.directory, 'lock');
     } finally {
       // Without it the next change takes what is left for a dead transaction's, and clears it away.
       this.lock.release();

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { toBuffer } from '../../../src/base/bytes.js';
-import { LockHeld, acquireLock, tryLock } from '../../../src/platform/lock.js';
+import { LockHeld, acquireLock, isLocked, lockHolder, takeLock, tryLock } from '../../../src/platform/lock.js';
 import { temporaryDirectory } from './temporary.js';
 
 const at = temporaryDirectory();
@@ -31,6 +31,22 @@ describe('lock', () => {
     first.release();
     (await second).release();
     expect(waits).toBe(1);
+  });
+
+  it('is asked after without being in the way, and without making it', async () => {
+    expect([isLocked(at('asked')), existsSync(at('asked'))]).toEqual([false, false]);
+    await expect(takeLock(at('asked'))).rejects.toMatchObject({ code: 'ENOENT' });
+    // As one who asks, for longer.
+    const asking = await acquireLock(at('asked'), 'shared');
+    expect(isLocked(at('asked'))).toBe(false);
+    const taking = takeLock(at('asked'));
+    await sleep(20);
+    asking.release();
+    const taken = await taking;
+    expect([taken?.held, isLocked(at('asked')), await takeLock(at('asked'))]).toEqual([true, true, undefined]);
+    expect(lockHolder(at('asked'))).toMatch(new RegExp(`^process ${String(process.pid)} `));
+    taken?.release();
+    expect(lockHolder(at('asked'))).toBeUndefined();
   });
 
   it('is refused when the time is over', async () => {
