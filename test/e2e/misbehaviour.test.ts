@@ -112,13 +112,13 @@ describe.skipIf(!isRoot)('a procedure that misbehaves', () => {
       'update',
       'apply',
       'tiny',
-      world.script('slow', 'if test -e /etc/own; then echo waiting; sleep 4; fi; echo x >/etc/x'),
+      world.script('slow', 'if test -e /etc/own; then echo waiting; sleep 2; fi; echo x >/etc/x'),
     ]);
     await apply.said('waiting');
     const refused = await world.attempt('remove', 'web');
     expect({ code: refused.code, stderr: refused.stderr }).toEqual({
       code: 4,
-      stderr: expect.stringMatching(/web.*being serviced/) as string,
+      stderr: expect.stringMatching(/web.*in use by process \d+ \(update apply tiny\)/) as string,
     });
     expect((await apply.finished).code).toBe(0);
     expect(await world.inside('web', 'cat /etc/x')).toBe('x\n');
