@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { createConnection } from 'node:net';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkout, isRoot, mountPoints, run, start } from '../support/lamina.js';
 import type { Started } from '../support/lamina.js';
+import { sleep, workerAt } from '../support/worker.js';
 
 const laminafs = process.env['LAMINA_LAMINAFS'] ?? join(checkout, 'dist/laminafs');
 const kills = Number(process.env['LAMINA_KILLS'] ?? 8);
@@ -15,8 +15,6 @@ const has = (command: string, ...args: string[]) => spawnSync(command, args).sta
 const sqlite = has('sqlite3', '--version');
 const python = has('python3', '-c', 'import sqlite3');
 if (!python) process.emitWarning('attributes and verified writes under a dying driver are skipped: python3 is missing');
-
-const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Names that come, move and go, each step looked at; every round leaves the directory empty. */
 const names = `set -e; cd "$1"; mkdir "$2"; cd "$2"
@@ -98,25 +96,7 @@ describe.skipIf(!isRoot)('a driver whose worker is killed', () => {
   const options = () =>
     `lowerdir=${at('lower')},upperdir=${at('upper')},workdir=${at('work')},control=${at('control')},supervise=on`;
 
-  const ping = () =>
-    new Promise<number>((resolve, reject) => {
-      const socket = createConnection(at('control'));
-      socket.on('error', reject);
-      socket.on('close', () => reject(new Error('closed')));
-      socket.on('data', (chunk: Buffer) => {
-        resolve((JSON.parse(chunk.toString()) as { pid: number }).pid);
-        socket.end();
-      });
-      socket.write('{"command":"ping"}\n');
-    });
-  const worker = async (): Promise<number> => {
-    for (let tries = 0; tries < 1_000; ++tries) {
-      const pid = existsSync(at('control')) ? await ping().catch(() => 0) : 0;
-      if (pid !== 0) return pid;
-      await sleep(10);
-    }
-    throw new Error(`no worker answers: ${readFileSync('/proc/mounts', 'utf8')}`);
-  };
+  const worker = () => workerAt(at('control'));
 
   beforeEach(async () => {
     place = mkdtempSync(join(tmpdir(), 'lamina-crash-'));

@@ -1,10 +1,8 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildTiny, isRoot } from '../support/lamina.js';
-
-const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+import { sleep, workerAt } from '../support/worker.js';
 
 describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
   let world: World;
@@ -22,27 +20,7 @@ describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
     world.remove();
   });
 
-  /** The process that answers the mount's requests now. */
-  const worker = async (): Promise<number> => {
-    const socket = join(world.store, 'mounts', 'web.sock');
-    const ask = () =>
-      new Promise<number>((resolve, reject) => {
-        const connection = createConnection(socket);
-        connection.on('error', reject);
-        connection.on('close', () => reject(new Error('closed')));
-        connection.on('data', (chunk: Buffer) => {
-          resolve((JSON.parse(chunk.toString()) as { pid: number }).pid);
-          connection.end();
-        });
-        connection.write('{"command":"ping"}\n');
-      });
-    for (let tries = 0; tries < 1_000; ++tries) {
-      const pid = await ask().catch(() => 0);
-      if (pid !== 0) return pid;
-      await sleep(10);
-    }
-    throw new Error(`nobody answers at ${socket}`);
-  };
+  const worker = () => workerAt(join(world.store, 'mounts', 'web.sock'));
   const parentOf = (pid: number) => Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1]);
 
   it('goes on as if nothing had been', async () => {
