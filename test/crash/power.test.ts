@@ -5,16 +5,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { onDurableStep } from '../../src/platform/durable.js';
 import { Store } from '../../src/store/index.js';
-import { verify } from '../../src/verify/index.js';
 import { isRoot } from '../support/lamina.js';
-import { differences, snapshot } from '../support/tree.js';
-import type { Snapshot } from '../support/tree.js';
 import { commands } from './commands.js';
 import type { CrashCommand } from './commands.js';
 import { copyStore } from './copy.js';
+import { faultsOf, stateOf } from './state.js';
+import type { State } from './state.js';
 import { CrashWorld } from './world.js';
 
-const signal = new AbortController().signal;
 const all = process.env['LAMINA_ALL_POINTS'] !== undefined;
 /** Of so many points one is judged; after the command itself always. */
 const everySo = all ? 1 : 7;
@@ -95,35 +93,6 @@ describe.runIf(canMount())('a power cut', () => {
     );
   });
 
-  interface State {
-    readonly store: Snapshot;
-    readonly roots: ReadonlyMap<string, Snapshot>;
-  }
-
-  /** What every container shows. */
-  async function rootsOf(store: string): Promise<Map<string, Snapshot>> {
-    const roots = new Map<string, Snapshot>();
-    for (const name of Object.keys((await new Store(fromText(store)).read()).containers)) {
-      const at = world.mountpoint(`root-${name}`);
-      await world.lamina(store, 'mount', name, at);
-      roots.set(name, snapshot(at));
-      await world.lamina(store, 'umount', name);
-    }
-    return roots;
-  }
-
-  /** Without what a driver keeps in its work directory. */
-  function look(store: string): Snapshot {
-    const content = world.look(store);
-    for (const path of content.keys()) if (path.endsWith('/work/work')) content.delete(path);
-    return content;
-  }
-
-  const stateOf = async (store: string): Promise<State> => ({ store: look(store), roots: await rootsOf(store) });
-
-  const differing = (now: Snapshot, states: readonly Snapshot[]) =>
-    states.map((state) => differences(now, state)).sort((a, b) => a.size - b.size)[0]!;
-
   /** What is wrong with a disk that came back. */
   async function judge(image: string, states: readonly State[], at: string, mounts: boolean): Promise<string[]> {
     const disk = new Disk(image, world.path('cut'));
@@ -131,26 +100,8 @@ describe.runIf(canMount())('a power cut', () => {
     try {
       const store = join(disk.at, 'store');
       await new Store(fromText(store)).recover();
-      const options = { nodes: [], quick: false, repair: false, signal };
-      const { findings } = await verify(new Store(fromText(store)), options);
-      const wrong = findings.map(({ code, subject }) => `${at}: ${code} ${subject}`);
-      const now = look(store);
-      const least = differing(
-        now,
-        states.map((state) => state.store),
-      );
-      wrong.push(...[...least].map(([path, what]) => `${at}: ${path}: ${what}`));
-      if (!mounts || least.size > 0) return wrong;
-      counts.mounted += 1;
-      const same = states.filter((state) => differences(now, state.store).size === 0);
-      for (const [name, root] of await rootsOf(store)) {
-        const shown = differing(
-          root,
-          same.map(({ roots }) => roots.get(name) ?? new Map<string, string>()),
-        );
-        wrong.push(...[...shown].map(([path, what]) => `${at}: container ${name}: ${path}: ${what}`));
-      }
-      return wrong;
+      if (mounts) counts.mounted += 1;
+      return (await faultsOf(world, store, states, mounts)).map((each) => `${at}: ${each}`);
     } catch (error) {
       return [`${at}: ${String(error)}`];
     } finally {
@@ -167,10 +118,10 @@ describe.runIf(canMount())('a power cut', () => {
       const store = join(disk.at, 'store');
       copyStore(world.sample, store);
       // What is done by hand goes with the power.
-      const manual = command.name === 'update commit' ? await stateOf(store) : undefined;
+      const manual = command.name === 'update commit' ? await stateOf(world, store) : undefined;
       await command.prepare?.(world, store);
       shell(`sync -f '${disk.at}'`);
-      const before = manual ?? (await stateOf(store));
+      const before = manual ?? (await stateOf(world, store));
       const cuts: { step: string; image: string }[] = [];
       const cut = (step: string) => {
         const image = world.path(`cut-${String(cuts.length)}.img`);
@@ -184,7 +135,7 @@ describe.runIf(canMount())('a power cut', () => {
       await world.lamina(store, ...command.args(world));
       onDurableStep(undefined);
       cut('its end');
-      const after = await stateOf(store);
+      const after = await stateOf(world, store);
       return { cuts, before, after };
     } finally {
       disk.remove();
