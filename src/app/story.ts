@@ -1,6 +1,6 @@
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
-import { Provenance, identityOf } from '../changeset/index.js';
+import { Provenance } from '../changeset/index.js';
 import { layerChain, nodeOf, updateOf } from '../manifest/index.js';
 import type { Manifest, NodeId, UpdateId } from '../manifest/index.js';
 import type { NodeReader, Store } from '../store/index.js';
@@ -63,7 +63,7 @@ async function provenanceOf(
   const view = await reader.view([...storages, ...layers]);
   return new Provenance(journal, (path) => {
     const found = view.get(path);
-    return found && identityOf(found);
+    return found && view.identity(found);
   });
 }
 

@@ -2,7 +2,6 @@ import type { BytePath } from '../base/bytes.js';
 import { compareBytes } from '../base/bytes.js';
 import { compareResolved, equalResolved, hashOf, sourceOf } from './equality.js';
 import type { Change, ContentHashes, ContentSource } from './model.js';
-import { identityOf } from './view.js';
 import type { Resolved, View } from './view.js';
 
 /**
@@ -68,12 +67,12 @@ class LinkComparison {
   ) {}
 
   same(ra: Resolved, rb: Resolved): boolean {
-    if (identityOf(ra) === undefined && identityOf(rb) === undefined) return true;
+    if (this.a.identity(ra) === undefined && this.b.identity(rb) === undefined) return true;
     return this.#linked(this.a, ra, this.b) === this.#linked(this.b, rb, this.a);
   }
 
   #linked(view: View, resolved: Resolved, other: View): string {
-    const identity = identityOf(resolved);
+    const identity = view.identity(resolved);
     if (identity === undefined) return resolved.path;
     const key = `${view === this.a ? 'a' : 'b'}${identity}`;
     let names = this.#common.get(key);

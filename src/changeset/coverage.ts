@@ -1,7 +1,6 @@
 import type { BytePath } from '../base/bytes.js';
 import type { Entry, Listing } from './model.js';
 import { child } from './resolve.js';
-import { identityOf } from './view.js';
 import type { Place, View } from './view.js';
 
 /**
@@ -72,7 +71,7 @@ class Coverage {
     for (const path of this.paths) {
       for (const view of [this.a, this.b]) {
         const resolved = view.get(path);
-        const identity = resolved && identityOf(resolved);
+        const identity = resolved && view.identity(resolved);
         if (identity === undefined) continue;
         const key = `${view === this.a ? 'a' : 'b'}${identity}`;
         if (known.has(key)) continue;

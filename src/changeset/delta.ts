@@ -6,7 +6,6 @@ import { Kept } from './links.js';
 import type { ContentHashes } from './model.js';
 import type { PlanOperation, TreePlan } from './plan.js';
 import { child } from './resolve.js';
-import { identityOf } from './view.js';
 import type { Resolved, View } from './view.js';
 
 export interface DeltaRequest {
@@ -148,7 +147,7 @@ class Planner {
       const { kind, path } = operation;
       if (kind === 'whiteout' || kind === 'directory') return operation;
       const resolved = this.target.get(path);
-      const identity = resolved && identityOf(resolved);
+      const identity = resolved && this.target.identity(resolved);
       if (identity === undefined) return operation;
       const made = first.get(identity);
       if (made === undefined) {

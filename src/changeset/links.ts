@@ -1,7 +1,6 @@
 import type { BytePath } from '../base/bytes.js';
 import { equalResolved } from './equality.js';
 import type { ContentHashes } from './model.js';
-import { identityOf } from './view.js';
 import type { Resolved, View } from './view.js';
 
 /**
@@ -19,7 +18,7 @@ export class Kept {
 
   /** Whether the base's entry serves at a path where neither view has a directory. */
   serves(t: Resolved, b: Resolved): boolean {
-    const identity = identityOf(b);
+    const identity = this.base.identity(b);
     if (identity === undefined) return this.target.links(t.path).length === 1 && this.#equal(t, b);
     let names = this.#groups.get(identity);
     if (names === undefined) this.#groups.set(identity, (names = this.#largestGroup(this.base.links(b.path))));

@@ -110,16 +110,27 @@ export class View {
     }
   }
 
-  /** All visible names of the inode at `path`, itself included, in byte order: two paths are links iff they come from one group of one layer. */
+  /**
+   * The same for two paths of the view iff they are hard links of each other: they show one inode of one layer, be it that this has several names there or that
+   * redirects show its one name several times. Undefined: a directory, or the only name.
+   */
+  identity({ entry, layer }: Resolved): string | undefined {
+    if (entry.type === 'directory') return undefined;
+    if (entry.group >= 0) return `${layer}:${entry.group}`;
+    const once = this.redirections().length === 0 || this.pathsOf(layer, entry.path).length < 2;
+    return once ? undefined : `${layer}/${entry.path}`;
+  }
+
+  /** All visible names of the inode at `path`, itself included, in byte order. */
   links(path: BytePath): readonly BytePath[] {
     const resolved = this.get(path);
     if (resolved === undefined) return [];
     const { layer, entry } = resolved;
-    if (entry.group < 0 || entry.type === 'directory') return [path];
-    const key = identityOf(resolved) ?? '';
+    const key = this.identity(resolved);
+    if (key === undefined) return [path];
     let names = this.#links.get(key);
     if (names === undefined) {
-      const members = this.stack[layer]?.group(entry.group) ?? [];
+      const members = entry.group < 0 ? [entry.path] : (this.stack[layer]?.group(entry.group) ?? []);
       names = [...new Set(members.flatMap((member) => this.pathsOf(layer, member)))].sort();
       this.#links.set(key, names);
     }
@@ -161,11 +172,6 @@ export class View {
     this.#redirections = known;
     return known;
   }
-}
-
-/** The same for two paths of a view iff they are hard links of each other; undefined: the only name of its inode in its layer. */
-export function identityOf({ layer, entry }: Resolved): string | undefined {
-  return entry.group < 0 || entry.type === 'directory' ? undefined : `${layer}:${entry.group}`;
 }
 
 function resolve(path: BytePath, { entry, places, data }: Found): Resolved {

@@ -122,7 +122,8 @@ describe('the comparison', () => {
     fc.assert(
       fc.property(stacks({ moved: true, links: false }), (trees) => {
         const { target, base } = viewsOf(trees);
-        const [before, after] = [canonical(flatView(base)), canonical(flatView(target))];
+        const [old, made] = [flatView(base), flatView(target)];
+        const [before, after] = [canonical(old, made), canonical(made, old)];
         const paths = [...new Set([...before.keys(), ...after.keys()])].sort() as BytePath[];
         const wanted = paths.filter((path) => before.get(path) !== after.get(path));
         const changes = compareViews(base, target);

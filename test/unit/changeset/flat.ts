@@ -9,7 +9,7 @@ export interface FlatNode {
   readonly content: bigint | undefined;
   readonly directory: boolean;
   readonly file: boolean;
-  /** Equal iff hard links; undefined: a single name, even where redirects show it twice. */
+  /** Equal iff hard links: one inode of one tree, under several names or shown twice by redirects; undefined: a directory. */
   readonly inode: unknown;
 }
 
@@ -21,10 +21,12 @@ export function flatten(stack: readonly Listing[]): FlatTree {
   return below;
 }
 
-/** Each path with all that is compared; links as the list of names. */
-export function canonical(tree: FlatTree): Map<string, string> {
+/** Each path with all that is compared; links as the list of names, of those that `other` has too. */
+export function canonical(tree: FlatTree, other: FlatTree = tree): Map<string, string> {
   const names = new Map<unknown, string[]>();
-  for (const [path, { inode }] of tree) names.set(inode, [...(names.get(inode) ?? []), path]);
+  for (const [path, { inode }] of tree) {
+    if (other.has(path)) names.set(inode, [...(names.get(inode) ?? []), path]);
+  }
   const lines = [...tree].map(([path, node]): [string, string] => {
     const links = node.inode === undefined ? path : (names.get(node.inode) ?? []).sort().join(' ');
     return [path, `${node.attributes} content=${String(node.content)} links=${links}`];
@@ -43,7 +45,7 @@ function apply(listing: Listing, below: FlatTree): FlatTree {
     }
   };
   const inodeOf = (entry: Entry): unknown => {
-    if (entry.group < 0) return undefined;
+    if (entry.group < 0) return {};
     if (!inodes.has(entry.group)) inodes.set(entry.group, {});
     return inodes.get(entry.group);
   };
