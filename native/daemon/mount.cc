@@ -115,6 +115,14 @@ Status Mount::answer(const DaemonOptions& options, std::string& explanation) {
     explanation = "the mount on " + mountpoint_ + " does not answer: " + std::strerror(asked.error().value);
     return asked;
   }
+  if (options.server.ring == server::Ring::on && !server_->uses_ring()) {
+    explanation = "io_uring=on: ";
+    explanation += fuse::ring_enabled()
+                       ? "the kernel gives no io_uring (kernel.io_uring_disabled?)"
+                       : "the kernel offers none: it takes Linux 6.14, and Y in /sys/module/fuse/parameters/enable_uring";
+    explanation += "; say io_uring=auto";
+    return Errno{EOPNOTSUPP};
+  }
   if (options.server.mode == server::Mode::passthrough) LAMINA_TRY(server_->check_passthrough(explanation));
   return open_control(options, explanation);
 }
@@ -149,7 +157,9 @@ control::Handlers Mount::handlers(const DaemonOptions& options) {
   const auto add = [&](const char* command, auto answer) {
     handlers[command] = [answer](std::string_view /*request*/) { return answer(); };
   };
-  add("ping", [this, mode = options.server.mode] { return ping_answer(mountpoint_, name_of(mode)); });
+  add("ping", [this, mode = options.server.mode] {
+    return ping_answer(mountpoint_, name_of(mode), server_->uses_ring() ? "io_uring" : "read");
+  });
   add("statistics", [this] { return statistics_answer(server_->statistics(), file_system_->counters()); });
   add("flush", [this] { return status_answer(filter_ ? filter_->flush() : Status(), "writing the journal"); });
   add("shutdown", [this] { return status_answer(unmount(), "unmounting " + mountpoint_); });

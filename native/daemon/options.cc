@@ -30,7 +30,8 @@ read-only. In values, write \: for a colon and \, for a comma.
   journal=FILE           record changing operations, NDJSON; the file must not exist or be empty
   readset=FILE           record what is read, written at the end; with mode=servicing only
   control=PATH           make a control socket
-  threads=N              workers (default: one a processor, at least two)
+  threads=N              workers that read /dev/fuse (default: one a processor, at least two)
+  io_uring=auto|on|off   take requests over io_uring, by a queue for each processor (auto: where the kernel offers it)
   supervise=on|off       replace a worker that has died (default: off)
   writeback              let the kernel gather small writes
   volatile               answer fsync at once
@@ -65,6 +66,7 @@ class Parser {
   bool driver_option(const std::string& name, const std::string& value);
   bool file_option(const std::string& name, const std::string& value);
   void mode(const std::string& value);
+  void io_uring(const std::string& value);
   bool on_off(const std::string& name, const std::string& value);
   template <typename Number>
   void number(const std::string& name, const std::string& value, Number least, Number most, Number& into);
@@ -97,6 +99,16 @@ void Parser::mode(const std::string& value) {
     options_.server.mode = server::Mode::passthrough;
   } else {
     fail("option mode=" + value + ": say stateless, passthrough or servicing");
+  }
+}
+
+void Parser::io_uring(const std::string& value) {
+  if (value == "auto") {
+    options_.server.ring = server::Ring::automatic;
+  } else if (value == "on" || value == "off" || value.empty()) {
+    options_.server.ring = value == "off" ? server::Ring::off : server::Ring::on;
+  } else {
+    fail("option io_uring=" + value + ": say auto, on or off");
   }
 }
 
@@ -143,6 +155,8 @@ bool Parser::driver_option(const std::string& name, const std::string& value) {
     mode(value);
   } else if (name == "threads") {
     number<std::size_t>(name, value, 1, 256, options_.threads);
+  } else if (name == "io_uring") {
+    io_uring(value);
   } else if (name == "max_read") {
     number<std::uint32_t>(name, value, 4096, 1U << 30U, options_.max_read);
   } else if (name == "fsname") {
@@ -253,6 +267,9 @@ void Parser::finish() {
   // What is opened without a message is not seen.
   if (!options_.filter.read_set.empty() && options_.server.mode != server::Mode::servicing) {
     fail("readset= needs mode=servicing");
+  }
+  if (options_.server.ring == server::Ring::on && options_.supervise) {
+    fail("io_uring=on does not go with supervise=on: the kernel cannot send its requests again");
   }
   if (options_.server.mode == server::Mode::passthrough) {
     // The kernel would gather the writes and let nothing pass (FUSE_WRITEBACK_CACHE).

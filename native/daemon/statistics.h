@@ -12,7 +12,7 @@
 
 namespace lamina::daemon {
 
-control::Answer ping_answer(const std::string& mountpoint, const std::string& mode);
+control::Answer ping_answer(const std::string& mountpoint, const std::string& mode, const std::string& requests);
 control::Answer statistics_answer(const server::Statistics& statistics, const overlay::OverlayCounters& counters);
 // `what`: what was tried, for the error's text.
 control::Answer status_answer(const sys::Status& status, const std::string& what);

@@ -1,6 +1,8 @@
 // What follows the header of each operation, and of its answer.
 #pragma once
 
+#include <array>
+
 #include "fuse/abi.h"
 
 namespace lamina::fuse::abi {
@@ -224,5 +226,29 @@ static_assert(sizeof(NotifyInvalEntryOut) == 16);
 inline constexpr std::uint32_t expire_only = 1U << 0;  // the name is looked up again; what is mounted below it stays
 
 inline constexpr std::size_t dirent_size(std::size_t name_length) { return (sizeof(Dirent) + name_length + 7) & ~std::size_t{7}; }
+
+// FUSE over io_uring: commands (enum fuse_uring_cmd) and what lies in the memory of an entry.
+namespace ring {
+inline constexpr std::uint32_t fetch_first = 1;  // FUSE_IO_URING_CMD_REGISTER
+inline constexpr std::uint32_t commit_and_fetch = 2;
+}  // namespace ring
+
+struct RingCommand {
+  std::uint64_t flags, commit_id;
+  std::uint16_t queue;
+  std::array<std::uint8_t, 6> padding;
+};
+static_assert(sizeof(RingCommand) == 24);
+
+struct RingHeader {
+  std::array<std::byte, 128> in_out;     // InHeader, and of an answer OutHeader
+  std::array<std::byte, 128> structure;  // the first argument, if it is of a fixed size
+  struct Entry {
+    std::uint64_t flags, commit_id;
+    std::uint32_t payload_size, padding;
+    std::uint64_t reserved;
+  } entry;
+};
+static_assert(sizeof(RingHeader) == 288);
 
 }  // namespace lamina::fuse::abi

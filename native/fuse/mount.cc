@@ -1,4 +1,6 @@
 #include "fuse/mount.h"
+#include "sys/data.h"
+#include "sys/open.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -153,6 +155,13 @@ Status unmount(const std::string& mountpoint) {
   if (errno != EPERM || ::geteuid() == 0) return sys::last_error();
   LAMINA_ASSIGN(const pid_t child, start_helper({helper, "-u", "-z", "--", mountpoint}, -1));
   return ended_well(child) ? Status() : Status(Errno{EPERM});
+}
+
+bool ring_enabled() {
+  const auto file = sys::open_path("/sys/module/fuse/parameters/enable_uring", O_RDONLY);
+  if (!file.ok()) return false;
+  const auto text = sys::read_whole(file->get(), 16);
+  return text.ok() && text->starts_with('Y');
 }
 
 }  // namespace lamina::fuse

@@ -23,6 +23,9 @@ sys::Result<Channel> mount(const MountOptions& options, std::string& explanation
 // mounted.
 sys::Status unmount(const std::string& mountpoint);
 
+// Whether the kernel offers io_uring to new mounts (the module's parameter enable_uring; Linux 6.14).
+bool ring_enabled();
+
 // The list that fusermount3 takes after -o; commas and backslashes in values are escaped.
 std::string helper_options(const MountOptions& options);
 

@@ -10,6 +10,7 @@
 #include "fuse/abi_messages.h"
 #include "fuse/channel.h"
 #include "fuse/request.h"
+#include "fuse/ring_entry.h"
 #include "overlay/file_system.h"
 #include "server/request_slots.h"
 #include "sys/result.h"
@@ -25,10 +26,10 @@ using Trace = std::function<void(const std::string& line)>;
 // final, so all that an operation changes or records comes before it.
 class Exchange {
  public:
-  // Without a channel nobody waits for the answer.
+  // Without a channel nobody waits for the answer. With an entry the request came by it, and so goes the answer.
   Exchange(const fuse::Channel* channel, fuse::Request& request, RequestSlot& slot, const std::atomic<bool>& given_up,
-           std::span<std::byte> scratch)
-      : channel_(channel), request_(request), slot_(slot), given_up_(given_up), scratch_(scratch) {}
+           std::span<std::byte> scratch, fuse::RingEntry* entry = nullptr)
+      : channel_(channel), entry_(entry), request_(request), slot_(slot), given_up_(given_up), scratch_(scratch) {}
 
   [[nodiscard]] fuse::Request& request() { return request_; }
   [[nodiscard]] const abi::InHeader& header() const { return request_.header(); }
@@ -47,6 +48,7 @@ class Exchange {
   bool answer(std::span<const std::byte> head, std::span<const std::byte> body) {
     size_ = head.size() + body.size();
     slot_.answering();
+    if (entry_ != nullptr) return sent(entry_->reply(header().unique, head, body));
     return channel_ != nullptr && sent(channel_->reply(header().unique, head, body));
   }
   template <typename T>
@@ -57,7 +59,7 @@ class Exchange {
   void answer_error(int error) {
     error_ = error;
     slot_.answering();
-    if (channel_ != nullptr) sent(channel_->reply_error(header().unique, error));
+    if (channel_ != nullptr) sent(reply_error(error));
   }
   void answer_status(const sys::Status& status) { status.ok() ? answer_empty() : answer_error(status.error().value); }
 
@@ -86,16 +88,20 @@ class Exchange {
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
+  [[nodiscard]] sys::Status reply_error(int error) const {
+    return entry_ != nullptr ? entry_->reply_error(header().unique, error) : channel_->reply_error(header().unique, error);
+  }
   bool sent(const sys::Status& status) {
     if (status.ok()) return true;
     if (status.failed_with(ENOENT) || status.failed_with(ENODEV)) return false;
     // The kernel takes no malformed answer, and the caller would wait for ever.
     error_ = EIO;
-    static_cast<void>(channel_->reply_error(header().unique, EIO));  // fails only where the mount is going
+    static_cast<void>(reply_error(EIO));  // fails only where the mount is going
     return false;
   }
 
   const fuse::Channel* channel_;
+  fuse::RingEntry* entry_;
   fuse::Request& request_;
   RequestSlot& slot_;
   const std::atomic<bool>& given_up_;

@@ -8,7 +8,10 @@
 #include <cstring>
 #include <new>
 
+#include "fuse/mount.h"
+#include "fuse/ring_entry.h"
 #include "server/session.h"
+#include "sys/processors.h"
 
 namespace lamina::server {
 
@@ -32,16 +35,38 @@ void install_wake_up() {
 
 }  // namespace
 
+// A place for each worker over io_uring: two a processor, so that one that waits for a disk does not stop all; the kernel wants
+// one for each processor that there could be.
+std::vector<unsigned> ring_places() {
+  constexpr std::size_t many = 16;
+  const auto possible = sys::possible_processors();
+  if (!possible.ok()) return {};
+  std::vector<unsigned> places = sys::usable_processors();
+  if (places.size() > many) places.clear();
+  for (unsigned processor = 0; processor < *possible; ++processor) places.push_back(processor);
+  return places;
+}
+
 std::size_t default_workers() { return std::max(2U, std::thread::hardware_concurrency()); }
 
 Server::Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots* slots)
     : file_system_(file_system), filter_(filter), options_(options), slots_(slots) {}
 
 Server::~Server() {
-  for (const auto& worker : workers_) {
-    if (worker->thread.joinable()) worker->thread.join();
-  }
+  join();
   if (invalidating_.joinable()) invalidating_.join();
+}
+
+void Server::join() {
+  const auto join_all = [](const auto& workers) {
+    for (const auto& worker : workers) {
+      if (worker->thread.joinable()) worker->thread.join();
+    }
+  };
+  join_all(workers_);
+  // Where INIT never came nobody has told them.
+  if (session_) session_->give_up_ring();
+  join_all(ring_workers_);
 }
 
 void Server::make_session(std::size_t workers) {
@@ -55,9 +80,23 @@ void Server::make_session(std::size_t workers) {
   session_ = std::make_unique<Session>(file_system_, filter_, options_, *slots_);
 }
 
+// What was not asked for when a mount began cannot be had later, and a ring's requests cannot be sent again: not after a resume,
+// nor where there may be one.
+void Server::plan_ring() {
+  if (options_.ring == Ring::off || slots_ != nullptr || !fuse::ring_enabled()) return;
+  for (const unsigned processor : ring_places()) {
+    ring_workers_.push_back(std::make_unique<RingWorker>());
+    ring_workers_.back()->processor = processor;
+  }
+}
+
 void Server::start(std::vector<fuse::Channel> channels) {
-  if (!session_) make_session(channels.size());
+  if (!session_) {
+    plan_ring();
+    make_session(channels.size() + ring_workers_.size());
+  }
   for (fuse::Channel& channel : channels) workers_.push_back(std::make_unique<Worker>(std::move(channel)));
+  session_->offer_ring(start_ring());
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     workers_[i]->thread = std::thread([this, i] { run(*workers_[i], i); });
   }
@@ -74,38 +113,68 @@ sys::Status Server::resume(std::vector<fuse::Channel> channels) {
   return {};
 }
 
+// The kernel lets requests wait for entries once it has agreed to the ring: whether they can be made is found out before.
+bool Server::start_ring() {
+  if (ring_workers_.empty()) return false;
+  std::latch ready(static_cast<std::ptrdiff_t>(ring_workers_.size()));
+  std::atomic<bool> failed{false};
+  for (std::size_t i = 0; i < ring_workers_.size(); ++i) {
+    ring_workers_[i]->thread = std::thread([&, i] { run(*ring_workers_[i], workers_.size() + i, ready, failed); });
+  }
+  ready.wait();
+  return !failed.load();
+}
+
+void Server::record(const sys::Status& ended) {
+  int expected = 0;
+  if (!ended.ok()) failure_.compare_exchange_strong(expected, ended.error().value);
+}
+
 void Server::run(Worker& worker, std::size_t number) {
   take_only_wake_up();
-  const sys::Status ended = session_->work(worker.channel, number, stopping_);
-  if (!ended.ok()) {
-    int expected = 0;
-    failure_.compare_exchange_strong(expected, ended.error().value);
-  }
+  record(session_->work(worker.channel, number, stopping_));
+  worker.ended.store(true);
+}
+
+void Server::run(RingWorker& worker, std::size_t number, std::latch& ready, std::atomic<bool>& failed) {
+  take_only_wake_up();
+  sys::prefer_processor(worker.processor);
+  const fuse::Channel& channel = workers_.front()->channel;
+  const auto entry = fuse::RingEntry::make(channel, worker.processor, max_write);
+  if (!entry.ok()) failed.store(true);
+  ready.count_down();
+  if (entry.ok()) record(session_->work(**entry, channel, number, stopping_));
   worker.ended.store(true);
 }
 
 sys::Status Server::wait() {
-  for (const auto& worker : workers_) {
-    if (worker->thread.joinable()) worker->thread.join();
-  }
+  join();
   const int failure = failure_.load();
   return failure == 0 ? sys::Status() : sys::Status(sys::Errno{failure});
 }
 
 void Server::stop() {
   stopping_.store(true);
+  session_->give_up_ring();
   constexpr auto pause = std::chrono::milliseconds(2);
-  const auto all_ended = [&] {
-    return std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->ended.load(); });
-  };
   // A signal that comes just before the read is lost: send it again.
-  while (!all_ended()) {
-    for (const auto& worker : workers_) {
-      if (!worker->ended.load()) pthread_kill(worker->thread.native_handle(), wake_up);
+  const auto wake_all = [](const auto& workers) {
+    bool all_ended = true;
+    for (const auto& worker : workers) {
+      if (worker->ended.load()) continue;
+      all_ended = false;
+      pthread_kill(worker->thread.native_handle(), wake_up);
     }
+    return all_ended;
+  };
+  for (;;) {
+    const bool read_ended = wake_all(workers_), ring_ended = wake_all(ring_workers_);
+    if (read_ended && ring_ended) return;
     std::this_thread::sleep_for(pause);
   }
 }
+
+bool Server::uses_ring() const { return session_ && session_->uses_ring(); }
 
 sys::Status Server::check_passthrough(std::string& explanation) {
   constexpr const char* instead = "; say mode=stateless";

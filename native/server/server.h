@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <string>
 #include <thread>
@@ -23,8 +24,16 @@ enum class Mode {
   servicing,    // every OPEN and OPENDIR is answered, so that every read is seen; no READDIRPLUS
 };
 
+// Whether requests come over io_uring, by a queue for each processor, rather than by reading /dev/fuse.
+enum class Ring {
+  automatic,  // where the kernel offers it (/sys/module/fuse/parameters/enable_uring)
+  on,
+  off,
+};
+
 struct ServerOptions {
   Mode mode = Mode::stateless;
+  Ring ring = Ring::automatic;
   bool writeback = false;                               // the kernel gathers small writes
   bool synchronous = true;                              // off (volatile): fsync is answered at once
   bool access_lists = true;                             // off (noacl): the kernel does not obey POSIX access lists
@@ -69,6 +78,8 @@ class Server {
 
   [[nodiscard]] Statistics statistics() const;
 
+  // Once the mount has answered: requests come over io_uring.
+  [[nodiscard]] bool uses_ring() const;
   // With Mode::passthrough, once the mount has answered: whether the kernel lets the data of all layers pass the server by. On
   // failure `explanation` has one line for a person.
   sys::Status check_passthrough(std::string& explanation);
@@ -81,7 +92,18 @@ class Server {
     std::atomic<bool> ended{false};
   };
   void make_session(std::size_t workers);
+  // Serves a processor's queue.
+  struct RingWorker {
+    unsigned processor = 0;
+    std::thread thread;
+    std::atomic<bool> ended{false};
+  };
   void run(Worker& worker, std::size_t number);
+  void run(RingWorker& worker, std::size_t number, std::latch& ready, std::atomic<bool>& failed);
+  void plan_ring();
+  bool start_ring();
+  void join();
+  void record(const sys::Status& ended);
 
   overlay::FileSystem& file_system_;
   filter::Filter* filter_;
@@ -91,6 +113,7 @@ class Server {
   std::unique_ptr<RequestSlots> own_slots_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::thread invalidating_;  // after a resume
+  std::vector<std::unique_ptr<RingWorker>> ring_workers_;
   std::atomic<bool> stopping_{false};
   std::atomic<int> failure_{0};
 };

@@ -133,22 +133,22 @@ void Session::dispatch(Exchange& exchange) {
   if (options_.trace) trace(exchange);
 }
 
-void Session::serve(const fuse::Channel& channel, std::size_t worker, std::span<std::byte> message, std::span<std::byte> scratch,
+void Session::serve(const Way& way, std::span<std::byte> message, std::span<std::byte> scratch,
                     const RequestSlot::Earlier& earlier) {
   auto request = fuse::Request::decode(message);
   if (!request) {
     // Whoever it is from must not wait for ever. FORGETs have no answer, and the kernel then knows of no such request.
     const auto header = fuse::Request::header_of(message);
-    if (header) static_cast<void>(channel.reply_error(header->unique, EIO));
+    if (header) static_cast<void>(way.reply_error(header->unique, EIO));
     return;
   }
-  RequestSlot& slot = slots_.at(worker);
+  RequestSlot& slot = slots_.at(way.worker);
   const bool kept = RequestSlot::changes_names(request->opcode());
   slot.begin(request->header().unique, message.first(kept ? message.size() : sizeof(abi::InHeader)), earlier);
-  in_flight_.begin(worker, request->header().unique);
-  Exchange exchange(&channel, *request, slot, in_flight_.given_up(worker), scratch);
+  in_flight_.begin(way.worker, request->header().unique);
+  Exchange exchange(&way.channel, *request, slot, in_flight_.given_up(way.worker), scratch, way.entry);
   dispatch(exchange);
-  in_flight_.end(worker);
+  in_flight_.end(way.worker);
   slot.end();
 }
 
@@ -170,14 +170,33 @@ Status Session::work(const fuse::Channel& channel, std::size_t worker, const std
   current_slot = &slots_.at(worker);
   // They were read from the first channel, and the kernel takes an answer only where it gave the request.
   while (auto left = worker == 0 ? take_left() : std::nullopt)
-    serve(channel, worker, left->bytes, {scratch.get(), max_write}, left->earlier);
+    serve({channel, worker}, left->bytes, {scratch.get(), max_write}, left->earlier);
   while (!stopping.load(std::memory_order_relaxed)) {
     const auto size = channel.receive(buffer);
     if (size.failed_with(EINTR)) continue;
     if (!size) return size.failed_with(ENODEV) ? Status() : Status(size.error());
-    serve(channel, worker, buffer.first(*size), {scratch.get(), max_write});
+    serve({channel, worker}, buffer.first(*size), {scratch.get(), max_write});
   }
   return {};
+}
+
+Status Session::work(fuse::RingEntry& entry, const fuse::Channel& channel, std::size_t worker,
+                     const std::atomic<bool>& stopping) {
+  ring_.wait(Ring::open);
+  if (!uses_ring()) return {};
+  while (!stopping.load(std::memory_order_relaxed)) {
+    const auto message = entry.receive();
+    if (message.failed_with(EINTR)) continue;
+    if (!message && entry.refused()) ring_.store(Ring::refused);
+    if (!message) return message.failed_with(ENODEV) || entry.refused() ? Status() : Status(message.error());
+    serve({channel, worker, &entry}, *message, entry.room());
+  }
+  return {};
+}
+
+void Session::give_up_ring() {
+  Ring expected = Ring::open;
+  if (ring_.compare_exchange_strong(expected, Ring::refused)) ring_.notify_all();
 }
 
 Statistics Session::statistics() const {

@@ -18,6 +18,7 @@
 #include "filter/filter.h"
 #include "fuse/abi_messages.h"
 #include "fuse/channel.h"
+#include "fuse/ring_entry.h"
 #include "overlay/file_system.h"
 #include "server/exchange.h"
 #include "server/in_flight.h"
@@ -44,6 +45,13 @@ class Session {
   sys::Status invalidate(const fuse::Channel& channel) const;
   // Answers requests until the mount is gone, or `stopping` is set and a signal wakes the thread.
   sys::Status work(const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping);
+  // The same over io_uring, once the kernel has agreed to it; returns at once where it does not.
+  sys::Status work(fuse::RingEntry& entry, const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping);
+  // Says, before the first request, whether there are workers for io_uring.
+  void offer_ring(bool offered) { ring_offered_ = offered; }
+  // No INIT will come any more.
+  void give_up_ring();
+  [[nodiscard]] bool uses_ring() const { return ring_.load() == Ring::agreed; }
   [[nodiscard]] Statistics statistics() const;
   // The kernel has agreed to let data pass the server by.
   [[nodiscard]] bool passes_through() const { return passes_through_.load(); }
@@ -68,7 +76,15 @@ class Session {
     std::vector<std::byte> bytes;
     RequestSlot::Earlier earlier;
   };
-  void serve(const fuse::Channel& channel, std::size_t worker, std::span<std::byte> message, std::span<std::byte> scratch,
+  struct Way {
+    const fuse::Channel& channel;
+    std::size_t worker;
+    fuse::RingEntry* entry = nullptr;
+    [[nodiscard]] sys::Status reply_error(std::uint64_t unique, int error) const {
+      return entry != nullptr ? entry->reply_error(unique, error) : channel.reply_error(unique, error);
+    }
+  };
+  void serve(const Way& way, std::span<std::byte> message, std::span<std::byte> scratch,
              const RequestSlot::Earlier& earlier = {});
   std::optional<Message> take_left();
   // recovery.cc
@@ -183,6 +199,9 @@ class Session {
   // What the kernel may know wrongly.
   std::vector<std::uint64_t> stale_nodes_;
   std::vector<std::pair<std::uint64_t, std::string>> stale_names_;
+  bool ring_offered_ = false;
+  enum class Ring { open, agreed, refused };
+  std::atomic<Ring> ring_{Ring::open};
   struct alignas(64) Count {
     std::atomic<std::uint64_t> value{0};
   };

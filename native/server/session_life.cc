@@ -30,6 +30,7 @@ void Session::init(Exchange& exchange) {
   if (options_.mode == Mode::passthrough) wanted |= init::passthrough | init::atomic_o_trunc;
   if (options_.writeback) wanted |= init::writeback_cache;
   if (options_.access_lists) wanted |= init::posix_acl;
+  if (ring_offered_) wanted |= init::over_io_uring;
   const std::uint64_t agreed = offered & wanted;
   out.flags = static_cast<std::uint32_t>(agreed);
   out.flags2 = static_cast<std::uint32_t>(agreed >> 32U);
@@ -44,6 +45,9 @@ void Session::init(Exchange& exchange) {
   if (passes_through()) out.max_stack_depth = 1;
   slots_.set_resendable((offered & init::has_resend) != 0);
   exchange.answer_with(out);
+  // Entries may be registered from now on; until they are, the kernel lets all other requests wait.
+  ring_.store((agreed & init::over_io_uring) != 0 ? Ring::agreed : Ring::refused);
+  ring_.notify_all();
 }
 
 void Session::destroy(Exchange& exchange) { exchange.answer_empty(); }

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -19,6 +19,11 @@ const subjects = [
   { name: 'laminafs, passthrough', options: ['--mode', 'passthrough'], overlay: true },
   { name: 'laminafs, servicing', options: ['--mode', 'servicing'], overlay: true },
 ];
+if (existsSync('/sys/module/fuse/parameters/enable_uring')) {
+  subjects.push({ name: 'laminafs, io_uring', options: ['--io-uring'], overlay: true });
+} else {
+  process.emitWarning('the conformance suite over io_uring is skipped: this kernel has none for FUSE');
+}
 
 interface Outcome {
   readonly skipped: boolean;
