@@ -57,7 +57,7 @@ Result<std::unique_ptr<Mount>> Mount::make(const DaemonOptions& options, std::st
   std::unique_ptr<Mount> mount(new Mount);
   LAMINA_TRY(mount->open(options, explanation));
   LAMINA_ASSIGN(fuse::Channel channel, fuse::mount(mount_request(options, mount->mountpoint_), explanation));
-  auto channels = fuse::clone_channels(std::move(channel), mount->slots_->size());
+  auto channels = fuse::clone_channels(std::move(channel), mount->workers_);
   if (!channels) {
     static_cast<void>(mount->unmount());  // EINVAL where somebody was faster
     explanation = "clones of /dev/fuse for " + mount->mountpoint_ + ": " + std::strerror(channels.error().value);
@@ -89,13 +89,15 @@ Status Mount::open(const DaemonOptions& options, std::string& explanation) {
     server.trace = [](const std::string& line) { std::fprintf(stderr, "laminafs: %s\n", line.c_str()); };
   }
   server.report = [](const std::string& line) { ::syslog(LOG_ERR, "%s", line.c_str()); };
-  const std::size_t workers = options.threads != 0 ? options.threads : server::default_workers();
-  auto slots = server::RequestSlots::make(workers);
-  if (!slots) {
-    explanation = "memory for requests: " + std::string(std::strerror(slots.error().value));
-    return slots.error();
+  workers_ = options.threads != 0 ? options.threads : server::default_workers();
+  if (options.supervise) {
+    auto slots = server::RequestSlots::make(workers_);
+    if (!slots) {
+      explanation = "memory for requests: " + std::string(std::strerror(slots.error().value));
+      return slots.error();
+    }
+    slots_ = std::move(*slots);
   }
-  slots_ = std::move(*slots);
   server_ = std::make_unique<server::Server>(*file_system_, filter_.get(), server, slots_.get());
   return {};
 }

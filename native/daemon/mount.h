@@ -30,6 +30,7 @@ class Mount {
   sys::Status resume(const DaemonOptions& options, std::string& explanation);
   // The descriptors that inodes hold, which resume() needs.
   [[nodiscard]] std::vector<int> kept_descriptors() const { return file_system_->kept_descriptors(); }
+  // Of a supervised mount only.
   [[nodiscard]] server::RequestSlots& slots() { return *slots_; }
 
   [[nodiscard]] const std::string& mountpoint() const { return mountpoint_; }
@@ -56,7 +57,8 @@ class Mount {
   std::string mountpoint_;
   std::unique_ptr<overlay::FileSystem> file_system_;
   std::unique_ptr<filter::Filter> filter_;
-  std::unique_ptr<server::RequestSlots> slots_;
+  std::size_t workers_ = 0;
+  std::unique_ptr<server::RequestSlots> slots_;  // of a supervised mount
   std::vector<fuse::Channel> channels_;  // until they answer
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<control::ControlServer> control_;
