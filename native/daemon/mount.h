@@ -59,7 +59,7 @@ class Mount {
   std::unique_ptr<filter::Filter> filter_;
   std::size_t workers_ = 0;
   std::unique_ptr<server::RequestSlots> slots_;  // of a supervised mount
-  std::vector<fuse::Channel> channels_;  // until they answer
+  std::vector<fuse::Channel> channels_;          // until they answer
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<control::ControlServer> control_;
   sys::Status answered_;
