@@ -8,8 +8,8 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
-#include <ctime>
 #include <deque>
 #include <vector>
 
@@ -73,7 +73,7 @@ class Supervisor {
   pid_t worker_ = -1;
   bool again_ = false;
   int ending_signal_ = 0;  // that the worker was sent
-  std::deque<time_t> deaths_;
+  std::deque<std::chrono::steady_clock::time_point> deaths_;
 };
 
 void Supervisor::work() {
@@ -118,10 +118,9 @@ int Supervisor::wait() {
 }
 
 std::string Supervisor::reason_to_end() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  deaths_.push_back(now.tv_sec);
-  while (deaths_.front() < now.tv_sec - deaths_within_seconds) deaths_.pop_front();
+  const auto now = std::chrono::steady_clock::now();
+  deaths_.push_back(now);
+  while (deaths_.front() < now - std::chrono::seconds(deaths_within_seconds)) deaths_.pop_front();
   if (deaths_.size() >= most_deaths) {
     return std::to_string(most_deaths) + " workers have died within " + std::to_string(deaths_within_seconds) + " seconds";
   }
