@@ -41,7 +41,7 @@ export interface DetailedChangeData extends ChangeData {
   readonly content: ContentDiff | null;
 }
 
-function detailedData(change: DetailedChange): DetailedChangeData {
+export function detailedData(change: DetailedChange): DetailedChangeData {
   return { ...changeData(change), attributes: change.attributes, content: change.content ?? null };
 }
 

@@ -8,7 +8,7 @@ import { containerOf, nodeOf, updateOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
-import type { LoggedOperation } from './log.js';
+import type { LoggedOperation } from '../servicing/index.js';
 import { storyOf } from './story.js';
 import type { Story } from './story.js';
 

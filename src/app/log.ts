@@ -1,25 +1,14 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { display, fromText, toBuffer } from '../base/bytes.js';
-import { damaged, isSystemError, notFound } from '../base/errors.js';
+import { display, fromText } from '../base/bytes.js';
+import { isSystemError, notFound } from '../base/errors.js';
 import { hasTwoPaths, pathsOf } from '../changeset/index.js';
 import type { RecordedOperation } from '../changeset/index.js';
 import { updateNamed } from '../manifest/index.js';
-import { globMatcher } from '../servicing/index.js';
+import { globMatcher, readJournal as readLines } from '../servicing/index.js';
+import type { LoggedOperation } from '../servicing/index.js';
+import { runOf } from '../store/index.js';
 import type { Store } from '../store/index.js';
 
-/** A line of the journal (docs/format.md). Paths begin with a slash and are texts as JSON has them. */
-export interface LoggedOperation {
-  readonly time: string;
-  readonly pid: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Of the process that made the call; empty where the kernel could not tell it, as of what is written through a mapping. */
-  readonly command: string;
-  readonly operation: string;
-  readonly path: string;
-  readonly to?: string;
-}
+export type { LoggedOperation };
 
 /** A line of the journal as changesets take it. */
 export interface JournalLine extends RecordedOperation {
@@ -62,25 +51,17 @@ export async function readJournal(
   id: string,
   container: string | undefined,
 ): Promise<JournalLine[] | undefined> {
-  const file = store.paths.update(id).run(container).journal;
   const journal: JournalLine[] = [];
   try {
-    const lines = createInterface({ input: createReadStream(toBuffer(file)) });
-    for await (const line of lines) if (line !== '') journal.push(parseLine(line));
+    for await (const logged of readLines(runOf(store.paths, id, container).journal)) journal.push(lineOf(logged));
     return journal;
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
-    if (!(error instanceof SyntaxError)) throw error;
-    throw damaged(`the journal ${display(file)} is damaged after ${String(journal.length)} lines`, {
-      code: 'JOURNAL_DAMAGED',
-      hint: 'run lamina verify',
-      cause: error,
-    });
+    throw error;
   }
 }
 
-function parseLine(line: string): JournalLine {
-  const logged = JSON.parse(line) as LoggedOperation;
+function lineOf(logged: LoggedOperation): JournalLine {
   const { operation, path, to } = logged;
   const inTree = (text: string) => fromText(text.slice(1));
   return {

@@ -5,7 +5,8 @@ import { layerChain, nodeOf, updateOf } from '../manifest/index.js';
 import type { Manifest, NodeId, UpdateId } from '../manifest/index.js';
 import type { NodeReader, Store } from '../store/index.js';
 import { readJournal } from './log.js';
-import type { JournalLine, LoggedOperation } from './log.js';
+import type { LoggedOperation } from '../servicing/index.js';
+import type { JournalLine } from './log.js';
 
 /** What the updates that made a node recorded of a path of it. */
 export interface Story {

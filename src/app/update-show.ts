@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { toBuffer } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { updateNamed } from '../manifest/index.js';
+import { readCatchUps } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { updateData } from './data.js';
 import type { UpdateData } from './data.js';
@@ -20,10 +21,13 @@ export async function updateShow(store: Store, name: string): Promise<UpdateShow
   const manifest = await store.read();
   const { id, update } = updateNamed(manifest, name);
   const report = await readReport(store, id);
+  const later = readCatchUps(store.paths, id);
   const data = updateData(manifest, id, update);
   return {
     ...data,
     effects: data.effects.map((effect) => {
+      const record = later.get(effect.container)?.record;
+      if (record !== undefined) return { ...effect, met: record.met, conflictPaths: record.conflicts };
       const { conflicts = [], passed = [] } = report.containers?.[effect.container] ?? {};
       const paths = report.conflicts?.[effect.container] ?? [...conflicts, ...passed];
       return { ...effect, met: report.met?.[effect.container] ?? null, conflictPaths: paths };

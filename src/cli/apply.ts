@@ -5,8 +5,7 @@ import { collect, numberOf } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
 import { determinismText } from './determinism-text.js';
-import { progressLine } from './progress.js';
-import type { ProgressLine } from './progress.js';
+import { progressLine, speakers } from './progress.js';
 import { previewText } from './preview-text.js';
 import { updateText } from './update-text.js';
 
@@ -109,15 +108,4 @@ async function apply(
       ? 'the procedure changed nothing; no update was recorded'
       : `applied update ${update.name}\n${updateText(update)}`;
   output.result({ update, ...told }, () => also + done());
-}
-
-/** Names who speaks before what a run prints, where that changes. */
-function speakers(base: string, line: ProgressLine): (container: string | undefined, chunk: Buffer) => void {
-  let speaker: string | undefined;
-  return (container, chunk) => {
-    const who = container === undefined ? `base ${base}` : `container ${container}`;
-    if (who !== speaker) line.write(Buffer.from(`--- ${who}\n`));
-    speaker = who;
-    line.write(chunk);
-  };
 }

@@ -17,6 +17,11 @@ export function previewText({ base, containers }: PreviewData, verbose: boolean)
   ].join('\n');
 }
 
+/** What would change in one root, for people. */
+export function changesText(what: string, changes: readonly DetailedChangeData[], verbose: boolean): string[] {
+  return [`${what}: ${countText(changes)}`, ...(verbose ? changes.flatMap(changeLines) : [])];
+}
+
 function countText(changes: readonly DetailedChangeData[]): string {
   return Object.entries({ add: 'added', modify: 'modified', delete: 'deleted' })
     .map(([change, done]) => `${changes.filter((each) => each.change === change).length} ${done}`)

@@ -91,3 +91,17 @@ export function leftText(elapsed: number, ran: number, remaining: number): strin
   const minutes = Math.floor(seconds / 60);
   return minutes === 0 ? `${seconds} s` : `${minutes} min ${seconds % 60} s`;
 }
+
+/** Names who speaks before what a run prints, where that changes. */
+export function speakers(
+  base: string,
+  line: Pick<ProgressLine, 'write'>,
+): (container: string | undefined, chunk: Buffer) => void {
+  let speaker: string | undefined;
+  return (container, chunk) => {
+    const who = container === undefined ? `base ${base}` : `container ${container}`;
+    if (who !== speaker) line.write(Buffer.from(`--- ${who}\n`));
+    speaker = who;
+    line.write(chunk);
+  };
+}

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addApply } from './apply.js';
+import { addCatchUp } from './catch-up.js';
 import { contextOf } from './context.js';
 import { addGcCommand } from './gc.js';
 import { addManual } from './manual.js';
@@ -12,6 +13,7 @@ export function addUpdateCommands(program: Command): void {
   const update = program.command('update').description('change a base, and every container on it, in one transaction');
   addApply(update);
   addManual(update);
+  addCatchUp(update);
   update
     .command('list')
     .description('list the updates')

@@ -4,6 +4,7 @@ export * from './queries.js';
 export * from './versions.js';
 export * from './transitions.js';
 export * from './update.js';
+export * from './catch-up.js';
 export * from './rollback.js';
 export * from './merge.js';
 export * from './replace.js';

@@ -2,7 +2,7 @@ import { refused } from '../base/errors.js';
 import { draftOf, finish, updateNode } from './draft.js';
 import type { Draft } from './draft.js';
 import { validateName } from './names.js';
-import { baseOf, containerOf, updateOf } from './queries.js';
+import { baseOf, containerOf, nodeOf, updateOf } from './queries.js';
 import type { Effect, Manifest, NodeId, Outcome, Update, UpdateId } from './schema.js';
 import { addNode, addTop } from './transitions.js';
 import type { SealedNode } from './transitions.js';
@@ -67,14 +67,21 @@ export function commitUpdate(manifest: Manifest, commit: UpdateCommit): Manifest
   const { name, version, description, created, procedure, parent } = commit;
   const state = 'committed' as const;
   const update = { name, base: commit.base, version, description, parent, layer: id, state, created, procedure };
-  const effects = applyEffects(manifest, draft, { id: commit.id, update, created, effects: commit.effects });
+  const effects = applyEffects(manifest, draft, {
+    id: commit.id,
+    update,
+    merged: [],
+    created,
+    effects: commit.effects,
+  });
   draft.updates[commit.id] = { ...update, effects };
   return finish(manifest, draft);
 }
 
 /**
- * Brings containers that stayed on the layer below onto the layer of an update that is committed already (catch-up).
- * @throws LaminaError notFound; refused: a container is not on the update's parent layer, or the update was rolled back
+ * Brings containers that stayed on the layer below onto the layer of an update that is committed already (catch-up). Where older updates were merged into that layer, it embodies
+ * them too: the delta storage is theirs as well, and each of them gets an effect that names none.
+ * @throws LaminaError notFound; refused: a container is not on the layer below, the update was rolled back, or its layer is part of a newer update's
  */
 export function addEffects(
   manifest: Manifest,
@@ -82,14 +89,23 @@ export function addEffects(
   { effects, created }: { effects: readonly EffectCommit[]; created: string },
 ): Manifest {
   const update = updateOf(manifest, id);
-  if (update.state !== 'committed') {
+  if (update.state === 'rolled-back') {
     throw refused(`update '${update.name}' was rolled back`, { code: 'UPDATE_ROLLED_BACK', hint: 'apply it again' });
   }
+  const node = nodeOf(manifest, update.layer);
+  if (node.update !== id || node.parent === null) throw stale(`update '${update.name}'`);
   const draft = draftOf(manifest);
-  const added = applyEffects(manifest, draft, { id, update, created, effects });
+  const onLayer = { ...update, parent: node.parent };
+  const added = applyEffects(manifest, draft, { id, update: onLayer, merged: node.merged, created, effects });
   const again = new Set(added.map((effect) => effect.container));
-  const kept = update.effects.filter((effect) => !again.has(effect.container));
-  draft.updates[id] = { ...update, effects: [...kept, ...added] };
+  const put = (to: UpdateId, more: readonly Effect[]) => {
+    const each = updateOf(manifest, to);
+    const kept = each.effects.filter((effect) => !again.has(effect.container));
+    draft.updates[to] = { ...each, effects: [...kept, ...more] };
+  };
+  put(id, added);
+  const without = added.map((effect) => ({ ...effect, storage: null, entries: 0, conflicts: 0 }));
+  for (const older of node.merged) put(older, without);
   return finish(manifest, draft);
 }
 
@@ -105,12 +121,14 @@ export function checkUpdateName(manifest: Manifest, name: string): void {
 interface Application {
   readonly id: UpdateId;
   readonly update: Omit<Update, 'effects'>;
+  /** Older updates that its layer embodies. */
+  readonly merged: readonly UpdateId[];
   readonly created: string;
   readonly effects: readonly EffectCommit[];
 }
 
 function applyEffects(manifest: Manifest, draft: Draft, application: Application): Effect[] {
-  const { id, update, created } = application;
+  const { id, update, merged, created } = application;
   const seen = new Set<string>();
   return application.effects.map((effect): Effect => {
     const { container: name, outcome, delta, conflicts = 0 } = effect;
@@ -123,7 +141,7 @@ function applyEffects(manifest: Manifest, draft: Draft, application: Application
     if (container.layer !== update.parent) throw stale(`container '${name}'`);
     const top = seal(draft, container.storage, effect);
     const below = effect.sealed?.id ?? draft.nodes[container.storage]?.parent ?? null;
-    if (delta !== null) addDelta(draft, delta, { parent: below, layer: update.layer, update: id, created });
+    if (delta !== null) addDelta(draft, delta, { parent: below, layer: update.layer, update: id, merged, created });
     const parent = delta?.id ?? below;
     if (effect.sealed === null) updateNode(draft, top, { parent, layer: update.layer });
     else addTop(draft, top, { parent, layer: update.layer, created });
@@ -144,12 +162,13 @@ interface DeltaPlace {
   readonly parent: NodeId | null;
   readonly layer: NodeId;
   readonly update: UpdateId;
+  readonly merged: readonly UpdateId[];
   readonly created: string;
 }
 
 function addDelta(draft: Draft, { id, entries, bytes }: SealedNode, place: DeltaPlace): void {
   addNode(draft, id);
-  draft.nodes[id] = { kind: 'delta-storage', ...place, merged: [], sealed: true, entries, bytes };
+  draft.nodes[id] = { kind: 'delta-storage', ...place, sealed: true, entries, bytes };
 }
 
 function stale(what: string) {

@@ -132,9 +132,14 @@ function freeName(manifest: Manifest, wanted: string): string {
   }
 }
 
-function settingsOf({ network, timeoutMs, conflict }: ApplyRequest): Settings {
-  const { conflict: plain } = plainSettings;
-  return { conflict: conflict ?? plain, network, timeoutSeconds: timeoutMs === undefined ? null : timeoutMs / 1000 };
+function settingsOf({ network, timeoutMs, conflict, alwaysRun }: ApplyRequest): Settings {
+  return {
+    ...plainSettings,
+    network,
+    timeoutSeconds: timeoutMs === undefined ? null : timeoutMs / 1000,
+    conflict: conflict ?? plainSettings.conflict,
+    alwaysRun: alwaysRun === true,
+  };
 }
 
 function checkContainer(manifest: Manifest, name: string, base: string, head: string): void {
@@ -144,7 +149,7 @@ function checkContainer(manifest: Manifest, name: string, base: string, head: st
     code: 'NOT_ON_HEAD',
     hint:
       container.base === base
-        ? 'the newest update left it behind: roll that back, and apply it again once it works there'
+        ? `it stayed behind: bring it there first with lamina update catch-up ${name}`
         : `it belongs to base '${container.base}'`,
   });
 }
@@ -219,7 +224,7 @@ class Servicing {
       });
       return;
     }
-    const views = { delta: delta.node, journal: work.transaction.paths.update.run().journal };
+    const views = { delta: delta.node, journals: [work.transaction.paths.update.run().journal] };
     await withReplayViews(work, views, async (mounted) =>
       this.#serviceEach(manifest, containers, async (name) => {
         const { commit, conflicts } = await layer.service(work, manifest, name, mounted);

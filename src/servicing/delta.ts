@@ -42,37 +42,45 @@ export async function stageDeltaLayer(work: Work, capture: Capture): Promise<Del
 /** Δ: what must stand between a container's storages and the new layer, so that its root is what the run in it made. */
 export interface DeltaStorage {
   /** Undefined: nothing, the delta layer gives all. */
+  readonly node: StagedNode | undefined;
   readonly sealed: SealedNode | undefined;
   readonly plan: TreePlan;
   /** The root directory of the container's view afterwards. */
   readonly root: Entry;
 }
 
+/** What delta storages are computed from. */
+export interface SideEffect {
+  /** What was written in the container's view, newest first; each in a view of those after it. */
+  readonly captures: readonly Capture[];
+  readonly storages: readonly NodeId[];
+  readonly storageListings: readonly Listing[];
+  /** Undefined: what was written, and nothing else. */
+  readonly delta: Pick<DeltaLayer, 'listing'> | undefined;
+}
+
 export async function stageDeltaStorage(
   work: Work,
-  {
-    capture,
-    storages,
-    storageListings,
-    delta,
-  }: { capture: Capture; storages: readonly NodeId[]; storageListings: readonly Listing[]; delta: DeltaLayer },
+  { captures, storages, storageListings, delta }: SideEffect,
 ): Promise<DeltaStorage> {
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
-  const target = new View([capture.listing, ...storageListings, ...layers]);
-  const base = new View([...storageListings, delta.listing, ...layers]);
-  const plan = computeDelta({ target, base, covered: covered(target, base, [capture.listing, delta.listing]) });
+  const written = captures.map(({ listing }) => listing);
+  const made = delta === undefined ? [] : [delta.listing];
+  const target = new View([...written, ...storageListings, ...layers]);
+  const base = new View([...storageListings, ...made, ...layers]);
+  const plan = computeDelta({ target, base, covered: covered(target, base, [...written, ...made]) });
   const after = must(target.get(root), 'the root of a view').entry;
-  if (isEmptyPlan(plan)) return { sealed: undefined, plan, root: after };
+  if (isEmptyPlan(plan)) return { node: undefined, sealed: undefined, plan, root: after };
   const node = await write(work, 'delta-storage', plan, [
-    capture.tree,
+    ...captures.map(({ tree }) => tree),
     ...trees(work, storages),
     ...trees(work, work.layers),
   ]);
-  return { sealed: await work.transaction.seal(node, work.signal), plan, root: after };
+  return { node, sealed: await work.transaction.seal(node, work.signal), plan, root: after };
 }
 
 function trees(work: Work, ids: readonly NodeId[]): BytePath[] {
-  return ids.map((id) => work.transaction.store.paths.node(id).tree);
+  return ids.map((id) => work.reader.place(id).tree);
 }
 
 async function write(work: Work, kind: StagedKind, plan: TreePlan, sources: readonly BytePath[]): Promise<StagedNode> {

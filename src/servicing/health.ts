@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join, toBuffer } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { messageOf } from '../base/errors.js';
-import type { Manifest, Update } from '../manifest/index.js';
+import type { Update } from '../manifest/index.js';
 import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../mount/index.js';
 import { NodeReader, setRootAttributes, withTransaction } from '../store/index.js';
 import type { Store, Transaction } from '../store/index.js';
@@ -49,7 +49,7 @@ async function checkHealth(store: Store, request: HealthRequest): Promise<Health
     await mapLimit(request.containers, request.jobs ?? availableParallelism(), async (container) => {
       if (failures.length > 0) return;
       const failure = await outcomeOf(container, request.signal, async () =>
-        checkContainer(transaction, manifest, container, request),
+        checkContainer(transaction, new NodeReader(store, manifest), container, request),
       );
       if (failure !== undefined) failures.push(failure);
     });
@@ -91,14 +91,14 @@ async function outcomeOf(
   }
 }
 
-async function checkContainer(
+/** Runs a health check in the root that a container has by what `reader` reads. */
+export async function checkContainer(
   transaction: Transaction,
-  manifest: Manifest,
+  reader: NodeReader,
   container: string,
-  { health, update, signal, onOutput }: HealthRequest,
+  { health, update, signal, onOutput }: Omit<HealthRequest, 'containers' | 'jobs'>,
 ): Promise<HealthFailure | undefined> {
   const { store } = transaction;
-  const reader = new NodeReader(store, manifest);
   const nodes = reader.container(container);
   const run = transaction.paths.run(`health-${container}`);
   const [upper, work] = [join(run.directory, 'upper'), join(run.directory, 'work')];

@@ -11,3 +11,6 @@ export * from './manual.js';
 export * from './globs.js';
 export { intendedBase } from './intended-base.js';
 export type { Determinism } from './determinism.js';
+export { readJournal } from './journal.js';
+export type { LoggedOperation } from './journal.js';
+export * from './catch-up/catch-up.js';

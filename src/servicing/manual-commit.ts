@@ -15,6 +15,7 @@ import type { DeltaLayer, Work } from './delta.js';
 import { replayInContainer, withReplayViews } from './replay/container.js';
 import { readCapture } from './run.js';
 import { readStorages, stagePin } from './service.js';
+import { plainSettings, writeSettings } from './settings.js';
 
 /** What a commit by hand came to in one container. */
 export interface ManualEffect {
@@ -53,6 +54,7 @@ export async function publishManual(commit: ManualCommit): Promise<ManualResult>
   const mount = { mountpoint: run.mountpoint, upper, work: `${run.directory}/work` as BytePath, kept };
   const delta = await stageDeltaLayer(work, await readCapture(mount, undefined));
   const { effects, told } = await followInContainers(work, commit, delta);
+  writeSettings(transaction.paths.update.settings, { ...plainSettings, noReplay: !commit.replay });
   const id = newId('u');
   const report = { update: found.name, base: found.base, layer: delta.sealed, effects, containers: textsOf(told) };
   stageFile(transaction.paths.update.report, `${JSON.stringify(report, null, 2)}\n`);
@@ -123,8 +125,8 @@ async function replayInAll(
 ): Promise<void> {
   const { delta, meeting } = request;
   const node = { id: delta.node.id, tree: delta.node.tree, index: delta.node.index };
-  const journal = work.transaction.paths.update.run().journal;
-  await withReplayViews(work, { delta: node, journal }, async (views) => {
+  const journals = [work.transaction.paths.update.run().journal];
+  await withReplayViews(work, { delta: node, journals }, async (views) => {
     for (const { container, storages } of meeting) {
       work.signal.throwIfAborted();
       const { commit, report } = await replayInContainer(work, container, storages, { delta, views });
@@ -135,7 +137,7 @@ async function replayInAll(
 }
 
 /** Paths of a container's storages, newest first, that meet touched ones. */
-function meetings(touched: TouchedPaths, storages: readonly Listing[], layers: readonly Listing[]): BytePath[] {
+export function meetings(touched: TouchedPaths, storages: readonly Listing[], layers: readonly Listing[]): BytePath[] {
   const met = storages.flatMap((listing, i) =>
     touched.meeting(listing, new View([...storages.slice(i + 1), ...layers])),
   );

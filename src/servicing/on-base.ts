@@ -1,6 +1,6 @@
 import { SkipRule } from '../changeset/index.js';
 import { stageDeltaLayer } from './delta.js';
-import type { Work } from './delta.js';
+import type { DeltaLayer, Work } from './delta.js';
 import { compareRuns, reproducible } from './determinism.js';
 import type { Determinism } from './determinism.js';
 import { LayerServicing, captureLayer, layerListings } from './layer/service.js';
@@ -46,6 +46,7 @@ export async function unpackOnBase(
 
 /** What was done on the base; with `layer` nothing is run in containers. */
 export interface BaseWork extends BaseRun {
+  readonly delta: DeltaLayer;
   readonly layer?: LayerServicing;
   /** Of two runs, where that was asked for. */
   readonly determinism?: Determinism | undefined;

@@ -27,7 +27,7 @@ export interface ContainerPreview {
 }
 
 /** A tree: what it lists, and where it lies. */
-interface Tree {
+export interface Tree {
   readonly listing: Listing;
   readonly tree: BytePath;
 }
@@ -64,7 +64,8 @@ async function stagedTree(work: Work, id: string): Promise<Tree> {
   return { listing: await readIndex(index), tree };
 }
 
-function changesOf(
+/** What differs between two stacks of trees, newest first, of which one has trees that the other has not: `changed`. */
+export function changesOf(
   contents: Contents,
   before: readonly Tree[],
   after: readonly Tree[],

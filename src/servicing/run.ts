@@ -21,12 +21,21 @@ export interface Capture {
   readonly listing: Listing;
 }
 
+/** Where a run works below its transaction, where what it leaves is kept, and where its procedure lies. */
+export interface RunPlace {
+  readonly name: string;
+  readonly kept: RunPaths;
+  readonly procedure: BytePath;
+}
+
 export interface RunRequest {
   readonly transaction: Transaction;
   /** Undefined: the base. */
   readonly container: string | undefined;
   /** On the base once more, to compare: what it records is not kept. */
   readonly again?: boolean | undefined;
+  /** By default those of the update that the transaction makes. */
+  readonly place?: RunPlace | undefined;
   /** The view it runs in, newest first, and its root directory. */
   readonly lowers: readonly MountableNode[];
   readonly root: Entry;
@@ -50,15 +59,14 @@ const linesShown = 15;
 
 /** Directories of a run, and its view mounted for servicing at `mountpoint`. */
 export async function mountRun(
-  request: Pick<RunRequest, 'transaction' | 'container' | 'again' | 'lowers' | 'root'> & {
+  request: Pick<RunRequest, 'transaction' | 'container' | 'again' | 'place' | 'lowers' | 'root'> & {
     readonly procedure?: Procedure;
   },
   mountpoint?: BytePath,
 ): Promise<RunMount> {
-  const { transaction, container, again = false } = request;
-  const name = container === undefined ? (again ? 'base-again' : 'base') : `container-${container}`;
+  const { transaction } = request;
+  const { name, kept } = placeOf(request);
   const run = transaction.paths.run(name);
-  const kept = again ? transaction.paths.secondRun : transaction.paths.update.run(container);
   for (const directory of [run.directory, kept.directory])
     mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
   const upper = `${run.directory}/upper` as BytePath;
@@ -77,6 +85,19 @@ export async function mountRun(
     options: ['metacopy=off'],
   });
   return { mountpoint: mountpoint ?? run.mountpoint, upper, work, kept };
+}
+
+function placeOf({
+  transaction: { paths },
+  container,
+  again = false,
+  place,
+}: Pick<RunRequest, 'transaction' | 'container' | 'again' | 'place'>): RunPlace {
+  if (place !== undefined) return place;
+  const { procedure } = paths.update;
+  if (again) return { name: 'base-again', kept: paths.secondRun, procedure };
+  const name = container === undefined ? 'base' : `container-${container}`;
+  return { name, kept: paths.update.run(container), procedure };
 }
 
 function rulesOf(procedure: Procedure | undefined): { match: string; decision: string }[] {
@@ -117,7 +138,7 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
       command: commandOf(procedure, `${shownDirectory}/procedure`),
       network: request.network || procedure.network,
       environment: { ...procedure.environment, LAMINA_UPDATE: request.update },
-      shown: new Map([['procedure', request.transaction.paths.update.procedure]]),
+      shown: new Map([['procedure', placeOf(request).procedure]]),
       timeoutMs: request.timeoutMs ?? procedure.timeoutMs,
       signal,
       onOutput: (chunk) => {
@@ -143,8 +164,9 @@ export function isProcedureFailure(error: unknown): error is LaminaError {
 }
 
 /** The program to run, as it is kept. */
-function procedureFile({ transaction, procedure }: RunRequest): BytePath {
-  const kept = transaction.paths.update.procedure;
+function procedureFile(request: RunRequest): BytePath {
+  const { procedure } = request;
+  const kept = placeOf(request).procedure;
   return procedure.kind === 'script' ? kept : join(kept, procedure.file);
 }
 

@@ -35,11 +35,11 @@ export async function readStorages(work: Work, manifest: Manifest, container: st
   return { ids, listings, mountable, top, sealedTop, root: must(topListing.get(rootPath), 'the root of a tree') };
 }
 
-export type RunOptions = Pick<RunRequest, 'procedure' | 'update' | 'network' | 'timeoutMs' | 'onOutput'>;
+export type RunOptions = Pick<RunRequest, 'procedure' | 'update' | 'network' | 'timeoutMs' | 'onOutput' | 'place'>;
 
 /** What the procedure did on the base. */
 export interface BaseRun {
-  readonly delta: DeltaLayer;
+  readonly delta: Pick<DeltaLayer, 'listing'>;
   /** Undefined: containers are serviced whatever they hold. */
   readonly skip: SkipRule | undefined;
 }
@@ -75,25 +75,25 @@ export async function serviceContainer(
     lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
     root: storages.root,
   });
-  const commit = await stageEffect(work, { container, storages, capture, delta });
+  const commit = await stageEffect(work, { container, storages, captures: [capture], delta });
   return { commit, capture, met };
 }
 
 interface EffectRequest {
   readonly container: string;
   readonly storages: ContainerStorages;
-  /** What was written in the container's view. */
-  readonly capture: Capture;
-  readonly delta: DeltaLayer;
+  /** What was written in the container's view, newest first. */
+  readonly captures: readonly Capture[];
+  readonly delta: Pick<DeltaLayer, 'listing'>;
 }
 
 /** Stages what it takes for the container's root to be what was made of its view. */
 export async function stageEffect(
   work: Work,
-  { container, storages, capture, delta }: EffectRequest,
+  { container, storages, captures, delta }: EffectRequest,
 ): Promise<EffectCommit> {
   const staged = await stageDeltaStorage(work, {
-    capture,
+    captures,
     storages: storages.ids,
     storageListings: storages.listings,
     delta,

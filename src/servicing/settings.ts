@@ -16,6 +16,10 @@ export interface Settings {
   /** Of the command line, over the package's; null: none given. */
   readonly timeoutSeconds: number | null;
   readonly conflict: ConflictChoice;
+  /** It was run in every container, whatever that held. */
+  readonly alwaysRun: boolean;
+  /** Of an update by hand: containers were only pinned to its layer. */
+  readonly noReplay: boolean;
 }
 
 const settingsSchema = z.strictObject({
@@ -23,13 +27,21 @@ const settingsSchema = z.strictObject({
   network: z.boolean(),
   timeoutSeconds: z.number().positive().nullable(),
   conflict: z.enum(conflictChoices),
+  alwaysRun: z.boolean().default(false),
+  noReplay: z.boolean().default(false),
 });
 
-export const plainSettings: Settings = { network: false, timeoutSeconds: null, conflict: 'keep' };
+export const plainSettings: Settings = {
+  network: false,
+  timeoutSeconds: null,
+  conflict: 'keep',
+  alwaysRun: false,
+  noReplay: false,
+};
 
 export function writeSettings(file: BytePath, settings: Settings): void {
-  const { network, timeoutSeconds, conflict } = settings;
-  const text = JSON.stringify({ version: 1, network, timeoutSeconds, conflict }, null, 2);
+  const { network, timeoutSeconds, conflict, alwaysRun, noReplay } = settings;
+  const text = JSON.stringify({ version: 1, network, timeoutSeconds, conflict, alwaysRun, noReplay }, null, 2);
   stageFile(file, `${text}\n`);
 }
 

@@ -8,12 +8,13 @@ import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName, removeDurably } from '../platform/durable.js';
 import { walk } from '../platform/walk.js';
 import { unpublishedAsides } from './asides.js';
+import { unpublishedCatchUps } from './catch-ups.js';
 import type { StorePaths } from './paths.js';
 import { isDeadTransaction, unmountBelow } from './recovery.js';
 
 /** Something in the store that nothing refers to. */
 export interface Garbage {
-  readonly kind: 'transaction' | 'node' | 'update' | 'index' | 'aside' | 'temporary';
+  readonly kind: 'transaction' | 'node' | 'update' | 'catch-up' | 'index' | 'aside' | 'temporary';
   readonly path: BytePath;
   /** On disk; without inodes that something else has a name of. */
   readonly bytes: number;
@@ -35,6 +36,7 @@ export async function findGarbage(paths: StorePaths, manifest: Manifest): Promis
       else if (!sealed && name === 'index') found.push(['index', paths.node(id).index]);
   for (const id of namesIn(paths.updates))
     if (isId(id, 'u') && own(manifest.updates, id) === undefined) found.push(['update', paths.update(id).directory]);
+  for (const directory of unpublishedCatchUps(paths, manifest)) found.push(['catch-up', directory]);
   for (const id of unpublishedAsides(paths, manifest)) found.push(['aside', paths.aside(id).directory]);
   for (const id of namesIn(paths.transactions))
     if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id))))

@@ -7,6 +7,7 @@ export * from './init.js';
 export * from './recovery.js';
 export * from './transaction.js';
 export * from './nodes.js';
+export * from './catch-ups.js';
 export * from './staged-reader.js';
 export * from './clone-tree.js';
 export { reach } from './reach.js';

@@ -116,6 +116,25 @@ export class UpdatePaths {
       container === undefined ? join(this.directory, 'base') : join(this.directory, 'containers', fromText(container));
     return runPaths(directory);
   }
+  /** What the catch-up of a container left of this update; its report came with the manifest of that generation. */
+  catchUp(generation: number): CatchUpPaths {
+    return catchUpPaths(join(this.directory, `catch-up-${generation}`));
+  }
+}
+
+/** The run of an update's procedure in a container that was caught up, and what it came to. */
+export interface CatchUpPaths extends RunPaths {
+  readonly description: BytePath;
+}
+
+function catchUpPaths(directory: BytePath): CatchUpPaths {
+  return { ...runPaths(directory), description: join(directory, 'catch-up.json') };
+}
+
+/** The generation that a name in the directory of an update is for; undefined: it is none of a catch-up. */
+export function catchUpGeneration(name: string): number | undefined {
+  const digits = /^catch-up-(\d{1,15})$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 export class TransactionPaths {
@@ -137,6 +156,13 @@ export class TransactionPaths {
   }
   node(id: string): NodePaths {
     return new NodePaths(join(this.nodes, id));
+  }
+  get catchUps(): BytePath {
+    return join(this.directory, 'catch-ups');
+  }
+  /** What will be the catch-up's part of updates/<id>. */
+  catchUp(update: string): CatchUpPaths {
+    return catchUpPaths(join(this.catchUps, update));
   }
   get asides(): BytePath {
     return join(this.directory, 'asides');

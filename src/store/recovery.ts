@@ -11,6 +11,7 @@ import { unmountFuse } from '../platform/unmount.js';
 import { isLocked, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { unpublishedAsides } from './asides.js';
+import { unpublishedCatchUps } from './catch-ups.js';
 import type { StorePaths, TransactionPaths } from './paths.js';
 import { readTransaction } from './transaction-record.js';
 
@@ -22,7 +23,7 @@ export interface Recovery {
 }
 
 /**
- * Clears away what crashed commands left: transactions whose process is gone, nodes, updates and asides that were never published, indexes of storages that were
+ * Clears away what crashed commands left: transactions whose process is gone, nodes, updates, catch-ups and asides that were never published, indexes of storages that were
  * never sealed. The caller holds the store's exclusive lock, so nothing of this is anybody's work.
  */
 export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
@@ -49,6 +50,7 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
   );
   for (const id of updates) await removeDurably(paths.update(id).directory);
   for (const id of unpublishedAsides(paths, manifest)) await removeDurably(paths.aside(id).directory);
+  for (const directory of unpublishedCatchUps(paths, manifest)) await removeDurably(directory);
   for (const [id, node] of Object.entries(manifest.nodes)) {
     if (!node.sealed && (await namesIn(paths.node(id).directory)).includes('index'))
       await removeDurably(paths.node(id).index);

@@ -23,7 +23,7 @@ import { encodeIndex } from './node-index/writer.js';
 import { scanTree } from './node-index/scan.js';
 import type { ScanOptions, ScannedEntry } from './node-index/scan.js';
 import { NodePaths } from './paths.js';
-import type { AsidePaths, TransactionPaths } from './paths.js';
+import type { AsidePaths, CatchUpPaths, TransactionPaths } from './paths.js';
 import { unmountBelow } from './recovery.js';
 import { Published } from './store.js';
 import type { Store } from './store.js';
@@ -45,6 +45,7 @@ export class Transaction {
   readonly #staged = new Map<NodeId, NodePaths>();
   readonly #indexes = new Map<NodeId, BytePath>();
   readonly #asides: string[] = [];
+  readonly #catchUps = new Set<string>();
 
   private constructor(
     readonly store: Store,
@@ -104,9 +105,15 @@ export class Transaction {
     return node;
   }
 
-  /** Where a staged node lies until it is published. */
+  /** Where a staged node lies until it is published, or a storage of the store with the index with which it will be sealed; undefined: as it is in the store. */
   stagedPlace(id: NodeId): NodePaths | undefined {
-    return this.#staged.get(id);
+    const staged = this.#staged.get(id);
+    const index = this.#indexes.get(id);
+    return index === undefined ? staged : new SealedPaths(this.#placeOf(id).directory, index);
+  }
+
+  #placeOf(id: NodeId): NodePaths {
+    return this.#staged.get(id) ?? this.store.paths.node(id);
   }
 
   /** A place for what a rollback puts aside, its directory made; and where it will be. */
@@ -118,6 +125,19 @@ export class Transaction {
     mkdirSync(toBuffer(staged.directory), 0o700);
     this.#asides.push(id);
     return { staged, place: this.store.paths.aside(id) };
+  }
+
+  /** A place for what an update's run in a container that is caught up leaves, its directory made. */
+  stageCatchUp(update: string): CatchUpPaths {
+    const staged = this.paths.catchUp(update);
+    mkdirSync(toBuffer(staged.directory), { recursive: true, mode: 0o700 });
+    this.#catchUps.add(update);
+    return staged;
+  }
+
+  /** Takes back `stageCatchUp`: what was left is not kept. */
+  dropCatchUp(update: string): void {
+    this.#catchUps.delete(update);
   }
 
   /** Takes a staged node out again. */
@@ -158,11 +178,11 @@ export class Transaction {
     return this.#writeIndex(node.id, node.tree, node.index, { signal, known });
   }
 
-  /** Makes the index with which a writable storage of the store will be sealed at publish. Call `sync` before: what an index says of blocks is final then. */
+  /** Makes the index with which a writable storage, of the store or staged, will be sealed at publish. Call `sync` before: what an index says of blocks is final then. */
   async sealExisting(id: NodeId, signal?: AbortSignal): Promise<SealedNode> {
     const index = this.paths.index(id);
     this.#indexes.set(id, index);
-    return this.#writeIndex(id, this.store.paths.node(id).tree, index, { signal });
+    return this.#writeIndex(id, this.#placeOf(id).tree, index, { signal });
   }
 
   /** Takes back `sealExisting`. */
@@ -201,6 +221,10 @@ export class Transaction {
         ...[...this.#indexes].map(([id, index]) => [index, this.store.paths.node(id).index] as const),
         ...this.#asides.map((id) => [this.paths.aside(id).directory, this.store.paths.aside(id).directory] as const),
       ];
+      for (const id of this.#catchUps) {
+        const place = this.store.paths.update(id).catchUp(next.generation);
+        moves.push([this.paths.catchUp(id).directory, place.directory]);
+      }
       if (update !== undefined) moves.push([this.paths.update.directory, this.store.paths.update(update).directory]);
       await renameAllDurably(moves);
       try {
@@ -240,6 +264,20 @@ export class Transaction {
       // Without it the next change takes what is left for a dead transaction's, and clears it away.
       this.lock.release();
     }
+  }
+}
+
+/** A node whose index lies elsewhere until it is published. */
+class SealedPaths extends NodePaths {
+  readonly #index: BytePath;
+
+  constructor(directory: BytePath, index: BytePath) {
+    super(directory);
+    this.#index = index;
+  }
+
+  override get index(): BytePath {
+    return this.#index;
   }
 }
 

@@ -10,7 +10,7 @@ import { isSystemError } from '../base/errors.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isLost, storeMounts } from '../mount/index.js';
-import { deadRunMounts, isDeadTransaction } from '../store/index.js';
+import { deadRunMounts, isDeadTransaction, unpublishedCatchUps } from '../store/index.js';
 import type { Store, StorePaths } from '../store/index.js';
 import type { Removable } from './finding.js';
 import type { StoreNames } from './names.js';
@@ -31,7 +31,7 @@ async function withContent(directory: BytePath): Promise<Map<string, readonly st
 }
 
 /** What lies where in the store. The caller keeps the store still. */
-export async function readNames(paths: StorePaths): Promise<StoreNames> {
+export async function readNames(paths: StorePaths, manifest: Manifest): Promise<StoreNames> {
   const transactions = await namesIn(paths.transactions);
   const dead = new Set<string>();
   for (const id of transactions) if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id)))) dead.add(id);
@@ -39,6 +39,7 @@ export async function readNames(paths: StorePaths): Promise<StoreNames> {
     root: await namesIn(paths.root),
     nodes: await withContent(paths.nodes),
     updates: await namesIn(paths.updates),
+    unpublishedCatchUps: unpublishedCatchUps(paths, manifest).map((path) => path.slice(paths.root.length + 1)),
     transactions,
     dead,
     asides: await withContent(paths.asides),

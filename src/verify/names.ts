@@ -9,6 +9,8 @@ export interface StoreNames {
   readonly root: readonly string[];
   readonly nodes: ReadonlyMap<string, readonly string[]>;
   readonly updates: readonly string[];
+  /** Of updates; by their names below the store. */
+  readonly unpublishedCatchUps: readonly string[];
   readonly transactions: readonly string[];
   /** Transactions whose process is gone. */
   readonly dead: ReadonlySet<string>;
@@ -27,6 +29,7 @@ export function nameFaults(manifest: Manifest, names: StoreNames): Fault[] {
     ...Object.keys(manifest.updates)
       .filter((id) => !names.updates.includes(id))
       .map((id) => damage('UPDATE_FILES_MISSING', id, 'its directory is missing, and with it its procedure')),
+    ...names.unpublishedCatchUps.map((name) => leftover('UNPUBLISHED_CATCH_UP', name, 'the catch-up was never made')),
     ...names.transactions.flatMap((id) => transactionFaults(id, names.dead)),
     ...[...names.asides].flatMap(([id, held]) => asideFaults(id, held)),
   ];

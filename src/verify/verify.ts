@@ -80,7 +80,7 @@ async function survey(store: Store): Promise<Survey> {
       };
     }
     const { manifest, broken } = found;
-    const names = await readNames(store.paths);
+    const names = await readNames(store.paths, manifest);
     const graph = broken.map((each): Fault => ({ ...each, severity: 'damage' }));
     return {
       manifest,

@@ -51,6 +51,14 @@ export const commands: readonly CrashCommand[] = [
       await world.write(store, 'db', 'etc/copy', 'mine\n');
     },
   },
+  {
+    ...plain('update catch-up', () => ['update', 'catch-up', 'web']),
+    prepare: async (world, store) => {
+      const script = world.script('second', 'echo 2 >/etc/second; read name </etc/name; echo "$name" >/etc/again');
+      await world.lamina(store, 'update', 'apply', 'tiny', script, '--container', 'db');
+      await world.lamina(store, 'update', 'apply', 'tiny', world.layer);
+    },
+  },
   plain('rollback in a container', () => ['rollback', 'first', '--container', 'web']),
   plain('rollback --discard', () => ['rollback', 'first', '--discard']),
   {

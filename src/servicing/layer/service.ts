@@ -11,7 +11,7 @@ import type { DeltaLayer, Work } from '../delta.js';
 import type { Procedure } from '../procedure.js';
 import { replayInContainer } from '../replay/container.js';
 import type { ReplayViews } from '../replay/container.js';
-import type { Capture } from '../run.js';
+import type { Capture, RunPlace } from '../run.js';
 import { readStorages, stagePin } from '../service.js';
 import type { ContainerStorages } from '../service.js';
 import type { ConflictChoice } from '../settings.js';
@@ -42,7 +42,7 @@ export class LayerServicing {
   readonly #paths: ReadonlySet<BytePath>;
 
   constructor(
-    readonly delta: DeltaLayer,
+    readonly delta: Pick<DeltaLayer, 'listing'>,
     readonly layers: readonly Listing[],
     readonly conflict: ConflictChoice,
   ) {
@@ -61,6 +61,7 @@ export class LayerServicing {
     manifest: Manifest,
     container: string,
     views: ReplayViews,
+    place?: RunPlace,
   ): Promise<{ commit: EffectCommit; conflicts: readonly BytePath[] }> {
     const storages = await readStorages(work, manifest, container);
     if (!this.#meets(storages)) return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
@@ -70,7 +71,7 @@ export class LayerServicing {
       this.#paths,
       this.conflict === 'theirs',
     );
-    const request = { delta: this.delta, views, operations, conflict: this.conflict };
+    const request = { delta: this.delta, views, operations, conflict: this.conflict, place };
     const { commit, report } = await replayInContainer(work, container, storages, request);
     const all = [...new Set([...conflicts, ...report.conflicts, ...report.passed])].sort();
     if (this.conflict === 'fail' && all.length > 0) throw conflicting(container, all);

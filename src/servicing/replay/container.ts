@@ -1,12 +1,13 @@
-import { createReadStream, mkdirSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { mkdirSync } from 'node:fs';
 import { toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import type { EffectCommit } from '../../manifest/index.js';
 import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../../mount/index.js';
 import type { MountableNode } from '../../store/index.js';
 import type { DeltaLayer, Work } from '../delta.js';
+import { readJournal } from '../journal.js';
 import { mountRun, readCapture } from '../run.js';
+import type { RunPlace } from '../run.js';
 import { stageEffect } from '../service.js';
 import type { ContainerStorages } from '../service.js';
 import type { ConflictChoice } from '../settings.js';
@@ -17,14 +18,14 @@ import type { RecordedOperation, ReplayReport } from './replay.js';
 export interface ReplayViews {
   readonly before: BytePath;
   readonly after: BytePath;
-  /** Of the run on the base. */
-  readonly journal: BytePath;
+  /** Of the runs on the base that lead from one to the other. */
+  readonly journals: readonly BytePath[];
 }
 
 /** Runs `work` with both views mounted. @param delta the layer that the update made, as it can be mounted now */
 export async function withReplayViews<T>(
   work: Work,
-  { delta, journal }: { readonly delta: MountableNode; readonly journal: BytePath },
+  { delta, journals }: { readonly delta: MountableNode; readonly journals: readonly BytePath[] },
   then: (views: ReplayViews) => Promise<T>,
 ): Promise<T> {
   const layers = work.reader.mountable(work.layers);
@@ -32,7 +33,7 @@ export async function withReplayViews<T>(
   try {
     const after = await mountView(work, 'view-after', [delta, ...layers]);
     try {
-      return await then({ before, after, journal });
+      return await then({ before, after, journals });
     } finally {
       await unmountStack(after, undefined);
     }
@@ -56,8 +57,10 @@ export async function replayInContainer(
   container: string,
   storages: ContainerStorages,
   request: {
-    readonly delta: DeltaLayer;
+    readonly delta: Pick<DeltaLayer, 'listing'>;
     readonly views: ReplayViews;
+    /** By default that of the update which the transaction makes. */
+    readonly place?: RunPlace | undefined;
     /** Instead of the journal. */
     readonly operations?: readonly RecordedOperation[];
     readonly conflict?: ConflictChoice;
@@ -67,24 +70,24 @@ export async function replayInContainer(
   const mount = await mountRun({
     transaction: work.transaction,
     container,
+    place: request.place,
     lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
     root: storages.root,
   });
   let report: ReplayReport;
   try {
     const { before, after } = views;
-    const operations = request.operations ?? operationsOf(views.journal);
+    const operations = request.operations ?? operationsOf(views.journals);
     report = await replay({ operations, before, after, container: mount.mountpoint, conflict: request.conflict });
   } finally {
     await unmountStack(mount.mountpoint, mount.work);
   }
   work.signal.throwIfAborted();
   const capture = await readCapture(mount, undefined);
-  const commit = await stageEffect(work, { container, storages, capture, delta });
+  const commit = await stageEffect(work, { container, storages, captures: [capture], delta });
   return { commit: { ...commit, conflicts: report.conflicts.length }, report };
 }
 
-async function* operationsOf(journal: BytePath): AsyncGenerator<RecordedOperation> {
-  const lines = createInterface({ input: createReadStream(toBuffer(journal)) });
-  for await (const line of lines) if (line !== '') yield JSON.parse(line) as RecordedOperation;
+async function* operationsOf(journals: readonly BytePath[]): AsyncGenerator<RecordedOperation> {
+  for (const journal of journals) yield* readJournal(journal);
 }

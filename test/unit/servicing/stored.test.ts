@@ -25,7 +25,13 @@ describe('a stored procedure', () => {
   it('comes with how it was applied', async () => {
     const file = at('settings.json');
     expect(await readSettings(file)).toEqual(plainSettings);
-    const settings = { network: true, timeoutSeconds: 1.5, conflict: 'theirs' as const };
+    const settings = {
+      network: true,
+      timeoutSeconds: 1.5,
+      conflict: 'theirs' as const,
+      alwaysRun: true,
+      noReplay: true,
+    };
     writeSettings(file, settings);
     expect(await readSettings(file)).toMatchObject(settings);
     writeFileSync(file, '{"version": 1}');

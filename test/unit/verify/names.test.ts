@@ -17,6 +17,7 @@ const right: StoreNames = {
   root: ['asides', 'lock', 'manifest-v1.json', 'manifest.json', 'mounts', 'nodes', 'transactions', 'updates'],
   nodes: new Map(ids.map((id) => [id, manifest.nodes[id]?.sealed === true ? ['index', 'tree'] : ['tree', 'work']])),
   updates: Object.keys(manifest.updates),
+  unpublishedCatchUps: [],
   transactions: [`t-${hex}`],
   dead: new Set(),
   asides: new Map([[`a-${hex}`, ['aside.json', 'tree']]]),
@@ -40,6 +41,9 @@ describe('the names in a store', () => {
     ]);
     expect(faults({ nodes: new Map([...right.nodes, [`d-${hex}`, []]]) })).toEqual([`UNKNOWN_NODE nodes/d-${hex} +`]);
     expect(faults({ updates: [...right.updates, `u-${hex}`] })).toEqual([`UNKNOWN_UPDATE updates/u-${hex} +`]);
+    expect(faults({ unpublishedCatchUps: [`updates/u-${hex}/catch-up-9`] })).toEqual([
+      `UNPUBLISHED_CATCH_UP updates/u-${hex}/catch-up-9 +`,
+    ]);
     expect(faults({ dead: new Set([`t-${hex}`]) })).toEqual([`DEAD_TRANSACTION transactions/t-${hex} +`]);
     expect(faults({ asides: new Map([[`a-${hex}`, ['tree']]]) })).toEqual([`UNFINISHED_ASIDE asides/a-${hex} +`]);
     const open = new Map([...right.nodes, [writable, ['index', 'tree', 'work']]]);

@@ -1,0 +1,194 @@
+import { toText } from '../../base/bytes.js';
+import { failed, must, refused } from '../../base/errors.js';
+import type { LaminaError } from '../../base/errors.js';
+import { isoNow } from '../../base/time.js';
+import { addEffects, catchUpSteps, containerOf, updateOf } from '../../manifest/index.js';
+import type { CatchUpStep, Manifest } from '../../manifest/index.js';
+import { stageFile } from '../../platform/durable.js';
+import { StagedReader, withTransaction } from '../../store/index.js';
+import type { CatchUpRecord, Store, Transaction } from '../../store/index.js';
+import type { DetailedChange } from '../contents.js';
+import { checkContainer } from '../health.js';
+import { withHold } from '../hold.js';
+import { readStored } from '../stored.js';
+import { previewCatchUp } from './preview.js';
+import { serviceStep } from './step.js';
+import type { StepOptions } from './site.js';
+import type { StepEffect } from './step.js';
+
+export interface CatchUpRequest extends StepOptions {
+  readonly container: string;
+  /** Where a procedure fails: discard all, or publish the layers before it and stop there. By default `abort`. */
+  readonly onFailure?: 'abort' | 'stop' | undefined;
+  /** Whether the health check of the newest update that has one is run before anything is published; by default it is. */
+  readonly health?: boolean | undefined;
+  /** Everything but publishing. */
+  readonly dryRun?: boolean | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** One layer that a container was brought onto. */
+export interface CaughtUp extends StepEffect {
+  readonly step: CatchUpStep;
+}
+
+export interface CatchUpResult {
+  /** Oldest first; none where the container was on the newest layer. */
+  readonly done: readonly CaughtUp[];
+  /** With `stop`: the layer at which it ended, and why. */
+  readonly stopped: { readonly step: CatchUpStep; readonly error: LaminaError } | undefined;
+  /** The manifest in which it is so: as published, or as it would be. */
+  readonly manifest: Manifest;
+  /** Of a dry run: what would change in the container's root. */
+  readonly changes: readonly DetailedChange[] | undefined;
+}
+
+/**
+ * Services a container that stayed behind through the recorded procedure of each newer layer, in their order, as one transaction.
+ * @throws LaminaError notFound; refused: it is mounted, or no procedure leads on; failed: a procedure failed, or the container is not well afterwards; nothing was changed
+ */
+export async function catchUp(store: Store, request: CatchUpRequest): Promise<CatchUpResult> {
+  const before = await store.read();
+  if (catchUpSteps(before, request.container).length === 0)
+    return { done: [], stopped: undefined, manifest: before, changes: undefined };
+  return withHold(store, async (hold) => {
+    await hold.add(before, [request.container]);
+    return withTransaction(store, 'catch-up', async (transaction) => {
+      await transaction.sync();
+      return new CatchUp(transaction, request).run();
+    });
+  });
+}
+
+class CatchUp {
+  readonly #done: CaughtUp[] = [];
+  #stopped: CatchUpResult['stopped'];
+  readonly #created = isoNow();
+
+  constructor(
+    readonly transaction: Transaction,
+    readonly request: CatchUpRequest,
+  ) {}
+
+  async run(): Promise<CatchUpResult> {
+    const { dryRun, container, health } = this.request;
+    for (;;) {
+      const before = await this.transaction.store.read();
+      let now = this.#onto(before);
+      for (const step of catchUpSteps(now, container)) {
+        if (!(await this.#service(now, step))) break;
+        now = this.#onto(before);
+      }
+      if (health !== false) await this.#check(now);
+      if (dryRun === true) {
+        const changes = await previewCatchUp(this.transaction, { before, after: now, container });
+        return this.#result(now, changes);
+      }
+      const published = await this.#publish();
+      if (published !== undefined) return this.#result(published, undefined);
+    }
+  }
+
+  #result(manifest: Manifest, changes: CatchUpResult['changes']): CatchUpResult {
+    return { done: this.#done, stopped: this.#stopped, manifest, changes };
+  }
+
+  /** False where it is to stop there. */
+  async #service(now: Manifest, step: CatchUpStep): Promise<boolean> {
+    const { container, onFailure, signal } = this.request;
+    const reader = new StagedReader(this.transaction, now);
+    const layers = reader.layers(containerOf(now, container).layer);
+    const work = { transaction: this.transaction, reader, layers, signal };
+    try {
+      const effect = await serviceStep(work, now, { container, step, options: this.request });
+      this.#record(step, effect);
+      this.#done.push({ step, ...effect });
+      return true;
+    } catch (error) {
+      if (onFailure !== 'stop' || this.#done.length === 0 || signal.aborted || !isFailure(error)) throw error;
+      this.#stopped = { step, error };
+      return false;
+    }
+  }
+
+  #record({ updates }: CatchUpStep, { met, conflicts }: StepEffect): void {
+    for (const id of updates) {
+      const record: CatchUpRecord = {
+        container: this.request.container,
+        met: met === undefined ? null : toText(met),
+        conflicts: id === updates.at(-1) ? conflicts.map(toText) : [],
+      };
+      const { description } = this.transaction.paths.catchUp(id);
+      stageFile(description, `${JSON.stringify(record, null, 2)}\n`);
+    }
+  }
+
+  /** What was done so far, on a manifest. @throws LaminaError refused where that is not what it was done for */
+  #onto(manifest: Manifest): Manifest {
+    const { container } = this.request;
+    const steps = catchUpSteps(manifest, container);
+    let now = manifest;
+    for (const [i, { step, commit }] of this.#done.entries()) {
+      if (JSON.stringify(steps[i]) !== JSON.stringify(step)) throw stale();
+      const id = must(step.updates.at(-1), 'an update');
+      now = addEffects(now, id, { effects: [commit], created: this.#created });
+    }
+    return now;
+  }
+
+  /** Of the newest update that has a check: older ones need not hold any more. */
+  async #check(now: Manifest): Promise<void> {
+    const { container, signal, onOutput } = this.request;
+    for (const id of this.#done.flatMap(({ step }) => step.updates).reverse()) {
+      const update = updateOf(now, id);
+      if (update.procedure.kind !== 'package' && update.procedure.kind !== 'layer') continue;
+      const { health } = await readStored(this.transaction.store.paths.update(id).procedure, update);
+      if (health === undefined) continue;
+      const reader = new StagedReader(this.transaction, now);
+      const checked = { health, update: { id, name: update.name }, signal, onOutput };
+      const failure = await checkContainer(this.transaction, reader, container, checked);
+      signal.throwIfAborted();
+      if (failure !== undefined) throw unhealthy(update.name, failure);
+      return;
+    }
+  }
+
+  /** Undefined where the base has newer layers meanwhile. */
+  async #publish(): Promise<Manifest | undefined> {
+    this.request.signal.throwIfAborted();
+    try {
+      return await this.transaction.publish((present) => {
+        const next = this.#onto(present);
+        if (this.#stopped === undefined && catchUpSteps(next, this.request.container).length > 0)
+          throw new LayersCame();
+        return { ...next, generation: present.generation + 1 };
+      });
+    } catch (error) {
+      if (error instanceof LayersCame) return undefined;
+      throw error;
+    }
+  }
+}
+
+class LayersCame extends Error {}
+
+const isFailure = (error: unknown): error is LaminaError =>
+  error instanceof Error && 'code' in error && error.code === 'PROCEDURE_FAILED';
+
+function unhealthy(
+  update: string,
+  { container, failure, lines }: { container: string; failure: string; lines: string },
+) {
+  const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
+  return failed(
+    `container '${container}' would not be well after update '${update}': the health check failed: ${failure}; ${said}`,
+    { code: 'UNHEALTHY', hint: 'nothing was changed; --no-health leaves the check out' },
+  );
+}
+
+function stale() {
+  return refused('the layers of the base have changed since the catch-up was begun', {
+    code: 'STALE',
+    hint: 'catch up again',
+  });
+}

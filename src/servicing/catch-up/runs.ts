@@ -1,0 +1,83 @@
+import { must } from '../../base/errors.js';
+import type { EffectCommit, NodeId } from '../../manifest/index.js';
+import { readIndex } from '../../store/index.js';
+import type { MountableNode } from '../../store/index.js';
+import { stageDeltaStorage } from '../delta.js';
+import { runProcedure } from '../run.js';
+import type { Capture } from '../run.js';
+import { stageEffect } from '../service.js';
+import type { ContainerStorages } from '../service.js';
+import { readStored } from '../stored.js';
+import type { Recorded, StepSite } from './site.js';
+
+/** What a run wrote, as a tree that the next one runs on. */
+interface Written {
+  readonly id: NodeId;
+  readonly capture: Capture;
+  readonly mountable: MountableNode;
+}
+
+/**
+ * Runs procedures in a container one after the other, each on what those before it made of it, and stages what it takes on the step's layer for the root to be what came of it. The
+ * states of the base between them are gone where they were merged, and not needed.
+ */
+export async function runInOrder(site: StepSite, storages: ContainerStorages): Promise<EffectCommit> {
+  const { work, container, recorded, delta } = site;
+  const written: Written[] = [];
+  const ids = () => [...written.map(({ id }) => id), ...storages.ids];
+  let { root } = storages;
+  try {
+    for (const each of recorded.slice(0, -1)) {
+      const capture = await runOne(
+        site,
+        each,
+        [...written.map(({ mountable }) => mountable), ...storages.mountable],
+        root,
+      );
+      const storageListings = [...written.map(({ capture: { listing } }) => listing), ...storages.listings];
+      const made = await stageDeltaStorage(work, {
+        captures: [capture],
+        storages: ids(),
+        storageListings,
+        delta: undefined,
+      });
+      ({ root } = made);
+      if (made.node === undefined) continue;
+      const { id, tree, index } = made.node;
+      written.unshift({ id, capture: { tree, listing: await readIndex(index) }, mountable: { id, tree, index } });
+    }
+    const last = must(recorded.at(-1), 'an update');
+    const capture = await runOne(
+      site,
+      last,
+      [...written.map(({ mountable }) => mountable), ...storages.mountable],
+      root,
+    );
+    const captures = [capture, ...written.map((each) => each.capture)];
+    return await stageEffect(work, { container, storages, captures, delta });
+  } finally {
+    for (const { id } of written) await work.transaction.unstage(id);
+  }
+}
+
+async function runOne(
+  { work, container, options }: StepSite,
+  { update, settings, place }: Recorded,
+  storages: readonly MountableNode[],
+  root: ContainerStorages['root'],
+): Promise<Capture> {
+  const timeoutMs = settings.timeoutSeconds === null ? undefined : settings.timeoutSeconds * 1000;
+  return runProcedure({
+    transaction: work.transaction,
+    container,
+    place,
+    procedure: await readStored(place.procedure, update),
+    update: update.name,
+    network: settings.network,
+    timeoutMs: options.timeoutMs ?? timeoutMs,
+    signal: work.signal,
+    onOutput: options.onOutput,
+    lowers: [...storages, ...work.reader.mountable(work.layers)],
+    root,
+  });
+}

@@ -1,0 +1,33 @@
+import type { Listing } from '../../changeset/index.js';
+import type { Manifest, Update, UpdateId } from '../../manifest/index.js';
+import type { Work } from '../delta.js';
+import type { RunPlace } from '../run.js';
+import type { RunOptions } from '../service.js';
+import type { ConflictChoice, Settings } from '../settings.js';
+
+export interface StepOptions extends Pick<RunOptions, 'onOutput'> {
+  /** Over what was said when the updates were applied. */
+  readonly timeoutMs?: number | undefined;
+  readonly conflict?: ConflictChoice | undefined;
+  readonly alwaysRun?: boolean | undefined;
+}
+
+/** An update as it was applied. */
+export interface Recorded {
+  readonly id: UpdateId;
+  readonly update: Update;
+  readonly settings: Settings;
+  readonly place: RunPlace;
+}
+
+/** A container on the layer below the step's. */
+export interface StepSite {
+  readonly work: Work;
+  readonly manifest: Manifest;
+  readonly container: string;
+  /** The step's updates, oldest first. */
+  readonly recorded: readonly Recorded[];
+  /** What the step's layer holds. */
+  readonly delta: { readonly listing: Listing };
+  readonly options: StepOptions;
+}

@@ -1,0 +1,143 @@
+import type { BytePath } from '../../base/bytes.js';
+import { failed, isSystemError, must, refused } from '../../base/errors.js';
+import { SkipRule, TouchedPaths, View } from '../../changeset/index.js';
+import { containerOf, updateOf } from '../../manifest/index.js';
+import type { CatchUpStep, EffectCommit, Manifest, UpdateId } from '../../manifest/index.js';
+import type { Work } from '../delta.js';
+import { LayerServicing, layerListings } from '../layer/service.js';
+import { meetings } from '../manual-commit.js';
+import { readReadSet } from '../reads.js';
+import { replayInContainer, withReplayViews } from '../replay/container.js';
+import { isProcedureFailure } from '../run.js';
+import { readStorages, stagePin } from '../service.js';
+import { readSettings } from '../settings.js';
+import { runInOrder } from './runs.js';
+import type { Recorded, StepOptions, StepSite } from './site.js';
+
+/** What a layer is to a container that is caught up, staged. */
+export interface StepEffect {
+  readonly commit: EffectCommit;
+  /** A path for which the procedure ran; undefined where nobody looked. */
+  readonly met?: BytePath | undefined;
+  /** Paths at which the container and the layer could not be brought together. */
+  readonly conflicts: readonly BytePath[];
+}
+
+/**
+ * Services a container for one layer by the recorded procedure of that.
+ * @param work whose layers are those below the step's
+ * @throws LaminaError refused: updates of several kinds were merged into the layer; a conflict that is to be refused; failed: the procedure failed
+ */
+export async function serviceStep(
+  work: Work,
+  manifest: Manifest,
+  { container, step, options }: { container: string; step: CatchUpStep; options: StepOptions },
+): Promise<StepEffect> {
+  const kind = kindOf(manifest, container, step);
+  const recorded = await Promise.all(step.updates.map(async (id) => readRecorded(work, manifest, id)));
+  const delta = { listing: await work.reader.listing(step.layer) };
+  const site: StepSite = { work, manifest, container, recorded, delta, options };
+  try {
+    if (kind === 'run') return await run(site);
+    return await withViews(site, step, (views) => (kind === 'layer' ? merge(site, views) : replay(site, views)));
+  } catch (error) {
+    work.transaction.leaveUnsealed(containerOf(manifest, container).storage);
+    for (const id of step.updates) work.transaction.dropCatchUp(id);
+    throw isProcedureFailure(error) ? failedIn(step, manifest, error) : error;
+  }
+}
+
+type StepKind = 'run' | 'layer' | 'replay';
+const kinds = { script: 'run', package: 'run', layer: 'layer', manual: 'replay' } as const;
+
+function kindOf(manifest: Manifest, container: string, { updates }: CatchUpStep): StepKind {
+  const found = new Set<StepKind>(updates.map((id) => kinds[updateOf(manifest, id).procedure.kind]));
+  const [kind] = found;
+  if (kind !== undefined && found.size === 1) return kind;
+  const told = updates.map((id) => updateOf(manifest, id)).map(({ name, procedure }) => `${name} (${procedure.kind})`);
+  throw refused(`updates of several kinds were merged into one layer: ${told.join(', ')}`, {
+    code: 'MIXED_LAYER',
+    hint: `between them there is no state any more to service container '${container}' for: create another one on its base, and take over what it holds`,
+  });
+}
+
+async function readRecorded({ transaction }: Work, manifest: Manifest, id: UpdateId): Promise<Recorded> {
+  const paths = transaction.store.paths.update(id);
+  const kept = transaction.stageCatchUp(id);
+  return {
+    id,
+    update: updateOf(manifest, id),
+    settings: await readSettings(paths.settings),
+    place: { name: `catch-up-${id}`, kept, procedure: paths.procedure },
+  };
+}
+
+/** Where nothing was merged into the layer, a container that meets nothing of the run on the base need not be serviced. */
+async function run(site: StepSite): Promise<StepEffect> {
+  const { work, manifest, container, recorded } = site;
+  const storages = await readStorages(work, manifest, container);
+  const [only, ...others] = recorded;
+  const skip = only === undefined || others.length > 0 ? undefined : await skipRule(site, only);
+  const met = skip?.meetingPath(storages.listings);
+  if (skip !== undefined && met === undefined)
+    return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
+  return { commit: await runInOrder(site, storages), met, conflicts: [] };
+}
+
+async function skipRule({ work, delta, options }: StepSite, { id, settings }: Recorded): Promise<SkipRule | undefined> {
+  if (options.alwaysRun === true || settings.alwaysRun) return undefined;
+  try {
+    const reads = await readReadSet(work.transaction.store.paths.update(id).run().reads);
+    return new SkipRule({ layers: await layerListings(work), reads, written: delta.listing });
+  } catch (error) {
+    // Updates made with --always-run by earlier versions have none.
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+type Views = Parameters<Parameters<typeof withReplayViews>[2]>[0];
+
+/** With the base before and after the layer mounted. */
+async function withViews<T>(
+  { work, recorded }: StepSite,
+  { layer }: CatchUpStep,
+  then: (views: Views) => Promise<T>,
+): Promise<T> {
+  const delta = must(work.reader.mountable([layer])[0], 'a layer');
+  const journals = recorded.map(({ id }) => work.transaction.store.paths.update(id).run().journal);
+  return withReplayViews(work, { delta, journals }, then);
+}
+
+/** Layers that were merged are one change to the container. */
+async function merge({ work, manifest, container, recorded, delta, options }: StepSite, views: Views) {
+  const { settings, place } = newest(recorded);
+  const layer = new LayerServicing(delta, await layerListings(work), options.conflict ?? settings.conflict);
+  return layer.service(work, manifest, container, views, place);
+}
+
+/** Updates by hand that were merged are one, done in one go: their journals follow on each other. */
+async function replay(site: StepSite, views: Views): Promise<StepEffect> {
+  const { work, manifest, container, recorded, delta, options } = site;
+  const layers = await layerListings(work);
+  const storages = await readStorages(work, manifest, container);
+  const met = meetings(new TouchedPaths().add(delta.listing, new View(layers)), storages.listings, layers);
+  if (met.length === 0) return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
+  const { settings, place } = newest(recorded);
+  if (recorded.every((each) => each.settings.noReplay))
+    return { commit: stagePin(work, container, storages, 'unchanged'), met: met[0], conflicts: [] };
+  const conflict = options.conflict ?? settings.conflict;
+  const { commit, report } = await replayInContainer(work, container, storages, { delta, views, place, conflict });
+  return { commit, met: met[0], conflicts: [...new Set([...report.conflicts, ...report.passed])].sort() };
+}
+
+const newest = (recorded: readonly Recorded[]): Recorded => must(recorded.at(-1), 'an update');
+
+function failedIn({ updates }: CatchUpStep, manifest: Manifest, error: Error) {
+  const names = updates.map((id) => `'${updateOf(manifest, id).name}'`).join(', ');
+  return failed(`update ${names}: ${error.message}`, {
+    code: 'PROCEDURE_FAILED',
+    hint: 'the container is as it was; mend what the procedure stumbles over in it, or keep what comes before with --on-failure stop',
+    cause: error,
+  });
+}
