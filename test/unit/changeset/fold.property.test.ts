@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { BytePath } from '../../../src/base/bytes.js';
 import { View, foldTrees, makeEntry, MemoryListing } from '../../../src/changeset/index.js';
 import type { Listing } from '../../../src/changeset/index.js';
 import { listing, numRuns as cases } from './arbitrary.js';
@@ -14,6 +15,21 @@ const bottom = { moved: false, whiteouts: false };
 const shown = (stack: readonly Listing[]) => canonical(flatten(stack));
 
 describe('a folded tree', () => {
+  it('keeps linked what a redirect above shows twice, where the other names of the group are hidden', () => {
+    const directory = (path: string, redirect = '') => makeEntry({ path, type: 'directory', redirect });
+    const link = (path: string) => makeEntry({ path, type: 'symlink', mode: 0o777, target: 'a', group: 0 });
+    const above = new MemoryListing([directory('b', '/c')]);
+    const upper = new MemoryListing([makeEntry({ path: 'x', type: 'whiteout' })]);
+    const lower = new MemoryListing([directory('c'), link('c/a'), link('x')]);
+    const parts = [upper, lower];
+    const { plan } = foldTrees({ parts, below: [], settled: true });
+    const folded = planListing(plan, new View(parts));
+    const names = ['b/a', 'c/a'];
+    expect(new View([above, ...parts]).links('c/a' as BytePath)).toEqual(names);
+    expect(new View([above, folded]).links('c/a' as BytePath)).toEqual(names);
+    expect(shown([above, folded])).toEqual(shown([above, ...parts]));
+  });
+
   it('shows what its parts showed, where they will ever stand', () => {
     const parts = fc.array(listing(moved), { minLength: 2, maxLength: 3 });
     fc.assert(
