@@ -22,14 +22,28 @@ namespace abi = fuse::abi;
 // Gets one line for every request that was answered.
 using Trace = std::function<void(const std::string& line)>;
 
+// The way a request came by, and its answer goes.
+struct Way {
+  const fuse::Channel* channel;      // null: nobody waits for the answer
+  fuse::RingEntry* entry = nullptr;  // where it came over io_uring
+
+  [[nodiscard]] sys::Status reply(std::uint64_t unique, std::span<const std::byte> head, std::span<const std::byte> body) const {
+    if (entry != nullptr) return entry->reply(unique, head, body);
+    return channel != nullptr ? channel->reply(unique, head, body) : sys::Status(sys::Errno{ENOENT});
+  }
+  [[nodiscard]] sys::Status reply_error(std::uint64_t unique, int error) const {
+    if (entry != nullptr) return entry->reply_error(unique, error);
+    return channel != nullptr ? channel->reply_error(unique, error) : sys::Status(sys::Errno{ENOENT});
+  }
+};
+
 // Every handler answers exactly once, by one of the functions here; what is malformed is answered EINVAL. What is answered is
 // final, so all that an operation changes or records comes before it.
 class Exchange {
  public:
-  // Without a channel nobody waits for the answer. With an entry the request came by it, and so goes the answer.
-  Exchange(const fuse::Channel* channel, fuse::Request& request, RequestSlot& slot, const std::atomic<bool>& given_up,
-           std::span<std::byte> scratch, fuse::RingEntry* entry = nullptr)
-      : channel_(channel), entry_(entry), request_(request), slot_(slot), given_up_(given_up), scratch_(scratch) {}
+  Exchange(const Way& way, fuse::Request& request, RequestSlot& slot, const std::atomic<bool>& given_up,
+           std::span<std::byte> scratch)
+      : way_(way), channel_(way.channel), request_(request), slot_(slot), given_up_(given_up), scratch_(scratch) {}
 
   [[nodiscard]] fuse::Request& request() { return request_; }
   [[nodiscard]] const abi::InHeader& header() const { return request_.header(); }
@@ -48,8 +62,7 @@ class Exchange {
   bool answer(std::span<const std::byte> head, std::span<const std::byte> body) {
     size_ = head.size() + body.size();
     slot_.answering();
-    if (entry_ != nullptr) return sent(entry_->reply(header().unique, head, body));
-    return channel_ != nullptr && sent(channel_->reply(header().unique, head, body));
+    return sent(way_.reply(header().unique, head, body));
   }
   template <typename T>
   bool answer_with(const T& body) {
@@ -59,7 +72,7 @@ class Exchange {
   void answer_error(int error) {
     error_ = error;
     slot_.answering();
-    if (channel_ != nullptr) sent(reply_error(error));
+    sent(way_.reply_error(header().unique, error));
   }
   void answer_status(const sys::Status& status) { status.ok() ? answer_empty() : answer_error(status.error().value); }
 
@@ -88,20 +101,17 @@ class Exchange {
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
-  [[nodiscard]] sys::Status reply_error(int error) const {
-    return entry_ != nullptr ? entry_->reply_error(header().unique, error) : channel_->reply_error(header().unique, error);
-  }
   bool sent(const sys::Status& status) {
     if (status.ok()) return true;
     if (status.failed_with(ENOENT) || status.failed_with(ENODEV)) return false;
     // The kernel takes no malformed answer, and the caller would wait for ever.
     error_ = EIO;
-    static_cast<void>(reply_error(EIO));  // fails only where the mount is going
+    static_cast<void>(way_.reply_error(header().unique, EIO));  // fails only where the mount is going
     return false;
   }
 
+  Way way_;
   const fuse::Channel* channel_;
-  fuse::RingEntry* entry_;
   fuse::Request& request_;
   RequestSlot& slot_;
   const std::atomic<bool>& given_up_;

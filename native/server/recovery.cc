@@ -42,7 +42,7 @@ Status Session::gather(const fuse::Channel& channel, std::vector<Message>& again
       if (auto request = fuse::Request::decode(message)) {
         RequestSlot unused{};
         const std::atomic<bool> never{false};
-        Exchange exchange(nullptr, *request, unused, never, {});
+        Exchange exchange({nullptr}, *request, unused, never, {});
         dispatch(exchange);
       }
       continue;
@@ -132,7 +132,7 @@ void Session::redo(const fuse::Channel* channel, std::size_t worker, std::span<s
     std::vector<std::byte> scratch(page_size);
     current_slot = &slot;
     in_flight_.begin(worker, request->header().unique);
-    Exchange exchange(channel, *request, slot, in_flight_.given_up(worker), scratch);
+    Exchange exchange({channel}, *request, slot, in_flight_.given_up(worker), scratch);
     dispatch(exchange);
     in_flight_.end(worker);
     current_slot = nullptr;

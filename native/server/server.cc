@@ -33,8 +33,6 @@ void install_wake_up() {
   sigaction(wake_up, &action, nullptr);
 }
 
-}  // namespace
-
 // A place for each worker over io_uring: two a processor, so that one that waits for a disk does not stop all; the kernel wants
 // one for each processor that there could be.
 std::vector<unsigned> ring_places() {
@@ -46,6 +44,8 @@ std::vector<unsigned> ring_places() {
   for (unsigned processor = 0; processor < *possible; ++processor) places.push_back(processor);
   return places;
 }
+
+}  // namespace
 
 std::size_t default_workers() { return std::max(2U, std::thread::hardware_concurrency()); }
 

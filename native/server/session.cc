@@ -133,7 +133,7 @@ void Session::dispatch(Exchange& exchange) {
   if (options_.trace) trace(exchange);
 }
 
-void Session::serve(const Way& way, std::span<std::byte> message, std::span<std::byte> scratch,
+void Session::serve(const Way& way, std::size_t worker, std::span<std::byte> message, std::span<std::byte> scratch,
                     const RequestSlot::Earlier& earlier) {
   auto request = fuse::Request::decode(message);
   if (!request) {
@@ -142,13 +142,13 @@ void Session::serve(const Way& way, std::span<std::byte> message, std::span<std:
     if (header) static_cast<void>(way.reply_error(header->unique, EIO));
     return;
   }
-  RequestSlot& slot = slots_.at(way.worker);
+  RequestSlot& slot = slots_.at(worker);
   const bool kept = RequestSlot::changes_names(request->opcode());
   slot.begin(request->header().unique, message.first(kept ? message.size() : sizeof(abi::InHeader)), earlier);
-  in_flight_.begin(way.worker, request->header().unique);
-  Exchange exchange(&way.channel, *request, slot, in_flight_.given_up(way.worker), scratch, way.entry);
+  in_flight_.begin(worker, request->header().unique);
+  Exchange exchange(way, *request, slot, in_flight_.given_up(worker), scratch);
   dispatch(exchange);
-  in_flight_.end(way.worker);
+  in_flight_.end(worker);
   slot.end();
 }
 
@@ -170,12 +170,12 @@ Status Session::work(const fuse::Channel& channel, std::size_t worker, const std
   current_slot = &slots_.at(worker);
   // They were read from the first channel, and the kernel takes an answer only where it gave the request.
   while (auto left = worker == 0 ? take_left() : std::nullopt)
-    serve({channel, worker}, left->bytes, {scratch.get(), max_write}, left->earlier);
+    serve({&channel}, worker, left->bytes, {scratch.get(), max_write}, left->earlier);
   while (!stopping.load(std::memory_order_relaxed)) {
     const auto size = channel.receive(buffer);
     if (size.failed_with(EINTR)) continue;
     if (!size) return size.failed_with(ENODEV) ? Status() : Status(size.error());
-    serve({channel, worker}, buffer.first(*size), {scratch.get(), max_write});
+    serve({&channel}, worker, buffer.first(*size), {scratch.get(), max_write});
   }
   return {};
 }
@@ -189,7 +189,7 @@ Status Session::work(fuse::RingEntry& entry, const fuse::Channel& channel, std::
     if (message.failed_with(EINTR)) continue;
     if (!message && entry.refused()) ring_.store(Ring::refused);
     if (!message) return message.failed_with(ENODEV) || entry.refused() ? Status() : Status(message.error());
-    serve({channel, worker, &entry}, *message, entry.room());
+    serve({&channel, &entry}, worker, *message, entry.room());
   }
   return {};
 }

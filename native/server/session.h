@@ -76,15 +76,7 @@ class Session {
     std::vector<std::byte> bytes;
     RequestSlot::Earlier earlier;
   };
-  struct Way {
-    const fuse::Channel& channel;
-    std::size_t worker;
-    fuse::RingEntry* entry = nullptr;
-    [[nodiscard]] sys::Status reply_error(std::uint64_t unique, int error) const {
-      return entry != nullptr ? entry->reply_error(unique, error) : channel.reply_error(unique, error);
-    }
-  };
-  void serve(const Way& way, std::span<std::byte> message, std::span<std::byte> scratch,
+  void serve(const Way& way, std::size_t worker, std::span<std::byte> message, std::span<std::byte> scratch,
              const RequestSlot::Earlier& earlier = {});
   std::optional<Message> take_left();
   // recovery.cc
