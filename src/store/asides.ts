@@ -1,8 +1,9 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import { fromBuffer, toBuffer } from '../base/bytes.js';
+import { readFileSync } from 'node:fs';
+import { toBuffer } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import type { Manifest } from '../manifest/index.js';
+import { namesIn } from './names-in.js';
 import type { AsidePaths, StorePaths } from './paths.js';
 
 /**
@@ -22,13 +23,7 @@ export function unpublishedAsides(paths: StorePaths, { generation }: Manifest): 
 }
 
 function asideIds({ asides }: StorePaths): string[] {
-  try {
-    const names = readdirSync(toBuffer(asides), 'buffer').map((name) => fromBuffer(name) as string);
-    return names.filter((name) => isId(name, 'a')).sort();
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return [];
-    throw error;
-  }
+  return namesIn(asides).filter((name) => isId(name, 'a'));
 }
 
 /** Undefined where there is no such file. */

@@ -1,9 +1,9 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import { fromBuffer, toBuffer } from '../base/bytes.js';
+import { readFileSync } from 'node:fs';
+import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import type { Manifest } from '../manifest/index.js';
+import { namesIn } from './names-in.js';
 import { catchUpGeneration } from './paths.js';
 import type { CatchUpPaths, RunPaths, StorePaths } from './paths.js';
 
@@ -50,13 +50,4 @@ export function unpublishedCatchUps(paths: StorePaths, { generation: present }: 
     .flatMap((update) => catchUpsOf(paths, update))
     .filter(({ generation }) => generation > present)
     .map(({ paths: { directory } }) => directory);
-}
-
-function namesIn(directory: BytePath): string[] {
-  try {
-    return readdirSync(toBuffer(directory), 'buffer').map((name) => fromBuffer(name) as string);
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return [];
-    throw error;
-  }
 }

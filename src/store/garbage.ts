@@ -1,7 +1,5 @@
-import { readdirSync } from 'node:fs';
-import { fromBuffer, join, toBuffer } from '../base/bytes.js';
+import { join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
@@ -9,6 +7,7 @@ import { isTemporaryName, removeDurably } from '../platform/durable.js';
 import { walk } from '../platform/walk.js';
 import { unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
+import { namesIn } from './names-in.js';
 import type { StorePaths } from './paths.js';
 import { isDeadTransaction, unmountBelow } from './recovery.js';
 
@@ -67,13 +66,4 @@ function sizesOf(trees: readonly BytePath[]): number[] {
     }
     return Number(bytes);
   });
-}
-
-function namesIn(directory: BytePath): BytePath[] {
-  try {
-    return readdirSync(toBuffer(directory), 'buffer').map(fromBuffer).sort();
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return [];
-    throw error;
-  }
 }

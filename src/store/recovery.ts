@@ -1,5 +1,5 @@
-import { readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, fromBuffer, isBelow, join, toBuffer } from '../base/bytes.js';
+import { realpath, stat } from 'node:fs/promises';
+import { basename, dirname, fromBuffer, fromText, isBelow, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
@@ -12,6 +12,7 @@ import { isLocked, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
+import { namesIn } from './names-in.js';
 import type { StorePaths, TransactionPaths } from './paths.js';
 import { readTransaction } from './transaction-record.js';
 
@@ -28,7 +29,7 @@ export interface Recovery {
  */
 export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
   const transactions: string[] = [];
-  for (const id of (await namesIn(paths.transactions)).filter((name) => isId(name, 't'))) {
+  for (const id of namesIn(paths.transactions).filter((name) => isId(name, 't'))) {
     const { directory, lock } = paths.transaction(id);
     // Without a lock it is half removed, or was never begun; to take it would make it.
     const held = await lockOfDead(lock);
@@ -43,19 +44,17 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
     transactions.push(id);
   }
   // Names that Lamina does not give are somebody's, and stay.
-  const nodes = (await namesIn(paths.nodes)).filter((id) => isId(id, 'bdse') && own(manifest.nodes, id) === undefined);
+  const nodes = namesIn(paths.nodes).filter((id) => isId(id, 'bdse') && own(manifest.nodes, id) === undefined);
   for (const id of nodes) await removeDurably(paths.node(id).directory);
-  const updates = (await namesIn(paths.updates)).filter(
-    (id) => isId(id, 'u') && own(manifest.updates, id) === undefined,
-  );
+  const updates = namesIn(paths.updates).filter((id) => isId(id, 'u') && own(manifest.updates, id) === undefined);
   for (const id of updates) await removeDurably(paths.update(id).directory);
   for (const id of unpublishedAsides(paths, manifest)) await removeDurably(paths.aside(id).directory);
   for (const directory of unpublishedCatchUps(paths, manifest)) await removeDurably(directory);
   for (const [id, node] of Object.entries(manifest.nodes)) {
-    if (!node.sealed && (await namesIn(paths.node(id).directory)).includes('index'))
+    if (!node.sealed && namesIn(paths.node(id).directory).includes(fromText('index')))
       await removeDurably(paths.node(id).index);
   }
-  for (const name of (await namesIn(paths.root)).filter(isTemporaryName)) await removeDurably(join(paths.root, name));
+  for (const name of namesIn(paths.root).filter(isTemporaryName)) await removeDurably(join(paths.root, name));
   for (const mount of await deadRunMounts(paths)) await removeRunMount(mount);
   return { transactions, nodes, updates };
 }
@@ -73,7 +72,7 @@ async function lockOfDead(lock: BytePath): Promise<Lock | 'missing' | undefined>
 export type DeadRunMount = ReturnType<StorePaths['runMount']> & { readonly id: string };
 
 export async function deadRunMounts(paths: StorePaths): Promise<DeadRunMount[]> {
-  const ids = new Set((await namesIn(paths.mounts)).map((name) => name.replace(/\.lock$/, '')));
+  const ids = new Set(namesIn(paths.mounts).map((name) => name.replace(/\.lock$/, '')));
   const dead: DeadRunMount[] = [];
   for (const id of [...ids].filter((name) => isId(name, 'm'))) {
     const mount = paths.runMount(id);
@@ -98,7 +97,7 @@ export async function isDeadTransaction(transaction: TransactionPaths): Promise<
 async function isServicedByHand(transaction: TransactionPaths): Promise<boolean> {
   if ((await readTransaction(transaction))?.kind !== 'manual') return false;
   const { directory } = transaction.run('base');
-  if (!(await namesIn(directory)).includes('work')) return false;
+  if (!namesIn(directory).includes(fromText('work'))) return false;
   return isLocked(join(directory, 'work'));
 }
 
@@ -134,15 +133,6 @@ async function exists(path: BytePath): Promise<boolean> {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return false;
     // Of a mount without its driver: it is there.
     if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED', 'EACCES')) return true;
-    throw error;
-  }
-}
-
-async function namesIn(directory: BytePath): Promise<string[]> {
-  try {
-    return (await readdir(toBuffer(directory), 'buffer')).map((name) => fromBuffer(name) as string).sort();
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return [];
     throw error;
   }
 }
