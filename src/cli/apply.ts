@@ -1,7 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { printable } from '../base/bytes.js';
-import { collect, numberOf } from './arguments.js';
+import { collect, conflictOption, numberOf } from './arguments.js';
+import type { ConflictWord } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
 import { determinismText } from './determinism-text.js';
@@ -20,7 +21,7 @@ interface ApplyOptions {
   readonly verbose?: boolean;
   readonly checkDeterminism?: boolean;
   readonly onFailure?: 'abort' | 'skip';
-  readonly conflict?: 'keep' | 'ours' | 'theirs' | 'fail';
+  readonly conflict?: ConflictWord;
   readonly health: boolean;
 }
 
@@ -39,12 +40,9 @@ export function addApply(update: Command): void {
         .default('abort'),
     )
     .addOption(
-      new Option(
-        '--conflict <what>',
-        "of a layer, where a container has its own: keep it and put the layer's beside, or",
-      )
-        .choices(['keep', 'ours', 'theirs', 'fail'])
-        .default('keep'),
+      conflictOption("of a layer, where a container has its own: keep it and put the layer's beside, or").default(
+        'keep',
+      ),
     )
     .option('--no-health', "leave out the package's health check")
     .option('--dry-run', 'do everything but publish, and tell what would change')

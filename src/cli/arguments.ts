@@ -1,4 +1,12 @@
+import { Option } from 'commander';
 import { usage } from '../base/errors.js';
+
+/** What is done where a container and what comes have both changed something. */
+export type ConflictWord = (typeof conflictWords)[number];
+const conflictWords = ['keep', 'ours', 'theirs', 'fail'] as const;
+
+export const conflictOption = (description: string) =>
+  new Option('--conflict <what>', description).choices(conflictWords);
 
 /** For options that may be repeated. */
 export const collect = (value: string, before: string[] = []) => [...before, value];

@@ -2,7 +2,8 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { CatchUpData } from '../app/catch-up.js';
 import { bytesText } from '../base/units.js';
-import { numberOf } from './arguments.js';
+import { conflictOption, numberOf } from './arguments.js';
+import type { ConflictWord } from './arguments.js';
 import { contextOf } from './context.js';
 import type { Context } from './context.js';
 import { counted, shown, table } from './output.js';
@@ -12,7 +13,7 @@ import { speakers } from './progress.js';
 interface CatchUpOptions {
   readonly timeout?: string;
   readonly alwaysRun?: boolean;
-  readonly conflict?: 'keep' | 'ours' | 'theirs' | 'fail';
+  readonly conflict?: ConflictWord;
   readonly onFailure: 'abort' | 'stop';
   readonly health: boolean;
   readonly dryRun?: boolean;
@@ -25,10 +26,9 @@ export function addCatchUp(update: Command): void {
     .description('service a container that stayed behind for each newer layer of its base')
     .option('--timeout <seconds>', 'end a run that takes longer (default: as when the update was applied)')
     .addOption(
-      new Option(
-        '--conflict <what>',
+      conflictOption(
         "of what was no script, where the container has its own: keep it and put the layer's beside, or (default: as when the update was applied)",
-      ).choices(['keep', 'ours', 'theirs', 'fail']),
+      ),
     )
     .addOption(
       new Option('--on-failure <what>', 'where a procedure fails: discard all, or keep the updates before it')
