@@ -10,6 +10,7 @@ import type { CatchUpRecord, Store, Transaction } from '../../store/index.js';
 import type { DetailedChange } from '../contents.js';
 import { checkContainer } from '../health.js';
 import { withHold } from '../hold.js';
+import { isProcedureFailure } from '../run.js';
 import { readStored } from '../stored.js';
 import { previewCatchUp } from './preview.js';
 import { serviceStep } from './step.js';
@@ -105,7 +106,7 @@ class CatchUp {
       this.#done.push({ step, ...effect });
       return true;
     } catch (error) {
-      if (onFailure !== 'stop' || this.#done.length === 0 || signal.aborted || !isFailure(error)) throw error;
+      if (onFailure !== 'stop' || this.#done.length === 0 || signal.aborted || !isProcedureFailure(error)) throw error;
       this.#stopped = { step, error };
       return false;
     }
@@ -171,9 +172,6 @@ class CatchUp {
 }
 
 class LayersCame extends Error {}
-
-const isFailure = (error: unknown): error is LaminaError =>
-  error instanceof Error && 'code' in error && error.code === 'PROCEDURE_FAILED';
 
 function unhealthy(
   update: string,

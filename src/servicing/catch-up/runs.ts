@@ -25,15 +25,11 @@ export async function runInOrder(site: StepSite, storages: ContainerStorages): P
   const { work, container, recorded, delta } = site;
   const written: Written[] = [];
   const ids = () => [...written.map(({ id }) => id), ...storages.ids];
+  const mountable = () => [...written.map((each) => each.mountable), ...storages.mountable];
   let { root } = storages;
   try {
     for (const each of recorded.slice(0, -1)) {
-      const capture = await runOne(
-        site,
-        each,
-        [...written.map(({ mountable }) => mountable), ...storages.mountable],
-        root,
-      );
+      const capture = await runOne(site, each, mountable(), root);
       const storageListings = [...written.map(({ capture: { listing } }) => listing), ...storages.listings];
       const made = await stageDeltaStorage(work, {
         captures: [capture],
@@ -47,12 +43,7 @@ export async function runInOrder(site: StepSite, storages: ContainerStorages): P
       written.unshift({ id, capture: { tree, listing: await readIndex(index) }, mountable: { id, tree, index } });
     }
     const last = must(recorded.at(-1), 'an update');
-    const capture = await runOne(
-      site,
-      last,
-      [...written.map(({ mountable }) => mountable), ...storages.mountable],
-      root,
-    );
+    const capture = await runOne(site, last, mountable(), root);
     const captures = [capture, ...written.map((each) => each.capture)];
     return await stageEffect(work, { container, storages, captures, delta });
   } finally {
