@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { onDurableStep } from '../../src/platform/durable.js';
 import { Store } from '../../src/store/index.js';
@@ -10,29 +10,18 @@ import type { Snapshot } from '../support/tree.js';
 import { commands } from './commands.js';
 import type { CrashCommand } from './commands.js';
 import { CrashPoints, copyStore } from './copy.js';
-import { CrashWorld } from './world.js';
+import { crashWorld } from './world.js';
 
 const signal = new AbortController().signal;
 /** Of so many crash points one is looked at whose recovery crashes too, at each of its steps. */
 const everySo = 6;
 
 describe.skipIf(!isRoot)('a crash', () => {
-  const world = new CrashWorld();
   const counts = { first: 0, again: 0 };
-
-  beforeAll(async () => {
-    await world.build();
-  });
-  afterEach(() => {
-    onDurableStep(undefined);
-  });
-  afterAll(() => {
-    onDurableStep(undefined);
-    world.remove();
-    process.stdout.write(
-      `crash points: ${String(counts.first)} of ${String(commands.length)} commands, ${String(counts.again)} more while recovering\n`,
-    );
-  });
+  const world = crashWorld(
+    () =>
+      `crash points: ${String(counts.first)} of ${String(commands.length)} commands, ${String(counts.again)} more while recovering`,
+  );
 
   async function recovered(command: CrashCommand, store: string): Promise<Snapshot> {
     // What an init that was cut short left is no store yet: the next one goes on with it.

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { onDurableStep } from '../../src/platform/durable.js';
 import { Store } from '../../src/store/index.js';
@@ -11,7 +11,7 @@ import type { CrashCommand } from './commands.js';
 import { copyStore } from './copy.js';
 import { faultsOf, stateOf } from './state.js';
 import type { State } from './state.js';
-import { CrashWorld } from './world.js';
+import { CrashWorld, crashWorld } from './world.js';
 
 const all = process.env['LAMINA_ALL_POINTS'] !== undefined;
 /** Of so many points one is judged; after the command itself always. */
@@ -76,22 +76,11 @@ function canMount(): boolean {
 }
 
 describe.runIf(canMount())('a power cut', () => {
-  const world = new CrashWorld();
   const counts = { points: 0, mounted: 0 };
-
-  beforeAll(async () => {
-    await world.build();
-  });
-  afterEach(() => {
-    onDurableStep(undefined);
-  });
-  afterAll(() => {
-    onDurableStep(undefined);
-    world.remove();
-    process.stdout.write(
-      `power cuts: ${String(counts.points)} of ${String(tried.length)} commands, ${String(counts.mounted)} with their containers mounted\n`,
-    );
-  });
+  const world = crashWorld(
+    () =>
+      `power cuts: ${String(counts.points)} of ${String(tried.length)} commands, ${String(counts.mounted)} with their containers mounted`,
+  );
 
   /** What is wrong with a disk that came back. */
   async function judge(image: string, states: readonly State[], at: string, mounts: boolean): Promise<string[]> {

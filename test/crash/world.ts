@@ -11,10 +11,11 @@ import {
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, vi } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { setExitCode } from '../../src/cli/exit-code.js';
 import { main } from '../../src/cli/program.js';
+import { onDurableStep } from '../../src/platform/durable.js';
 import { Store } from '../../src/store/index.js';
 import { mountPoints } from '../support/lamina.js';
 import { snapshot } from '../support/tree.js';
@@ -135,6 +136,23 @@ export class CrashWorld {
     this.unmount();
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** The world of the tests of a group, which watch durable steps in it; after them it is removed, and what they came to is printed. */
+export function crashWorld(report: () => string): CrashWorld {
+  const world = new CrashWorld();
+  beforeAll(async () => {
+    await world.build();
+  });
+  afterEach(() => {
+    onDurableStep(undefined);
+  });
+  afterAll(() => {
+    onDurableStep(undefined);
+    world.remove();
+    process.stdout.write(`${report()}\n`);
+  });
+  return world;
 }
 
 function xattrsOf(root: string): Map<string, string> {
