@@ -94,7 +94,7 @@ NodeRecord* NodeStore::add(const NodeFields& fields) {
   made->name_length = static_cast<std::uint16_t>(length);
   made->type = static_cast<std::uint8_t>(fields.type >> type_shift);
   made->flags.store(fields.flags, std::memory_order_relaxed);
-  std::memcpy(reinterpret_cast<char*>(made + 1), fields.name.data(), length);
+  fields.name.copy(reinterpret_cast<char*>(made + 1), length);
   made->node.store(fields.node, std::memory_order_release);
   sys::step("record");
   return made;

@@ -52,7 +52,7 @@ class RequestSlot {
   // What the operation must know again, which changes what it was found by. Left out where there is no room.
   void note(std::string_view text) {
     if (text.size() > longest_message - message_size_) return;
-    std::memcpy(message_.data() + message_size_, text.data(), text.size());
+    text.copy(reinterpret_cast<char*>(message_.data()) + message_size_, text.size());
     note_size_.store(static_cast<std::uint32_t>(text.size()), std::memory_order_release);
   }
   [[nodiscard]] std::string_view noted() const {

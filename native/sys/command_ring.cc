@@ -84,7 +84,7 @@ void CommandRing::prepare(const Command& command) {
   entry.addr = reinterpret_cast<std::uint64_t>(command.address);
   entry.len = command.length;
   std::memcpy(entry_, &entry, arguments_at);
-  std::memcpy(entry_ + arguments_at, command.arguments.data(), std::min(command.arguments.size(), most_arguments));
+  std::ranges::copy(command.arguments.first(std::min(command.arguments.size(), most_arguments)), entry_ + arguments_at);
   std::atomic_ref<std::uint32_t> tail(*submission_tail_);
   tail.store(tail.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   pending_ = 1;
