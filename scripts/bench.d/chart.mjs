@@ -9,6 +9,7 @@ const marks = {
   'fuse-native': { colour: '#b45ad1', shape: 'diamond' },
   'laminafs, stateless': { colour: '#2f81f7', shape: 'dot', large: true },
   'laminafs, passthrough': { colour: '#2f81f7', shape: 'ring' },
+  'laminafs, io_uring': { colour: '#1a7f37', shape: 'diamond' },
 };
 
 const left = 280;

@@ -34,12 +34,12 @@ const directories = (place, name = '') => {
 
 const waitForWork = (work) => run('flock', ['--timeout', '30', work, 'true']);
 
-const laminafs = (mode) => ({
+const laminafs = (mode, ring = 'off') => ({
   laminafs: true,
   mount(place, name) {
     const { upper, work, mountpoint } = directories(place, name);
     const control = join(place.directory, `control${name ?? ''}`);
-    const options = `lowerdir=${place.lower},lowerindex=${place.index},upperdir=${upper},workdir=${work},mode=${mode},control=${control}`;
+    const options = `lowerdir=${place.lower},lowerindex=${place.index},upperdir=${upper},workdir=${work},mode=${mode},control=${control},io_uring=${ring}`;
     run(place.laminafs, ['-o', options, mountpoint], { cwd: place.cwd, stdio: ['ignore', 'ignore', 'pipe'] });
     return {
       root: mountpoint,
@@ -149,6 +149,7 @@ export const drivers = {
   'laminafs, stateless': laminafs('stateless'),
   'laminafs, servicing': laminafs('servicing'),
   'laminafs, passthrough': laminafs('passthrough'),
+  'laminafs, io_uring': laminafs('stateless', 'on'),
 };
 
 /** The drivers among `names` that mount here; of the others standard error tells why not. */

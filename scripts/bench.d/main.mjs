@@ -1,6 +1,6 @@
 // Runs sections of the benchmark. What each measured stays in build/bench/NAME.json; docs/benchmarks.md is composed of all that lies there, so that sections
 // measured at different times make one page.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
     entries: { type: 'string', default: '1000000' },
     size: { type: 'string', default: '4096' },
     containers: { type: 'string', default: '10,100,1000' },
+    more: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 });
@@ -48,6 +49,13 @@ function chosen() {
   return sections.filter(({ name }) => wanted.includes(name));
 }
 
+const resultOf = (section) => join(checkout, 'build/bench', `${section.name}.json`);
+
+function earlierOf(section) {
+  if (!values.more || !existsSync(resultOf(section))) return undefined;
+  return JSON.parse(readFileSync(resultOf(section), 'utf8')).data;
+}
+
 async function measure(section) {
   const scratch = mkdtempSync(join(process.env.LAMINA_BENCH_DIR ?? tmpdir(), 'lamina-bench-'));
   const machine = {
@@ -57,12 +65,15 @@ async function measure(section) {
     memory: totalmem(),
     load: loadavg()[0],
   };
-  try {
-    const laminafs = join(checkout, 'dist/laminafs');
-    const data = await section.measure({ checkout, scratch, options, laminafs });
+  const keep = (data) => {
     const result = { section: section.name, taken: new Date().toISOString(), machine, data };
     mkdirSync(join(checkout, 'build/bench'), { recursive: true });
-    writeFileSync(join(checkout, 'build/bench', `${section.name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+    writeFileSync(resultOf(section), `${JSON.stringify(result, null, 2)}\n`);
+  };
+  try {
+    const laminafs = join(checkout, 'dist/laminafs');
+    const data = await section.measure({ checkout, scratch, options, laminafs, earlier: earlierOf(section), keep });
+    keep(data);
     process.stdout.write(`${section.text(data)}\n`);
   } finally {
     rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });

@@ -51,28 +51,55 @@ function cycle(driver, place, record) {
   record(mountCycle.name, seconds);
 }
 
+/** One round of the chosen workloads: figures by workload and driver, and what failed. */
+function round(names, place, chosen, cycled) {
+  const seconds = {};
+  const failures = [];
+  for (const driver of names) {
+    process.stderr.write(`${new Date().toISOString()} ${driver}\n`);
+    const record = (workload, figure) => ((seconds[workload] ??= {})[driver] = figure);
+    const fail = (workload, why) => failures.push({ driver, workload, why });
+    runWorkloads(driver, place, chosen, { record, fail });
+    if (cycled) cycle(driver, place, record);
+  }
+  return { seconds, failures };
+}
+
+/** Where rounds are added, the drivers must be those of the rounds before: every round has them all in turn. */
+function begin(earlier, names) {
+  if (earlier === undefined) return { names, rounds: 0, overlayfs: kernelDefaults(), seconds: {}, failures: [] };
+  if (earlier.names.join() !== names.join())
+    throw new Error(
+      `the rounds so far are of ${earlier.names.join(', ')}, these are of ${names.join(', ')}: leave out --more`,
+    );
+  return earlier;
+}
+
+function addRound(data, { seconds, failures }) {
+  for (const [workload, byDriver] of Object.entries(seconds)) {
+    const all = (data.seconds[workload] ??= {});
+    for (const [driver, figure] of Object.entries(byDriver)) (all[driver] ??= []).push(figure);
+  }
+  data.failures.push(...failures);
+  data.rounds++;
+}
+
 export const section = {
   name: 'drivers',
   title: 'Drivers',
-  measure({ checkout, scratch, options, laminafs }) {
+  measure({ checkout, scratch, options, laminafs, earlier, keep }) {
     smallFiles(scratch);
     const place = { ...debianLower(checkout, scratch), directory: scratch, laminafs };
     const names = available(place, options.drivers?.split(';') ?? Object.keys(drivers));
     const only = options.only?.split(';') ?? [''];
     const wanted = ({ name }) => only.some((part) => name.includes(part));
     const chosen = workloads(scratch).filter(wanted);
-    const seconds = {};
-    const failures = [];
-    for (let round = 0; round < options.rounds; round++) {
-      for (const driver of names) {
-        process.stderr.write(`round ${round + 1}, ${driver}\n`);
-        const record = (workload, figure) => ((seconds[workload] ??= {})[driver] ??= []).push(figure);
-        const fail = (workload, why) => failures.push({ driver, workload, why });
-        runWorkloads(driver, place, chosen, { record, fail });
-        if (wanted(mountCycle)) cycle(driver, place, record);
-      }
+    const data = begin(earlier, names);
+    for (let i = 0; i < options.rounds; i++) {
+      addRound(data, round(names, place, chosen, wanted(mountCycle)));
+      keep(data);
     }
-    return { names, rounds: options.rounds, overlayfs: kernelDefaults(), seconds, failures };
+    return data;
   },
   text: driversText,
   pictures: (data) => ({ 'benchmarks.svg': chart(data) }),
