@@ -1,11 +1,12 @@
 // Runs sections of the benchmark. What each measured stays in build/bench/NAME.json; docs/benchmarks.md is composed of all that lies there, so that sections
 // measured at different times make one page.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { scratchDisk } from './disk.mjs';
 import { sections } from './sections.mjs';
 import { writePage } from './page.mjs';
 
@@ -57,7 +58,7 @@ function earlierOf(section) {
 }
 
 async function measure(section) {
-  const scratch = mkdtempSync(join(process.env.LAMINA_BENCH_DIR ?? tmpdir(), 'lamina-bench-'));
+  const { scratch, end } = scratchDisk();
   const machine = {
     kernel: release(),
     processor: cpus()[0]?.model ?? 'unknown',
@@ -76,7 +77,7 @@ async function measure(section) {
     keep(data);
     process.stdout.write(`${section.text(data)}\n`);
   } finally {
-    rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
+    end();
   }
 }
 
