@@ -71,12 +71,19 @@ async function ask(socket, command) {
   });
 }
 
-/** Calls of each kind that the processes of a mount make while `work` runs, counted by strace(1). */
+/**
+ * Calls of each kind that the processes of a mount make while `work` runs, told by strace(1) line by line: its own sums (`-c`) leave out calls that are newer than it,
+ * such as fchmodat2(2).
+ */
 async function traced(mount, report, filter, work) {
   const pids = processOf(mount.root).flatMap((pid) => ['-p', String(pid)]);
-  const child = spawn('strace', ['-f', '-c', '-U', 'calls,name', ...filter, '-o', report, ...pids], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawn(
+    'strace',
+    ['-f', '-s', '0', '-e', 'raw=all', '-e', 'signal=none', ...filter, '-o', report, ...pids],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   const ended = new Promise((resolve) => child.on('close', resolve));
   await new Promise((resolve, reject) => {
     child.on('error', reject);
@@ -86,10 +93,10 @@ async function traced(mount, report, filter, work) {
   work();
   child.kill('SIGINT');
   await ended;
-  const lines = [...readFileSync(report, 'utf8').matchAll(/^\s*(\d+)\s+(\w+)$/gm)];
-  return Object.fromEntries(
-    lines.filter(([, , name]) => name !== 'total').map(([, calls, name]) => [name, Number(calls)]),
-  );
+  const calls = {};
+  // A call that was cut in two by another thread's has a second line, "<... read resumed>".
+  for (const [, name] of readFileSync(report, 'utf8').matchAll(/^\d+ +(\w+)\(/gm)) calls[name] = (calls[name] ?? 0) + 1;
+  return calls;
 }
 
 const sum = (counts) => Object.values(counts).reduce((all, count) => all + count, 0);
@@ -155,9 +162,9 @@ export const section = {
         return [number(row.messages / files), number(sum(row.calls) / files)];
       }),
     ]);
-    return `For each file, of ${files} of 1,500 bytes: requests of the kernel but FORGET, and system calls of the driver's processes (\`strace -c\`), reading requests and waiting for them
-included. \`laminafs\` counts messages itself; of \`fuse-overlayfs\` the replies are counted. Where names are not given one by one (stat by name, absent names, untarring), a row holds the listing of the directory as well. What fuse-overlayfs 2 needs for the
-same, read from its source, and where each message comes from: [fuse-overlayfs-2.md](fuse-overlayfs-2.md).
+    return `For each file, of ${files} of 1,500 bytes: requests of the kernel but FORGET, and system calls of the driver's processes (told by strace), reading requests and waiting for them included.
+\`laminafs\` counts messages itself; of \`fuse-overlayfs\` the replies are counted. A row holds the listing of the directory as well, but where names are given one by one (stat by name, absent names,
+untarring). [driver.md](driver.md) says which messages they are; [fuse-overlayfs-2.md](fuse-overlayfs-2.md) what the newest fuse-overlayfs needs for the same, read from its source.
 
 ${table(head, lines)}`;
   },
