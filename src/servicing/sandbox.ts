@@ -116,6 +116,12 @@ function openFilter(tracing: boolean): number {
   return descriptor;
 }
 
+/**
+ * Of the kernel and not of a namespace, and root may write there without any capability: what /proc/sys/kernel/core_pattern says is run by the host. bubblewrap covers these
+ * only where it is not root itself. What it covers for root as well: irq, bus, sysrq-trigger.
+ */
+const kernelSettings = ['sys', 'fs', 'acpi', 'asound', 'scsi', 'driver'].map((name) => `/proc/${name}`);
+
 function sandboxArguments(request: SandboxRequest): string[] {
   const variables = {
     ...environment,
@@ -124,7 +130,8 @@ function sandboxArguments(request: SandboxRequest): string[] {
   };
   return [
     ...['--bind', argument(request.root), '/'],
-    ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--tmpfs', '/tmp'],
+    ...['--proc', '/proc', ...kernelSettings.flatMap((path) => ['--ro-bind-try', path, path])],
+    ...['--dev', '/dev', '--tmpfs', '/run', '--tmpfs', '/tmp'],
     ...['--chmod', '1777', '/tmp'],
     ...[...(request.shown ?? [])].flatMap(([name, path]) => ['--ro-bind', argument(path), `${shownDirectory}/${name}`]),
     ...(request.network ? networkFiles() : ['--unshare-net']),

@@ -31,6 +31,8 @@ interface Architecture {
   readonly denied: Readonly<Record<string, number>>;
   readonly clone: number;
   readonly unshare: number;
+  readonly ioctl: number;
+  readonly socket: number;
   /** Numbers from here on are another interface of the same architecture (x32). */
   readonly foreign?: number;
 }
@@ -41,6 +43,8 @@ const x86: Architecture = {
   audit: 0xc000003e,
   clone: 56,
   unshare: 272,
+  ioctl: 16,
+  socket: 41,
   foreign: 0x40000000,
   denied: {
     ...common,
@@ -48,7 +52,7 @@ const x86: Architecture = {
     ...{ create_module: 174, init_module: 175, delete_module: 176, quotactl: 179, kexec_load: 246, add_key: 248 },
     ...{ request_key: 249, keyctl: 250, perf_event_open: 298, open_by_handle_at: 304, setns: 308 },
     ...{ process_vm_readv: 310, process_vm_writev: 311, kcmp: 312, finit_module: 313, kexec_file_load: 320 },
-    ...{ bpf: 321, userfaultfd: 323 },
+    ...{ bpf: 321, userfaultfd: 323, syslog: 103 },
   },
 };
 
@@ -56,12 +60,15 @@ const i386: Architecture = {
   audit: 0x40000003,
   clone: 120,
   unshare: 310,
+  ioctl: 54,
+  socket: 359,
   denied: {
     ...common,
     ...{ mount: 21, umount: 22, ptrace: 26, acct: 51, umount2: 52, swapon: 87, reboot: 88, swapoff: 115 },
     ...{ create_module: 127, init_module: 128, delete_module: 129, quotactl: 131, pivot_root: 217, kexec_load: 283 },
     ...{ add_key: 286, request_key: 287, keyctl: 288, perf_event_open: 336, open_by_handle_at: 342, setns: 346 },
     ...{ process_vm_readv: 347, process_vm_writev: 348, kcmp: 349, finit_module: 350, bpf: 357, userfaultfd: 374 },
+    ...{ syslog: 103 },
   },
 };
 
@@ -69,12 +76,15 @@ const aarch64: Architecture = {
   audit: 0xc00000b7,
   clone: 220,
   unshare: 97,
+  ioctl: 29,
+  socket: 198,
   denied: {
     ...common,
     ...{ umount2: 39, mount: 40, pivot_root: 41, quotactl: 60, acct: 89, kexec_load: 104, init_module: 105 },
     ...{ delete_module: 106, ptrace: 117, reboot: 142, add_key: 217, request_key: 218, keyctl: 219, swapon: 224 },
     ...{ swapoff: 225, perf_event_open: 241, open_by_handle_at: 265, setns: 268, process_vm_readv: 270 },
     ...{ process_vm_writev: 271, kcmp: 272, finit_module: 273, bpf: 280, userfaultfd: 282, kexec_file_load: 294 },
+    ...{ syslog: 116 },
   },
 };
 
@@ -93,9 +103,14 @@ const refuseWith = (errno: number) => 0x00050000 | errno;
 const EPERM = 1;
 const ENOSYS = 38;
 /** Offsets in struct seccomp_data; of the first argument the low half, on little-endian machines. */
-const at = { number: 0, architecture: 4, firstArgument: 16 };
+const at = { number: 0, architecture: 4, firstArgument: 16, secondArgument: 24 };
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: clone(2) */
 const newNamespaces = 0x7e020000;
+
+/** asm-generic/ioctls.h: what puts words into the input of the terminal that a person runs a command from, and moves its console's text there. */
+const terminalInput = [0x5412, 0x541c];
+/** AF_VSOCK of linux/socket.h: it leads to the machine's host whatever network there is. (32-bit programs may still come by socketcall(2), whose arguments lie in memory.) */
+const hostSockets = [40];
 
 type Instruction = readonly [code: number, operand: number, ifTrue?: number, ifFalse?: number];
 
@@ -126,7 +141,8 @@ export function systemCallFilter(options: FilterOptions, processor: string = pro
   return encode(program);
 }
 
-function blockOf({ denied, clone, unshare, foreign }: Architecture, options: FilterOptions): Instruction[] {
+function blockOf(architecture: Architecture, options: FilterOptions): Instruction[] {
+  const { denied, clone, unshare, ioctl, socket, foreign } = architecture;
   const refuse = (errno: number): Instruction => [give, refuseWith(errno)];
   const names = Object.keys(denied).filter((name) => !options.tracing || !tracing.includes(name));
   // New namespaces would give a process the powers that it lacks; of clone3, whose flags lie in memory, the C library then does without.
@@ -137,6 +153,12 @@ function blockOf({ denied, clone, unshare, foreign }: Architecture, options: Fil
     refuse(EPERM),
     [give, allow],
   ];
+  const valued = (call: number, argument: number, values: readonly number[]): Instruction[] => [
+    [jumpIfEqual, call, 0, 2 + 2 * values.length],
+    [load, argument],
+    ...values.flatMap((value): Instruction[] => [[jumpIfEqual, value, 0, 1], refuse(EPERM)]),
+    [give, allow],
+  ];
   return [
     [load, at.number],
     ...(foreign === undefined ? [] : ([[jumpIfNotBelow, foreign, 0, 1], refuse(EPERM)] as const)),
@@ -145,6 +167,8 @@ function blockOf({ denied, clone, unshare, foreign }: Architecture, options: Fil
     refuse(ENOSYS),
     ...namespaces(clone),
     ...namespaces(unshare),
+    ...valued(ioctl, at.secondArgument, terminalInput),
+    ...valued(socket, at.firstArgument, hostSockets),
     [give, allow],
   ];
 }

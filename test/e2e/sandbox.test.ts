@@ -47,6 +47,7 @@ describe.skipIf(!isRoot)('the sandbox', () => {
     ...{ 'unshare-user': 'EPERM', 'unshare-files': '0', 'clone-user': 'EPERM', clone3: 'ENOSYS', setns: 'EPERM' },
     ...{ init_module: 'EPERM', kexec_load: 'EPERM', add_key: 'EPERM', keyctl: 'EPERM', bpf: 'EPERM' },
     ...{ perf_event_open: 'EPERM', open_by_handle_at: 'EPERM', io_uring_setup: 'EPERM' },
+    ...{ syslog: 'EPERM', tiocsti: 'EPERM', tioclinux: 'EPERM', tcgets: 'EBADF', vsock: 'EPERM', unix: '0' },
   };
 
   it('refuses a procedure what reaches for the kernel', async () => {
@@ -89,6 +90,19 @@ describe.skipIf(!isRoot)('the sandbox', () => {
         'core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero /run: lamina  /run/lamina: procedure ',
       ].map((line) => line.trim()),
     );
+  });
+
+  it('changes no setting of the kernel, and signals nobody outside', async () => {
+    const said = await procedure(
+      `for file in /proc/sys/vm/swappiness /proc/sys/kernel/core_pattern; do
+         (cat $file >$file) 2>&1 | grep -o Read-only || echo written
+       done
+       for path in fs irq bus acpi scsi driver sysrq-trigger; do
+         [ ! -e /proc/$path ] || grep -E "^[^ ]+ /proc/$path [^ ]+ ro," /proc/mounts >/dev/null || echo "$path can be written"
+       done
+       kill -0 ${process.pid} 2>&1 | grep -o "No such process" || echo reached; ls -A /sys | wc -l`,
+    );
+    expect(said.trim().split('\n')).toEqual(['Read-only', 'Read-only', 'No such process', '0']);
   });
 
   it('has no network', async () => {
