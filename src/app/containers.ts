@@ -6,7 +6,15 @@ import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
 import { baseOf, containerOf, createContainer, own, removeContainer, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { checkMountpoint, containerSource, findMounts, isDriven, mountStack, unmountStack } from '../mount/index.js';
+import {
+  checkMountpoint,
+  containerSource,
+  findMounts,
+  isDriven,
+  mountStack,
+  unmountOwn,
+  unmountStack,
+} from '../mount/index.js';
 import type { MountMode } from '../mount/index.js';
 import { activeManual, runInSandbox, withHold } from '../servicing/index.js';
 import { acquireLock, lockHolder } from '../platform/lock.js';
@@ -225,7 +233,7 @@ async function withMount<T>(store: Store, name: string, root: BytePath, work: ()
 /** Where another command runs in the mount, too, it goes with the last of them. */
 async function leaveMount(mountpoint: BytePath, work: BytePath): Promise<void> {
   try {
-    await unmountStack(mountpoint, work);
+    await unmountOwn(mountpoint, work);
   } catch (error) {
     if (!(error instanceof LaminaError && error.code === 'MOUNT_BUSY')) throw error;
     await unmountStack(mountpoint, undefined, { lazy: true });

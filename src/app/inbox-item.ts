@@ -14,6 +14,7 @@ import { updateData } from './data.js';
 import type { UpdateData } from './data.js';
 import { lookAt, rollbackOf } from './inbox.js';
 import type { InboxItem } from './inbox.js';
+import { isPassing } from './patience.js';
 import { rollback } from './rollback.js';
 import type { RollbackData } from './rollback.js';
 
@@ -40,13 +41,24 @@ interface Desk {
   readonly signal: AbortSignal;
 }
 
+/** How an item is tried. */
+interface Attempt {
+  /** The first time that it was. */
+  readonly started: string;
+  /** Whether it will be tried again where others have what it needs. */
+  readonly patient: boolean;
+}
+
 /**
  * Does what an item asks for and puts it away with its report.
  * @returns undefined where it was aborted: the item stays
- * @throws LaminaError damaged: it is the store that fails, and not the item
+ * @throws LaminaError damaged: it is the store that fails, and not the item; with `patient` what `isPassing` names: the item stays
  */
-export async function workOff(desk: Desk, item: InboxItem): Promise<ItemReport | undefined> {
-  const started = isoNow();
+export async function workOff(
+  desk: Desk,
+  item: InboxItem,
+  { started, patient }: Attempt,
+): Promise<ItemReport | undefined> {
   let done: Done;
   try {
     const update = rollbackOf(item.name);
@@ -54,7 +66,7 @@ export async function workOff(desk: Desk, item: InboxItem): Promise<ItemReport |
   } catch (thrown) {
     if (desk.signal.aborted) return undefined;
     const error = toLaminaError(thrown);
-    if (error.kind === 'damaged') throw error;
+    if (error.kind === 'damaged' || (patient && isPassing(error))) throw error;
     done = { outcome: 'failed', error: errorData(error) };
   }
   const nothing = { update: null, rollback: null, error: null };

@@ -1,14 +1,17 @@
 import { statSync } from 'node:fs';
 import { relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { components, display, fromText, join, toBuffer } from '../base/bytes.js';
+import { components, display, fromText, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { notFound, refused } from '../base/errors.js';
+import type { LaminaError } from '../base/errors.js';
 import { tryLock } from '../platform/lock.js';
 import type { Store } from '../store/index.js';
 import { Settling, isIgnored, lookInto } from './inbox.js';
+import type { InboxItem } from './inbox.js';
 import { workOff } from './inbox-item.js';
 import type { ItemReport } from './inbox-item.js';
+import { Patience, isPassing } from './patience.js';
 
 export interface WatchRequest {
   readonly inbox: BytePath;
@@ -18,9 +21,13 @@ export interface WatchRequest {
   readonly once: boolean;
   /** For how long an item must not have changed to be taken as whole. */
   readonly settleMs: number;
+  /** For how long an item is tried again where others have what it needs: the store, or a container that is mounted. */
+  readonly patienceMs: number;
   /** Ends the watch; what is being done then is aborted and stays in the inbox. */
   readonly signal: AbortSignal;
   readonly onItem?: ((report: ItemReport) => void) | undefined;
+  /** Told where an item has to wait, once for each reason. */
+  readonly onWait?: ((item: string, reason: LaminaError) => void) | undefined;
 }
 
 export interface WatchData {
@@ -56,14 +63,15 @@ export async function watchInbox(store: Store, request: WatchRequest): Promise<W
 async function workThrough(store: Store, request: WatchRequest, bell: Bell): Promise<WatchData> {
   const { inbox, once, signal, settleMs } = request;
   const settling = new Settling(settleMs);
+  const patience = new Patience(request.patienceMs);
   const counts = { done: 0, failed: 0 };
   while (!signal.aborted) {
     const items = lookInto(inbox);
     const { arrived, waitMs } = settling.sort(items, Date.now(), performance.now());
     const [first] = arrived;
     if (first !== undefined) {
-      const report = await workOff({ store, inbox, base: request.base, signal }, first);
-      if (report === undefined) break;
+      const report = await tryItem(store, request, first, patience);
+      if (report === undefined) continue;
       counts[report.outcome === 'failed' ? 'failed' : 'done'] += 1;
       request.onItem?.(report);
     } else if (once && items.length === 0) {
@@ -73,6 +81,24 @@ async function workThrough(store: Store, request: WatchRequest, bell: Bell): Pro
     }
   }
   return counts;
+}
+
+/** Undefined where the item stays: it was aborted, or waits for others, and with it all that came after it. */
+async function tryItem(
+  store: Store,
+  { inbox, base, signal, onWait }: WatchRequest,
+  item: InboxItem,
+  patience: Patience,
+): Promise<ItemReport | undefined> {
+  const attempt = patience.begin(item, performance.now());
+  try {
+    return await workOff({ store, inbox, base, signal }, item, attempt);
+  } catch (error) {
+    if (!attempt.patient || !isPassing(error)) throw error;
+    if (patience.isNews(error)) onWait?.(toText(item.name), error);
+    await patience.pause(performance.now(), signal);
+    return undefined;
+  }
 }
 
 /** Rings for every change in what the inbox holds. */

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { printable } from '../base/bytes.js';
 import type { ItemReport } from '../app/inbox-item.js';
-import { numberOf } from './arguments.js';
+import type { LaminaError } from '../base/errors.js';
+import { countOf, numberOf } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { setExitCode } from './exit-code.js';
 import { shown } from './output.js';
@@ -10,6 +11,7 @@ interface WatchOptions {
   readonly once?: boolean;
   readonly base?: string;
   readonly settle: string;
+  readonly patience: string;
 }
 
 export function addWatchCommand(program: Command): void {
@@ -19,20 +21,26 @@ export function addWatchCommand(program: Command): void {
     .option('--once', 'work off what is there, and end; exit code 1 where something failed')
     .option('--base <name>', 'the base for packages and scripts that do not say theirs')
     .option('--settle <seconds>', 'what has not changed for so long is taken as whole', '2')
+    .option('--patience <seconds>', 'try so long where a container is mounted or the store is in use', '600')
     .addHelpText(
       'after',
       '\nMove packages in by rename. NAME.rollback, an empty file, rolls update NAME back. What is done goes to done/ or failed/, with a report.\n\nExamples:\n  lamina watch /var/spool/lamina\n  lamina watch ./inbox --once --base debian',
     )
-    .action(async (directory: string, { once = false, base, settle }: WatchOptions, command: Command) => {
+    .action(async (directory: string, options: WatchOptions, command: Command) => {
+      const { once = false, base, settle, patience } = options;
       const { output, store, signal } = contextOf(command);
       const { watchInbox } = await import('../app/watch.js');
       const settleMs = (numberOf('settle', settle) ?? 2) * 1000;
+      const patienceMs = (countOf('patience', patience) ?? 0) * 1000;
       const items: ItemReport[] = [];
       const onItem = (report: ItemReport) => {
         if (once) items.push(report);
         output.note(printable(itemText(report)));
       };
-      const request = { inbox: pathOf(directory), base, once, settleMs, signal, onItem };
+      const onWait = (item: string, { message }: LaminaError) => {
+        output.note(printable(`${shown(item)}: waits: ${message}; it is tried again for ${patience} s`));
+      };
+      const request = { inbox: pathOf(directory), base, once, settleMs, patienceMs, signal, onItem, onWait };
       const counts = await watchInbox(await store(), request);
       if (once && counts.failed > 0) setExitCode(1);
       output.result(once ? { ...counts, items } : counts, () => `${counts.done} done, ${counts.failed} failed`);

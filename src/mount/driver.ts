@@ -7,7 +7,7 @@ import { failed, isSystemError, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { distFile } from '../platform/install.js';
-import { acquireLock, isLocked } from '../platform/lock.js';
+import { LockHeld, acquireLock, isLocked, lockHolderPid } from '../platform/lock.js';
 import { runProcess } from '../platform/process.js';
 import { unmountFuse } from '../platform/unmount.js';
 import type { MountableNode } from '../store/index.js';
@@ -33,6 +33,8 @@ export interface MountRequest {
 
 const startPatience = 30_000;
 const endPatience = 30_000;
+/** How long the driver of a mount that is nobody else's may go on by itself. */
+const ownEndPatience = 3_000;
 
 /** Mounts a stack; the driver goes on by itself. @throws LaminaError failed with the driver's own line */
 export async function mountStack(request: MountRequest): Promise<void> {
@@ -100,7 +102,50 @@ export async function unmountStack(
     if (isSystemError(error, 'EBUSY') || holders.length > 0) throw mountBusy(mountpoint, holders, error);
     throw error;
   }
-  if (work !== undefined) await driverEnded(work);
+  if (work === undefined) return;
+  try {
+    await driverEnded(work);
+  } catch (error) {
+    throw error instanceof LockHeld ? stillDriven(mountpoint, work, error) : error;
+  }
+}
+
+/**
+ * As `unmountStack`, of a mount that only we have made use of. Its driver is told to end where it does not by itself: it goes on as long as another mount namespace holds a copy of
+ * the mount, as one has that was made (unshare(1), a container, a service) while it was mounted, for as long as that lives. What was written is in the upper.
+ */
+export async function unmountOwn(mountpoint: BytePath, work: BytePath): Promise<void> {
+  await unmountStack(mountpoint, undefined);
+  try {
+    await driverEnded(work, ownEndPatience);
+  } catch (error) {
+    if (!(error instanceof LockHeld)) throw error;
+    const pid = lockHolderPid(work);
+    // The first signal asks it to unmount, which we have done; the second to end all the same. Two of a kind could become one.
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) if (pid !== undefined) tell(pid, signal);
+    await driverEnded(work);
+  }
+}
+
+function tell(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!isSystemError(error, 'ESRCH')) throw error;
+  }
+}
+
+function stillDriven(mountpoint: BytePath, work: BytePath, cause: unknown): LaminaError {
+  const pid = lockHolderPid(work);
+  const driver = pid === undefined ? 'its driver' : `its driver (process ${pid})`;
+  return refused(
+    `${display(mountpoint)} is unmounted here, but ${driver} goes on: another mount namespace has the mount, too`,
+    {
+      code: 'OTHER_NAMESPACE',
+      hint: `end what runs there (lsns --type mnt shows who)${pid === undefined ? '' : `, or end the driver: kill ${pid}`}`,
+      cause,
+    },
+  );
 }
 
 function mountBusy(mountpoint: BytePath, holders: readonly Holder[], cause: unknown): LaminaError {
@@ -113,8 +158,8 @@ function mountBusy(mountpoint: BytePath, holders: readonly Holder[], cause: unkn
 }
 
 /** Waits until no driver works with a work directory any more. */
-export async function driverEnded(work: BytePath): Promise<void> {
-  (await acquireLock(work, 'exclusive', { timeoutMs: endPatience })).release();
+async function driverEnded(work: BytePath, timeoutMs = endPatience): Promise<void> {
+  (await acquireLock(work, 'exclusive', { timeoutMs })).release();
 }
 
 /** Whether a driver works with a work directory, be its mount in another mount namespace. */

@@ -127,14 +127,27 @@ export async function takeLock(path: Path): Promise<Lock | undefined> {
  * "process 12 (update apply web)": who holds a flock, as far as /proc/locks tells (proc_locks(5)); undefined where it does not, as of another PID namespace.
  */
 export function lockHolder(path: Path): string | undefined {
-  const { ino } = statSync(bytesOf(path), { bigint: true });
-  for (const line of readFileSync('/proc/locks', 'latin1').split('\n')) {
-    const [, kind, , , pid, file = ''] = line.split(/\s+/);
-    if (kind !== 'FLOCK' || pid === undefined || !file.endsWith(`:${ino}`)) continue;
+  for (const pid of holders(path)) {
     const words = wordsOf(pid);
     if (words !== undefined) return `process ${pid} (${words})`;
   }
   return undefined;
+}
+
+/** The process that took a flock, if it lives. As `lockHolder`. */
+export function lockHolderPid(path: Path): number | undefined {
+  const pid = holders(path).find((each) => wordsOf(each) !== undefined);
+  return pid === undefined ? undefined : Number(pid);
+}
+
+function holders(path: Path): string[] {
+  const { ino } = statSync(bytesOf(path), { bigint: true });
+  return readFileSync('/proc/locks', 'latin1')
+    .split('\n')
+    .flatMap((line) => {
+      const [, kind, , , pid, file = ''] = line.split(/\s+/);
+      return kind === 'FLOCK' && pid !== undefined && file.endsWith(`:${ino}`) ? [pid] : [];
+    });
 }
 
 /** What a process was told to do: of lamina its arguments, else its program. Undefined where it has ended. */

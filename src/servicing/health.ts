@@ -4,7 +4,7 @@ import { join, toBuffer } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { messageOf } from '../base/errors.js';
 import type { Update } from '../manifest/index.js';
-import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../mount/index.js';
+import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
 import { NodeReader, setRootAttributes, withTransaction } from '../store/index.js';
 import type { Store, Transaction } from '../store/index.js';
 import { OutputLog } from './output.js';
@@ -133,6 +133,6 @@ export async function checkContainer(
     return failure === undefined ? undefined : { container, failure, lines: log.lastLines(linesShown) };
   } finally {
     log.close();
-    await unmountStack(run.mountpoint, work);
+    await unmountOwn(run.mountpoint, work);
   }
 }

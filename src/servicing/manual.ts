@@ -3,7 +3,7 @@ import { fromBuffer, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { notFound, refused } from '../base/errors.js';
 import { baseOf, checkUpdateName, containersOn, validateName } from '../manifest/index.js';
-import { checkMountpoint, findTransactionMount, isDriven, unmountStack } from '../mount/index.js';
+import { checkMountpoint, findTransactionMount, isDriven, unmountOwn } from '../mount/index.js';
 import { stageFile } from '../platform/durable.js';
 import { NodeReader, Transaction, afterFailure, readTransaction } from '../store/index.js';
 import type { Store, TransactionPaths } from '../store/index.js';
@@ -88,7 +88,7 @@ async function unmountManual(found: ManualServicing, paths: TransactionPaths): P
       hint: 'run this where it was begun',
     });
   }
-  await unmountStack(found.mountpoint, workOf(paths));
+  await unmountOwn(found.mountpoint, workOf(paths));
 }
 
 /** Discards what was done by hand. */

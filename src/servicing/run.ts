@@ -3,7 +3,7 @@ import { join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed } from '../base/errors.js';
 import type { Entry, Listing } from '../changeset/index.js';
-import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../mount/index.js';
+import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
 import { stageFile } from '../platform/durable.js';
 import { setRootAttributes, scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
@@ -152,7 +152,7 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
     log.check();
   } finally {
     log.close();
-    await unmountStack(mount.mountpoint, mount.work);
+    await unmountOwn(mount.mountpoint, mount.work);
   }
   signal.throwIfAborted();
   return readCapture(mount, procedure, sandboxMade);

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, buildTiny, isRoot, start } from '../support/lamina.js';
 
 interface Report {
   item: string;
@@ -115,6 +115,48 @@ describe.skipIf(!isRoot)('an inbox', () => {
     expect((await once(1)).items).toMatchObject([{ outcome: 'failed', error: { code: 'NO_UPDATE' } }]);
   });
 
+  it('waits for a container that is mounted and for a store in use, in order and not for ever', async () => {
+    const root = world.makeDirectory('mnt');
+    const watch = (patience: string, env = {}) =>
+      world.start(['--json', 'watch', inbox, '--once', '--settle', '0.05', '--base', 'tiny', '--patience', patience], {
+        env,
+      });
+    const ended = async (watching: ReturnType<typeof watch>) => {
+      const { stdout, stderr } = await watching.finished;
+      return { stderr, items: (JSON.parse(stdout) as Once).items };
+    };
+    await world.run('mount', 'web', root);
+    put('patient', 'echo patient >/srv/patient');
+    await sleep(20);
+    put('after', 'ls /srv/patient && echo after >/srv/after');
+    const waiting = watch('60');
+    await waiting.said('patient: waits');
+    expect(existsSync(join(inbox, 'patient'))).toBe(true);
+    await world.run('umount', 'web');
+    const done = await ended(waiting);
+    expect(done.items.map(({ item, outcome }) => `${item} ${outcome}`)).toEqual(['patient applied', 'after applied']);
+    expect(done.stderr.match(/waits/g)).toHaveLength(1);
+    expect(done.stderr).toMatch(/patient: waits: container 'web' is mounted on .*; it is tried again for 60 s/);
+
+    await world.run('mount', 'web', root);
+    put('late', 'echo late >/srv/late');
+    const before = Date.now();
+    expect((await ended(watch('1'))).items).toMatchObject([{ outcome: 'failed', error: { code: 'MOUNTED' } }]);
+    expect(Date.now() - before).toBeGreaterThan(1000);
+    await world.run('umount', 'web');
+
+    renameSync(join(inbox, 'failed/late'), join(inbox, 'late'));
+    const holder = start('flock', ['--shared', join(world.store, 'lock'), 'sh', '-c', 'echo held; cat'], {
+      input: undefined,
+    });
+    await holder.said('held');
+    const busy = watch('60', { LAMINA_LOCK_TIMEOUT_MS: '50' });
+    await busy.said('late: waits: the store');
+    holder.child.stdin?.end();
+    await holder.finished;
+    expect((await ended(busy)).items).toMatchObject([{ item: 'late', outcome: 'applied' }]);
+  }, 240_000);
+
   it('follows: takes what comes when it is whole, and ends at a signal without losing anything', async () => {
     const watching = world.start(['watch', inbox, '--base', 'tiny', '--settle', '1']);
     mkdirSync(join(inbox, 'slow'));
@@ -136,6 +178,6 @@ describe.skipIf(!isRoot)('an inbox', () => {
     expect([ended.code, ended.stdout]).toEqual([0, '1 done, 0 failed\n']);
     expect(existsSync(join(inbox, 'endless'))).toBe(true);
     expect(world.mounts()).toEqual([]);
-    expect(updates().sort()).toEqual(['one', 'slow', 'two']);
+    expect(updates().sort()).toEqual(['after', 'late', 'one', 'patient', 'slow', 'two']);
   });
 });

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import type { EffectCommit } from '../../manifest/index.js';
-import { makeMountpoint, mountStack, transactionSource, unmountStack } from '../../mount/index.js';
+import { makeMountpoint, mountStack, transactionSource, unmountOwn, unmountStack } from '../../mount/index.js';
 import type { MountableNode } from '../../store/index.js';
 import type { DeltaLayer, Work } from '../delta.js';
 import { readJournal } from '../journal.js';
@@ -80,7 +80,7 @@ export async function replayInContainer(
     const operations = request.operations ?? operationsOf(views.journals);
     report = await replay({ operations, before, after, container: mount.mountpoint, conflict: request.conflict });
   } finally {
-    await unmountStack(mount.mountpoint, mount.work);
+    await unmountOwn(mount.mountpoint, mount.work);
   }
   work.signal.throwIfAborted();
   const capture = await readCapture(mount, undefined);

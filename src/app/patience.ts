@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LaminaError } from '../base/errors.js';
+import { isoNow } from '../base/time.js';
+import type { InboxItem } from './inbox.js';
+
+/** Refusals that go by themselves, or when somebody unmounts a container: others have what is needed. Nothing was changed. */
+const passing = new Set(['STORE_BUSY', 'LOCK_HELD', 'MOUNTED', 'MOUNT_BUSY', 'SERVICING', 'STALE']);
+
+export function isPassing(error: unknown): error is LaminaError {
+  return error instanceof LaminaError && error.kind === 'refused' && passing.has(error.code);
+}
+
+const firstPauseMs = 500;
+const longestPauseMs = 10_000;
+
+/** How long an item is tried again that others stand in the way of. Times are of a clock that is never set. */
+export class Patience {
+  #mark: string | undefined;
+  #since = 0;
+  #started = '';
+  #pauseMs = firstPauseMs;
+  #told = '';
+
+  constructor(readonly limitMs: number) {}
+
+  /** An item is tried, the first time or again. @returns since when, and whether it will be tried again where others have what it needs */
+  begin({ mark }: InboxItem, now: number): { started: string; patient: boolean } {
+    if (this.#mark !== mark) {
+      this.#mark = mark;
+      this.#since = now;
+      this.#started = isoNow();
+      this.#pauseMs = firstPauseMs;
+      this.#told = '';
+    }
+    return { started: this.#started, patient: now - this.#since < this.limitMs };
+  }
+
+  /** Whether nobody was told of this reason yet. */
+  isNews({ message }: LaminaError): boolean {
+    const news = this.#told !== message;
+    this.#told = message;
+    return news;
+  }
+
+  /** Longer from time to time, and never beyond the limit; a signal ends it. */
+  async pause(now: number, signal: AbortSignal): Promise<void> {
+    const left = this.#since + this.limitMs - now;
+    const ms = Math.max(0, Math.min(this.#pauseMs, left));
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+    try {
+      await sleep(ms, undefined, { signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+}
