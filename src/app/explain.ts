@@ -4,20 +4,22 @@ import { must, notFound, usage } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { holders } from '../changeset/index.js';
 import type { Hiding, Holder } from '../changeset/index.js';
-import { containerOf, nodeOf, updateOf } from '../manifest/index.js';
-import type { Manifest, NodeId } from '../manifest/index.js';
+import { containerOf, nodeOf } from '../manifest/index.js';
+import type { NodeId } from '../manifest/index.js';
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import type { LoggedOperation } from '../servicing/index.js';
-import { storyOf } from './story.js';
-import type { Story } from './story.js';
+import { makersOf, storyOf, updateName } from './story.js';
+import type { Site, Story } from './story.js';
 
 /** A node's part in a path. */
 export interface Origin {
   readonly node: NodeId;
   readonly kind: string;
-  /** The name of the update that made the node, or null. */
+  /** The name of the update that made it so, or null: none did, or see `folded`. */
   readonly update: string | null;
+  /** Names of updates that were folded into the node, one of which may have made it so, newest first: which one was not written down. Else none. */
+  readonly folded: readonly string[];
   /** What the node holds there; `whiteout`: it takes away what older nodes hold. */
   readonly type: string;
   /** The path in the node's tree where it is another: in a directory that was renamed above it. */
@@ -44,6 +46,8 @@ export interface ExplainData {
    * above it.
    */
   readonly run: Story['run'];
+  /** Whether the journal of the update that made it so is there; null: no update did. A layer's is empty, for nothing runs. */
+  readonly journal: Story['journal'];
   /** The path at which it stood before the update, where that is another. */
   readonly before: string | null;
 }
@@ -60,31 +64,41 @@ export async function explain(store: Store, container: string, text: string): Pr
   const ids = reader.container(container);
   const view = await reader.view(ids);
   const { shown, hidden } = holders(view.stack, path);
-  const toOrigin = (holder: Holder) => originOf(manifest, ids, path, holder);
   const [newest, ...rest] = shown;
   const site = { store, manifest, reader, container, ids };
+  const toOrigin = async (holder: Holder) => originOf(site, path, holder);
+  const toOrigins = async (list: readonly Holder[]) => Promise.all(list.map(toOrigin));
   if (newest === undefined) {
     const [remover] = hidden;
     if (remover === undefined) throw absent(container, path, 'nothing ever was: see lamina diff');
-    const { removed } = await storyOf(site, must(ids[remover.layer], 'a node of the stack'), path);
-    throw absent(container, path, removal(toOrigin(remover), removed));
+    const { removed, update } = await storyOf(site, nodeAt(ids, remover), path, await makersAt(site, remover));
+    throw absent(container, path, removal(named(await toOrigin(remover), update), removed));
   }
-  const story = await storyOf(site, must(ids[newest.layer], 'a node of the stack'), newest.path);
+  const story = await storyOf(site, nodeAt(ids, newest), newest.path, await makersAt(site, newest));
   const data = view.get(path)?.data;
   const apart = data !== undefined && data.layer !== newest.layer;
-  const origin = toOrigin(newest);
   return {
     container,
     path: toText(path),
-    origin: { ...origin, update: story.update ?? origin.update },
-    merged: rest.map(toOrigin),
-    content: apart ? toOrigin({ ...data, type: 'file', hiding: undefined }) : null,
-    hides: hidden.map(toOrigin),
+    origin: named(await toOrigin(newest), story.update),
+    merged: await toOrigins(rest),
+    content: apart ? await toOrigin({ ...data, type: 'file', hiding: undefined }) : null,
+    hides: await toOrigins(hidden),
     operations: story.made,
     run: story.run,
+    journal: story.journal,
     before: story.before === undefined || story.before === newest.path ? null : toText(story.before),
   };
 }
+
+const nodeAt = (ids: readonly NodeId[], { layer }: Holder): NodeId => must(ids[layer], 'a node of the stack');
+
+const makersAt = async (site: Site, holder: Holder) =>
+  makersOf(site, nodeAt(site.ids, holder), holder.hiding?.at ?? holder.path);
+
+/** Where nobody wrote down which update it was, the newest counts whose journal tells of it. */
+const named = (origin: Origin, update: string | undefined): Origin =>
+  update === undefined ? origin : { ...origin, update, folded: [] };
 
 function pathIn(text: string): BytePath {
   const parts = components(fromText(text)).filter((part) => part !== '.');
@@ -97,18 +111,17 @@ function pathIn(text: string): BytePath {
   return parts.join('/') as BytePath;
 }
 
-function originOf(
-  manifest: Manifest,
-  ids: readonly NodeId[],
-  path: BytePath,
-  { layer, path: at, type, hiding }: Holder,
-): Origin {
-  const node = must(ids[layer], 'a node of the stack');
-  const { kind, update } = nodeOf(manifest, node);
+async function originOf(site: Site, path: BytePath, holder: Holder): Promise<Origin> {
+  const { manifest, ids } = site;
+  const { path: at, type, hiding } = holder;
+  const node = nodeAt(ids, holder);
+  const { updates, known } = await makersAt(site, holder);
+  const names = updates.map((id) => updateName(manifest, id));
   return {
     node,
-    kind,
-    update: update === null ? null : updateOf(manifest, update).name,
+    kind: nodeOf(manifest, node).kind,
+    update: known ? (names[0] ?? null) : null,
+    folded: known ? [] : names,
     type,
     path: at === path ? null : toText(at),
     hiding: hiding === undefined ? null : { at: toText(hiding.at), by: hiding.by },
@@ -120,8 +133,9 @@ function absent(container: string, path: BytePath, hint: string): LaminaError {
 }
 
 /** Who took a path away, for people. */
-function removal({ update, kind, node, hiding }: Origin, operation: LoggedOperation | undefined): string {
-  const by = update === null ? 'the container itself' : `update '${update}'`;
+function removal({ update, folded, kind, node, hiding }: Origin, operation: LoggedOperation | undefined): string {
+  const one = folded.length === 0 ? '' : ` or one of the updates ${folded.join(', ')}, which were folded into it,`;
+  const by = update === null ? `the container itself${one}` : `update '${update}'`;
   const told = (text: string) => display(fromText(text));
   const how = {
     whiteout: (at: string) => `whiteout of ${at}`,

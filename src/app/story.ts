@@ -1,8 +1,9 @@
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
 import { Provenance } from '../changeset/index.js';
-import { layerChain, nodeOf, updateOf } from '../manifest/index.js';
+import { layerChain, nodeOf, own } from '../manifest/index.js';
 import type { Manifest, NodeId, UpdateId } from '../manifest/index.js';
+import { readOrigins } from '../store/index.js';
 import type { NodeReader, Store } from '../store/index.js';
 import { readJournal } from './log.js';
 import type { LoggedOperation } from '../servicing/index.js';
@@ -19,6 +20,8 @@ export interface Story {
   readonly before: BytePath | undefined;
   /** Where the node takes the path away: by which operation. */
   readonly removed: LoggedOperation | undefined;
+  /** Whether the journals of the updates that may have made it are there; null: no update did. */
+  readonly journal: 'kept' | 'gone' | null;
 }
 
 /** A container whose paths are asked for. */
@@ -31,23 +34,46 @@ export interface Site {
   readonly ids: readonly NodeId[];
 }
 
-const nothing: Story = { update: undefined, run: null, made: [], before: undefined, removed: undefined };
+const nothing = { update: undefined, run: null, made: [], before: undefined, removed: undefined };
 
-/** @param path in the node's tree */
-export async function storyOf(site: Site, node: NodeId, path: BytePath): Promise<Story> {
-  const { kind, update, merged } = nodeOf(site.manifest, node);
+/** Who made what a node has at a path. */
+export interface Makers {
+  /** Updates, newest first; none: no update did. */
+  readonly updates: readonly UpdateId[];
+  /** False where it is one of several that were folded into the node, or the container itself, and the fold did not write down which. */
+  readonly known: boolean;
+}
+
+/** @param path in the node's tree, where it has an entry */
+export async function makersOf({ manifest, reader }: Site, node: NodeId, path: BytePath): Promise<Makers> {
+  const { update, merged } = nodeOf(manifest, node);
+  if (merged.length === 0) return { updates: update === null ? [] : [update], known: true };
+  const origins = await readOrigins(reader.place(node).origins);
+  const made = origins === undefined ? null : origins.get(path);
+  if (made !== null) return { updates: made === undefined ? [] : [made], known: true };
+  return { updates: [...(update === null ? [] : [update]), ...merged.toReversed()], known: false };
+}
+
+/** The name of an update; its id where its record is gone. */
+export const updateName = (manifest: Manifest, id: UpdateId) => own(manifest.updates, id)?.name ?? id;
+
+/** @param path in the node's tree; @param makers of what it has there */
+export async function storyOf(site: Site, node: NodeId, path: BytePath, { updates }: Makers): Promise<Story> {
+  const { kind } = nodeOf(site.manifest, node);
   const runs = kind === 'delta-layer' || kind === 'base-layer' ? (['base'] as const) : (['container', 'base'] as const);
-  for (const id of [...(update === null ? [] : [update]), ...merged.toReversed()]) {
+  let journal: Story['journal'] = updates.length === 0 ? null : 'gone';
+  for (const id of updates) {
     for (const run of runs) {
       const known = await provenanceOf(site, node, id, run);
       if (known === undefined) continue;
+      journal = 'kept';
       const made = known.made(path).map(({ logged }) => logged);
       const removed = known.removed(path)?.logged;
       if (made.length === 0 && removed === undefined) continue;
-      return { update: updateOf(site.manifest, id).name, run, made, before: known.before(path), removed };
+      return { update: updateName(site.manifest, id), run, made, before: known.before(path), removed, journal };
     }
   }
-  return nothing;
+  return { ...nothing, journal };
 }
 
 async function provenanceOf(
@@ -57,9 +83,11 @@ async function provenanceOf(
   run: 'base' | 'container',
 ): Promise<Provenance<JournalLine> | undefined> {
   const { store, manifest, reader, container } = site;
+  const record = own(manifest.updates, id);
+  if (record === undefined) return undefined;
   const journal = await readJournal(store, id, run === 'container' ? container : undefined);
   if (journal === undefined) return undefined;
-  const layers = layerChain(manifest, updateOf(manifest, id).parent);
+  const layers = layerChain(manifest, record.parent);
   const storages = run === 'container' ? storagesBelow(site, node) : [];
   const view = await reader.view([...storages, ...layers]);
   return new Provenance(journal, (path) => {

@@ -13,5 +13,6 @@ export * from './holders.js';
 export * from './provenance.js';
 export * from './compose.js';
 export * from './fold.js';
+export * from './fold-origins.js';
 export * from './content-diff.js';
 export { equalResolved } from './equality.js';

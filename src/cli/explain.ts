@@ -71,15 +71,25 @@ function explainText(data: ExplainData): string {
   ].join('\n');
 }
 
-function originText({ type, kind, node, update, path, hiding }: Origin): string {
+function originText({ type, kind, node, update, folded, path, hiding }: Origin): string {
   const how = { whiteout: 'whiteout of', opaque: 'opaque directory', replaced: 'other' };
   const what = hiding === null ? type : `${how[hiding.by]} /${shown(hiding.at)}`;
   const where = path === null ? '' : `, there as /${shown(path)}`;
-  return `${what} in ${kind} ${node}${update === null ? '' : ` of update ${shown(update)}`}${where}`;
+  const maker = update === null ? '' : ` of update ${shown(update)}`;
+  const several =
+    folded.length === 0
+      ? ''
+      : `, into which were folded, and nobody wrote down what of which: ${folded.map(shown).join(', ')}`;
+  return `${what} in ${kind} ${node}${maker}${where}${several}`;
 }
 
-function storyText({ origin, operations, run, before }: ExplainData): string[] {
-  if (operations.length === 0) return [];
+function storyText({ origin, operations, run, journal, before }: ExplainData): string[] {
+  if (operations.length === 0) {
+    if (origin.update === null || origin.type === 'directory' || journal === null) return [];
+    const why =
+      journal === 'gone' ? 'its journal is gone' : 'its journal does not tell, as that of a layer, which runs nothing';
+    return [`  which command of update ${shown(origin.update)} made it so is not known: ${why}`];
+  }
   const kept = run === 'base' && origin.kind === 'delta-storage';
   const head = kept
     ? [

@@ -2,13 +2,13 @@ import { mkdirSync } from 'node:fs';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
-import { foldTrees, planSize, refersBelow } from '../changeset/index.js';
+import { foldOrigins, foldTrees, planSize, refersBelow } from '../changeset/index.js';
 import type { FoldedTree, Listing } from '../changeset/index.js';
 import { applyMerge, foldableStorages, nodeOf, planMerge } from '../manifest/index.js';
 import type { Fold, Manifest, MergePlan, NodeId, SealedNode, UpdateId } from '../manifest/index.js';
 import { refuseWhileServicing, withHold } from '../servicing/index.js';
-import { NodeReader, markNamespace, withTransaction } from '../store/index.js';
-import type { Store, Transaction } from '../store/index.js';
+import { NodeReader, markNamespace, readOrigins, withTransaction, writeOrigins } from '../store/index.js';
+import type { Origins, StagedNode, Store, Transaction } from '../store/index.js';
 
 export interface MergeOptions {
   /** Only this base; undefined: all. */
@@ -65,7 +65,7 @@ export async function merge(store: Store, options: MergeOptions): Promise<MergeR
       const trees: SealedNode[] = [];
       for (const fold of plan.folds) {
         const folded = await read(reader, fold, options);
-        const sealed = await stage(transaction, fold, folded, options.signal);
+        const sealed = await stage(transaction, reader, fold, folded, options.signal);
         trees.push(sealed);
         steps.push(stepOf(manifest, fold, folded.tree, sealed.id));
       }
@@ -126,10 +126,13 @@ function stepOf(manifest: Manifest, fold: Fold, { plan }: FoldedTree, node: Node
 
 async function stage(
   transaction: Transaction,
-  { kind }: Fold,
-  { tree: { plan, linkable }, listings, sources }: Read,
+  reader: NodeReader,
+  fold: Fold,
+  read: Read,
   signal: AbortSignal,
 ): Promise<SealedNode> {
+  const { plan, linkable } = read.tree;
+  const { listings, sources } = read;
   const hashes = new Map<BytePath, bigint>();
   for (const operation of plan.operations) {
     const hash =
@@ -140,11 +143,37 @@ async function stage(
           : undefined;
     if (hash !== undefined && hash !== 0n) hashes.set(operation.path, hash);
   }
-  const node = transaction.stage(kind);
+  const node = transaction.stage(fold.kind);
+  await tellOrigins(reader, fold, read, node);
   // A rollback may make it a container's top again.
-  if (kind === 'storage') mkdirSync(toBuffer(node.work), 0o700);
+  if (fold.kind === 'storage') mkdirSync(toBuffer(node.work), 0o700);
   const request = { plan, linkable, sources, marks: markNamespace() };
   return transaction.materialise(node, request, (path) => hashes.get(path), signal);
+}
+
+/** The updates of its parts are told apart no more by the nodes: what came from which is written down. */
+async function tellOrigins(
+  reader: NodeReader,
+  { parts }: Fold,
+  { tree: { plan }, listings }: Read,
+  node: StagedNode,
+): Promise<void> {
+  const makers = await Promise.all(parts.map(async (id) => makerIn(reader, id)));
+  const trees = { parts: listings.slice(0, parts.length), below: listings.slice(parts.length) };
+  const origins = new Map<BytePath, UpdateId | null>();
+  for (const { path, part, at } of foldOrigins(plan, trees)) {
+    const update = makers[part]?.(at);
+    if (update !== undefined) origins.set(path, update);
+  }
+  if (origins.size > 0) writeOrigins(node.origins, origins);
+}
+
+/** Which update made what a node has at a path; undefined: none; null: nobody knows. */
+async function makerIn(reader: NodeReader, id: NodeId): Promise<(path: BytePath) => UpdateId | null | undefined> {
+  const { update, merged } = nodeOf(reader.manifest, id);
+  if (merged.length === 0) return () => update ?? undefined;
+  const origins: Origins | undefined = await readOrigins(reader.place(id).origins);
+  return origins === undefined ? () => null : (path) => origins.get(path);
 }
 
 function stale() {

@@ -7,7 +7,7 @@ import type { Manifest, NodeId, RollbackRequest, SealedNode, Transition } from '
 import { removeDurably } from '../platform/durable.js';
 import { withHold } from '../servicing/index.js';
 import type { ContainerHold } from '../servicing/index.js';
-import { StagedReader, afterPublish, cloneTree, withTransaction } from '../store/index.js';
+import { StagedReader, afterPublish, cloneTree, copyOrigins, withTransaction } from '../store/index.js';
 import type { Store, Transaction } from '../store/index.js';
 import { stageAside } from './aside.js';
 import { sortContainer } from './sort.js';
@@ -146,6 +146,7 @@ class Undoing {
   ): Promise<SealedNode> {
     const staged = this.transaction.stage('storage');
     mkdirSync(toBuffer(staged.work), 0o700);
+    await copyOrigins(reader.place(node).origins, staged.origins);
     cloneTree(reader.place(node).tree, staged.tree, edits);
     const made = nodeOf(after, node).sealed
       ? await this.transaction.seal(staged)

@@ -78,6 +78,10 @@ export class NodePaths {
   get index(): BytePath {
     return join(this.directory, 'index');
   }
+  /** Of a folded node: which update made what in it. */
+  get origins(): BytePath {
+    return join(this.directory, 'origins.json');
+  }
 }
 
 /** What one run of a procedure leaves. */

@@ -57,7 +57,7 @@ function nodeFaults(id: string, { sealed }: ManifestNode, held: readonly string[
   if (!sealed && held.includes('index'))
     faults.push(leftover('UNUSED_INDEX', `nodes/${id}/index`, `${id} is writable, and has no use for an index`));
   // A storage that was sealed keeps its work directory: a rollback may open it again.
-  const known = ['tree', 'index', 'work'];
+  const known = ['tree', 'index', 'work', 'origins.json'];
   return [...faults, ...held.filter((name) => !known.includes(name)).map((name) => stranger(`nodes/${id}/${name}`))];
 }
 

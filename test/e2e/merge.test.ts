@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
@@ -124,6 +124,9 @@ describe.skipIf(!isRoot)('lamina merge', () => {
   });
 
   it('folds all there is, and every root stays as it is', async () => {
+    // Over what an update made there, and folded with it.
+    await world.inside('writes', 'echo own >/usr/lib/one/new');
+    await world.run('update', 'apply', 'tiny', world.script('u5', 'echo 5 >/etc/five'));
     const before = await lookAtAll();
     const data = await world.json<Merged>('merge', '--yes');
     expect(data.updates.length).toBeGreaterThan(0);
@@ -136,6 +139,33 @@ describe.skipIf(!isRoot)('lamina merge', () => {
     await world.run('update', 'apply', 'tiny', world.script('again', 'echo again >/opt/again'));
     await world.run('rollback', 'again');
     expect(await world.inside('quiet', 'cat /etc/version')).toBe('4\n');
+  });
+
+  it('keeps known which update made what, and which command', { timeout: 240_000 }, async () => {
+    const explain = async (name: string, path: string) => {
+      const { origin, operations } = await world.json<{
+        origin: { kind: string; update: string | null; folded: string[] };
+        operations: { operation: string; path: string }[];
+      }>('explain', name, path);
+      const last = operations.at(-1);
+      return [origin.kind, origin.update, last && `${last.operation} ${last.path}`, ...origin.folded];
+    };
+    expect(await explain('quiet', '/etc/version')).toEqual(['delta-layer', 'u4', 'write /etc/version']);
+    expect(await explain('quiet', '/usr/lib/one/new')).toEqual(['delta-layer', 'u2', 'write /usr/lib/one/new']);
+    expect(await explain('quiet', '/etc/passwd')).toEqual(['base-layer', null, undefined]);
+    expect(await explain('writes', '/etc/served')).toEqual(['storage', 'u4', 'write /etc/served']);
+    expect(await explain('writes', '/usr/lib/one/new')).toEqual(['storage', null, undefined]);
+    expect(await explain('writes', '/etc/hostname')).toEqual(['storage', null, undefined]);
+    // As of a store that was merged before this was written down.
+    const { storage } = (JSON.parse(world.manifest()) as { containers: Record<string, { storage: string }> })
+      .containers['writes']!;
+    const { parent } = (JSON.parse(world.manifest()) as { nodes: Record<string, { parent: string }> }).nodes[storage]!;
+    rmSync(join(world.store, 'nodes', parent, 'origins.json'));
+    expect(await explain('writes', '/etc/served')).toEqual(['storage', 'u4', 'write /etc/served']);
+    const [, update, , ...folded] = await explain('writes', '/srv/log');
+    expect([update, folded]).toEqual([null, ['u5', 'u4', 'u3', 'u2', 'u1'].filter((each) => folded.includes(each))]);
+    expect(folded).toContain('u4');
+    expect(await world.run('explain', 'writes', '/srv/log')).toMatch(/into which were folded, .*u4/);
   });
 
   it('moves content, and copies none', async () => {

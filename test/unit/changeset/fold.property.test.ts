@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BytePath } from '../../../src/base/bytes.js';
-import { View, foldTrees, makeEntry, MemoryListing } from '../../../src/changeset/index.js';
+import { View, foldOrigins, foldTrees, makeEntry, MemoryListing, refersBelow } from '../../../src/changeset/index.js';
 import type { Listing } from '../../../src/changeset/index.js';
 import { listing, numRuns as cases } from './arbitrary.js';
 import { canonical, flatView, flatten, planListing, isWhole } from './flat.js';
@@ -90,6 +90,30 @@ describe('a folded tree', () => {
           const inode = `${layer} ${entry!.group < 0 ? path : entry!.group}`;
           expect(inodes.has(inode)).toBe(false);
           inodes.add(inode);
+        }
+      }),
+      { numRuns },
+    );
+  });
+
+  it('tells which part each entry comes from', () => {
+    const parts = fc.array(listing(moved), { minLength: 2, maxLength: 3 });
+    fc.assert(
+      fc.property(parts, listing(bottom), fc.boolean(), (trees, root, settled) => {
+        fc.pre(isWhole(new View([...trees, root])));
+        fc.pre(settled || !trees.some(refersBelow));
+        const below = settled ? [root] : [];
+        const { plan } = foldTrees({ parts: trees, below, settled });
+        const origins = new Map(foldOrigins(plan, { parts: trees, below }).map((each) => [each.path, each]));
+        const view = new View([...trees, ...below]);
+        for (const { kind, path } of plan.operations) {
+          const { part, at } = origins.get(path) ?? { part: trees.length, at: path };
+          if (kind === 'whiteout') {
+            expect(new View([...trees.slice(part), ...below, root]).get(path)).toBeUndefined();
+            expect(part).toBeLessThan(trees.length);
+          } else if (part < trees.length) {
+            expect(trees[part]?.get(at)).toBe(view.get(path)?.entry);
+          } else expect(view.get(path)!.layer).toBe(trees.length);
         }
       }),
       { numRuns },
