@@ -35,7 +35,9 @@ export async function rollback(store: Store, name: string, options: RollbackOpti
   };
 }
 
-/** Copies what a rollback put aside to a place of its own. */
+export type { Restored };
+
+/** Puts what a rollback put aside back into its container, or copies it to a place of its own. */
 export async function rollbackRestore(store: Store, request: RestoreRequest): Promise<Restored> {
   return restore(store, request);
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { toBuffer } from '../base/bytes.js';
-import { isSystemError } from '../base/errors.js';
+import { z } from 'zod';
+import { display, toBuffer } from '../base/bytes.js';
+import { damaged, isSystemError } from '../base/errors.js';
 import { updateNamed } from '../manifest/index.js';
 import { readCatchUps } from '../store/index.js';
 import type { Store } from '../store/index.js';
@@ -16,7 +17,7 @@ export interface UpdateShowData extends UpdateData {
   })[];
 }
 
-/** What an update did, in the base and in each container. @throws LaminaError notFound */
+/** What an update did, in the base and in each container. @throws LaminaError notFound; damaged: its records */
 export async function updateShow(store: Store, name: string): Promise<UpdateShowData> {
   const manifest = await store.read();
   const { id, update } = updateNamed(manifest, name);
@@ -35,20 +36,29 @@ export async function updateShow(store: Store, name: string): Promise<UpdateShow
   };
 }
 
-/** What of a report is told. */
-interface Report {
-  readonly met?: Readonly<Record<string, string>>;
-  readonly conflicts?: Readonly<Record<string, readonly string[]>>;
-  /** Of an update by hand. */
-  readonly containers?: Readonly<Record<string, { conflicts?: readonly string[]; passed?: readonly string[] }>>;
-}
+const pathsBy = z.record(z.string(), z.array(z.string()));
 
-/** The update's report, which need not be there: the store is whole without it. */
-async function readReport(store: Store, id: string): Promise<Report> {
+/** What of a report is told. */
+const reportSchema = z.object({
+  met: z.record(z.string(), z.string()).optional(),
+  conflicts: pathsBy.optional(),
+  /** Of an update by hand. */
+  containers: z
+    .record(z.string(), z.object({ conflicts: z.array(z.string()), passed: z.array(z.string()) }).partial())
+    .optional(),
+});
+
+/** The update's report, which need not be there: the store is whole without it. @throws LaminaError damaged */
+async function readReport(store: Store, id: string): Promise<z.infer<typeof reportSchema>> {
+  const file = store.paths.update(id).report;
   try {
-    return JSON.parse(await readFile(toBuffer(store.paths.update(id).report), 'utf8')) as Report;
+    return reportSchema.parse(JSON.parse(await readFile(toBuffer(file), 'utf8')));
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return {};
-    throw error;
+    throw damaged(`${display(file)} is not the report of an update`, {
+      code: 'REPORT_DAMAGED',
+      hint: 'restore it from a backup of the store, or remove it: nothing else needs it',
+      cause: error,
+    });
   }
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { usage } from '../base/errors.js';
-import type { RollbackData } from '../app/rollback.js';
+import type { Restored, RollbackData } from '../app/rollback.js';
 import { collect } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
@@ -12,6 +12,7 @@ interface RollbackOptions {
   readonly withNewer?: boolean;
   readonly restore?: string;
   readonly to?: string;
+  readonly force?: boolean;
 }
 
 export function addRollbackCommand(program: Command): void {
@@ -21,16 +22,20 @@ export function addRollbackCommand(program: Command): void {
     .option('--container <name>', 'only in this container; may be repeated', collect)
     .option('--discard', 'drop what was written since')
     .option('--with-newer', 'roll back the newer updates above it first')
-    .option('--restore <path>', 'copy what a rollback of the update put aside to --to; nothing is rolled back')
-    .option('--to <dest>', 'where --restore copies to')
+    .option(
+      '--restore <path>',
+      'put back into the container what a rollback of the update put aside; nothing is rolled back',
+    )
+    .option('--to <dest>', 'with --restore: copy it there instead')
+    .option('--force', 'with --restore: replace what is in the way in the container')
     .addHelpText(
       'after',
-      '\nExamples:\n  lamina rollback openssl-fix\n  lamina rollback openssl-fix --container web --with-newer\n  lamina rollback openssl-fix --restore /etc/app.conf --container web --to ./app.conf',
+      '\nExamples:\n  lamina rollback openssl-fix\n  lamina rollback openssl-fix --container web --with-newer\n  lamina rollback openssl-fix --restore /etc/app.conf\n  lamina rollback openssl-fix --restore /etc/app.conf --container web --to ./app.conf',
     )
     .action(async (name: string, options: RollbackOptions, command: Command) => {
       const context = contextOf(command);
       if (options.restore !== undefined) await restore(context, name, options.restore, options);
-      else if (options.to !== undefined) throw usage('--to goes with --restore');
+      else if (options.to !== undefined || options.force === true) throw usage('--to and --force go with --restore');
       else await rollback(context, name, options);
     });
 }
@@ -46,14 +51,22 @@ async function restore(
   { output, store }: Context,
   update: string,
   path: string,
-  { container = [], to, discard, withNewer }: RollbackOptions,
+  { container = [], to, force, discard, withNewer }: RollbackOptions,
 ): Promise<void> {
-  if (to === undefined) throw usage('--restore needs a place to copy to', { hint: 'name it with --to DEST' });
   if (discard === true || withNewer === true || container.length > 1)
-    throw usage('--restore goes with one --container, and with --to');
+    throw usage('--restore goes with one --container, and with --to or --force');
+  if (to !== undefined && force === true)
+    throw usage('--force is for what is in the way in the container: with --to nothing may be there');
   const { rollbackRestore } = await import('../app/rollback.js');
-  const data = await rollbackRestore(await store(), { update, path, container: container[0], to: pathOf(to) });
-  output.result(data, () => `copied /${shown(data.path)} of container ${data.container} to ${shown(data.to)}`);
+  const place = to === undefined ? undefined : pathOf(to);
+  const data = await rollbackRestore(await store(), { update, path, container: container[0], to: place, force });
+  output.result(data, () => restoreText(data));
+}
+
+function restoreText({ container, path, to, replaced }: Restored): string {
+  if (to !== null) return `copied /${shown(path)} of container ${container} to ${shown(to)}`;
+  const gone = replaced.map((each) => `\n  in the place of what was at /${shown(each)}`);
+  return `put /${shown(path)} back into container ${container}${gone.join('')}`;
 }
 
 function rollbackText({ updates, containers, staying }: RollbackData): string {
@@ -65,7 +78,7 @@ function rollbackText({ updates, containers, staying }: RollbackData): string {
       ? []
       : [
           `container ${container}: put aside under ${shown(asidePath)}: ${paths(aside)}`,
-          `  to have it back: lamina rollback ${update} --restore PATH --container ${container} --to DEST`,
+          `  to have it back: lamina rollback ${update} --restore PATH --container ${container}`,
         ]),
   ]);
   const stay = staying.map((container) => `container ${container} was created on the update and stays on its layer`);

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync } from 'node:fs';
-import { dirname, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
+import { z } from 'zod';
+import { dirname, display, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { must } from '../base/errors.js';
+import { damaged, must } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import { makeEntry } from '../changeset/index.js';
 import type { Entry, PlanOperation, View } from '../changeset/index.js';
@@ -11,14 +12,17 @@ import type { AsidePaths, Transaction } from '../store/index.js';
 
 const root = '' as BytePath;
 
-/** What asides/<id>/aside.json says. */
-export interface AsideRecord {
-  readonly update: string;
-  readonly container: string;
-  readonly created: string;
-  /** As texts. */
-  readonly paths: readonly string[];
-}
+/** What asides/<id>/aside.json says. Paths are texts. */
+const recordSchema = z
+  .strictObject({
+    update: z.string(),
+    container: z.string(),
+    created: z.string(),
+    paths: z.array(z.string()).readonly(),
+  })
+  .readonly();
+
+export type AsideRecord = z.infer<typeof recordSchema>;
 
 /**
  * Stages a copy of what a container shows at some paths; a path at which it shows nothing becomes a whiteout. Gives the directory where it will be.
@@ -39,8 +43,17 @@ export async function stageAside(
   return place.directory;
 }
 
-export function readAside({ description }: AsidePaths): AsideRecord {
-  return JSON.parse(readFileSync(toBuffer(description), 'utf8')) as AsideRecord;
+/** @throws LaminaError damaged */
+export function readAside({ description, tree }: AsidePaths): AsideRecord {
+  try {
+    return recordSchema.parse(JSON.parse(readFileSync(toBuffer(description), 'utf8')));
+  } catch (error) {
+    throw damaged(`${display(description)} does not tell what was put aside`, {
+      code: 'ASIDE_DAMAGED',
+      hint: `restore it from a backup of the store; what was put aside lies in ${display(tree)}`,
+      cause: error,
+    });
+  }
 }
 
 /** The path that an aside has the given one under, or undefined. */

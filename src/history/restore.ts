@@ -1,26 +1,16 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import {
-  basename,
-  components,
-  dirname,
-  display,
-  fromBuffer,
-  fromText,
-  isBelow,
-  join,
-  toBuffer,
-  toText,
-} from '../base/bytes.js';
+import { basename, components, dirname, display, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { notFound, refused, usage } from '../base/errors.js';
 import { makeEntry } from '../changeset/index.js';
-import type { Entry } from '../changeset/index.js';
+import type { Entry, Listing } from '../changeset/index.js';
 import { renameSync } from '../platform/native.js';
 import { removeTree } from '../platform/walk.js';
-import { markNamespace, materialise, scanListing } from '../store/index.js';
+import { markNamespace, materialise, publishedAsides, scanListing } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { holdingPath, operationOf, readAside } from './aside.js';
+import { putBack } from './put-back.js';
 
 export interface RestoreRequest {
   /** The name of the update that was rolled back. It is gone; what was put aside for it is not. */
@@ -29,61 +19,84 @@ export interface RestoreRequest {
   readonly path: string;
   /** Whose; may be left out where only one container has the path aside. */
   readonly container?: string | undefined;
-  /** Where to copy it to; nothing may be there. */
-  readonly to: BytePath;
+  /** Where to copy it to; nothing may be there. Undefined: back into the container. */
+  readonly to?: BytePath | undefined;
+  /** In the container, what is in the way is replaced. */
+  readonly force?: boolean | undefined;
 }
 
 export interface Restored {
   readonly container: string;
   readonly path: string;
-  readonly to: string;
+  /** Null: it is in the container again. */
+  readonly to: string | null;
+  /** Paths of the container that were in the way, and are gone. */
+  readonly replaced: readonly string[];
 }
 
 /**
- * Copies what a rollback put aside to a place of its own, with owners, modes, times and attributes. What is aside stays there.
- * @throws LaminaError notFound: nothing was put aside there; usage: several containers have it; refused: something is at the destination
+ * Puts what a rollback put aside back into the container, or copies it to a place of its own, with owners, modes, times and attributes. What is aside stays there.
+ * @throws LaminaError notFound: nothing was put aside there, the container has gone; usage: several containers have it; refused: something is in the way, the container is mounted
  */
 export async function restore(store: Store, request: RestoreRequest): Promise<Restored> {
+  const { to, force = false } = request;
   const path = components(fromText(request.path))
     .filter((part) => part !== '.')
     .join('/') as BytePath;
-  if (lstatSync(toBuffer(request.to), { throwIfNoEntry: false }) !== undefined) {
-    throw refused(`there is something at ${display(request.to)} already`, {
-      code: 'EXISTS',
-      hint: 'name another place with --to',
-    });
-  }
-  const found = asidesOf(store, request).filter(({ record }) => holdingPath(record, path) !== undefined);
-  const [newest] = found;
-  if (newest === undefined) throw nothingAside(store, request);
-  if (new Set(found.map(({ record }) => record.container)).size > 1) {
-    const names = [...new Set(found.map(({ record }) => record.container))].sort().join(', ');
-    throw usage(`several containers have ${request.path} aside: ${names}`, { hint: 'name one with --container' });
-  }
-  const tree = join(newest.tree, '0');
+  if (to !== undefined) checkDestination(to);
+  const { tree, record } = await findAside(store, request, path);
   // Of what the listing holds every directory above is a real one: the path leads nowhere else.
-  const entry = (await scanListing(tree, { hash: false })).get(path);
-  if (entry === undefined) throw nothingAside(store, request);
-  if (entry.type === 'whiteout') {
-    throw notFound(`${request.path} was removed in container '${newest.record.container}': there is no content`, {
-      code: 'REMOVED',
-    });
+  const listing = await scanListing(tree, { hash: false });
+  const entry = listing.get(path);
+  if (entry === undefined) throw await nothingAside(store, request);
+  const told = { container: record.container, path: toText(path) };
+  if (to === undefined) {
+    const replaced = await putBack(store, { container: record.container, path, tree, listing, force });
+    return { ...told, to: null, replaced: replaced.map(toText) };
   }
-  await copy(tree, path, request.to);
-  return { container: newest.record.container, path: toText(path), to: toText(request.to) };
+  if (entry.type === 'whiteout') {
+    throw notFound(
+      `${display(fromText(request.path))} was removed in container '${record.container}': there is no content`,
+      {
+        code: 'REMOVED',
+        hint: 'without --to it is removed again in the container',
+      },
+    );
+  }
+  await copy(tree, listing, path, to);
+  return { ...told, to: toText(to), replaced: [] };
+}
+
+function checkDestination(to: BytePath): void {
+  if (lstatSync(toBuffer(to), { throwIfNoEntry: false }) === undefined) return;
+  throw refused(`there is something at ${display(to)} already`, {
+    code: 'EXISTS',
+    hint: 'name another place with --to',
+  });
+}
+
+async function findAside(store: Store, request: RestoreRequest, path: BytePath) {
+  const found = (await asidesOf(store, request)).filter(({ record }) => holdingPath(record, path) !== undefined);
+  const [newest] = found;
+  if (newest === undefined) throw await nothingAside(store, request);
+  const containers = new Set(found.map(({ record }) => record.container));
+  if (containers.size === 1) return newest;
+  const names = [...containers].sort().join(', ');
+  throw usage(`several containers have ${display(fromText(request.path))} aside: ${names}`, {
+    hint: 'name one with --container',
+  });
 }
 
 /** Newest first. */
-function asidesOf(store: Store, { update, container }: Pick<RestoreRequest, 'update' | 'container'>) {
-  return readdirSync(toBuffer(store.paths.asides), 'buffer')
-    .map((name) => store.paths.aside(fromBuffer(name)))
-    .map((paths) => ({ tree: paths.tree, record: readAside(paths) }))
+async function asidesOf(store: Store, { update, container }: Pick<RestoreRequest, 'update' | 'container'>) {
+  return publishedAsides(store.paths, await store.read())
+    .map((paths) => ({ tree: join(paths.tree, '0'), record: readAside(paths) }))
     .filter(({ record }) => record.update === update && (container === undefined || record.container === container))
     .sort((a, b) => (a.record.created < b.record.created ? 1 : -1));
 }
 
-function nothingAside(store: Store, request: RestoreRequest) {
-  const there = asidesOf(store, request).flatMap(({ record }) =>
+async function nothingAside(store: Store, request: RestoreRequest) {
+  const there = (await asidesOf(store, request)).flatMap(({ record }) =>
     record.paths.map((path) => `/${display(fromText(path))}`),
   );
   return notFound(`no rollback of '${request.update}' put ${display(fromText(request.path))} aside`, {
@@ -93,8 +106,7 @@ function nothingAside(store: Store, request: RestoreRequest) {
 }
 
 /** By way of a directory beside the destination, so that what is there is whole. */
-async function copy(tree: BytePath, path: BytePath, to: BytePath): Promise<void> {
-  const listing = await scanListing(tree, { hash: false });
+async function copy(tree: BytePath, listing: Listing, path: BytePath, to: BytePath): Promise<void> {
   const name = basename(path);
   const operations = [...listing.entries()]
     .filter((entry) => entry.path === path || isBelow(entry.path, path))

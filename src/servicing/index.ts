@@ -14,3 +14,4 @@ export type { Determinism } from './determinism.js';
 export { readJournal } from './journal.js';
 export type { LoggedOperation } from './journal.js';
 export * from './catch-up/catch-up.js';
+export { Tree } from './replay/tree.js';

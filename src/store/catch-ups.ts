@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { toBuffer } from '../base/bytes.js';
+import { z } from 'zod';
+import { dirname, display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { damaged } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import type { Manifest } from '../manifest/index.js';
 import { namesIn } from './names-in.js';
@@ -8,12 +10,29 @@ import { catchUpGeneration } from './paths.js';
 import type { CatchUpPaths, RunPaths, StorePaths } from './paths.js';
 
 /** What updates/<id>/catch-up-<generation>/catch-up.json says. Paths are texts. */
-export interface CatchUpRecord {
-  readonly container: string;
-  /** A path for which the procedure ran; null where nobody looked. */
-  readonly met: string | null;
-  /** Where the container's content and the update's could not be brought together. */
-  readonly conflicts: readonly string[];
+const recordSchema = z
+  .strictObject({
+    container: z.string().min(1),
+    /** A path for which the procedure ran; null where nobody looked. */
+    met: z.string().nullable(),
+    /** Where the container's content and the update's could not be brought together. */
+    conflicts: z.array(z.string()).readonly(),
+  })
+  .readonly();
+
+export type CatchUpRecord = z.infer<typeof recordSchema>;
+
+/** @throws LaminaError damaged */
+function readRecord(file: BytePath): CatchUpRecord {
+  try {
+    return recordSchema.parse(JSON.parse(readFileSync(toBuffer(file), 'utf8')));
+  } catch (error) {
+    throw damaged(`${display(file)} does not tell which container was caught up`, {
+      code: 'CATCH_UP_DAMAGED',
+      hint: `restore it from a backup of the store, or remove ${display(dirname(file))}: then only what that run did is forgotten`,
+      cause: error,
+    });
+  }
 }
 
 /** The catch-ups of an update, newest first. */
@@ -24,14 +43,14 @@ function catchUpsOf(paths: StorePaths, update: string): { generation: number; pa
     .map((generation) => ({ generation, paths: paths.update(update).catchUp(generation) }));
 }
 
-/** What the newest catch-up of each container left, by container. */
+/** What the newest catch-up of each container left, by container. @throws LaminaError damaged */
 export function readCatchUps(
   paths: StorePaths,
   update: string,
 ): Map<string, { readonly record: CatchUpRecord; readonly run: RunPaths }> {
   const found = new Map<string, { record: CatchUpRecord; run: RunPaths }>();
   for (const { paths: run } of catchUpsOf(paths, update)) {
-    const record = JSON.parse(readFileSync(toBuffer(run.description), 'utf8')) as CatchUpRecord;
+    const record = readRecord(run.description);
     if (!found.has(record.container)) found.set(record.container, { record, run });
   }
   return found;

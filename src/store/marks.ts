@@ -17,3 +17,9 @@ export function escapeMark(name: string, namespace: MarkNamespace): string {
   const prefix = `${namespace}.overlay.`;
   return name.startsWith(prefix) ? `${prefix}overlay.${name.slice(prefix.length)}` : name;
 }
+
+/** The name that an attribute of content has in a root which shows the tree: `escapeMark` undone. */
+export function unescapeMark(name: string, namespace: MarkNamespace): string {
+  const escaped = `${namespace}.overlay.overlay.`;
+  return name.startsWith(escaped) ? `${namespace}.overlay.${name.slice(escaped.length)}` : name;
+}

@@ -62,6 +62,13 @@ export const commands: readonly CrashCommand[] = [
   plain('rollback in a container', () => ['rollback', 'first', '--container', 'web']),
   plain('rollback --discard', () => ['rollback', 'first', '--discard']),
   {
+    ...plain('rollback --restore', () => ['rollback', 'first', '--restore', 'etc/served', '--force']),
+    prepare: async (world, store) => {
+      await world.lamina(store, 'rollback', 'first');
+      await world.write(store, 'db', 'etc/served', 'in the way\n');
+    },
+  },
+  {
     ...plain('merge', () => ['merge', '--yes']),
     prepare: async (world, store) => {
       await world.lamina(store, 'update', 'apply', 'tiny', world.script('second', 'echo 2 >/etc/second; rm /etc/copy'));

@@ -44,7 +44,14 @@ const more: readonly FaultCommand[] = [
     repeatable: true,
   },
   {
-    ...plain('restore', (world) => ['rollback', 'first', '--restore', 'etc/served', '--to', world.path('restored')]),
+    ...plain('restore to a place', (world) => [
+      'rollback',
+      'first',
+      '--restore',
+      'etc/served',
+      '--to',
+      world.path('restored'),
+    ]),
     prepare: (world, store) => world.lamina(store, 'rollback', 'first'),
     repeatable: true,
   },

@@ -20,6 +20,7 @@ const update = `
 printf 'one\\ntwo\\nTHREE\\nfour\\nfive\\n' >/srv/lines
 echo updated >/srv/taken
 echo updated >/srv/same
+echo updated >/srv/removed
 rm /srv/gone
 mkdir -p /usr/lib/made && echo made >/usr/lib/made/file
 chmod 0700 /srv/dir
@@ -27,11 +28,13 @@ rm /srv/kind && mkdir /srv/kind`;
 
 const prepare = `
 printf 'one\\ntwo\\nthree\\nfour\\nfive\\n' >/srv/lines
-echo old >/srv/taken; echo old >/srv/same; echo old >/srv/gone; echo file >/srv/kind; mkdir /srv/dir`;
+echo old >/srv/taken; echo old >/srv/same; echo old >/srv/gone; echo old >/srv/removed; echo file >/srv/kind; mkdir /srv/dir`;
 
 describe.skipIf(!isRoot)('a rollback that keeps work', () => {
   let world: World;
   let before: Snapshot;
+  /** As the user left it, before the rollback. */
+  let mine: Snapshot;
 
   beforeAll(async () => {
     world = new World('rollback');
@@ -45,8 +48,10 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     await world.inside(
       'web',
       `sed -i 's/^one$/ONE/' /srv/lines; echo mine >/srv/taken; echo old >/srv/same; echo again >/srv/gone
+       chown 12:34 /srv/taken; chmod 4750 /srv/taken; rm /srv/removed; chmod 0711 /srv/kind
        rm /usr/lib/made/file; echo new >/srv/dir/new; echo inside >/srv/kind/inside; mkdir /opt/own; echo own >/opt/own/file`,
     );
+    mine = await world.look('web');
   });
   afterAll(() => {
     expect(world.mounts()).toEqual([]);
@@ -61,7 +66,7 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
         container: 'web',
         kept: true,
         merged: ['srv/lines'],
-        aside: ['srv/gone', 'srv/kind', 'srv/taken'],
+        aside: ['srv/gone', 'srv/kind', 'srv/removed', 'srv/taken'],
       },
     ]);
     expect(await world.inside('web', 'cat /srv/lines')).toBe('ONE\ntwo\nthree\nfour\nfive\n');
@@ -82,8 +87,56 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     const nothing = await world.attempt('rollback', 'change', '--restore', '/etc/passwd', '--to', world.path('none'));
     expect(nothing.code).toBe(3);
     expect(nothing.stderr).toMatch(/\/srv\/taken/);
-    expect((await world.attempt('rollback', 'change', '--restore', '/srv/taken')).code).toBe(2);
+    const removed = await world.attempt('rollback', 'change', '--restore', '/srv/removed', '--to', world.path('none'));
+    expect({ code: removed.code, stderr: removed.stderr }).toEqual({
+      code: 3,
+      stderr: expect.stringMatching(/was removed in container 'web'/) as string,
+    });
     expect(existsSync(world.path('none'))).toBe(false);
+  });
+
+  it('puts it back into the container, where nothing is in the way or by force', async () => {
+    const putBack = ['rollback', 'change', '--restore'];
+    const refused = async (says: RegExp, ...args: string[]) => {
+      const content = world.storeContent();
+      const done = await world.attempt(...putBack, ...args);
+      expect({ code: done.code, stderr: done.stderr }).toEqual({
+        code: 4,
+        stderr: expect.stringMatching(says) as string,
+      });
+      expect([...differences(content, world.storeContent()).values()]).toEqual([]);
+    };
+    const state = await world.look('web');
+    await world.mounted('web', async () => {
+      const done = await world.attempt(...putBack, '/srv/taken', '--force');
+      expect([done.code, done.stderr]).toEqual([4, expect.stringMatching(/is mounted on .*\n.*lamina umount web/)]);
+    });
+    await refused(/something at \/srv\/taken\n.*--force.*--to/, '/srv/taken');
+    await refused(/something at \/srv\/removed/, '/srv/removed');
+    await refused(/\/srv\/kind is no directory .* any more/, '/srv/kind/inside', '--force');
+    const { replaced } = await world.json<{ replaced: string[] }>(...putBack, '/srv/taken', '--force');
+    expect(replaced).toEqual(['srv/taken']);
+    await world.run(...putBack, 'srv/kind', '--force');
+    await world.run(...putBack, 'srv/removed', '--force', '--container', 'web');
+    const now = await world.look('web');
+    for (const path of ['/srv/taken', '/srv/kind', '/srv/kind/inside', '/srv/removed'])
+      expect([path, now.get(path)]).toEqual([path, mine.get(path)]);
+    expect([...differences(state, now).keys()].sort()).toEqual([
+      '/srv/kind',
+      '/srv/kind/inside',
+      '/srv/removed',
+      '/srv/taken',
+    ]);
+    // Directories above that are gone come back with it; those that are there are nobody's obstacle.
+    await world.inside('web', 'rm -r /srv/kind');
+    await world.run(...putBack, '/srv/kind/inside');
+    await world.inside('web', 'echo other >/srv/kind/other; rm /srv/kind/inside');
+    await world.run(...putBack, '/srv/kind');
+    expect(await world.inside('web', 'cd /srv/kind; cat inside other; stat -c %a .')).toBe('inside\nother\n711\n');
+    await refused(/something at \/srv\/kind\/inside/, '/srv/kind');
+    expect((await world.attempt('rollback', 'change', '--force')).code).toBe(2);
+    expect((await world.attempt(...putBack, '/srv/taken', '--force', '--to', '/x')).code).toBe(2);
+    expect(await world.run('verify')).not.toMatch(/damage/);
   });
 
   it('refuses under a newer update, and rolls both back with --with-newer', async () => {

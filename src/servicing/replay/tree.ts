@@ -31,6 +31,7 @@ import {
 } from '../../platform/native.js';
 import type { RenameMode } from '../../platform/native.js';
 import { stagedStep } from '../../platform/durable.js';
+import { removeTree } from '../../platform/walk.js';
 import { reach } from '../../store/index.js';
 
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -119,6 +120,13 @@ export class Tree {
       if (isSystemError(error, 'ENOTEMPTY', 'EEXIST')) return false;
       throw error;
     }
+  }
+
+  /** With all that is in it. */
+  remove(path: BytePath): void {
+    this.#at(path, (at) => {
+      removeTree(at);
+    });
   }
 
   rename(from: BytePath, to: BytePath, mode: RenameMode): void {

@@ -1,0 +1,214 @@
+import { constants, mkdirSync } from 'node:fs';
+import { dirname, display, isBelow, join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { failed, isSystemError, messageOf, must, notFound, refused } from '../base/errors.js';
+import type { Entry, Listing } from '../changeset/index.js';
+import { own, replaceNodes, stackOf } from '../manifest/index.js';
+import type { Manifest } from '../manifest/index.js';
+import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
+import { Tree, withHold } from '../servicing/index.js';
+import { NodeReader, cloneTree, copyOrigins, markNamespace, unescapeMark, withTransaction } from '../store/index.js';
+import type { StagedNode, Store, Transaction } from '../store/index.js';
+
+/** What was put aside, and where it is to go. */
+export interface PutBackRequest {
+  readonly container: string;
+  /** In the container, and in the aside's tree; whole, with all below it. */
+  readonly path: BytePath;
+  readonly tree: BytePath;
+  readonly listing: Listing;
+  /** What stands in the way goes. */
+  readonly force: boolean;
+}
+
+/**
+ * Puts what a rollback put aside back into its container, through its root as it is now, in one transaction: a copy of the top storage with it takes the place of that storage.
+ * Directories are brought together; anything else that is in the way is replaced by `force` only.
+ * @returns the paths that were replaced
+ * @throws LaminaError notFound: the container has gone; refused: it is mounted, or something is in the way
+ */
+export async function putBack(store: Store, request: PutBackRequest): Promise<readonly BytePath[]> {
+  const { container } = request;
+  return withHold(store, async (hold) => {
+    const before = await store.read();
+    checkContainer(before, container);
+    await hold.add(before, [container]);
+    return withTransaction(store, 'restore', async (transaction) => {
+      const manifest = await store.read();
+      hold.check(manifest);
+      const reader = new NodeReader(store, manifest);
+      const [top] = reader.container(container);
+      const old = must(top, 'a top storage');
+      const staged = transaction.stage('storage');
+      mkdirSync(toBuffer(staged.work), 0o700);
+      await copyOrigins(reader.place(old).origins, staged.origins);
+      cloneTree(reader.place(old).tree, staged.tree, { without: new Set(), directories: new Map(), files: new Map() });
+      const replaced = await inRoot(transaction, reader, container, staged, (root) => new Placing(root, request).run());
+      await transaction.publish((present) => {
+        hold.check(present);
+        const next = replaceNodes(present, new Map([[old, { id: staged.id, entries: 0, bytes: 0 }]]));
+        const published = { ...next, generation: present.generation + 1 };
+        return { manifest: published, removedNodes: [old], removedUpdates: [] };
+      });
+      return replaced;
+    });
+  });
+}
+
+function checkContainer(manifest: Manifest, container: string): void {
+  if (own(manifest.containers, container) !== undefined) return;
+  throw notFound(`container '${container}' is gone`, {
+    code: 'NO_CONTAINER',
+    hint: 'what was put aside of it can be copied out: --to DEST',
+  });
+}
+
+/** Does something in a container's root, whose top is a staged storage. */
+async function inRoot<T>(
+  transaction: Transaction,
+  reader: NodeReader,
+  container: string,
+  { tree }: StagedNode,
+  then: (root: BytePath) => T,
+): Promise<T> {
+  const run = transaction.paths.run(`restore-${container}`);
+  const work = join(run.directory, 'work');
+  mkdirSync(toBuffer(work), { recursive: true, mode: 0o700 });
+  makeMountpoint(run.mountpoint);
+  await mountStack({
+    lowers: reader.mountable(stackOf(reader.manifest, container).nodes.slice(1)),
+    upper: { tree, work },
+    mountpoint: run.mountpoint,
+    mode: 'stateless',
+    source: transactionSource(transaction.store, transaction.id),
+  });
+  try {
+    return then(run.mountpoint);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    throw failed(`cannot put it back into container '${container}': ${messageOf(error)}`, {
+      ...(isSystemError(error, 'ENOSPC', 'EDQUOT') ? { hint: 'free some space on the file system of the store' } : {}),
+      cause: error,
+    });
+  } finally {
+    await unmountOwn(run.mountpoint, work);
+  }
+}
+
+const named = 5;
+
+class Placing {
+  readonly #root: Tree;
+  readonly #aside: Tree;
+  /** Where something is that must go. */
+  readonly #inTheWay: BytePath[] = [];
+  /** Directories to be given their attributes once all is in them. */
+  readonly #made: Entry[] = [];
+
+  constructor(
+    root: BytePath,
+    readonly request: PutBackRequest,
+  ) {
+    this.#root = new Tree(root);
+    this.#aside = new Tree(request.tree);
+  }
+
+  run(): readonly BytePath[] {
+    const { path, listing } = this.request;
+    this.#checkAbove();
+    const entries = [...listing.entries()].filter((entry) => entry.path === path || isBelow(entry.path, path));
+    this.#look(entries);
+    for (const at of this.#inTheWay) this.#root.remove(at);
+    for (const directory of this.#missingAbove()) this.#makeDirectory(this.#entry(directory));
+    for (const entry of entries) this.#make(entry);
+    for (const entry of this.#made.reverse()) this.#attributes(entry);
+    return this.#inTheWay;
+  }
+
+  #entry(path: BytePath): Entry {
+    return must(this.request.listing.get(path), 'an entry of what was put aside');
+  }
+
+  /** Outermost first. */
+  #above(): BytePath[] {
+    const above: BytePath[] = [];
+    for (let at = dirname(this.request.path); at !== ''; at = dirname(at)) above.unshift(at);
+    return above;
+  }
+
+  #missingAbove(): BytePath[] {
+    return this.#above().filter((directory) => this.#root.stat(directory) === undefined);
+  }
+
+  /** No symlink is followed: what was put aside goes where it was. */
+  #checkAbove(): void {
+    for (const directory of this.#above()) {
+      const there = this.#root.stat(directory);
+      if (there === undefined) return;
+      if (there.isDirectory()) continue;
+      throw refused(
+        `/${display(directory)} is no directory in container '${this.request.container}' any more, so /${display(this.request.path)} cannot be put back below it`,
+        { code: 'IN_THE_WAY', hint: 'move it away, or copy out what was put aside: --to DEST' },
+      );
+    }
+  }
+
+  #look(entries: readonly Entry[]): void {
+    const passed = new Set<BytePath>();
+    for (const { path, type } of entries) {
+      const there = passed.has(dirname(path)) ? undefined : this.#root.stat(path);
+      if (there === undefined) passed.add(path);
+      else if (type !== 'directory' || !there.isDirectory()) {
+        passed.add(path);
+        this.#inTheWay.push(path);
+      }
+    }
+    if (this.request.force || this.#inTheWay.length === 0) return;
+    const some = this.#inTheWay.slice(0, named).map((path) => `/${display(path)}`);
+    const more = this.#inTheWay.length - some.length;
+    const { container } = this.request;
+    throw refused(
+      `container '${container}' has something at ${some.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
+      {
+        code: 'IN_THE_WAY',
+        hint: 'replace it with --force, or copy out what was put aside: --to DEST',
+      },
+    );
+  }
+
+  #makeDirectory(entry: Entry): void {
+    this.#root.makeDirectory(entry.path);
+    this.#made.push(entry);
+  }
+
+  #make(entry: Entry): void {
+    const { path, type, target } = entry;
+    if (type === 'directory') {
+      if (this.#root.stat(path) === undefined) this.#makeDirectory(entry);
+      else if (this.request.force) this.#made.push(entry);
+    } else if (type === 'file') {
+      this.#root.makeFile(path);
+      this.#root.copyFrom(this.#aside, path, path);
+    } else if (type === 'symlink') this.#root.makeSymlink(path, toBuffer(target as BytePath));
+    // Of what the container had removed there is nothing to make.
+    else if (type !== 'whiteout') this.#node(path);
+    if (type !== 'directory' && type !== 'whiteout') this.#attributes(entry);
+  }
+
+  #node(path: BytePath): void {
+    const { mode, rdev } = must(this.#aside.stat(path), 'what was put aside');
+    this.#root.makeNode(path, (Number(mode) & constants.S_IFMT) | 0o600, rdev);
+  }
+
+  /** The owner first, for it takes setuid away; xattrs before the mode, which may forbid them. */
+  #attributes({ path, type, mode, uid, gid, mtimeNs, xattrs }: Entry): void {
+    this.#root.chown(path, BigInt(uid), BigInt(gid));
+    // The tree keeps marks of an overlay inside the container escaped; in its root they have their own names.
+    const wanted = new Map([...xattrs].map(([name, value]) => [unescapeMark(name, markNamespace()), value]));
+    for (const name of this.#root.xattrs(path).keys())
+      if (!wanted.has(name)) this.#root.setXattr(path, name, undefined);
+    for (const [name, value] of wanted) this.#root.setXattr(path, name, Buffer.from(value));
+    if (type !== 'symlink') this.#root.chmod(path, BigInt(mode));
+    this.#root.setTime(path, mtimeNs);
+  }
+}
