@@ -15,6 +15,7 @@ interface ApplyOptions {
   readonly container?: string[];
   readonly network?: boolean;
   readonly alwaysRun?: boolean;
+  readonly again?: boolean;
   readonly timeout?: string;
   readonly jobs?: string;
   readonly dryRun?: boolean;
@@ -48,6 +49,7 @@ export function addApply(update: Command): void {
     .option('--dry-run', 'do everything but publish, and tell what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
     .option('--check-determinism', 'run on the base twice, and tell what differs and how to leave it out')
+    .option('--again', 'also where the base has had this very update already')
     .option('--always-run', 'run in every container, also where it provably makes no difference')
     .addHelpText(
       'after',
@@ -78,6 +80,7 @@ async function apply(
     network: options.network === true,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
     alwaysRun: options.alwaysRun === true,
+    repeated: options.again === true ? 'apply' : 'refuse',
     jobs: jobs === undefined ? undefined : Math.ceil(jobs),
     health: options.health,
     dryRun: options.dryRun === true,

@@ -28,28 +28,25 @@ export function checkPackage(manifest: Manifest, base: string, procedure: Proced
 }
 
 /**
- * Whether the base has had the same update already: a package of the same name and version, or the same content. Of a bare script that is meant where a person
- * gives it another name: what a script does may depend on the day.
+ * Whether the base has had the same update already, under whatever name: the same content, or a package of the same name and version. What was rolled back is not in the base any
+ * more; what was merged is.
  * @throws LaminaError refused, naming the first
  */
 export function checkRepeated(
   manifest: Manifest,
-  { base, name }: { readonly base: string; readonly name?: string | undefined },
-  { kind, packageName, to }: Procedure,
+  base: string,
+  { packageName, to }: Pick<Procedure, 'packageName' | 'to'>,
   hash: string,
 ): void {
   for (const { update } of standing(manifest, base)) {
     const samePackage =
       packageName !== undefined && to !== null && update.name === packageName && update.version === to;
-    const sameContent = (name === undefined || kind !== 'script') && update.procedure.hash === hash;
-    if (!samePackage && !sameContent) continue;
+    if (!samePackage && update.procedure.hash !== hash) continue;
     const version = samePackage ? ` with version ${to}` : '';
+    const again = 'where it is meant to run once more, say --again';
     throw refused(`base '${base}' has this update already: '${update.name}'${version} of ${update.created}`, {
       code: 'APPLIED_ALREADY',
-      hint:
-        kind === 'script'
-          ? 'where it is meant to run again, give that update a name of its own with --name'
-          : `roll it back first: lamina rollback ${update.name}`,
+      hint: update.state === 'merged' ? again : `roll it back first: lamina rollback ${update.name}; ${again}`,
     });
   }
 }

@@ -60,8 +60,8 @@ export interface ApplyRequest {
   readonly conflict?: ConflictChoice | undefined;
   /** Runs on the base twice and tells what differs; the update is made of the first run. */
   readonly checkDeterminism?: boolean | undefined;
-  /** Where the base has had this very procedure already: refuse it, or tell of the update that it made. By default `refuse`. */
-  readonly repeated?: 'refuse' | 'tell' | undefined;
+  /** Where the base has had this very procedure already: refuse it, tell of the update that it made, or apply it once more. By default `refuse`. */
+  readonly repeated?: 'refuse' | 'tell' | 'apply' | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: RunOptions['onOutput'];
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -104,7 +104,7 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
         await transaction.discard();
         return { ...applied, procedure, already: true };
       }
-      checkRepeated(manifest, request, procedure, stored.hash);
+      if (request.repeated !== 'apply') checkRepeated(manifest, request.base, procedure, stored.hash);
       checkPackage(manifest, request.base, procedure);
       writeSettings(transaction.paths.update.settings, settingsOf(request));
       const name = request.name ?? freeName(manifest, procedure.defaultName);

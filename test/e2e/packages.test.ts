@@ -56,10 +56,12 @@ describe.runIf(isRoot)('update packages', () => {
     const script = world.script('daily', 'date >>/etc/dates; echo >>/etc/dates');
     await world.run('update', 'apply', 'tiny', script);
     await refused(4, /has this update already: 'daily'/, 'tiny', script);
-    await world.run('update', 'apply', 'tiny', script, '--name', 'daily-again');
+    await refused(4, /has this update already: 'daily'/, 'tiny', script, '--name', 'daily-again');
+    await world.run('update', 'apply', 'tiny', script, '--again');
+    expect(await shown('daily-2')).toMatchObject({ name: 'daily-2' });
     // Another lineage has not had it; and one that was rolled back is no longer there.
     await world.run('update', 'apply', 'other', script);
-    await world.run('rollback', 'daily-again');
+    await world.run('rollback', 'daily-2');
     await world.run('rollback', 'daily');
     await world.run('update', 'apply', 'tiny', script);
   });
