@@ -171,6 +171,8 @@ describe.runIf(isRoot)('updates that are layers', () => {
       4,
       [{ name: 'var/run/x', content: 'x' }],
     ],
+    ['a block device', /holds the device dev\/sda/, 4, [{ name: 'dev/sda', type: '4', major: 8, minor: 0 }]],
+    ['a character device', /holds the device opt\/mem/, 4, [{ name: 'opt/mem', type: '3', major: 1, minor: 1 }]],
     ['a whiteout of no name', /no whiteout that is known/, 4, [{ name: 'etc/.wh.' }]],
     ['a whiteout of ..', /no whiteout that is known/, 4, [{ name: 'etc/.wh...' }]],
     ['a whiteout of aufs', /no whiteout that is known/, 4, [{ name: '.wh..wh.plnk' }]],

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, isRoot, start } from '../support/lamina.js';
 
 /** Procedures that do what none should: the update is whole or nothing, and nothing of them lives on. */
 describe.skipIf(!isRoot)('a procedure that misbehaves', () => {
@@ -105,6 +105,24 @@ describe.skipIf(!isRoot)('a procedure that misbehaves', () => {
     expect(kept.length).toBeLessThan(65 << 20);
     expect(kept.subarray(-60).toString()).toContain('left out');
     await world.run('rollback', 'prints');
+  });
+
+  it('has its mount copied into a mount namespace that outlives it', async () => {
+    const script = world.script('copied', 'echo waiting; sleep 2; echo x >/etc/copied');
+    const apply = world.start(['update', 'apply', 'tiny', script]);
+    await apply.said('waiting');
+    const other = start('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', 'echo there; cat'], {
+      input: undefined,
+    });
+    await other.said('there');
+    const begun = Date.now();
+    expect((await apply.finished).code).toBe(0);
+    // Nobody waits for the driver of a mount that lives on there.
+    expect(Date.now() - begun).toBeLessThan(25_000);
+    other.child.stdin?.end();
+    await other.finished;
+    expect(await world.inside('web', 'cat /etc/copied')).toBe('x\n');
+    await world.run('rollback', 'copied');
   });
 
   it('is still at work when its container is to be removed', async () => {

@@ -36,34 +36,65 @@ class OperationWriter {
   readonly conflicts: BytePath[] = [];
   /** What must stay where the layer would remove it, with the directories above. */
   readonly #staying = new Set<BytePath>();
+  /** What the container has removed and the layer would make something else of. */
+  readonly #stayingAway = new Set<BytePath>();
   readonly #made = new Map<BytePath, BytePath>();
+
+  readonly #changes: readonly Change[];
 
   constructor(
     readonly views: Views,
-    readonly changes: readonly Change[],
+    changes: readonly Change[],
     readonly overrule: boolean,
-  ) {}
+  ) {
+    this.#changes = changes.filter(({ path }) => !(this.#isOwn(path) && this.#isLeftAlone(path)));
+  }
+
+  /** Of a file that has only more or fewer other names now. */
+  #isLeftAlone(path: BytePath): boolean {
+    const [before, after] = [this.views.before.get(path), this.views.after.get(path)];
+    if (before === undefined || after === undefined) return false;
+    return equalResolved(this.views.before, before, this.views.after, after);
+  }
 
   /** Deepest first. */
   remove(): void {
-    for (const { path, change } of [...this.changes].reverse()) {
+    for (const { path } of [...this.#changes].reverse()) {
       const before = this.views.before.get(path)?.entry;
       const after = this.views.after.get(path)?.entry;
       if (before === undefined || (before.type === 'directory' && after?.type === 'directory')) continue;
-      if (this.#staying.has(path) || (change === 'delete' && this.#isOwn(path))) {
-        if (!this.#staying.has(path) || after !== undefined) this.conflicts.push(path);
-        for (let at = path; at !== ''; at = dirname(at)) this.#staying.add(at);
-        continue;
-      }
-      this.#operation(before.type === 'directory' ? 'rmdir' : 'unlink', path);
+      if (this.#staying.has(path)) this.#leave(path, after);
+      else if (this.#isBlocked(path, before, after)) {
+        this.conflicts.push(path);
+        this.#leave(path, after);
+      } else this.#operation(before.type === 'directory' ? 'rmdir' : 'unlink', path);
     }
+  }
+
+  /** The container's stays. What the layer makes in its place finds it there. */
+  #leave(path: BytePath, after: Entry | undefined): void {
+    if (after !== undefined) this.#operation('forget', path);
+    else for (let at = path; at !== ''; at = dirname(at)) this.#staying.add(at);
+  }
+
+  /** Whether the container has done something else to what the layer removes or makes a directory, or a directory no more. */
+  #isBlocked(path: BytePath, before: Entry, after: Entry | undefined): boolean {
+    if (this.overrule) return false;
+    const own = this.views.own.get(path)?.entry;
+    const isDirectory = after?.type === 'directory';
+    if (after !== undefined && own === undefined && isDirectory !== (before.type === 'directory')) {
+      this.#stayingAway.add(path);
+      return true;
+    }
+    if (before.type === 'directory' || own === undefined || (after !== undefined && !isDirectory)) return false;
+    return !(isDirectory && own.type === 'directory') && this.#isOwn(path);
   }
 
   /** Parents first. */
   make(): void {
-    for (const { path, change } of this.changes) {
+    for (const { path, change } of this.#changes) {
       const after = this.views.after.get(path)?.entry;
-      if (change === 'delete' || after === undefined || this.#isBlocked(path, after)) continue;
+      if (change === 'delete' || after === undefined || this.#isAway(path)) continue;
       const before = this.views.before.get(path)?.entry;
       if (after.type !== 'directory') this.#file(path, after);
       else if (before?.type === 'directory') this.#attributes(path, before, after);
@@ -71,13 +102,18 @@ class OperationWriter {
     }
   }
 
-  #isBlocked(path: BytePath, after: Entry): boolean {
-    return after.type !== 'directory' && this.#staying.has(path);
+  #isAway(path: BytePath): boolean {
+    for (let at = path; at !== ''; at = dirname(at)) if (this.#stayingAway.has(at)) return true;
+    return false;
   }
 
   #file(path: BytePath, { type }: Entry): void {
     const { after } = this.views;
-    const first = after.links(path).find((name) => this.#made.has(name) || (name !== path && !this.#isChanged(name)));
+    const stands = (name: BytePath) => this.#made.has(name) || (name !== path && !this.#isChanged(name));
+    // Where the container has its own of either, each is brought together for itself.
+    const first = this.#hasOwnWay(path)
+      ? undefined
+      : after.links(path).find((name) => stands(name) && !this.#hasOwnWay(name));
     this.#made.set(path, path);
     if (first !== undefined) this.#operation('link', first, path);
     else this.#operation(type === 'file' ? 'create' : type === 'symlink' ? 'symlink' : 'mknod', path);
@@ -85,7 +121,7 @@ class OperationWriter {
 
   readonly #changed = new Set<BytePath>();
   #isChanged(path: BytePath): boolean {
-    if (this.#changed.size === 0) for (const change of this.changes) this.#changed.add(change.path);
+    if (this.#changed.size === 0) for (const change of this.#changes) this.#changed.add(change.path);
     return this.#changed.has(path);
   }
 
@@ -105,12 +141,20 @@ class OperationWriter {
     if (free.length < changed.length) this.conflicts.push(path);
   }
 
-  /** Whether the container has a version of its own of what the base has. A directory by itself is none: it goes if it becomes empty. */
+  /** Whether the container has something else at a path than the base before the layer: a version of its own, or nothing where the base has something. */
   #isOwn(path: BytePath): boolean {
     const own = this.views.own.get(path);
     const before = this.views.before.get(path);
-    if (this.overrule || own === undefined || before === undefined || before.entry.type === 'directory') return false;
+    if (own === undefined || before === undefined) return own !== before;
     return !equalResolved(this.views.before, before, this.views.own, own);
+  }
+
+  /** Whether the container has something else at a path, or in the place of a directory above it. */
+  #hasOwnWay(path: BytePath): boolean {
+    if (this.#isOwn(path)) return true;
+    for (let at = dirname(path); at !== ''; at = dirname(at))
+      if (this.views.own.get(at)?.entry.type !== 'directory' && this.#isOwn(at)) return true;
+    return false;
   }
 
   #operation(operation: string, path: BytePath, to?: string): void {

@@ -58,6 +58,8 @@ export class Replay {
   readonly #items = new Set<Item>();
   readonly #passed = new Set<BytePath>();
   readonly #beside = new Set<BytePath>();
+  /** Made by the update, and left out with all that is in it. */
+  readonly #left = new Set<Item>();
   #held = 0;
 
   constructor(
@@ -90,6 +92,8 @@ export class Replay {
     else if (operation === 'rename') this.#rename(from, second());
     else if (operation === 'exchange') this.#exchange(from, second());
     else if (operation === 'link') this.#link(from, second());
+    // In no journal: the base loses the name, and the container keeps what it has.
+    else if (operation === 'forget') this.base.take(this.base.named(from));
     else this.#touch(operation, from, to);
   }
 
@@ -112,14 +116,20 @@ export class Replay {
     const item = new Item(isDirectory, undefined);
     this.#items.add(item);
     const made = new Name(item, directory, name, undefined);
-    item.replaced = isDirectory ? undefined : this.base.removed(directory, name);
     this.base.put(made, directory, name);
-    const at = this.#room(made, { directory, name });
-    if (at === undefined) return;
+    this.#makePlace(made, { directory, name });
+  }
+
+  /** In the container, where there is room for what the update made. */
+  #makePlace(made: Name, place: Place): void {
     const { container } = this;
+    const { item } = made;
+    item.replaced = item.isDirectory ? undefined : this.base.removed(place.directory, place.name);
+    const at = this.#room(made, place);
+    if (at === undefined) return;
     const there = this.base.placed(at);
     made.place = at;
-    if (!isDirectory) container.makeFile(there);
+    if (!item.isDirectory) container.makeFile(there);
     else if (container.stat(there) === undefined) container.makeDirectory(there);
     else item.adopted = true;
   }
@@ -132,7 +142,7 @@ export class Replay {
   #room(name: Name, place: Place): Place | undefined {
     const directory = this.base.containerDirectory(place.directory);
     if (directory === undefined) {
-      this.#passed.add(this.base.path(name));
+      this.#pass(name, place.directory);
       return undefined;
     }
     const there = join(directory, place.name);
@@ -145,7 +155,28 @@ export class Replay {
       item.replaced = { before: undefined, held: this.#hold(there) };
       return place;
     }
-    return this.#besides(place);
+    if (made && !own.isDirectory() && this.conflict === 'theirs') {
+      this.#beside.add(there);
+      this.#hold(there);
+      return place;
+    }
+    // What it is beside is none that it replaces.
+    item.replaced = undefined;
+    return this.#besidesOrNowhere(name, place);
+  }
+
+  /** What comes is left out where the container's is to stay alone. */
+  #besidesOrNowhere({ item }: Name, place: Place): Place | undefined {
+    if (this.conflict !== 'ours') return this.#besides(place);
+    this.#beside.add(this.base.placed(place));
+    this.#left.add(item);
+    return undefined;
+  }
+
+  /** The container lacks the directory. */
+  #pass(name: Name, directory: Item): void {
+    if (this.#left.has(directory)) this.#left.add(name.item);
+    else this.#passed.add(this.base.path(name));
   }
 
   #besides({ directory, name }: Place): Place {
@@ -192,12 +223,20 @@ export class Replay {
     const made = new Name(from.item, directory, name, undefined);
     this.base.put(made, directory, name);
     const parent = this.base.containerDirectory(directory);
+    const isUnplaced = from.item.before === undefined && [...from.item.names].every(({ place }) => place === undefined);
+    if (isUnplaced && parent !== undefined) {
+      // No name of it has found room so far: this one may.
+      this.#left.delete(from.item);
+      this.#makePlace(made, { directory, name });
+      return;
+    }
     if (from.place === undefined || parent === undefined) {
-      this.#passed.add(to);
+      if (!this.#left.has(directory) && !this.#left.has(from.item)) this.#passed.add(to);
       return;
     }
     const own = this.container.stat(join(parent, name));
-    made.place = own === undefined ? { directory, name } : this.#besides({ directory, name });
+    made.place = own === undefined ? { directory, name } : this.#besidesOrNowhere(made, { directory, name });
+    if (made.place === undefined) return;
     this.container.link(this.base.placed(from.place), this.base.placed(made.place));
   }
 

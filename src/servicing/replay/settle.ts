@@ -87,16 +87,21 @@ class Settling {
     }
     const before = this.#version(this.trees.before, replaced.before);
     const ours = this.#version(this.#container, replaced.held);
+    const changed = before === undefined || !same(before, theirs);
+    if (ours === undefined && changed && this.trees.conflict === 'theirs') {
+      this.passed.push(at);
+      this.#become(paths, theirs);
+      return;
+    }
     if (ours === undefined) {
       // The container had removed the file that the update made anew.
       for (const path of paths) this.#container.unlink(path);
-      if (before !== undefined && !same(before, theirs)) this.passed.push(at);
+      if (before !== undefined && changed) this.passed.push(at);
       return;
     }
     this.#restore(paths, ours);
     const own = { ...ours, path: at };
-    this.#bring(at, before, own, theirs, paths);
-    this.#changedAttributes(at, before, own, theirs);
+    if (!this.#bring(at, before, own, theirs, paths)) this.#changedAttributes(at, before, own, theirs);
   }
 
   /**
@@ -115,28 +120,26 @@ class Settling {
     for (const path of others) this.#container.link(first, path);
   }
 
-  /** Content of the three versions brought together at `at`, where ours is. */
+  /** Content of the three versions brought together at `at`, where ours is. True where something of another type took its place, with all its attributes. */
   #bring(
     at: BytePath,
     before: Version | undefined,
     ours: Version,
     theirs: Version,
     names: readonly BytePath[] = [at],
-  ): void {
-    if (before !== undefined && same(before, theirs)) return;
-    if (same(ours, theirs)) return;
-    if (before !== undefined && same(before, ours)) {
-      this.#take(at, ours, theirs, names);
-      return;
-    }
+  ): boolean {
+    if (before !== undefined && same(before, theirs)) return false;
+    if (same(ours, theirs)) return false;
+    if (before !== undefined && same(before, ours)) return this.#take(at, ours, theirs, names);
     const merged = mergeOf(before, ours, theirs);
     if (merged !== undefined) {
       this.#container.write(at, merged);
-      return;
+      return false;
     }
     this.conflicts.push(at);
-    if (this.trees.conflict === 'theirs') this.#take(at, ours, theirs, names);
-    else if (this.trees.conflict === 'keep') this.#putBeside(at, theirs);
+    if (this.trees.conflict === 'theirs') return this.#take(at, ours, theirs, names);
+    if (this.trees.conflict === 'keep') this.#putBeside(at, theirs);
+    return false;
   }
 
   #putBeside(at: BytePath, theirs: Version): void {
@@ -145,15 +148,17 @@ class Settling {
     this.#allAttributes(beside, theirs);
   }
 
-  /** The update's content in the place of the container's. */
-  #take(at: BytePath, ours: Version, theirs: Version, names: readonly BytePath[]): void {
+  /** The update's content in the place of the container's. True where that was of another type. */
+  #take(at: BytePath, ours: Version, theirs: Version, names: readonly BytePath[]): boolean {
     if (isRegular(ours) && isRegular(theirs)) {
       this.#container.copyFrom(theirs.tree, theirs.path, at);
       this.#container.setTime(at, theirs.stats.mtimeNs);
-    } else {
-      for (const path of names) this.#container.unlink(path);
-      this.#create(names, theirs);
+      return false;
     }
+    for (const path of names) this.#container.unlink(path);
+    this.#create(names, theirs);
+    this.#allAttributes(at, theirs);
+    return true;
   }
 
   /** Empty files become what the update made. */

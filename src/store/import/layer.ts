@@ -20,7 +20,7 @@ const opaqueName = '.wh..wh..opq';
 
 /**
  * Writes the content of a layer into a fresh tree, and gives its whiteouts (OCI image specification, layer.md, "Whiteouts"). What would be an overlay mark is escaped.
- * @throws LaminaError as `importTar`; refused: a whiteout of no possible name
+ * @throws LaminaError as `importTar`; refused: a whiteout of no possible name, a device
  */
 export async function importLayer(archive: BytePath, tree: BytePath, options: ImportOptions): Promise<LayerMarks> {
   const whiteouts = new Set<BytePath>();
@@ -41,6 +41,6 @@ export async function importLayer(archive: BytePath, tree: BytePath, options: Im
     else whiteouts.add((parent === '' ? name : `${parent}/${name}`) as BytePath);
     return true;
   };
-  const writer = await importTar(archive, tree, options, { special, whole: true });
+  const writer = await importTar(archive, tree, options, { special, whole: true, devices: 'refuse' });
   return { whiteouts, opaque, implied: new Set(writer.implied()) };
 }

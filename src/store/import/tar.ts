@@ -19,6 +19,8 @@ export interface ArchiveKind {
   readonly special?: (path: BytePath, isFile: boolean, writer: TreeWriter) => boolean;
   /** The end-of-archive mark must be there (pax(1)): without it a truncated archive may look like a shorter one. */
   readonly whole?: boolean;
+  /** A device in it makes it unsafe; by default it is content. */
+  readonly devices?: 'refuse';
 }
 
 /**
@@ -46,7 +48,7 @@ export async function importTar(
   try {
     for await (const entry of members) {
       options.signal?.throwIfAborted();
-      await writeMember(writer, entry.header, tap.next(), entry as unknown as Readable, kind.special);
+      await writeMember(writer, entry.header, tap.next(), entry as unknown as Readable, kind);
       count += 1;
       options.onProgress?.({ bytes: read, total, entries: count });
     }
@@ -74,7 +76,7 @@ async function writeMember(
   header: Header,
   pax: PaxRecords,
   content: Readable,
-  special: ArchiveKind['special'],
+  { special, devices }: ArchiveKind,
 ): Promise<void> {
   const sparse = [...pax.keys()].find((key) => key.startsWith('GNU.sparse.'));
   const given = pax.get('path');
@@ -82,6 +84,7 @@ async function writeMember(
   const path = TreeWriter.pathOf(name);
   if (sparse !== undefined)
     throw unsafe(`${display(path)} is stored as a sparse file; make the archive without --sparse`);
+  if (devices === 'refuse') refuseDevice(path, header);
   if (special?.(path, header.type === 'file', writer) === true) {
     content.resume();
     return;
@@ -107,18 +110,26 @@ async function writeMember(
       writer.link(path, TreeWriter.pathOf(target));
       break;
     case 'character-device':
-      writer.node(path, constants.S_IFCHR, device, attributes);
-      break;
     case 'block-device':
-      writer.node(path, constants.S_IFBLK, device, attributes);
-      break;
     case 'fifo':
-      writer.node(path, constants.S_IFIFO, device, attributes);
+      writer.node(path, nodeTypes[header.type], device, attributes);
       break;
     default:
       throw unsafe(`${display(path)} is of a kind that is not known (${String(header.type)})`);
   }
   content.resume();
+}
+
+const nodeTypes = {
+  'character-device': constants.S_IFCHR,
+  'block-device': constants.S_IFBLK,
+  fifo: constants.S_IFIFO,
+} as const;
+
+/** 0:0 is none: a mark of an overlay. */
+function refuseDevice(path: BytePath, { type, devmajor, devminor }: Header): void {
+  const isDevice = type === 'character-device' || type === 'block-device';
+  if (isDevice && devmajor + devminor > 0) throw unsafe(`it holds the device ${display(path)}`);
 }
 
 const sizeOf = (header: Header, pax: PaxRecords) => Number(pax.get('size')?.toString('latin1') ?? header.size);
