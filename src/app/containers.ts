@@ -9,6 +9,7 @@ import type { Manifest } from '../manifest/index.js';
 import {
   checkMountpoint,
   containerSource,
+  describeUse,
   findMounts,
   isDriven,
   mountStack,
@@ -17,7 +18,7 @@ import {
 } from '../mount/index.js';
 import type { MountMode } from '../mount/index.js';
 import { activeManual, runInSandbox, withHold } from '../servicing/index.js';
-import { acquireLock, lockHolder } from '../platform/lock.js';
+import { acquireLock } from '../platform/lock.js';
 import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { containerData } from './data.js';
@@ -110,8 +111,7 @@ async function refuseMounted(store: Store, manifest: Manifest, name: string): Pr
   }
   const { work } = store.paths.node(containerOf(manifest, name).storage);
   if (isDriven(work)) {
-    const holder = lockHolder(work) ?? 'mounted in another mount namespace, or being serviced';
-    throw refused(`container '${name}' is in use: ${holder}`, {
+    throw refused(`container '${name}' is ${await describeUse(store, manifest, name)}`, {
       code: 'MOUNTED',
       hint,
     });

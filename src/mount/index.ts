@@ -1,4 +1,5 @@
 export * from './driver.js';
 export * from './find.js';
+export { describeUse } from './in-use.js';
 export * from './lost.js';
 export * from './mountpoint.js';

@@ -3,8 +3,8 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError, refused } from '../base/errors.js';
 import { containerOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
-import { findMounts } from '../mount/index.js';
-import { lockHolder, takeLock } from '../platform/lock.js';
+import { describeUse, findMounts } from '../mount/index.js';
+import { takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import type { Store } from '../store/index.js';
 
@@ -23,10 +23,10 @@ export class ContainerHold {
       const { storage } = containerOf(manifest, container);
       const { work } = this.store.paths.node(storage);
       const lock = await lockOf(work, container);
-      if (lock === undefined) throw await inUse(this.store, container, lockHolder(work));
+      if (lock === undefined) throw await inUse(this.store, manifest, container);
       this.#locks.set(container, { storage, lock });
       // A mount that is read-only holds no lock, and would lose what it shows.
-      if ((await mountOf(this.store, container)) !== undefined) throw await inUse(this.store, container, undefined);
+      if ((await mountOf(this.store, container)) !== undefined) throw await inUse(this.store, manifest, container);
     }
   }
 
@@ -62,19 +62,13 @@ function changed(container: string) {
 const mountOf = async (store: Store, container: string) =>
   (await findMounts(store)).find((found) => found.container === container);
 
-async function inUse(store: Store, container: string, holder: string | undefined) {
+async function inUse(store: Store, manifest: Manifest, container: string) {
   const mount = await mountOf(store, container);
-  if (mount === undefined && holder !== undefined) {
-    return refused(`container '${container}' is in use by ${holder}`, {
-      code: 'MOUNTED',
-      hint: 'try again when that has ended; unmount it where it is mounted',
-    });
-  }
-  const where =
-    mount === undefined ? 'in another mount namespace, or is being serviced' : `on ${display(mount.mountpoint)}`;
-  return refused(`container '${container}' is mounted ${where}`, {
+  const how =
+    mount === undefined ? await describeUse(store, manifest, container) : `mounted on ${display(mount.mountpoint)}`;
+  return refused(`container '${container}' is ${how}`, {
     code: 'MOUNTED',
-    hint: `unmount it first: lamina umount ${container}`,
+    hint: `try again when that has ended; a mount ends with: lamina umount ${container}`,
   });
 }
 

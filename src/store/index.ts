@@ -22,6 +22,7 @@ export * from './node-index/proof.js';
 export * from './import/import.js';
 export { importDirectory } from './import/directory.js';
 export * from './transaction-record.js';
+export { namesIn } from './names-in.js';
 export * from './reach.js';
 export { importTar } from './import/tar.js';
 export * from './import/layer.js';

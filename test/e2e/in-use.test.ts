@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { World, buildTiny, isRoot } from '../support/lamina.js';
+
+/** Refusals seen from PID and mount namespaces of their own, where neither /proc/locks nor the mount table tells who stands in the way. */
+describe.skipIf(!isRoot)('what is in use elsewhere', () => {
+  let world: World;
+  let point: string;
+
+  beforeAll(async () => {
+    world = new World('in-use');
+    await world.run('init');
+    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.run('create', 'web', '--base', 'tiny');
+    point = world.makeDirectory('point');
+  });
+  afterAll(() => {
+    expect(world.mounts()).toEqual([]);
+    world.remove();
+  });
+
+  const apart = ['unshare', '--mount', '--pid', '--fork', '--mount-proc', '--propagation', 'private'];
+  const elsewhere = async (prepare: string, ...args: string[]) =>
+    world.start(args, { through: [...apart, 'sh', '-ec', `${prepare}; exec "$@"`, 'sh'] }).finished;
+
+  it('is refused by the name of the mount and its driver', async () => {
+    await world.run('mount', 'web', point);
+    try {
+      for (const args of [
+        ['mount', 'web', world.makeDirectory('other')],
+        ['remove', 'web'],
+        ['update', 'apply', 'tiny', world.script('nothing', 'true')],
+      ]) {
+        const done = await elsewhere(`umount --lazy ${point}`, ...args);
+        expect(done).toMatchObject({ code: 4, stdout: '' });
+        expect(done.stderr).toMatch(
+          new RegExp(
+            `'web' is mounted on ${point} in another mount namespace by process \\d+ of another PID namespace`,
+          ),
+        );
+      }
+    } finally {
+      await world.run('umount', 'web');
+    }
+  });
+
+  it('is refused by the name of the command that works on it', async () => {
+    const updating = world.start(['update', 'apply', 'tiny', world.script('slow', 'echo under way; sleep 60')]);
+    try {
+      await updating.said('under way');
+      for (const args of [
+        ['mount', 'web', point],
+        ['remove', 'web'],
+      ]) {
+        const done = await elsewhere('true', ...args);
+        expect(done).toMatchObject({ code: 4, stdout: '' });
+        expect(done.stderr).toMatch(
+          new RegExp(
+            `'web' is in use in another PID namespace by process ${String(updating.child.pid)} \\(update, since `,
+          ),
+        );
+      }
+    } finally {
+      updating.child.kill('SIGINT');
+      await updating.finished;
+    }
+  });
+});
