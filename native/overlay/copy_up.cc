@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <mutex>
 
@@ -109,9 +108,7 @@ Status Overlay::build_copy(Inode& inode, const LowerPlace& source, const LowerEn
   LAMINA_TRY(copied);
   if (inode.type != 0120000U) LAMINA_TRY(sys::change_mode(work(), temporary, from.mode & 07777U));
   if (!inode.is_directory()) {
-    std::array<std::byte, 8> number{};
-    for (std::size_t i = 0; i < number.size(); ++i) number[i] = static_cast<std::byte>(inode.ino >> (8 * i));
-    const Status marked = sys::set_xattr(work(), temporary, marks_.lamina_ino, number);
+    const Status marked = sys::set_xattr(work(), temporary, marks_.lamina_ino, encode(LowerNumber{inode.ino, stack_}));
     // Without root, user.* attributes exist on files and directories only: such a file gets a new number.
     if (!marked && !(options_.user_xattr && marked.failed_with(EPERM))) return marked;
   }

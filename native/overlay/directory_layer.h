@@ -30,6 +30,7 @@ class DirectoryLayer final : public Layer {
   [[nodiscard]] Result<std::uint64_t> identity(const LowerRef& reference) const override;
   Result<std::string> path(const LowerRef& reference) const override;
   [[nodiscard]] bool indexed() const override { return false; }
+  [[nodiscard]] std::uint64_t fingerprint() const override { return 0; }
 
  private:
   using Node = std::shared_ptr<const PathNode>;

@@ -78,6 +78,8 @@ class IndexFile {
   ~IndexFile();
 
   [[nodiscard]] std::uint32_t count() const { return header_.entries; }
+  // As the header has it.
+  [[nodiscard]] std::uint64_t checksum() const { return header_.checksum; }
   // EIO where `number` is none of the index.
   Result<IndexEntry> entry(std::uint32_t number) const;
   Result<std::string_view> name(const IndexEntry& entry) const;

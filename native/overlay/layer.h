@@ -77,6 +77,8 @@ class Layer {
   // From the layer's root, without a leading slash. EIO where the index is damaged.
   virtual Result<std::string> path(const LowerRef& reference) const = 0;
   [[nodiscard]] virtual bool indexed() const = 0;
+  // Tells layers apart by all that they hold; 0 where there is no index.
+  [[nodiscard]] virtual std::uint64_t fingerprint() const = 0;
 };
 
 // The cookie of a name: its xxh64 (seed 0) shifted right by one, raised above the offsets of "." and "..".

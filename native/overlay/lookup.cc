@@ -127,10 +127,9 @@ Result<std::uint64_t> Overlay::upper_ino(const Location& location, const sys::Fi
     if (value.failed_with(ENODATA) || value.failed_with(EOPNOTSUPP)) return status.ino;
     return value.error();
   }
-  if (value->size() != sizeof(std::uint64_t)) return Errno{EIO};
-  std::uint64_t ino = 0;
-  for (std::size_t i = sizeof ino; i-- > 0;) ino = (ino << 8U) | std::to_integer<std::uint64_t>((*value)[i]);
-  return ino;
+  // Of another stack, something else may have the number in this one: then the file goes by its own.
+  const auto number = decode_lower_number(*value);
+  return number && number->stack == stack_ ? number->ino : status.ino;
 }
 
 Result<InodeKey> Overlay::key_of(const Found& found) {
@@ -201,8 +200,7 @@ Result<Entry> Overlay::entry_of(const InodeRef& inode, const Found& found) {
   const bool counts_links = !found.in_upper && !inode->is_directory() && attributes.nlink > 1;
   if (!same_side || counts_links) return entry_of(inode);
   attributes.ino = inode->ino;
-  const std::size_t places = found.lowers.size() + (found.in_upper ? 1U : 0U);
-  if (inode->is_directory() && places > 1) attributes.nlink = 1;  // as attributes() has it
+  if (inode->is_directory()) attributes.nlink = 1;  // as attributes() has it
   return Entry{inode->id, 1, attributes};
 }
 

@@ -131,4 +131,23 @@ Result<bool> holds_xattr_whiteouts(const MarkNames& names, const AttributeReader
   return value && text_of(*value) == xattr_whiteouts_value;
 }
 
+std::array<std::byte, lower_number_size> encode(const LowerNumber& number) {
+  std::array<std::byte, lower_number_size> value{};
+  for (std::size_t i = 0; i < sizeof number.ino; ++i) {
+    value[i] = static_cast<std::byte>(number.ino >> (8 * i));
+    value[sizeof number.ino + i] = static_cast<std::byte>(number.stack >> (8 * i));
+  }
+  return value;
+}
+
+std::optional<LowerNumber> decode_lower_number(std::span<const std::byte> value) {
+  if (value.size() != lower_number_size) return std::nullopt;
+  LowerNumber number;
+  for (std::size_t i = sizeof number.ino; i-- > 0;) {
+    number.ino = (number.ino << 8U) | std::to_integer<std::uint64_t>(value[i]);
+    number.stack = (number.stack << 8U) | std::to_integer<std::uint64_t>(value[sizeof number.ino + i]);
+  }
+  return number;
+}
+
 }  // namespace lamina::overlay

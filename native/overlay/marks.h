@@ -3,9 +3,12 @@
 // "Nesting overlayfs mounts").
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +54,17 @@ Result<Marks> read_marks(const MarkNames& names, const sys::FileStatus& status, 
 Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& status, int directory, std::string_view name);
 // The attributes that `read` gives mark a directory whose whiteouts may have the xattr form (opaque = "x").
 Result<bool> holds_xattr_whiteouts(const MarkNames& names, const AttributeReader& read);
+
+// What trusted.overlay.lamina.ino says of a copied-up file: the st_ino that it had in its lower, and the stack of lowers in which
+// nothing else has that number.
+struct LowerNumber {
+  std::uint64_t ino = 0;
+  std::uint64_t stack = 0;
+};
+inline constexpr std::size_t lower_number_size = 16;
+std::array<std::byte, lower_number_size> encode(const LowerNumber& number);
+// None where the value is of another form.
+std::optional<LowerNumber> decode_lower_number(std::span<const std::byte> value);
 
 // Values of trusted.overlay.opaque.
 inline constexpr std::string_view opaque_value = "y";

@@ -3,9 +3,11 @@
 #include <sys/resource.h>
 
 #include <cstring>
+#include <span>
 #include <thread>
 
 #include "overlay/overlay.h"
+#include "overlay/xxh64.h"
 #include "sys/data.h"
 #include "sys/directory.h"
 #include "sys/names.h"
@@ -143,6 +145,16 @@ Result<Writable> open_writable(const Options& options, const MarkNames& marks, s
   return opened;
 }
 
+// Which lowers there are, and in which order. Those without an index cannot be told apart, and on top they do not count: they
+// leave the numbers of the others as they are.
+std::uint64_t fingerprint_of(const std::vector<std::unique_ptr<Layer>>& layers) {
+  std::vector<std::uint64_t> each;
+  for (const auto& layer : layers) {
+    if (!each.empty() || layer->indexed()) each.push_back(layer->fingerprint());
+  }
+  return xxh64(std::as_bytes(std::span(each)));
+}
+
 }  // namespace
 
 Overlay::Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> layers, sys::FileDescriptor upper,
@@ -150,6 +162,7 @@ Overlay::Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> lay
     : options_(options),
       marks_(options.user_xattr),
       layers_(std::move(layers)),
+      stack_(fingerprint_of(layers_)),
       upper_(upper.valid() ? std::make_shared<const RealFile>(upper.release()) : nullptr),
       work_(std::move(work)),
       work_lock_(std::move(work_lock)),

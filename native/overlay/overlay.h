@@ -236,6 +236,7 @@ class Overlay final : public FileSystem {
   const Options options_;
   const MarkNames marks_;
   std::vector<std::unique_ptr<Layer>> layers_;  // topmost first
+  const std::uint64_t stack_;                   // tells stacks of lowers apart: LowerNumber
   RealFileRef upper_;                           // null: read-only
   sys::FileDescriptor work_, work_lock_;
   TreeLock tree_;

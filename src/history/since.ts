@@ -2,7 +2,7 @@ import { dirname, isBelow } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
 import { TouchedPaths, View, compareResolved, merges, sameAttributes } from '../changeset/index.js';
-import type { Entry, Listing, Resolved } from '../changeset/index.js';
+import type { Entry, Listing, Place, Resolved } from '../changeset/index.js';
 import type { TreeEdits } from '../store/index.js';
 
 /** A container's trees around an update that is to be undone, newest first. */
@@ -36,6 +36,13 @@ export interface Sorted {
   readonly aside: Set<BytePath>;
 }
 
+/** A storage's views, from itself on: as it is, and as it will be. */
+interface Referring {
+  readonly number: number;
+  readonly now: View;
+  readonly after: View;
+}
+
 export const changes = ({ without, directories, files }: TreeEdits): boolean =>
   without.size + directories.size + files.size > 0;
 
@@ -51,6 +58,8 @@ export class SinceUpdate {
   readonly before: View;
   readonly after: View;
   readonly #touched: TouchedPaths;
+  /** By storage, what was sorted so far. */
+  readonly #sorted = new Map<number, Sorted>();
 
   constructor(readonly around: Around) {
     const { delta, storages, newLayers, oldLayers } = around;
@@ -70,12 +79,23 @@ export class SinceUpdate {
     return new View([...user.slice(number), ...delta, ...storages, ...newLayers]);
   }
 
-  /** @param merge brings a file together, or does not */
+  /** What the container will show of the storages from `number` on, where none of their entries goes. */
+  #viewAfter(number: number): View {
+    const { user, storages, oldLayers } = this.around;
+    return new View([...user.slice(number), ...storages, ...oldLayers]);
+  }
+
+  /**
+   * Older storages must be sorted before newer ones, which may refer to them.
+   * @param merge brings a file together, or does not
+   */
   sort(number: number, merge: (both: BothChanged) => Uint8Array | undefined): Sorted {
     const listing = must(this.around.user[number], 'a storage');
     const now = this.#viewFrom(number);
     const met = new Set(this.#touched.meeting(listing, this.#viewFrom(number + 1)));
     const sorted: Sorted = { without: new Set(), directories: new Map(), files: new Map(), aside: new Set() };
+    this.#sorted.set(number, sorted);
+    const referring = { number, now, after: this.#viewAfter(number) };
     const kept = new Map<BytePath, number>();
     const carriers: BytePath[] = [];
     for (const entry of listing.entries()) {
@@ -83,6 +103,11 @@ export class SinceUpdate {
       if (path !== root && this.#isGone(sorted, path)) continue;
       if (merges(entry)) this.#sortDirectory(sorted, entry, carriers);
       else if (met.has(path)) this.#sortEntry(sorted, listing, entry, { now, merge });
+      const stays = !sorted.without.has(path) && !sorted.files.has(path);
+      if (stays && this.#losesWhatItRefersTo(entry, referring)) {
+        sorted.without.add(path);
+        sorted.aside.add(path);
+      }
       if (!sorted.without.has(path) && path !== root) kept.set(dirname(path), (kept.get(dirname(path)) ?? 0) + 1);
     }
     for (const path of carriers.reverse()) {
@@ -92,6 +117,39 @@ export class SinceUpdate {
       kept.set(dirname(path), (kept.get(dirname(path)) ?? 0) - 1);
     }
     return sorted;
+  }
+
+  /** A renamed directory of which nothing stays, or a file whose content is the update's, under a name of its own: what was changed or renamed since is nothing without it. */
+  #losesWhatItRefersTo(entry: Entry, { number, now, after }: Referring): boolean {
+    if (entry.type === 'file') {
+      const data = entry.metacopy ? now.get(entry.path)?.data : undefined;
+      if (data === undefined) return false;
+      const will = after.get(entry.path)?.data;
+      if (will === undefined || !this.#stays(number, data)) return true;
+      return will.layer !== this.#layerAfter(number, data.layer) || will.path !== data.path;
+    }
+    if (entry.type !== 'directory' || entry.redirect === '') return false;
+    const below = (now.get(entry.path)?.places ?? []).slice(1);
+    return below.length > 0 && below.every((place) => !this.#stays(number, place));
+  }
+
+  /** Whether a place of the view from `number` on will be there. */
+  #stays(number: number, { layer, path }: Place): boolean {
+    if (this.#layerAfter(number, layer) === undefined) return false;
+    const sorted = this.#sorted.get(number + layer);
+    if (sorted === undefined || layer === 0) return true;
+    return !sorted.without.has(path) && !sorted.files.has(path) && !this.#isGone(sorted, path);
+  }
+
+  /** Where a layer of the view from `number` on will be: the delta storage and the delta layer go. */
+  #layerAfter(number: number, layer: number): number | undefined {
+    const { user, delta, storages } = this.around;
+    const above = user.length - number;
+    if (layer < above) return layer;
+    if (layer < above + delta.length) return undefined;
+    const deltaLayer = above + delta.length + storages.length;
+    if (layer === deltaLayer) return undefined;
+    return layer - delta.length - (layer > deltaLayer ? 1 : 0);
   }
 
   #isGone({ without }: Sorted, path: BytePath): boolean {

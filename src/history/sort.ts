@@ -63,13 +63,13 @@ export async function sortContainer(
     if (content !== undefined) merged.push(both.path);
     return content;
   };
-  change.user.forEach((node, number) => {
+  for (const [number, node] of [...change.user.entries()].reverse()) {
     const listing = must(user[number], 'a storage');
     const sorted = since.sort(number, merge(number));
     aside.push(...sorted.aside);
     if (changes(sorted)) edits.set(node, sorted);
     kept ||= rootChanged(listing, since) || left(listing, sorted.without);
-  });
+  }
   return { ...told, kept, edits, merged: [...new Set(merged)].sort(), aside: outermost(aside) };
 }
 

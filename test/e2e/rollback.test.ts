@@ -158,6 +158,43 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     expect(updates.map(({ name }) => name)).toEqual(['prepare']);
   });
 
+  it('puts aside what was renamed since and has its content from the update', async () => {
+    const now = await world.look('web');
+    await world.run(
+      'update',
+      'apply',
+      'tiny',
+      world.script(
+        'content',
+        'mkdir /srv/brought; for i in 1 2 3 4; do echo $i >/srv/brought/$i; done; echo new >/etc/motd',
+      ),
+    );
+    await world.inside(
+      'web',
+      `mv /srv/brought/1 /opt/one; mv /srv/brought/2 /opt/two; ln /opt/two /opt/too; echo more >>/opt/two; mv /etc/motd /opt/motd
+       chmod 0600 /opt/one; mv /srv/brought /opt/brought; mv /etc/hosts /opt/hosts`,
+    );
+    const { containers } = await world.json<Rolled>('rollback', 'content');
+    const aside = ['opt/brought', 'opt/motd', 'opt/one'];
+    expect(containers[0]?.aside.filter((path) => path.startsWith('opt/'))).toEqual(aside);
+    const found = differences(now, await world.look('web'));
+    // What has content of its own, or the base's, stays.
+    expect([...found.keys()].sort()).toEqual(['/etc/hosts', '/opt/hosts', '/opt/too', '/opt/two']);
+    expect(await world.inside('web', 'cat /opt/two')).toBe('2\nmore\n');
+    for (const [path, file, text] of [
+      ['opt/one', '', '1\n'],
+      ['opt/motd', '', 'new\n'],
+      ['opt/brought', '4', '4\n'],
+    ] as const) {
+      const to = world.path('back', path);
+      mkdirSync(world.path('back/opt'), { recursive: true });
+      await world.run('rollback', 'content', '--restore', path, '--to', to);
+      expect(readFileSync(join(to, file), 'utf8')).toBe(text);
+    }
+    expect((await world.json<{ findings: unknown[] }>('verify')).findings).toEqual([]);
+    await world.inside('web', 'mv /opt/hosts /etc/hosts; rm /opt/two /opt/too');
+  });
+
   it('drops all that was written since with --discard', async () => {
     const now = await world.look('web');
     await world.run('update', 'apply', 'tiny', world.script('third', 'echo third >/etc/third'));

@@ -1,0 +1,105 @@
+// The number that a copied-up file keeps, and the stack in which it keeps it.
+#include <gtest/gtest.h>
+
+#include "overlay/file_system.h"
+#include "overlay/marks.h"
+#include "test/overlay/sample_tree.h"
+
+namespace lamina::overlay {
+namespace {
+
+using test::TemporaryDirectory;
+
+TEST(LowerNumber, IsWrittenAndRead) {
+  const LowerNumber number{0x0102030405060708U, 0xF1F2F3F4F5F6F7F8U};
+  const auto value = encode(number);
+  EXPECT_EQ(value.front(), std::byte{8});
+  EXPECT_EQ(value.back(), std::byte{0xF1});
+  const auto read = decode_lower_number(value);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->ino, number.ino);
+  EXPECT_EQ(read->stack, number.stack);
+  EXPECT_FALSE(decode_lower_number(std::span(value).first(8)).has_value());
+  EXPECT_FALSE(decode_lower_number({}).has_value());
+}
+
+class StackTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"one", "two", "three", "upper", "work"}) place_.directory(name);
+    for (const char* name : {"one/a", "one/b", "two/c", "two/d", "three/e", "three/f"}) place_.file(name, name);
+    for (const char* name : {"one", "two", "three"}) test::write_index(place_.path(name), index(name));
+  }
+
+  [[nodiscard]] std::string index(const std::string& name) const { return place_.path(name + "-index"); }
+
+  // Topmost first.
+  std::unique_ptr<FileSystem> open(const std::vector<std::string>& lowers, bool indexed = true) {
+    Options options;
+    for (const std::string& name : lowers) options.lowers.push_back({place_.path(name), indexed ? index(name) : ""});
+    options.upper = place_.path("upper");
+    options.work = place_.path("work");
+    options.user_xattr = test::user_marks();
+    std::string explanation;
+    auto opened = FileSystem::open(options, explanation);
+    EXPECT_TRUE(opened.ok()) << explanation;
+    return std::move(*opened);
+  }
+
+  static std::uint64_t ino(FileSystem& file_system, const std::string& name) {
+    const auto found = file_system.lookup(root_node, name);
+    EXPECT_TRUE(found.ok()) << name;
+    return found.ok() ? found->attributes.ino : 0;
+  }
+  static void copy_up(FileSystem& file_system, const std::string& name) {
+    const auto found = file_system.lookup(root_node, name);
+    ASSERT_TRUE(file_system.file(found->node, Access::write, [] { return false; }).ok());
+  }
+
+  TemporaryDirectory place_;
+};
+
+TEST_F(StackTest, KeepsTheNumberInTheSameStack) {
+  std::uint64_t before = 0;
+  {
+    const auto stack = open({"two", "one"});
+    before = ino(*stack, "c");
+    copy_up(*stack, "c");
+    EXPECT_EQ(ino(*stack, "c"), before);
+  }
+  EXPECT_EQ(ino(*open({"two", "one"}), "c"), before);
+}
+
+TEST_F(StackTest, GivesNoNumberTwiceInAnotherStack) {
+  copy_up(*open({"two", "one"}), "c");
+  // Another layer takes the place of the one that the copy came from, so that its entries have the numbers of the other's.
+  const auto stack = open({"three", "one"});
+  const std::uint64_t copy = ino(*stack, "c");
+  for (const char* name : {"a", "b", "e", "f"}) EXPECT_NE(ino(*stack, name), copy) << name;
+}
+
+TEST_F(StackTest, KeepsTheNumberUnderALayerWithoutAnIndex) {
+  std::uint64_t before = 0;
+  {
+    const auto stack = open({"one"}, false);
+    before = ino(*stack, "a");
+    copy_up(*stack, "a");
+  }
+  EXPECT_EQ(ino(*open({"two", "one"}, false), "a"), before);
+}
+
+TEST_F(StackTest, CountsNoSubdirectories) {
+  place_.directory("one/directory/below");
+  place_.directory("two/directory");
+  const auto stack = open({"two", "one"}, false);
+  const auto merged = stack->lookup(root_node, "directory");
+  ASSERT_TRUE(merged.ok());
+  EXPECT_EQ(merged->attributes.nlink, 1U);
+  const auto single = stack->lookup(merged->node, "below");
+  ASSERT_TRUE(single.ok());
+  EXPECT_EQ(single->attributes.nlink, 1U);
+  EXPECT_EQ(stack->attributes(single->node)->nlink, 1U);
+}
+
+}  // namespace
+}  // namespace lamina::overlay
