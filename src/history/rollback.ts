@@ -4,7 +4,7 @@ import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
 import { nodeOf, replaceNodes, rollbackUpdate, updateNamed, updatesToUndo } from '../manifest/index.js';
 import type { Manifest, NodeId, RollbackRequest, SealedNode, Transition } from '../manifest/index.js';
-import { removeDurably } from '../platform/durable.js';
+import { removeAllDurably } from '../platform/durable.js';
 import { withHold } from '../servicing/index.js';
 import type { ContainerHold } from '../servicing/index.js';
 import { StagedReader, afterPublish, cloneTree, copyOrigins, withTransaction } from '../store/index.js';
@@ -176,14 +176,13 @@ class Undoing {
     };
   }
 
-  /** A storage that is on top again has no index any more. After a crash the next change sees to it. */
+  /** Storages that are on top again have no index any more. After a crash the next change sees to it. */
   async #openTops(published: Manifest): Promise<void> {
-    const { store } = this.transaction;
-    for (const name of new Set(this.#reports.map(({ container }) => container))) {
-      const top = published.containers[name]?.storage;
-      const old = top === undefined ? undefined : this.manifest.nodes[top];
-      if (top !== undefined && old?.sealed === true) await removeDurably(store.paths.node(top).index);
-    }
+    const { paths } = this.transaction.store;
+    const containers = [...new Set(this.#reports.map(({ container }) => container))];
+    const tops = containers.flatMap((name) => published.containers[name]?.storage ?? []);
+    const opened = tops.filter((id) => this.manifest.nodes[id]?.sealed === true);
+    await removeAllDurably(opened.map((id) => paths.node(id).index));
   }
 }
 

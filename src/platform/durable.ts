@@ -6,7 +6,7 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
-import { rename } from './native.js';
+import { renameSync, syncFileSystem } from './native.js';
 import type { RenameMode } from './native.js';
 import { removeTree } from './walk.js';
 
@@ -56,6 +56,29 @@ export async function syncDirectory(directory: Path): Promise<void> {
   }
 }
 
+/** syncfs(2): all that was written to the file system of `directory` is on disk when it is done. */
+export async function syncTree(directory: Path): Promise<void> {
+  const path = asBytePath(directory);
+  durableStep('sync-tree', path);
+  const handle = await open(toBuffer(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await syncFileSystem(handle.fd);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Each sync waits for the disk, be there anything to write or not: beyond so many directories one sync of the file system is less. */
+const fewDirectories = 4;
+
+/** The names in these directories, all of one file system, are on disk. */
+async function syncDirectories(directories: Iterable<BytePath>): Promise<void> {
+  const each = [...new Set(directories)];
+  const [first] = each;
+  if (first !== undefined && each.length > fewDirectories) await syncTree(first);
+  else for (const directory of each) await syncDirectory(directory);
+}
+
 export interface WriteOptions {
   /** Permission bits, exactly; by default 0644. */
   readonly mode?: number;
@@ -83,7 +106,7 @@ export async function writeFileDurably(
     } finally {
       await handle.close();
     }
-    await renameStep(temporary, target, 'replace');
+    renameStep(temporary, target, 'replace');
   } catch (error) {
     await discard(temporary, error);
     throw error;
@@ -112,16 +135,16 @@ async function discard(temporary: BytePath, reason: unknown): Promise<void> {
   }
 }
 
-async function renameStep(from: BytePath, to: BytePath, mode: RenameMode): Promise<void> {
+function renameStep(from: BytePath, to: BytePath, mode: RenameMode): void {
   durableStep('rename', to);
-  await rename(from, to, mode);
+  renameSync(from, to, mode);
 }
 
 /** renameat2(2), on disk when it is done. What the renamed tree holds must have been synced before. */
 export async function renameDurably(from: Path, to: Path, mode: RenameMode = 'replace'): Promise<void> {
   const source = asBytePath(from);
   const target = asBytePath(to);
-  await renameStep(source, target, mode);
+  renameStep(source, target, mode);
   await syncDirectory(parentOf(target));
   if (parentOf(source) !== parentOf(target)) await syncDirectory(parentOf(source));
 }
@@ -130,25 +153,26 @@ export async function renameDurably(from: Path, to: Path, mode: RenameMode = 're
 export type Move = readonly [from: BytePath, to: BytePath];
 
 /**
- * Renames that are on disk together when it is done: one after the other, then each directory is synced, once. Where one fails, those before it are taken
- * back. What the renamed trees hold must have been synced before.
+ * Renames within a file system that are on disk together when it is done: one after the other, then all directories are synced, once. Where one fails, those
+ * before it are taken back. What the renamed trees hold must have been synced before.
  */
 export async function renameAllDurably(moves: readonly Move[]): Promise<void> {
   const done: Move[] = [];
   try {
     for (const [from, to] of moves) {
-      await renameStep(from, to, 'noreplace');
+      renameStep(from, to, 'noreplace');
       done.push([from, to]);
     }
-    await syncParents(moves);
+    await syncDirectories(moves.flat().map(parentOf));
   } catch (error) {
-    for (const [from, to] of [...done].reverse()) await renameStep(to, from, 'noreplace');
-    await syncParents(done);
+    await takeBackDurably(done);
     throw error;
   }
 }
 
-async function syncParents(moves: readonly Move[]): Promise<void> {
+/** Takes renames back, the last first. Each directory is synced by itself: a file system that is full may refuse to be synced as a whole. */
+export async function takeBackDurably(moves: readonly Move[]): Promise<void> {
+  for (const [from, to] of [...moves].reverse()) renameStep(to, from, 'noreplace');
   for (const directory of new Set(moves.flat().map(parentOf))) await syncDirectory(directory);
 }
 
@@ -172,6 +196,15 @@ export async function removeDurably(path: Path, last?: string): Promise<void> {
   if (last !== undefined) removeAllBut(target, last);
   removeTree(target);
   await syncDirectory(parentOf(target));
+}
+
+/** As `removeDurably`, of many on one file system: one after the other, then all directories are synced, once. */
+export async function removeAllDurably(paths: readonly BytePath[]): Promise<void> {
+  for (const path of paths) {
+    durableStep('remove', path);
+    removeTree(path);
+  }
+  await syncDirectories(paths.map(parentOf));
 }
 
 function removeAllBut(directory: BytePath, last: string): void {

@@ -170,12 +170,14 @@ const renameCall = (from: Path, to: Path, mode: RenameMode): Call => ({
   args: [bytesOf(from), bytesOf(to), renameFlags[mode]],
 });
 
-export async function rename(from: Path, to: Path, mode: RenameMode = 'replace'): Promise<void> {
-  await callAsync(renameCall(from, to, mode));
-}
-
 export function renameSync(from: Path, to: Path, mode: RenameMode = 'replace'): void {
   callSync(renameCall(from, to, mode));
+}
+
+/** Unlinks all that is no directory in a directory; gives the names of the directories in it, as byte strings. */
+export function unlinkFilesSync(directory: Path): string[] {
+  const subject = { syscall: 'unlink', path: directory };
+  return splitNames(asBuffer(callSync({ operation: 'unlinkFiles', subject, args: [bytesOf(directory)] })));
 }
 
 /** Nanoseconds since the epoch; a time that is left out stays. */

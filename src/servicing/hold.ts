@@ -18,6 +18,7 @@ export class ContainerHold {
   constructor(readonly store: Store) {}
 
   async add(manifest: Manifest, containers: Iterable<string>): Promise<void> {
+    const added: string[] = [];
     for (const container of containers) {
       if (this.#locks.has(container)) continue;
       const { storage } = containerOf(manifest, container);
@@ -25,9 +26,12 @@ export class ContainerHold {
       const lock = await lockOf(work, container);
       if (lock === undefined) throw await inUse(this.store, manifest, container);
       this.#locks.set(container, { storage, lock });
-      // A mount that is read-only holds no lock, and would lose what it shows.
-      if ((await mountOf(this.store, container)) !== undefined) throw await inUse(this.store, manifest, container);
+      added.push(container);
     }
+    // A mount that is read-only holds no lock, and would lose what it shows.
+    const mounted = new Set((await findMounts(this.store)).map(({ container }) => container));
+    const shown = added.find((container) => mounted.has(container));
+    if (shown !== undefined) throw await inUse(this.store, manifest, shown);
   }
 
   /** Between the reading of a manifest and the hold the containers may have got other storages. @throws LaminaError refused */

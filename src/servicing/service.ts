@@ -3,7 +3,6 @@ import { must } from '../base/errors.js';
 import type { Entry, Listing, SkipRule } from '../changeset/index.js';
 import { containerOf, storageChain } from '../manifest/index.js';
 import type { EffectCommit, Manifest, NodeId } from '../manifest/index.js';
-import { readIndex } from '../store/index.js';
 import type { MountableNode } from '../store/index.js';
 import { stageDeltaStorage } from './delta.js';
 import type { DeltaLayer, Work } from './delta.js';
@@ -26,9 +25,8 @@ const rootPath = '' as BytePath;
 export async function readStorages(work: Work, manifest: Manifest, container: string): Promise<ContainerStorages> {
   const { storage: top } = containerOf(manifest, container);
   const ids = storageChain(manifest, top);
-  const sealedTop = await work.transaction.sealExisting(top, work.signal);
+  const { node: sealedTop, listing: topListing } = await work.transaction.sealExisting(top, work.signal);
   const index = work.transaction.paths.index(top);
-  const topListing = await readIndex(index);
   const listings = [topListing, ...(await Promise.all(ids.slice(1).map((id) => work.reader.listing(id))))];
   const [first, ...others] = work.reader.mountable(ids);
   const mountable = [{ ...must(first, 'a top storage'), index }, ...others];

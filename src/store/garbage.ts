@@ -3,7 +3,7 @@ import type { BytePath } from '../base/bytes.js';
 import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { isTemporaryName, removeDurably } from '../platform/durable.js';
+import { isTemporaryName, removeAllDurably } from '../platform/durable.js';
 import { walk } from '../platform/walk.js';
 import { unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
@@ -47,10 +47,8 @@ export async function findGarbage(paths: StorePaths, manifest: Manifest): Promis
 }
 
 export async function removeGarbage(garbage: readonly Garbage[]): Promise<void> {
-  for (const { kind, path } of garbage) {
-    if (kind === 'transaction') await unmountBelow(path);
-    await removeDurably(path);
-  }
+  for (const { kind, path } of garbage) if (kind === 'transaction') await unmountBelow(path);
+  await removeAllDurably(garbage.map(({ path }) => path));
 }
 
 /** Blocks that come free where all of these go. */

@@ -12,13 +12,12 @@ import {
   openSync,
   symlinkSync,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { dirname, display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, damaged, failed, isSystemError, messageOf, must } from '../base/errors.js';
 import type { Entry, PlanOperation, TreePlan } from '../changeset/index.js';
-import { durableStep, stagedStep } from '../platform/durable.js';
+import { stagedStep } from '../platform/durable.js';
 import {
   copyFileData,
   copyFileDataSync,
@@ -26,7 +25,6 @@ import {
   mknodSync,
   setTimesSync,
   setXattrSync,
-  syncFileSystem,
 } from '../platform/native.js';
 import type { Target } from '../platform/native.js';
 import { removeTree } from '../platform/walk.js';
@@ -66,17 +64,6 @@ export async function materialise(request: MaterialiseRequest): Promise<void> {
   } catch (error) {
     removeTree(request.tree);
     throw error;
-  }
-}
-
-/** All that was written to the file system of `tree` is on disk when it is done. */
-export async function syncTree(tree: BytePath): Promise<void> {
-  durableStep('sync-tree', tree);
-  const handle = await open(toBuffer(tree), constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await syncFileSystem(handle.fd);
-  } finally {
-    await handle.close();
   }
 }
 

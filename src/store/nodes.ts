@@ -4,7 +4,7 @@ import { View } from '../changeset/index.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { layerChain, nodeOf, stackOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
-import { removeDurably } from '../platform/durable.js';
+import { removeAllDurably } from '../platform/durable.js';
 import { readIndex } from './node-index/reader.js';
 import { scanListing } from './node-index/scan.js';
 import type { NodePaths } from './paths.js';
@@ -72,8 +72,10 @@ export class NodeReader {
 
 /** Removes the files of nodes and updates that the manifest holds no more. What a crash leaves of this, the next change clears away. */
 export async function removeFiles(store: Store, nodes: readonly NodeId[], updates: readonly string[]): Promise<void> {
-  for (const id of nodes) await removeDurably(store.paths.node(id).directory);
-  for (const id of updates) await removeDurably(store.paths.update(id).directory);
+  await removeAllDurably([
+    ...nodes.map((id) => store.paths.node(id).directory),
+    ...updates.map((id) => store.paths.update(id).directory),
+  ]);
 }
 
 /** Takes back what a command staged before it failed: that it failed is what its user must be told, whatever becomes of the rest. */

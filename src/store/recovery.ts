@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, fromBuffer, fromText, isBelow, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
@@ -5,7 +6,7 @@ import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { isTemporaryName, removeDurably } from '../platform/durable.js';
+import { isTemporaryName, removeAllDurably, removeDurably } from '../platform/durable.js';
 import { readMountInfo } from '../platform/mountinfo.js';
 import { unmountFuse } from '../platform/unmount.js';
 import { isLocked, takeLock } from '../platform/lock.js';
@@ -45,16 +46,18 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
   }
   // Names that Lamina does not give are somebody's, and stay.
   const nodes = namesIn(paths.nodes).filter((id) => isId(id, 'bdse') && own(manifest.nodes, id) === undefined);
-  for (const id of nodes) await removeDurably(paths.node(id).directory);
   const updates = namesIn(paths.updates).filter((id) => isId(id, 'u') && own(manifest.updates, id) === undefined);
-  for (const id of updates) await removeDurably(paths.update(id).directory);
-  for (const id of unpublishedAsides(paths, manifest)) await removeDurably(paths.aside(id).directory);
-  for (const directory of unpublishedCatchUps(paths, manifest)) await removeDurably(directory);
-  for (const [id, node] of Object.entries(manifest.nodes)) {
-    if (!node.sealed && namesIn(paths.node(id).directory).includes(fromText('index')))
-      await removeDurably(paths.node(id).index);
-  }
-  for (const name of namesIn(paths.root).filter(isTemporaryName)) await removeDurably(join(paths.root, name));
+  const writable = Object.entries(manifest.nodes).filter(([, { sealed }]) => !sealed);
+  await removeAllDurably([
+    ...nodes.map((id) => paths.node(id).directory),
+    ...updates.map((id) => paths.update(id).directory),
+    ...unpublishedAsides(paths, manifest).map((id) => paths.aside(id).directory),
+    ...unpublishedCatchUps(paths, manifest),
+    ...writable.map(([id]) => paths.node(id).index).filter(isThereSync),
+    ...namesIn(paths.root)
+      .filter(isTemporaryName)
+      .map((name) => join(paths.root, name)),
+  ]);
   for (const mount of await deadRunMounts(paths)) await removeRunMount(mount);
   return { transactions, nodes, updates };
 }
@@ -123,6 +126,10 @@ async function realOf(directory: BytePath): Promise<BytePath | undefined> {
     if (isSystemError(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+function isThereSync(path: BytePath): boolean {
+  return lstatSync(toBuffer(path), { throwIfNoEntry: false }) !== undefined;
 }
 
 async function exists(path: BytePath): Promise<boolean> {

@@ -4,24 +4,26 @@ import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isoNow } from '../base/time.js';
 import type { Manifest, NodeId, SealedNode, Transition } from '../manifest/index.js';
-import type { Entry, PlanOperation } from '../changeset/index.js';
+import type { Entry, Listing, PlanOperation } from '../changeset/index.js';
 import {
   makeDirectoryDurably,
   removeDurably,
   renameAllDurably,
   stageFile,
   stagedStep,
+  syncTree,
+  takeBackDurably,
   writeFileDurably,
 } from '../platform/durable.js';
 import type { Move } from '../platform/durable.js';
 import { acquireLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
-import { materialise, syncTree } from './materialise.js';
+import { materialise } from './materialise.js';
 import type { MaterialiseRequest } from './materialise.js';
 import { afterFailure, afterPublish, removeFiles } from './nodes.js';
 import { encodeIndex } from './node-index/writer.js';
-import { scanTree } from './node-index/scan.js';
-import type { ScanOptions, ScannedEntry } from './node-index/scan.js';
+import { listingOf, scanTree } from './node-index/scan.js';
+import type { ScannedEntry } from './node-index/scan.js';
 import { NodePaths } from './paths.js';
 import type { AsidePaths, CatchUpPaths, TransactionPaths } from './paths.js';
 import { unmountBelow } from './recovery.js';
@@ -150,7 +152,7 @@ export class Transaction {
   /** Writes the index of a staged node's tree, which must not change any more. */
   async seal(node: StagedNode, signal?: AbortSignal): Promise<SealedNode> {
     await syncTree(node.tree);
-    return this.#writeIndex(node.id, node.tree, node.index, { signal });
+    return this.#writeIndex(node, await scanTree(node.tree, { hash: true, signal }));
   }
 
   /**
@@ -175,14 +177,15 @@ export class Transaction {
     const copied = (each: PlanOperation) => each.kind === 'file' && request.linkable?.has(each) !== true;
     // What is linked is on disk; of what is copied the index tells blocks, which are final then.
     if (request.plan.operations.some(copied)) await this.sync();
-    return this.#writeIndex(node.id, node.tree, node.index, { signal, known });
+    return this.#writeIndex(node, await scanTree(node.tree, { hash: true, signal, known }));
   }
 
   /** Makes the index with which a writable storage, of the store or staged, will be sealed at publish. Call `sync` before: what an index says of blocks is final then. */
-  async sealExisting(id: NodeId, signal?: AbortSignal): Promise<SealedNode> {
+  async sealExisting(id: NodeId, signal?: AbortSignal): Promise<{ node: SealedNode; listing: Listing }> {
     const index = this.paths.index(id);
     this.#indexes.set(id, index);
-    return this.#writeIndex(id, this.#placeOf(id).tree, index, { signal });
+    const scanned = await scanTree(this.#placeOf(id).tree, { hash: true, signal });
+    return { node: await this.#writeIndex({ id, index }, scanned), listing: listingOf(scanned) };
   }
 
   /** Takes back `sealExisting`. */
@@ -191,12 +194,9 @@ export class Transaction {
   }
 
   async #writeIndex(
-    id: NodeId,
-    tree: BytePath,
-    index: BytePath,
-    options: Pick<ScanOptions, 'signal' | 'known'>,
+    { id, index }: Pick<StagedNode, 'id' | 'index'>,
+    scanned: readonly ScannedEntry[],
   ): Promise<SealedNode> {
-    const scanned = await scanTree(tree, { hash: true, ...options });
     stageFile(index, await encodeIndex(scanned));
     return { id, entries: scanned.length - 1, bytes: contentBytes(scanned) };
   }
@@ -231,7 +231,7 @@ export class Transaction {
         await publish(next);
       } catch (error) {
         if (error instanceof Published) throw error;
-        await renameAllDurably(moves.reverse().map(([from, to]) => [to, from]));
+        await takeBackDurably(moves);
         throw error;
       }
       await this.#clearUp(transition.removedNodes, transition.removedUpdates);

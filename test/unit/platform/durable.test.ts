@@ -93,6 +93,30 @@ describe('names', () => {
     expect(readdirSync(at('target'))).toEqual(['a', 'b']);
   });
 
+  it('are moved and removed in many directories with one sync of the file system', async () => {
+    const names = ['1', '2', '3', '4', '5'];
+    for (const name of names) writeFileSync(toBuffer(at(basename(directory(`many-${name}`)), 'a')), name);
+    const moves = names.map((name) => [at(`many-${name}`, 'a'), at(`many-${name}`, 'b')] as const);
+    const moved = await stepsOf(() => durable.renameAllDurably(moves));
+    expect(moved).toEqual([...names.map(() => 'rename b'), 'sync-tree many-1']);
+    const removed = await stepsOf(() => durable.removeAllDurably(moves.map(([, to]) => to)));
+    expect(removed).toEqual([...names.map(() => 'remove b'), 'sync-tree many-1']);
+    expect(names.flatMap((name) => readdirSync(at(`many-${name}`)))).toEqual([]);
+    expect(await stepsOf(() => durable.removeAllDurably([]))).toEqual([]);
+  });
+
+  it('are removed together, each directory synced once', async () => {
+    for (const name of ['first', 'second']) mkdirSync(at(`together-${name}`, 'child'), { recursive: true });
+    const paths = ['first', 'second'].flatMap((name) => [
+      at(`together-${name}`, 'child'),
+      at(`together-${name}`, 'absent'),
+    ]);
+    expect(await stepsOf(() => durable.removeAllDurably(paths))).toEqual([
+      ...['remove child', 'remove absent', 'remove child', 'remove absent'],
+      ...['sync-directory together-first', 'sync-directory together-second'],
+    ]);
+  });
+
   it('are made and removed with their directory synced', async () => {
     directory('parent');
     const made = await stepsOf(() => durable.makeDirectoryDurably(at('parent', 'child'), 0o700));

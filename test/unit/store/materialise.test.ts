@@ -22,7 +22,8 @@ import { MemoryListing, View, computeDelta, covered, makeEntry } from '../../../
 import type { Entry, PlanOperation, TreePlan } from '../../../src/changeset/index.js';
 import { getXattrSync, setXattrSync } from '../../../src/platform/native.js';
 import { removeTree } from '../../../src/platform/walk.js';
-import { materialise, syncTree } from '../../../src/store/materialise.js';
+import { syncTree } from '../../../src/platform/durable.js';
+import { materialise } from '../../../src/store/materialise.js';
 
 const isRoot = process.getuid?.() === 0;
 const root = fromText(mkdtempSync(`${tmpdir()}/lamina-materialise-`));
