@@ -1,80 +1,116 @@
 import type { ManifestNode, NodeId } from './schema.js';
 
-interface Place {
-  /** The node without a parent that it stands on in the end. */
-  readonly lowest: NodeId;
-  /** Numbers of a walk from below: what stands on a node has an `enter` between its two. */
-  readonly enter: number;
-  leave: number;
-}
+/** No node, where a node's number is due. */
+const none = -1;
 
-/** Who stands on whom by parent edges, worked out once for all nodes: each question then costs the same, however long the chains are. */
-export class Ancestry {
-  readonly #places = new Map<NodeId, Place>();
-  readonly #cyclic = new Set<NodeId>();
+/** Numbers of nodes by number of a node. */
+class Numbers {
+  readonly #numbers: Int32Array;
 
-  constructor(readonly nodes: ReadonlyMap<NodeId, Pick<ManifestNode, 'parent'>>) {
-    const above = new Map<NodeId, NodeId[]>();
-    const lowest: NodeId[] = [];
-    for (const [id, { parent }] of nodes) {
-      if (parent === null || !nodes.has(parent)) lowest.push(id);
-      else {
-        const siblings = above.get(parent);
-        if (siblings === undefined) above.set(parent, [id]);
-        else siblings.push(id);
-      }
-    }
-    for (const id of lowest) this.#number(id, above);
-    if (this.#places.size < nodes.size) this.#findCycles();
+  constructor(count: number) {
+    this.#numbers = new Int32Array(count).fill(none);
   }
 
-  #number(lowest: NodeId, above: ReadonlyMap<NodeId, readonly NodeId[]>): void {
-    const open: { place: Place; rest: readonly NodeId[]; next: number }[] = [];
-    let next = this.#places.size;
-    const enter = (id: NodeId) => {
-      const place = { lowest, enter: next, leave: next };
-      next += 1;
-      this.#places.set(id, place);
-      open.push({ place, rest: above.get(id) ?? [], next: 0 });
-    };
-    enter(lowest);
-    for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
-      const id = last.rest[last.next++];
-      if (id !== undefined) enter(id);
-      else {
-        last.place.leave = next;
-        open.pop();
-      }
+  get(of: number): number {
+    return this.#numbers[of] ?? none;
+  }
+
+  set(of: number, to: number): void {
+    this.#numbers[of] = to;
+  }
+}
+
+/**
+ * Who stands on whom by parent edges, worked out once for all nodes: each question then costs the same, however long the chains are. Nodes are numbers inside, for a
+ * store may have tens of thousands, and each command asks.
+ */
+export class Ancestry {
+  readonly #ids: readonly NodeId[];
+  readonly #numbers = new Map<NodeId, number>();
+  readonly #parent: Numbers;
+  /** One of those that stand on a node; the others are its siblings. */
+  readonly #child: Numbers;
+  readonly #sibling: Numbers;
+  /** The node without a parent that a node stands on in the end; none where its chain ends nowhere. */
+  readonly #lowest: Numbers;
+  /** Places in a walk from below: what stands on a node is entered between the two. */
+  readonly #enter: Numbers;
+  readonly #leave: Numbers;
+  readonly #cyclic = new Set<NodeId>();
+  #entered = 0;
+
+  constructor(nodes: ReadonlyMap<NodeId, Pick<ManifestNode, 'parent'>>) {
+    this.#ids = [...nodes.keys()];
+    for (const id of this.#ids) this.#numbers.set(id, this.#numbers.size);
+    const numbers = () => new Numbers(nodes.size);
+    [this.#parent, this.#child, this.#sibling] = [numbers(), numbers(), numbers()];
+    [this.#lowest, this.#enter, this.#leave] = [numbers(), numbers(), numbers()];
+    let number = 0;
+    for (const { parent } of nodes.values()) this.#stand(number++, parent);
+    for (let each = 0; each < nodes.size; each++) if (this.#parent.get(each) === none) this.#walk(each);
+    if (this.#entered < nodes.size) this.#findCycles();
+  }
+
+  #number(id: NodeId | null): number {
+    return id === null ? none : (this.#numbers.get(id) ?? none);
+  }
+
+  #stand(number: number, on: NodeId | null): void {
+    const parent = this.#number(on);
+    if (parent === none) return;
+    this.#parent.set(number, parent);
+    this.#sibling.set(number, this.#child.get(parent));
+    this.#child.set(parent, number);
+  }
+
+  /** Enters a node without a parent and all that stand on it. */
+  #walk(lowest: number): void {
+    for (let at = lowest; at !== none;) {
+      this.#lowest.set(at, lowest);
+      this.#enter.set(at, this.#entered++);
+      const child = this.#child.get(at);
+      at = child === none ? this.#next(at, lowest) : child;
+    }
+  }
+
+  /** Leaves a node, and those below it that are done with it; gives the one to enter next. */
+  #next(done: number, lowest: number): number {
+    for (let at = done; ; at = this.#parent.get(at)) {
+      this.#leave.set(at, this.#entered);
+      if (at === lowest) return none;
+      const sibling = this.#sibling.get(at);
+      if (sibling !== none) return sibling;
     }
   }
 
   /** What no walk from below has reached stands on a cycle, or is part of one. */
   #findCycles(): void {
-    const seen = new Set<NodeId>();
-    for (const id of this.nodes.keys()) {
-      const way = new Set<NodeId>();
-      let at: NodeId | null = id;
-      while (at !== null && !this.#places.has(at) && !seen.has(at)) {
+    const seen = new Set<number>();
+    for (const start of this.#ids.keys()) {
+      const way = new Set<number>();
+      let at = start;
+      for (; at !== none && this.#lowest.get(at) === none && !seen.has(at); at = this.#parent.get(at)) {
         seen.add(at);
         way.add(at);
-        at = this.nodes.get(at)?.parent ?? null;
       }
-      if (at === null || !way.has(at)) continue;
-      for (let on: NodeId | null = at; on !== null && !this.#cyclic.has(on); on = this.nodes.get(on)?.parent ?? null)
+      if (!way.has(at)) continue;
+      for (let on = this.#ids[at]; on !== undefined && !this.#cyclic.has(on); on = this.#ids[at]) {
         this.#cyclic.add(on);
+        at = this.#parent.get(at);
+      }
     }
   }
 
   /** The node without a parent at the end of a chain; undefined where it ends nowhere. */
   lowest(id: NodeId): NodeId | undefined {
-    return this.#places.get(id)?.lowest;
+    return this.#ids[this.#lowest.get(this.#number(id))];
   }
 
   /** Whether a node is another, or stands on it, directly or not. False where either is part of a cycle or stands on one. */
   standsOn(id: NodeId, other: NodeId): boolean {
-    const place = this.#places.get(id);
-    const below = this.#places.get(other);
-    return place !== undefined && below !== undefined && below.enter <= place.enter && place.enter < below.leave;
+    const enter = this.#enter.get(this.#number(id));
+    const below = this.#number(other);
+    return enter !== none && this.#enter.get(below) <= enter && enter < this.#leave.get(below);
   }
 
   /** Whether a node stands on itself. */

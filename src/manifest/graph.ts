@@ -1,6 +1,6 @@
 import { Ancestry } from './ancestry.js';
 import { own } from './queries.js';
-import type { Effect, Manifest, ManifestNode, NodeId, NodeKind, Update, UpdateId } from './schema.js';
+import type { Container, Effect, Manifest, ManifestNode, NodeId, NodeKind, Update, UpdateId } from './schema.js';
 
 /** One thing that a manifest says and that cannot be true. */
 export interface Finding {
@@ -14,7 +14,7 @@ export interface Finding {
 /** All broken rules of the graph; none: the manifest is sound. Never throws for what a manifest says. */
 export function checkGraph(manifest: Manifest): Finding[] {
   const check = new GraphCheck(manifest);
-  for (const [id, node] of Object.entries(manifest.nodes)) check.node(id, node);
+  check.nodes();
   for (const name of Object.keys(manifest.bases)) check.base(name);
   for (const name of Object.keys(manifest.containers)) check.container(name);
   for (const [id, update] of Object.entries(manifest.updates)) check.update(id, update);
@@ -42,18 +42,27 @@ const rules: Record<NodeKind, KindRules> = {
 
 class GraphCheck {
   readonly findings: Finding[] = [];
-  /** Containers whose chain holds a storage. */
-  readonly #owners = new Map<NodeId, string[]>();
+  /** The container whose chain holds a storage, and of those that several hold all others. */
+  readonly #owner = new Map<NodeId, string>();
+  readonly #others = new Map<NodeId, string[]>();
   /** The update names seen, and the delta storages that effects name. */
   readonly #updateNames = new Map<string, UpdateId>();
   readonly #deltas = new Map<NodeId, string>();
 
-  readonly #nodes: ReadonlyMap<NodeId, ManifestNode>;
+  readonly #nodes = new Map<NodeId, ManifestNode>();
   readonly #ancestry: Ancestry;
 
   constructor(readonly manifest: Manifest) {
-    this.#nodes = new Map(Object.entries(manifest.nodes));
+    // No Object.entries of what may be tens of thousands: it makes an array of each.
+    for (const id of Object.keys(manifest.nodes)) {
+      const node = manifest.nodes[id];
+      if (node !== undefined) this.#nodes.set(id, node);
+    }
     this.#ancestry = new Ancestry(this.#nodes);
+  }
+
+  nodes(): void {
+    for (const [id, node] of this.#nodes) this.#checkNode(id, node);
   }
 
   #find(code: string, subject: string, message: string): void {
@@ -64,7 +73,7 @@ class GraphCheck {
     return this.#nodes.get(id);
   }
 
-  node(id: NodeId, node: ManifestNode): void {
+  #checkNode(id: NodeId, node: ManifestNode): void {
     const rule = rules[node.kind];
     if (!id.startsWith(rule.prefix)) this.#find('KIND', id, `a ${node.kind} has an id that begins with ${rule.prefix}`);
     if (node.parent !== null) this.#edge(id, 'parent', node.parent, rule.parents);
@@ -101,13 +110,6 @@ class GraphCheck {
       this.#find('NOT_SEALED', to, `${id} stands on it, but it is not sealed`);
   }
 
-  /** A storage and what it stands on, newest first, as far as it goes. Each is walked once, unless containers share it. */
-  #chain(id: NodeId): NodeId[] {
-    const seen = new Set<NodeId>();
-    for (let at: NodeId | null = id; at !== null && !seen.has(at); at = this.#node(at)?.parent ?? null) seen.add(at);
-    return [...seen];
-  }
-
   base(name: string): void {
     const base = own(this.manifest.bases, name);
     if (base === undefined) return;
@@ -138,22 +140,40 @@ class GraphCheck {
     if (top?.sealed === true) this.#find('SEALED', what, `its storage ${container.storage} is sealed`);
     if (top !== undefined && top.layer !== container.layer)
       this.#find('TOP_LAYER', what, `its storage was not made on its layer`);
-    for (const id of this.#chain(container.storage)) {
-      const owners = this.#owners.get(id);
-      if (owners === undefined) this.#owners.set(id, [name]);
-      else owners.push(name);
-      const layer = this.#node(id)?.layer ?? null;
-      if (layer !== null && !this.#ancestry.standsOn(container.layer, layer))
-        this.#find('LINEAGE', id, `it was made on ${layer}, which container ${name} does not stand on`);
+    this.#chain(name, container);
+  }
+
+  /** The storages of a container, newest first, as far as they go. */
+  #chain(name: string, { storage, layer: on }: Container): void {
+    for (let at: NodeId | null = storage; at !== null && this.#own(at, name);) {
+      const node = this.#node(at);
+      const layer = node?.layer ?? null;
+      if (layer !== null && !this.#ancestry.standsOn(on, layer))
+        this.#find('LINEAGE', at, `it was made on ${layer}, which container ${name} does not stand on`);
+      at = node?.parent ?? null;
     }
+  }
+
+  /** False where the container has the storage already: then its chain is a cycle. */
+  #own(id: NodeId, container: string): boolean {
+    const owner = this.#owner.get(id);
+    if (owner === undefined) {
+      this.#owner.set(id, container);
+      return true;
+    }
+    const others = this.#others.get(id) ?? [];
+    if (owner === container || others.includes(container)) return false;
+    this.#others.set(id, [...others, container]);
+    return true;
   }
 
   storages(): void {
     for (const [id, { sealed, kind }] of this.#nodes) {
-      const owners = this.#owners.get(id);
-      if (owners !== undefined && owners.length > 1)
-        this.#find('SHARED', id, `containers ${owners.join(', ')} share it`);
-      if (!sealed && kind === 'storage' && owners === undefined)
+      const owner = this.#owner.get(id);
+      const others = this.#others.get(id);
+      if (owner !== undefined && others !== undefined)
+        this.#find('SHARED', id, `containers ${[owner, ...others].join(', ')} share it`);
+      if (!sealed && kind === 'storage' && owner === undefined)
         this.#find('NO_OWNER', id, 'it is writable, but no container has it');
     }
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { damaged } from '../base/errors.js';
+import { conformsTo } from './conforms.js';
 import { migrate } from './migrations.js';
 import { namePattern } from './names.js';
 
@@ -15,102 +16,93 @@ const count = z.number().int().nonnegative();
 const created = z.iso.datetime({ precision: 3 });
 
 /** docs/format.md, manifest.json. Strict everywhere: a field that is not known here is refused, not dropped. */
-const nodeSchema = z
-  .strictObject({
-    kind: z.enum(['base-layer', 'delta-layer', 'storage', 'delta-storage']),
-    /** The node of the same side it depends on. */
-    parent: anyNodeId.nullable(),
-    /** Of a storage or delta storage: the layer it was made on. */
-    layer: layerId.nullable(),
-    /** Of a delta layer or delta storage: the update that made it. */
-    update: updateId.nullable(),
-    /** Older updates whose trees were merged into this one, oldest first. */
-    merged: z.array(updateId).readonly(),
-    /** Its tree never changes again. Only the top storage of a container is not sealed. */
-    sealed: z.boolean(),
-    /** Entries of the tree without its root, and bytes of file content; 0 while not sealed. */
-    entries: count,
-    bytes: count,
-    created,
-  })
-  .readonly();
+const nodeSchema = z.strictObject({
+  kind: z.enum(['base-layer', 'delta-layer', 'storage', 'delta-storage']),
+  /** The node of the same side it depends on. */
+  parent: anyNodeId.nullable(),
+  /** Of a storage or delta storage: the layer it was made on. */
+  layer: layerId.nullable(),
+  /** Of a delta layer or delta storage: the update that made it. */
+  update: updateId.nullable(),
+  /** Older updates whose trees were merged into this one, oldest first. */
+  merged: z.array(updateId),
+  /** Its tree never changes again. Only the top storage of a container is not sealed. */
+  sealed: z.boolean(),
+  /** Entries of the tree without its root, and bytes of file content; 0 while not sealed. */
+  entries: count,
+  bytes: count,
+  created,
+});
 
 /** What a base or an update says its software is, such as "12.4": for people, and for the ranges of update packages. */
 const softwareVersion = z.string().min(1).max(200);
 
-const baseSchema = z
-  .strictObject({
-    root: layerId,
-    head: layerId,
-    /** Of the content that was imported; an update may bring its own. */
-    version: softwareVersion.nullable(),
-    created,
-  })
-  .readonly();
+const baseSchema = z.strictObject({
+  root: layerId,
+  head: layerId,
+  /** Of the content that was imported; an update may bring its own. */
+  version: softwareVersion.nullable(),
+  created,
+});
 
-const containerSchema = z.strictObject({ base: name, layer: layerId, storage: id('s'), created }).readonly();
+const containerSchema = z.strictObject({ base: name, layer: layerId, storage: id('s'), created });
 
-const effectSchema = z
-  .strictObject({
-    container: name,
-    outcome: z.enum(['skipped', 'unchanged', 'changed', 'failed']),
-    /** The delta storage, or null where the update had no side effect here. */
-    storage: id('e').nullable(),
-    /** The storage that was sealed for the update, or null where the empty top was reused. */
-    sealed: id('s').nullable(),
-    /** The container's top storage right after the update; null only where it failed. */
-    top: id('s').nullable(),
-    entries: count,
-    /** Paths at which the container's content and the update's could not be brought together. */
-    conflicts: count,
-  })
-  .readonly();
+const effectSchema = z.strictObject({
+  container: name,
+  outcome: z.enum(['skipped', 'unchanged', 'changed', 'failed']),
+  /** The delta storage, or null where the update had no side effect here. */
+  storage: id('e').nullable(),
+  /** The storage that was sealed for the update, or null where the empty top was reused. */
+  sealed: id('s').nullable(),
+  /** The container's top storage right after the update; null only where it failed. */
+  top: id('s').nullable(),
+  entries: count,
+  /** Paths at which the container's content and the update's could not be brought together. */
+  conflicts: count,
+});
 
-const updateSchema = z
-  .strictObject({
-    name,
-    base: name,
-    /** The version of the base that it makes, or null where it says none. */
-    version: softwareVersion.nullable(),
-    description: z.string().nullable(),
-    /** The layer it was applied to, and the delta layer it made. Of a merged one both are the layer that holds it now. */
-    parent: layerId,
-    layer: layerId,
-    /**
-     * `rolled-back`: it left its base's lineage, but its layer stays for containers that were created on it. `merged`: its layer is part of a
-     * newer one, so that it can no longer be rolled back by itself; its record stays, for its procedure is needed to catch up.
-     */
-    state: z.enum(['committed', 'rolled-back', 'merged']),
-    created,
-    procedure: z
-      .strictObject({
-        kind: z.enum(['script', 'package', 'layer', 'manual']),
-        hash: z.string().regex(/^[0-9a-f]{16}$/),
-      })
-      .readonly(),
-    effects: z.array(effectSchema).readonly(),
-  })
-  .readonly();
+const updateSchema = z.strictObject({
+  name,
+  base: name,
+  /** The version of the base that it makes, or null where it says none. */
+  version: softwareVersion.nullable(),
+  description: z.string().nullable(),
+  /** The layer it was applied to, and the delta layer it made. Of a merged one both are the layer that holds it now. */
+  parent: layerId,
+  layer: layerId,
+  /**
+   * `rolled-back`: it left its base's lineage, but its layer stays for containers that were created on it. `merged`: its layer is part of a
+   * newer one, so that it can no longer be rolled back by itself; its record stays, for its procedure is needed to catch up.
+   */
+  state: z.enum(['committed', 'rolled-back', 'merged']),
+  created,
+  procedure: z.strictObject({
+    kind: z.enum(['script', 'package', 'layer', 'manual']),
+    hash: z.string().regex(/^[0-9a-f]{16}$/),
+  }),
+  effects: z.array(effectSchema),
+});
 
-const manifestSchema = z
-  .strictObject({
-    format: z.literal(manifestFormat),
-    version: z.literal(manifestVersion),
-    generation: count,
-    nodes: z.record(anyNodeId, nodeSchema).readonly(),
-    bases: z.record(name, baseSchema).readonly(),
-    containers: z.record(name, containerSchema).readonly(),
-    updates: z.record(updateId, updateSchema).readonly(),
-  })
-  .readonly();
+export const manifestSchema = z.strictObject({
+  format: z.literal(manifestFormat),
+  version: z.literal(manifestVersion),
+  generation: count,
+  nodes: z.record(anyNodeId, nodeSchema),
+  bases: z.record(name, baseSchema),
+  containers: z.record(name, containerSchema),
+  updates: z.record(updateId, updateSchema),
+});
 
-export type Manifest = z.infer<typeof manifestSchema>;
-export type ManifestNode = z.infer<typeof nodeSchema>;
+/** A manifest is shared by all who read it. That nobody writes into it is the compiler's to see: freezing ten thousand nodes takes longer than reading them. */
+type Fixed<T> = T extends object ? { readonly [K in keyof T]: Fixed<T[K]> } : T;
+
+export type Manifest = Fixed<z.infer<typeof manifestSchema>>;
+export type ManifestNode = Fixed<z.infer<typeof nodeSchema>>;
 export type NodeKind = ManifestNode['kind'];
-export type Base = z.infer<typeof baseSchema>;
-export type Container = z.infer<typeof containerSchema>;
-export type Update = z.infer<typeof updateSchema>;
-export type Effect = z.infer<typeof effectSchema>;
+export type Base = Fixed<z.infer<typeof baseSchema>>;
+export type Container = Fixed<z.infer<typeof containerSchema>>;
+export type Update = Fixed<z.infer<typeof updateSchema>>;
+export type Effect = Fixed<z.infer<typeof effectSchema>>;
 export type Outcome = Effect['outcome'];
 
 /** Ids as docs/format.md has them: `b-` base layer, `d-` delta layer, `s-` storage, `e-` delta storage, `u-` update. */
@@ -129,6 +121,8 @@ export function emptyManifest(): Manifest {
     updates: {},
   };
 }
+
+const isManifest = conformsTo(manifestSchema);
 
 const restoreHint = 'restore manifest.json from a backup of the store';
 
@@ -157,7 +151,9 @@ export function readManifest(text: string, where: string): WrittenManifest {
     throw damaged(`${where} is not valid JSON`, { code: 'MANIFEST_DAMAGED', hint: restoreHint, cause: error });
   }
   const version = checkVersion(value, where);
-  const parsed = manifestSchema.safeParse(migrate(value, version));
+  const present = migrate(value, version);
+  if (isManifest(present)) return { manifest: present, version };
+  const parsed = manifestSchema.safeParse(present);
   if (parsed.success) return { manifest: parsed.data, version };
   const issues = parsed.error.issues
     .slice(0, 3)
@@ -197,12 +193,21 @@ export function serialiseManifest(manifest: Manifest): string {
 
 /** A value with the keys of all its objects in order; what has them so already is not copied. */
 function sorted<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value;
+  if (isSorted(value)) return value;
   if (Array.isArray(value)) return value.map(sorted) as T;
   const record = value as Record<string, unknown>;
-  const keys = Object.keys(record);
-  const inOrder = keys.every((key, i) => i === 0 || (keys[i - 1] ?? '') < key);
-  if (inOrder && keys.every((key) => typeof record[key] !== 'object' || record[key] === null)) return value;
-  if (!inOrder) keys.sort();
-  return Object.fromEntries(keys.map((key) => [key, sorted(record[key])])) as T;
+  const inOrder: Record<string, unknown> = {};
+  for (const key of Object.keys(record).sort()) inOrder[key] = sorted(record[key]);
+  return inOrder as T;
+}
+
+function isSorted(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(isSorted);
+  let last = '';
+  for (const key in value) {
+    if (key < last || !isSorted((value as Record<string, unknown>)[key])) return false;
+    last = key;
+  }
+  return true;
 }

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
 import { open, readFile, readdir, stat } from 'node:fs/promises';
 import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
@@ -151,7 +151,7 @@ export class Store {
   async #text(): Promise<string> {
     const where = display(this.paths.manifest);
     try {
-      return await readFile(toBuffer(this.paths.manifest), 'utf8');
+      return readFileSync(toBuffer(this.paths.manifest)).toString('utf8');
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) {
         if (await this.#isUnfinished()) throw noStore(this.paths.root);
