@@ -59,6 +59,7 @@ constexpr std::array table{
     Operation{"removeXattr", "ts", [](const Arguments& a) { return value_of(remove_xattr(a.targets[0], a.strings[0])); }},
     Operation{"mknod", "siii", run_make_node},
     Operation{"rename", "ssi", run_rename},
+    Operation{"unlinkFiles", "s", [](const Arguments& a) { return value_of(unlink_files(a.strings[0])); }},
     Operation{"setTimes", "tiii", run_set_times},
     Operation{"cloneFile", "ii", [](const Arguments& a) { return value_of(clone_file(number(a, 0), number(a, 1))); }},
     Operation{"copyFileData", "ii", [](const Arguments& a) { return value_of(copy_file_data(number(a, 0), number(a, 1))); }},

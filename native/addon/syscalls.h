@@ -28,6 +28,8 @@ sys::Status remove_xattr(const Target& target, const std::string& name);
 sys::Status make_node(const std::string& path, mode_t mode, std::uint32_t major, std::uint32_t minor);
 // renameat2(2): RENAME_NOREPLACE, RENAME_EXCHANGE.
 sys::Status rename_with_flags(const std::string& from, const std::string& to, unsigned flags);
+// Unlinks all that is no directory in a directory. Gives the names of the directories in it, each ended by NUL.
+sys::Result<std::string> unlink_files(const std::string& directory);
 // utimensat(2). Nanoseconds since the epoch; `omit_*` leaves that time alone.
 struct Times {
   std::int64_t access_ns = 0, modification_ns = 0;

@@ -5,6 +5,7 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
+import { unlinkFilesSync } from './native.js';
 
 export interface WalkEntry {
   /** From the walk's root, without a leading slash; the root is the empty path. */
@@ -20,6 +21,8 @@ export interface WalkOptions {
   /** Whether to go into a directory; by default into all. Asked before the directory is read, in both orders. */
   readonly enter?: (entry: WalkEntry) => boolean;
 }
+
+const slash = Buffer.from('/');
 
 /** Longest path given to the kernel before a directory is opened and its entries reached from there; PATH_MAX is 4096. */
 const longestPath = 2048;
@@ -48,7 +51,7 @@ function* visitChildren(directory: WalkEntry, options: WalkOptions): Generator<W
   const prefix = anchor === undefined ? directory.at : Buffer.from(`/proc/self/fd/${anchor}`);
   try {
     for (const name of names) {
-      const at = Buffer.concat([prefix, Buffer.from('/'), bytesOf(name)]);
+      const at = Buffer.concat([prefix, slash, bytesOf(name)]);
       const stats = lstatSync(at, { bigint: true });
       yield* visit({ path: join(directory.path, name), at, stats }, options);
     }
@@ -66,17 +69,25 @@ function openDirectory(path: Buffer): number {
  * write are made writable first. Not durable: `removeDurably` is.
  */
 export function removeTree(path: Path): void {
-  const enter = (entry: WalkEntry): boolean => {
-    if ((entry.stats.mode & 0o700n) !== 0o700n) chmodSync(entry.at, 0o700);
-    return true;
-  };
+  const at = bytesOf(path);
   try {
-    for (const entry of walk(path, { order: 'after', enter })) {
-      if (entry.stats.isDirectory()) rmdirSync(entry.at);
-      else unlinkSync(entry.at);
-    }
+    if (lstatSync(at).isDirectory()) removeDirectory(at);
+    else unlinkSync(at);
   } catch (error) {
-    if (isSystemError(error, 'ENOENT') && lstatSync(bytesOf(path), { throwIfNoEntry: false }) === undefined) return;
+    if (isSystemError(error, 'ENOENT') && lstatSync(at, { throwIfNoEntry: false }) === undefined) return;
     throw error;
   }
+}
+
+function removeDirectory(at: Buffer): void {
+  if ((lstatSync(at).mode & 0o700) !== 0o700) chmodSync(at, 0o700);
+  const directories = unlinkFilesSync(at);
+  const anchor = directories.length > 0 && at.length > longestPath ? openDirectory(at) : undefined;
+  const prefix = anchor === undefined ? at : Buffer.from(`/proc/self/fd/${anchor}`);
+  try {
+    for (const name of directories) removeDirectory(Buffer.concat([prefix, slash, bytesOf(name)]));
+  } finally {
+    if (anchor !== undefined) closeSync(anchor);
+  }
+  rmdirSync(at);
 }

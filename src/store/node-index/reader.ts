@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, damaged, messageOf } from '../../base/errors.js';
-import { MemoryListing, makeEntry } from '../../changeset/index.js';
+import { MemoryListing } from '../../changeset/index.js';
 import type { Entry, Listing } from '../../changeset/index.js';
 import { aligned, entrySize, field, groupSize, header, headerSize, magic, none, version } from './layout.js';
-import { marksOf, typeOf, xxh64 } from './scan.js';
+import { marksOf, noMarks, typeOf, xxh64 } from './scan.js';
 
 /** The Listing of a sealed node. @throws LaminaError damaged where the file is missing, truncated, changed or of another version */
 export async function readIndex(path: BytePath): Promise<Listing> {
@@ -67,54 +67,69 @@ function hasItsLayout(file: Buffer): boolean {
 
 class IndexReader {
   readonly #paths: BytePath[] = [];
+  readonly #view: DataView;
+  readonly #strings: number;
+  readonly #stringsLength: number;
+  readonly #xattrsAt: number;
 
-  constructor(readonly file: Buffer) {}
+  constructor(readonly file: Buffer) {
+    this.#view = new DataView(file.buffer, file.byteOffset, file.length);
+    this.#strings = this.#long(header.strings);
+    this.#stringsLength = this.#long(header.stringsLength);
+    this.#xattrsAt = this.#long(header.xattrs);
+  }
 
-  #offset(at: number): number {
-    return Number(this.file.readBigUInt64LE(at));
+  #long(at: number): number {
+    return this.#int(at) + this.#int(at + 4) * 2 ** 32;
+  }
+
+  #int(at: number): number {
+    return this.#view.getUint32(at, true);
   }
 
   #text(offset: number, length: number): string {
-    const at = this.#offset(header.strings) + offset;
-    if (offset + length > this.#offset(header.stringsLength)) throw new RangeError('a name lies outside');
+    if (offset + length > this.#stringsLength) throw new RangeError('a name lies outside');
+    const at = this.#strings + offset;
     return this.file.toString('latin1', at, at + length);
   }
 
   *entries(): Generator<Entry> {
-    const count = this.file.readUInt32LE(header.entryCount);
-    const start = this.#offset(header.entries);
-    for (let i = 0; i < count; i++) {
-      const record = this.file.subarray(start + i * entrySize, start + (i + 1) * entrySize);
-      yield this.#entry(record, i);
-    }
+    const count = this.#int(header.entryCount);
+    const start = this.#long(header.entries);
+    for (let i = 0; i < count; i++) yield this.#entry(start + i * entrySize, i);
   }
 
-  #entry(record: Buffer, number: number): Entry {
-    const path = this.#path(record, number);
-    const mode = record.readUInt32LE(field.mode);
-    const device = { major: record.readUInt32LE(field.major), minor: record.readUInt32LE(field.minor) };
-    const type = typeOf(mode, device);
-    const group = record.readUInt32LE(field.group);
-    return makeEntry({
-      path,
+  #entry(at: number, number: number): Entry {
+    const path = this.#path(at, number);
+    const mode = this.#int(at + field.mode);
+    const [rdevMajor, rdevMinor] = [this.#int(at + field.major), this.#int(at + field.minor)];
+    const type = typeOf(mode, { major: rdevMajor, minor: rdevMinor });
+    const group = this.#int(at + field.group);
+    const seconds = this.#view.getBigInt64(at + field.mtime, true);
+    const { opaque, metacopy, redirect, xattrs } = this.#marks(at);
+    return {
       type,
       mode: mode & 0o7777,
-      uid: record.readUInt32LE(field.uid),
-      gid: record.readUInt32LE(field.gid),
-      size: Number(record.readBigUInt64LE(field.size)),
-      mtimeNs: record.readBigInt64LE(field.mtime) * 1_000_000_000n + BigInt(record.readUInt32LE(field.mtimeNs)),
-      rdevMajor: device.major,
-      rdevMinor: device.minor,
-      target: type === 'symlink' ? this.#text(record.readUInt32LE(field.first), record.readUInt32LE(field.count)) : '',
+      uid: this.#int(at + field.uid),
+      gid: this.#int(at + field.gid),
+      size: this.#long(at + field.size),
+      mtimeNs: seconds * 1_000_000_000n + BigInt(this.#int(at + field.mtimeNs)),
+      rdevMajor,
+      rdevMinor,
+      target: type === 'symlink' ? this.#text(this.#int(at + field.first), this.#int(at + field.count)) : '',
+      xattrs,
       group: group === none ? -1 : group,
-      contentHash: type === 'file' ? record.readBigUInt64LE(field.contentHash) : 0n,
-      ...marksOf(this.#xattrs(record)),
-    });
+      contentHash: type === 'file' ? this.#view.getBigUint64(at + field.contentHash, true) : 0n,
+      opaque,
+      metacopy,
+      redirect,
+      path,
+    };
   }
 
-  #path(record: Buffer, number: number): BytePath {
-    const parent = record.readUInt32LE(field.parent);
-    const name = this.#text(record.readUInt32LE(field.name), record.readUInt16LE(field.nameLength));
+  #path(at: number, number: number): BytePath {
+    const parent = this.#int(at + field.parent);
+    const name = this.#text(this.#int(at + field.name), this.#view.getUint16(at + field.nameLength, true));
     const above = number === 0 ? '' : this.#paths[parent];
     if (above === undefined) throw new RangeError('an entry stands before its directory');
     const path = (above === '' ? name : `${above}/${name}`) as BytePath;
@@ -122,20 +137,20 @@ class IndexReader {
     return path;
   }
 
-  #xattrs(record: Buffer): Map<string, Buffer> {
+  #marks(at: number): Pick<Entry, 'opaque' | 'metacopy' | 'redirect' | 'xattrs'> {
+    const offset = this.#int(at + field.xattrs);
+    if (offset === none) return noMarks;
     const attributes = new Map<string, Buffer>();
-    const offset = record.readUInt32LE(field.xattrs);
-    if (offset === none) return attributes;
-    const start = this.#offset(header.xattrs) + offset;
-    const blob = this.file.subarray(start, start + record.readUInt32LE(field.xattrsLength));
-    for (let at = 0; at < blob.length;) {
-      const name = at + 8;
-      const value = name + blob.readUInt16LE(at);
-      const end = value + blob.readUInt32LE(at + 4);
+    const start = this.#xattrsAt + offset;
+    const blob = this.file.subarray(start, start + this.#int(at + field.xattrsLength));
+    for (let next = 0; next < blob.length;) {
+      const name = next + 8;
+      const value = name + blob.readUInt16LE(next);
+      const end = value + blob.readUInt32LE(next + 4);
       if (end > blob.length) throw new RangeError('an attribute lies outside');
       attributes.set(blob.toString('latin1', name, value), blob.subarray(value, end));
-      at = end;
+      next = end;
     }
-    return attributes;
+    return marksOf(attributes);
   }
 }

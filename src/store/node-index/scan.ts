@@ -50,7 +50,8 @@ const fileTypes: Record<number, EntryType> = {
 
 const entriesPerTurn = 128;
 
-const hashers = xxhash();
+/** Loaded once. */
+export const hashers = xxhash();
 
 /**
  * Reads all of a tree, parents before children; contents on all processors, beside the walk. The root is the first.
@@ -158,10 +159,14 @@ export function linkGroups(entries: readonly ScannedEntry[]): Map<ScannedEntry, 
   return groups;
 }
 
+type Marks = Pick<Entry, 'opaque' | 'metacopy' | 'redirect' | 'xattrs'>;
+
+/** Of what has no attributes, as most of a large tree: shared. */
+export const noMarks: Marks = { opaque: false, metacopy: false, redirect: '', xattrs: new Map() };
+
 /** The parts of an entry that the overlay marks tell. */
-export function marksOf(
-  xattrs: ReadonlyMap<string, Uint8Array>,
-): Pick<Entry, 'opaque' | 'metacopy' | 'redirect' | 'xattrs'> {
+export function marksOf(xattrs: ReadonlyMap<string, Uint8Array>): Marks {
+  if (xattrs.size === 0) return noMarks;
   const namespace = markNamespace();
   const value = (name: string) => {
     const bytes = xattrs.get(`${namespace}.overlay.${name}`);

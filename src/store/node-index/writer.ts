@@ -1,9 +1,10 @@
+import type { XXHashAPI } from 'xxhash-wasm';
 import { compareBytes, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed } from '../../base/errors.js';
 import { isMark, markNamespace } from '../marks.js';
 import { aligned, entrySize, field, flag, groupSize, header, headerSize, magic, none, version } from './layout.js';
-import { deviceOf, linkGroups, marksOf, typeOf, xxh64 } from './scan.js';
+import { deviceOf, hashers, linkGroups, marksOf, typeOf } from './scan.js';
 import type { ScannedEntry } from './scan.js';
 
 interface Ordered {
@@ -17,21 +18,22 @@ interface Ordered {
 
 /** The bytes of an index for a tree that was scanned with hashes. */
 export async function encodeIndex(scanned: readonly ScannedEntry[]): Promise<Buffer> {
-  const entries = await breadthFirst(scanned);
+  const hasher = await hashers;
+  const entries = breadthFirst(scanned, hasher);
   const writer = new IndexWriter(entries, linkGroups(scanned));
   const body = writer.encode();
-  body.writeBigUInt64LE(await xxh64(body.subarray(headerSize)), header.checksum);
+  body.writeBigUInt64LE(hasher.h64Raw(body.subarray(headerSize)), header.checksum);
   return body;
 }
 
 /** Children of a directory together, by the hash of their names and then the names. */
-async function breadthFirst(scanned: readonly ScannedEntry[]): Promise<Ordered[]> {
+function breadthFirst(scanned: readonly ScannedEntry[], hasher: XXHashAPI): Ordered[] {
   const children = new Map<string, Ordered[]>();
   let root: Ordered | undefined;
   for (const entry of scanned) {
     const slash = entry.path.lastIndexOf('/');
     const name = toBuffer(entry.path.slice(slash + 1) as BytePath);
-    const ordered = { scanned: entry, name, hash: await xxh64(name), parent: 0, first: 0, count: 0 };
+    const ordered = { scanned: entry, name, hash: hasher.h64Raw(name), parent: 0, first: 0, count: 0 };
     if (entry.path === '') {
       root = ordered;
       continue;
