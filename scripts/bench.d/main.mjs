@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
     drivers: { type: 'string' },
     entries: { type: 'string', default: '1000000' },
     size: { type: 'string', default: '4096' },
+    updates: { type: 'string', default: '20' },
     containers: { type: 'string', default: '10,100,1000' },
     more: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
@@ -39,6 +40,7 @@ const options = {
   rounds: whole('rounds'),
   entries: whole('entries'),
   size: whole('size'),
+  updates: whole('updates'),
   containers: values.containers.split(',').map(Number),
 };
 

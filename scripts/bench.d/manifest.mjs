@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { functionsOf, timedCommand } from './orchestrator.mjs';
 import { median } from './statistics.mjs';
-import { duration, table } from './text.mjs';
+import { duration, table, targets } from './text.mjs';
 
 /** Containers × updates that give about 10,000 nodes: many containers, and long chains. */
 const shapes = [
@@ -62,11 +62,11 @@ class StoreOfMany {
   }
 }
 
-/** Run in a process of its own, as a command would: the first time that its code runs. */
+/** Run in a process of its own, as a command would: the first time that its code runs. What it publishes differs from what it read, as what a command publishes does. */
 const once = `
-import { readFileSync, writeFileSync, openSync, fsyncSync, renameSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 const [bundle, file] = process.argv.slice(1);
-const { parseManifest, checkGraph, serialiseManifest } = await import(bundle);
+const { parseManifest, checkGraph, serialiseManifest, writeFileDurably } = await import(bundle);
 const laps = {};
 let at = performance.now();
 const lap = (name) => { const now = performance.now(); laps[name] = (now - at) / 1000; at = now; };
@@ -74,12 +74,9 @@ const manifest = parseManifest(readFileSync(file, 'utf8'));
 lap('load');
 let faults = checkGraph(manifest);
 lap('check');
-faults = faults.concat(checkGraph(manifest));
-const text = serialiseManifest(manifest);
-const fd = openSync(file + '.new', 'w');
-writeFileSync(fd, text);
-fsyncSync(fd);
-renameSync(file + '.new', file);
+const next = { ...manifest, generation: manifest.generation + 1, nodes: { ...manifest.nodes } };
+faults = faults.concat(checkGraph(next));
+await writeFileDurably(file, serialiseManifest(next));
 lap('publish');
 process.stdout.write(JSON.stringify({ laps, faults }));
 `;
@@ -115,6 +112,12 @@ export const section = {
       ...[containers, updates, nodes],
       ...[load, check, publish, load + check + publish].map(duration),
     ]);
-    return `In a process of its own, as a command does it, nothing compiled before. Target: 10,000 nodes in 100 ms.\n\n${table(head, lines)}`;
+    const aims = rows.map(({ containers, updates, nodes, load, check, publish }) => [
+      `${nodes} nodes of ${containers} containers and ${updates} updates: load, check, publish`,
+      load + check + publish,
+      0.1,
+      duration,
+    ]);
+    return `In a process of its own, as a command does it, nothing compiled before.\n\n${table(head, lines)}\n\n${targets(aims)}`;
   },
 };

@@ -61,6 +61,7 @@ export async function functionsOf(checkout) {
         export { create } from './src/app/containers.js';
         export { Store } from './src/store/index.js';
         export { checkGraph, emptyManifest, parseManifest, serialiseManifest } from './src/manifest/index.js';
+        export { writeFileDurably } from './src/platform/durable.js';
         export { encodeIndex } from './src/store/node-index/writer.js';
         export { scanTree } from './src/store/node-index/scan.js';
         export { fromText } from './src/base/bytes.js';`,

@@ -28,3 +28,17 @@ export function table(head, lines) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '--:'))), ...lines.map(line)].join('\n');
 }
+
+/**
+ * What was aimed at beside what was measured.
+ * @param {[what: string, figure: number, most: number, show: (value: number) => string][]} lines
+ */
+export function targets(lines) {
+  const cells = lines.map(([what, figure, most, show]) => [
+    what,
+    show(figure),
+    show(most),
+    figure <= most ? 'held' : '**missed**',
+  ]);
+  return table(['target', 'measured', 'at most', ''], cells);
+}
