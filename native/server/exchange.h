@@ -76,6 +76,9 @@ class Exchange {
   }
   void answer_status(const sys::Status& status) { status.ok() ? answer_empty() : answer_error(status.error().value); }
 
+  // Once it was answered: whether the caller can go on. Over io_uring the answer goes with the wait for the next request.
+  [[nodiscard]] bool has_its_answer() const { return way_.entry == nullptr; }
+
   // Drops what the kernel caches of a node's attributes; its next use asks for them.
   [[nodiscard]] sys::Status invalidate_attributes(overlay::NodeId node) const {
     return channel_ != nullptr ? channel_->invalidate_attributes(node) : sys::Status();

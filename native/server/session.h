@@ -23,6 +23,7 @@
 #include "server/exchange.h"
 #include "server/in_flight.h"
 #include "server/open_files.h"
+#include "server/read_ahead.h"
 #include "server/request_slots.h"
 #include "server/server.h"
 
@@ -144,6 +145,7 @@ class Session {
   void tell_replacement(const Exchange& exchange);
   // session_data.cc
   void read(Exchange& exchange);
+  void read_ahead(const Exchange& exchange);
   void write(Exchange& exchange);
   void fsync(Exchange& exchange);
   void fallocate(Exchange& exchange);
@@ -185,6 +187,7 @@ class Session {
   RequestSlots& slots_;
   InFlight in_flight_;
   OpenFiles open_files_;  // with Mode::passthrough
+  ReadAhead read_ahead_;
   std::atomic<bool> passes_through_{false};
   std::mutex left_mutex_;
   std::deque<Message> left_;  // guarded by left_mutex_

@@ -15,6 +15,8 @@ using sys::Status;
 namespace {
 // read(2) and copy_file_range(2) move no more at once (MAX_RW_COUNT); the answer to COPY_FILE_RANGE has 32 bits.
 constexpr std::uint64_t most_at_once = 0x7FFFF000;
+// What the kernel asks for first of a file that is read from its beginning, at most.
+constexpr std::uint64_t first_read = 128 * 1024;
 }  // namespace
 
 void Session::read(Exchange& exchange) {
@@ -33,6 +35,18 @@ void Session::read(Exchange& exchange) {
   }
   bytes_read_.value.fetch_add(done, std::memory_order_relaxed);
   exchange.answer(buffer.first(done));
+  if (in->offset == 0) read_ahead(exchange);
+}
+
+// While the caller works on what it has got, the disk finds what it will ask for. A hint: what cannot be opened tells so when it
+// is asked for.
+void Session::read_ahead(const Exchange& exchange) {
+  if (!exchange.has_its_answer()) return;
+  const auto nodes = read_ahead_.next(exchange.node());
+  for (overlay::NodeId node = nodes.begin; node < nodes.end; ++node) {
+    const auto file = file_system_.file(node, Access::read, [] { return false; });
+    if (file.ok()) sys::will_read((*file)->descriptor(), first_read);
+  }
 }
 
 Result<overlay::RealFileRef> Session::writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject) {

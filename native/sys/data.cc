@@ -79,6 +79,10 @@ Result<std::size_t> copy_range(int from, std::uint64_t from_offset, int to, std:
   return length_from(retry([&] { return ::copy_file_range(from, &in, to, &out, length, 0); }));
 }
 
+void will_read(int descriptor, std::uint64_t length) {
+  static_cast<void>(::posix_fadvise(descriptor, 0, static_cast<off_t>(length), POSIX_FADV_WILLNEED));
+}
+
 Status sync(int descriptor) {
   return status_from([&] { return ::fsync(descriptor); });
 }

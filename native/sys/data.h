@@ -31,6 +31,10 @@ Result<std::uint64_t> seek(int descriptor, std::int64_t offset, int whence);    
 Result<std::size_t> copy_range(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset,
                                std::size_t length);  // copy_file_range(2), once
 
+// posix_fadvise(2), POSIX_FADV_WILLNEED: the first `length` bytes are read into the page cache, without waiting for them. Only a
+// hint.
+void will_read(int descriptor, std::uint64_t length);
+
 Status sync(int descriptor);              // fsync(2); needs a descriptor that is not O_PATH
 Status sync_data(int descriptor);         // fdatasync(2)
 Status sync_file_system(int descriptor);  // syncfs(2)
