@@ -13,13 +13,20 @@ import type { Operation } from './operations.js';
 import { Random } from './random.js';
 import { snapshot } from './snapshot.js';
 
-/** Layers as the kernel makes them: each is the upper of a mount over those before it. Topmost first. */
-export function makeLayers(base: string, count: number, operations: number, random: Random): string[] {
+/**
+ * Layers as the kernel makes them: each is the upper of a mount over those before it. Topmost first. Of `parts`, directories of the root,
+ * each gets a tree of its own.
+ */
+function makeLayers({ directory, layers: count, seed, parts }: Comparison): string[] {
+  const random = new Random(seed);
+  const base = join(directory, 'layers');
   const bottom = join(base, 'layer-0');
-  mkdirSync(bottom, { recursive: true });
+  const roots = parts ?? ['.'];
+  for (const part of roots) mkdirSync(join(bottom, part), { recursive: true });
+  const operations = 60 * roots.length;
   const change = (root: string) => {
     const operation = randomOperation(random);
-    if (!isLeftOutOfLayers(operation)) perform(root, operation);
+    if (!isLeftOutOfLayers(operation)) perform(join(root, random.pick(roots)), operation);
   };
   for (let i = 0; i < operations; i++) change(bottom);
   let lowers = [bottom];
@@ -71,9 +78,8 @@ export interface Comparison {
   /** Decides the layers. */
   readonly seed: number;
   readonly layers: number;
-  readonly operations: readonly Operation[];
-  /** Whole trees are compared after so many operations, and at the end. */
-  readonly compareEvery: number;
+  /** Where whole trees are made and changed; without them in the root itself. */
+  readonly parts?: readonly string[];
   readonly subject: Driver;
   /** Whether laminafs gets the lowers' indexes, as from a store, or reads their directories. */
   readonly indexed: boolean;
@@ -81,26 +87,31 @@ export interface Comparison {
   readonly readers: readonly Driver[];
 }
 
-/** `count` operations that the seed decides. */
-export function randomOperations(seed: number, count: number): Operation[] {
-  const random = new Random(seed);
-  return Array.from({ length: count }, () => randomOperation(random));
+/** The same layers below a kernel overlay and below the subject. */
+interface Sides {
+  readonly kernel: string;
+  readonly subject: string;
 }
 
-/** Performs the same operations on a kernel overlay and on the subject over equal layers, and compares all along. */
-export async function compare(options: Comparison): Promise<void> {
-  const random = new Random(options.seed);
-  const lowers = makeLayers(join(options.directory, 'layers'), options.layers, 60, random);
+/** Lets `change` do the same on both mounts, and compares what is there before, after, after a remount, and by other drivers. */
+export async function compareAround(
+  options: Comparison,
+  history: readonly Operation[],
+  change: (mounts: Sides) => void | Promise<void>,
+): Promise<void> {
+  const lowers = makeLayers(options);
   const indexes = options.indexed ? await indexesOf(options.directory, lowers) : undefined;
   const left = makeStack(join(options.directory, 'kernel'), lowers);
   const right = makeStack(join(options.directory, 'subject'), lowers, indexes);
-  const history: Operation[] = [];
-  const both = (use: () => void) => {
+  const same = (when: string) => {
+    compareTrees(`${when} seed ${String(options.seed)}`, left.mountpoint, right.mountpoint, history);
+  };
+  const both = async (use: () => void | Promise<void>) => {
     kernel.mount(left);
     try {
       options.subject.mount(right);
       try {
-        use();
+        await use();
       } finally {
         options.subject.unmount(right);
       }
@@ -108,26 +119,24 @@ export async function compare(options: Comparison): Promise<void> {
       kernel.unmount(left);
     }
   };
-  both(() => {
-    compareTrees('before the first operation', left.mountpoint, right.mountpoint, history);
-    for (const [i, operation] of options.operations.entries()) {
-      history.push(operation);
-      const [a, b] = [perform(left.mountpoint, operation), perform(right.mountpoint, operation)];
-      if (a !== b) throw new Difference(`operation ${i} of seed ${options.seed}`, [a], [b], history);
-      settle([left.mountpoint, right.mountpoint], operation, a);
-      if ((i + 1) % options.compareEvery === 0)
-        compareTrees(`after operation ${i} of seed ${options.seed}`, left.mountpoint, right.mountpoint, history);
-    }
-    compareTrees(`at the end of seed ${options.seed}`, left.mountpoint, right.mountpoint, history);
+  await both(async () => {
+    same('before the first operation of');
+    await change({ kernel: left.mountpoint, subject: right.mountpoint });
+    same('at the end of');
   });
-  both(() => {
-    compareTrees(`after a remount, seed ${options.seed}`, left.mountpoint, right.mountpoint, history);
+  await both(() => {
+    same('after a remount,');
   });
   for (const reader of options.readers) compareReader(reader, options, right, history);
 }
 
 /** Mounts what each driver wrote by another driver. */
-function compareReader(reader: Driver, options: Comparison, { lowers, indexes }: Stack, history: Operation[]): void {
+function compareReader(
+  reader: Driver,
+  options: Comparison,
+  { lowers, indexes }: Stack,
+  history: readonly Operation[],
+): void {
   const seen = ['kernel', 'subject'].map((side) => {
     const base = join(options.directory, side);
     const copy = join(options.directory, `${side}-read`);
@@ -144,4 +153,19 @@ function compareReader(reader: Driver, options: Comparison, { lowers, indexes }:
   const [a, b] = seen as [string[], string[]];
   if (a.join('\n') !== b.join('\n'))
     throw new Difference(`read by ${reader.name}, seed ${options.seed}`, a, b, history);
+}
+
+/** Performs each operation on a kernel overlay and on the subject, one after the other, and compares what it answers. Whole trees are compared every so often. */
+export async function compare(options: Comparison, operations: readonly Operation[], every: number): Promise<void> {
+  const history: Operation[] = [];
+  await compareAround(options, history, (mounts) => {
+    for (const [i, operation] of operations.entries()) {
+      history.push(operation);
+      const [a, b] = [perform(mounts.kernel, operation), perform(mounts.subject, operation)];
+      if (a !== b) throw new Difference(`operation ${i} of seed ${options.seed}`, [a], [b], history);
+      settle([mounts.kernel, mounts.subject], operation, a);
+      if ((i + 1) % every === 0)
+        compareTrees(`after operation ${i} of seed ${options.seed}`, mounts.kernel, mounts.subject, history);
+    }
+  });
 }

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { compare, randomOperations } from './compare.js';
-import type { Comparison } from './compare.js';
+import { compare } from './compare.js';
 import { lamina, plainKernel } from './drivers.js';
-import { randomOperation } from './operations.js';
+import { randomOperation, randomOperations } from './operations.js';
+import { compareParallel, Workers } from './parallel.js';
 import { Random } from './random.js';
 
 const root = process.getuid?.() === 0;
@@ -17,6 +17,9 @@ if (!root) process.emitWarning('the differential suite is skipped: it mounts ove
 /** All modes together perform at least so many operations: `scripts/differential --ops N`. */
 const wanted = Number(process.env['LAMINA_DIFFERENTIAL_OPERATIONS'] ?? 100_000);
 const firstSeed = Number(process.env['LAMINA_DIFFERENTIAL_SEED'] ?? 1);
+/** So many processes at once: by default each number from 1 to 8 in its turn. */
+const fixed = process.env['LAMINA_DIFFERENTIAL_WORKERS'];
+const most = fixed === undefined ? 8 : Number(fixed);
 const ways = [
   { mode: 'mode=stateless', indexed: true },
   { mode: 'mode=stateless', indexed: false },
@@ -25,26 +28,55 @@ const ways = [
   { mode: 'mode=stateless,redirect_dir=off,metacopy=off', indexed: true },
 ];
 const depths = [1, 2, 3, 5, 8, 2, 4, 40];
-const operationsPerSeed = 1000;
-const seedsPerMode = Math.ceil(wanted / ways.length / operationsPerSeed);
+/** Of a worker on one mount: long runs mount less often. */
+const operationsPerSeed = wanted > 1_000_000 ? 5000 : 1000;
 /** Far above what is needed (about 1 ms an operation): a hang ends, a slow machine does not fail. */
 const timeout = 120_000 + wanted * 10;
 
 const readers = [lamina(), plainKernel];
-async function compareIn(comparison: Omit<Comparison, 'directory' | 'readers'>): Promise<void> {
+async function inScratch(work: (directory: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'lamina-differential-'));
-  await compare({ ...comparison, directory, readers }); // what failed stays, to be looked at
+  await work(directory); // what failed stays, to be looked at
   rmSync(directory, { recursive: true, force: true });
 }
 
 describe.skipIf(!root)('laminafs against the kernel overlayfs', () => {
+  let workers: Workers;
+  beforeAll(async () => {
+    workers = await Workers.start(most);
+  });
+  afterAll(() => {
+    workers.end();
+  });
+
   it.each(ways)('does as the kernel does, $mode, indexes: $indexed', { timeout }, async ({ mode, indexed }) => {
-    for (let seed = firstSeed; seed < firstSeed + seedsPerMode; seed++) {
+    for (let seed = firstSeed, done = 0; done < wanted / ways.length; seed++) {
       const layers = depths[seed % depths.length] ?? 1;
-      const operations = randomOperations(seed, operationsPerSeed);
-      const subject = lamina(mode);
-      const compared = compareIn({ seed, layers, operations, compareEvery: 200, subject, indexed });
-      await expect(compared, `seed ${seed}`).resolves.toBeUndefined();
+      const running = fixed === undefined ? 1 + (seed % most) : most;
+      const compared = inScratch((directory) =>
+        compareParallel(
+          { directory, seed, layers, subject: lamina(mode), indexed, readers },
+          workers,
+          running,
+          operationsPerSeed,
+        ),
+      );
+      await expect(compared, `seed ${String(seed)}`).resolves.toBeUndefined();
+      done += running * operationsPerSeed;
+    }
+  });
+
+  it.each(ways)('does so step by step, $mode, indexes: $indexed', { timeout }, async ({ mode, indexed }) => {
+    for (let seed = firstSeed; seed < firstSeed + 4; seed++) {
+      const layers = depths[seed % depths.length] ?? 1;
+      const compared = inScratch((directory) =>
+        compare(
+          { directory, seed, layers, subject: lamina(mode), indexed, readers },
+          randomOperations(seed, 1000),
+          200,
+        ),
+      );
+      await expect(compared, `seed ${String(seed)}`).resolves.toBeUndefined();
     }
   });
 
@@ -60,7 +92,9 @@ describe.skipIf(!root)('laminafs against the kernel overlayfs', () => {
         fc.boolean(),
         history,
         async (seed, layers, indexed, operations) => {
-          await compareIn({ seed, layers, operations, compareEvery: 20, subject: lamina(), indexed });
+          await inScratch((directory) =>
+            compare({ directory, seed, layers, subject: lamina(), indexed, readers }, operations, 20),
+          );
         },
       ),
       { numRuns: 40 },

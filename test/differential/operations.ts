@@ -28,7 +28,7 @@ import {
   setXattrSync,
 } from '../../src/platform/native.js';
 import type { RenameMode } from '../../src/platform/native.js';
-import type { Random } from './random.js';
+import { Random } from './random.js';
 
 /** One call on a mount, in terms of paths below its root. */
 export type Operation = NameOperation | ContentOperation | AttributeOperation;
@@ -89,6 +89,12 @@ const generators: ((random: Random) => Operation)[] = [
 ];
 
 export const randomOperation = (random: Random): Operation => random.pick(generators)(random);
+
+/** `count` operations that the seed decides. */
+export function randomOperations(seed: number, count: number): Operation[] {
+  const random = new Random(seed);
+  return Array.from({ length: count }, () => randomOperation(random));
+}
 
 const attribute = 'trusted.differential';
 

@@ -45,8 +45,8 @@ class MortalServer {
     auto filter = filter::Filter::open({"", place_.path("journal"), place_.path("reads")}, explanation);
     EXPECT_TRUE(filter.ok()) << explanation;
     filter_ = std::move(*filter);
-    slots_ = std::move(*server::RequestSlots::make(1));
-    memory_ = std::move(*sys::SharedMemory::reserve(4096));
+    slots_ = *server::RequestSlots::make(1);
+    memory_ = *sys::SharedMemory::reserve(4096);
     descriptors_ = *sys::open_descriptors();
     start();
     abi::InitIn in{};
