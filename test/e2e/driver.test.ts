@@ -181,7 +181,7 @@ describe.skipIf(!isRoot)('laminafs', () => {
     expect(names).toHaveLength(100_000);
     expect(new Set(names).size).toBe(100_000);
     await unmount();
-  }, 60_000);
+  }, 300_000);
 
   it('captures, leaves out and protects by rules, and keeps a journal and what was read', async () => {
     mkdirSync(at('b/cache'));
