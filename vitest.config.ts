@@ -1,17 +1,18 @@
 import { defineConfig } from 'vitest/config';
 
 /** Every group of tests is a project: `npx vitest run --project unit`. */
-function project(name: string, include: string[], timeout: number) {
-  return { test: { name, include, pool: 'forks' as const, maxWorkers: 2, testTimeout: timeout, hookTimeout: timeout } };
+function project(name: string, include: string[], timeout: number, workers: number) {
+  const timeouts = { testTimeout: timeout, hookTimeout: timeout };
+  return { test: { name, include, pool: 'forks' as const, maxWorkers: workers, ...timeouts } };
 }
 
 export default defineConfig({
   test: {
     passWithNoTests: true,
     projects: [
-      project('unit', ['test/{unit,format,model}/**/*.test.ts'], 60_000),
-      // These mount file systems and start processes.
-      project('e2e', ['test/{e2e,conformance,differential,crash}/**/*.test.ts'], 120_000),
+      project('unit', ['test/{unit,format,model}/**/*.test.ts'], 60_000, 2),
+      // These mount file systems and start processes, one file at a time: a sandbox that one file starts has copies of the mounts of all, and keeps them busy.
+      project('e2e', ['test/{e2e,conformance,differential,crash}/**/*.test.ts'], 120_000, 1),
     ],
   },
 });
