@@ -8,6 +8,7 @@ import type { LaminaError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { distFile } from '../platform/install.js';
 import { LockHeld, acquireLock, isLocked, lockHolderPid } from '../platform/lock.js';
+import { mountAt, readMountInfo } from '../platform/mountinfo.js';
 import { runProcess } from '../platform/process.js';
 import { unmountFuse } from '../platform/unmount.js';
 import type { MountableNode } from '../store/index.js';
@@ -112,10 +113,15 @@ export async function unmountStack(
 
 /**
  * As `unmountStack`, of a mount that only we have made use of. Its driver is told to end where it does not by itself: it goes on as long as another mount namespace holds a copy of
- * the mount, as one has that was made (unshare(1), a container, a service) while it was mounted, for as long as that lives. What was written is in the upper.
+ * the mount, as one has that was made (unshare(1), a container, a service) while it was mounted, for as long as that lives. What was written is in the upper. Nothing is wrong where
+ * somebody else has unmounted it just now.
  */
 export async function unmountOwn(mountpoint: BytePath, work: BytePath): Promise<void> {
-  await unmountStack(mountpoint, undefined);
+  try {
+    await unmountStack(mountpoint, undefined);
+  } catch (error) {
+    if (mountAt(await readMountInfo(), mountpoint) !== undefined) throw error;
+  }
   try {
     await driverEnded(work, ownEndPatience);
   } catch (error) {
