@@ -1,3 +1,4 @@
+import { readFileSync, readdirSync } from 'node:fs';
 import { createConnection } from 'node:net';
 
 export const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -25,4 +26,21 @@ export async function workerAt(socket: string): Promise<number> {
     await sleep(10);
   }
   throw new Error(`nobody answers at ${socket}`);
+}
+
+/** The processes that answer the requests of mounts below a directory: those that their supervisors have started. */
+export function workersBelow(directory: string): number[] {
+  const drivers = new Map<number, number>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const [program = '', ...args] = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0');
+      if (!program.endsWith('laminafs') || !args.some((arg) => arg.startsWith(`${directory}/`))) continue;
+      const parent = readFileSync(`/proc/${name}/stat`, 'latin1').split(') ')[1]?.split(' ')[1];
+      drivers.set(Number(name), Number(parent));
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return [...drivers].filter(([, parent]) => drivers.has(parent)).map(([pid]) => pid);
 }
