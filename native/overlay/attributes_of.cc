@@ -20,6 +20,7 @@ Result<Attributes> Overlay::attributes(NodeId node) {
   LAMINA_ASSIGN(const InodeRef inode, get(node));
   bool has_upper = false;
   bool metacopy = false;
+  bool merged = false;
   bool nameless = false;
   bool written = false;
   bool mapped = false;
@@ -31,6 +32,7 @@ Result<Attributes> Overlay::attributes(NodeId node) {
     has_upper = inode->has_upper;
     metacopy = inode->metacopy;
     nameless = inode->nameless;
+    merged = inode->is_directory() && inode->lowers.size() + (has_upper ? 1U : 0U) > 1;
     if (!inode->lowers.empty()) lower = has_upper ? inode->lowers.back() : inode->lowers.front();
   }
   Attributes attributes;
@@ -51,9 +53,8 @@ Result<Attributes> Overlay::attributes(NodeId node) {
   }
   attributes.ino = inode->ino;
   attributes.fleeting = inode->id != node || mapped || (written && (attributes.mode & set_id) != 0);
-  // Nobody counts the subdirectories of a merged directory, and whether one is merged must not show: updates and merges change
-  // it.
-  if (inode->is_directory()) attributes.nlink = nameless ? 0 : 1;
+  if (merged) attributes.nlink = 1;  // as the kernel's: nobody counts the subdirectories of a merged directory
+  if (nameless && inode->is_directory()) attributes.nlink = 0;
   return attributes;
 }
 

@@ -200,7 +200,8 @@ Result<Entry> Overlay::entry_of(const InodeRef& inode, const Found& found) {
   const bool counts_links = !found.in_upper && !inode->is_directory() && attributes.nlink > 1;
   if (!same_side || counts_links) return entry_of(inode);
   attributes.ino = inode->ino;
-  if (inode->is_directory()) attributes.nlink = 1;  // as attributes() has it
+  const std::size_t places = found.lowers.size() + (found.in_upper ? 1U : 0U);
+  if (inode->is_directory() && places > 1) attributes.nlink = 1;  // as attributes() has it
   return Entry{inode->id, 1, attributes};
 }
 

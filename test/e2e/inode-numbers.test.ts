@@ -23,7 +23,8 @@ function numbersBelow(root: string): Numbers {
     const group = known ?? { names: [], nlink: directory ? 1n : stats.nlink, what };
     group.names.push(path);
     named.set(stats.ino, group);
-    links.set(path, `${stats.nlink} as ${group.names[0] ?? ''}`);
+    // A directory in which several layers merge counts nothing, and whether they do may change.
+    links.set(path, `${group.nlink} as ${group.names[0] ?? ''}`);
     ino.set(path, stats.ino);
     if (directory) for (const name of readdirSync(at, 'latin1').sort()) visit(`${path}/${name}`);
   };

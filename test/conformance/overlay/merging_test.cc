@@ -26,6 +26,22 @@ TEST_F(OverlayMerging, AListingIsTheUnion) {
   EXPECT_EQ(contents(here / "d/low"), "bottom");
 }
 
+// On layers whose file system counts subdirectories, as ext4, XFS and tmpfs do.
+LAYERS(OverlayMerging, OnlyDirectoriesOfOneLayerCountTheirSubdirectories) {
+  for (const char* name : {"low", "low/a", "low/b", "d", "d/a"}) make_directory(bottom / name);
+  make_directory(top / "d");
+  make_directory(top / "d/b");
+}
+TEST_F(OverlayMerging, OnlyDirectoriesOfOneLayerCountTheirSubdirectories) {
+  EXPECT_EQ(status(here / "low").st_nlink, 4U);
+  EXPECT_EQ(status(here / "d").st_nlink, 1U);
+  make_directory(here / "new");
+  make_directory(here / "new/a");
+  EXPECT_EQ(status(here / "new").st_nlink, 3U);
+  EXPECT_OK(::rename(here / "new/a", here / "a"));
+  EXPECT_EQ(status(here / "new").st_nlink, 2U);
+}
+
 LAYERS(OverlayMerging, TheTopmostAttributesHold) {
   make_directory(bottom / "d", 0700);
   make_directory(top / "d", 0755);
