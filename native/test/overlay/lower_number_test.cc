@@ -88,7 +88,7 @@ TEST_F(StackTest, KeepsTheNumberUnderALayerWithoutAnIndex) {
   EXPECT_EQ(ino(*open({"two", "one"}, false), "a"), before);
 }
 
-TEST_F(StackTest, CountsNoSubdirectories) {
+TEST_F(StackTest, CountsTheSubdirectoriesOfOneLayerOnly) {
   place_.directory("one/directory/below");
   place_.directory("two/directory");
   const auto stack = open({"two", "one"}, false);
@@ -97,8 +97,8 @@ TEST_F(StackTest, CountsNoSubdirectories) {
   EXPECT_EQ(merged->attributes.nlink, 1U);
   const auto single = stack->lookup(merged->node, "below");
   ASSERT_TRUE(single.ok());
-  EXPECT_EQ(single->attributes.nlink, 1U);
-  EXPECT_EQ(stack->attributes(single->node)->nlink, 1U);
+  EXPECT_EQ(single->attributes.nlink, 2U);
+  EXPECT_EQ(stack->attributes(single->node)->nlink, 2U);
 }
 
 }  // namespace
