@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { run } from './shell.mjs';
+import { pause, run } from './shell.mjs';
 
 /**
  * An ext4 as a machine of users has it, with a journal, on a loop device without a cache of its own. The file system that is there may have none, as those of many virtual
@@ -24,10 +24,23 @@ function ownDisk() {
   return {
     scratch,
     end: () => {
-      run('umount', [scratch]);
+      unmount(scratch);
       rmSync(place, { recursive: true });
     },
   };
+}
+
+/** The last driver may still be on its way out: its files are closed some time after its mount is gone. */
+function unmount(scratch) {
+  for (let left = 50; left > 1; left--) {
+    try {
+      run('umount', [scratch]);
+      return;
+    } catch {
+      pause(200);
+    }
+  }
+  run('umount', [scratch]);
 }
 
 /** LAMINA_BENCH_DIR, or else a disk of our own. */

@@ -124,7 +124,7 @@ export const section = {
         duration(row.seconds),
         duration(row.alone),
         duration(skipping),
-        row.affected === 0 ? '' : duration(running / row.affected),
+        row.affected === 0 ? '' : running > 0 ? duration(running / row.affected) : '–',
         size(row.peak),
         duration(row.rollback),
       ];
@@ -132,7 +132,7 @@ export const section = {
     return `One base, the Debian root; each container's storage holds 5 to 50 files. The update edits one file and adds another; *met* containers have that file of their own and
 are run, the others are skipped. All figures are of whole commands, the publishing included; memory is the orchestrator's peak. \`the base alone\` is the same update before there were
 containers: one run. \`a container that is skipped\` is what each adds to it where none is met, \`a container that is run\` what each adds that is met, as many side by side as
-there are processors.
+there are processors; –: less than the figures of whole commands differ from run to run.
 
 ${table(head, lines)}
 
