@@ -113,6 +113,10 @@ export class Ancestry {
     return enter !== none && this.#enter.get(below) <= enter && enter < this.#leave.get(below);
   }
 
+  get hasCycles(): boolean {
+    return this.#cyclic.size > 0;
+  }
+
   /** Whether a node stands on itself. */
   isCyclic(id: NodeId): boolean {
     return this.#cyclic.has(id);

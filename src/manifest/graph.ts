@@ -47,22 +47,22 @@ class GraphCheck {
   readonly #others = new Map<NodeId, string[]>();
   /** The update names seen, and the delta storages that effects name. */
   readonly #updateNames = new Map<string, UpdateId>();
-  readonly #deltas = new Map<NodeId, string>();
+  readonly #deltas = new Set<NodeId>();
 
-  readonly #nodes = new Map<NodeId, ManifestNode>();
-  readonly #ancestry: Ancestry;
+  /** Of the layers: of storages each container has its own, and its chain is walked once. */
+  readonly #layers: Ancestry;
+  #storages = 0;
+  /** Whether all chains of containers end, and no other has them. */
+  #chainsEnd = true;
 
   constructor(readonly manifest: Manifest) {
-    // No Object.entries of what may be tens of thousands: it makes an array of each.
-    for (const id of Object.keys(manifest.nodes)) {
-      const node = manifest.nodes[id];
-      if (node !== undefined) this.#nodes.set(id, node);
-    }
-    this.#ancestry = new Ancestry(this.#nodes);
+    this.#layers = new Ancestry(nodesOf(manifest, ({ kind }) => rules[kind].layers.length === 0));
   }
 
   nodes(): void {
-    for (const [id, node] of this.#nodes) this.#checkNode(id, node);
+    const { nodes } = this.manifest;
+    // No Object.entries of what may be tens of thousands: it makes an array of each.
+    for (const id in nodes) this.#checkNode(id, nodes[id] as ManifestNode);
   }
 
   #find(code: string, subject: string, message: string): void {
@@ -70,44 +70,48 @@ class GraphCheck {
   }
 
   #node(id: NodeId): ManifestNode | undefined {
-    return this.#nodes.get(id);
+    // No id is the name of anything that an object has by itself.
+    return this.manifest.nodes[id];
+  }
+
+  #isUpdate(id: UpdateId): boolean {
+    return this.manifest.updates[id] !== undefined;
   }
 
   #checkNode(id: NodeId, node: ManifestNode): void {
     const rule = rules[node.kind];
+    if (rule.layers.length > 0) this.#storages += 1;
     if (!id.startsWith(rule.prefix)) this.#find('KIND', id, `a ${node.kind} has an id that begins with ${rule.prefix}`);
     if (node.parent !== null) this.#edge(id, 'parent', node.parent, rule.parents);
     else if (!rule.orphan) this.#find('PARENT_MISSING', id, `a ${node.kind} needs a parent`);
-    if (node.layer !== null) this.#edge(id, 'layer', node.layer, rule.layers);
+    if (node.layer !== null) this.#deltaLayer(id, node, this.#edge(id, 'layer', node.layer, rule.layers));
     else if (rule.layers.length > 0) this.#find('LAYER_MISSING', id, `a ${node.kind} needs a layer`);
-    this.#deltaLayer(id, node);
     if (rule.update !== (node.update !== null)) {
       this.#find('UPDATE_EDGE', id, `a ${node.kind} ${rule.update ? 'needs an update' : 'has no update'}`);
-    } else if (node.update !== null && own(this.manifest.updates, node.update) === undefined) {
+    } else if (node.update !== null && !this.#isUpdate(node.update)) {
       this.#find('UPDATE_MISSING', id, `its update ${node.update} is not in the manifest`);
     }
     for (const merged of node.merged) {
-      if (own(this.manifest.updates, merged) === undefined && node.kind.endsWith('layer'))
+      if (!this.#isUpdate(merged) && node.kind.endsWith('layer'))
         this.#find('UPDATE_MISSING', id, `update ${merged}, which was merged into it, is not in the manifest`);
     }
     if (!node.sealed && node.kind !== 'storage') this.#find('NOT_SEALED', id, `a ${node.kind} is sealed`);
-    if (this.#ancestry.isCyclic(id)) this.#find('CYCLE', id, 'it stands on itself');
   }
 
   /** A delta storage stands on its update's layer: a base layer only where that was merged into it. */
-  #deltaLayer(id: NodeId, { kind, layer, update }: ManifestNode): void {
-    if (kind !== 'delta-storage' || layer === null || update === null) return;
-    const target = this.#node(layer);
-    if (target?.kind === 'base-layer' && !target.merged.includes(update))
+  #deltaLayer(id: NodeId, { kind, layer, update }: ManifestNode, target: ManifestNode | undefined): void {
+    if (kind !== 'delta-storage' || update === null || target?.kind !== 'base-layer') return;
+    if (!target.merged.includes(update))
       this.#find('EDGE_KIND', id, `its layer ${layer} is a base-layer, and its update was not merged into it`);
   }
 
-  #edge(id: NodeId, edge: string, to: NodeId, kinds: readonly NodeKind[]): void {
+  #edge(id: NodeId, edge: string, to: NodeId, kinds: readonly NodeKind[]): ManifestNode | undefined {
     const target = this.#node(to);
     if (target === undefined) this.#find('NODE_MISSING', id, `its ${edge} ${to} is not in the manifest`);
     else if (!kinds.includes(target.kind)) this.#find('EDGE_KIND', id, `its ${edge} ${to} is a ${target.kind}`);
     else if (edge === 'parent' && !target.sealed)
       this.#find('NOT_SEALED', to, `${id} stands on it, but it is not sealed`);
+    return target;
   }
 
   base(name: string): void {
@@ -116,14 +120,16 @@ class GraphCheck {
     const what = `base ${name}`;
     this.#pin(what, 'root', base.root, ['base-layer']);
     this.#pin(what, 'head', base.head, layers);
-    if (this.#ancestry.lowest(base.head) !== base.root)
+    if (this.#layers.lowest(base.head) !== base.root)
       this.#find('LINEAGE', what, `its head ${base.head} does not stand on its root`);
   }
 
-  #pin(what: string, field: string, id: NodeId, kinds: readonly NodeKind[]): void {
+  #pin(subject: string | (() => string), field: string, id: NodeId, kinds: readonly NodeKind[]): void {
     const node = this.#node(id);
+    if (node !== undefined && kinds.includes(node.kind)) return;
+    const what = typeof subject === 'string' ? subject : subject();
     if (node === undefined) this.#find('NODE_MISSING', what, `its ${field} ${id} is not in the manifest`);
-    else if (!kinds.includes(node.kind)) this.#find('EDGE_KIND', what, `its ${field} ${id} is a ${node.kind}`);
+    else this.#find('EDGE_KIND', what, `its ${field} ${id} is a ${node.kind}`);
   }
 
   container(name: string): void {
@@ -134,7 +140,7 @@ class GraphCheck {
     this.#pin(what, 'storage', container.storage, ['storage']);
     const base = own(this.manifest.bases, container.base);
     if (base === undefined) this.#find('BASE_MISSING', what, `its base ${container.base} is not in the manifest`);
-    else if (this.#ancestry.lowest(container.layer) !== base.root)
+    else if (this.#layers.lowest(container.layer) !== base.root)
       this.#find('LINEAGE', what, `its layer ${container.layer} is not of base ${container.base}`);
     const top = this.#node(container.storage);
     if (top?.sealed === true) this.#find('SEALED', what, `its storage ${container.storage} is sealed`);
@@ -148,7 +154,7 @@ class GraphCheck {
     for (let at: NodeId | null = storage; at !== null && this.#own(at, name);) {
       const node = this.#node(at);
       const layer = node?.layer ?? null;
-      if (layer !== null && !this.#ancestry.standsOn(on, layer))
+      if (layer !== null && !this.#layers.standsOn(on, layer))
         this.#find('LINEAGE', at, `it was made on ${layer}, which container ${name} does not stand on`);
       at = node?.parent ?? null;
     }
@@ -162,20 +168,31 @@ class GraphCheck {
       return true;
     }
     const others = this.#others.get(id) ?? [];
+    this.#chainsEnd = false;
     if (owner === container || others.includes(container)) return false;
     this.#others.set(id, [...others, container]);
     return true;
   }
 
   storages(): void {
-    for (const [id, { sealed, kind }] of this.#nodes) {
-      const owner = this.#owner.get(id);
-      const others = this.#others.get(id);
-      if (owner !== undefined && others !== undefined)
-        this.#find('SHARED', id, `containers ${[owner, ...others].join(', ')} share it`);
-      if (!sealed && kind === 'storage' && owner === undefined)
+    for (const [id, others] of this.#others)
+      this.#find('SHARED', id, `containers ${[this.#owner.get(id), ...others].join(', ')} share it`);
+    // Where each storage is in one chain that ends there is no more to be found, and looking at all of them again costs time.
+    if (this.findings.length === 0 && this.#chainsEnd && this.#owner.size === this.#storages && !this.#layers.hasCycles)
+      return;
+    const { nodes } = this.manifest;
+    for (const id in nodes) {
+      const { sealed, kind } = nodes[id] as ManifestNode;
+      if (!sealed && kind === 'storage' && !this.#owner.has(id))
         this.#find('NO_OWNER', id, 'it is writable, but no container has it');
     }
+    this.#cycles();
+  }
+
+  #cycles(): void {
+    const ancestry = new Ancestry(nodesOf(this.manifest, () => true));
+    for (const id of Object.keys(this.manifest.nodes))
+      if (ancestry.isCyclic(id)) this.#find('CYCLE', id, 'it stands on itself');
   }
 
   update(id: UpdateId, update: Update): void {
@@ -188,7 +205,7 @@ class GraphCheck {
     this.#pin(id, 'layer', update.layer, update.state === 'merged' ? layers : ['delta-layer']);
     this.#pin(id, 'parent', update.parent, layers);
     if (layer !== undefined) this.#layerOf(id, update, layer);
-    if (base !== undefined && update.state === 'committed' && !this.#ancestry.standsOn(base.head, update.layer)) {
+    if (base !== undefined && update.state === 'committed' && !this.#layers.standsOn(base.head, update.layer)) {
       this.#find('LINEAGE', id, `it is committed, but not in the lineage of base ${update.base}`);
     }
     const seen = new Set<string>();
@@ -210,20 +227,30 @@ class GraphCheck {
   }
 
   #effect(id: UpdateId, effect: Effect): void {
-    const what = `${id} on container ${effect.container}`;
+    // Made only for a finding: there may be tens of thousands of effects.
+    const what = () => `${id} on container ${effect.container}`;
     if (own(this.manifest.containers, effect.container) === undefined)
-      this.#find('CONTAINER_MISSING', what, 'there is no such container');
+      this.#find('CONTAINER_MISSING', what(), 'there is no such container');
     if ((effect.outcome === 'failed') !== (effect.top === null))
-      this.#find('EFFECT', what, `a failed effect has no top, any other has one`);
+      this.#find('EFFECT', what(), `a failed effect has no top, any other has one`);
     if (effect.storage !== null) {
       this.#pin(what, 'delta storage', effect.storage, ['delta-storage']);
       const node = this.#node(effect.storage);
       if (node !== undefined && node.update !== id)
-        this.#find('UPDATE_EDGE', what, `${effect.storage} is of another update`);
+        this.#find('UPDATE_EDGE', what(), `${effect.storage} is of another update`);
       if (this.#deltas.has(effect.storage)) this.#find('SHARED', effect.storage, `two effects name it`);
-      this.#deltas.set(effect.storage, what);
+      this.#deltas.add(effect.storage);
     }
     if (effect.sealed !== null) this.#pin(what, 'sealed storage', effect.sealed, ['storage']);
     if (effect.top !== null) this.#pin(what, 'top storage', effect.top, ['storage']);
   }
+}
+
+function nodesOf(manifest: Manifest, wanted: (node: ManifestNode) => boolean): Map<NodeId, ManifestNode> {
+  const found = new Map<NodeId, ManifestNode>();
+  for (const id in manifest.nodes) {
+    const node = manifest.nodes[id] as ManifestNode;
+    if (wanted(node)) found.set(id, node);
+  }
+  return found;
 }

@@ -185,15 +185,27 @@ function checkVersion(value: unknown, where: string): number {
   });
 }
 
-/** The text of manifest.json: keys sorted, so that the same manifest is the same bytes. */
-export function serialiseManifest(manifest: Manifest): string {
-  const { format, version, generation, ...tables } = manifest;
-  return `${JSON.stringify({ format, version, generation, ...sorted(tables) }, undefined, 2)}\n`;
+/** The text of manifest.json, a row of a table in a line: keys sorted, so that the same manifest is the same bytes. */
+export function serialiseManifest({ format, version, generation, ...tables }: Manifest): string {
+  const fields = Object.entries({ format, version, generation }).map(
+    ([key, value]) => `"${key}": ${JSON.stringify(value)}`,
+  );
+  for (const key of ['bases', 'containers', 'nodes', 'updates'] as const)
+    fields.push(`"${key}": ${linesOf(tables[key])}`);
+  return `{\n  ${fields.join(',\n  ')}\n}\n`;
+}
+
+/** As JSON, with a line for each row. */
+function linesOf(table: Readonly<Record<string, unknown>>): string {
+  const rows: string[] = [];
+  const inOrder = sorted(table);
+  for (const key in inOrder) rows.push(`"${key}": ${JSON.stringify(inOrder[key])}`);
+  return rows.length === 0 ? '{}' : `{\n    ${rows.join(',\n    ')}\n  }`;
 }
 
 /** A value with the keys of all its objects in order; what has them so already is not copied. */
 function sorted<T>(value: T): T {
-  if (isSorted(value)) return value;
+  if (typeof value !== 'object' || value === null || isSorted(value)) return value;
   if (Array.isArray(value)) return value.map(sorted) as T;
   const record = value as Record<string, unknown>;
   const inOrder: Record<string, unknown> = {};
@@ -201,12 +213,13 @@ function sorted<T>(value: T): T {
   return inOrder as T;
 }
 
-function isSorted(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (Array.isArray(value)) return value.every(isSorted);
+function isSorted(value: object): boolean {
+  if (Array.isArray(value)) return value.every((each) => typeof each !== 'object' || each === null || isSorted(each));
   let last = '';
   for (const key in value) {
-    if (key < last || !isSorted((value as Record<string, unknown>)[key])) return false;
+    if (key < last) return false;
+    const inner = (value as Record<string, unknown>)[key];
+    if (typeof inner === 'object' && inner !== null && !isSorted(inner)) return false;
     last = key;
   }
   return true;

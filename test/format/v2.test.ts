@@ -7,9 +7,11 @@ import { checkGraph, parseManifest, serialiseManifest } from '../../src/manifest
 const text = readFileSync(join(import.meta.dirname, 'v2/manifest.json'), 'utf8');
 
 describe('version 2 of the manifest', () => {
-  it('is read, and written again to the byte', () => {
+  it('is read, and written with a row in a line', () => {
     const manifest = parseManifest(text);
     expect(checkGraph(manifest)).toEqual([]);
-    expect(serialiseManifest(manifest)).toBe(text);
+    const written = serialiseManifest(manifest);
+    expect(parseManifest(written)).toEqual(manifest);
+    expect(written).toBe(readFileSync(join(import.meta.dirname, 'v2/written.json'), 'utf8'));
   });
 });

@@ -63,15 +63,15 @@ describe('the manifest as text', () => {
       'MANIFEST_DAMAGED',
       /extra/,
     ],
-    ['with a field missing', (text: string) => text.replace(/"sealed": true,/, ''), 'MANIFEST_DAMAGED', /sealed/],
+    ['with a field missing', (text: string) => text.replace('"sealed":true,', ''), 'MANIFEST_DAMAGED', /sealed/],
     [
       'with a bad id',
-      (text: string) => text.replace(/"root": "b-/, '"root": "x-'),
+      (text: string) => text.replace('"root":"b-', '"root":"x-'),
       'MANIFEST_DAMAGED',
       /bases\.debian\.root/,
     ],
     ['with a bad name', (text: string) => text.replace(/"web": \{/, '"../web": {'), 'MANIFEST_DAMAGED', /containers/],
-    ['with a wrong type', (text: string) => text.replace(/"bytes": \d+/, '"bytes": -1'), 'MANIFEST_DAMAGED', /bytes/],
+    ['with a wrong type', (text: string) => text.replace(/"bytes":\d+/, '"bytes":-1'), 'MANIFEST_DAMAGED', /bytes/],
   ])('is refused where it is %s', (_, damage, code, message) => {
     const text = serialiseManifest(sample());
     const error = thrown(() => parseManifest(damage(text), '/store/manifest.json'));
