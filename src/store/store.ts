@@ -6,7 +6,7 @@ import { LaminaError, damaged, failed, isSystemError, messageOf, notFound, refus
 import { checkGraph, manifestVersion, readManifest, serialiseManifest } from '../manifest/index.js';
 import type { Finding, Manifest } from '../manifest/index.js';
 import { writeFileDurably } from '../platform/durable.js';
-import { LockHeld, acquireLock } from '../platform/lock.js';
+import { LockHeld, acquireLock, lockHolder } from '../platform/lock.js';
 import type { Lock, LockMode } from '../platform/lock.js';
 import { findGarbage, removeGarbage } from './garbage.js';
 import type { Garbage } from './garbage.js';
@@ -202,7 +202,8 @@ export class Store {
       return await acquireLock(this.paths.lock, mode, { timeoutMs: lockPatience });
     } catch (error) {
       if (!(error instanceof LockHeld)) throw error;
-      const holder = (await readFile(toBuffer(this.paths.lock), 'utf8')).trim();
+      // Of another PID namespace there are only the words that it left; a reader leaves none.
+      const holder = lockHolder(this.paths.lock) ?? (await readFile(toBuffer(this.paths.lock), 'utf8')).trim();
       throw refused(`the store ${display(this.paths.root)} is in use${holder === '' ? '' : ` by ${holder}`}`, {
         code: 'STORE_BUSY',
         hint: 'try again when that command has ended',
