@@ -80,7 +80,27 @@ function operationsOf(view: View, paths: readonly BytePath[]): PlanOperation[] {
     if (view.get(path) === undefined) operations.set(path, { kind: 'whiteout', path });
     else for (const { path: at } of view.walk(path)) add(at);
   }
-  return [...operations.values()];
+  return joinLinks([...operations.values()], (path) => {
+    const resolved = view.get(path);
+    return resolved && view.identity(resolved);
+  });
+}
+
+/** Of the names of one inode the first makes it, the others become links to that. @param inodeOf undefined where a path is the only name of its inode */
+export function joinLinks(
+  operations: readonly PlanOperation[],
+  inodeOf: (path: BytePath) => string | number | undefined,
+): PlanOperation[] {
+  const first = new Map<string | number, BytePath>();
+  return operations.map((operation) => {
+    if (operation.kind === 'whiteout' || operation.kind === 'directory') return operation;
+    const { path } = operation;
+    const inode = inodeOf(path);
+    if (inode === undefined) return operation;
+    const to = first.get(inode);
+    if (to === undefined) first.set(inode, path);
+    return to === undefined ? operation : { kind: 'link', path, to };
+  });
 }
 
 export function operationOf(
@@ -97,4 +117,9 @@ export function operationOf(
     default:
       return { kind: 'node', path, attributes };
   }
+}
+
+/** The hard-link group of an entry; undefined where it has one name. */
+export function groupOf(entry: Entry | undefined): number | undefined {
+  return entry === undefined || entry.type === 'whiteout' || entry.group < 0 ? undefined : entry.group;
 }

@@ -7,8 +7,9 @@ import { own, replaceNodes, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
 import { Tree, withHold } from '../servicing/index.js';
-import { NodeReader, cloneTree, copyOrigins, markNamespace, unescapeMark, withTransaction } from '../store/index.js';
+import { NodeReader, cloneTree, markNamespace, unescapeMark, withTransaction } from '../store/index.js';
 import type { StagedNode, Store, Transaction } from '../store/index.js';
+import { groupOf } from './aside.js';
 
 /** What was put aside, and where it is to go. */
 export interface PutBackRequest {
@@ -41,7 +42,6 @@ export async function putBack(store: Store, request: PutBackRequest): Promise<re
       const old = must(top, 'a top storage');
       const staged = transaction.stage('storage');
       mkdirSync(toBuffer(staged.work), 0o700);
-      await copyOrigins(reader.place(old).origins, staged.origins);
       cloneTree(reader.place(old).tree, staged.tree, { without: new Set(), directories: new Map(), files: new Map() });
       const replaced = await inRoot(transaction, reader, container, staged, (root) => new Placing(root, request).run());
       await transaction.publish((present) => {
@@ -104,6 +104,8 @@ class Placing {
   readonly #inTheWay: BytePath[] = [];
   /** Directories to be given their attributes once all is in them. */
   readonly #made: Entry[] = [];
+  /** By hard-link group, the name that was made first. */
+  readonly #first = new Map<number, BytePath>();
 
   constructor(
     root: BytePath,
@@ -183,6 +185,7 @@ class Placing {
 
   #make(entry: Entry): void {
     const { path, type, target } = entry;
+    if (this.#link(entry)) return;
     if (type === 'directory') {
       if (this.#root.stat(path) === undefined) this.#makeDirectory(entry);
       else if (this.request.force) this.#made.push(entry);
@@ -193,6 +196,16 @@ class Placing {
     // Of what the container had removed there is nothing to make.
     else if (type !== 'whiteout') this.#node(path);
     if (type !== 'directory' && type !== 'whiteout') this.#attributes(entry);
+  }
+
+  /** Whether another name of the same inode has been made, of which this is now a link. */
+  #link(entry: Entry): boolean {
+    const group = groupOf(entry);
+    if (group === undefined) return false;
+    const first = this.#first.get(group);
+    if (first === undefined) this.#first.set(group, entry.path);
+    else this.#root.link(first, entry.path);
+    return first !== undefined;
   }
 
   #node(path: BytePath): void {

@@ -9,7 +9,7 @@ import { renameSync } from '../platform/native.js';
 import { removeTree } from '../platform/walk.js';
 import { markNamespace, materialise, publishedAsides, scanListing } from '../store/index.js';
 import type { Store } from '../store/index.js';
-import { holdingPath, operationOf, readAside } from './aside.js';
+import { groupOf, holdingPath, joinLinks, operationOf, readAside } from './aside.js';
 import { putBack } from './put-back.js';
 
 export interface RestoreRequest {
@@ -108,9 +108,16 @@ async function nothingAside(store: Store, request: RestoreRequest) {
 /** By way of a directory beside the destination, so that what is there is whole. */
 async function copy(tree: BytePath, listing: Listing, path: BytePath, to: BytePath): Promise<void> {
   const name = basename(path);
-  const operations = [...listing.entries()]
-    .filter((entry) => entry.path === path || isBelow(entry.path, path))
-    .map((entry) => ({ ...operationOf(entry.path, placeOf(entry)), path: join(name, entry.path.slice(path.length)) }));
+  const inside = [...listing.entries()].filter((entry) => entry.path === path || isBelow(entry.path, path));
+  const moved = (at: BytePath) => join(name, at.slice(path.length));
+  const operations = joinLinks(
+    inside.map((entry) => operationOf(entry.path, placeOf(entry))),
+    (at) => groupOf(listing.get(at)),
+  ).map((operation) => ({
+    ...operation,
+    path: moved(operation.path),
+    ...(operation.kind === 'link' ? { to: moved(operation.to) } : {}),
+  }));
   const root = makeEntry({ path: '', type: 'directory', mode: 0o700, uid: process.getuid?.() ?? 0 });
   const beside = join(dirname(to), `.lamina-${randomBytes(4).toString('hex')}`);
   const plan = { root, changesRoot: true, operations };

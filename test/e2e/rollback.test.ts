@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
@@ -49,7 +49,7 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
       'web',
       `sed -i 's/^one$/ONE/' /srv/lines; echo mine >/srv/taken; echo old >/srv/same; echo again >/srv/gone
        chown 12:34 /srv/taken; chmod 4750 /srv/taken; rm /srv/removed; chmod 0711 /srv/kind
-       rm /usr/lib/made/file; echo new >/srv/dir/new; echo inside >/srv/kind/inside; mkdir /opt/own; echo own >/opt/own/file`,
+       rm /usr/lib/made/file; echo new >/srv/dir/new; echo inside >/srv/kind/inside; ln /srv/kind/inside /srv/kind/linked; mkdir /opt/own; echo own >/opt/own/file`,
     );
     mine = await world.look('web');
   });
@@ -82,6 +82,7 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     const directory = world.path('kind');
     await world.run('rollback', 'change', '--restore', 'srv/kind', '--container', 'web', '--to', directory);
     expect(readFileSync(join(directory, 'inside'), 'utf8')).toBe('inside\n');
+    expect(statSync(join(directory, 'linked')).ino).toBe(statSync(join(directory, 'inside')).ino);
     const again = await world.attempt('rollback', 'change', '--restore', '/srv/taken', '--to', to);
     expect(again.code).toBe(4);
     const nothing = await world.attempt('rollback', 'change', '--restore', '/etc/passwd', '--to', world.path('none'));
@@ -119,14 +120,16 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     await world.run(...putBack, 'srv/kind', '--force');
     await world.run(...putBack, 'srv/removed', '--force', '--container', 'web');
     const now = await world.look('web');
-    for (const path of ['/srv/taken', '/srv/kind', '/srv/kind/inside', '/srv/removed'])
+    for (const path of ['/srv/taken', '/srv/kind', '/srv/kind/inside', '/srv/kind/linked', '/srv/removed'])
       expect([path, now.get(path)]).toEqual([path, mine.get(path)]);
     expect([...differences(state, now).keys()].sort()).toEqual([
       '/srv/kind',
       '/srv/kind/inside',
+      '/srv/kind/linked',
       '/srv/removed',
       '/srv/taken',
     ]);
+    expect(await world.inside('web', 'stat -c %h /srv/kind/inside')).toBe('2\n');
     // Directories above that are gone come back with it; those that are there are nobody's obstacle.
     await world.inside('web', 'rm -r /srv/kind');
     await world.run(...putBack, '/srv/kind/inside');
