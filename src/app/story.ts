@@ -46,9 +46,10 @@ export interface Makers {
 
 /** @param path in the node's tree, where it has an entry */
 export async function makersOf({ manifest, reader }: Site, node: NodeId, path: BytePath): Promise<Makers> {
-  const { update, merged } = nodeOf(manifest, node);
+  const { update, merged, sealed } = nodeOf(manifest, node);
   if (merged.length === 0) return { updates: update === null ? [] : [update], known: true };
-  const origins = await readOrigins(reader.place(node).origins);
+  // Of a storage that a rollback opened again the container may have written anything.
+  const origins = sealed ? await readOrigins(reader.place(node).origins) : undefined;
   const made = origins === undefined ? null : origins.get(path);
   if (made !== null) return { updates: made === undefined ? [] : [made], known: true };
   return { updates: [...(update === null ? [] : [update]), ...merged.toReversed()], known: false };

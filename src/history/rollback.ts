@@ -5,10 +5,11 @@ import { refused } from '../base/errors.js';
 import { nodeOf, replaceNodes, rollbackUpdate, updateNamed, updatesToUndo } from '../manifest/index.js';
 import type { Manifest, NodeId, RollbackRequest, SealedNode, Transition } from '../manifest/index.js';
 import { removeAllDurably } from '../platform/durable.js';
+import { isThereSync } from '../platform/walk.js';
 import { withHold } from '../servicing/index.js';
 import type { ContainerHold } from '../servicing/index.js';
 import { StagedReader, afterPublish, cloneTree, copyOrigins, withTransaction } from '../store/index.js';
-import type { Store, Transaction } from '../store/index.js';
+import type { NodePaths, StagedNode, Store, Transaction } from '../store/index.js';
 import { stageAside } from './aside.js';
 import { sortContainer } from './sort.js';
 import type { ContainerSorting } from './sort.js';
@@ -146,14 +147,18 @@ class Undoing {
   ): Promise<SealedNode> {
     const staged = this.transaction.stage('storage');
     mkdirSync(toBuffer(staged.work), 0o700);
-    await copyOrigins(reader.place(node).origins, staged.origins);
     cloneTree(reader.place(node).tree, staged.tree, edits);
     const made = nodeOf(after, node).sealed
-      ? await this.transaction.seal(staged)
+      ? await this.#seal(reader.place(node), staged)
       : { id: staged.id, entries: 0, bytes: 0 };
     if (this.#staged.delete(node)) await this.transaction.unstage(node);
     this.#staged.add(staged.id);
     return made;
+  }
+
+  async #seal({ origins }: NodePaths, staged: StagedNode): Promise<SealedNode> {
+    await copyOrigins(origins, staged.origins);
+    return this.transaction.seal(staged);
   }
 
   /** All steps on the present manifest. @throws LaminaError refused where it is no longer what they were prepared for */
@@ -176,13 +181,13 @@ class Undoing {
     };
   }
 
-  /** Storages that are on top again have no index any more. After a crash the next change sees to it. */
+  /** Storages that are on top again have no index any more, and nobody knows what in them is an update's. After a crash the next change sees to it. */
   async #openTops(published: Manifest): Promise<void> {
     const { paths } = this.transaction.store;
     const containers = [...new Set(this.#reports.map(({ container }) => container))];
     const tops = containers.flatMap((name) => published.containers[name]?.storage ?? []);
     const opened = tops.filter((id) => this.manifest.nodes[id]?.sealed === true);
-    await removeAllDurably(opened.map((id) => paths.node(id).index));
+    await removeAllDurably(opened.flatMap((id) => paths.node(id).ofSealed).filter(isThereSync));
   }
 }
 

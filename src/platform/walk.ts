@@ -7,6 +7,11 @@ import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
 import { unlinkFilesSync } from './native.js';
 
+/** Whether there is something at a path, be it a symlink that leads nowhere. */
+export function isThereSync(path: Path): boolean {
+  return lstatSync(bytesOf(path), { throwIfNoEntry: false }) !== undefined;
+}
+
 export interface WalkEntry {
   /** From the walk's root, without a leading slash; the root is the empty path. */
   readonly path: BytePath;

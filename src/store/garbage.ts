@@ -13,7 +13,7 @@ import { isDeadTransaction, unmountBelow } from './recovery.js';
 
 /** Something in the store that nothing refers to. */
 export interface Garbage {
-  readonly kind: 'transaction' | 'node' | 'update' | 'catch-up' | 'index' | 'aside' | 'temporary';
+  readonly kind: 'transaction' | 'node' | 'update' | 'catch-up' | 'index' | 'origins' | 'aside' | 'temporary';
   readonly path: BytePath;
   /** On disk; without inodes that something else has a name of. */
   readonly bytes: number;
@@ -33,6 +33,7 @@ export async function findGarbage(paths: StorePaths, manifest: Manifest): Promis
     for (const name of namesIn(paths.node(id).directory))
       if (isTemporaryName(name)) found.push(['temporary', join(paths.node(id).directory, name)]);
       else if (!sealed && name === 'index') found.push(['index', paths.node(id).index]);
+      else if (!sealed && name === 'origins.json') found.push(['origins', paths.node(id).origins]);
   for (const id of namesIn(paths.updates))
     if (isId(id, 'u') && own(manifest.updates, id) === undefined) found.push(['update', paths.update(id).directory]);
   for (const directory of unpublishedCatchUps(paths, manifest)) found.push(['catch-up', directory]);

@@ -79,6 +79,11 @@ export class NodePaths {
     return join(this.directory, 'index');
   }
   /** Of a folded node: which update made what in it. */
+  /** What holds only as long as the tree does not change. */
+  get ofSealed(): readonly BytePath[] {
+    return [this.index, this.origins];
+  }
+
   get origins(): BytePath {
     return join(this.directory, 'origins.json');
   }

@@ -1,4 +1,3 @@
-import { lstatSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, fromBuffer, fromText, isBelow, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
@@ -9,6 +8,7 @@ import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName, removeAllDurably, removeDurably } from '../platform/durable.js';
 import { readMountInfo } from '../platform/mountinfo.js';
 import { unmountFuse } from '../platform/unmount.js';
+import { isThereSync } from '../platform/walk.js';
 import { isLocked, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { unpublishedAsides } from './asides.js';
@@ -53,7 +53,7 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
     ...updates.map((id) => paths.update(id).directory),
     ...unpublishedAsides(paths, manifest).map((id) => paths.aside(id).directory),
     ...unpublishedCatchUps(paths, manifest),
-    ...writable.map(([id]) => paths.node(id).index).filter(isThereSync),
+    ...writable.flatMap(([id]) => paths.node(id).ofSealed).filter(isThereSync),
     ...namesIn(paths.root)
       .filter(isTemporaryName)
       .map((name) => join(paths.root, name)),
@@ -126,10 +126,6 @@ async function realOf(directory: BytePath): Promise<BytePath | undefined> {
     if (isSystemError(error, 'ENOENT')) return undefined;
     throw error;
   }
-}
-
-function isThereSync(path: BytePath): boolean {
-  return lstatSync(toBuffer(path), { throwIfNoEntry: false }) !== undefined;
 }
 
 async function exists(path: BytePath): Promise<boolean> {

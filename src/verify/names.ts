@@ -56,6 +56,14 @@ function nodeFaults(id: string, { sealed }: ManifestNode, held: readonly string[
   if (!sealed && !held.includes('work')) faults.push(damage('WORK_MISSING', id, 'its work directory is missing'));
   if (!sealed && held.includes('index'))
     faults.push(leftover('UNUSED_INDEX', `nodes/${id}/index`, `${id} is writable, and has no use for an index`));
+  if (!sealed && held.includes('origins.json'))
+    faults.push(
+      leftover(
+        'UNUSED_ORIGINS',
+        `nodes/${id}/origins.json`,
+        `${id} is writable, and nobody knows what in it is an update's`,
+      ),
+    );
   // A storage that was sealed keeps its work directory: a rollback may open it again.
   const known = ['tree', 'index', 'work', 'origins.json'];
   return [...faults, ...held.filter((name) => !known.includes(name)).map((name) => stranger(`nodes/${id}/${name}`))];

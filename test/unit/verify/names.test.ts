@@ -46,8 +46,11 @@ describe('the names in a store', () => {
     ]);
     expect(faults({ dead: new Set([`t-${hex}`]) })).toEqual([`DEAD_TRANSACTION transactions/t-${hex} +`]);
     expect(faults({ asides: new Map([[`a-${hex}`, ['tree']]]) })).toEqual([`UNFINISHED_ASIDE asides/a-${hex} +`]);
-    const open = new Map([...right.nodes, [writable, ['index', 'tree', 'work']]]);
-    expect(faults({ nodes: open })).toEqual([`UNUSED_INDEX nodes/${writable}/index +`]);
+    const open = new Map([...right.nodes, [writable, ['index', 'origins.json', 'tree', 'work']]]);
+    expect(faults({ nodes: open })).toEqual([
+      `UNUSED_INDEX nodes/${writable}/index +`,
+      `UNUSED_ORIGINS nodes/${writable}/origins.json +`,
+    ]);
   });
 
   it('of strangers stay', () => {
