@@ -214,7 +214,8 @@ function sorted<T>(value: T): T {
 }
 
 function isSorted(value: object): boolean {
-  if (Array.isArray(value)) return value.every((each) => typeof each !== 'object' || each === null || isSorted(each));
+  if (Array.isArray(value))
+    return value.every((each: unknown) => typeof each !== 'object' || each === null || isSorted(each));
   let last = '';
   for (const key in value) {
     if (key < last) return false;

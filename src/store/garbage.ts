@@ -8,7 +8,7 @@ import { walk } from '../platform/walk.js';
 import { unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
 import { namesIn } from './names-in.js';
-import type { StorePaths } from './paths.js';
+import type { NodePaths, StorePaths } from './paths.js';
 import { isDeadTransaction, unmountBelow } from './recovery.js';
 
 /** Something in the store that nothing refers to. */
@@ -29,11 +29,7 @@ export async function findGarbage(paths: StorePaths, manifest: Manifest): Promis
   // Names that Lamina does not give are somebody's, and stay.
   for (const id of namesIn(paths.nodes))
     if (isId(id, 'bdse') && own(manifest.nodes, id) === undefined) found.push(['node', paths.node(id).directory]);
-  for (const [id, { sealed }] of Object.entries(manifest.nodes))
-    for (const name of namesIn(paths.node(id).directory))
-      if (isTemporaryName(name)) found.push(['temporary', join(paths.node(id).directory, name)]);
-      else if (!sealed && name === 'index') found.push(['index', paths.node(id).index]);
-      else if (!sealed && name === 'origins.json') found.push(['origins', paths.node(id).origins]);
+  for (const [id, { sealed }] of Object.entries(manifest.nodes)) found.push(...garbageIn(paths.node(id), sealed));
   for (const id of namesIn(paths.updates))
     if (isId(id, 'u') && own(manifest.updates, id) === undefined) found.push(['update', paths.update(id).directory]);
   for (const directory of unpublishedCatchUps(paths, manifest)) found.push(['catch-up', directory]);
@@ -45,6 +41,17 @@ export async function findGarbage(paths: StorePaths, manifest: Manifest): Promis
   return found
     .map(([kind, path], i) => ({ kind, path, bytes: sizes[i] ?? 0 }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function garbageIn(node: NodePaths, sealed: boolean): [Garbage['kind'], BytePath][] {
+  const unused = new Map<string, Garbage['kind']>([
+    ['index', 'index'],
+    ['origins.json', 'origins'],
+  ]);
+  return namesIn(node.directory).flatMap((name) => {
+    const kind = isTemporaryName(name) ? 'temporary' : sealed ? undefined : unused.get(name);
+    return kind === undefined ? [] : [[kind, join(node.directory, name)]];
+  });
 }
 
 export async function removeGarbage(garbage: readonly Garbage[]): Promise<void> {
