@@ -8,7 +8,7 @@ import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
 import { renameSync, syncFileSystem } from './native.js';
 import type { RenameMode } from './native.js';
-import { removeTree } from './walk.js';
+import { removeTreeAtOnce } from './walk.js';
 
 /** Called before each step that a crash may fall behind; `step` is the operation and the step, `path` what it is about. */
 export type DurableHook = (step: string, path: BytePath) => void;
@@ -193,8 +193,8 @@ export async function makeDirectoryDurably(path: Path, mode = 0o755): Promise<vo
 export async function removeDurably(path: Path, last?: string): Promise<void> {
   const target = asBytePath(path);
   durableStep('remove', target);
-  if (last !== undefined) removeAllBut(target, last);
-  removeTree(target);
+  if (last !== undefined) await removeAllBut(target, last);
+  await removeTreeAtOnce(target);
   await syncDirectory(parentOf(target));
 }
 
@@ -202,12 +202,12 @@ export async function removeDurably(path: Path, last?: string): Promise<void> {
 export async function removeAllDurably(paths: readonly BytePath[]): Promise<void> {
   for (const path of paths) {
     durableStep('remove', path);
-    removeTree(path);
+    await removeTreeAtOnce(path);
   }
   await syncDirectories(paths.map(parentOf));
 }
 
-function removeAllBut(directory: BytePath, last: string): void {
+async function removeAllBut(directory: BytePath, last: string): Promise<void> {
   let names: BytePath[];
   try {
     names = readdirSync(toBuffer(directory), 'buffer').map(fromBuffer);
@@ -215,5 +215,5 @@ function removeAllBut(directory: BytePath, last: string): void {
     if (isSystemError(error, 'ENOENT')) return;
     throw error;
   }
-  for (const name of names) if (name !== last) removeTree(join(directory, name));
+  for (const name of names) if (name !== last) await removeTreeAtOnce(join(directory, name));
 }

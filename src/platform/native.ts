@@ -174,10 +174,20 @@ export function renameSync(from: Path, to: Path, mode: RenameMode = 'replace'): 
   callSync(renameCall(from, to, mode));
 }
 
+const unlinkFilesCall = (directory: Path): Call => ({
+  operation: 'unlinkFiles',
+  subject: { syscall: 'unlink', path: directory },
+  args: [bytesOf(directory)],
+});
+
 /** Unlinks all that is no directory in a directory; gives the names of the directories in it, as byte strings. */
 export function unlinkFilesSync(directory: Path): string[] {
-  const subject = { syscall: 'unlink', path: directory };
-  return splitNames(asBuffer(callSync({ operation: 'unlinkFiles', subject, args: [bytesOf(directory)] })));
+  return splitNames(asBuffer(callSync(unlinkFilesCall(directory))));
+}
+
+/** As `unlinkFilesSync`. */
+export async function unlinkFiles(directory: Path): Promise<string[]> {
+  return splitNames(asBuffer(await callAsync(unlinkFilesCall(directory))));
 }
 
 /** Nanoseconds since the epoch; a time that is left out stays. */

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, symlinkSync,
 import { describe, expect, it } from 'vitest';
 import { fromBuffer, fromText, join, toBuffer } from '../../../src/base/bytes.js';
 import type { BytePath } from '../../../src/base/bytes.js';
-import { removeTree, walk } from '../../../src/platform/walk.js';
+import { removeTree, removeTreeAtOnce, walk } from '../../../src/platform/walk.js';
 import { temporaryDirectory } from './temporary.js';
 
 const at = temporaryDirectory();
@@ -71,6 +71,34 @@ describe('walk', () => {
     expect(entries.at(-1)?.path.length).toBe(depth * 201 + 'bottom'.length);
     removeTree(root);
     expect(existsSync(root)).toBe(false);
+  });
+});
+
+describe('removeTreeAtOnce', () => {
+  it('removes trees of many directories, also deeper than the longest path', async () => {
+    for (const { root } of [{ root: tree('many') }, deepTree('deep-too')]) {
+      for (let i = 0; i < 50; i++) {
+        mkdirSync(toBuffer(join(root, `d${i}`)));
+        writeFileSync(toBuffer(join(root, `d${i}`, 'file')), '');
+      }
+      await removeTreeAtOnce(root);
+      expect(existsSync(root)).toBe(false);
+    }
+  });
+
+  it('removes what its owner may not write, and leaves what symlinks point to', async () => {
+    const root = tree('locked-too');
+    writeFileSync(toBuffer(at('outside-too')), 'kept');
+    symlinkSync(toBuffer(at('outside-too')), toBuffer(join(root, 'b', 'to-outside')));
+    chmodSync(toBuffer(join(root, 'b')), 0);
+    await removeTreeAtOnce(root);
+    expect([existsSync(root), existsSync(at('outside-too'))]).toEqual([false, true]);
+  });
+
+  it('does nothing where nothing is, and fails where it cannot', async () => {
+    await removeTreeAtOnce(at('never-was'));
+    await expect(removeTreeAtOnce(fromText('/proc/self/status'))).rejects.toThrow(/EPERM|EACCES/);
+    await expect(removeTreeAtOnce(fromText('/proc/self/fdinfo'))).rejects.toThrow(/EPERM|EACCES/);
   });
 });
 
