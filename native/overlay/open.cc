@@ -1,6 +1,9 @@
 // Opens a stack and refuses what cannot work, with one line for a person.
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <span>
@@ -102,6 +105,23 @@ Status check_marks(int work, const MarkNames& marks, const std::string& path, st
   return sys::remove_xattr(work, "", marks.opaque);
 }
 
+// A stacked file system, or one in user space, may take attributes and still refuse whiteouts, as the kernel's overlayfs does.
+Status check_whiteouts(int work, const std::string& upper, std::string& explanation) {
+  LAMINA_ASSIGN(const sys::FileSystemStatus status, sys::file_system_status(work));
+  if (status.type != OVERLAYFS_SUPER_MAGIC && status.type != FUSE_SUPER_MAGIC) return {};
+  constexpr const char *tried = "#tried", *moved = "#moved";
+  LAMINA_TRY(sys::make_node(work, tried, S_IFREG | 0600, 0, 0));
+  const Status renamed = sys::rename(work, tried, work, moved, RENAME_WHITEOUT);
+  if (!renamed) {
+    LAMINA_TRY(sys::unlink(work, tried));
+    return refuse_call(explanation,
+                       "upper " + upper + ": its file system makes no whiteouts (an overlay?); put upper and work on another one",
+                       renamed.error());
+  }
+  LAMINA_TRY(sys::unlink(work, tried));
+  return sys::unlink(work, moved);
+}
+
 struct Writable {
   sys::FileDescriptor upper, work, lock;
 };
@@ -142,6 +162,7 @@ Result<Writable> open_writable(const Options& options, const MarkNames& marks, s
   const Status emptied = empty(opened.work.get());
   if (!emptied) return refuse_call(explanation, "work " + options.work + ": emptying it", emptied.error());
   LAMINA_TRY(check_marks(opened.work.get(), marks, options.work, explanation));
+  LAMINA_TRY(check_whiteouts(opened.work.get(), options.upper, explanation));
   return opened;
 }
 
