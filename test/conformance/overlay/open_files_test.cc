@@ -7,6 +7,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "support/helper.h"
 #include "support/layers.h"
 
 namespace conformance {
@@ -92,6 +93,40 @@ TEST_F(OverlayOpenFiles, WatchesHoldAcrossCopyUp) {
     alignas(inotify_event) char buffer[4096];
     EXPECT_GT(::read(queue.get(), buffer, sizeof buffer), 0) << "write " << text;
   }
+}
+
+LAYERS(OverlayOpenFiles, AReplacedLowerFileStaysReadableAndWritable) { make_file(bottom / "f", "content"); }
+TEST_F(OverlayOpenFiles, AReplacedLowerFileStaysReadableAndWritable) {
+  const FileDescriptor file = opened(here / "f", O_RDWR);
+  make_file(here / "new", "new");
+  ASSERT_OK(::rename(here / "new", here / "f"));
+  EXPECT_EQ(contents(file.get()), "content");
+  ASSERT_EQ(::pwrite(file.get(), "CON", 3, 0), 3);
+  EXPECT_EQ(contents(file.get()), "CONtent");
+  EXPECT_EQ(status(file.get()).st_nlink, 0U);
+  EXPECT_EQ(contents(here / "f"), "new");
+  EXPECT_EQ(names(here), std::vector<std::string>{"f"});
+}
+
+LAYERS(OverlayOpenFiles, ARunningProgramCannotBeWritten) { install_helper(bottom / "program"); }
+TEST_F(OverlayOpenFiles, ARunningProgramCannotBeWritten) {
+  int ends[2];
+  ASSERT_OK(::pipe2(ends, O_CLOEXEC));
+  Child running([&]() -> long {
+    if (::dup2(ends[0], STDIN_FILENO) < 0) return -1;
+    ::execl(here / "program", "program", "--helper", "wait", nullptr);
+    return -1;
+  });
+  const Path executable("/proc/" + std::to_string(running.pid()) + "/exe");
+  for (int round = 0; round < 500 && !link_target(executable).ends_with("/program"); ++round) ::usleep(10'000);
+  EXPECT_ERRNO(ETXTBSY, ::open(here / "program", O_WRONLY));
+  EXPECT_ERRNO(ETXTBSY, ::truncate(here / "program", 0));
+  EXPECT_OK(::chmod(here / "program", 0750));
+  EXPECT_OK(::rename(here / "program", here / "moved"));
+  ::close(ends[1]);
+  EXPECT_EQ(running.wait_for_signal(), 0);
+  ::close(ends[0]);
+  EXPECT_EQ(execute_helper(here / "moved", {"exit", "7"}), 7);
 }
 
 LAYERS(OverlayOpenFiles, ALargeFileIsWrittenWhileItIsRead) {

@@ -1,10 +1,11 @@
-// File handles: name_to_handle_at(2) and open_by_handle_at(2), as NFS servers and fanotify use them.
+// File handles, as NFS servers and fanotify use them.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
 
+#include "support/handle.h"
 #include "support/scratch.h"
 
 namespace conformance {
@@ -17,23 +18,7 @@ class Handles : public Scratch {
     mount = opened(settings().mount, O_RDONLY | O_DIRECTORY);
   }
 
-  struct Handle {
-    alignas(file_handle) char bytes[sizeof(file_handle) + MAX_HANDLE_SZ] = {};
-    file_handle* get() { return reinterpret_cast<file_handle*>(bytes); }
-    std::string text() { return {bytes, sizeof(file_handle) + get()->handle_bytes}; }
-  };
-
-  static Handle handle_of(const Path& path) {
-    Handle handle;
-    handle.get()->handle_bytes = MAX_HANDLE_SZ;
-    int mount_id = 0;
-    require(::name_to_handle_at(AT_FDCWD, path, handle.get(), &mount_id, 0) == 0, "name_to_handle_at " + path.text());
-    return handle;
-  }
-
-  FileDescriptor open_handle(Handle& handle, int flags) const {
-    return FileDescriptor(::open_by_handle_at(mount.get(), handle.get(), flags | O_CLOEXEC));
-  }
+  FileDescriptor open_handle(Handle& handle, int flags) const { return conformance::open_handle(mount.get(), handle, flags); }
 
   FileDescriptor mount;
 };

@@ -88,6 +88,21 @@ TEST_F(Holes, ZeroRangeZeroesAndGrows) {
   EXPECT_EQ(status(file.get()).st_size, 14'000);
 }
 
+// Where the file system takes no pieces out and puts none in, it says so and leaves the file alone.
+TEST_F(Holes, CollapsingAndInsertingWorkOrAreRefused) {
+  const std::string was = std::string(piece, 'a') + std::string(piece, 'b') + std::string(piece, 'c');
+  make_file(here / "f", was);
+  const FileDescriptor file = opened(here / "f", O_RDWR);
+  const Outcome collapsed = outcome(::fallocate(file.get(), FALLOC_FL_COLLAPSE_RANGE, piece, piece));
+  EXPECT_TRUE(collapsed.error == 0 || collapsed.error == EOPNOTSUPP) << error_text(collapsed.error);
+  EXPECT_TRUE(contents(file.get()) == (collapsed.error == 0 ? std::string(was).erase(piece, piece) : was));
+  make_file(here / "g", was);
+  const FileDescriptor other = opened(here / "g", O_RDWR);
+  const Outcome inserted = outcome(::fallocate(other.get(), FALLOC_FL_INSERT_RANGE, piece, piece));
+  EXPECT_TRUE(inserted.error == 0 || inserted.error == EOPNOTSUPP) << error_text(inserted.error);
+  EXPECT_TRUE(contents(other.get()) == (inserted.error == 0 ? std::string(was).insert(piece, piece, '\0') : was));
+}
+
 TEST_F(Holes, AllocationGrowsTheFile) {
   make_file(here / "f", "x");
   const FileDescriptor file = opened(here / "f", O_RDWR);

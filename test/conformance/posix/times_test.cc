@@ -205,6 +205,22 @@ TEST_F(Times, BirthStays) {
   EXPECT_EQ(is.stx_btime.tv_nsec, was.stx_btime.tv_nsec);
 }
 
+// Whether reading moves it is the mount's affair (relatime, noatime); where it does, to now, and never back.
+TEST_F(Times, AccessIsNowOrAsBefore) {
+  make_file(here / "f", "x");
+  ASSERT_OK(set_times(here / "f", one, two));
+  timespec start{};
+  ASSERT_OK(::clock_gettime(CLOCK_REALTIME_COARSE, &start));
+  EXPECT_EQ(contents(here / "f"), "x");
+  const struct stat is = status(here / "f");
+  EXPECT_TRUE(same_time(is.st_atim, one) || !before(is.st_atim, start)) << is.st_atim.tv_sec;
+  EXPECT_TRUE(same_time(is.st_mtim, two));
+  drop_caches();
+  const struct stat later = status(here / "f");
+  EXPECT_FALSE(before(later.st_atim, one));
+  EXPECT_TRUE(same_time(later.st_mtim, two));
+}
+
 TEST_F(Times, NeverGoBackInDirectories) {
   struct stat was = status(here);
   for (int round = 0; round < 100; ++round) {
