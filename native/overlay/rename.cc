@@ -1,4 +1,5 @@
-// Renaming. Never EXDEV: a directory that a lower has gets a redirect, or is copied up whole where redirects are off.
+// Renaming. Never EXDEV: a directory that a lower has gets a redirect, or is copied up whole where redirects are off or
+// find no room.
 #include <fcntl.h>
 
 #include <optional>
@@ -67,6 +68,11 @@ Result<std::string> Overlay::lower_path(InodeRef directory, std::string name) {
   }
 }
 
+namespace {
+// A path may be longer than what is left for attributes: ext4 keeps them in one block.
+bool lacks_room(const Status& marked) { return marked.failed_with(ENOSPC) || marked.failed_with(E2BIG); }
+}  // namespace
+
 // A directory gets what keeps its content the same under the other name.
 Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interrupted& interrupted) {
   std::optional<LowerPlace> lower;
@@ -83,7 +89,8 @@ Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interr
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*from.inode));
   if (lower) {
     LAMINA_ASSIGN(const std::string path, lower_path(from.directory, from.name));
-    return make_mark(place->descriptor(), "", marks_.redirect, path);
+    const Status marked = make_mark(place->descriptor(), "", marks_.redirect, path);
+    return lacks_room(marked) ? copy_up_tree(from.inode, interrupted) : marked;
   }
   if (to.below) return make_mark(place->descriptor(), "", marks_.opaque, opaque_value);
   return {};
@@ -98,7 +105,8 @@ Status Overlay::prepare_source(RenameSide& from, RenameSide& to, const Interrupt
   }
   // A metacopy under another name finds its data by an absolute redirect.
   LAMINA_ASSIGN(const std::string path, lower_path(from.directory, from.name));
-  return make_mark(from.descriptor(), from.name, marks_.redirect, path);
+  const Status marked = make_mark(from.descriptor(), from.name, marks_.redirect, path);
+  return lacks_room(marked) ? copy_up(from.inode, CopyUp::data, interrupted) : marked;
 }
 
 // A directory over a whiteout or over a directory with whiteouts in it changes places with it in one step. What was replaced then

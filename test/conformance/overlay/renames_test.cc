@@ -3,6 +3,7 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "support/layers.h"
@@ -217,6 +218,40 @@ TEST_F(OverlayRenames, NoreplaceSeesTheLower) {
   ASSERT_OK(::unlink(here / "gone"));
   EXPECT_OK(::renameat2(AT_FDCWD, here / "new", AT_FDCWD, here / "gone", RENAME_NOREPLACE));
   EXPECT_EQ(contents(here / "gone"), "new");
+}
+
+// As much as goes into an attribute of that object, so that nothing long goes in beside it.
+void fill_attributes(const Path& path) {
+  for (std::size_t size = 4096; size > 3000; --size) {
+    if (::lsetxattr(path, "user.large", pattern(size).data(), size, 0) == 0) return;
+  }
+  require(false, "lsetxattr " + path.text());
+}
+
+const std::string long_name(200, 'n');
+
+LAYERS(OverlayRenames, WhereNoRoomIsLeftForLongMarks) {
+  make_directory(bottom / long_name);
+  make_family(bottom / long_name);
+  make_file(bottom / long_name / "f", pattern(100'000));
+  for (const char* name : {"d", "f"}) fill_attributes(bottom / long_name / name);
+}
+TEST_F(OverlayRenames, WhereNoRoomIsLeftForLongMarks) {
+  const Path place = here / long_name;
+  ASSERT_OK(::rename(place / "d", here / "e"));
+  ASSERT_OK(::chmod(place / "f", 0600));
+  ASSERT_OK(::rename(place / "f", here / "g"));
+  const auto expect_all = [&] {
+    expect_family(here / "e");
+    EXPECT_TRUE(contents(here / "g") == pattern(100'000));
+    EXPECT_EQ(status(here / "g").st_mode & 07777, 0600U);
+    EXPECT_TRUE(names(place).empty());
+    EXPECT_GT(xattr(here / "e", "user.large").size(), 3000U);
+  };
+  expect_all();
+  if (!can_remount()) return;
+  remount();
+  expect_all();
 }
 
 LAYERS(OverlayRenames, OfLinksAndDevices) {
