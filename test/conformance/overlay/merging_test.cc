@@ -173,6 +173,55 @@ TEST_F(OverlayMerging, DeepPathsOfTheBottom) {
   EXPECT_EQ(names(at).size(), 2U);
 }
 
+Path fifteen_long_names(Path at) {
+  for (int level = 0; level < 15; ++level) at = at / std::string(240, 'n');
+  return at;
+}
+
+LAYERS(OverlayMerging, PathsAlmostAsLongAsTheyCanBe) {
+  Path at = bottom;
+  for (int level = 0; level < 15; ++level) {
+    at = at / std::string(240, 'n');
+    make_directory(at);
+  }
+  make_file(at / "f", "deep");
+  make_directory(at / "d");
+  make_file(at / "d/inner", "inner");
+}
+TEST_F(OverlayMerging, PathsAlmostAsLongAsTheyCanBe) {
+  const Path at = fifteen_long_names(here);
+  overwrite(at / "f", "DEEP");
+  ASSERT_OK(::rename(at / "d", at / "e"));
+  ASSERT_OK(::rename(at / "e/inner", here / "outer"));
+  drop_caches();
+  EXPECT_EQ(contents(at / "f"), "DEEP");
+  EXPECT_EQ(names(at), (std::vector<std::string>{"e", "f"}));
+  EXPECT_TRUE(names(at / "e").empty());
+  EXPECT_EQ(contents(here / "outer"), "inner");
+}
+
+// But for the time of access: making an index reads the files.
+LAYERS(OverlayMerging, TimesAreThoseOfTheLower) {
+  make_file(bottom / "f", "x");
+  const timespec times[2] = {{1'000'000'000, 123'456'789}, {1'100'000'000, 987'654'321}};
+  require(::utimensat(AT_FDCWD, bottom / "f", times, 0) == 0, "utimensat");
+}
+TEST_F(OverlayMerging, TimesAreThoseOfTheLower) {
+  const auto extended = [](const Path& path) {
+    struct statx found {};
+    require(::statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_ALL, &found) == 0, "statx " + path.text());
+    return found;
+  };
+  const struct statx lower = extended(bottom / "f"), seen = extended(here / "f");
+  const auto same = [](const statx_timestamp& a, const statx_timestamp& b) {
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+  };
+  EXPECT_TRUE(same(seen.stx_mtime, lower.stx_mtime));
+  EXPECT_TRUE(same(seen.stx_ctime, lower.stx_ctime));
+  EXPECT_EQ(seen.stx_mask & STATX_BTIME, lower.stx_mask & STATX_BTIME);
+  EXPECT_TRUE(same(seen.stx_btime, lower.stx_btime));
+}
+
 LAYERS(OverlayMerging, DirectoryTimesFollowNewEntries) {
   make_directory(bottom / "d");
   const timespec times[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};

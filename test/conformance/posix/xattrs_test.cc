@@ -233,6 +233,21 @@ TEST_F(Xattrs, FollowASymlinkUnlessAskedNotTo) {
   EXPECT_ERRNO(ENODATA, get(here / "f", "trusted.k"));
 }
 
+// A driver that took the path to it from "/" would come back into its own mount.
+TEST_F(Xattrs, OfASymlinkIntoTheMountAreItsOwn) {
+  make_file(here / "f");
+  make_symlink(here / "l", (here / "f").text());
+  make_symlink(here / "root", settings().mount.text());
+  for (const char* name : {"l", "root"}) {
+    EXPECT_OK(set(here / name, "trusted.k", name));
+    EXPECT_EQ(xattr(here / name, "trusted.k"), name);
+    EXPECT_OK(::lchown(here / name, 5, 6));
+    EXPECT_OK(::lremovexattr(here / name, "trusted.k"));
+  }
+  EXPECT_ERRNO(ENODATA, get(here / "f", "trusted.k"));
+  EXPECT_EQ(status(here / "f").st_uid, 0U);
+}
+
 TEST_F(Xattrs, ChangeTheCtimeOnly) {
   make_file(here / "f");
   const struct stat was = status(here / "f");
