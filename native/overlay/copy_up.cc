@@ -166,7 +166,7 @@ Status Overlay::link_aliases(std::string_view temporary, const std::vector<std::
   Status linked;
   for (const auto& [directory, alias] : aliases) {
     const auto place = upper_directory(*directory);
-    linked = place ? sys::link(work(), temporary, (*place)->descriptor(), alias) : Status(place.error());
+    linked = place ? link_unseen(work(), temporary, **place, alias) : Status(place.error());
     touched(*directory);
     if (linked) made.emplace_back(*place, alias);
     if (linked.failed_with(EEXIST)) linked = {};

@@ -23,6 +23,18 @@ Result<LinkName> Overlay::link_name(std::string_view path) {
   return link;
 }
 
+// The merged directory had the name already, so its times stay. With `name` "" the file of the descriptor itself.
+Status Overlay::link_unseen(int from, std::string_view name, const RealFile& directory, std::string_view alias) {
+  LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(directory.descriptor()));
+  LAMINA_TRY(name.empty() ? sys::link_descriptor(from, directory.descriptor(), alias)
+                          : sys::link(from, name, directory.descriptor(), alias));
+  Status restored =
+      sys::change_times(directory.descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime));
+  // The first error is the one to tell.
+  if (!restored) static_cast<void>(sys::unlink(directory.descriptor(), alias));
+  return restored;
+}
+
 // Whether a name shows the file `identity` of the lower at `layer_number`, and no other.
 Result<bool> Overlay::shows(Inode& directory, std::string_view name, std::size_t layer_number, std::uint64_t identity) {
   LAMINA_ASSIGN(const Found found, find(directory, name));
@@ -115,7 +127,7 @@ Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
   LAMINA_ASSIGN(const RealFileRef from, upper_directory(*copy.directory));
   for (const LinkName& each : others) {
     LAMINA_ASSIGN(const RealFileRef to, upper_directory(*each.directory));
-    LAMINA_TRY(sys::link(from->descriptor(), copy.name, to->descriptor(), each.name));
+    LAMINA_TRY(link_unseen(from->descriptor(), copy.name, *to, each.name));
     touched(*each.directory);
   }
   if (!changing) return {};
@@ -145,9 +157,7 @@ Status Overlay::copy_up_name(const InodeRef& directory, std::string_view name, c
   auto present = sys::status_at(place->descriptor(), name);
   if (present || !is_absent(present)) return present ? Status() : present.error();
   LAMINA_ASSIGN(const Location from, location(*inode));
-  const Status linked = from.name.empty() ? sys::link_descriptor(from.descriptor(), place->descriptor(), name)
-                                          : sys::link(from.descriptor(), from.name, place->descriptor(), name);
-  if (!linked) return linked;
+  LAMINA_TRY(link_unseen(from.descriptor(), from.name, *place, name));
   touched(*directory);
   return {};
 }

@@ -173,6 +173,7 @@ class Overlay final : public FileSystem {
 
   // links.cc
   Result<LinkName> link_name(std::string_view path);
+  static Status link_unseen(int from, std::string_view name, const RealFile& directory, std::string_view alias);
   Result<bool> shows(Inode& directory, std::string_view name, std::size_t layer_number, std::uint64_t identity);
   Result<std::vector<std::pair<InodeRef, std::string>>> aliases_of(const InodeRef& inode, const LowerPlace& source,
                                                                    const Interrupted& interrupted);

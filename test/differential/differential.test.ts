@@ -80,6 +80,24 @@ describe.skipIf(!root)('laminafs against the kernel overlayfs', () => {
     }
   });
 
+  it.each(['mode=stateless', 'mode=passthrough'])(
+    'keeps links of lowers as the kernel does, %s',
+    { timeout },
+    async (mode) => {
+      for (let seed = firstSeed; seed < firstSeed + 20; seed++) {
+        const layers = depths[seed % depths.length] ?? 1;
+        const compared = inScratch((directory) =>
+          compare(
+            { directory, seed, layers, subject: lamina(mode), indexed: true, linked: true, readers },
+            randomOperations(seed, 1000),
+            200,
+          ),
+        );
+        await expect(compared, `seed ${String(seed)}`).resolves.toBeUndefined();
+      }
+    },
+  );
+
   it('does as the kernel does, by short histories that shrink', { timeout }, async () => {
     const history = fc.array(
       fc.nat().map((seed) => randomOperation(new Random(seed))),

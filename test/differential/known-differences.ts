@@ -15,8 +15,12 @@ import type { Operation } from './operations.js';
 /**
  * A lower without an index does not tell which of its names are links of each other: laminafs keeps them together while the
  * mount lasts, the kernel by its own index for ever. So the layers are made without links. Links made on the mount are compared.
+ *
+ * `linked`: the layers have links, and indexes. Then they are made without renames: of a group below a directory that a lower has
+ * redirected laminafs does not know all names (docs/driver.md, Limits).
  */
-export const isLeftOutOfLayers = ({ kind }: Operation): boolean => kind === 'link';
+export const isLeftOutOfLayers = ({ kind }: Operation, linked: boolean): boolean =>
+  linked ? kind === 'rename' : kind === 'link';
 
 /**
  * The kernel prepares a rename of a directory in the upper before it finds the target full, and the old parent's time of

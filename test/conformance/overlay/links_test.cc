@@ -42,6 +42,18 @@ TEST_F(OverlayLinks, ChangedAttributesAreSeenThroughTheOther) {
   EXPECT_EQ(xattr(here / "f", "user.k"), "v");
 }
 
+LAYERS(OverlayLinks, AWriteLeavesTheTimesOfAllTheirDirectories) {
+  make_pair(bottom);
+  const timespec times[2] = {{1'000'000'000, 11}, {1'100'000'000, 22}};
+  require(::utimensat(AT_FDCWD, bottom / "d", times, 0) == 0, "utimensat");
+}
+TEST_F(OverlayLinks, AWriteLeavesTheTimesOfAllTheirDirectories) {
+  overwrite(here / "f", "CON");
+  drop_caches();
+  EXPECT_EQ(status(here / "d").st_mtim.tv_sec, 1'100'000'000);
+  EXPECT_EQ(status(here / "d").st_mtim.tv_nsec, 22);
+}
+
 LAYERS(OverlayLinks, StayLinksAfterARemount) { make_pair(bottom); }
 TEST_F(OverlayLinks, StayLinksAfterARemount) {
   if (!can_remount()) GTEST_SKIP();
