@@ -127,6 +127,10 @@ Status sync_file_system(int descriptor) {
   return status_of([&] { return ::syncfs(descriptor); });
 }
 
+Status close_on_exec(int first) {
+  return status_of([&] { return ::close_range(static_cast<unsigned>(first), ~0U, CLOSE_RANGE_CLOEXEC); });
+}
+
 Status mount_file_system(const MountRequest& request) {
   const auto or_null = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
   return status_of([&] {

@@ -49,6 +49,8 @@ std::string hash_files(std::string_view paths);
 sys::Status lock_file(int descriptor, int operation);
 // syncfs(2)
 sys::Status sync_file_system(int descriptor);
+// close_range(2) with CLOSE_RANGE_CLOEXEC: no program that is run later gets a descriptor from this one on.
+sys::Status close_on_exec(int first);
 
 // mount(2). Empty source, type and data are given to the kernel as null.
 struct MountRequest {

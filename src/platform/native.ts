@@ -247,6 +247,14 @@ export async function syncFileSystem(descriptor: number): Promise<void> {
   await callAsync({ operation: 'syncFileSystem', subject, args: [descriptor] });
 }
 
+/**
+ * No program that is run from now on gets a descriptor of ours but those it is given by name. Node sees to that for its own; of those that
+ * this process was started with it misses what lies beyond a gap in their numbers.
+ */
+export function keepDescriptorsSync(): void {
+  callSync({ operation: 'closeOnExec', subject: { syscall: 'close_range' }, args: [3] });
+}
+
 /** flock(2) without waiting: fails with EAGAIN (EWOULDBLOCK) where the lock is held in a way that excludes this one. */
 export function flockSync(descriptor: number, mode: 'shared' | 'exclusive' | 'unlock'): void {
   const operation = { shared: 1, exclusive: 2, unlock: 8 }[mode] | 4;

@@ -3,6 +3,7 @@ import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failed, isSystemError, messageOf, notFound } from '../base/errors.js';
+import { keepDescriptorsSync } from './native.js';
 
 export interface ProcessRequest {
   readonly command: string;
@@ -36,12 +37,14 @@ export interface ProcessResult {
 
 /**
  * Runs a program to its end. With piped output the child leads a process group (and session) of its own, which is ended
- * as a whole; with inherited output it stays in ours, so that a terminal's job control works.
+ * as a whole; with inherited output it stays in ours, so that a terminal's job control works. It gets no other descriptors than
+ * `descriptors`, whatever this process was started with.
  * @throws LaminaError `notFound` where there is no such program, `failed` where it cannot be started. Exit codes are results.
  */
 export async function runProcess(request: ProcessRequest): Promise<ProcessResult> {
   request.signal?.throwIfAborted();
   const piped = request.output !== 'inherit';
+  keepDescriptorsSync();
   const child = spawn(request.command, request.args ?? [], {
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.env === undefined ? {} : { env: request.env }),

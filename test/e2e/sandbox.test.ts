@@ -119,6 +119,18 @@ describe.skipIf(!isRoot)('the sandbox', () => {
     }
   });
 
+  it('passes on no file that its caller has open', async () => {
+    // Beyond a gap in the numbers, which is as far as Node looks for what it was started with.
+    const through = ['bash', '-c', 'exec 9</ 20</ 251</; exec "$@"', 'bash'];
+    const look = 'for n in 3 9 20 251; do [ ! -e /proc/self/fd/$n ] || echo "has $n"; done; echo looked';
+    const run = await world.start(['run', 'web', '--', 'sh', '-c', look], { through }).finished;
+    expect(run.stdout).toBe('looked\n');
+    const script = world.script('probe', look);
+    const update = await world.start(['update', 'apply', 'tiny', script, '--dry-run'], { through }).finished;
+    expect(update.stderr).toMatch(/^looked$/m);
+    expect(update.stderr).not.toMatch(/^has/m);
+  });
+
   it('keeps its procedure from being changed', async () => {
     const before = readFileSync(world.script('probe', 'true'), 'utf8');
     const said = await procedure('echo changed 2>&1 >>/run/lamina/procedure || echo kept');
