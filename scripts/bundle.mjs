@@ -18,6 +18,8 @@ await build({
   sourcemap: 'linked',
   sourcesContent: false,
   legalComments: 'linked',
+  minifyWhitespace: true,
+  minifySyntax: true,
   logLevel: 'warning',
   define: { __LAMINA_VERSION__: JSON.stringify(version) },
   // Bundled CommonJS packages call `require` for Node's own modules.

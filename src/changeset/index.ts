@@ -14,5 +14,6 @@ export * from './provenance.js';
 export * from './compose.js';
 export * from './fold.js';
 export * from './fold-origins.js';
-export * from './content-diff.js';
 export { equalResolved } from './equality.js';
+// The comparing of contents brings large libraries: who needs it imports the file itself.
+export type * from './content-diff.js';

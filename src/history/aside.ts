@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { dirname, display, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged, must } from '../base/errors.js';

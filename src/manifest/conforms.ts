@@ -1,17 +1,18 @@
-import { z } from 'zod';
+import { safeParse } from 'zod/v4/core';
+import type { $ZodType, $ZodTypes } from 'zod/v4/core';
 
 type Test = (value: unknown) => boolean;
 
-type Def = z.core.$ZodTypes['_zod']['def'];
+type Def = $ZodTypes['_zod']['def'];
 type Of<T extends Def['type']> = Extract<Def, { readonly type: T }>;
 
 /**
  * Whether `safeParse` takes a value, as a plain test: it makes no copy and tells nothing of what it refuses, so that a large document costs a fraction. What it knows no
  * shorter way for it asks the schema. For schemas that leave values as they are: without defaults and transforms.
  */
-export function conformsTo<T>(schema: z.core.$ZodType<T>): (value: unknown) => value is T {
-  const { def } = (schema as z.core.$ZodTypes)._zod;
-  const test = shortTest(def) ?? ((value) => z.core.safeParse(schema, value).success);
+export function conformsTo<T>(schema: $ZodType<T>): (value: unknown) => value is T {
+  const { def } = (schema as $ZodTypes)._zod;
+  const test = shortTest(def) ?? ((value) => safeParse(schema, value).success);
   return test as (value: unknown) => value is T;
 }
 

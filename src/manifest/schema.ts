@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { damaged } from '../base/errors.js';
 import { conformsTo } from './conforms.js';
 import { migrate } from './migrations.js';

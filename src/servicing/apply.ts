@@ -18,7 +18,6 @@ import { healthAfter } from './health.js';
 import type { HealthFailure } from './health.js';
 import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
-import { previewOf } from './preview.js';
 import type { Preview } from './preview.js';
 import { checkPackage, checkRepeated, findApplied } from './applicable.js';
 import { checkProcedure } from './procedure.js';
@@ -191,6 +190,7 @@ class Servicing {
         continue;
       }
       if (this.request.dryRun === true) {
+        const { previewOf } = await import('./preview.js');
         const preview = await previewOf(this.work, manifest, this.baseRun.delta, this.#sorted());
         await this.work.transaction.discard();
         return { id: undefined, update: undefined, preview };

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { BytePath } from '../base/bytes.js';
-import { attributeChanges, contentDiff, hashOf, largestDiffed, sourceOf } from '../changeset/index.js';
+import { attributeChanges, contentDiff, largestDiffed } from '../changeset/content-diff.js';
+import { hashOf, sourceOf } from '../changeset/index.js';
 import type { Change, ContentDiff, FileContent, Resolved, View } from '../changeset/index.js';
 import { reach } from '../store/index.js';
 

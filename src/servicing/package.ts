@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { namePattern, parseRange, versionPattern } from '../manifest/index.js';
 
 const relativePath = z

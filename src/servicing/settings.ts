@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged, isSystemError } from '../base/errors.js';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { dirname, display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged } from '../base/errors.js';

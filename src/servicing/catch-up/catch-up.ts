@@ -12,7 +12,6 @@ import { checkContainer } from '../health.js';
 import { withHold } from '../hold.js';
 import { isProcedureFailure } from '../run.js';
 import { readStored } from '../stored.js';
-import { previewCatchUp } from './preview.js';
 import { serviceStep } from './step.js';
 import type { StepOptions } from './site.js';
 import type { StepEffect } from './step.js';
@@ -82,6 +81,7 @@ class CatchUp {
       }
       if (health !== false) await this.#check(now);
       if (dryRun === true) {
+        const { previewCatchUp } = await import('./preview.js');
         const changes = await previewCatchUp(this.transaction, { before, after: now, container });
         return this.#result(now, changes);
       }

@@ -1,7 +1,6 @@
 import { writeSync } from 'node:fs';
 import { closeSync, constants, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { extract } from 'tar-stream';
 import type { Header } from 'tar-stream';
 import { display, fromBuffer, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
@@ -33,13 +32,15 @@ export async function importTar(
   options: ImportOptions,
   kind: ArchiveKind = {},
 ): Promise<TreeWriter> {
+  // Large, and most commands read no archive. Nothing is waited for between the making of the streams and their joining: an error would have no hearer.
+  const { default: tarStream } = await import('tar-stream');
   const total = statSync(toBuffer(archive)).size;
   const writer = new TreeWriter(tree);
   const tap = new PaxTap();
   let read = 0;
   const source = decompressed(archive, await compressionOf(archive), (bytes) => (read += bytes));
   // The types do not know the option that keeps names as bytes.
-  const members = extract({ filenameEncoding: 'latin1' } as Parameters<typeof extract>[0]);
+  const members = tarStream.extract({ filenameEncoding: 'latin1' } as Parameters<typeof tarStream.extract>[0]);
   // tar-stream ends quietly where the source breaks off between two blocks of a member's padding.
   source.on('error', (error) => members.destroy(error));
   tap.on('error', (error) => members.destroy(error));

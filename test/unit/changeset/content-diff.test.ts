@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BytePath } from '../../../src/base/bytes.js';
-import { attributeChanges, contentDiff, makeEntry } from '../../../src/changeset/index.js';
+import { attributeChanges, contentDiff } from '../../../src/changeset/content-diff.js';
+import { makeEntry } from '../../../src/changeset/index.js';
 
 const file = (text: string | Uint8Array) => {
   const bytes = Buffer.from(text);
