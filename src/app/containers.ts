@@ -110,12 +110,8 @@ async function refuseMounted(store: Store, manifest: Manifest, name: string): Pr
     });
   }
   const { work } = store.paths.node(containerOf(manifest, name).storage);
-  if (isDriven(work)) {
-    throw refused(`container '${name}' is ${await describeUse(store, manifest, name)}`, {
-      code: 'MOUNTED',
-      hint,
-    });
-  }
+  const use = isDriven(work) ? await describeUse(store, manifest, name) : undefined;
+  if (use !== undefined) throw refused(`container '${name}' is ${use}`, { code: 'MOUNTED', hint });
 }
 
 async function mountContainer(

@@ -10,8 +10,9 @@ import { pingDriver } from './control.js';
 /**
  * Words for who has a container to himself, as "in use by process 12 (update apply debian)", found out by all that tells it: the kernel's table of locks, which leaves out
  * holders in PID namespaces that cannot be seen from here; then the driver of a mount in another mount namespace; then the commands that work on the store.
+ * Undefined: nobody has it any more.
  */
-export async function describeUse(store: Store, manifest: Manifest, container: string): Promise<string> {
+export async function describeUse(store: Store, manifest: Manifest, container: string): Promise<string | undefined> {
   const { work } = store.paths.node(containerOf(manifest, container).storage);
   const holder = lockHolder(work);
   const driver = await pingDriver(store.paths.control(container));
@@ -20,6 +21,7 @@ export async function describeUse(store: Store, manifest: Manifest, container: s
     return `mounted on ${display(fromText(driver.mountpoint))} in another mount namespace by ${who}`;
   }
   if (holder !== undefined) return `in use by ${holder}`;
+  if (!isLocked(work)) return undefined;
   const commands = await activeCommands(store);
   return `in use in another PID namespace${commands.length === 0 ? '' : ` by ${commands.join(' or ')}`}`;
 }

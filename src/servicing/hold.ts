@@ -23,15 +23,24 @@ export class ContainerHold {
       if (this.#locks.has(container)) continue;
       const { storage } = containerOf(manifest, container);
       const { work } = this.store.paths.node(storage);
-      const lock = await lockOf(work, container);
-      if (lock === undefined) throw await inUse(this.store, manifest, container);
+      const lock = await this.#lockOf(manifest, container, work);
       this.#locks.set(container, { storage, lock });
       added.push(container);
     }
     // A mount that is read-only holds no lock, and would lose what it shows.
     const mounted = new Set((await findMounts(this.store)).map(({ container }) => container));
     const shown = added.find((container) => mounted.has(container));
-    if (shown !== undefined) throw await inUse(this.store, manifest, shown);
+    const use = shown === undefined ? undefined : await useOf(this.store, manifest, shown);
+    if (shown !== undefined && use !== undefined) throw inUse(shown, use);
+  }
+
+  async #lockOf(manifest: Manifest, container: string, work: BytePath): Promise<Lock> {
+    for (;;) {
+      const lock = await lockOf(work, container);
+      if (lock !== undefined) return lock;
+      const use = await useOf(this.store, manifest, container);
+      if (use !== undefined) throw inUse(container, use);
+    }
   }
 
   /** Between the reading of a manifest and the hold the containers may have got other storages. @throws LaminaError refused */
@@ -66,10 +75,13 @@ function changed(container: string) {
 const mountOf = async (store: Store, container: string) =>
   (await findMounts(store)).find((found) => found.container === container);
 
-async function inUse(store: Store, manifest: Manifest, container: string) {
+/** Undefined: nobody has it any more. */
+async function useOf(store: Store, manifest: Manifest, container: string): Promise<string | undefined> {
   const mount = await mountOf(store, container);
-  const how =
-    mount === undefined ? await describeUse(store, manifest, container) : `mounted on ${display(mount.mountpoint)}`;
+  return mount === undefined ? describeUse(store, manifest, container) : `mounted on ${display(mount.mountpoint)}`;
+}
+
+function inUse(container: string, how: string) {
   return refused(`container '${container}' is ${how}`, {
     code: 'MOUNTED',
     hint: `try again when that has ended; a mount ends with: lamina umount ${container}`,
