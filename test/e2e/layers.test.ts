@@ -185,9 +185,9 @@ describe.runIf(isRoot)('updates that are layers', () => {
     const whole = writeTar(layer);
     const end = whole.length - 1024;
     for (const cut of [end, end - 300, 700])
-      await refused(1, /layer\.tar|breaks off/, makeLayer('cut', whole.subarray(0, cut)));
+      await refused(1, /the package's layer layer\.tar|breaks off/, makeLayer('cut', whole.subarray(0, cut)));
     const packed = gzipSync(whole);
-    await refused(1, /layer\.tar/, makeLayer('cut', packed.subarray(0, packed.length - 20)));
+    await refused(1, /the package's layer layer\.tar/, makeLayer('cut', packed.subarray(0, packed.length - 20)));
   });
 
   it('keep marks of overlays as content', async () => {

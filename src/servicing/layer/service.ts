@@ -29,6 +29,7 @@ export async function captureLayer(work: Work, procedure: Procedure): Promise<Ca
   const tree = join(directory, 'upper');
   const marks = await importLayer(join(paths.update.procedure, fromText(procedure.file)), tree, {
     signal: work.signal,
+    calledAs: `the package's layer ${procedure.file}`,
   });
   const below = new View(await layerListings(work));
   return { tree, listing: layerListing(await scanListing(tree, { hash: true, signal: work.signal }), marks, below) };

@@ -31,7 +31,12 @@ export async function compressionOf(path: BytePath): Promise<Compression> {
 }
 
 /** The archive's own bytes, decompressed. The stream fails where they are truncated or corrupt. */
-export function decompressed(path: BytePath, compression: Compression, onRead: (bytes: number) => void): Readable {
+export function decompressed(
+  path: BytePath,
+  compression: Compression,
+  onRead: (bytes: number) => void,
+  called = display(path),
+): Readable {
   const file = createReadStream(toBuffer(path));
   file.on('data', (chunk) => {
     onRead(chunk.length);
@@ -41,7 +46,7 @@ export function decompressed(path: BytePath, compression: Compression, onRead: (
       done(null, chunk);
     },
   });
-  const fail = (error: unknown) => out.destroy(corrupt(path, error));
+  const fail = (error: unknown) => out.destroy(corrupt(called, error));
   if (compression === 'none') {
     pipeline(file, out).catch(fail);
   } else if (compression === 'gzip') {
@@ -88,9 +93,9 @@ async function throughProgram(program: 'xz' | 'zstd', file: Readable, out: Trans
   out.end();
 }
 
-function corrupt(path: BytePath, error: unknown): Error {
+function corrupt(called: string, error: unknown): Error {
   if (error instanceof Error && error.name === 'LaminaError') return error;
-  return failed(`${display(path)} cannot be read as an archive: ${messageOf(error)}`, {
+  return failed(`${called} cannot be read as an archive: ${messageOf(error)}`, {
     code: 'CORRUPT_ARCHIVE',
     hint: 'it is truncated or corrupt: get it again',
     cause: error,

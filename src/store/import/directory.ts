@@ -21,6 +21,8 @@ export interface ImportProgress {
 export interface ImportOptions {
   readonly onProgress?: ((progress: ImportProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** What errors call the source, where its path says nothing to who gave it. */
+  readonly calledAs?: string | undefined;
 }
 
 /** Copies a directory into a fresh tree, with owners, modes, times, hard links, devices and xattrs. */

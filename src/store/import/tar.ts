@@ -34,11 +34,12 @@ export async function importTar(
 ): Promise<TreeWriter> {
   // Large, and most commands read no archive. Nothing is waited for between the making of the streams and their joining: an error would have no hearer.
   const { default: tarStream } = await import('tar-stream');
+  const called = options.calledAs ?? display(archive);
   const total = statSync(toBuffer(archive)).size;
   const writer = new TreeWriter(tree);
   const tap = new PaxTap();
   let read = 0;
-  const source = decompressed(archive, await compressionOf(archive), (bytes) => (read += bytes));
+  const source = decompressed(archive, await compressionOf(archive), (bytes) => (read += bytes), called);
   // The types do not know the option that keeps names as bytes.
   const members = tarStream.extract({ filenameEncoding: 'latin1' } as Parameters<typeof tarStream.extract>[0]);
   // tar-stream ends quietly where the source breaks off between two blocks of a member's padding.
@@ -56,7 +57,7 @@ export async function importTar(
   } catch (error) {
     if (error instanceof LaminaError) throw error;
     options.signal?.throwIfAborted();
-    throw failed(`${display(archive)} cannot be read as an archive: ${messageOf(error)}`, {
+    throw failed(`${called} cannot be read as an archive: ${messageOf(error)}`, {
       code: 'CORRUPT_ARCHIVE',
       hint: 'it is truncated or corrupt: get it again',
       cause: error,
@@ -65,9 +66,9 @@ export async function importTar(
     source.destroy();
   }
   if (count === 0)
-    throw failed(`${display(archive)} holds no members`, { code: 'CORRUPT_ARCHIVE', hint: 'is it a tar archive?' });
+    throw failed(`${called} holds no members`, { code: 'CORRUPT_ARCHIVE', hint: 'is it a tar archive?' });
   if (kind.whole === true && !tap.ended)
-    throw failed(`${display(archive)} has no end`, { code: 'CORRUPT_ARCHIVE', hint: 'it is truncated: get it again' });
+    throw failed(`${called} has no end`, { code: 'CORRUPT_ARCHIVE', hint: 'it is truncated: get it again' });
   writer.finish();
   return writer;
 }
