@@ -45,7 +45,10 @@ const longestPauseMs = 10_000;
 export async function watchInbox(store: Store, request: WatchRequest): Promise<WatchData> {
   const { inbox, once, signal } = request;
   if (statSync(toBuffer(inbox), { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw notFound(`there is no directory ${display(inbox)}`, { code: 'NO_INBOX', hint: 'make it: mkdir' });
+    throw notFound(`there is no directory ${display(inbox)}`, {
+      code: 'NO_INBOX',
+      hint: `make it: mkdir ${display(inbox)}`,
+    });
   await store.read();
   const lock = tryLock(join(inbox, '.lock'), 'exclusive');
   if (lock === undefined)

@@ -44,8 +44,13 @@ function makeProgram(): Command {
   addVerifyCommand(program);
   addWatchCommand(program);
   for (const command of allCommands(program))
-    command.exitOverride().showHelpAfterError(`(see lamina help ${command.name()})`);
+    command.exitOverride().showHelpAfterError(`(see ${fullName(command)} --help)`);
   return program;
+}
+
+/** As it is typed, with the commands it belongs to. */
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }
 
 function allCommands(command: Command): Command[] {

@@ -10,12 +10,13 @@ export function updateText(update: UpdateData | UpdateShowData): string {
     outcome,
     storage === null ? '-' : `${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`,
     conflicts === 0 ? '-' : String(conflicts),
-    'met' in more && more.met !== null ? `/${more.met}` : '-',
+    ...('met' in more ? [more.met === null ? '-' : `/${more.met}`] : []),
     storage ?? '',
   ]);
   const layer = `${counted(update.entries, 'entry', 'entries')}, ${bytesText(update.bytes)}`;
   const head = `base ${update.base}: delta layer ${update.layer}, ${layer}, ${update.state}`;
-  const columns = ['CONTAINER', 'OUTCOME', 'SIDE EFFECT', 'CONFLICTS', 'RAN BECAUSE OF', 'DELTA STORAGE'];
+  const because = update.effects.some((effect) => 'met' in effect) ? ['RAN BECAUSE OF'] : [];
+  const columns = ['CONTAINER', 'OUTCOME', 'SIDE EFFECT', 'CONFLICTS', ...because, 'DELTA STORAGE'];
   const told = update.effects.flatMap(({ container, ...more }) =>
     'conflictPaths' in more && more.conflictPaths.length > 0
       ? [`in conflict in container ${container}: ${more.conflictPaths.map((path) => `/${shown(path)}`).join(', ')}`]
