@@ -1,5 +1,5 @@
 import { toText } from '../base/bytes.js';
-import { unmountLost } from '../mount/index.js';
+import { removeDeadSockets, unmountLost } from '../mount/index.js';
 import type { Recovery, Store } from '../store/index.js';
 
 export interface RecoverData extends Recovery {
@@ -9,6 +9,8 @@ export interface RecoverData extends Recovery {
     readonly transaction: string | null;
     readonly mountpoint: string;
   }[];
+  /** Containers whose mount had ended by itself: their driver was killed, or gave up. */
+  readonly ended: readonly string[];
 }
 
 /** Clears away what crashed commands and drivers left, and tells what it was. */
@@ -19,5 +21,7 @@ export async function recover(store: Store): Promise<RecoverData> {
     transaction: transaction ?? null,
     mountpoint: toText(mountpoint),
   }));
-  return { ...cleared, mounts };
+  const dead = await removeDeadSockets(store);
+  const ended = dead.filter((name) => !mounts.some(({ container }) => container === name));
+  return { ...cleared, mounts, ended };
 }

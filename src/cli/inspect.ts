@@ -67,7 +67,7 @@ function addRecover(program: Command): void {
     });
 }
 
-function recoverText({ transactions, nodes, updates, mounts }: RecoverData): string {
+function recoverText({ transactions, nodes, updates, mounts, ended }: RecoverData): string {
   const count = transactions.length + nodes.length + updates.length;
   const cleared = `cleared away ${counted(transactions.length, 'transaction')}, ${counted(nodes.length, 'node')}, ${counted(updates.length, 'update')}`;
   const unmounted = mounts.map(({ container, mountpoint }) =>
@@ -75,8 +75,12 @@ function recoverText({ transactions, nodes, updates, mounts }: RecoverData): str
       ? `unmounted ${shown(mountpoint)}: the driver of its update is gone; abort the update (see lamina status) and make it again`
       : `unmounted ${shown(mountpoint)}: its driver is gone; what was written is in ${container}: lamina mount ${container} ${shown(mountpoint)}`,
   );
-  if (count === 0 && mounts.length === 0) return 'there was nothing to recover';
-  return [...(count === 0 ? [] : [cleared]), ...unmounted].join('\n');
+  const without = ended.map(
+    (name) =>
+      `the mount of ${shown(name)} has ended: its driver died (the system's log says how); what was written is in ${shown(name)}: lamina mount ${shown(name)} DIR`,
+  );
+  const lines = [...(count === 0 ? [] : [cleared]), ...unmounted, ...without];
+  return lines.length === 0 ? 'there was nothing to recover' : lines.join('\n');
 }
 
 function statusText(data: StatusData): string {

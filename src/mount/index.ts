@@ -3,3 +3,4 @@ export * from './find.js';
 export { describeUse } from './in-use.js';
 export * from './lost.js';
 export * from './mountpoint.js';
+export * from './sockets.js';

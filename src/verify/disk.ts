@@ -1,15 +1,11 @@
-import { once } from 'node:events';
-import { constants } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { readdir } from 'node:fs/promises';
 import { fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isId } from '../base/ids.js';
 import { isSystemError } from '../base/errors.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { isLost, storeMounts } from '../mount/index.js';
+import { deadSockets, isLost, storeMounts } from '../mount/index.js';
 import { deadRunMounts, isDeadTransaction, unpublishedCatchUps } from '../store/index.js';
 import type { Store, StorePaths } from '../store/index.js';
 import type { Removable } from './finding.js';
@@ -71,35 +67,13 @@ export async function mountFaults(store: Store, manifest: Manifest, names: Store
     const message = `the mount on ${mountpoint} is left over: ${why}`;
     faults.push({ ...leftMount, subject, message, repair: 'unmount it', mountpoint });
   }
-  return [...faults, ...(await socketFaults(store.paths.mounts))];
+  return [...faults, ...(await socketFaults(store))];
 }
 
-async function socketFaults(mounts: BytePath): Promise<Removable[]> {
-  const faults: Removable[] = [];
-  const directory = await open(toBuffer(mounts), constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    for (const name of await namesIn(mounts)) {
-      if (!/\.sock$|^\.control-/.test(name) || (await listens(directory, name))) continue;
-      const message = 'nobody listens at this socket';
-      const [subject, file] = [`mounts/${name}`, join(mounts, name)];
-      faults.push({ code: 'STALE_SOCKET', severity: 'leftover', subject, message, repair: 'remove it', file });
-    }
-  } finally {
-    await directory.close();
-  }
-  return faults;
-}
-
-/** Whether a server listens there. A path longer than a socket's may be is reached through its directory, as the driver does. */
-async function listens(directory: FileHandle, name: string): Promise<boolean> {
-  const connection = connect(`/proc/self/fd/${directory.fd}/${name}`);
-  try {
-    await once(connection, 'connect');
-    return true;
-  } catch (error) {
-    if (isSystemError(error, 'ECONNREFUSED', 'ENOENT', 'ENOTSOCK')) return false;
-    throw error;
-  } finally {
-    connection.destroy();
-  }
+async function socketFaults(store: Store): Promise<Removable[]> {
+  const message = 'nobody listens at this socket';
+  return (await deadSockets(store)).map((name) => ({
+    ...{ code: 'STALE_SOCKET', severity: 'leftover', subject: `mounts/${name}`, message, repair: 'remove it' },
+    file: join(store.paths.mounts, name),
+  }));
 }

@@ -55,7 +55,28 @@ describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
       `unmounted ${point}: its driver is gone; what was written is in web: lamina mount web ${point}\n`,
     );
     expect(readdirSync(point)).toEqual([]);
-    expect(await world.json('recover')).toMatchObject({ mounts: [] });
+    expect(await world.json('recover')).toMatchObject({ mounts: [], ended: [] });
+    expect(await world.json('verify')).toMatchObject({ findings: [] });
     expect(await world.inside('web', 'cat /etc/kept')).toBe('kept\n');
+  });
+
+  it('is told of by recover where the driver has given up', async () => {
+    await world.run('mount', 'web', point);
+    writeFileSync(join(point, 'etc/last'), 'last\n');
+    let pid = await worker();
+    for (let deaths = 1; deaths <= 5; ++deaths) {
+      process.kill(pid, 'SIGKILL');
+      while (deaths < 5 && (await worker()) === pid) await sleep(5);
+      if (deaths < 5) pid = await worker();
+    }
+    while (world.mounts().length > 0) await sleep(5);
+    const recovered = await world.attempt('recover');
+    expect(recovered).toMatchObject({ code: 0 });
+    expect(recovered.stdout).toMatch(
+      /^the mount of web has ended: its driver died .*what was written is in web: .*lamina mount web DIR\n$/,
+    );
+    expect(await world.json('recover')).toMatchObject({ mounts: [], ended: [] });
+    expect(await world.json('verify')).toMatchObject({ findings: [] });
+    expect(await world.inside('web', 'cat /etc/last')).toBe('last\n');
   });
 });

@@ -1,0 +1,50 @@
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join, toBuffer, toText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { removeDurably } from '../platform/durable.js';
+import { namesIn } from '../store/index.js';
+import type { Store } from '../store/index.js';
+
+const ending = '.sock';
+
+/** Names of the control sockets of a store that nobody listens at: their drivers were killed. */
+export async function deadSockets(store: Store): Promise<BytePath[]> {
+  const dead: BytePath[] = [];
+  const directory = await open(toBuffer(store.paths.mounts), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    for (const name of namesIn(store.paths.mounts)) {
+      if (/\.sock$|^\.control-/.test(name) && !(await listens(directory, name))) dead.push(name);
+    }
+  } finally {
+    await directory.close();
+  }
+  return dead;
+}
+
+/**
+ * Removes the sockets of mounts whose driver was killed, and gives the containers whose they were. One under its temporary name stays: a driver that begins gives it that before it listens there.
+ */
+export async function removeDeadSockets(store: Store): Promise<string[]> {
+  const dead = (await deadSockets(store)).filter((name) => name.endsWith(ending));
+  for (const name of dead) await removeDurably(join(store.paths.mounts, name));
+  return dead.map((name) => toText(name).slice(0, -ending.length));
+}
+
+/** Whether a server listens there. A path longer than a socket's may be is reached through its directory, as the driver does. */
+async function listens(directory: FileHandle, name: BytePath): Promise<boolean> {
+  const connection = connect(`/proc/self/fd/${directory.fd}/${toText(name)}`);
+  try {
+    await once(connection, 'connect');
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'ECONNREFUSED', 'ENOENT', 'ENOTSOCK')) return false;
+    throw error;
+  } finally {
+    connection.destroy();
+  }
+}
