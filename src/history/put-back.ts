@@ -1,7 +1,7 @@
 import { constants, mkdirSync } from 'node:fs';
 import { dirname, display, isBelow, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { failed, isSystemError, messageOf, must, notFound, refused } from '../base/errors.js';
+import { failed, isSystemError, messageOf, must, notFound, refused, spaceHint } from '../base/errors.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { own, replaceNodes, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
@@ -87,7 +87,7 @@ async function inRoot<T>(
   } catch (error) {
     if (!isSystemError(error)) throw error;
     throw failed(`cannot put it back into container '${container}': ${messageOf(error)}`, {
-      ...(isSystemError(error, 'ENOSPC', 'EDQUOT') ? { hint: 'free some space on the file system of the store' } : {}),
+      ...spaceHint(error),
       cause: error,
     });
   } finally {

@@ -13,7 +13,7 @@ import {
 import type { BigIntStats } from 'node:fs';
 import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { LaminaError, failed, isSystemError, messageOf } from '../base/errors.js';
+import { LaminaError, failed, messageOf, spaceHint } from '../base/errors.js';
 import type { Entry } from '../changeset/index.js';
 import { stagedStep } from '../platform/durable.js';
 import { readXattrsSync, removeXattrSync, setTimesSync, setXattrSync } from '../platform/native.js';
@@ -105,10 +105,9 @@ function writeFile(
 
 function cannotMake(to: BytePath, path: BytePath, error: unknown): LaminaError {
   if (error instanceof LaminaError) return error;
-  const full = isSystemError(error, 'ENOSPC', 'EDQUOT');
   return failed(`cannot write ${display(path)} of ${display(to)}: ${messageOf(error)}`, {
-    code: full ? 'NO_SPACE' : 'WRITE_FAILED',
-    ...(full ? { hint: 'free some space on the file system of the store' } : {}),
+    code: 'WRITE_FAILED',
+    ...spaceHint(error),
     cause: error,
   });
 }

@@ -15,7 +15,7 @@ import {
 import { setImmediate as breathe } from 'node:timers/promises';
 import { dirname, display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { LaminaError, damaged, failed, isSystemError, messageOf, must } from '../base/errors.js';
+import { LaminaError, damaged, failed, isSystemError, messageOf, must, spaceHint } from '../base/errors.js';
 import type { Entry, PlanOperation, TreePlan } from '../changeset/index.js';
 import { stagedStep } from '../platform/durable.js';
 import {
@@ -250,10 +250,9 @@ function changedSource(path: BytePath, tree: BytePath, size: number) {
 
 function cannotMake(tree: BytePath, path: BytePath, error: unknown): LaminaError {
   if (error instanceof LaminaError) return error;
-  const full = isSystemError(error, 'ENOSPC', 'EDQUOT');
   return failed(`cannot write ${display(path === '' ? tree : path)} of ${display(tree)}: ${messageOf(error)}`, {
-    code: full ? 'NO_SPACE' : 'WRITE_FAILED',
-    ...(full ? { hint: 'free some space on the file system of the store' } : {}),
+    code: 'WRITE_FAILED',
+    ...spaceHint(error),
     cause: error,
   });
 }

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import { display } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { failed, messageOf } from '../../base/errors.js';
+import { failed, messageOf, spaceHint } from '../../base/errors.js';
 import { copyFileData, readXattrsSync } from '../../platform/native.js';
 import { walk } from '../../platform/walk.js';
 import type { WalkEntry } from '../../platform/walk.js';
@@ -83,7 +83,10 @@ async function copyFile(
       await copyFileData(from, to);
     } catch (error) {
       closeSync(to);
-      throw failed(`cannot copy ${display(path)}: ${messageOf(error)}`, { code: 'WRITE_FAILED', cause: error });
+      throw failed(`cannot copy ${display(path)}: ${messageOf(error)}`, {
+        ...{ code: 'WRITE_FAILED', cause: error },
+        ...spaceHint(error),
+      });
     }
     writer.finishFile(path, to, attributes);
   } finally {

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { components, dirname, display } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { LaminaError, failed, isSystemError, messageOf, refused } from '../../base/errors.js';
+import { LaminaError, failed, messageOf, refused, spaceHint } from '../../base/errors.js';
 import { stagedStep } from '../../platform/durable.js';
 import { mknodSync, setTimesSync, setXattrSync } from '../../platform/native.js';
 import type { Target } from '../../platform/native.js';
@@ -221,10 +221,9 @@ export class TreeWriter {
       return work();
     } catch (error) {
       if (error instanceof LaminaError) throw error;
-      const full = isSystemError(error, 'ENOSPC', 'EDQUOT');
       throw failed(`cannot write ${display(path === '' ? '/' : path)}: ${messageOf(error)}`, {
-        code: full ? 'NO_SPACE' : 'WRITE_FAILED',
-        ...(full ? { hint: 'free some space on the file system of the store' } : {}),
+        code: 'WRITE_FAILED',
+        ...spaceHint(error),
         cause: error,
       });
     }

@@ -39,6 +39,18 @@ describe('errors', () => {
     expect(errors.isSystemError(errors.failed('x'), 'FAILED')).toBe(false);
   });
 
+  it('say what to do where there is no space left', () => {
+    const full = Object.assign(new Error('ENOSPC: no space left on device, mkdir'), {
+      code: 'ENOSPC',
+      syscall: 'mkdir',
+    });
+    expect(errors.toLaminaError(full)).toMatchObject({
+      code: 'NO_SPACE',
+      hint: 'free some space on the file system of the store',
+    });
+    expect(errors.spaceHint(new Error('ENOSPC'))).toEqual({});
+  });
+
   it('name the missing thing of a broken invariant', () => {
     expect(errors.must(0, 'zero')).toBe(0);
     expect(() => errors.must(undefined, 'the head')).toThrow(/the head is missing/);
