@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { display, fromText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
 import { isId } from '../base/ids.js';
 import { containerOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
@@ -21,9 +23,18 @@ export async function describeUse(store: Store, manifest: Manifest, container: s
     return `mounted on ${display(fromText(driver.mountpoint))} in another mount namespace by ${who}`;
   }
   if (holder !== undefined) return `in use by ${holder}`;
-  if (!isLocked(work)) return undefined;
   const commands = await activeCommands(store);
+  if (commands.length === 0 && !(await staysLocked(work))) return undefined;
   return `in use in another PID namespace${commands.length === 0 ? '' : ` by ${commands.join(' or ')}`}`;
+}
+
+/** A process that ends has no command line any more (proc_pid_cmdline(5)) while it still has its files open. */
+async function staysLocked(work: BytePath): Promise<boolean> {
+  for (let tries = 0; tries < 20; tries++) {
+    if (!isLocked(work)) return false;
+    await sleep(5);
+  }
+  return true;
 }
 
 /** Who works on the store, as each has written it down. */

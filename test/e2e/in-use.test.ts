@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fromText } from '../../src/base/bytes.js';
+import { describeUse } from '../../src/mount/index.js';
+import { Store } from '../../src/store/index.js';
 import { World, buildTiny, isRoot } from '../support/lamina.js';
 
 /** Refusals seen from PID and mount namespaces of their own, where neither /proc/locks nor the mount table tells who stands in the way. */
@@ -41,6 +44,12 @@ describe.skipIf(!isRoot)('what is in use elsewhere', () => {
     } finally {
       await world.run('umount', 'web');
     }
+  });
+
+  it('is laid to nobody elsewhere when who had it has ended meanwhile', async () => {
+    const store = new Store(fromText(world.store));
+    const use = await describeUse(store, await store.read(), 'web');
+    expect(use).toBe(undefined);
   });
 
   it('is refused by the name of the command that works on it', async () => {
