@@ -12,7 +12,7 @@ const marks = {
   'laminafs, io_uring': { colour: '#1a7f37', shape: 'diamond' },
 };
 
-const left = 280;
+const left = 310;
 const width = 600;
 const right = 90;
 const step = 30;
@@ -41,11 +41,11 @@ function legend(names) {
   const parts = [];
   for (const name of names) {
     parts.push(mark(marks[name], at, 44), text(at + 12, 48, name));
-    at += 40 + name.length * 7;
+    at += 36 + name.length * 7;
   }
   parts.push(
     `<rect x="${at - 4}" y="40" width="26" height="8" rx="4" fill="#2f81f7" opacity="0.22"/>`,
-    text(at + 30, 48, 'target of laminafs'),
+    text(at + 30, 48, 'its target'),
   );
   return parts;
 }

@@ -23,6 +23,7 @@ function ownDisk() {
   rmSync(image);
   return {
     scratch,
+    disk: 'an ext4 of its own, with a journal',
     end: () => {
       unmount(scratch);
       rmSync(place, { recursive: true });
@@ -48,5 +49,6 @@ export function scratchDisk() {
   const given = process.env.LAMINA_BENCH_DIR;
   if (given === undefined) return ownDisk();
   const scratch = mkdtempSync(join(given, 'lamina-bench-'));
-  return { scratch, end: () => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 }) };
+  const disk = `the ${run('stat', ['--file-system', '--format=%T', given]).trim()} that was there`;
+  return { scratch, disk, end: () => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 }) };
 }

@@ -60,13 +60,14 @@ function earlierOf(section) {
 }
 
 async function measure(section) {
-  const { scratch, end } = scratchDisk();
+  const { scratch, disk, end } = scratchDisk();
   const machine = {
     kernel: release(),
     processor: cpus()[0]?.model ?? 'unknown',
     processors: cpus().length,
     memory: totalmem(),
     load: loadavg()[0],
+    disk,
   };
   const keep = (data) => {
     const result = { section: section.name, taken: new Date().toISOString(), machine, data };

@@ -6,7 +6,7 @@ import { sections } from './sections.mjs';
 import { size } from './text.mjs';
 
 const machineOf = ({ taken, machine }) =>
-  `Taken ${taken.slice(0, 10)}: Linux ${machine.kernel}, ${machine.processors} × ${machine.processor}, ${size(machine.memory)}, load ${machine.load.toFixed(1)} at the start.`;
+  `Taken ${taken.slice(0, 10)}: Linux ${machine.kernel}, ${machine.processors} × ${machine.processor}, ${size(machine.memory)}, on ${machine.disk}; load ${machine.load.toFixed(1)} at the start.`;
 
 export function writePage(checkout) {
   const parts = [
