@@ -64,6 +64,7 @@ constexpr std::array table{
     Operation{"cloneFile", "ii", [](const Arguments& a) { return value_of(clone_file(number(a, 0), number(a, 1))); }},
     Operation{"copyFileData", "ii", [](const Arguments& a) { return value_of(copy_file_data(number(a, 0), number(a, 1))); }},
     Operation{"hashFiles", "b", [](const Arguments& a) -> Result<Value> { return Value{hash_files(a.strings[0])}; }},
+    Operation{"readInodes", "b", [](const Arguments& a) -> Result<Value> { return Value{read_inodes(a.strings[0])}; }},
     Operation{"flock", "ii", [](const Arguments& a) { return value_of(lock_file(number(a, 0), number(a, 1))); }},
     Operation{"syncFileSystem", "i", [](const Arguments& a) { return value_of(sync_file_system(number(a, 0))); }},
     Operation{"closeOnExec", "i", [](const Arguments& a) { return value_of(close_on_exec(number(a, 0))); }},

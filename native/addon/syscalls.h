@@ -45,6 +45,8 @@ sys::Result<std::int64_t> copy_file_data(int from, int to);
 // xxh64, seed 0, of files: paths, each ended by NUL. Answers for each a u64 errno (0: it was read) and a u64 hash, little-endian.
 // Does not touch access times where the caller may ask for that (O_NOATIME).
 std::string hash_files(std::string_view paths);
+// lstat(2) of files: paths, each ended by NUL. Brings their inodes into memory; gives how many there are.
+std::int64_t read_inodes(std::string_view paths);
 // flock(2): LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB.
 sys::Status lock_file(int descriptor, int operation);
 // syncfs(2)

@@ -13,11 +13,12 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { dirname, display, toBuffer } from '../base/bytes.js';
+import { dirname, display, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, damaged, failed, isSystemError, messageOf, must, spaceHint } from '../base/errors.js';
 import type { Entry, PlanOperation, TreePlan } from '../changeset/index.js';
 import { stagedStep } from '../platform/durable.js';
+import { readInodes } from '../platform/inodes.js';
 import {
   copyFileData,
   copyFileDataSync,
@@ -98,6 +99,7 @@ class TreeWriter {
   }
 
   async write(): Promise<void> {
+    await readInodes(this.#toLink());
     let count = 0;
     for (const operation of this.request.plan.operations) {
       try {
@@ -138,6 +140,16 @@ class TreeWriter {
       case 'whiteout':
         this.#makeWhiteout(operation.path);
     }
+  }
+
+  #toLink(): BytePath[] {
+    const { plan, linkable, sources } = this.request;
+    if (linkable === undefined) return [];
+    return plan.operations.flatMap((operation) => {
+      if (operation.kind !== 'file' || !linkable.has(operation)) return [];
+      const { layer, path } = operation.source;
+      return [join(must(sources[layer], `the tree of layer ${layer}`), path)];
+    });
   }
 
   #mark(name: string): string {
