@@ -31,7 +31,11 @@ export async function progressLine(stream: NodeJS.WriteStream): Promise<Progress
 /** The part of cli-progress's MultiBar that is used. */
 interface Bars {
   create(total: number, value: number, payload: object): Bar;
+  /** Kept until the bars are drawn next. */
   log(text: string): void;
+  /** Draws the bars, and what was logged above them. */
+  update(): void;
+  /** Draws nothing any more: what was logged since they were drawn last would be lost. */
   stop(): void;
 }
 
@@ -74,6 +78,7 @@ class BarLine implements ProgressLine {
 
   stop(): void {
     if (this.#bar === undefined) return;
+    this.bars.update();
     this.bars.stop();
     this.#bar = undefined;
     if (this.#rest.length > 0) this.stream.write(Buffer.concat([this.#rest, Buffer.from('\n')]));
