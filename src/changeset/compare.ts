@@ -27,7 +27,8 @@ export function unknownContents(a: View, b: View, paths: Iterable<BytePath> = al
 }
 
 /**
- * How `b` differs from `a`, sorted by path. Compared are type, mode, owner, xattrs, content, link target, device and hard links among paths that both have; never timestamps.
+ * How `b` differs from `a`, sorted by path. Compared are type, mode, owner, xattrs, content, link target, device, hard links among
+ * paths that both have and, except for directories, modification times.
  * @param options.paths where to look, e.g. `covered(…)`; all paths, if not given
  * @throws LaminaError failed where a hash is needed and unknown
  */

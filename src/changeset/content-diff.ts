@@ -4,6 +4,7 @@ import { basename, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { NoKeys, isSecret, keyChanges, keyFormatOf } from './key-diff.js';
 import type { KeyChange, KeyFormat } from './key-diff.js';
+import { sameTime } from './equality.js';
 import type { Entry } from './model.js';
 
 export type { KeyChange, KeyFormat } from './key-diff.js';
@@ -95,10 +96,18 @@ export function attributeChanges(a: Entry, b: Entry): string[] {
     ['target', toText(a.target as BytePath), toText(b.target as BytePath)],
     ['xattrs', xattrNames(a), xattrNames(b)],
   ];
+  if (!sameTime(a, b)) rows.push(['mtime', timeOf(a), timeOf(b)]);
   const changed = rows.filter(([, before, after]) => before !== after);
   return changed.map(
     ([name, before, after]) => `${name} ${before === '' ? 'none' : before} → ${after === '' ? 'none' : after}`,
   );
+}
+
+/** Seconds since the epoch, with nanoseconds where it has some. */
+function timeOf({ mtimeNs }: Entry): string {
+  const seconds = mtimeNs / 1_000_000_000n - (mtimeNs % 1_000_000_000n < 0n ? 1n : 0n);
+  const rest = mtimeNs - seconds * 1_000_000_000n;
+  return rest === 0n ? `${seconds}` : `${seconds}.${`${rest}`.padStart(9, '0')}`;
 }
 
 function xattrNames({ xattrs }: Entry): string {

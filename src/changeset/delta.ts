@@ -20,8 +20,8 @@ export interface DeltaRequest {
 }
 
 /**
- * The smallest overlay tree Δ with view(Δ, base…) = target, path by path: type, content, mode, owner, xattrs, link target, device, hard-link groups.
- * Where content is equal the shared entry serves, with its timestamps. Smallest: fewest entries; a directory is made opaque, instead of one whiteout for each name
+ * The smallest overlay tree Δ with view(Δ, base…) = target, path by path: type, content, mode, owner, xattrs, link target, device, hard-link groups, and
+ * modification times except for directories', which ride on the entries that there are. Smallest: fewest entries; a directory is made opaque, instead of one whiteout for each name
  * that must go, only where that takes fewer entries, each 4 KiB of content that must be copied for it counting as one.
  * @throws LaminaError failed where a hash is needed and unknown; damaged where the target has a file whose content no layer holds
  */

@@ -7,10 +7,16 @@ import type { Place, Resolved, View } from './view.js';
 export type Equality = 'equal' | 'different' | 'unknown';
 
 /**
- * Compares type, mode, owner, xattrs, link target, device and content; not timestamps, and not hard links, which are a matter of several paths.
- * `unknown`: all is equal but the content, of which a hash is missing.
+ * Compares type, mode, owner, xattrs, link target, device, content and, except for directories, the modification time; not hard links, which are a
+ * matter of several paths. `unknown`: all is equal but the content, of which a hash is missing.
  */
 export function compareResolved(a: View, ra: Resolved, b: View, rb: Resolved, hashes?: ContentHashes): Equality {
+  if (!sameTime(ra.entry, rb.entry)) return 'different';
+  return compareApartFromTimes(a, ra, b, rb, hashes);
+}
+
+/** As `compareResolved`, but a modification time is no difference. */
+export function compareApartFromTimes(a: View, ra: Resolved, b: View, rb: Resolved, hashes?: ContentHashes): Equality {
   if (a.stack[ra.layer] === b.stack[rb.layer] && ra.entry === rb.entry && ra.entry.type !== 'file') return 'equal';
   if (!sameAttributes(ra.entry, rb.entry)) return 'different';
   return ra.entry.type === 'file' ? compareContent(a, ra, b, rb, hashes) : 'equal';
@@ -18,9 +24,17 @@ export function compareResolved(a: View, ra: Resolved, b: View, rb: Resolved, ha
 
 /** As `compareResolved`, for those who must know. @throws LaminaError failed where a hash is missing */
 export function equalResolved(a: View, ra: Resolved, b: View, rb: Resolved, hashes?: ContentHashes): boolean {
-  const equality = compareResolved(a, ra, b, rb, hashes);
+  return known(compareResolved(a, ra, b, rb, hashes), ra);
+}
+
+/** As `equalResolved`, but a modification time is no difference. @throws LaminaError failed where a hash is missing */
+export function equalApartFromTimes(a: View, ra: Resolved, b: View, rb: Resolved, hashes?: ContentHashes): boolean {
+  return known(compareApartFromTimes(a, ra, b, rb, hashes), ra);
+}
+
+function known(equality: Equality, { path }: Resolved): boolean {
   if (equality !== 'unknown') return equality === 'equal';
-  throw failed(`the content of ${display(ra.path)} was not hashed before the comparison`, { code: 'INTERNAL' });
+  throw failed(`the content of ${display(path)} was not hashed before the comparison`, { code: 'INTERNAL' });
 }
 
 function compareContent(a: View, ra: Resolved, b: View, rb: Resolved, hashes?: ContentHashes): Equality {
@@ -47,6 +61,12 @@ export function hashOf(source: ContentSource, hashes?: ContentHashes): bigint | 
   return known === 0n ? hashes?.(source) : known;
 }
 
+/** Whether two entries have the same modification time. A directory's follows from what is made and removed in it: it is never a difference. */
+export function sameTime(a: Entry, b: Entry): boolean {
+  return a.mtimeNs === b.mtimeNs || (a.type === 'directory' && b.type === 'directory');
+}
+
+/** Whether two entries are alike but for their times, and for what several paths have a part in: content and hard links. */
 export function sameAttributes(a: Entry, b: Entry): boolean {
   if (a.type !== b.type || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid || a.target !== b.target)
     return false;

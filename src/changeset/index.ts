@@ -3,9 +3,10 @@ export * from './memory.js';
 export * from './view.js';
 export * from './coverage.js';
 export * from './compare.js';
-export { compareResolved, hashOf, sameAttributes, sourceOf } from './equality.js';
+export * from './equality.js';
 export * from './plan.js';
 export * from './delta.js';
+export * from './times.js';
 export * from './touched.js';
 export * from './skip.js';
 export * from './three-way.js';
@@ -14,6 +15,5 @@ export * from './provenance.js';
 export * from './compose.js';
 export * from './fold.js';
 export * from './fold-origins.js';
-export { equalResolved } from './equality.js';
 // The comparing of contents brings large libraries: who needs it imports the file itself.
 export type * from './content-diff.js';

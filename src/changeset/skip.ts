@@ -1,9 +1,10 @@
 import { dirname } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { compareViews, unknownContents } from './compare.js';
-import { covered } from './coverage.js';
-import type { Listing } from './model.js';
-import { TouchedPaths, touchedPaths } from './touched.js';
+import { covered, merges } from './coverage.js';
+import { MemoryListing } from './memory.js';
+import type { Entry, Listing } from './model.js';
+import { TouchedPaths, carries } from './touched.js';
 import { View } from './view.js';
 
 /** What a procedure read while it serviced a base. */
@@ -26,36 +27,73 @@ export interface RunOnBase {
 }
 
 /**
- * The rule that lets a container be skipped: a procedure that neither reads nor writes anything that its storages change does in its view what it
- * did on the base. A directory that the storages hold only to carry others is no change; but where the procedure writes that very directory, the
- * storage would hide what it writes.
+ * The rule that lets a container be skipped: a procedure that neither reads nor writes anything that the container shows differently does in its view
+ * what it did on the base. What counts is what a storage shows, not which entries it has: one that equals what it hides is no difference.
  */
 export class SkipRule {
   readonly #run: RunOnBase;
   readonly #writes: TouchedPaths;
+  readonly #base: View;
 
   constructor(run: RunOnBase) {
     this.#run = run;
-    this.#writes = new TouchedPaths().add(run.written, new View(run.layers));
+    this.#base = new View(run.layers);
+    this.#writes = new TouchedPaths().add(run.written, this.#base);
   }
 
   /**
    * @param storages a container's, newest first
-   * @returns a path on which the two meet; undefined: the container need not be serviced. In doubt there is a path.
+   * @returns a path that the container shows differently and the run on the base read or wrote; undefined: the procedure need not run in the container. In doubt there is
+   *   an overlap.
    */
-  meetingPath(storages: readonly Listing[]): BytePath | undefined {
-    const { layers, reads } = this.#run;
-    const writes = this.#writes;
-    for (const [i, listing] of storages.entries()) {
-      const below = new View([...storages.slice(i + 1), ...layers]);
-      const [met] = writes.meeting(listing, below);
-      if (met !== undefined) return met;
-      for (const { path } of listing.entries()) if (writes.touches(path) || liesIn(reads.whole, path)) return path;
+  overlap(storages: readonly Listing[]): BytePath | undefined {
+    const view = new View([...storages, ...this.#run.layers]);
+    const reach = covered(this.#base, view, storages);
+    // Content that nobody knows may be any.
+    const [unknown] = unknownContents(this.#base, view, reach);
+    if (unknown !== undefined) return unknown.path;
+    const different = new Set(compareViews(this.#base, view, { paths: reach }).map(({ path }) => path));
+    for (const path of [...different]) {
+      // The other names of a file show another number of links.
+      for (const side of [this.#base, view]) for (const name of side.links(path)) different.add(name);
     }
-    for (const path of changedPaths(storages, layers)) {
-      if (path === '' || reads.seen.has(path) || reads.listed.has(dirname(path))) return path;
-    }
+    for (const path of different) if (this.#matters(path, view)) return path;
     return undefined;
+  }
+
+  /** Whether the run on the base read or wrote a path. */
+  #matters(path: BytePath, view: View): boolean {
+    const { seen, listed, whole } = this.#run.reads;
+    if (path === '' || seen.has(path) || listed.has(dirname(path)) || liesIn(whole, path)) return true;
+    const entry = view.get(path)?.entry;
+    const hides = entry === undefined || !merges(entry);
+    return this.#writes.touches(path) || (hides && this.#writes.isAbove(path));
+  }
+
+  /**
+   * What a run in a container without an overlap would write, as a tree on its storages. Undefined: the layer alone shows it. Else storages hold something where the run on
+   * the base wrote, and though it shows nothing different, it would hide what was written.
+   * @param storages newest first
+   */
+  hiddenWrites(storages: readonly Listing[]): Listing | undefined {
+    if (!this.#hidesWrites(storages)) return undefined;
+    const view = new View([...storages, ...this.#run.layers]);
+    const entries: Entry[] = [];
+    for (const entry of this.#run.written.entries()) {
+      // Of a directory that only leads to what was written the container keeps its own attributes.
+      const own = carries(entry, this.#base) ? view.get(entry.path)?.entry : undefined;
+      entries.push(own === undefined ? entry : { ...own, path: entry.path, opaque: false, redirect: '' });
+    }
+    return new MemoryListing(entries);
+  }
+
+  #hidesWrites(storages: readonly Listing[]): boolean {
+    return storages.some((listing, i) => {
+      const below = new View([...storages.slice(i + 1), ...this.#run.layers]);
+      if (this.#writes.meeting(listing, below).length > 0) return true;
+      for (const { path } of listing.entries()) if (this.#writes.touches(path)) return true;
+      return false;
+    });
   }
 }
 
@@ -65,21 +103,4 @@ function liesIn(paths: ReadonlySet<BytePath>, path: BytePath): boolean {
     if (paths.has(at)) return true;
     if (at === '') return false;
   }
-}
-
-/** All that storages hold of their own, be it equal to what is below, and all that looks different through them. */
-function changedPaths(storages: readonly Listing[], layers: readonly Listing[]): Set<BytePath> {
-  const paths = new Set<BytePath>();
-  storages.forEach((listing, i) => {
-    for (const path of touchedPaths(listing, new View([...storages.slice(i + 1), ...layers]))) paths.add(path);
-  });
-  const without = new View(layers);
-  const within = new View([...storages, ...layers]);
-  const reach = covered(without, within, storages);
-  // Content that nobody knows may be any: the first path of all that could tell is a reason to run.
-  const [unknown] = unknownContents(without, within, reach);
-  if (unknown !== undefined) return paths.add('' as BytePath);
-  for (const { path } of compareViews(without, within, { paths: reach })) paths.add(path);
-  for (const path of [...paths]) for (const name of without.links(path)) paths.add(name);
-  return paths;
 }

@@ -18,8 +18,8 @@ function touchedEntries(listing: Listing, below: View): Entry[] {
   return [...listing.entries()].filter((entry) => !carries(entry, below));
 }
 
-/** Whether a directory changes nothing by itself. */
-function carries(entry: Entry, below: View): boolean {
+/** Whether a directory changes nothing by itself. @param below the view that it stands on */
+export function carries(entry: Entry, below: View): boolean {
   if (!merges(entry)) return false;
   const there = below.get(entry.path)?.entry;
   return there?.type === 'directory' && sameAttributes(entry, there);
@@ -65,6 +65,11 @@ export class TouchedPaths {
   /** Whether the path itself is touched, or all below one that it lies below. */
   touches(path: BytePath): boolean {
     return this.#touched.has(path) || this.#isBelowTouched(path);
+  }
+
+  /** Whether something below the path is touched. */
+  isAbove(path: BytePath): boolean {
+    return this.#above.has(path);
   }
 
   #mergesAt(listing: Listing, path: BytePath): boolean {

@@ -1,7 +1,16 @@
 import { dirname, isBelow } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
-import { TouchedPaths, View, compareResolved, merges, sameAttributes } from '../changeset/index.js';
+import {
+  TouchedPaths,
+  View,
+  compareApartFromTimes,
+  compareResolved,
+  hashOf,
+  merges,
+  sameAttributes,
+  sourceOf,
+} from '../changeset/index.js';
 import type { Entry, Listing, Place, Resolved } from '../changeset/index.js';
 import type { TreeEdits } from '../store/index.js';
 
@@ -125,6 +134,7 @@ export class SinceUpdate {
       const data = entry.metacopy ? now.get(entry.path)?.data : undefined;
       if (data === undefined) return false;
       const will = after.get(entry.path)?.data;
+      if (will !== undefined && sameContent(now, data, after, will)) return false;
       if (will === undefined || !this.#stays(number, data)) return true;
       return will.layer !== this.#layerAfter(number, data.layer) || will.path !== data.path;
     }
@@ -181,13 +191,19 @@ export class SinceUpdate {
     const theirs = this.after.get(path);
     // The update did nothing to this very path.
     if (same(this.before, base, this.after, theirs)) return;
-    sorted.without.add(path);
     // The user did nothing to it, or the same.
-    if (same(now, ours, this.before, base) || same(now, ours, this.after, theirs)) return;
+    if (same(now, ours, this.before, base) || same(now, ours, this.after, theirs)) {
+      sorted.without.add(path);
+      return;
+    }
+    // The update gave it another time only, and the user wrote it since.
+    if (same(this.before, base, this.after, theirs, compareApartFromTimes)) return;
+    sorted.without.add(path);
     if (base?.entry.type === 'file' && ours?.entry.type === 'file' && theirs?.entry.type === 'file') {
       const content = group >= 0 && listing.group(group).length > 1 ? undefined : merge({ path, base, ours, theirs });
       if (content !== undefined) {
-        const attributes = sameAttributes(ours.entry, base.entry) ? theirs.entry : ours.entry;
+        const { mtimeNs } = ours.entry;
+        const attributes = { ...(sameAttributes(ours.entry, base.entry) ? theirs.entry : ours.entry), mtimeNs };
         sorted.without.delete(path);
         sorted.files.set(path, { content, attributes });
         return;
@@ -198,10 +214,23 @@ export class SinceUpdate {
 }
 
 /** Whether two views show the same at a path, and nothing but that path has a part in it. */
-function same(a: View, ra: Resolved | undefined, b: View, rb: Resolved | undefined): boolean {
+function same(
+  a: View,
+  ra: Resolved | undefined,
+  b: View,
+  rb: Resolved | undefined,
+  compare = compareResolved,
+): boolean {
   if (ra === undefined || rb === undefined) return ra === rb;
   if (ra.entry.type === 'directory' || rb.entry.type === 'directory') return false;
-  return compareResolved(a, ra, b, rb) === 'equal';
+  return compare(a, ra, b, rb) === 'equal';
+}
+
+/** Whether the bytes at two places are known to be the same. */
+function sameContent(a: View, atA: Place, b: View, atB: Place): boolean {
+  const [sourceA, sourceB] = [sourceOf(a, atA), sourceOf(b, atB)];
+  const hash = sourceA && hashOf(sourceA);
+  return hash !== undefined && sourceB !== undefined && hash === hashOf(sourceB);
 }
 
 /** Without those that lie below others. */

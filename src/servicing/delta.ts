@@ -5,13 +5,12 @@ import type { Entry, Listing, TreePlan } from '../changeset/index.js';
 import type { NodeId, SealedNode } from '../manifest/index.js';
 import { markNamespace, materialise, readIndex } from '../store/index.js';
 import type { NodeReader, StagedKind, StagedNode, Transaction } from '../store/index.js';
-import type { Capture } from './run.js';
+import type { WrittenTree } from './run.js';
 
 /** The delta layer of an update, staged. */
-export interface DeltaLayer {
+export interface DeltaLayer extends WrittenTree {
   readonly node: StagedNode;
   readonly sealed: SealedNode;
-  readonly listing: Listing;
   readonly plan: TreePlan;
   /** The root directory of the view it makes. */
   readonly root: Entry;
@@ -29,14 +28,14 @@ export interface Work {
 const root = '' as BytePath;
 
 /** D: what the run on the base changed in view(L). */
-export async function stageDeltaLayer(work: Work, capture: Capture): Promise<DeltaLayer> {
+export async function stageDeltaLayer(work: Work, capture: WrittenTree): Promise<DeltaLayer> {
   const below = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
   const target = new View([capture.listing, ...below]);
   const base = new View(below);
   const plan = computeDelta({ target, base, covered: covered(target, base, [capture.listing]) });
   const node = await write(work, 'delta-layer', plan, [capture.tree, ...trees(work, work.layers)]);
   const sealed = await work.transaction.seal(node, work.signal);
-  return { node, sealed, plan, listing: await readIndex(node.index), root: plan.root };
+  return { node, tree: node.tree, sealed, plan, listing: await readIndex(node.index), root: plan.root };
 }
 
 /** Δ: what must stand between a container's storages and the new layer, so that its root is what the run in it made. */
@@ -52,7 +51,7 @@ export interface DeltaStorage {
 /** What delta storages are computed from. */
 export interface SideEffect {
   /** What was written in the container's view, newest first; each in a view of those after it. */
-  readonly captures: readonly Capture[];
+  readonly captures: readonly WrittenTree[];
   readonly storages: readonly NodeId[];
   readonly storageListings: readonly Listing[];
   /** Undefined: what was written, and nothing else. */

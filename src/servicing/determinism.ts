@@ -1,10 +1,10 @@
 import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { View, compareViews, covered } from '../changeset/index.js';
-import type { Listing } from '../changeset/index.js';
+import { View, alignTimes, compareViews, covered, withTimes } from '../changeset/index.js';
+import type { Listing, Span } from '../changeset/index.js';
 import { ephemeralGlobs } from './ephemeral-globs.js';
 
-/** What two runs of a procedure on the same layers made otherwise: all but timestamps is compared. */
+/** What two runs of a procedure on the same layers made otherwise. Times within the runs are compared by their order only. */
 export interface Determinism {
   readonly differs: readonly { readonly path: string; readonly how: 'differs' | 'only-first' | 'only-second' }[];
   /** Globs for "ephemeral" in update.json that leave it out, and nothing on which the runs agree. */
@@ -13,8 +13,17 @@ export interface Determinism {
 
 export const reproducible: Determinism = { differs: [], ephemeral: [] };
 
-/** @param layers newest first; @param first, second the captures of the two runs, without what is ephemeral already */
-export function compareRuns(layers: readonly Listing[], first: Listing, second: Listing): Determinism {
+/** What a run wrote, without what is ephemeral already, and when. */
+interface Run {
+  readonly listing: Listing;
+  readonly span: Span;
+}
+
+/** @param layers newest first */
+export function compareRuns(layers: readonly Listing[], run: Run, again: Run): Determinism {
+  const first = run.listing;
+  const moved = alignTimes(again.listing, again.span, { span: run.span, written: first });
+  const second = withTimes(again.listing, moved);
   const [a, b] = [new View([first, ...layers]), new View([second, ...layers])];
   const changes = compareViews(a, b, { paths: covered(a, b, [first, second]) });
   const hows = { add: 'only-second', delete: 'only-first', modify: 'differs' } as const;

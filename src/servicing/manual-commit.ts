@@ -4,7 +4,7 @@ import { refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
 import { TouchedPaths, View } from '../changeset/index.js';
-import type { Listing } from '../changeset/index.js';
+import type { Listing, TimedRun } from '../changeset/index.js';
 import { commitUpdate } from '../manifest/index.js';
 import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
 import { stageFile } from '../platform/durable.js';
@@ -51,9 +51,19 @@ export async function publishManual(commit: ManualCommit): Promise<ManualResult>
   const run = transaction.paths.run('base');
   const upper = `${run.directory}/upper` as BytePath;
   const kept = transaction.paths.update.run();
-  const mount = { mountpoint: run.mountpoint, upper, work: `${run.directory}/work` as BytePath, kept };
-  const delta = await stageDeltaLayer(work, await readCapture(mount, undefined));
-  const { effects, told } = await followInContainers(work, commit, delta);
+  const mount = {
+    directory: run.directory,
+    mountpoint: run.mountpoint,
+    upper,
+    work: `${run.directory}/work` as BytePath,
+    kept,
+  };
+  const capture = await readCapture(mount, undefined);
+  const delta = await stageDeltaLayer(work, capture);
+  const { effects, told } = await followInContainers(work, commit, {
+    ...delta,
+    times: { span: capture.span, written: delta.listing },
+  });
   writeSettings(transaction.paths.update.settings, { ...plainSettings, noReplay: !commit.replay });
   const id = newId('u');
   const report = { update: found.name, base: found.base, layer: delta.sealed, effects, containers: textsOf(told) };
@@ -88,13 +98,15 @@ function textsOf(told: ReadonlyMap<string, ManualEffect>): Record<string, Record
   return Object.fromEntries([...told].map(([container, effect]) => [container, texts(effect)]));
 }
 
+type TimedDelta = DeltaLayer & { readonly times: TimedRun };
+
 interface Followed {
   readonly effects: EffectCommit[];
   readonly told: Map<string, ManualEffect>;
 }
 
 /** Containers whose storages meet nothing that the layer changes are pinned to it; in the others the journal is replayed. */
-async function followInContainers(work: Work, commit: ManualCommit, delta: DeltaLayer): Promise<Followed> {
+async function followInContainers(work: Work, commit: ManualCommit, delta: TimedDelta): Promise<Followed> {
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
   const touched = new TouchedPaths().add(delta.listing, new View(layers));
   const followed: Followed = { effects: [], told: new Map() };
@@ -118,7 +130,7 @@ async function replayInAll(
   work: Work,
   request: {
     readonly commit: ManualCommit;
-    readonly delta: DeltaLayer;
+    readonly delta: TimedDelta;
     readonly meeting: readonly { container: string; storages: Awaited<ReturnType<typeof readStorages>> }[];
   },
   { effects, told }: Followed,
@@ -129,7 +141,11 @@ async function replayInAll(
   await withReplayViews(work, { delta: node, journals }, async (views) => {
     for (const { container, storages } of meeting) {
       work.signal.throwIfAborted();
-      const { commit, report } = await replayInContainer(work, container, storages, { delta, views });
+      const { commit, report } = await replayInContainer(work, container, storages, {
+        delta,
+        times: delta.times,
+        views,
+      });
       effects.push(commit);
       if (report.conflicts.length + report.passed.length > 0) told.set(container, { ...report, hiding: [] });
     }

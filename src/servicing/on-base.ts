@@ -27,11 +27,11 @@ export async function runOnBase(work: Work, options: Options): Promise<BaseWork>
   };
   const capture = await runProcedure(request);
   const again = options.checkDeterminism === true ? await runProcedure({ ...request, again: true }) : undefined;
-  const determinism = again && compareRuns(await layerListings(work), capture.listing, again.listing);
+  const determinism = again && compareRuns(await layerListings(work), capture, again);
   const delta = await stageDeltaLayer(work, capture);
   const reads = options.alwaysRun === true ? undefined : await readReadSet(transaction.paths.update.run().reads);
   const skip = reads && new SkipRule({ layers: await layerListings(work), reads, written: delta.listing });
-  return { delta, skip, determinism };
+  return { delta, skip, times: { span: capture.span, written: delta.listing }, determinism };
 }
 
 export async function unpackOnBase(
@@ -41,7 +41,13 @@ export async function unpackOnBase(
   const delta = await stageDeltaLayer(work, await captureLayer(work, procedure));
   const layer = new LayerServicing(delta, await layerListings(work), conflict);
   // Nothing runs, so nothing can differ.
-  return { delta, skip: undefined, layer, determinism: checkDeterminism === true ? reproducible : undefined };
+  return {
+    delta,
+    skip: undefined,
+    times: undefined,
+    layer,
+    determinism: checkDeterminism === true ? reproducible : undefined,
+  };
 }
 
 /** What was done on the base; with `layer` nothing is run in containers. */

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed } from '../base/errors.js';
-import type { Entry, Listing } from '../changeset/index.js';
+import type { Entry, Listing, Span } from '../changeset/index.js';
 import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
 import { stageFile } from '../platform/durable.js';
 import { setRootAttributes, scanListing } from '../store/index.js';
@@ -12,13 +12,18 @@ import { checkInterpreter } from './interpreter.js';
 import { OutputLog } from './output.js';
 import { commandOf } from './procedure.js';
 import type { Procedure } from './procedure.js';
+import { beginSpan, endSpan } from './span.js';
 import { failureOf, missingDirectories, mountedOver, runInSandbox, shownDirectory } from './sandbox.js';
 
-/** What a run of a procedure in a view wrote. */
-export interface Capture {
-  /** The upper of the run. */
+/** What was written in a view, as a tree on it. */
+export interface WrittenTree {
   readonly tree: BytePath;
   readonly listing: Listing;
+}
+
+/** What a run of a procedure in a view wrote: its upper. */
+export interface Capture extends WrittenTree {
+  readonly span: Span;
 }
 
 /** Where a run works below its transaction, where what it leaves is kept, and where its procedure lies. */
@@ -49,6 +54,7 @@ export interface RunRequest {
 
 /** The servicing mount of a run, its upper fresh. */
 export interface RunMount {
+  readonly directory: BytePath;
   readonly mountpoint: BytePath;
   readonly upper: BytePath;
   readonly work: BytePath;
@@ -84,7 +90,8 @@ export async function mountRun(
     filter: { rules: run.filter, journal: kept.journal, reads: kept.reads },
     options: ['metacopy=off'],
   });
-  return { mountpoint: mountpoint ?? run.mountpoint, upper, work, kept };
+  await beginSpan(kept, run.directory);
+  return { directory: run.directory, mountpoint: mountpoint ?? run.mountpoint, upper, work, kept };
 }
 
 function placeOf({
@@ -114,7 +121,8 @@ export async function readCapture(
 ): Promise<Capture> {
   const ephemeral = globMatcher(procedure?.ephemeral ?? []);
   const include = (path: BytePath) => !ephemeral(path) && !sandboxMade.includes(path);
-  return { tree: mount.upper, listing: await scanListing(mount.upper, { hash: true, include }) };
+  const span = endSpan(mount.kept, mount.directory);
+  return { tree: mount.upper, listing: await scanListing(mount.upper, { hash: true, include }), span };
 }
 
 /**

@@ -1,13 +1,14 @@
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
-import type { Entry, Listing, SkipRule } from '../changeset/index.js';
+import type { Entry, Listing, SkipRule, TimedRun } from '../changeset/index.js';
 import { containerOf, storageChain } from '../manifest/index.js';
 import type { EffectCommit, Manifest, NodeId } from '../manifest/index.js';
 import type { MountableNode } from '../store/index.js';
 import { stageDeltaStorage } from './delta.js';
 import type { DeltaLayer, Work } from './delta.js';
 import { runProcedure } from './run.js';
-import type { Capture, RunRequest } from './run.js';
+import { alignCapture } from './span.js';
+import type { Capture, RunRequest, WrittenTree } from './run.js';
 
 /** A container's storages as the update finds them; the top with the index with which it will be sealed. */
 export interface ContainerStorages {
@@ -37,9 +38,11 @@ export type RunOptions = Pick<RunRequest, 'procedure' | 'update' | 'network' | '
 
 /** What the procedure did on the base. */
 export interface BaseRun {
-  readonly delta: Pick<DeltaLayer, 'listing'>;
+  readonly delta: WrittenTree;
   /** Undefined: containers are serviced whatever they hold. */
   readonly skip: SkipRule | undefined;
+  /** Undefined: of a run recorded by a version that did not note when it was, or of no run. */
+  readonly times: TimedRun | undefined;
 }
 
 /** What an update is to one container, staged. */
@@ -58,14 +61,14 @@ export async function serviceContainer(
   work: Work,
   manifest: Manifest,
   container: string,
-  { delta, skip }: BaseRun,
+  { delta, skip, times }: BaseRun,
   options: RunOptions,
 ): Promise<ServicedContainer> {
   const storages = await readStorages(work, manifest, container);
-  const met = skip?.meetingPath(storages.listings);
+  const met = skip?.overlap(storages.listings);
   if (skip !== undefined && met === undefined)
-    return { commit: stagePin(work, container, storages, 'skipped'), capture: undefined, met };
-  const capture = await runProcedure({
+    return { commit: await stageSkipped(work, { container, storages, skip, delta }), capture: undefined, met };
+  const captured = await runProcedure({
     ...options,
     transaction: work.transaction,
     signal: work.signal,
@@ -73,15 +76,37 @@ export async function serviceContainer(
     lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
     root: storages.root,
   });
+  const capture = alignCapture(captured, times);
   const commit = await stageEffect(work, { container, storages, captures: [capture], delta });
   return { commit, capture, met };
+}
+
+/**
+ * Stages what a container gets without a run: what the run on the base wrote. Where the storages hold what equals the base there, they would hide it: then the delta
+ * storage has a copy.
+ */
+export async function stageSkipped(
+  work: Work,
+  request: {
+    readonly container: string;
+    readonly storages: ContainerStorages;
+    readonly skip: SkipRule;
+    readonly delta: WrittenTree;
+  },
+): Promise<EffectCommit> {
+  const { container, storages, skip, delta } = request;
+  const listing = skip.hiddenWrites(storages.listings);
+  if (listing === undefined) return stagePin(work, container, storages, 'skipped');
+  const captures = [{ tree: delta.tree, listing }];
+  const effect = await stageEffect(work, { container, storages, captures, delta });
+  return { ...effect, outcome: 'skipped' };
 }
 
 interface EffectRequest {
   readonly container: string;
   readonly storages: ContainerStorages;
   /** What was written in the container's view, newest first. */
-  readonly captures: readonly Capture[];
+  readonly captures: readonly WrittenTree[];
   readonly delta: Pick<DeltaLayer, 'listing'>;
 }
 

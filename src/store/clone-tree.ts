@@ -98,6 +98,7 @@ function writeFile(
     fchownSync(descriptor, attributes.uid, attributes.gid);
     for (const [name, value] of attributes.xattrs) setXattrSync(descriptor, name, Buffer.from(value));
     fchmodSync(descriptor, attributes.mode);
+    setTimesSync(descriptor, { mtimeNs: attributes.mtimeNs });
   } finally {
     closeSync(descriptor);
   }

@@ -95,6 +95,8 @@ export interface RunPaths {
   readonly output: BytePath;
   readonly journal: BytePath;
   readonly reads: BytePath;
+  /** When it wrote. */
+  readonly span: BytePath;
 }
 
 function runPaths(directory: BytePath): RunPaths {
@@ -103,6 +105,7 @@ function runPaths(directory: BytePath): RunPaths {
     output: join(directory, 'output.log'),
     journal: join(directory, 'journal.ndjson'),
     reads: join(directory, 'reads.ndjson'),
+    span: join(directory, 'span.json'),
   };
 }
 

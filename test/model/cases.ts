@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { View, computeDelta, covered } from '../../src/changeset/index.js';
-import type { MemoryListing } from '../../src/changeset/index.js';
+import type { MemoryListing, Span } from '../../src/changeset/index.js';
 import { planListing } from '../unit/changeset/flat.js';
 import { Machine, copyOf, listingOfRoot, makeInode } from './machine.js';
 import type { Inode } from './machine.js';
@@ -51,6 +51,22 @@ const furniture: Program = [
   { kind: 'symlink', target: '/a', path: 'd/b' },
 ];
 
+/** When the machines of a case begin. */
+export const times = { base: 0n, container: 1000n, runOnBase: 10_000n, runInContainer: 20_000n };
+
+/** What a run of the procedure leaves: a root, and what it wrote as a tree on what it ran on. */
+export interface ModelRun {
+  readonly written: MemoryListing;
+  readonly span: Span;
+  readonly machine: Machine;
+}
+
+export function runOn(root: Inode, after: bigint, procedure: Program, stack: readonly MemoryListing[]): ModelRun {
+  const machine = new Machine(root, after);
+  run(machine, procedure);
+  return { written: deltaTo(root, stack), span: { after, until: machine.now }, machine };
+}
+
 interface ModelWorld {
   readonly root: Inode;
   readonly layers: readonly MemoryListing[];
@@ -62,12 +78,12 @@ interface ModelWorld {
 /** A base, and a container on it in which something was done. */
 export function worldOf({ base, doings, copies }: Omit<Case, 'procedure'>): ModelWorld {
   const root = makeInode('directory');
-  run(new Machine(root), [...furniture, ...base]);
+  run(new Machine(root, times.base), [...furniture, ...base]);
   const layers = [listingOfRoot(root)];
   const storages: MemoryListing[] = [];
   const container = copyOf(root);
   for (const doing of doings) {
-    run(new Machine(container), doing);
+    run(new Machine(container, times.container + BigInt(storages.length) * 100n), doing);
     const delta = deltaTo(container, [...storages, ...layers]);
     storages.unshift(withCopies(delta, new View([delta, ...storages, ...layers]), copies));
   }

@@ -9,6 +9,8 @@ export interface Inode {
   content: string;
   attribute: string;
   target: string;
+  /** Of the last write; of a directory nobody looks at it. */
+  time: bigint;
   children: Map<string, Inode>;
 }
 
@@ -20,6 +22,7 @@ export const makeInode = (type: Inode['type'], fields: Partial<Inode> = {}): Ino
   content: '',
   attribute: '',
   target: '',
+  time: 0n,
   children: new Map(),
   ...fields,
 });
@@ -38,7 +41,11 @@ export class Machine {
   readonly listed = new Set<BytePath>();
   readonly whole = new Set<BytePath>();
 
-  constructor(readonly root: Inode) {}
+  /** @param now the time before its first write; each write takes the next */
+  constructor(
+    readonly root: Inode,
+    public now: bigint,
+  ) {}
 
   reads(): ReadSet {
     return { seen: this.seen, listed: this.listed, whole: this.whole };
@@ -88,8 +95,12 @@ export class Machine {
   write(path: string, content: string, append: boolean): void {
     const found = this.walk(path, true);
     if (found === undefined) return;
-    if (found.inode === undefined) found.directory.children.set(found.name, makeInode('file', { content }));
-    else if (found.inode.type === 'file') found.inode.content = (append ? found.inode.content : '') + content;
+    const time = ++this.now;
+    if (found.inode === undefined) found.directory.children.set(found.name, makeInode('file', { content, time }));
+    else if (found.inode.type === 'file') {
+      found.inode.content = (append ? found.inode.content : '') + content;
+      found.inode.time = time;
+    }
   }
 
   makeDirectory(path: string): void {
@@ -99,7 +110,9 @@ export class Machine {
 
   symlink(target: string, path: string): void {
     const found = this.walk(path, false);
-    if (found && found.inode === undefined) found.directory.children.set(found.name, makeInode('symlink', { target }));
+    const time = ++this.now;
+    if (found && found.inode === undefined)
+      found.directory.children.set(found.name, makeInode('symlink', { target, time }));
   }
 
   link(from: string, to: string): void {
@@ -143,6 +156,24 @@ export class Machine {
     if (target.inode !== undefined && target.inode.children.size > 0) return;
     source.directory.children.delete(source.name);
     target.directory.children.set(target.name, source.inode);
+  }
+
+  /** touch(1): now, or as old as another file (-r). */
+  touch(path: string, like?: string): void {
+    const other = like === undefined ? undefined : this.stat(like);
+    if (like !== undefined && (other === undefined || other.type === 'directory')) return;
+    const found = this.walk(path, true);
+    if (found === undefined) return;
+    const time = other?.time ?? ++this.now;
+    if (found.inode === undefined) found.directory.children.set(found.name, makeInode('file', { time }));
+    else found.inode.time = time;
+  }
+
+  /** -nt of test(1), of files. */
+  isNewer(path: string, than: string): boolean {
+    const [a, b] = [this.stat(path), this.stat(than)];
+    if (a === undefined || a.type === 'directory') return false;
+    return b === undefined || (b.type !== 'directory' && a.time > b.time);
   }
 
   change(path: string, fields: Partial<Pick<Inode, 'mode' | 'attribute'>>): void {
@@ -207,13 +238,14 @@ export function listingOfRoot(root: Inode): MemoryListing {
   const entries: Entry[] = [];
   const add = (path: string, inode: Inode) => {
     if ((counts.get(inode) ?? 1) > 1 && !groups.has(inode)) groups.set(inode, groups.size);
-    const { type, mode, content, target, attribute } = inode;
+    const { type, mode, content, target, attribute, time: mtimeNs } = inode;
     entries.push(
       makeEntry({
         path,
         type,
         mode,
         target,
+        mtimeNs,
         size: type === 'file' ? content.length : 0,
         contentHash: type === 'file' ? hashOf(content) : 0n,
         xattrs: attribute === '' ? new Map() : new Map([['user.a', Buffer.from(attribute)]]),

@@ -7,6 +7,7 @@ export type Statement =
   | { readonly kind: 'copy' | 'move' | 'link'; readonly from: string; readonly to: string }
   | { readonly kind: 'symlink'; readonly target: string; readonly path: string }
   | { readonly kind: 'mkdir' | 'remove' | 'removeAll'; readonly path: string }
+  | { readonly kind: 'touch'; readonly path: string; readonly like: string | null }
   | { readonly kind: 'chmod'; readonly path: string; readonly mode: number }
   | { readonly kind: 'attribute'; readonly path: string; readonly text: string }
   | { readonly kind: 'if'; readonly test: Test; readonly then: Program; readonly otherwise: Program }
@@ -15,6 +16,7 @@ export type Program = readonly Statement[];
 
 type Test =
   | { readonly kind: 'exists' | 'directory' | 'odd' | 'linked' | 'private'; readonly path: string }
+  | { readonly kind: 'newer'; readonly path: string; readonly than: string }
   | { readonly kind: 'contains'; readonly path: string; readonly text: string };
 
 function holds(machine: Machine, test: Test): boolean {
@@ -29,6 +31,8 @@ function holds(machine: Machine, test: Test): boolean {
       return (machine.list(test.path)?.length ?? 0) % 2 === 1;
     case 'linked':
       return machine.links(test.path) > 1;
+    case 'newer':
+      return machine.isNewer(test.path, test.than);
     case 'contains':
       return machine.stat(test.path)?.content.includes(test.text) === true;
   }
@@ -66,6 +70,9 @@ function step(machine: Machine, statement: Statement): void {
       break;
     case 'removeAll':
       machine.removeAll(statement.path);
+      break;
+    case 'touch':
+      machine.touch(statement.path, statement.like ?? undefined);
       break;
     case 'chmod':
       machine.change(statement.path, { mode: statement.mode });
@@ -113,6 +120,7 @@ export function programs(first: readonly string[], length: number): fc.Arbitrary
     fc.record({ kind: fc.constantFrom('copy' as const, 'move' as const, 'link' as const), from: path, to: path }),
     fc.record({ kind: fc.constant('symlink' as const), target, path }),
     fc.record({ kind: fc.constantFrom('mkdir' as const, 'remove' as const, 'removeAll' as const), path }),
+    fc.record({ kind: fc.constant('touch' as const), path, like: fc.option(path) }),
     fc.record({ kind: fc.constant('chmod' as const), path, mode: fc.constantFrom(0o600, 0o644, 0o755) }),
     fc.record({ kind: fc.constant('attribute' as const), path, text }),
     fc.record({ kind: fc.constantFrom('each' as const, 'find' as const), directory: path, text }),
@@ -128,6 +136,7 @@ export function programs(first: readonly string[], length: number): fc.Arbitrary
       ),
       path,
     }),
+    fc.record({ kind: fc.constant('newer' as const), path, than: path }),
     fc.record({ kind: fc.constant('contains' as const), path, text }),
   );
   const commands = fc.array(command, { maxLength: 3 });

@@ -31,6 +31,12 @@ function statementOf(statement: Statement, root: string): string {
       return quietly(`rm ${at(statement.path)} || rmdir ${at(statement.path)}`);
     case 'removeAll':
       return quietly(`rm -rf ${at(statement.path)}`);
+    case 'touch':
+      return quietly(
+        statement.like === null
+          ? `[ ! -d ${at(statement.path)} ] && touch ${at(statement.path)}`
+          : `[ ! -d ${at(statement.path)} ] && [ -e ${at(statement.like)} ] && [ ! -d ${at(statement.like)} ] && touch -r ${at(statement.like)} ${at(statement.path)}`,
+      );
     case 'chmod':
       return quietly(`chmod ${statement.mode.toString(8)} ${at(statement.path)}`);
     case 'attribute':
@@ -61,6 +67,10 @@ function testOf(test: Test, root: string): string {
       return `[ $(($(ls ${path} 2>/dev/null | wc -l) % 2)) = 1 ]`;
     case 'linked':
       return `[ -f ${path} ] && [ "$(stat -L -c %h ${path} 2>/dev/null)" -gt 1 ]`;
+    case 'newer': {
+      const than = `${root}/${test.than}`;
+      return `[ ! -d ${path} ] && [ ! -d ${than} ] && [ ${path} -nt ${than} ]`;
+    }
     case 'contains':
       return `grep -q ${test.text} ${path} 2>/dev/null`;
   }

@@ -4,16 +4,17 @@ import { readIndex } from '../../store/index.js';
 import type { MountableNode } from '../../store/index.js';
 import { stageDeltaStorage } from '../delta.js';
 import { runProcedure } from '../run.js';
-import type { Capture } from '../run.js';
+import type { Capture, WrittenTree } from '../run.js';
 import { stageEffect } from '../service.js';
 import type { ContainerStorages } from '../service.js';
+import { alignCapture, readSpan } from '../span.js';
 import { readStored } from '../stored.js';
 import type { Recorded, StepSite } from './site.js';
 
 /** What a run wrote, as a tree that the next one runs on. */
 interface Written {
   readonly id: NodeId;
-  readonly capture: Capture;
+  readonly capture: WrittenTree;
   readonly mountable: MountableNode;
 }
 
@@ -52,13 +53,14 @@ export async function runInOrder(site: StepSite, storages: ContainerStorages): P
 }
 
 async function runOne(
-  { work, container, options }: StepSite,
-  { update, settings, place }: Recorded,
+  { work, container, delta, options }: StepSite,
+  { id, update, settings, place }: Recorded,
   storages: readonly MountableNode[],
   root: ContainerStorages['root'],
 ): Promise<Capture> {
+  const span = readSpan(work.transaction.store.paths.update(id).run().span);
   const timeoutMs = settings.timeoutSeconds === null ? undefined : settings.timeoutSeconds * 1000;
-  return runProcedure({
+  const capture = await runProcedure({
     transaction: work.transaction,
     container,
     place,
@@ -71,4 +73,5 @@ async function runOne(
     lowers: [...storages, ...work.reader.mountable(work.layers)],
     root,
   });
+  return alignCapture(capture, span && { span, written: delta.listing });
 }

@@ -1,7 +1,6 @@
-import type { Listing } from '../../changeset/index.js';
 import type { Manifest, Update, UpdateId } from '../../manifest/index.js';
 import type { Work } from '../delta.js';
-import type { RunPlace } from '../run.js';
+import type { RunPlace, WrittenTree } from '../run.js';
 import type { RunOptions } from '../service.js';
 import type { ConflictChoice, Settings } from '../settings.js';
 
@@ -28,6 +27,6 @@ export interface StepSite {
   /** The step's updates, oldest first. */
   readonly recorded: readonly Recorded[];
   /** What the step's layer holds. */
-  readonly delta: { readonly listing: Listing };
+  readonly delta: WrittenTree;
   readonly options: StepOptions;
 }

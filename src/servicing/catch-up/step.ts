@@ -9,7 +9,8 @@ import { meetings } from '../manual-commit.js';
 import { readReadSet } from '../reads.js';
 import { replayInContainer, withReplayViews } from '../replay/container.js';
 import { isProcedureFailure } from '../run.js';
-import { readStorages, stagePin } from '../service.js';
+import { readStorages, stagePin, stageSkipped } from '../service.js';
+import { readSpan } from '../span.js';
 import { readSettings } from '../settings.js';
 import { runInOrder } from './runs.js';
 import type { Recorded, StepOptions, StepSite } from './site.js';
@@ -35,7 +36,7 @@ export async function serviceStep(
 ): Promise<StepEffect> {
   const kind = kindOf(manifest, container, step);
   const recorded = await Promise.all(step.updates.map(async (id) => readRecorded(work, manifest, id)));
-  const delta = { listing: await work.reader.listing(step.layer) };
+  const delta = { listing: await work.reader.listing(step.layer), tree: work.reader.place(step.layer).tree };
   const site: StepSite = { work, manifest, container, recorded, delta, options };
   try {
     if (kind === 'run') return await run(site);
@@ -74,13 +75,13 @@ async function readRecorded({ transaction }: Work, manifest: Manifest, id: Updat
 
 /** Where nothing was merged into the layer, a container that meets nothing of the run on the base need not be serviced. */
 async function run(site: StepSite): Promise<StepEffect> {
-  const { work, manifest, container, recorded } = site;
+  const { work, manifest, container, recorded, delta } = site;
   const storages = await readStorages(work, manifest, container);
   const [only, ...others] = recorded;
   const skip = only === undefined || others.length > 0 ? undefined : await skipRule(site, only);
-  const met = skip?.meetingPath(storages.listings);
+  const met = skip?.overlap(storages.listings);
   if (skip !== undefined && met === undefined)
-    return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
+    return { commit: await stageSkipped(work, { container, storages, skip, delta }), conflicts: [] };
   return { commit: await runInOrder(site, storages), met, conflicts: [] };
 }
 
@@ -127,7 +128,10 @@ async function replay(site: StepSite, views: Views): Promise<StepEffect> {
   if (recorded.every((each) => each.settings.noReplay))
     return { commit: stagePin(work, container, storages, 'unchanged'), met: met[0], conflicts: [] };
   const conflict = options.conflict ?? settings.conflict;
-  const { commit, report } = await replayInContainer(work, container, storages, { delta, views, place, conflict });
+  const span = readSpan(work.transaction.store.paths.update(newest(recorded).id).run().span);
+  const times = span && { span, written: delta.listing };
+  const request = { delta, times, views, place, conflict };
+  const { commit, report } = await replayInContainer(work, container, storages, request);
   return { commit, met: met[0], conflicts: [...new Set([...report.conflicts, ...report.passed])].sort() };
 }
 

@@ -1,6 +1,6 @@
 import { dirname, toText } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { compareViews, equalResolved } from '../../changeset/index.js';
+import { compareViews, equalApartFromTimes, equalResolved } from '../../changeset/index.js';
 import type { Change, Entry, View } from '../../changeset/index.js';
 import type { RecordedOperation } from '../replay/replay.js';
 
@@ -146,7 +146,7 @@ class OperationWriter {
     const own = this.views.own.get(path);
     const before = this.views.before.get(path);
     if (own === undefined || before === undefined) return own !== before;
-    return !equalResolved(this.views.before, before, this.views.own, own);
+    return !equalApartFromTimes(this.views.before, before, this.views.own, own);
   }
 
   /** Whether the container has something else at a path, or in the place of a directory above it. */

@@ -11,7 +11,7 @@ import type { DeltaLayer, Work } from '../delta.js';
 import type { Procedure } from '../procedure.js';
 import { replayInContainer } from '../replay/container.js';
 import type { ReplayViews } from '../replay/container.js';
-import type { Capture, RunPlace } from '../run.js';
+import type { RunPlace, WrittenTree } from '../run.js';
 import { readStorages, stagePin } from '../service.js';
 import type { ContainerStorages } from '../service.js';
 import type { ConflictChoice } from '../settings.js';
@@ -19,7 +19,7 @@ import { layerListing } from './listing.js';
 import { layerOperations } from './operations.js';
 
 /** Unpacks the layer of a package: what a run on the base would have written. */
-export async function captureLayer(work: Work, procedure: Procedure): Promise<Capture> {
+export async function captureLayer(work: Work, procedure: Procedure): Promise<WrittenTree> {
   const { paths } = work.transaction;
   const { directory } = paths.run('base');
   const kept = paths.update.run();

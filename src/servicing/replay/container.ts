@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
+import type { TimedRun } from '../../changeset/index.js';
 import type { EffectCommit } from '../../manifest/index.js';
 import { makeMountpoint, mountStack, transactionSource, unmountOwn, unmountStack } from '../../mount/index.js';
 import type { MountableNode } from '../../store/index.js';
@@ -9,6 +10,7 @@ import { readJournal } from '../journal.js';
 import { mountRun, readCapture } from '../run.js';
 import type { RunPlace } from '../run.js';
 import { stageEffect } from '../service.js';
+import { alignCapture } from '../span.js';
 import type { ContainerStorages } from '../service.js';
 import type { ConflictChoice } from '../settings.js';
 import { replay } from './replay.js';
@@ -58,6 +60,8 @@ export async function replayInContainer(
   storages: ContainerStorages,
   request: {
     readonly delta: Pick<DeltaLayer, 'listing'>;
+    /** Of an update that was made by hand: when. */
+    readonly times?: TimedRun | undefined;
     readonly views: ReplayViews;
     /** By default that of the update which the transaction makes. */
     readonly place?: RunPlace | undefined;
@@ -83,7 +87,7 @@ export async function replayInContainer(
     await unmountOwn(mount.mountpoint, mount.work);
   }
   work.signal.throwIfAborted();
-  const capture = await readCapture(mount, undefined);
+  const capture = alignCapture(await readCapture(mount, undefined), request.times);
   const commit = await stageEffect(work, { container, storages, captures: [capture], delta });
   return { commit: { ...commit, conflicts: report.conflicts.length }, report };
 }

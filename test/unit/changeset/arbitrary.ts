@@ -70,10 +70,12 @@ function build(children: Record<string, Item | null>, options: TreeOptions): Mem
 
 function entryOf(path: string, { type, flag, hash }: Item, { moved = false, weightless = false }: TreeOptions): Entry {
   const xattrs = flag === 1 ? new Map([['user.x', new Uint8Array([hash])]]) : new Map<string, Uint8Array>();
+  // Of a directory it is no difference, so there it may be any.
+  const mtimeNs = BigInt(type === 'directory' ? flag : flag % 3 === 0 ? 1 : 0);
   if (type === 'directory') {
     const mode = flag === 2 || flag === 3 ? 0o700 : 0o755;
     const redirect = moved && flag >= 12 ? redirects[(flag + hash * 4) % redirects.length]! : '';
-    return makeEntry({ path, type, mode, xattrs, opaque: flag === 4 || flag === 5, redirect });
+    return makeEntry({ path, type, mode, xattrs, mtimeNs, opaque: flag === 4 || flag === 5, redirect });
   }
   if (type === 'file') {
     const metacopy = moved && flag >= 12;
@@ -83,6 +85,7 @@ function entryOf(path: string, { type, flag, hash }: Item, { moved = false, weig
       path,
       type,
       xattrs,
+      mtimeNs,
       mode: flag === 2 ? 0o600 : 0o644,
       size,
       metacopy,
@@ -90,7 +93,7 @@ function entryOf(path: string, { type, flag, hash }: Item, { moved = false, weig
       contentHash: metacopy ? 0n : BigInt(hash + 1),
     });
   }
-  if (type === 'symlink') return makeEntry({ path, type, mode: 0o777, target: hash === 0 ? 'a' : '/b' });
-  if (type === 'character') return makeEntry({ path, type, rdevMajor: 1, rdevMinor: 3 + hash });
-  return makeEntry({ path, type });
+  if (type === 'symlink') return makeEntry({ path, type, mtimeNs, mode: 0o777, target: hash === 0 ? 'a' : '/b' });
+  if (type === 'character') return makeEntry({ path, type, mtimeNs, rdevMajor: 1, rdevMinor: 3 + hash });
+  return makeEntry({ path, type, mtimeNs });
 }

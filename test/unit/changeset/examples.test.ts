@@ -138,9 +138,12 @@ describe('the delta storage', () => {
     expect(deltaOf(w, empty, empty, alone)).toEqual(['directory lib', 'file lib/a']);
   });
 
-  it('drops what is only a matter of time', () => {
+  it('takes the time of a file for a difference, and that of a directory for none', () => {
     const w = tree({ etc: { ...dir, mtimeNs: 5n }, 'etc/conf': file(1, { mtimeNs: 7n }) });
-    expect(isEmptyPlan(plan(w, empty, empty, l))).toBe(true);
+    const touched = plan(w, empty, empty, l);
+    expect(touched.operations.map(({ path }) => path)).toEqual(['etc', 'etc/conf']);
+    const carried = tree({ etc: { ...dir, mtimeNs: 5n } });
+    expect(isEmptyPlan(plan(carried, empty, empty, l))).toBe(true);
   });
 
   it('carries the attributes of the root', () => {

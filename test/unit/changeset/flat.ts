@@ -99,6 +99,7 @@ function apply(listing: Listing, below: FlatTree): FlatTree {
 export function attributesOf(entry: Entry): string {
   const { type, mode, uid, gid, target, rdevMajor, rdevMinor, xattrs } = entry;
   const size = type === 'file' ? entry.size : 0;
+  const time = type === 'directory' ? '' : String(entry.mtimeNs);
   return JSON.stringify([
     type,
     mode,
@@ -108,6 +109,7 @@ export function attributesOf(entry: Entry): string {
     rdevMajor,
     rdevMinor,
     size,
+    time,
     [...xattrs].map(([k, v]) => [k, [...v]]).sort(),
   ]);
 }
