@@ -14,6 +14,8 @@ export interface UpdateShowData extends UpdateData {
     readonly met: string | null;
     /** Where the container's content and the update's could not be brought together. */
     readonly conflictPaths: readonly string[];
+    /** Why the container stayed on its old layer; null where it did not, or that was not recorded. */
+    readonly failure: string | null;
   })[];
 }
 
@@ -28,10 +30,12 @@ export async function updateShow(store: Store, name: string): Promise<UpdateShow
     ...data,
     effects: data.effects.map((effect) => {
       const record = later.get(effect.container)?.record;
-      if (record !== undefined) return { ...effect, met: record.met, conflictPaths: record.conflicts };
+      if (record !== undefined) return { ...effect, met: record.met, conflictPaths: record.conflicts, failure: null };
       const { conflicts = [], passed = [] } = report.containers?.[effect.container] ?? {};
       const paths = report.conflicts?.[effect.container] ?? [...conflicts, ...passed];
-      return { ...effect, met: report.met?.[effect.container] ?? null, conflictPaths: paths };
+      const { container } = effect;
+      const [met, failure] = [report.met?.[container] ?? null, report.failures?.[container] ?? null];
+      return { ...effect, met, conflictPaths: paths, failure };
     }),
   };
 }
@@ -42,6 +46,7 @@ const pathsBy = z.record(z.string(), z.array(z.string()));
 const reportSchema = z.object({
   met: z.record(z.string(), z.string()).optional(),
   conflicts: pathsBy.optional(),
+  failures: z.record(z.string(), z.string()).optional(),
   /** Of an update by hand. */
   containers: z
     .record(z.string(), z.object({ conflicts: z.array(z.string()), passed: z.array(z.string()) }).partial())

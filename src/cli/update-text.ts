@@ -22,5 +22,10 @@ export function updateText(update: UpdateData | UpdateShowData): string {
       ? [`in conflict in container ${container}: ${more.conflictPaths.map((path) => `/${shown(path)}`).join(', ')}`]
       : [],
   );
-  return [head, table(columns, rows, 'no container was on the base'), ...told].join('\n');
+  const left = update.effects.flatMap(({ container, ...more }) =>
+    'failure' in more && more.failure !== null
+      ? [`container ${container} stays on its old layer: ${shown(more.failure)}`]
+      : [],
+  );
+  return [head, table(columns, rows, 'no container was on the base'), ...told, ...left].join('\n');
 }

@@ -196,8 +196,9 @@ export class SinceUpdate {
       sorted.without.add(path);
       return;
     }
-    // The update gave it another time only, and the user wrote it since.
+    // The update gave it another time only, and the user wrote it since; or the user wrote what is there without the update. The time is the user's.
     if (same(this.before, base, this.after, theirs, compareApartFromTimes)) return;
+    if (same(now, ours, this.after, theirs, compareApartFromTimes)) return;
     sorted.without.add(path);
     if (base?.entry.type === 'file' && ours?.entry.type === 'file' && theirs?.entry.type === 'file') {
       const content = group >= 0 && listing.group(group).length > 1 ? undefined : merge({ path, base, ours, theirs });

@@ -30,6 +30,7 @@ import type { BaseWork } from './on-base.js';
 import { withReplayViews } from './replay/container.js';
 import { plainSettings, writeSettings } from './settings.js';
 import type { ConflictChoice, Settings } from './settings.js';
+import { ownTrouble } from './own-trouble.js';
 import { isProcedureFailure } from './run.js';
 import { serviceContainer } from './service.js';
 import type { RunOptions } from './service.js';
@@ -47,7 +48,10 @@ export interface ApplyRequest {
   readonly jobs?: number | undefined;
   /** Also where the procedure provably does in a container what it did on the base. */
   readonly alwaysRun?: boolean | undefined;
-  /** What a procedure that fails in a container does: discard the whole update, or leave that container on its old layer. */
+  /**
+   * What a procedure that fails in a container does: discard the whole update, or leave that container on its old layer. A container whose own content cannot be read or
+   * written is always left there: it must not keep the update from the others.
+   */
   readonly onFailure?: 'abort' | 'skip' | undefined;
   /** Told of each container that is left on its old layer. */
   readonly onFailed?: ((container: string, error: LaminaError) => void) | undefined;
@@ -168,6 +172,8 @@ class Servicing {
   readonly #met = new Map<string, string>();
   /** Paths at which a container and the layer could not be brought together. */
   readonly #conflicts = new Map<string, readonly string[]>();
+  /** Why containers stay on their old layer. */
+  readonly #failures = new Map<string, string>();
   readonly #progress: ProgressCount;
 
   constructor(
@@ -247,12 +253,17 @@ class Servicing {
     });
   }
 
-  /** A container stays where it is only for its procedure's failure; whatever else goes wrong is the transaction's. */
+  /**
+   * A container stays on its old layer where its procedure fails and that is wanted, and where its own content is why it cannot be serviced. Whatever else goes wrong is the
+   * transaction's.
+   */
   #leave(manifest: Manifest, container: string, error: unknown): EffectCommit {
     const { onFailure, onFailed, signal } = this.request;
-    if (onFailure !== 'skip' || signal.aborted || !isProcedureFailure(error)) throw error;
+    const own = isProcedureFailure(error) ? (onFailure === 'skip' ? error : undefined) : ownTrouble(error);
+    if (signal.aborted || own === undefined) throw error;
     this.work.transaction.leaveUnsealed(containerOf(manifest, container).storage);
-    onFailed?.(container, error);
+    this.#failures.set(container, own.message);
+    onFailed?.(container, own);
     return { container, outcome: 'failed', delta: null, sealed: null, top: null };
   }
 
@@ -270,7 +281,8 @@ class Servicing {
     this.request.signal.throwIfAborted();
     const effects = this.#sorted();
     const met = Object.fromEntries(this.#met);
-    const told = { met, conflicts: Object.fromEntries(this.#conflicts) };
+    const failures = Object.fromEntries(this.#failures);
+    const told = { met, conflicts: Object.fromEntries(this.#conflicts), failures };
     const { determinism } = this.baseRun;
     const report = {
       update: name,

@@ -3,8 +3,8 @@ import { must } from '../base/errors.js';
 import { View, computeDelta, covered, isEmptyPlan } from '../changeset/index.js';
 import type { Entry, Listing, TreePlan } from '../changeset/index.js';
 import type { NodeId, SealedNode } from '../manifest/index.js';
-import { markNamespace, materialise, readIndex } from '../store/index.js';
-import type { NodeReader, StagedKind, StagedNode, Transaction } from '../store/index.js';
+import { afterFailure, markNamespace, materialise, readIndex } from '../store/index.js';
+import type { NodeReader, StagedNode, Transaction } from '../store/index.js';
 import type { WrittenTree } from './run.js';
 
 /** The delta layer of an update, staged. */
@@ -33,7 +33,9 @@ export async function stageDeltaLayer(work: Work, capture: WrittenTree): Promise
   const target = new View([capture.listing, ...below]);
   const base = new View(below);
   const plan = computeDelta({ target, base, covered: covered(target, base, [capture.listing]) });
-  const node = await write(work, 'delta-layer', plan, [capture.tree, ...trees(work, work.layers)]);
+  const node = work.transaction.stage('delta-layer');
+  const sources = [capture.tree, ...trees(work, work.layers)];
+  await materialise({ plan, tree: node.tree, sources, marks: markNamespace() });
   const sealed = await work.transaction.seal(node, work.signal);
   return { node, tree: node.tree, sealed, plan, listing: await readIndex(node.index), root: plan.root };
 }
@@ -70,20 +72,18 @@ export async function stageDeltaStorage(
   const plan = computeDelta({ target, base, covered: covered(target, base, [...written, ...made]) });
   const after = must(target.get(root), 'the root of a view').entry;
   if (isEmptyPlan(plan)) return { node: undefined, sealed: undefined, plan, root: after };
-  const node = await write(work, 'delta-storage', plan, [
-    ...captures.map(({ tree }) => tree),
-    ...trees(work, storages),
-    ...trees(work, work.layers),
-  ]);
-  return { node, sealed: await work.transaction.seal(node, work.signal), plan, root: after };
+  const sources = [...captures.map(({ tree }) => tree), ...trees(work, storages), ...trees(work, work.layers)];
+  const node = work.transaction.stage('delta-storage');
+  try {
+    await materialise({ plan, tree: node.tree, sources, marks: markNamespace() });
+    return { node, sealed: await work.transaction.seal(node, work.signal), plan, root: after };
+  } catch (error) {
+    // The update may go on without this container.
+    await afterFailure(async () => work.transaction.unstage(node.id));
+    throw error;
+  }
 }
 
 function trees(work: Work, ids: readonly NodeId[]): BytePath[] {
   return ids.map((id) => work.reader.place(id).tree);
-}
-
-async function write(work: Work, kind: StagedKind, plan: TreePlan, sources: readonly BytePath[]): Promise<StagedNode> {
-  const node = work.transaction.stage(kind);
-  await materialise({ plan, tree: node.tree, sources, marks: markNamespace() });
-  return node;
 }

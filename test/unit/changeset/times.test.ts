@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryListing, alignTimes, makeEntry, withTimes } from '../../../src/changeset/index.js';
 import type { Listing } from '../../../src/changeset/index.js';
-import type { BytePath } from '../../../src/base/bytes.js';
 
 const onBase = { after: 1000n, until: 1999n };
 const inContainer = { after: 5000n, until: 5999n };
@@ -74,7 +73,7 @@ describe('times of a run in a container', () => {
       new Map([
         ['d', 1900n],
         ['d/f', 1001n],
-      ]) as ReadonlyMap<BytePath, bigint>,
+      ]),
     );
   });
 });

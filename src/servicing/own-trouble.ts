@@ -1,0 +1,48 @@
+import { LaminaError, isSystemError, toLaminaError } from '../base/errors.js';
+
+/** What reading, comparing or writing one container's content fails with because of that content. */
+const codesOfContent = new Set([
+  'READ_FAILED',
+  'WRITE_FAILED',
+  'FILE_TYPE',
+  'CONTENT_MISSING',
+  'SOURCE_CHANGED',
+  'INDEX_DAMAGED',
+  'NODE_MISSING',
+]);
+
+/** What a system call says of a name, a link or a value that it was given; others (ENOSPC, EIO, EMFILE) are about the machine. */
+const errnosOfContent = [
+  'ENAMETOOLONG',
+  'ELOOP',
+  'EINVAL',
+  'EOVERFLOW',
+  'ERANGE',
+  'E2BIG',
+  'EMLINK',
+  'ENOTDIR',
+  'EISDIR',
+  'ENOENT',
+  'EEXIST',
+  'ENOTEMPTY',
+  'EPERM',
+  'EACCES',
+  'ENODATA',
+];
+
+/**
+ * The error with which a container is left behind, where its own content is the reason why it cannot be serviced: that must not keep the update from the others. Undefined:
+ * the machine, the store or the program is the reason, and the update is discarded.
+ */
+export function ownTrouble(error: unknown): LaminaError | undefined {
+  if (error instanceof LaminaError && !codesOfContent.has(error.code)) return undefined;
+  const cause = systemCause(error);
+  if (cause !== undefined && !isSystemError(cause, ...errnosOfContent)) return undefined;
+  return error instanceof LaminaError || cause !== undefined ? toLaminaError(error) : undefined;
+}
+
+/** The system call that failed, where one did. */
+function systemCause(error: unknown): Error | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) if (isSystemError(at)) return at;
+  return undefined;
+}
