@@ -5,7 +5,8 @@ import { mapLimit } from '../base/concurrency.js';
 import { messageOf } from '../base/errors.js';
 import type { Update } from '../manifest/index.js';
 import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
-import { NodeReader, setRootAttributes, withTransaction } from '../store/index.js';
+import { makePlainDirectory } from '../platform/exact.js';
+import { NodeReader, makeEmptyTree, withTransaction } from '../store/index.js';
 import type { Store, Transaction } from '../store/index.js';
 import { OutputLog } from './output.js';
 import { failureOf, runInSandbox } from './sandbox.js';
@@ -102,9 +103,9 @@ export async function checkContainer(
   const nodes = reader.container(container);
   const run = transaction.paths.run(`health-${container}`);
   const [upper, work] = [join(run.directory, 'upper'), join(run.directory, 'work')];
-  for (const directory of [run.directory, upper, work])
-    mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
-  setRootAttributes(upper, await reader.rootEntry(nodes));
+  mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
+  makeEmptyTree(upper, await reader.rootEntry(nodes));
+  makePlainDirectory(work);
   makeMountpoint(run.mountpoint);
   const source = transactionSource(store, transaction.id);
   const log = new OutputLog(join(run.directory, 'output.log'));

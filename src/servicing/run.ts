@@ -5,7 +5,8 @@ import { LaminaError, failed } from '../base/errors.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
 import { stageFile } from '../platform/durable.js';
-import { setRootAttributes, scanListing } from '../store/index.js';
+import { makePlainDirectory } from '../platform/exact.js';
+import { makeEmptyTree, scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
 import { globMatcher } from './globs.js';
 import { checkInterpreter } from './interpreter.js';
@@ -71,8 +72,8 @@ export async function mountRun(
     mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
   const upper = `${run.directory}/upper` as BytePath;
   const work = `${run.directory}/work` as BytePath;
-  for (const directory of [upper, work]) mkdirSync(toBuffer(directory), { mode: 0o700 });
-  setRootAttributes(upper, request.root);
+  makeEmptyTree(upper, request.root);
+  makePlainDirectory(work);
   stageFile(run.filter, JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
   if (mountpoint === undefined) makeMountpoint(run.mountpoint);
   await mountStack({

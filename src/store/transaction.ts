@@ -16,6 +16,7 @@ import {
   writeFileDurably,
 } from '../platform/durable.js';
 import type { Move } from '../platform/durable.js';
+import { makePlain, makePlainDirectory } from '../platform/exact.js';
 import { acquireLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { materialise } from './materialise.js';
@@ -30,7 +31,7 @@ import { unmountBelow } from './recovery.js';
 import { Published } from './store.js';
 import type { Store } from './store.js';
 import type { TransactionRecord } from './transaction-record.js';
-import { setRootAttributes } from './root-attributes.js';
+import { makeEmptyTree } from './empty-tree.js';
 
 const nodePrefixes = { 'base-layer': 'b', 'delta-layer': 'd', storage: 's', 'delta-storage': 'e' } as const;
 export type StagedKind = keyof typeof nodePrefixes;
@@ -64,6 +65,7 @@ export class Transaction {
       let lock: Lock | undefined;
       try {
         await makeDirectoryDurably(paths.directory, 0o700);
+        makePlain(paths.directory);
         for (const directory of [paths.nodes, paths.indexes, paths.update.directory])
           mkdirSync(toBuffer(directory), 0o700);
         lock = await acquireLock(paths.lock, 'exclusive');
@@ -92,7 +94,7 @@ export class Transaction {
     const id = newId(nodePrefixes[kind]);
     const node = this.paths.node(id);
     stagedStep(node.directory);
-    mkdirSync(toBuffer(node.directory), 0o700);
+    makePlainDirectory(node.directory);
     this.#staged.set(id, node);
     return Object.assign(new NodePaths(node.directory), { id });
   }
@@ -101,9 +103,8 @@ export class Transaction {
   stageTop(root: Entry): StagedNode {
     const node = this.stage('storage');
     stagedStep(node.tree);
-    mkdirSync(toBuffer(node.tree), 0o700);
-    mkdirSync(toBuffer(node.work), 0o700);
-    setRootAttributes(node.tree, root);
+    makeEmptyTree(node.tree, root);
+    makePlainDirectory(node.work);
     return node;
   }
 
