@@ -5,7 +5,7 @@ import { failed, isSystemError, messageOf, must, notFound, refused, spaceHint } 
 import type { Entry, Listing } from '../changeset/index.js';
 import { own, replaceNodes, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
+import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { Tree, withHold } from '../servicing/index.js';
 import { NodeReader, cloneTree, markNamespace, unescapeMark, withTransaction } from '../store/index.js';
@@ -84,17 +84,17 @@ async function inRoot<T>(
     mode: 'stateless',
     source: transactionSource(transaction.store, transaction.id),
   });
-  try {
-    return then(run.mountpoint);
-  } catch (error) {
-    if (!isSystemError(error)) throw error;
-    throw failed(`cannot put it back into container '${container}': ${messageOf(error)}`, {
-      ...spaceHint(error),
-      cause: error,
-    });
-  } finally {
-    await unmountOwn(run.mountpoint, work);
-  }
+  return withOwnMount({ mountpoint: run.mountpoint, work }, () => {
+    try {
+      return then(run.mountpoint);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      throw failed(`cannot put it back into container '${container}': ${messageOf(error)}`, {
+        ...spaceHint(error),
+        cause: error,
+      });
+    }
+  });
 }
 
 const named = 5;

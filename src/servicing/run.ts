@@ -3,7 +3,7 @@ import { join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed } from '../base/errors.js';
 import type { Entry, Listing } from '../changeset/index.js';
-import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
+import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
 import { stageFile } from '../platform/durable.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { makeEmptyTree, scanListing } from '../store/index.js';
@@ -123,24 +123,34 @@ export async function readCapture(
  * @throws LaminaError failed with its last lines where it does not end well
  */
 export async function runProcedure(request: RunRequest): Promise<Capture> {
-  const { procedure, container, signal } = request;
+  const { procedure, signal } = request;
   const mount = await mountRun(request);
-  const log = new OutputLog(mount.kept.output);
-  let sandboxMade: readonly BytePath[];
-  try {
+  const sandboxMade = await withOwnMount(mount, async () => {
     checkInterpreter(
       procedureFile(request),
       mount.mountpoint,
       mountedOver.map((name) => `/${name}`),
     );
-    sandboxMade = missingDirectories(mount.mountpoint);
+    const missing = missingDirectories(mount.mountpoint);
+    await runLogged(request, mount);
+    return missing;
+  });
+  signal.throwIfAborted();
+  return readCapture(mount, procedure, sandboxMade);
+}
+
+async function runLogged(request: RunRequest, { mountpoint, kept }: RunMount): Promise<void> {
+  const { procedure, container, signal } = request;
+  const timeoutMs = request.timeoutMs ?? procedure.timeoutMs;
+  const log = new OutputLog(kept.output);
+  try {
     const result = await runInSandbox({
-      root: mount.mountpoint,
+      root: mountpoint,
       command: commandOf(procedure, `${shownDirectory}/procedure`),
       network: request.network || procedure.network,
       environment: { ...procedure.environment, LAMINA_UPDATE: request.update },
       shown: new Map([['procedure', placeOf(request).procedure]]),
-      timeoutMs: request.timeoutMs ?? procedure.timeoutMs,
+      timeoutMs,
       signal,
       onOutput: (chunk) => {
         log.add(chunk);
@@ -148,15 +158,12 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
       },
     });
     if (result.ended === 'aborted') signal.throwIfAborted();
-    const failure = failureOf(result, request.timeoutMs ?? procedure.timeoutMs);
+    const failure = failureOf(result, timeoutMs);
     if (failure !== undefined) throw procedureFailed(container, failure, log.lastLines(linesShown));
     log.check();
   } finally {
     log.close();
-    await unmountOwn(mount.mountpoint, mount.work);
   }
-  signal.throwIfAborted();
-  return readCapture(mount, procedure, sandboxMade);
 }
 
 /** True where the procedure, and not the machine, is why a run did not end well. */

@@ -17,7 +17,7 @@ import {
 } from '../platform/durable.js';
 import type { Move } from '../platform/durable.js';
 import { makePlain, makePlainDirectory } from '../platform/exact.js';
-import { acquireLock } from '../platform/lock.js';
+import { LockHeld, acquireLock, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { materialise } from './materialise.js';
 import type { MaterialiseRequest } from './materialise.js';
@@ -27,8 +27,8 @@ import { listingOf, scanTree } from './node-index/scan.js';
 import type { ScannedEntry } from './node-index/scan.js';
 import { NodePaths } from './paths.js';
 import type { AsidePaths, CatchUpPaths, TransactionPaths } from './paths.js';
-import { unmountBelow } from './recovery.js';
-import { Published } from './store.js';
+import { removeTransaction } from './recovery.js';
+import { Published, lockPatience } from './store.js';
 import type { Store } from './store.js';
 import type { TransactionRecord } from './transaction-record.js';
 import { makeEmptyTree } from './empty-tree.js';
@@ -68,7 +68,8 @@ export class Transaction {
         makePlain(paths.directory);
         for (const directory of [paths.nodes, paths.indexes, paths.update.directory])
           mkdirSync(toBuffer(directory), 0o700);
-        lock = await acquireLock(paths.lock, 'exclusive');
+        // Who looks whether it lives (`isLocked`) has it for a moment.
+        lock = await acquireLock(paths.lock, 'exclusive', { timeoutMs: lockPatience });
         const record: TransactionRecord = { kind, process: process.pid, created: isoNow(), details };
         await writeFileDurably(paths.description, `${JSON.stringify(record, null, 2)}\n`);
       } catch (error) {
@@ -86,7 +87,9 @@ export class Transaction {
   /** Takes over a transaction that goes on without a process of its own. @throws LaminaError refused: another command has it */
   static async attach(store: Store, id: string): Promise<Transaction> {
     const paths = store.paths.transaction(id);
-    return new Transaction(store, id, paths, await acquireLock(paths.lock, 'exclusive'));
+    const lock = await takeLock(paths.lock);
+    if (lock === undefined) throw new LockHeld(paths.lock, 0);
+    return new Transaction(store, id, paths, lock);
   }
 
   /** A node of a new id, its directory made. */
@@ -258,9 +261,7 @@ export class Transaction {
 
   async #end(): Promise<void> {
     try {
-      await unmountBelow(this.paths.directory);
-      // As long as something is there it is somebody's.
-      await removeDurably(this.paths.directory, 'lock');
+      await removeTransaction(this.paths);
     } finally {
       // Without it the next change takes what is left for a dead transaction's, and clears it away.
       this.lock.release();

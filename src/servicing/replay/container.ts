@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import type { EffectCommit } from '../../manifest/index.js';
-import { makeMountpoint, mountStack, transactionSource, unmountOwn, unmountStack } from '../../mount/index.js';
+import { makeMountpoint, mountStack, transactionSource, unmountStack, withOwnMount } from '../../mount/index.js';
 import type { MountableNode } from '../../store/index.js';
 import type { DeltaLayer, Work } from '../delta.js';
 import { readJournal } from '../journal.js';
@@ -74,14 +74,11 @@ export async function replayInContainer(
     lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
     root: storages.root,
   });
-  let report: ReplayReport;
-  try {
+  const report = await withOwnMount(mount, async () => {
     const { before, after } = views;
     const operations = request.operations ?? operationsOf(views.journals);
-    report = await replay({ operations, before, after, container: mount.mountpoint, conflict: request.conflict });
-  } finally {
-    await unmountOwn(mount.mountpoint, mount.work);
-  }
+    return replay({ operations, before, after, container: mount.mountpoint, conflict: request.conflict });
+  });
   work.signal.throwIfAborted();
   const capture = await readCapture(mount, undefined);
   const commit = await stageEffect(work, { container, storages, captures: [capture], delta });
