@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs';
-import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
 import { foldOrigins, foldTrees, planSize, refersBelow } from '../changeset/index.js';
 import type { FoldedTree, Listing } from '../changeset/index.js';
 import { applyMerge, foldableStorages, nodeOf, planMerge } from '../manifest/index.js';
 import type { Fold, Manifest, MergePlan, NodeId, SealedNode, UpdateId } from '../manifest/index.js';
+import { makePlainDirectory } from '../platform/exact.js';
 import { refuseWhileServicing, withHold } from '../servicing/index.js';
 import { NodeReader, markNamespace, readOrigins, withTransaction, writeOrigins } from '../store/index.js';
 import type { Origins, StagedNode, Store, Transaction } from '../store/index.js';
@@ -146,7 +145,7 @@ async function stage(
   const node = transaction.stage(fold.kind);
   await tellOrigins(reader, fold, read, node);
   // A rollback may make it a container's top again.
-  if (fold.kind === 'storage') mkdirSync(toBuffer(node.work), 0o700);
+  if (fold.kind === 'storage') makePlainDirectory(node.work);
   const request = { plan, linkable, sources, marks: markNamespace() };
   return transaction.materialise(node, request, (path) => hashes.get(path), signal);
 }

@@ -5,7 +5,8 @@ import { failed, isSystemError, messageOf, must, notFound, refused, spaceHint } 
 import type { Entry, Listing } from '../changeset/index.js';
 import { own, replaceNodes, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
+import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
+import { makePlainDirectory } from '../platform/exact.js';
 import { Tree, withHold } from '../servicing/index.js';
 import { NodeReader, cloneTree, markNamespace, unescapeMark, withTransaction } from '../store/index.js';
 import type { StagedNode, Store, Transaction } from '../store/index.js';
@@ -41,7 +42,7 @@ export async function putBack(store: Store, request: PutBackRequest): Promise<re
       const [top] = reader.container(container);
       const old = must(top, 'a top storage');
       const staged = transaction.stage('storage');
-      mkdirSync(toBuffer(staged.work), 0o700);
+      makePlainDirectory(staged.work);
       cloneTree(reader.place(old).tree, staged.tree, { without: new Set(), directories: new Map(), files: new Map() });
       const replaced = await inRoot(transaction, reader, container, staged, (root) => new Placing(root, request).run());
       await transaction.publish((present) => {
@@ -73,7 +74,8 @@ async function inRoot<T>(
 ): Promise<T> {
   const run = transaction.paths.run(`restore-${container}`);
   const work = join(run.directory, 'work');
-  mkdirSync(toBuffer(work), { recursive: true, mode: 0o700 });
+  mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
+  makePlainDirectory(work);
   makeMountpoint(run.mountpoint);
   await mountStack({
     lowers: reader.mountable(stackOf(reader.manifest, container).nodes.slice(1)),
@@ -82,17 +84,17 @@ async function inRoot<T>(
     mode: 'stateless',
     source: transactionSource(transaction.store, transaction.id),
   });
-  try {
-    return then(run.mountpoint);
-  } catch (error) {
-    if (!isSystemError(error)) throw error;
-    throw failed(`cannot put it back into container '${container}': ${messageOf(error)}`, {
-      ...spaceHint(error),
-      cause: error,
-    });
-  } finally {
-    await unmountOwn(run.mountpoint, work);
-  }
+  return withOwnMount({ mountpoint: run.mountpoint, work }, () => {
+    try {
+      return then(run.mountpoint);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      throw failed(`cannot put it back into container '${container}': ${messageOf(error)}`, {
+        ...spaceHint(error),
+        cause: error,
+      });
+    }
+  });
 }
 
 const named = 5;
@@ -213,15 +215,9 @@ class Placing {
     this.#root.makeNode(path, (Number(mode) & constants.S_IFMT) | 0o600, rdev);
   }
 
-  /** The owner first, for it takes setuid away; xattrs before the mode, which may forbid them. */
   #attributes({ path, type, mode, uid, gid, mtimeNs, xattrs }: Entry): void {
-    this.#root.chown(path, BigInt(uid), BigInt(gid));
     // The tree keeps marks of an overlay inside the container escaped; in its root they have their own names.
     const wanted = new Map([...xattrs].map(([name, value]) => [unescapeMark(name, markNamespace()), value]));
-    for (const name of this.#root.xattrs(path).keys())
-      if (!wanted.has(name)) this.#root.setXattr(path, name, undefined);
-    for (const [name, value] of wanted) this.#root.setXattr(path, name, Buffer.from(value));
-    if (type !== 'symlink') this.#root.chmod(path, BigInt(mode));
-    this.#root.setTime(path, mtimeNs);
+    this.#root.setExactly(path, { uid, gid, mode: type === 'symlink' ? null : mode, mtimeNs, xattrs: wanted });
   }
 }

@@ -1,10 +1,9 @@
-import { mkdirSync } from 'node:fs';
-import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
 import { nodeOf, replaceNodes, rollbackUpdate, updateNamed, updatesToUndo } from '../manifest/index.js';
 import type { Manifest, NodeId, RollbackRequest, SealedNode, Transition } from '../manifest/index.js';
 import { removeAllDurably } from '../platform/durable.js';
+import { makePlainDirectory } from '../platform/exact.js';
 import { isThereSync } from '../platform/walk.js';
 import { withHold } from '../servicing/index.js';
 import type { ContainerHold } from '../servicing/index.js';
@@ -146,7 +145,7 @@ class Undoing {
     after: Manifest,
   ): Promise<SealedNode> {
     const staged = this.transaction.stage('storage');
-    mkdirSync(toBuffer(staged.work), 0o700);
+    makePlainDirectory(staged.work);
     cloneTree(reader.place(node).tree, staged.tree, edits);
     const made = nodeOf(after, node).sealed
       ? await this.#seal(reader.place(node), staged)

@@ -3,14 +3,15 @@ import { tmpdir } from 'node:os';
 import { join as joinText } from 'node:path';
 import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { failed, isSystemError, refused } from '../base/errors.js';
+import { failed, isSystemError, messageOf, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { distFile } from '../platform/install.js';
-import { LockHeld, acquireLock, isLocked, lockHolderPid } from '../platform/lock.js';
+import { LockHeld, isLocked, lockHolderPid } from '../platform/lock.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
 import { runProcess } from '../platform/process.js';
 import { unmountFuse } from '../platform/unmount.js';
+import { driverEnded, endDriver } from '../platform/work-lock.js';
 import type { MountableNode } from '../store/index.js';
 import { holdersOf } from './holders.js';
 import type { Holder } from './holders.js';
@@ -33,9 +34,6 @@ export interface MountRequest {
 }
 
 const startPatience = 30_000;
-const endPatience = 30_000;
-/** How long the driver of a mount that is nobody else's may go on by itself. */
-const ownEndPatience = 3_000;
 
 /** Mounts a stack; the driver goes on by itself. @throws LaminaError failed with the driver's own line */
 export async function mountStack(request: MountRequest): Promise<void> {
@@ -112,9 +110,8 @@ export async function unmountStack(
 }
 
 /**
- * As `unmountStack`, of a mount that only we have made use of. Its driver is told to end where it does not by itself: it goes on as long as another mount namespace holds a copy of
- * the mount, as one has that was made (unshare(1), a container, a service) while it was mounted, for as long as that lives. What was written is in the upper. Nothing is wrong where
- * somebody else has unmounted it just now.
+ * As `unmountStack`, of a mount that only we have made use of: its driver is told to end where it does not by itself. Nothing is wrong where somebody else has unmounted it just
+ * now.
  */
 export async function unmountOwn(mountpoint: BytePath, work: BytePath): Promise<void> {
   try {
@@ -122,23 +119,30 @@ export async function unmountOwn(mountpoint: BytePath, work: BytePath): Promise<
   } catch (error) {
     if (mountAt(await readMountInfo(), mountpoint) !== undefined) throw error;
   }
-  try {
-    await driverEnded(work, ownEndPatience);
-  } catch (error) {
-    if (!(error instanceof LockHeld)) throw error;
-    const pid = lockHolderPid(work);
-    // The first signal asks it to unmount, which we have done; the second to end all the same. Two of a kind could become one.
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) if (pid !== undefined) tell(pid, signal);
-    await driverEnded(work);
-  }
+  await endDriver(work);
 }
 
-function tell(pid: number, signal: NodeJS.Signals): void {
+/**
+ * Does something with a mount that only we make use of, and unmounts it. Where both fail, what the work failed of is thrown: the mount lies in a transaction, which unmounts
+ * what is left in it.
+ */
+export async function withOwnMount<T>(
+  { mountpoint, work }: { readonly mountpoint: BytePath; readonly work: BytePath },
+  use: () => T | Promise<T>,
+): Promise<T> {
+  let result: T;
   try {
-    process.kill(pid, signal);
+    result = await use();
   } catch (error) {
-    if (!isSystemError(error, 'ESRCH')) throw error;
+    try {
+      await unmountOwn(mountpoint, work);
+    } catch (busy) {
+      process.emitWarning(`cannot unmount ${display(mountpoint)} as long as it is used: ${messageOf(busy)}`);
+    }
+    throw error;
   }
+  await unmountOwn(mountpoint, work);
+  return result;
 }
 
 function stillDriven(mountpoint: BytePath, work: BytePath, cause: unknown): LaminaError {
@@ -161,11 +165,6 @@ function mountBusy(mountpoint: BytePath, holders: readonly Holder[], cause: unkn
     hint: 'end what uses it, or leave the directory, and try again',
     cause,
   });
-}
-
-/** Waits until no driver works with a work directory any more. */
-async function driverEnded(work: BytePath, timeoutMs = endPatience): Promise<void> {
-  (await acquireLock(work, 'exclusive', { timeoutMs })).release();
 }
 
 /** Whether a driver works with a work directory, be its mount in another mount namespace. */

@@ -50,13 +50,15 @@ export interface LockOptions {
   readonly signal?: AbortSignal;
   /** Told once, when it turns out that others must be waited for. */
   readonly onWait?: () => void;
+  /** False: a missing file is an error (ENOENT). */
+  readonly create?: boolean;
 }
 
 const shortestPause = 5;
 const longestPause = 100;
 
 /**
- * Takes the lock file at `path` (made where it is missing), waiting while others exclude it.
+ * Takes the lock file at `path` (by default made where it is missing), waiting while others exclude it.
  * @throws LockHeld when the time is over.
  */
 export async function acquireLock(path: Path, mode: LockMode, options: LockOptions = {}): Promise<Lock> {
@@ -65,7 +67,7 @@ export async function acquireLock(path: Path, mode: LockMode, options: LockOptio
   // A blocking flock would hold a thread of libuv's pool, so that waiters could starve the holder.
   for (let pause = shortestPause; ; pause = Math.min(pause * 2, longestPause)) {
     options.signal?.throwIfAborted();
-    const lock = tryLock(path, mode);
+    const lock = tryLock(path, mode, options.create);
     if (lock !== undefined) return lock;
     const left = deadline - performance.now();
     if (left <= 0) throw new LockHeld(path, timeoutMs);

@@ -4,8 +4,10 @@ import { join, toBuffer } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { messageOf } from '../base/errors.js';
 import type { Update } from '../manifest/index.js';
-import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
-import { NodeReader, setRootAttributes, withTransaction } from '../store/index.js';
+import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
+import { makePlainDirectory } from '../platform/exact.js';
+import { removeTreeAtOnce } from '../platform/walk.js';
+import { NodeReader, makeEmptyTree, withTransaction } from '../store/index.js';
 import type { Store, Transaction } from '../store/index.js';
 import { OutputLog } from './output.js';
 import { failureOf, runInSandbox } from './sandbox.js';
@@ -102,12 +104,13 @@ export async function checkContainer(
   const nodes = reader.container(container);
   const run = transaction.paths.run(`health-${container}`);
   const [upper, work] = [join(run.directory, 'upper'), join(run.directory, 'work')];
-  for (const directory of [run.directory, upper, work])
-    mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
-  setRootAttributes(upper, await reader.rootEntry(nodes));
+  // Where the container was checked before, for layers that came meanwhile.
+  await removeTreeAtOnce(run.directory);
+  mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
+  makeEmptyTree(upper, await reader.rootEntry(nodes));
+  makePlainDirectory(work);
   makeMountpoint(run.mountpoint);
   const source = transactionSource(store, transaction.id);
-  const log = new OutputLog(join(run.directory, 'output.log'));
   await mountStack({
     lowers: reader.mountable(nodes),
     upper: { tree: upper, work },
@@ -115,24 +118,26 @@ export async function checkContainer(
     mode: 'stateless',
     source,
   });
-  try {
-    const result = await runInSandbox({
-      root: run.mountpoint,
-      command: ['/bin/sh', '-c', health.command],
-      network: false,
-      environment: { LAMINA_UPDATE: update.name },
-      shown: new Map([['procedure', store.paths.update(update.id).procedure]]),
-      timeoutMs: health.timeoutMs,
-      signal,
-      onOutput: (chunk) => {
-        log.add(chunk);
-        onOutput?.(container, chunk);
-      },
-    });
-    const failure = failureOf(result, health.timeoutMs);
-    return failure === undefined ? undefined : { container, failure, lines: log.lastLines(linesShown) };
-  } finally {
-    log.close();
-    await unmountOwn(run.mountpoint, work);
-  }
+  return withOwnMount({ mountpoint: run.mountpoint, work }, async () => {
+    const log = new OutputLog(join(run.directory, 'output.log'));
+    try {
+      const result = await runInSandbox({
+        root: run.mountpoint,
+        command: ['/bin/sh', '-c', health.command],
+        network: false,
+        environment: { LAMINA_UPDATE: update.name },
+        shown: new Map([['procedure', store.paths.update(update.id).procedure]]),
+        timeoutMs: health.timeoutMs,
+        signal,
+        onOutput: (chunk) => {
+          log.add(chunk);
+          onOutput?.(container, chunk);
+        },
+      });
+      const failure = failureOf(result, health.timeoutMs);
+      return failure === undefined ? undefined : { container, failure, lines: log.lastLines(linesShown) };
+    } finally {
+      log.close();
+    }
+  });
 }

@@ -3,9 +3,10 @@ import { join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed } from '../base/errors.js';
 import type { Entry, Listing, Span } from '../changeset/index.js';
-import { makeMountpoint, mountStack, transactionSource, unmountOwn } from '../mount/index.js';
+import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
 import { stageFile } from '../platform/durable.js';
-import { setRootAttributes, scanListing } from '../store/index.js';
+import { makePlainDirectory } from '../platform/exact.js';
+import { makeEmptyTree, scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
 import { globMatcher } from './globs.js';
 import { checkInterpreter } from './interpreter.js';
@@ -77,8 +78,8 @@ export async function mountRun(
     mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
   const upper = `${run.directory}/upper` as BytePath;
   const work = `${run.directory}/work` as BytePath;
-  for (const directory of [upper, work]) mkdirSync(toBuffer(directory), { mode: 0o700 });
-  setRootAttributes(upper, request.root);
+  makeEmptyTree(upper, request.root);
+  makePlainDirectory(work);
   stageFile(run.filter, JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
   if (mountpoint === undefined) makeMountpoint(run.mountpoint);
   await mountStack({
@@ -130,24 +131,34 @@ export async function readCapture(
  * @throws LaminaError failed with its last lines where it does not end well
  */
 export async function runProcedure(request: RunRequest): Promise<Capture> {
-  const { procedure, container, signal } = request;
+  const { procedure, signal } = request;
   const mount = await mountRun(request);
-  const log = new OutputLog(mount.kept.output);
-  let sandboxMade: readonly BytePath[];
-  try {
+  const sandboxMade = await withOwnMount(mount, async () => {
     checkInterpreter(
       procedureFile(request),
       mount.mountpoint,
       mountedOver.map((name) => `/${name}`),
     );
-    sandboxMade = missingDirectories(mount.mountpoint);
+    const missing = missingDirectories(mount.mountpoint);
+    await runLogged(request, mount);
+    return missing;
+  });
+  signal.throwIfAborted();
+  return readCapture(mount, procedure, sandboxMade);
+}
+
+async function runLogged(request: RunRequest, { mountpoint, kept }: RunMount): Promise<void> {
+  const { procedure, container, signal } = request;
+  const timeoutMs = request.timeoutMs ?? procedure.timeoutMs;
+  const log = new OutputLog(kept.output);
+  try {
     const result = await runInSandbox({
-      root: mount.mountpoint,
+      root: mountpoint,
       command: commandOf(procedure, `${shownDirectory}/procedure`),
       network: request.network || procedure.network,
       environment: { ...procedure.environment, LAMINA_UPDATE: request.update },
       shown: new Map([['procedure', placeOf(request).procedure]]),
-      timeoutMs: request.timeoutMs ?? procedure.timeoutMs,
+      timeoutMs,
       signal,
       onOutput: (chunk) => {
         log.add(chunk);
@@ -155,15 +166,12 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
       },
     });
     if (result.ended === 'aborted') signal.throwIfAborted();
-    const failure = failureOf(result, request.timeoutMs ?? procedure.timeoutMs);
+    const failure = failureOf(result, timeoutMs);
     if (failure !== undefined) throw procedureFailed(container, failure, log.lastLines(linesShown));
     log.check();
   } finally {
     log.close();
-    await unmountOwn(mount.mountpoint, mount.work);
   }
-  signal.throwIfAborted();
-  return readCapture(mount, procedure, sandboxMade);
 }
 
 /** True where the procedure, and not the machine, is why a run did not end well. */

@@ -1,22 +1,12 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
-  lchownSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, linkSync, openSync, writeSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed, messageOf, spaceHint } from '../base/errors.js';
 import type { Entry } from '../changeset/index.js';
 import { stagedStep } from '../platform/durable.js';
-import { readXattrsSync, removeXattrSync, setTimesSync, setXattrSync } from '../platform/native.js';
+import { makePlainDirectory, setExactly } from '../platform/exact.js';
+import { readXattrsSync } from '../platform/native.js';
 import { walk } from '../platform/walk.js';
 import { isMark, markNamespace } from './marks.js';
 import { reach } from './reach.js';
@@ -31,10 +21,12 @@ export interface TreeEdits {
   readonly files: ReadonlyMap<BytePath, { readonly content: Uint8Array; readonly attributes: Entry }>;
 }
 
+/** A directory, to be given its attributes once all is in it. */
 interface Made {
   readonly path: BytePath;
+  /** Of the one that it is like. */
   readonly stats: BigIntStats;
-  readonly attributes: Entry | undefined;
+  readonly xattrs: ReadonlyMap<string, Buffer>;
 }
 
 /**
@@ -50,8 +42,8 @@ export function cloneTree(from: BytePath, to: BytePath, { without, directories, 
       stagedStep(path);
       const file = files.get(path);
       if (stats.isDirectory()) {
-        makeDirectory(to, path, at);
-        made.push({ path, stats, attributes: directories.get(path) });
+        reach(to, path, makePlainDirectory);
+        made.push({ path, stats, xattrs: readXattrsSync(at) });
       } else if (file === undefined) reach(to, path, (target) => linkSync(at, target));
       else writeFile(to, path, file);
     } catch (error) {
@@ -59,30 +51,23 @@ export function cloneTree(from: BytePath, to: BytePath, { without, directories, 
     }
   }
   // Deepest first: what is made in a directory changes its times, and its mode may forbid it.
-  for (const each of made.reverse()) finishDirectory(to, each);
+  for (const each of made.reverse()) finishDirectory(to, each, directories.get(each.path));
 }
 
-function makeDirectory(to: BytePath, path: BytePath, from: Buffer): void {
+function finishDirectory(to: BytePath, { path, stats, xattrs }: Made, edited: Entry | undefined): void {
   reach(to, path, (at) => {
-    mkdirSync(at, { mode: 0o700 });
-    for (const [name, value] of readXattrsSync(from)) setXattrSync(at, name, value);
+    setExactly(at, {
+      uid: edited?.uid ?? Number(stats.uid),
+      gid: edited?.gid ?? Number(stats.gid),
+      mode: edited?.mode ?? Number(stats.mode & 0o7777n),
+      mtimeNs: edited?.mtimeNs ?? stats.mtimeNs,
+      xattrs: edited === undefined ? xattrs : new Map([...marksIn(xattrs), ...edited.xattrs]),
+    });
   });
 }
 
-function finishDirectory(to: BytePath, { path, stats, attributes }: Made): void {
-  reach(to, path, (at) => {
-    lchownSync(at, attributes?.uid ?? Number(stats.uid), attributes?.gid ?? Number(stats.gid));
-    if (attributes !== undefined) replaceXattrs(at, attributes);
-    chmodSync(at, attributes?.mode ?? Number(stats.mode & 0o7777n));
-    setTimesSync(at, { mtimeNs: attributes?.mtimeNs ?? stats.mtimeNs });
-  });
-}
-
-/** Marks stay. */
-function replaceXattrs(at: Buffer, { xattrs }: Entry): void {
-  for (const name of readXattrsSync(at).keys())
-    if (!xattrs.has(name) && !isMark(name, markNamespace())) removeXattrSync(at, name);
-  for (const [name, value] of xattrs) setXattrSync(at, name, Buffer.from(value));
+function marksIn(xattrs: ReadonlyMap<string, Buffer>): [string, Buffer][] {
+  return [...xattrs].filter(([name]) => isMark(name, markNamespace()));
 }
 
 function writeFile(
@@ -94,11 +79,8 @@ function writeFile(
   const descriptor = reach(to, path, (at) => openSync(at, flags, 0o600));
   try {
     for (let done = 0; done < content.length;) done += writeSync(descriptor, content, done);
-    // After the data: a write takes setuid and capabilities away. After the owner: so does a chown.
-    fchownSync(descriptor, attributes.uid, attributes.gid);
-    for (const [name, value] of attributes.xattrs) setXattrSync(descriptor, name, Buffer.from(value));
-    fchmodSync(descriptor, attributes.mode);
-    setTimesSync(descriptor, { mtimeNs: attributes.mtimeNs });
+    const { uid, gid, mode, xattrs, mtimeNs } = attributes;
+    setExactly(descriptor, { uid, gid, mode, xattrs, mtimeNs });
   } finally {
     closeSync(descriptor);
   }

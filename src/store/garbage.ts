@@ -1,4 +1,4 @@
-import { join } from '../base/bytes.js';
+import { basename, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
@@ -9,7 +9,7 @@ import { unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
 import { namesIn } from './names-in.js';
 import type { NodePaths, StorePaths } from './paths.js';
-import { isDeadTransaction, unmountBelow } from './recovery.js';
+import { endMounts, isDeadTransaction } from './recovery.js';
 
 /** Something in the store that nothing refers to. */
 export interface Garbage {
@@ -54,8 +54,8 @@ function garbageIn(node: NodePaths, sealed: boolean): [Garbage['kind'], BytePath
   });
 }
 
-export async function removeGarbage(garbage: readonly Garbage[]): Promise<void> {
-  for (const { kind, path } of garbage) if (kind === 'transaction') await unmountBelow(path);
+export async function removeGarbage(paths: StorePaths, garbage: readonly Garbage[]): Promise<void> {
+  for (const { kind, path } of garbage) if (kind === 'transaction') await endMounts(paths.transaction(basename(path)));
   await removeAllDurably(garbage.map(({ path }) => path));
 }
 

@@ -14,7 +14,7 @@ export * from './staged-reader.js';
 export * from './clone-tree.js';
 export { reach } from './reach.js';
 export * from './materialise.js';
-export * from './root-attributes.js';
+export * from './empty-tree.js';
 export * from './node-index/scan.js';
 export * from './node-index/reader.js';
 export * from './node-index/writer.js';

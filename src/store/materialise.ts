@@ -1,32 +1,13 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
-  fstatSync,
-  lchownSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  symlinkSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, linkSync, lstatSync, openSync, symlinkSync } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { dirname, display, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, damaged, failed, isSystemError, messageOf, must, spaceHint } from '../base/errors.js';
 import type { Entry, PlanOperation, TreePlan } from '../changeset/index.js';
 import { stagedStep } from '../platform/durable.js';
+import { makePlainDirectory, setExactly, setXattrsExactly } from '../platform/exact.js';
 import { readInodes } from '../platform/inodes.js';
-import {
-  copyFileData,
-  copyFileDataSync,
-  makeWhiteoutSync,
-  mknodSync,
-  setTimesSync,
-  setXattrSync,
-} from '../platform/native.js';
+import { copyFileData, copyFileDataSync, makeWhiteoutSync, mknodSync } from '../platform/native.js';
 import type { Target } from '../platform/native.js';
 import { removeTree } from '../platform/walk.js';
 import { reach } from './reach.js';
@@ -83,7 +64,7 @@ const typeBits: Partial<Record<Entry['type'], number>> = {
 
 class TreeWriter {
   /** Made, and to be given their attributes once all is in them. */
-  readonly #directories: { path: BytePath; attributes: Entry }[] = [];
+  readonly #directories: { path: BytePath; attributes: Entry; opaque: boolean }[] = [];
   readonly #withXattrWhiteouts = new Set<BytePath>();
 
   constructor(readonly request: MaterialiseRequest) {}
@@ -91,11 +72,11 @@ class TreeWriter {
   begin(): void {
     const { tree, plan } = this.request;
     try {
-      mkdirSync(toBuffer(tree), { mode: 0o700 });
+      makePlainDirectory(tree);
     } catch (error) {
       throw cannotMake(tree, '' as BytePath, error);
     }
-    this.#directories.push({ path: '' as BytePath, attributes: plan.root });
+    this.#directories.push({ path: '' as BytePath, attributes: plan.root, opaque: false });
   }
 
   async write(): Promise<void> {
@@ -157,11 +138,8 @@ class TreeWriter {
   }
 
   #makeDirectory(path: BytePath, attributes: Entry, opaque: boolean): void {
-    this.#at(path, (at) => {
-      mkdirSync(at, { mode: 0o700 });
-      if (opaque) setXattrSync(at, this.#mark('opaque'), Buffer.from('y'));
-    });
-    this.#directories.push({ path, attributes });
+    this.#at(path, makePlainDirectory);
+    this.#directories.push({ path, attributes, opaque });
   }
 
   async #makeFile(operation: PlanOperation & { kind: 'file' }): Promise<void> {
@@ -178,11 +156,7 @@ class TreeWriter {
       try {
         if (size >= largeFile) await copyFileData(from, to);
         else if (size > 0) copyFileDataSync(from, to);
-        // After the data: a write takes setuid and capabilities away. After the owner: so does a chown.
-        fchownSync(to, attributes.uid, attributes.gid);
-        setXattrs(to, attributes);
-        fchmodSync(to, attributes.mode);
-        setTimesSync(to, { mtimeNs: attributes.mtimeNs });
+        setAttributes(to, attributes);
       } finally {
         closeSync(to);
       }
@@ -210,22 +184,24 @@ class TreeWriter {
     this.#at(path, (at) => {
       if (this.request.whiteouts !== 'xattr') {
         makeWhiteoutSync(at);
+        setXattrsExactly(at, new Map());
         return;
       }
       closeSync(openSync(at, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600));
-      setXattrSync(at, this.#mark('whiteout'), Buffer.from('y'));
+      setXattrsExactly(at, new Map([[this.#mark('whiteout'), Buffer.from('y')]]));
       this.#withXattrWhiteouts.add(dirname(path));
     });
   }
 
   /** Deepest first: what is made in a directory changes its times, and its mode may forbid it. */
   #finishDirectories(): void {
-    for (const { path, attributes } of this.#directories.reverse()) {
+    for (const { path, attributes, opaque } of this.#directories.reverse()) {
+      const mark = this.#withXattrWhiteouts.has(path) ? 'x' : opaque ? 'y' : undefined;
+      const marks = new Map(mark === undefined ? [] : [[this.#mark('opaque'), Buffer.from(mark)]]);
       try {
         stagedStep(path);
         this.#at(path, (at) => {
-          if (this.#withXattrWhiteouts.has(path)) setXattrSync(at, this.#mark('opaque'), Buffer.from('x'));
-          setAttributes(at, attributes);
+          setAttributes(at, attributes, marks);
         });
       } catch (error) {
         throw cannotMake(this.request.tree, path, error);
@@ -240,17 +216,10 @@ function makeNode(at: Buffer, attributes: Entry): void {
   setAttributes(at, attributes);
 }
 
-/** Owner, xattrs, mode, time: xattrs before the mode, which may forbid them. A symlink has no mode of its own. */
-function setAttributes(at: Buffer, attributes: Entry): void {
-  const { type, uid, gid, mode, mtimeNs } = attributes;
-  lchownSync(at, uid, gid);
-  setXattrs(at, attributes);
-  if (type !== 'symlink') chmodSync(at, mode);
-  setTimesSync(at, { mtimeNs });
-}
-
-function setXattrs(target: Target, { xattrs }: Entry): void {
-  for (const [name, value] of xattrs) setXattrSync(target, name, Buffer.from(value));
+function setAttributes(target: Target, attributes: Entry, marks: ReadonlyMap<string, Uint8Array> = new Map()): void {
+  const { type, uid, gid, mode, mtimeNs, xattrs } = attributes;
+  const all = marks.size === 0 ? xattrs : new Map([...xattrs, ...marks]);
+  setExactly(target, { uid, gid, mode: type === 'symlink' ? null : mode, mtimeNs, xattrs: all });
 }
 
 function changedSource(path: BytePath, tree: BytePath, size: number) {

@@ -189,7 +189,10 @@ export class TransactionPaths {
   }
   /** Of the second run on the base that only `--check-determinism` makes: it goes with the transaction. */
   get secondRun(): RunPaths {
-    return runPaths(join(this.directory, 'runs', 'base-again'));
+    return runPaths(join(this.runs, 'base-again'));
+  }
+  get runs(): BytePath {
+    return join(this.directory, 'runs');
   }
   /** Where a run is mounted, and what its mount works with. */
   run(name: string): {
@@ -198,7 +201,7 @@ export class TransactionPaths {
     readonly filter: BytePath;
     readonly control: BytePath;
   } {
-    const directory = join(this.directory, 'runs', name);
+    const directory = join(this.runs, name);
     return {
       directory,
       mountpoint: join(directory, 'root'),

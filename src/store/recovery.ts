@@ -1,15 +1,16 @@
 import { realpath, stat } from 'node:fs/promises';
-import { basename, dirname, fromBuffer, fromText, isBelow, join, toBuffer } from '../base/bytes.js';
+import { basename, dirname, display, fromBuffer, fromText, isBelow, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName, removeAllDurably, removeDurably } from '../platform/durable.js';
-import { readMountInfo } from '../platform/mountinfo.js';
+import { mountAt, readMountInfo } from '../platform/mountinfo.js';
 import { unmountFuse } from '../platform/unmount.js';
 import { isThereSync } from '../platform/walk.js';
-import { isLocked, takeLock } from '../platform/lock.js';
+import { endDriver } from '../platform/work-lock.js';
+import { LockHeld, isLocked, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
@@ -31,14 +32,13 @@ export interface Recovery {
 export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
   const transactions: string[] = [];
   for (const id of namesIn(paths.transactions).filter((name) => isId(name, 't'))) {
-    const { directory, lock } = paths.transaction(id);
+    const { lock } = paths.transaction(id);
     // Without a lock it is half removed, or was never begun; to take it would make it.
     const held = await lockOfDead(lock);
     if (held === undefined) continue;
     try {
       if (await isServicedByHand(paths.transaction(id))) continue;
-      await unmountBelow(directory);
-      await removeDurably(directory);
+      if (!(await clearAway(paths.transaction(id)))) continue;
     } finally {
       if (held !== 'missing') held.release();
     }
@@ -60,6 +60,34 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
   ]);
   for (const mount of await deadRunMounts(paths)) await removeRunMount(mount);
   return { transactions, nodes, updates };
+}
+
+/** False where somebody still uses what a dead command has mounted, and does not let its driver end: it goes with a later change. */
+async function clearAway(transaction: TransactionPaths): Promise<boolean> {
+  try {
+    await removeTransaction(transaction);
+    return true;
+  } catch (error) {
+    if (!(error instanceof LockHeld)) throw error;
+    process.emitWarning(`${display(transaction.directory)} is still in use: ${error.message}`);
+    return false;
+  }
+}
+
+/**
+ * Removes all of a transaction, with what is mounted in it. A driver may write as long as it lives, after an unmount too: first it has to end.
+ * @throws LockHeld where one goes on; all is still there
+ */
+export async function removeTransaction(transaction: TransactionPaths): Promise<void> {
+  await endMounts(transaction);
+  // As long as something is there it is somebody's.
+  await removeDurably(transaction.directory, 'lock');
+}
+
+/** Unmounts what is mounted in a transaction, and waits until no driver writes into it any more. */
+export async function endMounts({ directory, runs }: TransactionPaths): Promise<void> {
+  await unmountBelow(directory);
+  for (const name of namesIn(runs)) await endDriver(join(runs, name, fromText('work')));
 }
 
 async function lockOfDead(lock: BytePath): Promise<Lock | 'missing' | undefined> {
@@ -114,7 +142,16 @@ export async function unmountBelow(
   if (real === undefined) return;
   for (const entry of (await readMountInfo()).reverse()) {
     if (!isBelow(entry.mountPoint, real) || !wanted(entry.mountPoint)) continue;
-    await unmountFuse(entry.mountPoint, { lazy: true });
+    await unmountOrGone(entry.mountPoint);
+  }
+}
+
+/** Nothing is wrong where the driver, or somebody else, has unmounted it just now. */
+async function unmountOrGone(mountpoint: BytePath): Promise<void> {
+  try {
+    await unmountFuse(mountpoint, { lazy: true });
+  } catch (error) {
+    if (mountAt(await readMountInfo(), mountpoint) !== undefined) throw error;
   }
 }
 

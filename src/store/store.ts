@@ -83,7 +83,7 @@ export class Store {
     try {
       await this.#announce();
       const garbage = await findGarbage(this.paths, (await this.#load()).manifest);
-      if (!dryRun) await removeGarbage(garbage);
+      if (!dryRun) await removeGarbage(this.paths, garbage);
       return garbage;
     } finally {
       lock.release();

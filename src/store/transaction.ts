@@ -16,7 +16,8 @@ import {
   writeFileDurably,
 } from '../platform/durable.js';
 import type { Move } from '../platform/durable.js';
-import { acquireLock } from '../platform/lock.js';
+import { makePlain, makePlainDirectory } from '../platform/exact.js';
+import { LockHeld, acquireLock, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { materialise } from './materialise.js';
 import type { MaterialiseRequest } from './materialise.js';
@@ -26,11 +27,11 @@ import { listingOf, scanTree } from './node-index/scan.js';
 import type { ScannedEntry } from './node-index/scan.js';
 import { NodePaths } from './paths.js';
 import type { AsidePaths, CatchUpPaths, TransactionPaths } from './paths.js';
-import { unmountBelow } from './recovery.js';
-import { Published } from './store.js';
+import { removeTransaction } from './recovery.js';
+import { Published, lockPatience } from './store.js';
 import type { Store } from './store.js';
 import type { TransactionRecord } from './transaction-record.js';
-import { setRootAttributes } from './root-attributes.js';
+import { makeEmptyTree } from './empty-tree.js';
 
 const nodePrefixes = { 'base-layer': 'b', 'delta-layer': 'd', storage: 's', 'delta-storage': 'e' } as const;
 export type StagedKind = keyof typeof nodePrefixes;
@@ -64,9 +65,11 @@ export class Transaction {
       let lock: Lock | undefined;
       try {
         await makeDirectoryDurably(paths.directory, 0o700);
+        makePlain(paths.directory);
         for (const directory of [paths.nodes, paths.indexes, paths.update.directory])
           mkdirSync(toBuffer(directory), 0o700);
-        lock = await acquireLock(paths.lock, 'exclusive');
+        // Who looks whether it lives (`isLocked`) has it for a moment.
+        lock = await acquireLock(paths.lock, 'exclusive', { timeoutMs: lockPatience });
         const record: TransactionRecord = { kind, process: process.pid, created: isoNow(), details };
         await writeFileDurably(paths.description, `${JSON.stringify(record, null, 2)}\n`);
       } catch (error) {
@@ -84,7 +87,9 @@ export class Transaction {
   /** Takes over a transaction that goes on without a process of its own. @throws LaminaError refused: another command has it */
   static async attach(store: Store, id: string): Promise<Transaction> {
     const paths = store.paths.transaction(id);
-    return new Transaction(store, id, paths, await acquireLock(paths.lock, 'exclusive'));
+    const lock = await takeLock(paths.lock);
+    if (lock === undefined) throw new LockHeld(paths.lock, 0);
+    return new Transaction(store, id, paths, lock);
   }
 
   /** A node of a new id, its directory made. */
@@ -92,7 +97,7 @@ export class Transaction {
     const id = newId(nodePrefixes[kind]);
     const node = this.paths.node(id);
     stagedStep(node.directory);
-    mkdirSync(toBuffer(node.directory), 0o700);
+    makePlainDirectory(node.directory);
     this.#staged.set(id, node);
     return Object.assign(new NodePaths(node.directory), { id });
   }
@@ -101,9 +106,8 @@ export class Transaction {
   stageTop(root: Entry): StagedNode {
     const node = this.stage('storage');
     stagedStep(node.tree);
-    mkdirSync(toBuffer(node.tree), 0o700);
-    mkdirSync(toBuffer(node.work), 0o700);
-    setRootAttributes(node.tree, root);
+    makeEmptyTree(node.tree, root);
+    makePlainDirectory(node.work);
     return node;
   }
 
@@ -257,9 +261,7 @@ export class Transaction {
 
   async #end(): Promise<void> {
     try {
-      await unmountBelow(this.paths.directory);
-      // As long as something is there it is somebody's.
-      await removeDurably(this.paths.directory, 'lock');
+      await removeTransaction(this.paths);
     } finally {
       // Without it the next change takes what is left for a dead transaction's, and clears it away.
       this.lock.release();

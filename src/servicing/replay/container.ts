@@ -3,7 +3,7 @@ import { toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import type { TimedRun } from '../../changeset/index.js';
 import type { EffectCommit } from '../../manifest/index.js';
-import { makeMountpoint, mountStack, transactionSource, unmountOwn, unmountStack } from '../../mount/index.js';
+import { makeMountpoint, mountStack, transactionSource, unmountStack, withOwnMount } from '../../mount/index.js';
 import type { MountableNode } from '../../store/index.js';
 import type { DeltaLayer, Work } from '../delta.js';
 import { readJournal } from '../journal.js';
@@ -78,14 +78,11 @@ export async function replayInContainer(
     lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
     root: storages.root,
   });
-  let report: ReplayReport;
-  try {
+  const report = await withOwnMount(mount, async () => {
     const { before, after } = views;
     const operations = request.operations ?? operationsOf(views.journals);
-    report = await replay({ operations, before, after, container: mount.mountpoint, conflict: request.conflict });
-  } finally {
-    await unmountOwn(mount.mountpoint, mount.work);
-  }
+    return replay({ operations, before, after, container: mount.mountpoint, conflict: request.conflict });
+  });
   work.signal.throwIfAborted();
   const capture = alignCapture(await readCapture(mount, undefined), request.times);
   const commit = await stageEffect(work, { container, storages, captures: [capture], delta });

@@ -184,14 +184,15 @@ class Settling {
     for (const other of others) this.#container.link(first, other);
   }
 
-  /** As the update left it. Xattrs before the mode, which may forbid them; the owner first, for it takes setuid away. */
+  /** As the update left it. */
   #allAttributes(at: BytePath, { tree, path, stats }: Version): void {
-    this.#container.chown(at, stats.uid, stats.gid);
-    const theirs = tree.xattrs(path);
-    for (const name of new Set([...this.#container.xattrs(at).keys(), ...theirs.keys()]))
-      this.#container.setXattr(at, name, theirs.get(name));
-    if (!stats.isSymbolicLink()) this.#container.chmod(at, stats.mode);
-    this.#container.setTime(at, stats.mtimeNs);
+    this.#container.setExactly(at, {
+      uid: Number(stats.uid),
+      gid: Number(stats.gid),
+      mode: stats.isSymbolicLink() ? null : Number(stats.mode & 0o7777n),
+      mtimeNs: stats.mtimeNs,
+      xattrs: tree.xattrs(path),
+    });
   }
 
   /** The attributes that operations set: as the update left them, whatever the container had. */

@@ -31,6 +31,8 @@ import {
 } from '../../platform/native.js';
 import type { RenameMode } from '../../platform/native.js';
 import { stagedStep } from '../../platform/durable.js';
+import { setExactly } from '../../platform/exact.js';
+import type { ExactAttributes } from '../../platform/exact.js';
 import { removeTree } from '../../platform/walk.js';
 import { reach } from '../../store/index.js';
 
@@ -154,6 +156,12 @@ export class Tree {
   setTime(path: BytePath, mtimeNs: bigint): void {
     this.#at(path, (at) => {
       setTimesSync(at, { mtimeNs });
+    });
+  }
+
+  setExactly(path: BytePath, attributes: ExactAttributes): void {
+    this.#at(path, (at) => {
+      setExactly(at, attributes);
     });
   }
 

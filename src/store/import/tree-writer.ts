@@ -16,6 +16,7 @@ import { components, dirname, display } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, failed, messageOf, refused, spaceHint } from '../../base/errors.js';
 import { stagedStep } from '../../platform/durable.js';
+import { makePlainDirectory } from '../../platform/exact.js';
 import { mknodSync, setTimesSync, setXattrSync } from '../../platform/native.js';
 import type { Target } from '../../platform/native.js';
 import { escapeMark, markNamespace } from '../marks.js';
@@ -46,7 +47,8 @@ export class TreeWriter {
   readonly #privileged = process.getuid?.() === 0;
 
   constructor(readonly tree: BytePath) {
-    mkdirSync(Buffer.from(tree, 'latin1'), { mode: 0o700 });
+    // Nothing that is made in it takes anything from the directories above: directories get their access lists when all is in them.
+    makePlainDirectory(tree);
     this.#kinds.set('' as BytePath, 'directory');
     this.#directories.set('' as BytePath, plainDirectory);
   }

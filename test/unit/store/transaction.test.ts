@@ -1,11 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
-import { fromText, join, toBuffer } from '../../../src/base/bytes.js';
+import { fromText, join, toBuffer, toText } from '../../../src/base/bytes.js';
 import type { BytePath } from '../../../src/base/bytes.js';
 import { isoNow } from '../../../src/base/time.js';
 import { makeEntry } from '../../../src/changeset/index.js';
 import { addBase, createContainer, removeBase } from '../../../src/manifest/index.js';
 import { onDurableStep } from '../../../src/platform/durable.js';
+import { acquireLock } from '../../../src/platform/lock.js';
 import { Transaction, initStore, removeFiles, withTransaction } from '../../../src/store/index.js';
 import type { Store } from '../../../src/store/index.js';
 import { temporaryDirectory } from '../platform/temporary.js';
@@ -95,6 +99,52 @@ describe.skipIf(!isRoot)('a transaction', () => {
     const recovery = await store.recover();
     expect(recovery.transactions).toEqual([transaction.id]);
     expect(namesIn(store.paths.transactions)).toEqual([]);
+  });
+
+  /** As a driver does: it keeps the lock of its work directory, and writes until it ends. */
+  async function driverIn(transaction: Transaction): Promise<ChildProcess> {
+    const { directory } = transaction.paths.run('base');
+    const [work, kept] = [join(directory, fromText('work')), transaction.paths.update.run().directory].map(toText);
+    const script =
+      'mkdir -p "$2"; echo locked; for i in 1 2 3 4 5 6 7 8; do sleep 0.1; mkdir -p "$2"; echo $i >"$2/reads-$i"; done';
+    mkdirSync(work!, { recursive: true });
+    const driver = spawn('flock', [work!, 'sh', '-c', script, 'sh', work!, kept!], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await once(driver.stdout, 'data');
+    return driver;
+  }
+
+  it('is removed when the last driver has ended that writes into it', async () => {
+    const store = await newStore();
+    const transaction = await Transaction.begin(store, 'test');
+    const driver = await driverIn(transaction);
+    await transaction.discard();
+    expect(driver.exitCode ?? (await once(driver, 'exit'))[0]).toBe(0);
+    expect(namesIn(store.paths.transactions)).toEqual([]);
+  });
+
+  it('is cleared away when the last driver has ended that a dead command left', async () => {
+    const store = await newStore();
+    const transaction = await Transaction.begin(store, 'test');
+    const driver = await driverIn(transaction);
+    transaction.lock.release();
+    await store.recover();
+    expect(driver.exitCode ?? (await once(driver, 'exit'))[0]).toBe(0);
+    expect(namesIn(store.paths.transactions)).toEqual([]);
+  });
+
+  it('is taken over while somebody looks whether it lives', async () => {
+    const store = await newStore();
+    const { id, lock, paths } = await Transaction.begin(store, 'test');
+    lock.release();
+    const looking = await acquireLock(paths.lock, 'shared');
+    setTimeout(() => {
+      looking.release();
+    }, 50);
+    const transaction = await Transaction.attach(store, id);
+    await expect(Transaction.attach(store, id)).rejects.toMatchObject({ code: 'LOCK_HELD' });
+    await transaction.discard();
   });
 
   it('seals a storage only when it publishes', async () => {
