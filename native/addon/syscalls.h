@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -30,10 +31,17 @@ sys::Status make_node(const std::string& path, mode_t mode, std::uint32_t major,
 sys::Status rename_with_flags(const std::string& from, const std::string& to, unsigned flags);
 // Unlinks all that is no directory in a directory. Gives the names of the directories in it, each ended by NUL.
 sys::Result<std::string> unlink_files(const std::string& directory);
-// utimensat(2). Nanoseconds since the epoch; `omit_*` leaves that time alone.
+// Removes all that is below a directory, however deep. Directories that their owner may not write are made writable first.
+sys::Status remove_below(const std::string& directory);
+// A time as file systems have it: whole seconds since 1970, negative before it, and 0 to 999,999,999 ns after that second. Nanoseconds alone
+// would end in 2262, and ext4 goes to 2446.
+struct FileTime {
+  std::int64_t seconds = 0;
+  std::uint32_t nanoseconds = 0;
+};
+// utimensat(2). A time that is left out stays.
 struct Times {
-  std::int64_t access_ns = 0, modification_ns = 0;
-  bool omit_access = false, omit_modification = false;
+  std::optional<FileTime> access, modification;
 };
 sys::Status set_times(const Target& target, const Times& times);
 

@@ -5,7 +5,7 @@ import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { isTemporaryName, removeAllDurably, removeDurably } from '../platform/durable.js';
+import { isTemporaryName, removeDurably } from '../platform/durable.js';
 import { readMountInfo } from '../platform/mountinfo.js';
 import { unmountFuse } from '../platform/unmount.js';
 import { isThereSync } from '../platform/walk.js';
@@ -13,6 +13,8 @@ import { isLocked, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
+import { Clearing } from './clearing.js';
+import type { Left } from './clearing.js';
 import { namesIn } from './names-in.js';
 import type { StorePaths, TransactionPaths } from './paths.js';
 import { readTransaction } from './transaction-record.js';
@@ -22,6 +24,8 @@ export interface Recovery {
   readonly transactions: readonly string[];
   readonly nodes: readonly string[];
   readonly updates: readonly string[];
+  /** What could not be, and why. Nothing refers to it, so it stands in nobody's way. */
+  readonly left: readonly Left[];
 }
 
 /**
@@ -29,6 +33,7 @@ export interface Recovery {
  * never sealed. The caller holds the store's exclusive lock, so nothing of this is anybody's work.
  */
 export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
+  const clearing = new Clearing();
   const transactions: string[] = [];
   for (const id of namesIn(paths.transactions).filter((name) => isId(name, 't'))) {
     const { directory, lock } = paths.transaction(id);
@@ -37,29 +42,28 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
     if (held === undefined) continue;
     try {
       if (await isServicedByHand(paths.transaction(id))) continue;
-      await unmountBelow(directory);
-      await removeDurably(directory);
+      if (await clearing.remove(directory, () => unmountBelow(directory))) transactions.push(id);
     } finally {
       if (held !== 'missing') held.release();
     }
-    transactions.push(id);
   }
   // Names that Lamina does not give are somebody's, and stay.
-  const nodes = namesIn(paths.nodes).filter((id) => isId(id, 'bdse') && own(manifest.nodes, id) === undefined);
-  const updates = namesIn(paths.updates).filter((id) => isId(id, 'u') && own(manifest.updates, id) === undefined);
+  const unknownNodes = namesIn(paths.nodes).filter((id) => isId(id, 'bdse') && own(manifest.nodes, id) === undefined);
+  const unknownUpdates = namesIn(paths.updates).filter((id) => isId(id, 'u') && own(manifest.updates, id) === undefined);
+  const nodes = await clearing.removeAll(unknownNodes, (id) => paths.node(id).directory);
+  const updates = await clearing.removeAll(unknownUpdates, (id) => paths.update(id).directory);
   const writable = Object.entries(manifest.nodes).filter(([, { sealed }]) => !sealed);
-  await removeAllDurably([
-    ...nodes.map((id) => paths.node(id).directory),
-    ...updates.map((id) => paths.update(id).directory),
+  const others = [
     ...unpublishedAsides(paths, manifest).map((id) => paths.aside(id).directory),
     ...unpublishedCatchUps(paths, manifest),
     ...writable.flatMap(([id]) => paths.node(id).ofSealed).filter(isThereSync),
     ...namesIn(paths.root)
       .filter(isTemporaryName)
       .map((name) => join(paths.root, name)),
-  ]);
+  ];
+  await clearing.removeAll(others, (path) => path);
   for (const mount of await deadRunMounts(paths)) await removeRunMount(mount);
-  return { transactions, nodes, updates };
+  return { transactions, nodes, updates, left: clearing.left };
 }
 
 async function lockOfDead(lock: BytePath): Promise<Lock | 'missing' | undefined> {

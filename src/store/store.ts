@@ -8,6 +8,7 @@ import type { Finding, Manifest } from '../manifest/index.js';
 import { writeFileDurably } from '../platform/durable.js';
 import { LockHeld, acquireLock, lockHolder } from '../platform/lock.js';
 import type { Lock, LockMode } from '../platform/lock.js';
+import type { Left } from './clearing.js';
 import { findGarbage, removeGarbage } from './garbage.js';
 import type { Garbage } from './garbage.js';
 import { StorePaths } from './paths.js';
@@ -78,13 +79,12 @@ export class Store {
   }
 
   /** Finds what nothing refers to and, unless it is a dry run, removes it. */
-  async collectGarbage(dryRun: boolean): Promise<Garbage[]> {
+  async collectGarbage(dryRun: boolean): Promise<{ found: Garbage[]; left: readonly Left[] }> {
     const lock = await this.#lock('exclusive');
     try {
       await this.#announce();
-      const garbage = await findGarbage(this.paths, (await this.#load()).manifest);
-      if (!dryRun) await removeGarbage(garbage);
-      return garbage;
+      const found = await findGarbage(this.paths, (await this.#load()).manifest);
+      return { found, left: dryRun ? [] : await removeGarbage(found) };
     } finally {
       lock.release();
     }
