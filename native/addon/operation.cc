@@ -48,6 +48,11 @@ Result<Value> run_set_times(const Arguments& a) {
   return value_of(set_times(a.targets[0], times));
 }
 
+// The number: 1 BLAKE3, 2 xxh64, or both.
+Result<Value> run_hash_files(const Arguments& a) {
+  return Value{hash_files(a.strings[0], {.blake3 = (a.numbers[0] & 1) != 0, .xxh64 = (a.numbers[0] & 2) != 0})};
+}
+
 Result<Value> run_mount(const Arguments& a) {
   return value_of(mount_file_system({.source = a.strings[0],
                                      .target = a.strings[1],
@@ -69,7 +74,7 @@ constexpr std::array table{
     Operation{"setTimes", "tiiiii", run_set_times},
     Operation{"cloneFile", "ii", [](const Arguments& a) { return value_of(clone_file(number(a, 0), number(a, 1))); }},
     Operation{"copyFileData", "ii", [](const Arguments& a) { return value_of(copy_file_data(number(a, 0), number(a, 1))); }},
-    Operation{"hashFiles", "b", [](const Arguments& a) -> Result<Value> { return Value{hash_files(a.strings[0])}; }},
+    Operation{"hashFiles", "bi", run_hash_files},
     Operation{"readInodes", "b", [](const Arguments& a) -> Result<Value> { return Value{read_inodes(a.strings[0])}; }},
     Operation{"flock", "ii", [](const Arguments& a) { return value_of(lock_file(number(a, 0), number(a, 1))); }},
     Operation{"syncFileSystem", "i", [](const Arguments& a) { return value_of(sync_file_system(number(a, 0))); }},

@@ -50,9 +50,18 @@ sys::Status clone_file(int from, int to);
 // Makes `to` equal to `from`, holes included: cloned where the file system can, else copied by data segment (lseek(2)
 // SEEK_DATA). Gives the bytes copied, 0 for a clone. Both offsets are left undefined.
 sys::Result<std::int64_t> copy_file_data(int from, int to);
-// xxh64, seed 0, of files: paths, each ended by NUL. Answers for each a u64 errno (0: it was read) and a u64 hash, little-endian.
+// Which hashes of a content are asked for. BLAKE3 tells contents apart, whoever made them; xxh64, seed 0, is what older indexes have.
+struct HashKinds {
+  bool blake3 = true, xxh64 = false;
+};
+struct FileHash {
+  std::uint64_t error = 0;  // an errno; 0: the file was read
+  std::uint64_t xxh64 = 0;
+  std::uint8_t blake3[32] = {};
+};
+// Of files: paths, each ended by NUL. Answers a FileHash each, as it lies in memory; a hash that was not asked for is zero.
 // Does not touch access times where the caller may ask for that (O_NOATIME).
-std::string hash_files(std::string_view paths);
+std::string hash_files(std::string_view paths, HashKinds kinds);
 // lstat(2) of files: paths, each ended by NUL. Brings their inodes into memory; gives how many there are.
 std::int64_t read_inodes(std::string_view paths);
 // flock(2): LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB.

@@ -14,6 +14,7 @@ import type { Garbage } from './garbage.js';
 import { StorePaths } from './paths.js';
 import { recoverDead } from './recovery.js';
 import type { Recovery } from './recovery.js';
+import { UpgradedIndexes } from './upgraded-indexes.js';
 
 /** How long a command waits for others that hold the store, in milliseconds. */
 export const lockPatience = Number(process.env['LAMINA_LOCK_TIMEOUT_MS'] ?? 30_000);
@@ -47,6 +48,7 @@ export type Examined =
 
 export class Store {
   readonly paths: StorePaths;
+  readonly indexes = new UpgradedIndexes();
 
   constructor(root: BytePath) {
     this.paths = new StorePaths(root);
