@@ -5,6 +5,7 @@
 
 #include <bit>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "addon/syscalls.h"
@@ -18,6 +19,9 @@
 #define XXH_INLINE_ALL  // no library to be present at run time
 #include <xxhash.h>
 #pragma GCC diagnostic pop
+extern "C" {
+#include <blake3.h>
+}
 
 namespace lamina::addon {
 
@@ -39,36 +43,57 @@ Result<sys::FileDescriptor> open_to_read(const char* path) {
   return sys::FileDescriptor(descriptor);
 }
 
-Result<std::uint64_t> hash_file(const char* path, std::vector<char>& chunk) {
+// What is asked for of a content.
+class Hashes {
+ public:
+  explicit Hashes(HashKinds kinds) {
+    if (kinds.blake3) blake3_hasher_init(&blake3_.emplace());
+    if (kinds.xxh64) XXH64_reset(&xxh64_.emplace(), 0);
+  }
+
+  void add(const char* data, std::size_t size) {
+    if (blake3_) blake3_hasher_update(&*blake3_, data, size);
+    if (xxh64_) XXH64_update(&*xxh64_, data, size);
+  }
+
+  [[nodiscard]] FileHash result() const {
+    FileHash hash;
+    if (blake3_) blake3_hasher_finalize(&*blake3_, hash.blake3, sizeof(hash.blake3));
+    if (xxh64_) hash.xxh64 = XXH64_digest(&*xxh64_);
+    return hash;
+  }
+
+ private:
+  std::optional<blake3_hasher> blake3_;
+  std::optional<XXH64_state_t> xxh64_;
+};
+
+Result<FileHash> hash_file(const char* path, HashKinds kinds, std::vector<char>& chunk) {
   auto file = open_to_read(path);
   if (!file.ok()) return file.error();
-  XXH64_state_t state;
-  XXH64_reset(&state, 0);
+  Hashes hashes(kinds);
   for (;;) {
     const ssize_t length = ::read(file->get(), chunk.data(), chunk.size());
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return last_error();
-    if (length == 0) return XXH64_digest(&state);
-    XXH64_update(&state, chunk.data(), static_cast<std::size_t>(length));
+    if (length == 0) return hashes.result();
+    hashes.add(chunk.data(), static_cast<std::size_t>(length));
   }
-}
-
-void append(std::string& answer, std::uint64_t number) {
-  char bytes[sizeof number];
-  std::memcpy(bytes, &number, sizeof number);
-  answer.append(bytes, sizeof bytes);
 }
 
 }  // namespace
 
-std::string hash_files(std::string_view paths) {
+std::string hash_files(std::string_view paths, HashKinds kinds) {
+  static_assert(sizeof(FileHash) == 48);
   std::vector<char> chunk(chunk_size);
   std::string answer;
   while (!paths.empty()) {
     const std::size_t end = std::min(paths.find('\0'), paths.size());
-    const auto hash = hash_file(std::string(paths.substr(0, end)).c_str(), chunk);
-    append(answer, hash.ok() ? 0 : static_cast<std::uint64_t>(hash.error().value));
-    append(answer, hash.ok() ? hash.value() : 0);
+    const auto result = hash_file(std::string(paths.substr(0, end)).c_str(), kinds, chunk);
+    const FileHash hash = result.ok() ? result.value() : FileHash{.error = static_cast<std::uint64_t>(result.error().value)};
+    char bytes[sizeof hash];
+    std::memcpy(bytes, &hash, sizeof hash);
+    answer.append(bytes, sizeof bytes);
     paths.remove_prefix(std::min(end + 1, paths.size()));
   }
   return answer;

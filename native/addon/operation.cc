@@ -35,12 +35,22 @@ Result<Value> run_rename(const Arguments& a) {
   return value_of(rename_with_flags(a.strings[0], a.strings[1], static_cast<unsigned>(a.numbers[0])));
 }
 
-// Numbers: which times to set (1 access, 2 modification), then both.
+// Numbers: which times to set (1 access, 2 modification), then seconds and nanoseconds of both.
 Result<Value> run_set_times(const Arguments& a) {
-  return value_of(set_times(a.targets[0], {.access_ns = a.numbers[1],
-                                           .modification_ns = a.numbers[2],
-                                           .omit_access = (a.numbers[0] & 1) == 0,
-                                           .omit_modification = (a.numbers[0] & 2) == 0}));
+  constexpr std::int64_t second = 1'000'000'000;  // UTIME_NOW and UTIME_OMIT are beyond it
+  if (a.numbers[2] < 0 || a.numbers[2] >= second || a.numbers[4] < 0 || a.numbers[4] >= second) return sys::Errno{EINVAL};
+  const auto time = [&](std::size_t index) {
+    return FileTime{.seconds = a.numbers[index], .nanoseconds = static_cast<std::uint32_t>(a.numbers[index + 1])};
+  };
+  Times times;
+  if ((a.numbers[0] & 1) != 0) times.access = time(1);
+  if ((a.numbers[0] & 2) != 0) times.modification = time(3);
+  return value_of(set_times(a.targets[0], times));
+}
+
+// The number: 1 BLAKE3, 2 xxh64, or both.
+Result<Value> run_hash_files(const Arguments& a) {
+  return Value{hash_files(a.strings[0], {.blake3 = (a.numbers[0] & 1) != 0, .xxh64 = (a.numbers[0] & 2) != 0})};
 }
 
 Result<Value> run_mount(const Arguments& a) {
@@ -60,10 +70,11 @@ constexpr std::array table{
     Operation{"mknod", "siii", run_make_node},
     Operation{"rename", "ssi", run_rename},
     Operation{"unlinkFiles", "s", [](const Arguments& a) { return value_of(unlink_files(a.strings[0])); }},
-    Operation{"setTimes", "tiii", run_set_times},
+    Operation{"removeBelow", "s", [](const Arguments& a) { return value_of(remove_below(a.strings[0])); }},
+    Operation{"setTimes", "tiiiii", run_set_times},
     Operation{"cloneFile", "ii", [](const Arguments& a) { return value_of(clone_file(number(a, 0), number(a, 1))); }},
     Operation{"copyFileData", "ii", [](const Arguments& a) { return value_of(copy_file_data(number(a, 0), number(a, 1))); }},
-    Operation{"hashFiles", "b", [](const Arguments& a) -> Result<Value> { return Value{hash_files(a.strings[0])}; }},
+    Operation{"hashFiles", "bi", run_hash_files},
     Operation{"readInodes", "b", [](const Arguments& a) -> Result<Value> { return Value{read_inodes(a.strings[0])}; }},
     Operation{"flock", "ii", [](const Arguments& a) { return value_of(lock_file(number(a, 0), number(a, 1))); }},
     Operation{"syncFileSystem", "i", [](const Arguments& a) { return value_of(sync_file_system(number(a, 0))); }},

@@ -57,15 +57,9 @@ Result<std::string> read_whole(Call call) {
   }
 }
 
-timespec time_of(std::int64_t nanoseconds, bool omit) {
-  constexpr std::int64_t second = 1'000'000'000;
-  std::int64_t whole = nanoseconds / second;
-  std::int64_t rest = nanoseconds % second;
-  if (rest < 0) {  // before 1970: tv_nsec is never negative
-    rest += second;
-    whole -= 1;
-  }
-  return {.tv_sec = whole, .tv_nsec = omit ? UTIME_OMIT : rest};
+timespec time_of(const std::optional<FileTime>& time) {
+  if (!time) return {.tv_sec = 0, .tv_nsec = UTIME_OMIT};
+  return {.tv_sec = time->seconds, .tv_nsec = static_cast<long>(time->nanoseconds)};
 }
 
 }  // namespace
@@ -111,7 +105,7 @@ Status rename_with_flags(const std::string& from, const std::string& to, unsigne
 }
 
 Status set_times(const Target& target, const Times& times) {
-  const timespec pair[2] = {time_of(times.access_ns, times.omit_access), time_of(times.modification_ns, times.omit_modification)};
+  const timespec pair[2] = {time_of(times.access), time_of(times.modification)};
   return status_of([&] {
     return on(
         target, [&](const char* path) { return ::utimensat(AT_FDCWD, path, pair, AT_SYMLINK_NOFOLLOW); },

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -30,10 +31,17 @@ sys::Status make_node(const std::string& path, mode_t mode, std::uint32_t major,
 sys::Status rename_with_flags(const std::string& from, const std::string& to, unsigned flags);
 // Unlinks all that is no directory in a directory. Gives the names of the directories in it, each ended by NUL.
 sys::Result<std::string> unlink_files(const std::string& directory);
-// utimensat(2). Nanoseconds since the epoch; `omit_*` leaves that time alone.
+// Removes all that is below a directory, however deep. Directories that their owner may not write are made writable first.
+sys::Status remove_below(const std::string& directory);
+// A time as file systems have it: whole seconds since 1970, negative before it, and 0 to 999,999,999 ns after that second. Nanoseconds alone
+// would end in 2262, and ext4 goes to 2446.
+struct FileTime {
+  std::int64_t seconds = 0;
+  std::uint32_t nanoseconds = 0;
+};
+// utimensat(2). A time that is left out stays.
 struct Times {
-  std::int64_t access_ns = 0, modification_ns = 0;
-  bool omit_access = false, omit_modification = false;
+  std::optional<FileTime> access, modification;
 };
 sys::Status set_times(const Target& target, const Times& times);
 
@@ -42,9 +50,18 @@ sys::Status clone_file(int from, int to);
 // Makes `to` equal to `from`, holes included: cloned where the file system can, else copied by data segment (lseek(2)
 // SEEK_DATA). Gives the bytes copied, 0 for a clone. Both offsets are left undefined.
 sys::Result<std::int64_t> copy_file_data(int from, int to);
-// xxh64, seed 0, of files: paths, each ended by NUL. Answers for each a u64 errno (0: it was read) and a u64 hash, little-endian.
+// Which hashes of a content are asked for. BLAKE3 tells contents apart, whoever made them; xxh64, seed 0, is what older indexes have.
+struct HashKinds {
+  bool blake3 = true, xxh64 = false;
+};
+struct FileHash {
+  std::uint64_t error = 0;  // an errno; 0: the file was read
+  std::uint64_t xxh64 = 0;
+  std::uint8_t blake3[32] = {};
+};
+// Of files: paths, each ended by NUL. Answers a FileHash each, as it lies in memory; a hash that was not asked for is zero.
 // Does not touch access times where the caller may ask for that (O_NOATIME).
-std::string hash_files(std::string_view paths);
+std::string hash_files(std::string_view paths, HashKinds kinds);
 // lstat(2) of files: paths, each ended by NUL. Brings their inodes into memory; gives how many there are.
 std::int64_t read_inodes(std::string_view paths);
 // flock(2): LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB.

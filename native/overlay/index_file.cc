@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t group_size = 8;
 constexpr std::size_t member_size = 4;
+constexpr std::size_t hash_size = 32;
 
 template <typename T>
 T load(const std::byte* from) {
@@ -31,8 +32,9 @@ T load(const std::byte* from) {
 // Why the header cannot be trusted, or "".
 std::string header_problem(const IndexHeader& header, std::uint64_t size) {
   if (std::string_view(header.magic, sizeof(header.magic)) != index_magic) return "is no index of a sealed layer";
-  if (header.version != index_version) {
-    return "has version " + std::to_string(header.version) + ", and this driver reads version " + std::to_string(index_version) +
+  if (header.version < oldest_index_version || header.version > index_version) {
+    return "has version " + std::to_string(header.version) + ", and this driver reads versions " +
+           std::to_string(oldest_index_version) + " to " + std::to_string(index_version) +
            "; use the driver of the Lamina that wrote it";
   }
   if (header.header_size != index_header_size) return "is damaged: its header has a wrong size";
@@ -45,7 +47,9 @@ std::string header_problem(const IndexHeader& header, std::uint64_t size) {
   if (header.entries == 0 || !fits(header.entries_offset, std::uint64_t{header.entries} * index_entry_size) ||
       !fits(header.groups_offset, std::uint64_t{header.groups} * group_size) ||
       !fits(header.members_offset, std::uint64_t{header.members} * member_size) ||
-      !fits(header.strings_offset, header.strings_length) || !fits(header.xattrs_offset, header.xattrs_length)) {
+      !fits(header.strings_offset, header.strings_length) || !fits(header.xattrs_offset, header.xattrs_length) ||
+      (header.version > 1 && (!fits(header.hashes_offset, std::uint64_t{header.hashes} * hash_size) ||
+                              !fits(header.origin_offset, sizeof(std::uint64_t))))) {
     return "is damaged: a section lies outside of the file";
   }
   return {};
@@ -85,6 +89,11 @@ Result<std::unique_ptr<IndexFile>> IndexFile::open(const std::string& path, std:
 }
 
 IndexFile::~IndexFile() { ::munmap(const_cast<std::byte*>(data_), size_); }  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+
+std::uint64_t IndexFile::fingerprint() const {
+  const auto origin = header_.version > 1 ? load<std::uint64_t>(data_ + header_.origin_offset) : 0;
+  return origin != 0 ? origin : header_.checksum;
+}
 
 Result<IndexEntry> IndexFile::entry(std::uint32_t number) const {
   if (number >= header_.entries) return sys::Errno{EIO};

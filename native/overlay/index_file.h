@@ -27,7 +27,7 @@ struct IndexEntry {
   std::uint32_t mode = 0;
   std::uint64_t name_hash = 0;
   std::uint64_t size = 0;
-  std::uint64_t content_hash = 0;
+  std::uint64_t content = 0;  // version 1: a hash of the content; from 2 on the number of its hash. Not for the driver
   std::int64_t mtime = 0, ctime = 0, atime = 0, btime = 0;
   std::uint32_t mtime_ns = 0, ctime_ns = 0, atime_ns = 0, btime_ns = 0;
   std::uint32_t uid = 0, gid = 0;
@@ -61,12 +61,18 @@ struct IndexHeader {
   std::uint64_t strings_offset = 0, strings_length = 0;
   std::uint64_t xattrs_offset = 0, xattrs_length = 0;
   std::uint32_t members = 0;
-  std::uint32_t zero[7] = {};
+  // Zero in version 1.
+  std::uint32_t hashes = 0;
+  std::uint64_t hashes_offset = 0;
+  std::uint64_t origin_offset = 0;  // a u64: the checksum of the index of version 1 that this one took the place of, or 0
+  std::uint64_t zero = 0;
 };
 inline constexpr std::size_t index_header_size = 128;
 static_assert(sizeof(IndexHeader) == index_header_size);
 inline constexpr std::string_view index_magic = "LAMINAIX";
-inline constexpr std::uint32_t index_version = 1;
+// What is read here is in the same places in both versions.
+inline constexpr std::uint32_t oldest_index_version = 1;
+inline constexpr std::uint32_t index_version = 2;
 
 class IndexFile {
  public:
@@ -78,8 +84,8 @@ class IndexFile {
   ~IndexFile();
 
   [[nodiscard]] std::uint32_t count() const { return header_.entries; }
-  // As the header has it.
-  [[nodiscard]] std::uint64_t checksum() const { return header_.checksum; }
+  // What tells this index from others: the checksum in the header, or that of the index of version 1 that it took the place of.
+  [[nodiscard]] std::uint64_t fingerprint() const;
   // EIO where `number` is none of the index.
   Result<IndexEntry> entry(std::uint32_t number) const;
   Result<std::string_view> name(const IndexEntry& entry) const;

@@ -28,7 +28,7 @@ class IndexedLayer final : public Layer {
   [[nodiscard]] Result<std::uint64_t> identity(const LowerRef& reference) const override;
   Result<std::string> path(const LowerRef& reference) const override;
   [[nodiscard]] bool indexed() const override { return true; }
-  [[nodiscard]] std::uint64_t fingerprint() const override { return index_->checksum(); }
+  [[nodiscard]] std::uint64_t fingerprint() const override { return index_->fingerprint(); }
 
  private:
   Result<LowerEntry> lower_entry(std::uint32_t number) const;

@@ -2,20 +2,31 @@ import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Store } from '../store/index.js';
 
+interface Found {
+  readonly kind: string;
+  readonly path: string;
+  readonly bytes: number;
+}
+
 export interface GcData {
   readonly dryRun: boolean;
   /** Paths below the store. */
-  readonly found: readonly { readonly kind: string; readonly path: string; readonly bytes: number }[];
+  readonly found: readonly Found[];
+  /** What could not be removed, and why. */
+  readonly left: readonly { readonly path: string; readonly reason: string }[];
+  /** Of what was found but for what is left. */
   readonly bytes: number;
 }
 
 /** Removes what no manifest refers to, and tells how much it was. */
 export async function gc(store: Store, { dryRun }: { dryRun: boolean }): Promise<GcData> {
-  const garbage = await store.collectGarbage(dryRun);
-  const below = store.paths.root.length + 1;
+  const { found, left } = await store.collectGarbage(dryRun);
+  const below = (path: BytePath) => toText(path.slice(store.paths.root.length + 1) as BytePath);
+  const gone = found.filter(({ path }) => !left.some((each) => each.path === path));
   return {
     dryRun,
-    found: garbage.map(({ kind, path, bytes }) => ({ kind, path: toText(path.slice(below) as BytePath), bytes })),
-    bytes: garbage.reduce((sum, { bytes }) => sum + bytes, 0),
+    found: found.map(({ kind, path, bytes }) => ({ kind, path: below(path), bytes })),
+    left: left.map(({ path, reason }) => ({ path: below(path), reason })),
+    bytes: gone.reduce((sum, { bytes }) => sum + bytes, 0),
   };
 }

@@ -41,7 +41,7 @@ export function lookAt(inbox: BytePath, name: BytePath): InboxItem | undefined {
   try {
     const { ino } = lstatSync(toBuffer(path), { bigint: true });
     let [newest, count, bytes] = [0n, 0, 0n];
-    for (const { stats } of walk(path)) {
+    for (const { stats } of walk(path, { tooDeep: 'leave out' })) {
       if (stats.ctimeNs > newest) newest = stats.ctimeNs;
       count += 1;
       if (stats.isFile()) bytes += stats.size;

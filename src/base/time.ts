@@ -2,3 +2,16 @@
 export function isoNow(): string {
   return new Date().toISOString();
 }
+
+const second = 1_000_000_000n;
+
+/** A time in nanoseconds since 1970 as file systems hold it: whole seconds, and 0 to 999,999,999 ns after that second, also before 1970. */
+export function secondsOf(ns: bigint): readonly [seconds: bigint, nanoseconds: bigint] {
+  const nanoseconds = ((ns % second) + second) % second;
+  return [(ns - nanoseconds) / second, nanoseconds];
+}
+
+/** The reverse of `secondsOf`. */
+export function nanosecondsOf(seconds: bigint, nanoseconds: bigint): bigint {
+  return seconds * second + nanoseconds;
+}

@@ -21,6 +21,14 @@ export function refersBelow(tree: Listing): boolean {
 
 const root = '' as BytePath;
 
+interface Visit {
+  readonly path: BytePath;
+  /** The trees that merge in the directory, or in the one that holds the path; newest first. */
+  readonly merging: readonly number[];
+  /** Whether nothing below the result shows there. */
+  readonly closed: boolean;
+}
+
 class Composer {
   readonly #operations: PlanOperation[] = [];
   readonly #first = new Map<string, BytePath>();
@@ -28,35 +36,41 @@ class Composer {
   constructor(readonly trees: readonly Listing[]) {}
 
   plan(): TreePlan {
-    this.#visitChildren(
-      root,
-      this.trees.map((_, i) => i),
-      false,
-    );
+    // Depth first. No recursion: a tree may be thousands of directories deep.
+    const todo = this.#childrenOf({ path: root, merging: this.trees.map((_, i) => i), closed: false });
+    for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+      const below = this.#visit(next);
+      if (below !== undefined) for (const each of this.#childrenOf(below)) todo.push(each);
+    }
     const attributes = must(this.trees[0]?.get(root), 'the root of a tree');
     return { root: attributes, changesRoot: true, operations: this.#operations };
   }
 
-  /** @param merging the trees that merge in the directory, newest first; @param closed whether nothing below the result shows there */
-  #visitChildren(directory: BytePath, merging: readonly number[], closed: boolean): void {
-    const names = new Set(merging.flatMap((i) => this.trees[i]?.names(directory) ?? []));
-    for (const name of [...names].sort()) this.#visit(child(directory, name), merging, closed);
+  /** The last of them first. */
+  #childrenOf({ path, merging, closed }: Visit): Visit[] {
+    const names = new Set(merging.flatMap((i) => this.trees[i]?.names(path) ?? []));
+    return [...names]
+      .sort()
+      .reverse()
+      .map((name) => ({ path: child(path, name), merging, closed }));
   }
 
-  #visit(path: BytePath, merging: readonly number[], closed: boolean): void {
+  /** The directory at the path, where one is made. */
+  #visit({ path, merging, closed }: Visit): Visit | undefined {
     const found = merging.flatMap((tree) => {
       const entry = this.trees[tree]?.get(path);
       return entry === undefined ? [] : [{ tree, entry }];
     });
     const [newest] = found;
-    if (newest === undefined) return;
+    if (newest === undefined) return undefined;
     const { entry, tree } = newest;
-    if (entry.type === 'directory') this.#visitDirectory(path, found, closed);
-    else if (entry.type !== 'whiteout') this.#emit(entry, tree);
+    if (entry.type === 'directory') return this.#makeDirectory(path, found, closed);
+    if (entry.type !== 'whiteout') this.#emit(entry, tree);
     else if (!closed) this.#operations.push({ kind: 'whiteout', path });
+    return undefined;
   }
 
-  #visitDirectory(path: BytePath, found: readonly { tree: number; entry: Entry }[], closed: boolean): void {
+  #makeDirectory(path: BytePath, found: readonly { tree: number; entry: Entry }[], closed: boolean): Visit {
     const merging: number[] = [];
     let ends = false;
     for (const { tree, entry } of found) {
@@ -66,7 +80,7 @@ class Composer {
     }
     const attributes = must(found[0], 'an entry').entry;
     this.#operations.push({ kind: 'directory', path, attributes, opaque: ends && !closed });
-    this.#visitChildren(path, merging, closed || ends);
+    return { path, merging, closed: closed || ends };
   }
 
   #emit(attributes: Entry, tree: number): void {

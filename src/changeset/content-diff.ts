@@ -15,7 +15,7 @@ export const largestDiffed = 1 << 20;
 /** A file before or after a change. */
 export interface FileContent {
   readonly size: number;
-  /** xxh64, 16 hexadecimal digits. */
+  /** BLAKE3, 64 hexadecimal digits. */
   readonly hash: string;
   /** Undefined where it is larger than `largestDiffed`. */
   readonly bytes: Uint8Array | undefined;

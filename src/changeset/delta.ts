@@ -32,6 +32,14 @@ export function computeDelta({ target, base, covered, hashes }: DeltaRequest): T
 const root = '' as BytePath;
 const blockSize = 4096;
 
+/** A directory that is being visited. */
+interface Visit {
+  readonly paths: readonly BytePath[];
+  next: number;
+  /** Called once all in it have been visited. */
+  readonly leave: () => void;
+}
+
 class Planner {
   readonly #operations: PlanOperation[] = [];
   /** Names to look at, by directory: covered paths and the way to them. */
@@ -63,17 +71,28 @@ class Planner {
   plan(): TreePlan {
     const t = must(this.target.get(root), 'the root of a view');
     const b = must(this.base.get(root), 'the root of a view');
-    this.#visitChildren(root);
+    this.#visitAll();
     const changesRoot = !sameAttributes(t.entry, b.entry);
     return { root: t.entry, changesRoot, operations: this.#joinLinks() };
   }
 
-  #visitChildren(directory: BytePath): void {
-    const names = [...(this.#children.get(directory) ?? [])].sort();
-    for (const name of names) this.#visit(child(directory, name));
+  /** Depth first. No recursion: a tree may be thousands of directories deep. */
+  #visitAll(): void {
+    const open: Visit[] = [{ paths: this.#childrenOf(root), next: 0, leave: () => undefined }];
+    for (let visit = open.at(-1); visit !== undefined; visit = open.at(-1)) {
+      const path = visit.paths[visit.next++];
+      const below = path === undefined ? undefined : this.#visit(path);
+      if (below !== undefined) open.push(below);
+      if (path === undefined) open.pop()?.leave();
+    }
   }
 
-  #visit(path: BytePath): void {
+  #childrenOf(directory: BytePath): BytePath[] {
+    return [...(this.#children.get(directory) ?? [])].sort().map((name) => child(directory, name));
+  }
+
+  /** What is to be visited below the path. */
+  #visit(path: BytePath): Visit | undefined {
     const t = this.target.get(path);
     const b = this.base.get(path);
     if (t === undefined) {
@@ -82,17 +101,24 @@ class Planner {
       const serves = b !== undefined && b.entry.type !== 'directory' && this.#kept.serves(t, b);
       if (!serves) this.#emit(t);
     } else if (b?.entry.type === 'directory') {
-      this.#visitDirectory(t, b);
+      const start = this.#operations.length;
+      this.#emit(t);
+      return {
+        paths: this.#childrenOf(path),
+        next: 0,
+        leave: () => {
+          this.#leaveDirectory(t, b, start);
+        },
+      };
     } else {
       // What hides the name below, or is no directory, ends the merging: the new directory needs no opaque mark.
       for (const resolved of this.target.walk(path)) this.#emit(resolved);
     }
+    return undefined;
   }
 
-  #visitDirectory(t: Resolved, b: Resolved): void {
-    const start = this.#operations.length;
-    this.#emit(t);
-    this.#visitChildren(t.path);
+  /** @param start where the operations of a directory that merges begin, its own being the first */
+  #leaveDirectory(t: Resolved, b: Resolved, start: number): void {
     if (this.#operations.length === start + 1) {
       if (sameAttributes(t.entry, b.entry)) this.#operations.length = start;
       return;

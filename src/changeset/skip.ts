@@ -6,6 +6,7 @@ import { MemoryListing } from './memory.js';
 import type { Entry, Listing } from './model.js';
 import { TouchedPaths, carries } from './touched.js';
 import { View } from './view.js';
+import { Within } from './within.js';
 
 /** What a procedure read while it serviced a base. */
 export interface ReadSet {
@@ -34,11 +35,14 @@ export class SkipRule {
   readonly #run: RunOnBase;
   readonly #writes: TouchedPaths;
   readonly #base: View;
+  /** Paths at which the run depends on all that is below. */
+  readonly #whole: Within;
 
   constructor(run: RunOnBase) {
     this.#run = run;
     this.#base = new View(run.layers);
     this.#writes = new TouchedPaths().add(run.written, this.#base);
+    this.#whole = new Within((path) => run.reads.whole.has(path));
   }
 
   /**
@@ -63,8 +67,8 @@ export class SkipRule {
 
   /** Whether the run on the base read or wrote a path. */
   #matters(path: BytePath, view: View): boolean {
-    const { seen, listed, whole } = this.#run.reads;
-    if (path === '' || seen.has(path) || listed.has(dirname(path)) || liesIn(whole, path)) return true;
+    const { seen, listed } = this.#run.reads;
+    if (path === '' || seen.has(path) || listed.has(dirname(path)) || this.#whole.at(path)) return true;
     const entry = view.get(path)?.entry;
     const hides = entry === undefined || !merges(entry);
     return this.#writes.touches(path) || (hides && this.#writes.isAbove(path));
@@ -94,13 +98,5 @@ export class SkipRule {
       for (const { path } of listing.entries()) if (this.#writes.touches(path)) return true;
       return false;
     });
-  }
-}
-
-/** Whether a path is one of `paths`, or below one. */
-function liesIn(paths: ReadonlySet<BytePath>, path: BytePath): boolean {
-  for (let at = path; ; at = dirname(at)) {
-    if (paths.has(at)) return true;
-    if (at === '') return false;
   }
 }

@@ -5,6 +5,7 @@ import { sameAttributes } from './equality.js';
 import type { Entry, Listing } from './model.js';
 import { child } from './resolve.js';
 import type { View } from './view.js';
+import { Within } from './within.js';
 
 /**
  * The paths that a tree changes in what it stands on, parents before children: all that it lists but directories that are only there to carry others.
@@ -29,8 +30,14 @@ export function carries(entry: Entry, below: View): boolean {
 export class TouchedPaths {
   /** Touched paths; true where all below is touched with them. */
   readonly #touched = new Map<BytePath, boolean>();
+  /** Whether all below a directory is touched with it, or with one above it. */
+  #whole = this.#wholeNow();
   /** Directories that have a touched path somewhere below. */
   readonly #above = new Set<BytePath>();
+
+  #wholeNow(): Within {
+    return new Within((path) => this.#touched.get(path) === true);
+  }
 
   /** Adds what `listing` changes in `below`, the view it stands on. */
   add(listing: Listing, below: View): this {
@@ -42,6 +49,7 @@ export class TouchedPaths {
         this.#above.add(at);
       }
     }
+    this.#whole = this.#wholeNow();
     return this;
   }
 
@@ -88,10 +96,6 @@ export class TouchedPaths {
   }
 
   #isBelowTouched(path: BytePath): boolean {
-    for (let at = path; at !== '';) {
-      at = dirname(at);
-      if (this.#touched.get(at) === true) return true;
-    }
-    return false;
+    return path !== '' && this.#whole.at(dirname(path));
   }
 }

@@ -28,6 +28,8 @@ export interface Redirection {
 
 const root = '' as BytePath;
 
+const parentOf = (path: BytePath) => path.slice(0, Math.max(path.lastIndexOf('/'), 0)) as BytePath;
+
 /** A listing is immutable and shared by many views: its redirects are looked for once. */
 const redirectsOf = new WeakMap<Listing, readonly Entry[]>();
 
@@ -62,14 +64,19 @@ export class View {
 
   /** What stands at `path`, '' being the root; undefined: nothing. */
   get(path: BytePath): Resolved | undefined {
-    if (this.#directories.has(path)) return this.#directories.get(path);
-    const slash = path.lastIndexOf('/');
-    const parent = this.get(path.slice(0, Math.max(slash, 0)) as BytePath);
-    const found =
-      parent?.entry.type === 'directory' ? lookup(this.stack, parent.places, path.slice(slash + 1)) : undefined;
-    const resolved = found && resolve(path, found);
-    // What is not a directory is asked for once or twice; absent parents of many paths are worth remembering too.
-    if (resolved === undefined || resolved.entry.type === 'directory') this.#directories.set(path, resolved);
+    // No recursion: a path may have thousands of components.
+    const missing: BytePath[] = [];
+    let at = path;
+    for (; !this.#directories.has(at); at = parentOf(at)) missing.push(at);
+    let resolved = this.#directories.get(at);
+    for (let next = missing.pop(); next !== undefined; next = missing.pop()) {
+      const name = next.slice(next.lastIndexOf('/') + 1);
+      const found: Found | undefined =
+        resolved?.entry.type === 'directory' ? lookup(this.stack, resolved.places, name) : undefined;
+      resolved = found && resolve(next, found);
+      // What is not a directory is asked for once or twice; absent parents of many paths are worth remembering too.
+      if (resolved === undefined || resolved.entry.type === 'directory') this.#directories.set(next, resolved);
+    }
     return resolved;
   }
 

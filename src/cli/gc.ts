@@ -14,7 +14,7 @@ export function addGcCommand(program: Command): void {
       const { gc } = await import('../app/gc.js');
       const data = await gc(await store(), { dryRun: options.dryRun === true });
       const rows = data.found.map(({ kind, bytes, path }) => [kind, bytesText(bytes), path]);
-      const total = `${data.dryRun ? 'would remove' : 'removed'} ${counted(rows.length, 'thing')}, ${bytesText(data.bytes)}`;
+      const total = `${data.dryRun ? 'would remove' : 'removed'} ${counted(rows.length - data.left.length, 'thing')}, ${bytesText(data.bytes)}`;
       output.result(data, () =>
         rows.length === 0 ? 'there is no garbage' : `${table(['KIND', 'SIZE', 'PATH'], rows, '')}\n${total}`,
       );

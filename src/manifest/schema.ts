@@ -78,7 +78,7 @@ const updateSchema = z.strictObject({
   created,
   procedure: z.strictObject({
     kind: z.enum(['script', 'package', 'layer', 'manual']),
-    hash: z.string().regex(/^[0-9a-f]{16}$/),
+    hash: z.string().regex(/^(?:[0-9a-f]{16}|[0-9a-f]{80})$/),
   }),
   effects: z.array(effectSchema),
 });

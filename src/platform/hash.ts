@@ -2,31 +2,56 @@ import { SystemError, bytesOf, callAsync, callSync } from './addon.js';
 import type { Call, Path } from './addon.js';
 
 const nul = Buffer.from([0]);
-const answerSize = 16;
+/** u64 errno, u64 xxh64, 32 bytes BLAKE3. */
+const answerSize = 48;
+const bits = { blake3: 1, xxh64: 2, both: 3 } as const;
 
-function hashCall(paths: readonly Path[]): Call {
-  const list = Buffer.concat(paths.flatMap((path) => [bytesOf(path), nul]));
-  return { operation: 'hashFiles', subject: { syscall: 'read' }, args: [list] };
+/** Which hashes are wanted: BLAKE3 tells contents apart, whoever made them; xxh64 is what indexes of version 1 have. */
+export type HashKinds = keyof typeof bits;
+
+/** Of a content; 0n where it was not asked for. */
+export interface FileHash {
+  readonly blake3: bigint;
+  readonly xxh64: bigint;
 }
 
-function readAnswer(answer: Buffer | number, paths: readonly Path[]): (bigint | SystemError)[] {
+function hashCall(paths: readonly Path[], kinds: HashKinds): Call {
+  const list = Buffer.concat(paths.flatMap((path) => [bytesOf(path), nul]));
+  return { operation: 'hashFiles', subject: { syscall: 'read' }, args: [list, bits[kinds]] };
+}
+
+function readAnswer(answer: Buffer | number, paths: readonly Path[]): (FileHash | SystemError)[] {
   if (typeof answer === 'number' || answer.length !== paths.length * answerSize)
     throw new TypeError('addon.node gave another number of hashes than files were named');
   return paths.map((path, i) => {
-    const errno = Number(answer.readBigUInt64LE(i * answerSize));
-    return errno === 0 ? answer.readBigUInt64LE(i * answerSize + 8) : new SystemError(errno, { syscall: 'read', path });
+    const at = i * answerSize;
+    const errno = Number(answer.readBigUInt64LE(at));
+    if (errno !== 0) return new SystemError(errno, { syscall: 'read', path });
+    return { xxh64: answer.readBigUInt64LE(at + 8), blake3: readHash(answer, at + 16) };
   });
 }
 
+/** Bytes of a BLAKE3. */
+export const hashSize = 32;
+
+/** A BLAKE3 as a number: its bytes as they are written in hexadecimal. */
+export function readHash(from: Buffer, at: number): bigint {
+  return BigInt(`0x${from.toString('hex', at, at + hashSize)}`);
+}
+
+export function hexOfHash(hash: bigint): string {
+  return hash.toString(16).padStart(2 * hashSize, '0');
+}
+
 /**
- * xxh64 with seed 0 of the content of each file, read on libuv's pool; for one that could not be read, why. No symlink in a last component is
+ * The hashes of the content of each file, read on libuv's pool; for one that could not be read, why. No symlink in a last component is
  * followed, and no access time changes where we may ask for that (O_NOATIME, open(2)).
  */
-export async function hashFiles(paths: readonly Path[]): Promise<(bigint | SystemError)[]> {
-  return readAnswer(await callAsync(hashCall(paths)), paths);
+export async function hashFiles(paths: readonly Path[], kinds: HashKinds): Promise<(FileHash | SystemError)[]> {
+  return readAnswer(await callAsync(hashCall(paths, kinds)), paths);
 }
 
 /** As `hashFiles`. Blocks. */
-export function hashFilesSync(paths: readonly Path[]): (bigint | SystemError)[] {
-  return readAnswer(callSync(hashCall(paths)), paths);
+export function hashFilesSync(paths: readonly Path[], kinds: HashKinds): (FileHash | SystemError)[] {
+  return readAnswer(callSync(hashCall(paths, kinds)), paths);
 }

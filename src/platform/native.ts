@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { isSystemError } from '../base/errors.js';
+import { secondsOf } from '../base/time.js';
 import { bytesOf, callAsync, callSync } from './addon.js';
 import type { Call, Path, Target } from './addon.js';
 
@@ -174,36 +175,41 @@ export function renameSync(from: Path, to: Path, mode: RenameMode = 'replace'): 
   callSync(renameCall(from, to, mode));
 }
 
-const unlinkFilesCall = (directory: Path): Call => ({
-  operation: 'unlinkFiles',
-  subject: { syscall: 'unlink', path: directory },
+/** Unlinks all that is no directory in a directory; gives the names of the directories in it, as byte strings. */
+export async function unlinkFiles(directory: Path): Promise<string[]> {
+  const subject = { syscall: 'unlink', path: directory };
+  return splitNames(asBuffer(await callAsync({ operation: 'unlinkFiles', subject, args: [bytesOf(directory)] })));
+}
+
+const removeBelowCall = (directory: Path): Call => ({
+  operation: 'removeBelow',
+  subject: { syscall: 'unlink below', path: directory },
   args: [bytesOf(directory)],
 });
 
-/** Unlinks all that is no directory in a directory; gives the names of the directories in it, as byte strings. */
-export function unlinkFilesSync(directory: Path): string[] {
-  return splitNames(asBuffer(callSync(unlinkFilesCall(directory))));
+/** Removes all that is below a directory, however deep. Directories that their owner may not write are made writable first. */
+export async function removeBelow(directory: Path): Promise<void> {
+  await callAsync(removeBelowCall(directory));
 }
 
-/** As `unlinkFilesSync`. */
-export async function unlinkFiles(directory: Path): Promise<string[]> {
-  return splitNames(asBuffer(await callAsync(unlinkFilesCall(directory))));
+export function removeBelowSync(directory: Path): void {
+  callSync(removeBelowCall(directory));
 }
 
-/** Nanoseconds since the epoch; a time that is left out stays. */
+/** Nanoseconds since 1970, negative before it, of any size that a file system can hold; a time that is left out stays. */
 export interface Times {
   readonly atimeNs?: bigint;
   readonly mtimeNs?: bigint;
 }
 
-const timesCall = (target: Target, times: Times): Call => ({
+const timesCall = (target: Target, { atimeNs, mtimeNs }: Times): Call => ({
   operation: 'setTimes',
   subject: { syscall: 'utimensat', path: target },
   args: [
     bytesOf(target),
-    (times.atimeNs === undefined ? 0 : 1) | (times.mtimeNs === undefined ? 0 : 2),
-    times.atimeNs ?? 0n,
-    times.mtimeNs ?? 0n,
+    (atimeNs === undefined ? 0 : 1) | (mtimeNs === undefined ? 0 : 2),
+    ...secondsOf(atimeNs ?? 0n),
+    ...secondsOf(mtimeNs ?? 0n),
   ],
 });
 

@@ -1,12 +1,12 @@
 import { chmodSync, closeSync, constants, lstatSync, openSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
-import { compareBytes, join } from '../base/bytes.js';
+import { compareBytes, display, fromBuffer, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
-import { isSystemError } from '../base/errors.js';
+import { failed, isSystemError } from '../base/errors.js';
 import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
-import { unlinkFiles, unlinkFilesSync } from './native.js';
+import { removeBelow, removeBelowSync, unlinkFiles } from './native.js';
 
 /** Whether there is something at a path, be it a symlink that leads nowhere. */
 export function isThereSync(path: Path): boolean {
@@ -26,6 +26,8 @@ export interface WalkOptions {
   readonly order?: 'before' | 'after';
   /** Whether to go into a directory; by default into all. Asked before the directory is read, in both orders. */
   readonly enter?: (entry: WalkEntry) => boolean;
+  /** What lies deeper than `longestTreePath` allows: an error (the default), or left out. */
+  readonly tooDeep?: 'fail' | 'leave out';
 }
 
 const slash = Buffer.from('/');
@@ -34,37 +36,96 @@ const slash = Buffer.from('/');
 const longestPath = 2048;
 
 /**
+ * The limit "path depth" (docs/format.md): the longest path below the root of a tree, in bytes, and what all paths that are longer than PATH_MAX may come to
+ * together. What is held of a tree in memory has a path each: those of a chain of directories grow with the square of its depth.
+ */
+export const longestTreePath = 32 << 10;
+const mostDeepBytes = 256 << 20;
+const pathMax = 4096;
+
+/**
  * All entries at and below `root`, depth first, the names of a directory in byte order. Symlinks are not followed. Blocks;
  * between two entries other work may go on. Whoever changes the tree meanwhile sees to it that names that were listed
  * stay: an entry that vanishes is an error (ENOENT).
+ * @throws LaminaError failed, TREE_TOO_DEEP: a path is longer than the limit
  */
-export function walk(root: Path, options: WalkOptions = {}): Generator<WalkEntry, void, undefined> {
-  const at = bytesOf(root);
-  return visit({ path: '' as BytePath, at, stats: lstatSync(at, { bigint: true }) }, options);
-}
-
-function* visit(entry: WalkEntry, options: WalkOptions): Generator<WalkEntry, void, undefined> {
+export function* walk(root: Path, options: WalkOptions = {}): Generator<WalkEntry, void, undefined> {
   const after = options.order === 'after';
-  if (!after) yield entry;
-  if (entry.stats.isDirectory() && (options.enter?.(entry) ?? true)) yield* visitChildren(entry, options);
-  if (after) yield entry;
-}
-
-function* visitChildren(directory: WalkEntry, options: WalkOptions): Generator<WalkEntry, void, undefined> {
-  const names = readdirSync(directory.at, { encoding: 'latin1' }) as BytePath[];
-  names.sort(compareBytes);
-  const anchor = directory.at.length > longestPath ? openDirectory(directory.at) : undefined;
-  const prefix = anchor === undefined ? directory.at : Buffer.from(`/proc/self/fd/${anchor}`);
+  const depth = new Depth(root);
+  const levels: Level[] = [];
   try {
-    for (const name of names) {
-      const at = Buffer.concat([prefix, slash, bytesOf(name)]);
-      const stats = lstatSync(at, { bigint: true });
-      yield* visit({ path: join(directory.path, name), at, stats }, options);
+    let entry: WalkEntry | undefined = firstEntry(root);
+    for (;;) {
+      const allowed = depth.allows(entry, options);
+      if (allowed && !after) yield entry;
+      if (allowed && entry.stats.isDirectory() && (options.enter?.(entry) ?? true)) levels.push(new Level(entry));
+      else if (allowed && after) yield entry;
+      for (entry = undefined; entry === undefined;) {
+        const level = levels.at(-1);
+        if (level === undefined) return;
+        entry = level.next();
+        if (entry !== undefined) continue;
+        levels.pop();
+        level.close();
+        if (after) yield level.directory;
+      }
     }
   } finally {
-    if (anchor !== undefined) closeSync(anchor);
+    for (const level of levels) level.close();
   }
 }
+
+function firstEntry(root: Path): WalkEntry {
+  const at = bytesOf(root);
+  return { path: '' as BytePath, at, stats: lstatSync(at, { bigint: true }) };
+}
+
+/** A directory that a walk is in. */
+class Level {
+  readonly #names: readonly BytePath[];
+  #next = 0;
+  readonly #anchor: number | undefined;
+  readonly #prefix: Buffer;
+
+  constructor(readonly directory: WalkEntry) {
+    const { at } = directory;
+    this.#names = (readdirSync(at, { encoding: 'latin1' }) as BytePath[]).sort(compareBytes);
+    this.#anchor = this.#names.length > 0 && at.length > longestPath ? openDirectory(at) : undefined;
+    this.#prefix = this.#anchor === undefined ? at : Buffer.from(`/proc/self/fd/${this.#anchor}`);
+  }
+
+  next(): WalkEntry | undefined {
+    const name = this.#names[this.#next++];
+    if (name === undefined) return undefined;
+    const at = Buffer.concat([this.#prefix, slash, bytesOf(name)]);
+    return { path: join(this.directory.path, name), at, stats: lstatSync(at, { bigint: true }) };
+  }
+
+  close(): void {
+    if (this.#anchor !== undefined) closeSync(this.#anchor);
+  }
+}
+
+/** Sees to it that what a tree holds can be held in memory. */
+class Depth {
+  #deepBytes = 0;
+
+  constructor(readonly root: Path) {}
+
+  allows({ path }: WalkEntry, { tooDeep }: WalkOptions): boolean {
+    if (path.length <= pathMax) return true;
+    this.#deepBytes += path.length;
+    if (path.length <= longestTreePath && this.#deepBytes <= mostDeepBytes) return true;
+    if (tooDeep === 'leave out') return false;
+    const start = display(path.slice(0, 60));
+    throw failed(`${display(shownRoot(this.root))} holds paths that are too long, below /${start}…`, {
+      code: 'TREE_TOO_DEEP',
+      hint: `a path may have ${longestTreePath} bytes, and those of more than ${pathMax} bytes ${mostDeepBytes >> 20} MiB together: move what is so deep up, or remove it`,
+    });
+  }
+}
+
+const shownRoot = (root: Path) => (typeof root === 'string' ? root : fromBuffer(root));
 
 function openDirectory(path: Buffer): number {
   return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -103,9 +164,10 @@ function isGone(error: unknown, at: Buffer): boolean {
 const atOnce = 4;
 
 async function removeDirectoryAtOnce(at: Buffer): Promise<void> {
-  // Where directories must be opened to be reached, one after the other: so many may be open.
+  // Where paths become too long for the kernel, one directory after the other.
   if (at.length > longestPath) {
-    removeDirectory(at);
+    await removeBelow(at);
+    rmdirSync(at);
     return;
   }
   makeWritable(at);
@@ -119,14 +181,6 @@ function makeWritable(at: Buffer): void {
 }
 
 function removeDirectory(at: Buffer): void {
-  makeWritable(at);
-  const directories = unlinkFilesSync(at);
-  const anchor = directories.length > 0 && at.length > longestPath ? openDirectory(at) : undefined;
-  const prefix = anchor === undefined ? at : Buffer.from(`/proc/self/fd/${anchor}`);
-  try {
-    for (const name of directories) removeDirectory(Buffer.concat([prefix, slash, bytesOf(name)]));
-  } finally {
-    if (anchor !== undefined) closeSync(anchor);
-  }
+  removeBelowSync(at);
   rmdirSync(at);
 }

@@ -41,7 +41,7 @@ export function checkRepeated(
   for (const { update } of standing(manifest, base)) {
     const samePackage =
       packageName !== undefined && to !== null && update.name === packageName && update.version === to;
-    if (!samePackage && update.procedure.hash !== hash) continue;
+    if (!samePackage && !sameProcedure(update.procedure.hash, hash)) continue;
     const version = samePackage ? ` with version ${to}` : '';
     const again = 'where it is meant to run once more, say --again';
     throw refused(`base '${base}' has this update already: '${update.name}'${version} of ${update.created}`, {
@@ -62,7 +62,16 @@ export function findApplied(
   hash: string,
 ): { id: UpdateId; update: Update } | undefined {
   const isOwn = (name: string) => name === defaultName || name.replace(/-\d+$/, '') === defaultName;
-  return standing(manifest, base).find(({ update }) => update.procedure.hash === hash && isOwn(update.name));
+  return standing(manifest, base).find(({ update }) => sameProcedure(update.procedure.hash, hash) && isOwn(update.name));
+}
+
+/** Digits of the part that updates of older versions have alone: an xxh64. */
+const oldDigits = 16;
+
+/** Whether two `procedure.hash` are of the same content. */
+export function sameProcedure(a: string, b: string): boolean {
+  const old = a.length === oldDigits || b.length === oldDigits;
+  return old ? a.slice(0, oldDigits) === b.slice(0, oldDigits) : a === b;
 }
 
 /** The updates in the lineage of a base. */

@@ -3,6 +3,7 @@ import type { BytePath } from '../base/bytes.js';
 import { attributeChanges, contentDiff, largestDiffed } from '../changeset/content-diff.js';
 import { hashOf, sourceOf } from '../changeset/index.js';
 import type { Change, ContentDiff, FileContent, Resolved, View } from '../changeset/index.js';
+import { hexOfHash } from '../platform/hash.js';
 import { reach } from '../store/index.js';
 
 /** A change with what differs in the file or directory. */
@@ -50,7 +51,7 @@ export class Contents {
   }
 
   #load({ tree, path, size, hash }: PlacedFile): FileContent {
-    const content = { size, hash: hash.toString(16).padStart(16, '0') };
+    const content = { size, hash: hexOfHash(hash) };
     if (size > largestDiffed) return { ...content, bytes: undefined };
     this.#read += size;
     return { ...content, bytes: readBelow(tree, path) };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { fromBuffer, join, toBuffer } from '../base/bytes.js';
@@ -6,7 +7,10 @@ import { damaged } from '../base/errors.js';
 import type { Update } from '../manifest/index.js';
 import { renameDurably, stagedStep } from '../platform/durable.js';
 import { removeTree } from '../platform/walk.js';
+import { hexOfHash } from '../platform/hash.js';
 import { importDirectory, importTar, scanTree, xxh64 } from '../store/index.js';
+import type { ScannedEntry } from '../store/index.js';
+import { sameProcedure } from './applicable.js';
 import { nameFrom, plainProcedure, readPackage } from './procedure.js';
 import type { GivenProcedure, Procedure } from './procedure.js';
 
@@ -62,7 +66,7 @@ export async function readStored(at: BytePath, update: Update): Promise<Procedur
   } catch (error) {
     throw damagedProcedure(update, error);
   }
-  if (found !== hash) throw damagedProcedure(update, undefined);
+  if (!sameProcedure(found, hash)) throw damagedProcedure(update, undefined);
   return kind === 'script' ? { ...plainProcedure, kind, file: '', defaultName: update.name } : readPackage(at, at);
 }
 
@@ -74,8 +78,14 @@ function damagedProcedure(update: Update, cause: unknown) {
   });
 }
 
+/** Of names, modes and contents, by both hashes: docs/format.md, `procedure.hash`. */
 async function contentHash(path: BytePath): Promise<string> {
-  const entries = await scanTree(path, { hash: true });
-  const lines = entries.map((entry) => `${entry.path}\0${entry.hash.toString(16)}\0${entry.stats.mode.toString(8)}\n`);
-  return (await xxh64(Buffer.from(lines.join(''), 'latin1'))).toString(16).padStart(16, '0');
+  const entries = await scanTree(path, { hash: 'both' });
+  const lines = (hashOf: (entry: ScannedEntry) => string) => {
+    const each = entries.map((entry) => `${entry.path}\0${hashOf(entry)}\0${entry.stats.mode.toString(8)}\n`);
+    return Buffer.from(each.join(''), 'latin1');
+  };
+  const old = await xxh64(lines((entry) => entry.xxh64.toString(16)));
+  const strong = createHash('sha256').update(lines((entry) => entry.target + hexOfHash(entry.hash)));
+  return old.toString(16).padStart(16, '0') + strong.digest('hex');
 }

@@ -3,10 +3,12 @@ import type { BytePath } from '../base/bytes.js';
 import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { isTemporaryName, removeAllDurably } from '../platform/durable.js';
+import { isTemporaryName } from '../platform/durable.js';
 import { walk } from '../platform/walk.js';
 import { unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
+import { Clearing } from './clearing.js';
+import type { Left } from './clearing.js';
 import { namesIn } from './names-in.js';
 import type { NodePaths, StorePaths } from './paths.js';
 import { endMounts, isDeadTransaction } from './recovery.js';
@@ -15,7 +17,7 @@ import { endMounts, isDeadTransaction } from './recovery.js';
 export interface Garbage {
   readonly kind: 'transaction' | 'node' | 'update' | 'catch-up' | 'index' | 'origins' | 'aside' | 'temporary';
   readonly path: BytePath;
-  /** On disk; without inodes that something else has a name of. */
+  /** On disk; without inodes that something else has a name of, and without what lies deeper than a walk goes. */
   readonly bytes: number;
 }
 
@@ -54,9 +56,16 @@ function garbageIn(node: NodePaths, sealed: boolean): [Garbage['kind'], BytePath
   });
 }
 
-export async function removeGarbage(paths: StorePaths, garbage: readonly Garbage[]): Promise<void> {
-  for (const { kind, path } of garbage) if (kind === 'transaction') await endMounts(paths.transaction(basename(path)));
-  await removeAllDurably(garbage.map(({ path }) => path));
+/** Gives what could not be removed. */
+export async function removeGarbage(paths: StorePaths, garbage: readonly Garbage[]): Promise<readonly Left[]> {
+  const clearing = new Clearing();
+  for (const { path } of garbage.filter(({ kind }) => kind === 'transaction'))
+    await clearing.remove(path, () => endMounts(paths.transaction(basename(path))));
+  await clearing.removeAll(
+    garbage.filter(({ kind }) => kind !== 'transaction'),
+    ({ path }) => path,
+  );
+  return clearing.left;
 }
 
 /** Blocks that come free where all of these go. */
@@ -64,7 +73,7 @@ function sizesOf(trees: readonly BytePath[]): number[] {
   const names = new Map<string, bigint>();
   return trees.map((tree) => {
     let bytes = 0n;
-    for (const { stats } of walk(tree)) {
+    for (const { stats } of walk(tree, { tooDeep: 'leave out' })) {
       const inode = `${stats.dev}:${stats.ino}`;
       const seen = (names.get(inode) ?? 0n) + 1n;
       names.set(inode, seen);

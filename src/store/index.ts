@@ -19,6 +19,7 @@ export * from './node-index/scan.js';
 export * from './node-index/reader.js';
 export * from './node-index/writer.js';
 export * from './node-index/proof.js';
+export { upgradedFrom } from './node-index/upgrade.js';
 export * from './import/import.js';
 export { importDirectory } from './import/directory.js';
 export * from './transaction-record.js';

@@ -5,7 +5,6 @@ import type { Entry, Listing } from '../changeset/index.js';
 import { layerChain, nodeOf, stackOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { removeAllDurably } from '../platform/durable.js';
-import { readIndex } from './node-index/reader.js';
 import { scanListing } from './node-index/scan.js';
 import type { NodePaths } from './paths.js';
 import type { Store } from './store.js';
@@ -36,9 +35,9 @@ export class NodeReader {
     const paths = this.place(id);
     if (!sealed) return scanListing(paths.tree, { hash: true });
     // A storage belongs to one container: kept, those of a thousand would fill the memory.
-    if (layer !== null) return readIndex(paths.index);
+    if (layer !== null) return this.store.indexes.listing(id, paths);
     let listing = this.#listings.get(id);
-    if (listing === undefined) this.#listings.set(id, (listing = readIndex(paths.index)));
+    if (listing === undefined) this.#listings.set(id, (listing = this.store.indexes.listing(id, paths)));
     return listing;
   }
 

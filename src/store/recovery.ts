@@ -1,19 +1,21 @@
 import { realpath, stat } from 'node:fs/promises';
-import { basename, dirname, display, fromBuffer, fromText, isBelow, join, toBuffer } from '../base/bytes.js';
+import { basename, dirname, fromBuffer, fromText, isBelow, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { isTemporaryName, removeAllDurably, removeDurably } from '../platform/durable.js';
+import { isTemporaryName, removeDurably } from '../platform/durable.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
 import { unmountFuse } from '../platform/unmount.js';
 import { isThereSync } from '../platform/walk.js';
 import { endDriver } from '../platform/work-lock.js';
-import { LockHeld, isLocked, takeLock } from '../platform/lock.js';
+import { isLocked, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
+import { Clearing } from './clearing.js';
+import type { Left } from './clearing.js';
 import { namesIn } from './names-in.js';
 import type { StorePaths, TransactionPaths } from './paths.js';
 import { readTransaction } from './transaction-record.js';
@@ -23,6 +25,8 @@ export interface Recovery {
   readonly transactions: readonly string[];
   readonly nodes: readonly string[];
   readonly updates: readonly string[];
+  /** What could not be, and why. Nothing refers to it, so it stands in nobody's way. */
+  readonly left: readonly Left[];
 }
 
 /**
@@ -30,6 +34,7 @@ export interface Recovery {
  * never sealed. The caller holds the store's exclusive lock, so nothing of this is anybody's work.
  */
 export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
+  const clearing = new Clearing();
   const transactions: string[] = [];
   for (const id of namesIn(paths.transactions).filter((name) => isId(name, 't'))) {
     const { lock } = paths.transaction(id);
@@ -38,40 +43,31 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
     if (held === undefined) continue;
     try {
       if (await isServicedByHand(paths.transaction(id))) continue;
-      if (!(await clearAway(paths.transaction(id)))) continue;
+      const transaction = paths.transaction(id);
+      if (await clearing.remove(transaction.directory, () => endMounts(transaction))) transactions.push(id);
     } finally {
       if (held !== 'missing') held.release();
     }
-    transactions.push(id);
   }
   // Names that Lamina does not give are somebody's, and stay.
-  const nodes = namesIn(paths.nodes).filter((id) => isId(id, 'bdse') && own(manifest.nodes, id) === undefined);
-  const updates = namesIn(paths.updates).filter((id) => isId(id, 'u') && own(manifest.updates, id) === undefined);
+  const unknownNodes = namesIn(paths.nodes).filter((id) => isId(id, 'bdse') && own(manifest.nodes, id) === undefined);
+  const unknownUpdates = namesIn(paths.updates).filter(
+    (id) => isId(id, 'u') && own(manifest.updates, id) === undefined,
+  );
+  const nodes = await clearing.removeAll(unknownNodes, (id) => paths.node(id).directory);
+  const updates = await clearing.removeAll(unknownUpdates, (id) => paths.update(id).directory);
   const writable = Object.entries(manifest.nodes).filter(([, { sealed }]) => !sealed);
-  await removeAllDurably([
-    ...nodes.map((id) => paths.node(id).directory),
-    ...updates.map((id) => paths.update(id).directory),
+  const others = [
     ...unpublishedAsides(paths, manifest).map((id) => paths.aside(id).directory),
     ...unpublishedCatchUps(paths, manifest),
     ...writable.flatMap(([id]) => paths.node(id).ofSealed).filter(isThereSync),
     ...namesIn(paths.root)
       .filter(isTemporaryName)
       .map((name) => join(paths.root, name)),
-  ]);
+  ];
+  await clearing.removeAll(others, (path) => path);
   for (const mount of await deadRunMounts(paths)) await removeRunMount(mount);
-  return { transactions, nodes, updates };
-}
-
-/** False where somebody still uses what a dead command has mounted, and does not let its driver end: it goes with a later change. */
-async function clearAway(transaction: TransactionPaths): Promise<boolean> {
-  try {
-    await removeTransaction(transaction);
-    return true;
-  } catch (error) {
-    if (!(error instanceof LockHeld)) throw error;
-    process.emitWarning(`${display(transaction.directory)} is still in use: ${error.message}`);
-    return false;
-  }
+  return { transactions, nodes, updates, left: clearing.left };
 }
 
 /**

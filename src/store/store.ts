@@ -8,11 +8,13 @@ import type { Finding, Manifest } from '../manifest/index.js';
 import { writeFileDurably } from '../platform/durable.js';
 import { LockHeld, acquireLock, lockHolder } from '../platform/lock.js';
 import type { Lock, LockMode } from '../platform/lock.js';
+import type { Left } from './clearing.js';
 import { findGarbage, removeGarbage } from './garbage.js';
 import type { Garbage } from './garbage.js';
 import { StorePaths } from './paths.js';
 import { recoverDead } from './recovery.js';
 import type { Recovery } from './recovery.js';
+import { UpgradedIndexes } from './upgraded-indexes.js';
 
 /** How long a command waits for others that hold the store, in milliseconds. */
 export const lockPatience = Number(process.env['LAMINA_LOCK_TIMEOUT_MS'] ?? 30_000);
@@ -46,6 +48,7 @@ export type Examined =
 
 export class Store {
   readonly paths: StorePaths;
+  readonly indexes = new UpgradedIndexes();
 
   constructor(root: BytePath) {
     this.paths = new StorePaths(root);
@@ -78,13 +81,12 @@ export class Store {
   }
 
   /** Finds what nothing refers to and, unless it is a dry run, removes it. */
-  async collectGarbage(dryRun: boolean): Promise<Garbage[]> {
+  async collectGarbage(dryRun: boolean): Promise<{ found: Garbage[]; left: readonly Left[] }> {
     const lock = await this.#lock('exclusive');
     try {
       await this.#announce();
-      const garbage = await findGarbage(this.paths, (await this.#load()).manifest);
-      if (!dryRun) await removeGarbage(this.paths, garbage);
-      return garbage;
+      const found = await findGarbage(this.paths, (await this.#load()).manifest);
+      return { found, left: dryRun ? [] : await removeGarbage(this.paths, found) };
     } finally {
       lock.release();
     }

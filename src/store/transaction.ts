@@ -239,6 +239,7 @@ export class Transaction {
         throw error;
       }
       await this.#clearUp(transition.removedNodes, transition.removedUpdates);
+      await this.store.indexes.write(this.store.paths, next);
       return next;
     });
   }

@@ -4,8 +4,8 @@ import type { BytePath } from '../base/bytes.js';
 import { LaminaError, isSystemError, messageOf } from '../base/errors.js';
 import type { Listing } from '../changeset/index.js';
 import type { ManifestNode, NodeId } from '../manifest/index.js';
-import { listingOf, provenIndex, readIndex, scanTree } from '../store/index.js';
-import type { NodePaths, ScannedEntry } from '../store/index.js';
+import { listingOf, provenIndex, readStoredIndex, scanTree, upgradedFrom, versionOf } from '../store/index.js';
+import type { NodePaths, ScannedEntry, StoredIndex } from '../store/index.js';
 import type { Fault } from './finding.js';
 import { compareTree } from './tree.js';
 
@@ -29,11 +29,13 @@ export interface NodeReport {
 export async function checkNode(check: NodeCheck): Promise<NodeReport> {
   const { id, paths } = check;
   const damage = (code: string, message: string): Fault => ({ code, severity: 'damage', subject: id, message });
+  // Read before the tree: the version of the index says which hashes are wanted.
+  const stored = await readStored(paths.index);
   const unreadable = new Map<BytePath, string>();
   let scanned: readonly ScannedEntry[];
   try {
     scanned = await scanTree(paths.tree, {
-      hash: !check.quick,
+      hash: !check.quick && (stored.version === 1 ? 'both' : 'blake3'),
       signal: check.signal,
       onUnreadable: (path, error) => unreadable.set(path, messageOf(error)),
     });
@@ -41,26 +43,72 @@ export async function checkNode(check: NodeCheck): Promise<NodeReport> {
     check.signal.throwIfAborted();
     return { faults: isMissing(error) ? [] : [damage('TREE_UNREADABLE', messageOf(error))] };
   }
-  let expected: Listing;
+  if (stored.index === undefined) {
+    // That it is missing is found among the names.
+    if (isMissing(stored.error.cause)) return { faults: [] };
+    return indexReport(check, damage('INDEX_DAMAGED', stored.error.message), scanned, stored.version);
+  }
+  const { listing: expected } = stored.index;
+  const found = listingOf(scanned);
+  const contents = check.quick ? undefined : changedContents(stored.index, scanned);
+  const faults = compareTree({ expected, found, unreadable, contents }).map((fault): Fault => ({ ...fault, subject: id }));
+  const all = [...faults, ...countFaults(check, expected)];
+  return stored.version === 1 ? oldReport(check, all, stored.index, scanned) : { faults: all };
+}
+
+type Stored =
+  | { readonly index: StoredIndex; readonly version: 1 | 2 }
+  | { readonly index: undefined; readonly error: LaminaError; readonly version: 1 | 2 };
+
+async function readStored(path: BytePath): Promise<Stored> {
   try {
-    expected = await readIndex(paths.index);
+    const index = await readStoredIndex(path);
+    return { index, version: index.version };
   } catch (error) {
     if (!(error instanceof LaminaError)) throw error;
-    // That it is missing is found among the names.
-    if (isMissing(error.cause)) return { faults: [] };
-    return indexReport(check, damage('INDEX_DAMAGED', error.message), scanned);
+    return { index: undefined, error, version: isMissing(error.cause) ? 2 : versionOf(await readFile(toBuffer(path))) };
   }
-  const comparison = { expected, found: listingOf(scanned), unreadable, contents: !check.quick };
-  const faults = compareTree(comparison).map((fault): Fault => ({ ...fault, subject: id }));
-  return { faults: [...faults, ...countFaults(check, expected)] };
+}
+
+/** Paths of files whose content is not the one that was sealed. */
+function changedContents({ version, listing, oldContents }: StoredIndex, scanned: readonly ScannedEntry[]) {
+  const changed = ({ path, hash, xxh64, stats }: ScannedEntry) => {
+    if (!stats.isFile()) return false;
+    if (version === 1) return oldContents.get(path)?.xxh64 !== xxh64;
+    return listing.get(path)?.contentHash !== hash;
+  };
+  return new Set(scanned.filter(changed).map(({ path }) => path));
+}
+
+/** A sound index of an older version; with the contents read it can be written in the present one. */
+async function oldReport(
+  { id, quick }: NodeCheck,
+  faults: readonly Fault[],
+  index: StoredIndex,
+  scanned: readonly ScannedEntry[],
+): Promise<NodeReport> {
+  const old: Fault = {
+    code: 'INDEX_OLD',
+    severity: 'remark',
+    subject: id,
+    message: 'its index is of version 1, whose hashes can be made to collide: its contents are read whenever they are compared',
+  };
+  const upgraded = quick || faults.length > 0 ? undefined : await upgradedFrom(index, scanned);
+  if (typeof upgraded !== 'object') return { faults: [...faults, old] };
+  return { faults: [{ ...old, repair: 'write it in the present version' }], index: upgraded.file };
 }
 
 const isMissing = (error: unknown) => isSystemError(error, 'ENOENT');
 
 /** A damaged index: with the contents read it may be proven what it was. */
-async function indexReport(check: NodeCheck, fault: Fault, scanned: readonly ScannedEntry[]): Promise<NodeReport> {
+async function indexReport(
+  check: NodeCheck,
+  fault: Fault,
+  scanned: readonly ScannedEntry[],
+  version: 1 | 2,
+): Promise<NodeReport> {
   if (check.quick) return { faults: [fault] };
-  const index = await provenIndex(await readFile(toBuffer(check.paths.index)), scanned);
+  const index = await provenIndex(await readFile(toBuffer(check.paths.index)), scanned, version);
   if (index === undefined) return { faults: [fault] };
   return {
     faults: [{ ...fault, repair: 'write it anew from the tree, which is what was sealed by its checksum' }],

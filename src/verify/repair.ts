@@ -8,7 +8,7 @@ import type { Store } from '../store/index.js';
 import type { Fault, Removable } from './finding.js';
 
 export interface Repairs {
-  /** By node: what its damaged index must be, as its tree proves. */
+  /** By node: what its damaged index must be, as its tree proves; or its index of an older version in the present one. */
   readonly indexes: ReadonlyMap<NodeId, Buffer>;
 }
 
@@ -37,7 +37,8 @@ export async function repair(store: Store, faults: readonly Removable[], { index
 
 async function mend(store: Store, fault: Removable, indexes: Repairs['indexes']): Promise<boolean> {
   if (recovered.has(fault.code)) return true;
-  if (fault.code === 'INDEX_DAMAGED') return rewriteIndex(store, fault.subject, indexes.get(fault.subject));
+  if (fault.code === 'INDEX_DAMAGED' || fault.code === 'INDEX_OLD')
+    return rewriteIndex(store, fault.subject, indexes.get(fault.subject));
   if (fault.file !== undefined) await removeDurably(fault.file);
   return fault.mountpoint === undefined || unmountLost(fault.mountpoint);
 }

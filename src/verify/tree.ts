@@ -12,8 +12,8 @@ export interface TreeComparison {
   readonly found: Listing;
   /** Paths whose content could not be read, and why. */
   readonly unreadable: ReadonlyMap<BytePath, string>;
-  /** False: no contents were read; sizes only are compared. */
-  readonly contents: boolean;
+  /** Paths of files whose content is not the one that was sealed; undefined: no contents were read, and sizes only are compared. */
+  readonly contents: ReadonlySet<BytePath> | undefined;
 }
 
 /** Where the tree of a sealed node is not what its index says, by path. Of what is missing or too much, only the topmost path. */
@@ -73,7 +73,7 @@ function contentFaults(expected: Entry, found: Entry, { unreadable, contents }: 
   if (why !== undefined) return [damage('UNREADABLE', path, `it cannot be read: ${why}`)];
   if (expected.size !== found.size)
     return [damage('CONTENT', path, `it has ${found.size} bytes, and had ${expected.size}`)];
-  if (!contents || expected.contentHash === found.contentHash) return [];
+  if (contents?.has(path) !== true) return [];
   return [damage('CONTENT', path, 'its content is not what it was')];
 }
 

@@ -52,8 +52,26 @@ TEST_F(IndexFileTest, FindsByPath) {
   ASSERT_TRUE(leaf.ok());
   EXPECT_EQ(*(*index)->path(*leaf), "etc/deep/deeper/leaf");
   EXPECT_EQ((*index)->entry(*leaf)->size, 5000U);
-  EXPECT_EQ((*index)->entry(*leaf)->content_hash, xxh64(std::string(5000, 'l')));
   EXPECT_TRUE((*index)->entry((*index)->count()).failed_with(EIO));
+}
+
+TEST_F(IndexFileTest, ReadsVersionOne) {
+  const auto index = open(test::make_index(tree_.path(), test::mark_prefix(), 1));
+  ASSERT_TRUE(index.ok()) << explanation_;
+  EXPECT_TRUE((*index)->verify().ok());
+  const auto leaf = resolve(**index, "etc/deep/deeper/leaf");
+  ASSERT_TRUE(leaf.ok());
+  EXPECT_EQ((*index)->entry(*leaf)->size, 5000U);
+  EXPECT_EQ((*index)->entry(*leaf)->content, xxh64(std::string(5000, 'l')));
+}
+
+TEST_F(IndexFileTest, KeepsItsFingerprintWhenItIsWrittenAnew) {
+  const auto first = open(test::make_index(tree_.path(), test::mark_prefix(), 1));
+  ASSERT_TRUE(first.ok()) << explanation_;
+  const auto second = open(changed(bytes_.size() - 8, (*first)->fingerprint()));
+  ASSERT_TRUE(second.ok()) << explanation_;
+  EXPECT_EQ((*second)->fingerprint(), (*first)->fingerprint());
+  EXPECT_NE((*open(bytes_))->fingerprint(), (*first)->fingerprint());
 }
 
 TEST_F(IndexFileTest, RefusesDamagedHeaders) {
@@ -63,12 +81,14 @@ TEST_F(IndexFileTest, RefusesDamagedHeaders) {
   EXPECT_NE(explanation_.find("is damaged"), std::string::npos) << explanation_;
   EXPECT_TRUE(open(bytes_ + "x").failed_with(EINVAL));
   EXPECT_TRUE(open(changed(0, 'X')).failed_with(EINVAL));
-  EXPECT_TRUE(open(changed(8, std::uint32_t{2})).failed_with(EINVAL));
-  EXPECT_NE(explanation_.find("version 2"), std::string::npos) << explanation_;
+  for (const std::uint32_t version : {0U, 3U}) {
+    EXPECT_TRUE(open(changed(8, version)).failed_with(EINVAL));
+    EXPECT_NE(explanation_.find("version " + std::to_string(version)), std::string::npos) << explanation_;
+  }
   EXPECT_TRUE(open(changed(12, std::uint32_t{127})).failed_with(EINVAL));
   EXPECT_TRUE(open(changed(32, std::uint32_t{0})).failed_with(EINVAL));
   EXPECT_TRUE(open(changed(32, std::uint32_t{0xFFFFFFFF})).failed_with(EINVAL));
-  for (const std::size_t offset : {40U, 48U, 56U, 64U, 80U}) {
+  for (const std::size_t offset : {40U, 48U, 56U, 64U, 80U, 104U, 112U}) {
     EXPECT_TRUE(open(changed(offset, std::uint64_t{0xFFFFFFFFFFFFFFF8})).failed_with(EINVAL)) << offset;
     EXPECT_TRUE(open(changed(offset, std::uint64_t{0})).failed_with(EINVAL)) << offset;
     EXPECT_TRUE(open(changed(offset, std::uint64_t{129})).failed_with(EINVAL)) << offset;

@@ -126,7 +126,7 @@ std::vector<std::vector<std::uint32_t>> find_groups(std::vector<Item>& items) {
   return groups;
 }
 
-std::string entry_bytes(const Item& item, std::uint32_t name, std::uint32_t target, std::uint32_t attributes) {
+std::string entry_bytes(const Item& item, std::uint32_t name, std::uint32_t target, std::uint32_t attributes, std::uint64_t content) {
   std::string out(136, '\0');
   const struct stat& status = item.status;
   const bool link = S_ISLNK(status.st_mode);
@@ -137,7 +137,7 @@ std::string entry_bytes(const Item& item, std::uint32_t name, std::uint32_t targ
   put(out, 12, static_cast<std::uint32_t>(status.st_mode));
   put(out, 16, item.hash);
   put(out, 24, static_cast<std::uint64_t>(status.st_size));
-  put(out, 32, (item.flags & 4) != 0 ? std::uint64_t{0} : item.content);
+  put(out, 32, content);
   put(out, 40, static_cast<std::int64_t>(status.st_mtim.tv_sec));
   put(out, 48, static_cast<std::int64_t>(status.st_ctim.tv_sec));
   put(out, 56, static_cast<std::int64_t>(status.st_atim.tv_sec));
@@ -168,20 +168,28 @@ std::uint64_t append_section(std::string& out, const std::string& section) {
 
 }  // namespace
 
-std::string make_index(const std::string& root, const std::string& prefix) {
+std::string make_index(const std::string& root, const std::string& prefix, std::uint32_t version) {
   std::vector<Item> items = scan(root, prefix);
   const auto groups = find_groups(items);
   std::string entries;
   std::string strings;
   std::string attributes;
+  std::string hashes;
   for (const Item& item : items) {
+    const bool metacopy = (item.flags & 4) != 0;
+    std::uint64_t content = metacopy ? 0 : item.content;
+    if (version > 1) {
+      const bool hashed = S_ISREG(item.status.st_mode) && !metacopy;
+      content = hashed ? hashes.size() / 32 : none;
+      if (hashed) hashes.append(32, 'h');
+    }
     const auto name = static_cast<std::uint32_t>(strings.size());
     strings += item.name;
     const auto target = static_cast<std::uint32_t>(strings.size());
     strings += item.target;
     const auto at = item.attributes.empty() ? none : static_cast<std::uint32_t>(attributes.size());
     attributes += item.attributes;
-    entries += entry_bytes(item, name, target, at);
+    entries += entry_bytes(item, name, target, at, content);
   }
   std::string group_bytes;
   std::string members;
@@ -197,7 +205,7 @@ std::string make_index(const std::string& root, const std::string& prefix) {
   }
   std::string out(128, '\0');
   std::memcpy(out.data(), "LAMINAIX", 8);
-  put(out, 8, std::uint32_t{1});
+  put(out, 8, version);
   put(out, 12, std::uint32_t{128});
   put(out, 32, static_cast<std::uint32_t>(items.size()));
   put(out, 36, static_cast<std::uint32_t>(groups.size()));
@@ -209,6 +217,11 @@ std::string make_index(const std::string& root, const std::string& prefix) {
   put(out, 80, append_section(out, attributes));
   put(out, 88, static_cast<std::uint64_t>(attributes.size()));
   put(out, 96, static_cast<std::uint32_t>(members.size() / 4));
+  if (version > 1) {
+    put(out, 100, static_cast<std::uint32_t>(hashes.size() / 32));
+    put(out, 104, append_section(out, hashes));
+    put(out, 112, append_section(out, std::string(8, '\0')));
+  }
   put(out, 16, static_cast<std::uint64_t>(out.size()));
   reseal_index(out);
   return out;

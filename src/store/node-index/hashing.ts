@@ -1,9 +1,10 @@
 import type { BigIntStats } from 'node:fs';
 import { messageOf } from '../../base/errors.js';
 import { hashFiles, hashFilesSync } from '../../platform/hash.js';
+import type { FileHash, HashKinds } from '../../platform/hash.js';
 
-/** Told the hash of a file, or why it could not be read. */
-export type HashSink = (hash: bigint | Error) => void;
+/** Told the hashes of a file, or why it could not be read. */
+export type HashSink = (hash: FileHash | Error) => void;
 
 interface Wanted {
   readonly at: Buffer;
@@ -23,14 +24,16 @@ export class FileHasher {
   #bytes = 0n;
   #failure: Error | undefined;
   readonly #inFlight = new Set<Promise<void>>();
-  readonly #linked = new Map<string, HashSink[] | bigint | Error>();
+  readonly #linked = new Map<string, HashSink[] | FileHash | Error>();
+
+  constructor(readonly kinds: HashKinds) {}
 
   /** @param at good until the walk goes on to the next directory where it leads through a descriptor, else for good */
   add(at: Buffer, stats: BigIntStats, sink: HashSink): void {
     const sinks = stats.nlink > 1n ? this.#sinksOf(stats, sink) : [sink];
     if (sinks === undefined) return;
     if (at.toString('latin1', 0, 6) === '/proc/') {
-      tell({ at, sinks }, hashFilesSync([at])[0]);
+      tell({ at, sinks }, hashFilesSync([at], this.kinds)[0]);
       return;
     }
     this.#batch.push({ at, sinks });
@@ -45,7 +48,7 @@ export class FileHasher {
     if (Array.isArray(known)) known.push(sink);
     else if (known !== undefined) sink(known);
     if (known !== undefined) return undefined;
-    const sinks = [sink, (hash: bigint | Error) => void this.#linked.set(key, hash)];
+    const sinks = [sink, (hash: FileHash | Error) => void this.#linked.set(key, hash)];
     this.#linked.set(key, sinks);
     return sinks;
   }
@@ -61,7 +64,10 @@ export class FileHasher {
   #hashHere(): void {
     const batch = this.#batch;
     this.#batch = [];
-    const hashes = hashFilesSync(batch.map(({ at }) => at));
+    const hashes = hashFilesSync(
+      batch.map(({ at }) => at),
+      this.kinds,
+    );
     batch.forEach((wanted, i) => {
       tell(wanted, hashes[i]);
     });
@@ -69,7 +75,10 @@ export class FileHasher {
 
   async #hash(batch: readonly Wanted[]): Promise<void> {
     try {
-      const hashes = await hashFiles(batch.map(({ at }) => at));
+      const hashes = await hashFiles(
+        batch.map(({ at }) => at),
+        this.kinds,
+      );
       batch.forEach((wanted, i) => tell(wanted, hashes[i]));
     } catch (error) {
       this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
@@ -91,7 +100,7 @@ export class FileHasher {
   }
 }
 
-function tell({ sinks }: Wanted, hash: bigint | Error | undefined): void {
+function tell({ sinks }: Wanted, hash: FileHash | Error | undefined): void {
   if (hash === undefined) throw new TypeError('a hash is missing');
   for (const sink of sinks) sink(hash);
 }

@@ -1,9 +1,12 @@
 /** The layout of nodes/<id>/index, docs/format.md. Integers are little-endian. */
 export const magic = 'LAMINAIX';
-export const version = 1;
+export const version = 2;
+/** Version 1 has in each entry an xxh64 instead of the number of a hash, and no hashes. It is read, and written only to prove what a damaged one was. */
+export type Version = 1 | 2;
 export const headerSize = 128;
 export const entrySize = 136;
 export const groupSize = 8;
+export const originSize = 8;
 export const none = 0xffffffff;
 
 export const flag = { whiteout: 1, opaque: 2, metacopy: 4, redirect: 8, xattrs: 16, ownXattrs: 32 } as const;
@@ -25,6 +28,12 @@ export const header = {
   xattrs: 80,
   xattrsLength: 88,
   memberCount: 96,
+  /** From here on zero in version 1. */
+  hashCount: 100,
+  hashes: 104,
+  /** A u64: the checksum of the index of version 1 that this one took the place of, or 0. */
+  origin: 112,
+  end: 120,
 } as const;
 
 /** Offsets in an entry. */
@@ -36,7 +45,8 @@ export const field = {
   mode: 12,
   nameHash: 16,
   size: 24,
-  contentHash: 32,
+  /** Version 1: u64 xxh64. Version 2: u32 number of the hash or `none`, u32 zero. */
+  content: 32,
   mtime: 40,
   ctime: 48,
   atime: 56,

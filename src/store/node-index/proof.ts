@@ -1,5 +1,6 @@
 import { encodeIndex } from './writer.js';
-import { entrySize, field, header, headerSize } from './layout.js';
+import { entrySize, field, header, headerSize, originSize } from './layout.js';
+import type { Version } from './layout.js';
 import type { ScannedEntry } from './scan.js';
 import { xxh64 } from './scan.js';
 
@@ -17,19 +18,22 @@ const circumstances: readonly (readonly [offset: number, length: number])[] = [
 /**
  * The bytes that a damaged index had, where the tree proves that it is what was sealed: the index made anew from the tree has the checksum that the damaged one was
  * written with, or all of its contents but that. Undefined where it is not proven: then nobody can tell which of the two is right.
- * @param scanned the tree, with hashes
+ * @param scanned the tree, with the hashes that an index of this version has
  */
 export async function provenIndex(
   damaged: Buffer,
   scanned: readonly ScannedEntry[],
+  version: Version,
 ): Promise<Buffer<ArrayBuffer> | undefined> {
-  const made = Buffer.from(await encodeIndex(scanned));
+  const made = await encodeIndex(scanned, version);
   if (damaged.length !== made.length) return undefined;
   for (let i = 0; i < made.readUInt32LE(header.entryCount); i++) {
     const record = headerSize + i * entrySize;
     for (const [offset, length] of circumstances)
       damaged.copy(made, record + offset, record + offset, record + offset + length);
   }
+  const origin = Number(made.readBigUInt64LE(header.origin));
+  if (version > 1) damaged.copy(made, origin, origin, origin + originSize);
   const checksum = await xxh64(made.subarray(headerSize));
   const same = made.subarray(headerSize).equals(damaged.subarray(headerSize));
   if (!same && damaged.readBigUInt64LE(header.checksum) !== checksum) return undefined;

@@ -1,14 +1,43 @@
 import { readFile } from 'node:fs/promises';
 import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { LaminaError, damaged, messageOf } from '../../base/errors.js';
+import { LaminaError, damaged, failed, messageOf } from '../../base/errors.js';
+import { nanosecondsOf } from '../../base/time.js';
 import { MemoryListing } from '../../changeset/index.js';
 import type { Entry, Listing } from '../../changeset/index.js';
-import { aligned, entrySize, field, groupSize, header, headerSize, magic, none, version } from './layout.js';
+import { hashSize, readHash } from '../../platform/hash.js';
+import {
+  aligned,
+  entrySize,
+  field,
+  groupSize,
+  header,
+  headerSize,
+  magic,
+  none,
+  originSize,
+  version,
+} from './layout.js';
+import type { Version } from './layout.js';
 import { marksOf, noMarks, typeOf, xxh64 } from './scan.js';
 
-/** The Listing of a sealed node. @throws LaminaError damaged where the file is missing, truncated, changed or of another version */
-export async function readIndex(path: BytePath): Promise<Listing> {
+interface OldContent {
+  readonly entry: number;
+  readonly xxh64: bigint;
+}
+
+/** An index as it lies in its file. */
+export interface StoredIndex {
+  readonly file: Buffer;
+  readonly version: Version;
+  /** In version 1 contents are hashed by xxh64, which can be made to collide: then no entry has a hash here, so that nobody takes one for another. */
+  readonly listing: Listing;
+  /** Files by path, with their numbers and the xxh64 of their contents (0n of a metacopy); empty from version 2 on. */
+  readonly oldContents: ReadonlyMap<BytePath, OldContent>;
+}
+
+/** @throws LaminaError damaged where the file is missing, truncated, changed or of another version */
+export async function readStoredIndex(path: BytePath): Promise<StoredIndex> {
   let file: Buffer;
   try {
     file = await readFile(toBuffer(path));
@@ -18,11 +47,25 @@ export async function readIndex(path: BytePath): Promise<Listing> {
   try {
     const fault = await faultOf(file);
     if (fault !== undefined) throw indexDamaged(path, fault);
-    return new MemoryListing(new IndexReader(file).entries());
+    const reader = new IndexReader(file);
+    const listing = new MemoryListing(reader.entries());
+    return { file, version: reader.version, listing, oldContents: reader.oldContents };
   } catch (error) {
     if (error instanceof LaminaError) throw error;
     throw indexDamaged(path, messageOf(error), error);
   }
+}
+
+/** The Listing of a node that was sealed by this version of Lamina. @throws LaminaError as readStoredIndex */
+export async function readIndex(path: BytePath): Promise<Listing> {
+  const { version, listing } = await readStoredIndex(path);
+  if (version === 1) throw failed(`internal error: ${display(path)} is of version 1`, { code: 'INTERNAL' });
+  return listing;
+}
+
+/** As far as a file that may be damaged says. */
+export function versionOf(file: Buffer): Version {
+  return file.length >= headerSize && file.readUInt32LE(header.version) === 1 ? 1 : version;
 }
 
 function indexDamaged(path: BytePath, why: string, cause?: unknown): LaminaError {
@@ -37,29 +80,31 @@ async function faultOf(file: Buffer): Promise<string | undefined> {
   if (file.length < headerSize) return 'it is shorter than its header';
   if (file.toString('latin1', 0, magic.length) !== magic) return 'it is no index';
   const found = file.readUInt32LE(header.version);
-  if (found !== version) return `it has version ${found}, known is ${version}`;
+  if (found !== 1 && found !== version) return `it has version ${found}, known are 1 and ${version}`;
   if (file.readBigUInt64LE(header.fileSize) !== BigInt(file.length)) return 'its length is not what it says';
   if (file.readBigUInt64LE(header.checksum) !== (await xxh64(file.subarray(headerSize))))
     return 'its checksum is wrong';
-  return hasItsLayout(file) ? undefined : 'its header and its sections do not agree';
+  return hasItsLayout(file, found) ? undefined : 'its header and its sections do not agree';
 }
 
 /** The checksum leaves out the header; but where the sections lie follows from how long they are. */
-function hasItsLayout(file: Buffer): boolean {
+function hasItsLayout(file: Buffer, found: Version): boolean {
   const long = (at: number) => Number(file.readBigUInt64LE(at));
-  const sections = [
+  const sections: (readonly [at: number, length: number])[] = [
     [header.entries, file.readUInt32LE(header.entryCount) * entrySize],
     [header.groups, file.readUInt32LE(header.groupCount) * groupSize],
     [header.members, file.readUInt32LE(header.memberCount) * 4],
     [header.strings, long(header.stringsLength)],
     [header.xattrs, long(header.xattrsLength)],
-  ] as const;
+  ];
+  if (found > 1)
+    sections.push([header.hashes, file.readUInt32LE(header.hashCount) * hashSize], [header.origin, originSize]);
   let end: number = headerSize;
   for (const [at, length] of sections) {
     if (long(at) !== end) return false;
     end = aligned(end + length);
   }
-  const reserved = file.subarray(header.memberCount + 4, headerSize);
+  const reserved = file.subarray(found > 1 ? header.end : header.memberCount + 4, headerSize);
   return (
     end === file.length && file.readUInt32LE(header.headerSize) === headerSize && reserved.every((byte) => byte === 0)
   );
@@ -71,12 +116,19 @@ class IndexReader {
   readonly #strings: number;
   readonly #stringsLength: number;
   readonly #xattrsAt: number;
+  readonly #hashesAt: number;
+  readonly #hashCount: number;
+  readonly version: Version;
+  readonly oldContents = new Map<BytePath, OldContent>();
 
   constructor(readonly file: Buffer) {
     this.#view = new DataView(file.buffer, file.byteOffset, file.length);
     this.#strings = this.#long(header.strings);
     this.#stringsLength = this.#long(header.stringsLength);
     this.#xattrsAt = this.#long(header.xattrs);
+    this.version = this.#int(header.version) === 1 ? 1 : 2;
+    this.#hashesAt = this.#long(header.hashes);
+    this.#hashCount = this.#int(header.hashCount);
   }
 
   #long(at: number): number {
@@ -107,24 +159,32 @@ class IndexReader {
     const group = this.#int(at + field.group);
     const seconds = this.#view.getBigInt64(at + field.mtime, true);
     const { opaque, metacopy, redirect, xattrs } = this.#marks(at);
+    if (type === 'file' && this.version === 1)
+      this.oldContents.set(path, { entry: number, xxh64: this.#view.getBigUint64(at + field.content, true) });
     return {
       type,
       mode: mode & 0o7777,
       uid: this.#int(at + field.uid),
       gid: this.#int(at + field.gid),
       size: this.#long(at + field.size),
-      mtimeNs: seconds * 1_000_000_000n + BigInt(this.#int(at + field.mtimeNs)),
+      mtimeNs: nanosecondsOf(seconds, BigInt(this.#int(at + field.mtimeNs))),
       rdevMajor,
       rdevMinor,
       target: type === 'symlink' ? this.#text(this.#int(at + field.first), this.#int(at + field.count)) : '',
       xattrs,
       group: group === none ? -1 : group,
-      contentHash: type === 'file' ? this.#view.getBigUint64(at + field.contentHash, true) : 0n,
+      contentHash: type === 'file' && this.version > 1 ? this.#hash(this.#int(at + field.content)) : 0n,
       opaque,
       metacopy,
       redirect,
       path,
     };
+  }
+
+  #hash(number: number): bigint {
+    if (number === none) return 0n;
+    if (number >= this.#hashCount) throw new RangeError('a hash lies outside');
+    return readHash(this.file, this.#hashesAt + number * hashSize);
   }
 
   #path(at: number, number: number): BytePath {

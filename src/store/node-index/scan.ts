@@ -9,6 +9,7 @@ import { failed, messageOf } from '../../base/errors.js';
 import type { LaminaError } from '../../base/errors.js';
 import { MemoryListing, makeEntry } from '../../changeset/index.js';
 import type { Entry, EntryType, Listing } from '../../changeset/index.js';
+import type { HashKinds } from '../../platform/hash.js';
 import { readXattrsSync } from '../../platform/native.js';
 import { walk } from '../../platform/walk.js';
 import type { WalkEntry } from '../../platform/walk.js';
@@ -23,18 +24,21 @@ export interface ScannedEntry {
   readonly xattrs: ReadonlyMap<string, Buffer>;
   /** A symlink's target, as bytes; else ''. */
   readonly target: string;
-  /** xxh64 of a file's content or a symlink's target; 0n for others, metacopies, and where no hashes were asked for. */
+  /** BLAKE3 of a file's content; 0n of others, of metacopies, and where no hashes were asked for. */
   readonly hash: bigint;
+  /** xxh64 of a file's content or a symlink's target, where it was asked for; else 0n. */
+  readonly xxh64: bigint;
 }
 
 export interface ScanOptions {
-  readonly hash: boolean;
+  /** Which hashes of contents are wanted; true: BLAKE3. */
+  readonly hash: boolean | HashKinds;
   /** Paths for which this is false are left out, with all below them. */
   readonly include?: (path: BytePath) => boolean;
   readonly signal?: AbortSignal | undefined;
-  /** Told of files whose content cannot be read, whose hash is then 0n; without it the scan fails. */
+  /** Told of files whose content cannot be read, whose hashes are then 0n; without it the scan fails. */
   readonly onUnreadable?: (path: BytePath, error: Error) => void;
-  /** The hash of a file's content where it is known: the file need not be read. */
+  /** The BLAKE3 of a file's content where it is known: the file need not be read. */
   readonly known?: ((path: BytePath) => bigint | undefined) | undefined;
 }
 
@@ -76,9 +80,17 @@ export async function scanTree(tree: BytePath, options: ScanOptions): Promise<Sc
   return scan.entries;
 }
 
+interface Mutable {
+  readonly path: BytePath;
+  readonly stats: BigIntStats;
+  hash: bigint;
+  xxh64: bigint;
+}
+
 class Scan {
   readonly entries: ScannedEntry[] = [];
-  readonly contents = new FileHasher();
+  readonly contents: FileHasher;
+  readonly #kinds: HashKinds;
   failure: LaminaError | undefined;
   readonly #metacopy = `${markNamespace()}.overlay.metacopy`;
 
@@ -86,7 +98,10 @@ class Scan {
     readonly tree: BytePath,
     readonly options: ScanOptions,
     readonly hasher: XXHashAPI,
-  ) {}
+  ) {
+    this.#kinds = typeof options.hash === 'boolean' ? 'blake3' : options.hash;
+    this.contents = new FileHasher(this.#kinds);
+  }
 
   includes(path: BytePath): boolean {
     return this.options.include?.(path) ?? true;
@@ -96,24 +111,25 @@ class Scan {
     try {
       const xattrs = readXattrsSync(at);
       const target = stats.isSymbolicLink() ? readlinkSync(at, 'latin1') : '';
-      const entry = { path, stats, xattrs, target, hash: 0n };
+      const entry = { path, stats, xattrs, target, hash: 0n, xxh64: 0n };
       this.entries.push(entry);
-      if (!this.options.hash) return;
-      if (stats.isSymbolicLink()) entry.hash = this.hasher.h64Raw(Buffer.from(target, 'latin1'));
+      if (this.options.hash === false) return;
+      if (stats.isSymbolicLink() && this.#kinds !== 'blake3')
+        entry.xxh64 = this.hasher.h64Raw(Buffer.from(target, 'latin1'));
       else if (stats.isFile() && !xattrs.has(this.#metacopy)) this.#addContent(at, entry);
     } catch (error) {
       throw this.#unreadable(path, error);
     }
   }
 
-  #addContent(at: Buffer, entry: { path: BytePath; stats: BigIntStats; hash: bigint }): void {
+  #addContent(at: Buffer, entry: Mutable): void {
     const known = this.options.known?.(entry.path);
     if (known !== undefined) {
       entry.hash = known;
       return;
     }
     this.contents.add(at, entry.stats, (hash) => {
-      if (typeof hash === 'bigint') entry.hash = hash;
+      if (!(hash instanceof Error)) [entry.hash, entry.xxh64] = [hash.blake3, hash.xxh64];
       else if (this.options.onUnreadable !== undefined) this.options.onUnreadable(entry.path, hash);
       else this.failure ??= this.#unreadable(entry.path, hash);
     });

@@ -2,8 +2,12 @@ import type { XXHashAPI } from 'xxhash-wasm';
 import { compareBytes, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed } from '../../base/errors.js';
+import { secondsOf } from '../../base/time.js';
 import { isMark, markNamespace } from '../marks.js';
-import { aligned, entrySize, field, flag, groupSize, header, headerSize, magic, none, version } from './layout.js';
+import { aligned, entrySize, field, flag, groupSize, header, headerSize, magic, none, originSize } from './layout.js';
+import { version as presentVersion } from './layout.js';
+import type { Version } from './layout.js';
+import { HashTable } from './hash-table.js';
 import { deviceOf, hashers, linkGroups, marksOf, typeOf } from './scan.js';
 import type { ScannedEntry } from './scan.js';
 
@@ -16,11 +20,14 @@ interface Ordered {
   count: number;
 }
 
-/** The bytes of an index for a tree that was scanned with hashes. */
-export async function encodeIndex(scanned: readonly ScannedEntry[]): Promise<Buffer> {
+/** The bytes of an index for a tree that was scanned with hashes; for version 1, with xxh64. */
+export async function encodeIndex(
+  scanned: readonly ScannedEntry[],
+  version: Version = presentVersion,
+): Promise<Buffer<ArrayBuffer>> {
   const hasher = await hashers;
   const entries = breadthFirst(scanned, hasher);
-  const writer = new IndexWriter(entries, linkGroups(scanned));
+  const writer = new IndexWriter(entries, linkGroups(scanned), version);
   const body = writer.encode();
   body.writeBigUInt64LE(hasher.h64Raw(body.subarray(headerSize)), header.checksum);
   return body;
@@ -63,6 +70,7 @@ function breadthFirst(scanned: readonly ScannedEntry[], hasher: XXHashAPI): Orde
 class IndexWriter {
   readonly #strings: Buffer[] = [];
   #stringsLength = 0;
+  readonly #hashes = new HashTable();
   readonly #xattrs: Buffer[] = [];
   #xattrsLength = 0;
   /** By hard-link group: how many names it has. */
@@ -71,11 +79,12 @@ class IndexWriter {
   constructor(
     readonly entries: readonly Ordered[],
     readonly groups: ReadonlyMap<ScannedEntry, number>,
+    readonly version: Version,
   ) {
     for (const group of groups.values()) this.#names.set(group, (this.#names.get(group) ?? 0) + 1);
   }
 
-  encode(): Buffer {
+  encode(): Buffer<ArrayBuffer> {
     const { numbers, members } = this.#groupMembers();
     const records = Buffer.alloc(this.entries.length * entrySize);
     this.entries.forEach((entry, i) => {
@@ -114,26 +123,22 @@ class IndexWriter {
     groups: Buffer,
     members: Buffer,
     counts: { readonly groups: number; readonly members: number },
-  ): Buffer {
+  ): Buffer<ArrayBuffer> {
     const strings = Buffer.concat(this.#strings);
     const xattrs = Buffer.concat(this.#xattrs);
-    const offsets: number[] = [];
-    let end = headerSize;
-    for (const section of [records, groups, members, strings, xattrs]) {
-      offsets.push(end);
-      end = aligned(end + section.length);
-    }
-    const [entriesAt = 0, groupsAt = 0, membersAt = 0, stringsAt = 0, xattrsAt = 0] = offsets;
-    const file = Buffer.alloc(end);
-    [records, groups, members, strings, xattrs].forEach((section, i) => section.copy(file, offsets[i]));
+    const sections = [records, groups, members, strings, xattrs];
+    if (this.version > 1) sections.push(this.#hashes.bytes(), Buffer.alloc(originSize));
+    const { file, offsets } = layOut(sections);
+    const [entriesAt = 0, groupsAt = 0, membersAt = 0, stringsAt = 0, xattrsAt = 0, hashesAt = 0, originAt = 0] =
+      offsets;
     file.write(magic, header.magic, 'latin1');
-    file.writeUInt32LE(version, header.version);
+    file.writeUInt32LE(this.version, header.version);
     file.writeUInt32LE(headerSize, header.headerSize);
-    file.writeBigUInt64LE(BigInt(end), header.fileSize);
     file.writeUInt32LE(this.entries.length, header.entryCount);
     file.writeUInt32LE(counts.groups, header.groupCount);
     file.writeUInt32LE(counts.members, header.memberCount);
     const long = (value: number, offset: number) => file.writeBigUInt64LE(BigInt(value), offset);
+    long(file.length, header.fileSize);
     long(entriesAt, header.entries);
     long(groupsAt, header.groups);
     long(membersAt, header.members);
@@ -141,6 +146,11 @@ class IndexWriter {
     long(strings.length, header.stringsLength);
     long(xattrsAt, header.xattrs);
     long(xattrs.length, header.xattrsLength);
+    if (this.version > 1) {
+      file.writeUInt32LE(this.#hashes.count, header.hashCount);
+      long(hashesAt, header.hashes);
+      long(originAt, header.origin);
+    }
     return file;
   }
 
@@ -152,7 +162,7 @@ class IndexWriter {
   }
 
   #encodeEntry(record: Buffer, entry: Ordered, numbers: ReadonlyMap<number, number>): void {
-    const { stats, hash, target } = entry.scanned;
+    const { stats, target } = entry.scanned;
     const device = deviceOf(stats.rdev);
     record.writeUInt32LE(entry.parent, field.parent);
     record.writeUInt32LE(this.#string(entry.name), field.name);
@@ -160,10 +170,10 @@ class IndexWriter {
     record.writeUInt32LE(Number(stats.mode), field.mode);
     record.writeBigUInt64LE(entry.hash, field.nameHash);
     record.writeBigUInt64LE(stats.size, field.size);
-    record.writeBigUInt64LE(hash, field.contentHash);
+    this.#encodeContent(record, entry.scanned);
     const time = (ns: bigint, seconds: number, nanoseconds: number) => {
-      const part = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-      record.writeBigInt64LE((ns - part) / 1_000_000_000n, seconds);
+      const [whole, part] = secondsOf(ns);
+      record.writeBigInt64LE(whole, seconds);
       record.writeUInt32LE(Number(part), nanoseconds);
     };
     time(stats.mtimeNs, field.mtime, field.mtimeNs);
@@ -183,6 +193,11 @@ class IndexWriter {
     record.writeUInt32LE(stats.isSymbolicLink() ? bytes.length : entry.count, field.count);
     this.#encodeXattrs(record, entry.scanned);
     record.writeUInt16LE(flagsOf(entry.scanned, device), field.flags);
+  }
+
+  #encodeContent(record: Buffer, { stats, hash, xxh64 }: ScannedEntry): void {
+    if (this.version === 1) record.writeBigUInt64LE(xxh64, field.content);
+    else record.writeUInt32LE(stats.isFile() ? this.#hashes.add(hash) : none, field.content);
   }
 
   /** The names that a file has in this tree: it may share its inode with a tree that goes when this one is published. */
@@ -209,6 +224,19 @@ class IndexWriter {
     this.#xattrs.push(blob);
     this.#xattrsLength += blob.length;
   }
+}
+
+/** Sections one after the other behind a header. */
+export function layOut(sections: readonly Buffer[]): { file: Buffer<ArrayBuffer>; offsets: number[] } {
+  const offsets: number[] = [];
+  let end = headerSize;
+  for (const section of sections) {
+    offsets.push(end);
+    end = aligned(end + section.length);
+  }
+  const file = Buffer.alloc(end);
+  sections.forEach((section, i) => section.copy(file, offsets[i]));
+  return { file, offsets };
 }
 
 function flagsOf({ stats, xattrs }: ScannedEntry, device: { major: number; minor: number }): number {

@@ -1,14 +1,17 @@
-import { chmodSync, linkSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { join, toBuffer } from '../../../src/base/bytes.js';
 import type { BytePath } from '../../../src/base/bytes.js';
+import type { Entry } from '../../../src/changeset/index.js';
 import type { LaminaError } from '../../../src/base/errors.js';
-import { setXattrSync } from '../../../src/platform/native.js';
+import { hexOfHash } from '../../../src/platform/hash.js';
+import { setTimesSync, setXattrSync } from '../../../src/platform/native.js';
 import { provenIndex } from '../../../src/store/node-index/proof.js';
-import { readIndex } from '../../../src/store/node-index/reader.js';
+import { readIndex, readStoredIndex } from '../../../src/store/node-index/reader.js';
 import { listingOf, scanTree, xxh64 } from '../../../src/store/node-index/scan.js';
+import { upgradeIndex } from '../../../src/store/node-index/upgrade.js';
 import { encodeIndex } from '../../../src/store/node-index/writer.js';
 import { temporaryDirectory } from '../platform/temporary.js';
 
@@ -119,14 +122,14 @@ describe('the index of a node', () => {
     await expect(readIndex(index)).rejects.toMatchObject({ exitCode: 5 });
   });
 
-  it('is proven by its tree whichever byte of it is another, and not where the tree is another, too', async () => {
+  it.each([1, 2] as const)('of version %d is proven by its tree whichever byte of it is another, and not where the tree is another, too', async (version) => {
     const tree = makeTree((path) => {
       writeFileSync(path('file'), 'content');
       symlinkSync('file', path('link'));
     });
-    const good = await encodeIndex(await scanTree(tree, { hash: true }));
+    const good = await encodeIndex(await scanTree(tree, { hash: 'both' }), version);
     // As in a store that was copied: all circumstances of the inodes are others.
-    const scanned = (await scanTree(tree, { hash: true })).map((entry) => {
+    const scanned = (await scanTree(tree, { hash: 'both' })).map((entry) => {
       const stats = Object.assign(Object.create(Object.getPrototypeOf(entry.stats) as object), entry.stats, {
         ctimeNs: 5n,
         atimeNs: 6n,
@@ -139,18 +142,18 @@ describe('the index of a node', () => {
     for (let position = 0; position < good.length; position += 1) {
       const bad = Buffer.from(good);
       bad[position] = (bad[position] ?? 0) ^ 0x41;
-      const proven = await provenIndex(bad, scanned);
+      const proven = await provenIndex(bad, scanned, version);
       const times = position >= headerEnd && proven !== undefined && !proven.equals(good);
       // A time that is nobody's content cannot be told from the right one; all else is as it was.
       if (times) expect(proven.subarray(headerEnd).equals(bad.subarray(headerEnd))).toBe(true);
       else expect({ position, same: proven?.equals(good) }).toEqual({ position, same: true });
     }
     writeFileSync(toBuffer(join(tree, 'file')), 'c0ntent');
-    const changed = await scanTree(tree, { hash: true });
+    const changed = await scanTree(tree, { hash: 'both' });
     for (let position = 0; position < good.length; position += 1) {
       const bad = Buffer.from(good);
       bad[position] = (bad[position] ?? 0) ^ 0x41;
-      expect({ position, proven: await provenIndex(bad, changed) }).toEqual({ position, proven: undefined });
+      expect({ position, proven: await provenIndex(bad, changed, version) }).toEqual({ position, proven: undefined });
     }
   });
 
@@ -160,11 +163,12 @@ describe('the index of a node', () => {
       linkSync(path('file7'), path('a name before'));
       linkSync(path('file7'), path('z name after'));
     });
-    const found = new Map((await scanTree(tree, { hash: true })).map(({ path, hash }) => [path, hash]));
+    const scanned = new Map((await scanTree(tree, { hash: 'both' })).map((entry) => [entry.path, entry]));
     for (let i = 0; i < 200; i++)
-      expect(found.get(`file${String(i)}` as BytePath)).toBe(await xxh64(Buffer.from(`content ${String(i)}`)));
-    const seventh = found.get('file7' as BytePath);
-    expect([found.get('a name before' as BytePath), found.get('z name after' as BytePath)]).toEqual([seventh, seventh]);
+      expect(scanned.get(`file${String(i)}` as BytePath)?.xxh64).toBe(await xxh64(Buffer.from(`content ${String(i)}`)));
+    const found = (name: string) => scanned.get(name as BytePath)?.hash;
+    expect([found('a name before'), found('z name after')]).toEqual([found('file7'), found('file7')]);
+    expect(new Set([...scanned.values()].map(({ hash }) => hash)).size).toBe(201);
   });
 
   it('hashes as xxh64 does', async () => {
@@ -173,8 +177,127 @@ describe('the index of a node', () => {
     const tree = makeTree((path) => {
       writeFileSync(path('large'), content);
     });
-    const [, large] = await scanTree(tree, { hash: true });
-    expect(large?.hash).toBe(await xxh64(content));
+    const [, large] = await scanTree(tree, { hash: 'xxh64' });
+    expect([large?.xxh64, large?.hash]).toEqual([await xxh64(content), 0n]);
     expect(lstatSync(toBuffer(join(tree, 'large'))).size).toBe(3_000_001);
   });
+
+  // The test vectors of BLAKE3: the byte at i is i mod 251.
+  it.each([
+    [0, 'af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262'],
+    [1, '2d3adedff11b61f14c886e35afa036736dcd87a74d27b5c1510225d0f592e213'],
+    [1025, 'd00278ae47eb27b34faecf67b4fe263f82d5412916c1ffd97c8cb7fb814b8444'],
+    [31744, '62b6960e1a44bcc1eb1a611a8d6235b6b4b78f32e7abc4fb4c6cdcce94895c47'],
+    [102400, 'bc3e3d41a1146b069abffad3c0d44860cf664390afce4d9661f7902e7943e085'],
+  ])('hashes %d bytes as BLAKE3 does', async (size, hex) => {
+    const tree = makeTree((path) => {
+      writeFileSync(path('file'), Buffer.from(Array.from({ length: size }, (_, i) => i % 251)));
+    });
+    const [, file] = await scanTree(tree, { hash: true });
+    expect(hexOfHash(file?.hash ?? 0n)).toBe(hex);
+  });
+
+  it('tells contents apart that are made to have the same xxh64', async () => {
+    const [a, b] = colliding();
+    const tree = makeTree((path) => {
+      writeFileSync(path('a'), a);
+      writeFileSync(path('b'), b);
+    });
+    const [, first, second] = await scanTree(tree, { hash: 'both' });
+    expect(first?.xxh64).toBe(second?.xxh64);
+    expect(first?.hash).not.toBe(second?.hash);
+  });
+
+  it('of version 1 has no hash that could be taken for one of the present', async () => {
+    const tree = makeTree((path) => {
+      writeFileSync(path('file'), 'content');
+    });
+    const old = await writeOld(tree);
+    const stored = await readStoredIndex(old);
+    expect([stored.version, stored.listing.get('file' as BytePath)?.contentHash]).toEqual([1, 0n]);
+    expect(stored.oldContents.get('file' as BytePath)?.xxh64).toBe(await xxh64(Buffer.from('content')));
+    await expect(readIndex(old)).rejects.toMatchObject({ code: 'INTERNAL' });
+  });
+
+  it('of version 1 is upgraded to what would be written now, but that its origin is told', async () => {
+    const tree = makeTree((path) => {
+      mkdirSync(path('d/e'), { recursive: true });
+      writeFileSync(path('d/file'), 'content');
+      writeFileSync(path('d/e/empty'), '');
+      linkSync(path('d/file'), path('d/e/other'));
+      symlinkSync('where', path('link'));
+    });
+    const scanned = await scanTree(tree, { hash: 'both' });
+    const old = at(`old${String(made)}`);
+    writeFileSync(toBuffer(old), await encodeIndex(scanned, 1));
+    const stored = await readStoredIndex(old);
+    const { file, listing } = await upgradeIndex(stored, tree);
+    const now = await encodeIndex(scanned);
+    const headerEnd = 128;
+    expect(file.subarray(headerEnd, -8).equals(now.subarray(headerEnd, -8))).toBe(true);
+    expect(file.readBigUInt64LE(file.length - 8)).toBe(stored.file.readBigUInt64LE(24));
+    const upgraded = at(`upgraded${String(made)}`);
+    writeFileSync(toBuffer(upgraded), file);
+    const byPath = (entries: Iterable<Entry>) => [...entries].sort((a, b) => (a.path < b.path ? -1 : 1));
+    expect(byPath((await readIndex(upgraded)).entries())).toEqual(byPath(listing.entries()));
+    expect(byPath(listing.entries())).toEqual(byPath(listingOf(await scanTree(tree, { hash: true })).entries()));
+  });
+
+  it('of version 1 is not upgraded where a content is not what was sealed', async () => {
+    const tree = makeTree((path) => {
+      writeFileSync(path('file'), 'content');
+    });
+    const stored = await readStoredIndex(await writeOld(tree));
+    writeFileSync(toBuffer(join(tree, 'file')), 'c0ntent');
+    await expect(upgradeIndex(stored, tree)).rejects.toMatchObject({ code: 'SOURCE_CHANGED', exitCode: 5 });
+    rmSync(toBuffer(join(tree, 'file')));
+    await expect(upgradeIndex(stored, tree)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+  });
+
+  it('keeps times of any year to the nanosecond', async () => {
+    // Those of ext4 but for the first and the last second, to which the kernel brings what is beyond them.
+    const times = fc.bigInt({ min: (1n - 2n ** 31n) * 10n ** 9n, max: (2n ** 34n - 2n ** 31n - 1n) * 10n ** 9n - 1n });
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(times, { minLength: 1, maxLength: 8 }), async (wanted) => {
+        const tree = makeTree((path, root) => {
+          wanted.forEach((mtimeNs, i) => {
+            writeFileSync(path(`f${String(i)}`), '');
+            setTimesSync(join(root, `f${String(i)}`), { mtimeNs });
+          });
+        });
+        const listing = await readIndex(await write(tree));
+        expect(wanted.map((_, i) => listing.get(`f${String(i)}` as BytePath)?.mtimeNs)).toEqual(wanted);
+      }),
+      { numRuns: 50 },
+    );
+  });
 });
+
+async function writeOld(tree: BytePath): Promise<BytePath> {
+  const index = at(`old${String(made)}`);
+  writeFileSync(toBuffer(index), await encodeIndex(await scanTree(tree, { hash: 'both' }), 1));
+  return index;
+}
+
+/**
+ * Two contents of one xxh64: of a stripe of 32 bytes the first lane takes the bytes 0 to 7, of the next stripe the bytes 32 to 39, which
+ * can make up for any difference.
+ */
+function colliding(): [Buffer, Buffer] {
+  const [p1, p2, mask] = [11400714785074694791n, 14029467366897019727n, (1n << 64n) - 1n];
+  const rotated = (value: bigint) => ((value << 31n) | (value >> 33n)) & mask;
+  const round = (lane: bigint, input: bigint) => (rotated((lane + input * p2) & mask) * p1) & mask;
+  // Newton's iteration doubles the bits that are right.
+  let inverse = p2;
+  for (let i = 0; i < 6; i++) inverse = (inverse * (2n - p2 * inverse)) & mask;
+  const start = (p1 + p2) & mask;
+  const [one, other] = [1n, 2n];
+  const after = (5n + (round(start, one) - round(start, other)) * inverse) & mask;
+  const content = (first: bigint, second: bigint) => {
+    const bytes = Buffer.alloc(64, 'x');
+    bytes.writeBigUInt64LE(first, 0);
+    bytes.writeBigUInt64LE(second, 32);
+    return bytes;
+  };
+  return [content(one, 5n), content(other, after & mask)];
+}

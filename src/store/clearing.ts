@@ -1,0 +1,51 @@
+import { display } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { messageOf } from '../base/errors.js';
+import { removeAllDurably } from '../platform/durable.js';
+
+/** Something that could not be removed. */
+export interface Left {
+  readonly path: BytePath;
+  readonly reason: string;
+}
+
+/**
+ * Removes what nothing in the store refers to. What cannot be removed is named in a warning and left where it is: it is in nobody's way, and the next
+ * change tries again.
+ */
+export class Clearing {
+  readonly left: Left[] = [];
+
+  /** @param before what must be done first; @returns whether it is gone */
+  async remove(path: BytePath, before: () => Promise<void> = () => Promise.resolve()): Promise<boolean> {
+    try {
+      await before();
+      await removeAllDurably([path]);
+      return true;
+    } catch (error) {
+      this.#leave(path, error);
+      return false;
+    }
+  }
+
+  /** Gives those that are gone. Where all can be removed, their directories are synced once. */
+  async removeAll<T>(things: readonly T[], pathOf: (thing: T) => BytePath): Promise<T[]> {
+    try {
+      await removeAllDurably(things.map(pathOf));
+      return [...things];
+    } catch {
+      // One after the other, to learn which: each that stays says why.
+      const gone: T[] = [];
+      for (const thing of things) if (await this.remove(pathOf(thing))) gone.push(thing);
+      return gone;
+    }
+  }
+
+  #leave(path: BytePath, error: unknown): void {
+    const reason = messageOf(error);
+    this.left.push({ path, reason });
+    process.emitWarning(
+      `${display(path)}, which nothing in the store refers to, could not be removed and is left: ${reason}`,
+    );
+  }
+}

@@ -1,0 +1,49 @@
+import { display } from '../base/bytes.js';
+import { messageOf } from '../base/errors.js';
+import { own } from '../manifest/index.js';
+import type { Manifest, NodeId } from '../manifest/index.js';
+import { writeFileDurably } from '../platform/durable.js';
+import type { Listing } from '../changeset/index.js';
+import { readStoredIndex } from './node-index/reader.js';
+import { upgradeIndex } from './node-index/upgrade.js';
+import type { NodePaths, StorePaths } from './paths.js';
+
+/** So much is kept until it is written; what is beyond it is made again when it is needed again. Bytes. */
+const mostKept = 128 << 20;
+
+/**
+ * Indexes of older versions that this process has read, as this version has them. Reading one takes all contents of its tree; the next change of the
+ * store writes what it read.
+ */
+export class UpgradedIndexes {
+  readonly #files = new Map<NodeId, Buffer>();
+  #bytes = 0;
+
+  /** The listing of a sealed node, from an index of any version. @throws LaminaError as readStoredIndex, upgradeIndex */
+  async listing(id: NodeId, { index, tree }: NodePaths): Promise<Listing> {
+    const stored = await readStoredIndex(index);
+    if (stored.version > 1) return stored.listing;
+    const { file, listing } = await upgradeIndex(stored, tree);
+    if (!this.#files.has(id) && this.#bytes + file.length <= mostKept) {
+      this.#files.set(id, file);
+      this.#bytes += file.length;
+    }
+    return listing;
+  }
+
+  /** Writes them. The caller holds the store's exclusive lock. Of a node that is gone, or that was opened again, there is none. */
+  async write(paths: StorePaths, manifest: Manifest): Promise<void> {
+    for (const [id, file] of this.#files) {
+      const { index } = paths.node(id);
+      try {
+        if (own(manifest.nodes, id)?.sealed !== true) continue;
+        // Sealed anew since, it is of this version already.
+        if ((await readStoredIndex(index)).version === 1) await writeFileDurably(index, file, { mode: 0o600 });
+      } catch (error) {
+        process.emitWarning(`${display(index)} stays in its older version: ${messageOf(error)}`);
+      }
+    }
+    this.#files.clear();
+    this.#bytes = 0;
+  }
+}
