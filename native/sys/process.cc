@@ -61,6 +61,24 @@ Result<Process> process_of(std::int32_t thread) {
   return process;
 }
 
+Result<std::vector<std::uint32_t>> supplementary_groups(std::int32_t pid) {
+  LAMINA_ASSIGN(const std::string status, read_proc(pid, "status", std::size_t{1} << 20U));  // 65,536 groups at most
+  constexpr std::string_view label = "\nGroups:\t";
+  const std::size_t at = status.find(label);
+  if (at == std::string::npos) return Errno{EIO};
+  const char* next = status.data() + at + label.size();
+  const char* const end = status.data() + status.find('\n', at + 1);
+  std::vector<std::uint32_t> groups;
+  while (next < end) {
+    std::uint32_t group = 0;
+    const auto [rest, code] = std::from_chars(next, end, group);
+    if (code != std::errc()) break;
+    groups.push_back(group);
+    next = rest + 1;
+  }
+  return groups;
+}
+
 Result<bool> has_capability(std::int32_t pid, unsigned capability) {
   LAMINA_ASSIGN(const auto effective, status_field<std::uint64_t>(pid, "\nCapEff:\t", 16));
   return (effective >> capability & 1U) != 0;

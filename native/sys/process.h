@@ -21,6 +21,8 @@ struct Process {
 Result<Process> process_of(std::int32_t thread);
 // Whether the process has a capability in effect (/proc/PID/status, CapEff). ENOENT, ESRCH where it has ended.
 Result<bool> has_capability(std::int32_t pid, unsigned capability);
+// Its supplementary groups, in this user namespace (/proc/PID/status, Groups). ENOENT, ESRCH where it has ended.
+Result<std::vector<std::uint32_t>> supplementary_groups(std::int32_t pid);
 // Keeps a capability out of effect for this thread alone while it lives. Does nothing where it was not in effect.
 class WithoutCapability {
  public:

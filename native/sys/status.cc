@@ -32,6 +32,8 @@ FileStatus convert(const struct statx& from) {
   to.rdev_minor = from.stx_rdev_minor;
   to.block_size = from.stx_blksize;
   if ((from.stx_mask & STATX_MNT_ID) != 0) to.mount_id = from.stx_mnt_id;
+  to.immutable = (from.stx_attributes & STATX_ATTR_IMMUTABLE) != 0;
+  to.append_only = (from.stx_attributes & STATX_ATTR_APPEND) != 0;
   to.mount_root = (from.stx_attributes & from.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0;
   return to;
 }

@@ -27,7 +27,8 @@ struct FileStatus {
   std::uint32_t rdev_major = 0, rdev_minor = 0;
   std::uint32_t block_size = 0;
   std::uint64_t mount_id = 0;
-  bool mount_root = false;  // something is mounted here (false where the kernel does not tell)
+  bool immutable = false, append_only = false;  // chattr(1), as far as the file system tells (STATX_ATTR_*)
+  bool mount_root = false;                      // something is mounted here (false where the kernel does not tell)
 
   [[nodiscard]] std::uint32_t type() const { return mode & 0170000U; }
   [[nodiscard]] bool is_directory() const { return type() == 0040000U; }
