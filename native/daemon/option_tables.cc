@@ -41,7 +41,7 @@ constexpr std::array<std::pair<std::string_view, FlagChange>, 19> flags{{
 
 constexpr std::string_view any = "*";
 // The value for which the option changes nothing.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 26> harmless{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 25> harmless{{
     {"default_permissions", any},  // always
     {"allow_root", any},
     {"index", "off"},
@@ -49,7 +49,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 26> harmless
     {"xino", any},  // st_ino is unique in the mount anyway
     {"ino32_t", any},
     {"fast_ino", any},
-    {"static_nlink", any},  // as merged directories have it anyway
     {"threaded", any},
     {"clone_fd", any},
     {"timeout", any},  // nothing but the mount changes what is in it

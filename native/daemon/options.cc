@@ -36,6 +36,8 @@ read-only. In values, write \: for a colon and \, for a comma.
   writeback              let the kernel gather small writes
   volatile               answer fsync at once
   noacl                  do not obey POSIX access lists
+  noxattrs               show no extended attributes, and take none
+  static_nlink           show one link of every directory
   fsname=NAME, subtype=NAME, max_read=BYTES, allow_other, ro, nosuid, nodev, noexec, noatime, …
   optionsfile=FILE       more options, one a line, for long stacks (also: --options-file FILE)
   -f                     stay in the foreground
@@ -68,6 +70,7 @@ class Parser {
   void mode(const std::string& value);
   void io_uring(const std::string& value);
   bool on_off(const std::string& name, const std::string& value);
+  bool number_switch(const std::string& name, const std::string& value);
   template <typename Number>
   void number(const std::string& name, const std::string& value, Number least, Number most, Number& into);
 
@@ -81,6 +84,11 @@ bool Parser::on_off(const std::string& name, const std::string& value) {
   if (value == "off" || value == "nofollow") return false;
   if (value != "on" && value != "follow" && !value.empty()) fail("option " + name + "=" + value + ": say on or off");
   return true;
+}
+
+// In fuse-overlayfs's manner: NAME, NAME=1 or NAME=0; on and off as well.
+bool Parser::number_switch(const std::string& name, const std::string& value) {
+  return value != "0" && on_off(name, value == "1" ? "" : value);
 }
 
 template <typename Number>
@@ -127,6 +135,8 @@ bool Parser::layer_option(const std::string& name, const std::string& value) {
     options_.overlay.metacopy = on_off(name, value);
   } else if (name == "userxattr") {
     options_.overlay.user_xattr = true;
+  } else if (name == "static_nlink") {
+    options_.overlay.static_nlink = number_switch(name, value);
   } else {
     return false;
   }
@@ -164,13 +174,15 @@ bool Parser::driver_option(const std::string& name, const std::string& value) {
   } else if (name == "subtype") {
     options_.subtype = unescaped(value);
   } else if (name == "writeback") {
-    options_.server.writeback = value != "0" && on_off(name, value == "1" ? "" : value);
+    options_.server.writeback = number_switch(name, value);
   } else if (name == "volatile" || name == "fsync") {  // fuse-overlayfs: fsync=0
     options_.server.synchronous = name == "fsync" && value != "0";
   } else if (name == "supervise") {
     options_.supervise = on_off(name, value);
   } else if (name == "noacl") {
     options_.server.access_lists = false;
+  } else if (name == "noxattrs") {
+    options_.server.xattrs = !number_switch(name, value);
   } else if (name == "allow_other") {
     options_.allow_other = true;
   } else {
@@ -282,6 +294,9 @@ void Parser::finish() {
     options_.overlay.lowers.push_back({lowers_[i], i < indexes_.size() ? indexes_[i] : ""});
   }
   if (options_.overlay.upper.empty()) options_.mount_flags |= MS_RDONLY;
+  if (!options_.server.xattrs) options_.server.access_lists = false;
+  options_.overlay.access_times = (options_.mount_flags & MS_NOATIME) == 0;
+  options_.overlay.directory_access_times = (options_.mount_flags & (MS_NOATIME | MS_NODIRATIME)) == 0;
 }
 
 }  // namespace

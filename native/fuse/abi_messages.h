@@ -113,6 +113,19 @@ struct WriteOut {
 };
 static_assert(sizeof(WriteOut) == 8);
 
+struct IoctlIn {
+  std::uint64_t fh;
+  std::uint32_t flags, cmd;
+  std::uint64_t arg;
+  std::uint32_t in_size, out_size;
+};
+static_assert(sizeof(IoctlIn) == 32);
+struct IoctlOut {
+  std::int32_t result;
+  std::uint32_t flags, in_iovs, out_iovs;
+};
+static_assert(sizeof(IoctlOut) == 16);
+
 struct Kstatfs {
   std::uint64_t blocks, bfree, bavail, files, ffree;
   std::uint32_t bsize, namelen, frsize, padding, spare[6];

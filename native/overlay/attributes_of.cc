@@ -38,6 +38,7 @@ Result<Attributes> Overlay::attributes(NodeId node) {
   Attributes attributes;
   if (has_upper) {
     LAMINA_ASSIGN(const Location at, location(*inode));
+    const auto modes = steady_modes();
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
     attributes = to_attributes(status);
     if (metacopy) {
@@ -53,7 +54,8 @@ Result<Attributes> Overlay::attributes(NodeId node) {
   }
   attributes.ino = inode->ino;
   attributes.fleeting = inode->id != node || mapped || (written && (attributes.mode & set_id) != 0);
-  if (merged) attributes.nlink = 1;  // as the kernel's: nobody counts the subdirectories of a merged directory
+  // As the kernel's: nobody counts the subdirectories of a merged directory.
+  if (merged || (options_.static_nlink && inode->is_directory())) attributes.nlink = 1;
   if (nameless && inode->is_directory()) attributes.nlink = 0;
   return attributes;
 }
@@ -64,12 +66,12 @@ sys::TimeChange change_of(const std::optional<SetAttributes::Time>& time) {
   return time->now ? sys::TimeChange::to_now() : sys::TimeChange::to(to_file_time(time->value));
 }
 
-// Clears setuid, and setgid where group execute is set: what remains without it is mandatory locking (inode(7)).
-Status kill_suidgid(const Location& at) {
+// Clears setuid, and setgid where group execute is set or a stranger does it (setattr_should_drop_suidgid of the kernel).
+Status kill_suidgid(const Location& at, bool stranger) {
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
   std::uint32_t mode = status.mode & 07777U;
   mode &= ~04000U;
-  if ((mode & 00010U) != 0) mode &= ~02000U;
+  if (stranger || (mode & 00010U) != 0) mode &= ~02000U;
   return mode == (status.mode & 07777U) ? Status() : sys::change_mode(at.descriptor(), at.name, mode);
 }
 
@@ -80,8 +82,10 @@ Status apply(const Location& at, const SetAttributes& change, bool regular) {
     LAMINA_TRY(sys::change_owner(at.descriptor(), at.name, change.uid.value_or(sys::keep_id), change.gid.value_or(sys::keep_id)));
   }
   if (change.mode) LAMINA_TRY(sys::change_mode(at.descriptor(), at.name, *change.mode & 07777U));
-  // chown(2) has done it already.
-  if (change.kill_suidgid && regular && !change.mode && !owner) LAMINA_TRY(kill_suidgid(at));
+  // chown(2) has done it already, but for what only a stranger's does.
+  if (change.kill_suidgid && regular && !change.mode && (!owner || change.stranger)) {
+    LAMINA_TRY(kill_suidgid(at, change.stranger));
+  }
   if (!change.atime && !change.mtime) return {};
   return sys::change_times(at.descriptor(), at.name, change_of(change.atime), change_of(change.mtime));
 }
@@ -89,6 +93,11 @@ Status apply(const Location& at, const SetAttributes& change, bool regular) {
 
 Result<Attributes> Overlay::set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) {
   if (!upper_) return Errno{EROFS};
+  {
+    TreeLock::Shared lock(tree_);
+    LAMINA_ASSIGN(const InodeRef inode, get(node));
+    if (!allows(inode->protection.load(), change)) return Errno{EPERM};
+  }
   if (change.size) {
     {
       TreeLock::Shared lock(tree_);
@@ -104,6 +113,7 @@ Result<Attributes> Overlay::set_attributes(NodeId node, const SetAttributes& cha
     LAMINA_ASSIGN(const InodeRef inode, get(node));
     LAMINA_TRY(copy_up(inode, CopyUp::attributes, interrupted));
     LAMINA_ASSIGN(const Location at, location(*inode));
+    const auto modes = steady_modes();
     const Status applied = apply(at, change, inode->is_regular());
     if (inode->is_directory()) forget_heritage(*inode);
     LAMINA_TRY(applied);
@@ -124,6 +134,12 @@ Result<std::string> Overlay::read_link(NodeId node) {
   }
   if (!has_upper) return layer(lower).read_link(lower.reference);
   LAMINA_ASSIGN(const Location at, location(*inode));
+  // There is no O_NOATIME for symlinks.
+  if (quiet_upper_.valid() && !at.name.empty()) {
+    LAMINA_ASSIGN(const std::string path, path_of(*inode));
+    LAMINA_ASSIGN(const sys::FileDescriptor link, sys::open_beneath(quiet_upper_.get(), path, O_PATH | O_NOFOLLOW));
+    return sys::read_link(link.get(), "");
+  }
   return sys::read_link(at.descriptor(), at.name);
 }
 

@@ -40,6 +40,7 @@ Status Overlay::replace_node(NodeId node) {
     other->links_version = old->links_version;
     other->has_upper = old->has_upper;
     other->metacopy = old->metacopy;
+    other->protection.store(old->protection.load());
     other->written_unseen = old->written_unseen;
     other->mapped_unseen = old->mapped_unseen;
     other->parent = old->parent;

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <mutex>
 
+#include "overlay/acl.h"
 #include "overlay/attributes.h"
 #include "overlay/overlay.h"
 #include "sys/data.h"
@@ -70,8 +71,8 @@ Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& i
       what == CopyUp::attributes && options_.metacopy && !options_.user_xattr && inode->is_regular() && entry.attributes.size > 0;
   if (!attributes_only && what == CopyUp::attributes) what = CopyUp::data;
   const std::string temporary = temporary_name();
-  Status built = build_copy(*inode, source, entry, temporary, what, interrupted);
-  if (built) built = publish_copy(inode, temporary, attributes_only, aliases);
+  const auto copy = build_copy(*inode, source, entry, temporary, what, interrupted);
+  const Status built = copy ? publish_copy(inode, temporary, *copy, attributes_only, aliases) : Status(copy.error());
   if (!built) {
     const Status discarded = discard(temporary);
     return discarded || discarded.failed_with(ENOENT) ? built : discarded;
@@ -79,8 +80,9 @@ Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& i
   return {};
 }
 
-Status Overlay::build_copy(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view temporary,
-                           CopyUp what, const Interrupted& interrupted) {
+// Gives the copy's number in the upper.
+Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source, const LowerEntry& entry,
+                                          std::string_view temporary, CopyUp what, const Interrupted& interrupted) {
   const Attributes& from = entry.attributes;
   switch (inode.type) {
     case 0040000U:
@@ -98,22 +100,35 @@ Status Overlay::build_copy(Inode& inode, const LowerPlace& source, const LowerEn
       LAMINA_TRY(sys::make_node(work(), temporary, inode.type | 0600, from.rdev_major, from.rdev_minor));
   }
   LAMINA_TRY(sys::change_owner(work(), temporary, from.uid, from.gid));
+  LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_at(work(), temporary));
+  if (!inode.is_directory()) LAMINA_TRY(mark_number(inode, work(), temporary, copy.ino));
+  if (entry.marks.protection.any()) LAMINA_TRY(mark_protection(work(), temporary, entry.marks.protection));
   LAMINA_ASSIGN(const std::string names, layer(source).xattr_names(source.reference));
   Status copied;
-  sys::for_each_name(names, [&](std::string_view name) {
-    if (!copied || marks_.is_private(name)) return;
+  const auto copy_xattr = [&](std::string_view name) {
     auto value = layer(source).xattr(source.reference, name);
     copied = value ? sys::set_xattr(work(), temporary, name, *value) : Status(value.error());
+  };
+  bool has_list = false;
+  sys::for_each_name(names, [&](std::string_view name) {
+    has_list = has_list || name == access_acl_name;
+    if (copied && !marks_.is_private(name) && name != access_acl_name) copy_xattr(name);
   });
+  // The list is a mode: it may take from the owner what the other attributes need.
+  if (copied && has_list) copy_xattr(access_acl_name);
   LAMINA_TRY(copied);
   if (inode.type != 0120000U) LAMINA_TRY(sys::change_mode(work(), temporary, from.mode & 07777U));
-  if (!inode.is_directory()) {
-    const Status marked = sys::set_xattr(work(), temporary, marks_.lamina_ino, encode(LowerNumber{inode.ino, stack_}));
-    // Without root, user.* attributes exist on files and directories only: such a file gets a new number.
-    if (!marked && !(options_.user_xattr && marked.failed_with(EPERM))) return marked;
-  }
-  return sys::change_times(work(), temporary, sys::TimeChange::to(to_file_time(from.atime)),
-                           sys::TimeChange::to(to_file_time(from.mtime)));
+  LAMINA_TRY(sys::change_times(work(), temporary, sys::TimeChange::to(to_file_time(from.atime)),
+                               sys::TimeChange::to(to_file_time(from.mtime))));
+  return copy.ino;
+}
+
+// So that the inode keeps its st_ino: what lies there has the number `own` in the upper's file system.
+Status Overlay::mark_number(const Inode& inode, int directory, std::string_view name, std::uint64_t own) {
+  const LowerNumber number{inode.ino, stack_, own, upper_number_};
+  const Status marked = sys::set_xattr(directory, name, marks_.lamina_ino, encode(number));
+  // Without root, user.* attributes exist on files and directories only: such a file gets a new number.
+  return options_.user_xattr && marked.failed_with(EPERM) ? Status() : marked;
 }
 
 Status Overlay::fill_copy(Inode& inode, const LowerEntry& entry, std::string_view temporary, CopyUp what,
@@ -180,7 +195,7 @@ Status Overlay::link_aliases(std::string_view temporary, const std::vector<std::
   return linked;
 }
 
-Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, bool metacopy,
+Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, std::uint64_t copy, bool metacopy,
                              const std::vector<std::pair<InodeRef, std::string>>& aliases) {
   InodeRef parent;
   std::string name;
@@ -189,7 +204,6 @@ Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, 
     parent = inode->parent;
     name = inode->name();
   }
-  LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_at(work(), temporary));
   std::vector<std::pair<InodeRef, std::string>> others;
   std::copy_if(aliases.begin(), aliases.end(), std::back_inserter(others),
                [&](const auto& each) { return each.first != parent || each.second != name; });
@@ -197,8 +211,8 @@ Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, 
   LAMINA_TRY(link_aliases(temporary, others));
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*parent));
   LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(place->descriptor()));
-  InodeTable::NewKey key(table_, inode, {0, copy.ino}, parent, name);
-  LAMINA_TRY(sys::rename(work(), temporary, place->descriptor(), name, RENAME_NOREPLACE));
+  InodeTable::NewKey key(table_, inode, {0, copy}, parent, name);
+  LAMINA_TRY(rename_upper({work(), temporary}, {place->descriptor(), name}, RENAME_NOREPLACE));
   // The merged directory has not changed, so its times stay (fs/overlayfs/copy_up.c does the same).
   LAMINA_TRY(sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));
   {
@@ -221,7 +235,7 @@ Status Overlay::copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, 
     source = inode->lowers.front();
   }
   const std::string temporary = temporary_name();
-  const Status built = build_copy(*inode, source, entry, temporary, CopyUp::data, interrupted);
+  const auto built = build_copy(*inode, source, entry, temporary, CopyUp::data, interrupted);
   auto opened = built ? sys::open_child(work(), temporary, inode->is_regular() ? O_RDWR : O_PATH | O_NOFOLLOW)
                       : Result<sys::FileDescriptor>(built.error());
   const Status discarded = discard(temporary);
@@ -231,35 +245,6 @@ Status Overlay::copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, 
   inode->has_upper = true;
   inode->lowers.clear();
   inode->pin(std::make_shared<const RealFile>(opened->release()));
-  files_.erase(inode->id);
-  return {};
-}
-
-// A metacopy gets its data. The mark goes last: until then the lower's data are what is read.
-Status Overlay::complete_data(const InodeRef& inode, const Interrupted& interrupted) {
-  LowerPlace source;
-  {
-    std::lock_guard lock(inode->mutex);
-    source = inode->lowers.back();
-  }
-  LAMINA_ASSIGN(const Location at, location(*inode));
-  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
-  auto opened = at.name.empty() ? sys::reopen(at.descriptor(), O_RDWR) : sys::open_child(at.descriptor(), at.name, O_RDWR);
-  if (!opened) return opened.error();
-  LAMINA_ASSIGN(const RealFileRef from, open_lower(source, O_RDONLY));
-  LAMINA_ASSIGN(const LowerEntry entry, layer(source).get(source.reference));
-  // Its size is right all the time: it is what is shown, whoever stops here.
-  LAMINA_ASSIGN(const std::uint64_t copied,
-                sys::copy_data(from->descriptor(), opened->get(), entry.attributes.size, interrupted));
-  copy_up_bytes_.fetch_add(copied, std::memory_order_relaxed);
-  LAMINA_TRY(sys::sync_data(opened->get()));
-  LAMINA_TRY(sys::change_times(at.descriptor(), at.name, sys::TimeChange::to(status.atime), sys::TimeChange::to(status.mtime)));
-  LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, marks_.metacopy));
-  const Status unredirected = sys::remove_xattr(at.descriptor(), at.name, marks_.redirect);
-  if (!unredirected && !unredirected.failed_with(ENODATA)) return unredirected;
-  std::lock_guard lock(inode->mutex);
-  inode->metacopy = false;
-  inode->lowers.clear();
   files_.erase(inode->id);
   return {};
 }

@@ -30,6 +30,7 @@ Result<InodeRef> Overlay::writable_directory(NodeId parent, std::string_view nam
     std::lock_guard lock(directory->mutex);
     if (directory->nameless) return Errno{ENOENT};
   }
+  LAMINA_TRY(allow_write(*directory, true));
   LAMINA_TRY(copy_up(directory, CopyUp::attributes, [] { return false; }));
   return directory;
 }
@@ -93,7 +94,7 @@ Status Overlay::make_in(int directory, std::string_view name, const Creation& cr
 // Puts what was built in work in the place of a whiteout.
 Status Overlay::place_over(std::string_view temporary, int directory, std::string_view name, bool is_directory) {
   if (!is_directory) return sys::rename(work(), temporary, directory, name);
-  LAMINA_TRY(sys::rename(work(), temporary, directory, name, RENAME_EXCHANGE));
+  LAMINA_TRY(rename_upper({work(), temporary}, {directory, name}, RENAME_EXCHANGE));
   return discard(temporary);
 }
 
@@ -113,7 +114,7 @@ Status Overlay::make_in_work(int directory, std::string_view name, const Creatio
       }
       LAMINA_TRY(sys::change_mode(work(), temporary, mode & 07777U));
     }
-    if (!over_whiteout) return sys::rename(work(), temporary, directory, name, RENAME_NOREPLACE);
+    if (!over_whiteout) return rename_upper({work(), temporary}, {directory, name}, RENAME_NOREPLACE);
     if (is_directory) LAMINA_TRY(make_mark(work(), temporary, marks_.opaque, opaque_value));
     return place_over(temporary, directory, name, is_directory);
   };
@@ -238,6 +239,7 @@ Result<Entry> Overlay::link(NodeId node, NodeId parent, std::string_view name, c
   {
     TreeLock::Shared lock(tree_);
     LAMINA_ASSIGN(inode, get(node));
+    LAMINA_TRY(allow_change(*inode));
     LAMINA_ASSIGN(const InodeRef directory, writable_directory(parent, name));
     LAMINA_TRY(copy_up(inode, CopyUp::data, interrupted));
     LAMINA_ASSIGN(const Found before, find(*directory, name));

@@ -22,7 +22,8 @@ Result<RealFileRef> Overlay::file(NodeId node, Access access, const Interrupted&
   LAMINA_ASSIGN(const InodeRef inode, get(node));
   if (inode->is_directory()) return Errno{EISDIR};
   if (!inode->is_regular()) return Errno{EINVAL};
-  if (access == Access::write) {
+  if (access != Access::read) {
+    LAMINA_TRY(allow_write(*inode, access == Access::append));
     LAMINA_TRY(copy_up(inode, CopyUp::data, interrupted));
     if (RealFileRef cached = files_.get(inode->id)) return cached;
   }
@@ -38,11 +39,8 @@ Result<RealFileRef> Overlay::file(NodeId node, Access access, const Interrupted&
     LAMINA_ASSIGN(file, open_lower(place, O_RDONLY));
   } else {
     LAMINA_ASSIGN(const Location at, location(*inode));
-    auto open = [&](int flags) {
-      return at.name.empty() ? sys::reopen(at.descriptor(), flags) : sys::open_child(at.descriptor(), at.name, flags);
-    };
-    auto opened = open(O_RDWR);
-    if (access == Access::read && (opened.failed_with(EACCES) || opened.failed_with(EROFS))) opened = open(O_RDONLY);
+    auto opened = open_upper(at, O_RDWR);
+    if (access == Access::read && (opened.failed_with(EACCES) || opened.failed_with(EROFS))) opened = open_upper(at, O_RDONLY);
     if (!opened) return opened.error();
     file = std::make_shared<const RealFile>(opened->release());
   }
@@ -66,9 +64,7 @@ Status Overlay::sync(NodeId node, bool data_only) {
     LAMINA_ASSIGN(const Location at, location(*inode));
     if (!inode->is_directory() && !inode->is_regular()) return {};
     const int flags = inode->is_directory() ? O_RDONLY | O_DIRECTORY : O_RDONLY;
-    auto result = at.name.empty() ? sys::reopen(at.descriptor(), flags) : sys::open_child(at.descriptor(), at.name, flags);
-    if (!result) return result.error();
-    opened = std::move(*result);
+    LAMINA_ASSIGN(opened, open_upper(at, flags));
   }
   return data_only ? sys::sync_data(opened.get()) : sys::sync(opened.get());
 }

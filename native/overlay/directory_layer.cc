@@ -103,6 +103,7 @@ Result<LowerEntry> DirectoryLayer::entry_at(const Place& place, Node node) const
   found.attributes = to_attributes(status);
   found.attributes.ino = ino(status.device, status.ino);
   LAMINA_ASSIGN(found.marks, marks_at(place, status));
+  found.marks.protection = protection_of(status);
   return found;
 }
 

@@ -2,6 +2,8 @@
 // Thread-safe. Every failure is an errno; a failure never means "absent": only ENOENT and ENOTDIR do.
 #pragma once
 
+#include <linux/fs.h>
+
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -91,6 +93,10 @@ class FileSystem {
   // A regular file from each file system that data may come from, open, with its layer's path; of those that hold any.
   virtual Result<std::vector<std::pair<RealFileRef, std::string>>> samples() = 0;
 
+  // Whether the file's content may change (EPERM: chattr(1), +i, and +a unless what is written goes to the end). `file` asks the
+  // same.
+  virtual Status may_write(NodeId node, bool appends) = 0;
+
   virtual Result<ListingRef> list(NodeId directory) = 0;
 
   // Extended attributes as the caller may see them: overlay marks hidden or escaped as the kernel's overlayfs does.
@@ -99,6 +105,13 @@ class FileSystem {
   virtual Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags,
                            Attempt* attempt = nullptr) = 0;
   virtual Status remove_xattr(NodeId node, std::string_view name, Attempt* attempt = nullptr) = 0;
+
+  // The flags of chattr(1): FS_IOC_GETFLAGS and FS_IOC_FSGETXATTR, and the setting of them. "Immutable" and "append only" are
+  // obeyed by all else here. ENOTTY for what is neither a regular file nor a directory.
+  virtual Result<std::uint32_t> flags(NodeId node) = 0;
+  virtual Status set_flags(NodeId node, std::uint32_t flags) = 0;
+  virtual Result<fsxattr> extended_flags(NodeId node) = 0;
+  virtual Status set_extended_flags(NodeId node, const fsxattr& flags) = 0;
 
   virtual Result<FileSystemStatistics> statistics() = 0;
   virtual Status sync_all() = 0;

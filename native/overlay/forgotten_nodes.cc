@@ -1,8 +1,24 @@
 #include "overlay/forgotten_nodes.h"
 
-#include <vector>
+#include "sys/file_handle.h"
 
 namespace lamina::overlay {
+
+std::shared_ptr<const ForgottenNodes::Nameless> ForgottenNodes::nameless_file(const Inode& inode) {
+  if (!inode.other_names) return nullptr;
+  auto file = std::make_shared<Nameless>();
+  file->ino = inode.ino;
+  file->type = inode.type;
+  file->metacopy = inode.metacopy;
+  file->lowers = inode.lowers;
+  if (!inode.has_upper) return file;
+  const RealFileRef pinned = inode.pinned();
+  if (!pinned) return nullptr;
+  auto handle = sys::file_handle_of(pinned->descriptor());
+  if (!handle) return nullptr;  // its file system has none
+  file->handle = std::move(*handle);
+  return file;
+}
 
 void ForgottenNodes::remember(NodeId node, Record record) {
   const InodeKey key = record.key;

@@ -3,10 +3,12 @@
 
 #include <array>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "overlay/inode.h"
 
@@ -19,12 +21,23 @@ class ForgottenNodes {
   // About 200 bytes each. The oldest go first: their handles are answered ESTALE.
   static constexpr std::size_t most = 1U << 15U;
 
+  // A file of which the name that we knew is gone, and another one is left somewhere.
+  struct Nameless {
+    std::uint64_t ino = 0;
+    std::uint32_t type = 0;
+    std::string handle;  // of the real file in the upper; empty: it has none there
+    bool metacopy = false;
+    std::vector<LowerPlace> lowers;
+  };
   struct Record {
     InodeKey key;
     NodeId parent = 0;
     std::string name;
+    std::shared_ptr<const Nameless> nameless;
   };
 
+  // Of an inode without a name, whose mutex is held; null where no name is left, or its file cannot be found without one.
+  static std::shared_ptr<const Nameless> nameless_file(const Inode& inode);
   void remember(NodeId node, Record record);
   [[nodiscard]] std::optional<Record> find(NodeId node) const;
   // The node that a file had, which it is to have again.

@@ -85,7 +85,9 @@ class Inode {
   bool has_upper = false;
   bool metacopy = false;                               // the upper has the attributes only; lowers[0] has the data
   bool nameless = false;                               // removed, or never named
+  bool other_names = false;                            // nameless, and another name of it is left
   bool written_unseen = false, mapped_unseen = false;  // FileSystem::expect_unseen_writes
+  std::atomic<Protection> protection{};                // not guarded
   std::atomic<bool> replaced{false};                   // changed under the exclusive tree lock
   // Its node, name, newest key and lookup count, in the store. Changed by the table, under its lock too; null before it is there.
   NodeRecord* record = nullptr;

@@ -203,8 +203,15 @@ void InodeTable::remember(Inode& inode) {
   ForgottenNodes::Record record;
   {
     std::lock_guard lock(inode.mutex);
-    if (inode.nameless || inode.replaced || !inode.parent) return;
-    record = {inode.record->key(), inode.parent->id, std::string(inode.name())};
+    if (inode.replaced || (!inode.nameless && !inode.parent)) return;
+    record.key = inode.record->key();
+    if (inode.nameless) {
+      record.nameless = ForgottenNodes::nameless_file(inode);
+      if (!record.nameless) return;
+    } else {
+      record.parent = inode.parent->id;
+      record.name = inode.name();
+    }
   }
   forgotten_.remember(inode.id, std::move(record));
 }

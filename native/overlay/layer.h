@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "overlay/protection.h"
 #include "overlay/types.h"
 #include "sys/file_descriptor.h"
 #include "sys/result.h"
@@ -34,6 +35,7 @@ struct Marks {
   bool whiteout = false;  // character device 0:0 (or the xattr form of a zero-size file, trusted.overlay.whiteout)
   bool opaque = false;    // a directory: trusted.overlay.opaque = "y"
   bool metacopy = false;  // attributes only; the data is in a lower layer
+  Protection protection;  // trusted.overlay.protattr of a file of the upper; of a lower's file the real one's flags
   std::string redirect;   // trusted.overlay.redirect: "/a/b" from the root of the layers below, or "b" in the same directory
 };
 

@@ -22,7 +22,7 @@ const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie
 // The upper's own names into `into`, and those that hide a lower's into `hidden`.
 Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing& into, std::vector<std::string>& hidden) {
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(directory));
-  LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::reopen(place->descriptor(), O_RDONLY | O_DIRECTORY));
+  LAMINA_ASSIGN(const sys::FileDescriptor opened, open_upper({place, {}}, O_RDONLY | O_DIRECTORY));
   return sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
     DirectoryEntry entry{name_cookie(each.name), each.ino, each.type, std::string(each.name)};
     const LowerChild* lower = find_child(below, entry.cookie, each.name);
@@ -34,8 +34,8 @@ Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing
       if (status->is_whiteout()) return {};
       entry.type = status->type();
     }
-    if (entry.type == 0040000U) {
-      if (lower != nullptr && lower->entry.type == 0040000U && !lower->whiteout) entry.ino = lower->entry.ino;
+    if (entry.type == 0040000U && lower != nullptr && lower->entry.type == 0040000U && !lower->whiteout) {
+      entry.ino = lower->entry.ino;
     } else {
       sys::FileStatus status;
       status.ino = each.ino;

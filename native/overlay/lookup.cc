@@ -52,10 +52,11 @@ Status Overlay::skip_lowers(Inode& parent, std::string_view name, std::vector<Lo
 }
 
 // A regular file that we know as a whole file of the upper has no marks that would have to be read.
-bool Overlay::known_to_be_whole(const sys::FileStatus& upper) const {
+bool Overlay::known_to_be_whole(const sys::FileStatus& upper, Found& found) const {
   if (!upper.is_regular()) return false;
   const InodeRef known = table_.find({0, upper.ino});
-  if (!known) return false;
+  if (!known || !known->resolved.load(std::memory_order_acquire)) return false;
+  found.protection = known->protection.load(std::memory_order_relaxed);
   std::lock_guard lock(known->mutex);
   return known->is_regular() && known->has_upper && !known->metacopy;
 }
@@ -82,7 +83,7 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
         found.upper_whiteout = true;
         return found;
       }
-      if (known_to_be_whole(*status)) {
+      if (known_to_be_whole(*status, found)) {
         found.visible = true;
         return found;
       }
@@ -93,7 +94,9 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
           return found;
         }
         found.metacopy = marks.metacopy;
+        found.protection = marks.protection;
         redirect = marks.redirect;
+        found.redirected = status->is_directory() && !redirect.empty();
         found.visible = true;
         if (marks.opaque || (status->is_regular() && !marks.metacopy)) return found;
         found.lacks_data = marks.metacopy;
@@ -121,15 +124,20 @@ Result<bool> Overlay::visible_below(Inode& parent, std::string_view name) {
   return found.visible;
 }
 
-Result<std::uint64_t> Overlay::upper_ino(const Location& location, const sys::FileStatus& status) {
-  auto value = sys::get_xattr(location.descriptor(), location.name, marks_.lamina_ino);
-  if (!value) {
-    if (value.failed_with(ENODATA) || value.failed_with(EOPNOTSUPP)) return status.ino;
-    return value.error();
-  }
-  // Of another stack, something else may have the number in this one: then the file goes by its own.
+// The number that a mark gives an entry with the number `own` in the upper's file system; none where there is no mark that
+// counts. Of another stack, something else may have the number in this one.
+Result<std::optional<std::uint64_t>> Overlay::marked_ino(const Location& location, std::uint64_t own) const {
+  const auto value = sys::get_xattr(location.descriptor(), location.name, marks_.lamina_ino);
+  if (value.failed_with(ENODATA) || value.failed_with(EOPNOTSUPP)) return std::optional<std::uint64_t>();
+  if (!value) return value.error();
   const auto number = decode_lower_number(*value);
-  return number && number->stack == stack_ ? number->ino : status.ino;
+  if (!number || number->stack != stack_) return std::optional<std::uint64_t>();
+  return std::optional(number->is_of_a_copy(own, upper_number_) ? own : number->ino);
+}
+
+Result<std::uint64_t> Overlay::upper_ino(const Location& location, const sys::FileStatus& status) {
+  LAMINA_ASSIGN(const auto marked, marked_ino(location, status.ino));
+  return marked.value_or(status.ino);
 }
 
 Result<InodeKey> Overlay::key_of(const Found& found) {
@@ -150,6 +158,12 @@ Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, 
     } else if (found.type() == 0040000U && !found.lowers.empty()) {
       LAMINA_ASSIGN(const LowerEntry below, layer(found.lowers[0]).get(found.lowers[0].reference));
       ino = below.attributes.ino;
+      // One that was copied in the upper leads to the same lower as the one that it was copied from.
+      if (found.redirected) {
+        LAMINA_ASSIGN(const RealFileRef directory, upper_directory(*parent));
+        LAMINA_ASSIGN(const auto marked, marked_ino({directory, std::string(name)}, found.upper.ino));
+        ino = marked.value_or(ino);
+      }
     } else {
       LAMINA_ASSIGN(const RealFileRef directory, upper_directory(*parent));
       LAMINA_ASSIGN(ino, upper_ino({directory, std::string(name)}, found.upper));
@@ -163,6 +177,7 @@ Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, 
     made->ino = ino;
     made->has_upper = found.in_upper;
     made->metacopy = found.metacopy;
+    made->protection.store(found.protection, std::memory_order_relaxed);
     made->lowers = found.lowers;
     made->parent = parent;
     return made;
@@ -198,34 +213,11 @@ Result<Entry> Overlay::entry_of(const InodeRef& inode, const Found& found) {
   }
   Attributes attributes = found.in_upper ? to_attributes(found.upper) : found.lower;
   const bool counts_links = !found.in_upper && !inode->is_directory() && attributes.nlink > 1;
-  if (!same_side || counts_links) return entry_of(inode);
+  if (!same_side || counts_links || unprivileged_) return entry_of(inode);
   attributes.ino = inode->ino;
   const std::size_t places = found.lowers.size() + (found.in_upper ? 1U : 0U);
-  if (inode->is_directory() && places > 1) attributes.nlink = 1;  // as attributes() has it
+  if (inode->is_directory() && (places > 1 || options_.static_nlink)) attributes.nlink = 1;  // as attributes() has it
   return Entry{inode->id, 1, attributes};
-}
-
-// The inode of a node, its lookup count raised; found anew where the kernel had forgotten it. ESTALE once the file is gone.
-Result<InodeRef> Overlay::revive(NodeId node) {
-  if (auto known = get(node); !known.failed_with(ESTALE)) {
-    if (known) table_.raise(*known);
-    return known;
-  }
-  const auto record = table_.forgotten(node);
-  if (!record) return Errno{ESTALE};
-  LAMINA_ASSIGN(const InodeRef parent, revive(record->parent));
-  const auto search = [&]() -> Result<InodeRef> {
-    if (!parent->is_directory()) return Errno{ESTALE};
-    LAMINA_ASSIGN(const Found found, find(*parent, record->name));
-    if (!found.visible) return Errno{ESTALE};
-    LAMINA_ASSIGN(InodeRef inode, intern(parent, record->name, found));
-    if (inode->id == node) return inode;
-    table_.forget(inode->id, 1);
-    return Errno{ESTALE};
-  };
-  auto found = search();
-  table_.forget(parent->id, 1);
-  return found;
 }
 
 Result<Entry> Overlay::lookup(NodeId parent, std::string_view name) {

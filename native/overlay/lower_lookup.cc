@@ -16,6 +16,7 @@ bool Overlay::take_lower(std::size_t layer, const LowerEntry& entry, Found& foun
   if (!seen) {
     found.visible = true;
     found.lower = entry.attributes;
+    found.protection = entry.marks.protection;
   }
   if (directory) {
     found.lowers.push_back({layer, entry.reference});

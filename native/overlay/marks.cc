@@ -39,9 +39,16 @@ Status read_redirect(const MarkNames& names, const AttributeReader& read, Marks&
   return {};
 }
 
+Status read_protection(const MarkNames& names, const AttributeReader& read, Marks& marks) {
+  LAMINA_ASSIGN(const auto value, read_optional(read, names.protattr));
+  if (value) marks.protection = decode_protection(text_of(*value));
+  return {};
+}
+
 Status read_directory_marks(const MarkNames& names, const AttributeReader& read, Marks& marks) {
   LAMINA_ASSIGN(const auto opaque, read_optional(read, names.opaque));
   marks.opaque = opaque && text_of(*opaque) == opaque_value;
+  LAMINA_TRY(read_protection(names, read, marks));
   return read_redirect(names, read, marks);
 }
 
@@ -51,6 +58,7 @@ Status read_file_marks(const MarkNames& names, const sys::FileStatus& status, co
     marks.whiteout = whiteout.has_value();
     if (marks.whiteout) return {};
   }
+  LAMINA_TRY(read_protection(names, read, marks));
   LAMINA_ASSIGN(const auto metacopy, read_optional(read, names.metacopy));
   if (!metacopy) return {};
   if (!valid_metacopy(text_of(*metacopy))) return sys::Errno{EIO};
@@ -70,6 +78,8 @@ MarkNames::MarkNames(bool user_xattr) : prefix_(user_xattr ? "user.overlay." : "
   whiteout = prefix_ + "whiteout";
   protattr = prefix_ + "protattr";
   lamina_ino = prefix_ + "lamina.ino";
+  lamina_capability = prefix_ + "lamina.capability";
+  lamina_mount = prefix_ + "lamina.mount";
 }
 
 bool MarkNames::is_private(std::string_view attribute) const { return attribute.starts_with(prefix_) && !is_escaped(attribute); }
@@ -133,20 +143,24 @@ Result<bool> holds_xattr_whiteouts(const MarkNames& names, const AttributeReader
 
 std::array<std::byte, lower_number_size> encode(const LowerNumber& number) {
   std::array<std::byte, lower_number_size> value{};
-  for (std::size_t i = 0; i < sizeof number.ino; ++i) {
-    value[i] = static_cast<std::byte>(number.ino >> (8 * i));
-    value[sizeof number.ino + i] = static_cast<std::byte>(number.stack >> (8 * i));
+  std::size_t at = 0;
+  for (const std::uint64_t each : {number.ino, number.stack, number.own, number.upper}) {
+    for (std::size_t i = 0; i < sizeof each; ++i) value[at++] = static_cast<std::byte>(each >> (8 * i));
   }
   return value;
 }
 
 std::optional<LowerNumber> decode_lower_number(std::span<const std::byte> value) {
-  if (value.size() != lower_number_size) return std::nullopt;
-  LowerNumber number;
-  for (std::size_t i = sizeof number.ino; i-- > 0;) {
-    number.ino = (number.ino << 8U) | std::to_integer<std::uint64_t>(value[i]);
-    number.stack = (number.stack << 8U) | std::to_integer<std::uint64_t>(value[sizeof number.ino + i]);
-  }
+  if (value.size() != lower_number_size && value.size() != older_lower_number_size) return std::nullopt;
+  const auto number_at = [&](std::size_t at) {
+    std::uint64_t number = 0;
+    for (std::size_t i = sizeof number; i-- > 0;) number = (number << 8U) | std::to_integer<std::uint64_t>(value[at + i]);
+    return number;
+  };
+  LowerNumber number{number_at(0), number_at(8), 0, 0};
+  if (value.size() == older_lower_number_size) return number;
+  number.own = number_at(16);
+  number.upper = number_at(24);
   return number;
 }
 

@@ -25,7 +25,8 @@ class MarkNames {
 
   // Each with its prefix, as setxattr(2) takes it.
   std::string opaque, redirect, metacopy, origin, impure, nlink, whiteout, protattr;
-  std::string lamina_ino;  // trusted.overlay.lamina.ino: see docs/format.md
+  // trusted.overlay.lamina.ino, .capability, .mount: see docs/format.md
+  std::string lamina_ino, lamina_capability, lamina_mount;
 
   // "trusted.overlay." or "user.overlay."
   [[nodiscard]] std::string_view prefix() const { return prefix_; }
@@ -55,13 +56,22 @@ Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& statu
 // The attributes that `read` gives mark a directory whose whiteouts may have the xattr form (opaque = "x").
 Result<bool> holds_xattr_whiteouts(const MarkNames& names, const AttributeReader& read);
 
-// What trusted.overlay.lamina.ino says of a copied-up file: the st_ino that it had in its lower, and the stack of lowers in which
-// nothing else has that number.
+// What trusted.overlay.lamina.ino says of what was copied up: the st_ino that it had in its lower, the stack of lowers in which
+// nothing else has that number, and the own numbers in the upper's file system of the entry and of the upper itself. A copy that
+// somebody makes in the upper takes the attribute along, and has another number of its own; where the whole upper is copied, all
+// have others.
 struct LowerNumber {
   std::uint64_t ino = 0;
   std::uint64_t stack = 0;
+  std::uint64_t own = 0;  // 0: the older form, which does not say
+  std::uint64_t upper = 0;
+
+  [[nodiscard]] bool is_of_a_copy(std::uint64_t its_own, std::uint64_t its_upper) const {
+    return own != 0 && own != its_own && upper == its_upper;
+  }
 };
-inline constexpr std::size_t lower_number_size = 16;
+inline constexpr std::size_t lower_number_size = 32;
+inline constexpr std::size_t older_lower_number_size = 16;
 std::array<std::byte, lower_number_size> encode(const LowerNumber& number);
 // None where the value is of another form.
 std::optional<LowerNumber> decode_lower_number(std::span<const std::byte> value);

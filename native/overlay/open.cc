@@ -1,9 +1,11 @@
 // Opens a stack and refuses what cannot work, with one line for a person.
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <span>
@@ -15,6 +17,7 @@
 #include "sys/directory.h"
 #include "sys/names.h"
 #include "sys/open.h"
+#include "sys/process.h"
 #include "sys/xattrs.h"
 
 namespace lamina::overlay {
@@ -122,10 +125,6 @@ Status check_whiteouts(int work, const std::string& upper, std::string& explanat
   return sys::unlink(work, moved);
 }
 
-struct Writable {
-  sys::FileDescriptor upper, work, lock;
-};
-
 /// Whoever asks whether a driver works here (isLocked in src/platform/lock.ts) takes the lock shared for a moment: that
 /// is waited for.
 bool lock_work(int work) {
@@ -136,8 +135,8 @@ bool lock_work(int work) {
   return true;
 }
 
-Result<Writable> open_writable(const Options& options, const MarkNames& marks, std::string& explanation) {
-  Writable opened;
+Result<OverlayDirectories> open_writable(const Options& options, const MarkNames& marks, std::string& explanation) {
+  OverlayDirectories opened;
   const auto open = [&](const std::string& path, const char* what, int flags) -> Result<sys::FileDescriptor> {
     auto descriptor = sys::open_path(path, flags);
     if (!descriptor) return refuse_call(explanation, std::string(what) + " " + path, descriptor.error());
@@ -156,6 +155,11 @@ Result<Writable> open_writable(const Options& options, const MarkNames& marks, s
   if (!lock_work(opened.lock.get())) {
     return refuse(explanation, "work " + options.work + " is in use by another mount; unmount that first", EBUSY);
   }
+  // What a driver that was killed noted of its mount is not true of ours (daemon/mount_record.h).
+  const Status unnoted = sys::remove_xattr(opened.lock.get(), "", marks.lamina_mount);
+  if (!unnoted && !unnoted.failed_with(ENODATA) && !unnoted.failed_with(EOPNOTSUPP)) {
+    return refuse_call(explanation, "work " + options.work, unnoted.error());
+  }
   const Status made = sys::make_directory(opened.lock.get(), "work", 0700);
   if (!made && !made.failed_with(EEXIST)) return refuse_call(explanation, "work " + options.work, made.error());
   LAMINA_ASSIGN(opened.work, sys::open_child(opened.lock.get(), "work", O_PATH | O_DIRECTORY));
@@ -163,7 +167,18 @@ Result<Writable> open_writable(const Options& options, const MarkNames& marks, s
   if (!emptied) return refuse_call(explanation, "work " + options.work + ": emptying it", emptied.error());
   LAMINA_TRY(check_marks(opened.work.get(), marks, options.work, explanation));
   LAMINA_TRY(check_whiteouts(opened.work.get(), options.upper, explanation));
+  if (!options.access_times) {
+    auto quiet = sys::clone_tree(options.upper, sys::TreeAccess::read_only);
+    // Without CAP_SYS_ADMIN following a symlink changes its time.
+    if (!quiet && !quiet.failed_with(EPERM)) return refuse_call(explanation, "upper " + options.upper, quiet.error());
+    if (quiet) opened.quiet = std::move(*quiet);
+  }
   return opened;
+}
+
+bool overlooks_modes() {
+  const auto capable = sys::has_capability(::getpid(), CAP_DAC_OVERRIDE);
+  return capable.ok() ? *capable : ::geteuid() == 0;  // without /proc
 }
 
 // Which lowers there are, and in which order. Those without an index cannot be told apart, and on top they do not count: they
@@ -178,15 +193,17 @@ std::uint64_t fingerprint_of(const std::vector<std::unique_ptr<Layer>>& layers) 
 
 }  // namespace
 
-Overlay::Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> layers, sys::FileDescriptor upper,
-                 sys::FileDescriptor work, sys::FileDescriptor work_lock, std::unique_ptr<NodeStore> nodes)
+Overlay::Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> layers, OverlayDirectories directories,
+                 std::unique_ptr<NodeStore> nodes)
     : options_(options),
       marks_(options.user_xattr),
       layers_(std::move(layers)),
       stack_(fingerprint_of(layers_)),
-      upper_(upper.valid() ? std::make_shared<const RealFile>(upper.release()) : nullptr),
-      work_(std::move(work)),
-      work_lock_(std::move(work_lock)),
+      upper_(directories.upper.valid() ? std::make_shared<const RealFile>(directories.upper.release()) : nullptr),
+      work_(std::move(directories.work)),
+      work_lock_(std::move(directories.lock)),
+      quiet_upper_(std::move(directories.quiet)),
+      unprivileged_(!overlooks_modes()),
       table_(std::move(nodes)),
       directories_(cache_limit()),
       files_(cache_limit()) {}
@@ -207,6 +224,7 @@ Status Overlay::start() {
     LAMINA_ASSIGN(const Marks marks, read_marks_at(marks_, status, upper_->descriptor(), ""));
     if (marks.opaque) root->lowers.clear();
     key = {0, status.ino};
+    upper_number_ = status.ino;
   }
   root_ = table_.intern(key, "", [&] { return root; });
   return {};
@@ -221,14 +239,13 @@ Result<std::unique_ptr<FileSystem>> FileSystem::open(const Options& options, std
     LAMINA_ASSIGN(auto layer, Layer::open(options.lowers[i], position, options.user_xattr, explanation));
     layers.push_back(std::move(layer));
   }
-  Writable writable;
+  OverlayDirectories writable;
   if (!options.upper.empty()) {
     LAMINA_ASSIGN(writable, open_writable(options, marks, explanation));
   }
   auto nodes = NodeStore::make();
   if (!nodes) return refuse_call(explanation, "memory for inodes", nodes.error());
-  auto overlay = std::make_unique<Overlay>(options, std::move(layers), std::move(writable.upper), std::move(writable.work),
-                                           std::move(writable.lock), std::move(*nodes));
+  auto overlay = std::make_unique<Overlay>(options, std::move(layers), std::move(writable), std::move(*nodes));
   const Status started = overlay->start();
   if (!started) return refuse_call(explanation, "the root of the stack", started.error());
   return std::unique_ptr<FileSystem>(std::move(overlay));

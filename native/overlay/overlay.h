@@ -1,5 +1,6 @@
-// The one implementation of FileSystem. Its parts by subject: open.cc, lookup.cc, upper.cc, copy_up.cc, links.cc, create.cc,
-// remove.cc, rename.cc, recover.cc, lower_lookup.cc, listing.cc, attributes.cc, data.cc, backing.cc, xattrs.cc.
+// The one implementation of FileSystem. Its parts by subject: open.cc, lookup.cc, revive.cc, upper.cc, upper_files.cc,
+// copy_up.cc, complete_data.cc, links.cc, create.cc, remove.cc, rename.cc, recover.cc, lower_lookup.cc, listing.cc,
+// attributes_of.cc, data.cc, backing.cc, xattrs.cc, flags.cc.
 //
 // Locks, outermost first:
 //   tree_                     shared by whatever uses upper paths or nodes; exclusive to rename a directory, or to replace a node
@@ -7,10 +8,12 @@
 //     Inode::copy_up          of parents before children
 //       Inode::mutex          one at a time
 //         caches, the table   each for itself
+//         modes_              the innermost
 #pragma once
 
 #include <atomic>
 #include <memory>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,6 +25,7 @@
 #include "overlay/inode_table.h"
 #include "overlay/layer.h"
 #include "overlay/marks.h"
+#include "overlay/owner_access.h"
 #include "overlay/recent_lists.h"
 #include "overlay/tree_lock.h"
 #include "sys/file_descriptor.h"
@@ -36,6 +40,13 @@ struct Location {
   [[nodiscard]] int descriptor() const { return directory->descriptor(); }
 };
 
+// What an overlay that can be written has beside its lowers; none is valid in one that cannot.
+struct OverlayDirectories {
+  sys::FileDescriptor upper, work;
+  sys::FileDescriptor lock;   // locked while the overlay lives
+  sys::FileDescriptor quiet;  // the upper, where reading changes no access times; only where that is wanted
+};
+
 // What the layers hold under a name of a merged directory.
 struct Found {
   bool visible = false;
@@ -43,6 +54,8 @@ struct Found {
   bool upper_whiteout = false;
   bool unmarked = false;           // the upper's entry was made just now: it has no marks of ours
   bool metacopy = false;           // of the upper's file
+  Protection protection;           // of what is seen
+  bool redirected = false;         // the upper's directory merges with lowers that are found by another path
   bool lacks_data = false;         // a metacopy, and the file below it was not found yet
   sys::FileStatus upper;           // where in_upper
   std::vector<LowerPlace> lowers;  // as Inode::lowers
@@ -59,8 +72,8 @@ struct LinkName;
 
 class Overlay final : public FileSystem {
  public:
-  Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> layers, sys::FileDescriptor upper, sys::FileDescriptor work,
-          sys::FileDescriptor work_lock, std::unique_ptr<NodeStore> nodes);
+  Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> layers, OverlayDirectories directories,
+          std::unique_ptr<NodeStore> nodes);
   // Makes the root's inode; before anything else.
   Status start();
 
@@ -93,6 +106,11 @@ class Overlay final : public FileSystem {
   Result<ListingRef> list(NodeId directory) override;
   Result<std::vector<std::byte>> xattr(NodeId node, std::string_view name) override;
   Result<std::string> xattr_names(NodeId node) override;
+  Result<std::uint32_t> flags(NodeId node) override;
+  Status set_flags(NodeId node, std::uint32_t flags) override;
+  Result<fsxattr> extended_flags(NodeId node) override;
+  Status set_extended_flags(NodeId node, const fsxattr& flags) override;
+  Status may_write(NodeId node, bool appends) override;
   Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags, Attempt* attempt) override;
   Status remove_xattr(NodeId node, std::string_view name, Attempt* attempt) override;
   Result<FileSystemStatistics> statistics() override;
@@ -131,10 +149,14 @@ class Overlay final : public FileSystem {
   Result<Entry> entry_of(const InodeRef& inode);
   Result<Entry> entry_of(const InodeRef& inode, const Found& found);
   Status skip_lowers(Inode& parent, std::string_view name, std::vector<LowerPlace>& lowers);
-  [[nodiscard]] bool known_to_be_whole(const sys::FileStatus& upper) const;
+  [[nodiscard]] bool known_to_be_whole(const sys::FileStatus& upper, Found& found) const;
+  [[nodiscard]] Result<std::optional<std::uint64_t>> marked_ino(const Location& location, std::uint64_t own) const;
   Result<std::uint64_t> upper_ino(const Location& location, const sys::FileStatus& status);
   Result<InodeRef> resolve_inode(std::string_view path);
+  // revive.cc
   Result<InodeRef> revive(NodeId node);
+  Result<InodeRef> revive_nameless(NodeId node, const ForgottenNodes::Record& record);
+  Result<std::uint32_t> links_of_lower(Inode& inode);
 
   // recover.cc
   Result<InodeRef> get(NodeId node);
@@ -153,23 +175,41 @@ class Overlay final : public FileSystem {
   std::string temporary_name();
   Status discard(std::string_view temporary);
   void touched(Inode& directory);
+  // upper_files.cc
+  Result<sys::FileDescriptor> open_upper(const Location& at, int flags);
+  Status rename_upper(const UpperPlace& from, const UpperPlace& to, unsigned flags = 0);
+  Status unlink_upper(const UpperPlace& place);
+  // While it is held no mode is other than it is to be seen.
+  [[nodiscard]] std::shared_lock<std::shared_mutex> steady_modes() {
+    return unprivileged_ ? std::shared_lock(modes_) : std::shared_lock<std::shared_mutex>();
+  }
   Status make_mark(int descriptor, std::string_view name, std::string_view mark, std::string_view value);
 
   // copy_up.cc
   enum class CopyUp { attributes, data, no_data };
   Status copy_up(const InodeRef& inode, CopyUp what, const Interrupted& interrupted);
   Status copy_up_parents(const InodeRef& inode, const Interrupted& interrupted);
-  Status build_copy(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view temporary, CopyUp what,
-                    const Interrupted& interrupted);
+  Result<std::uint64_t> build_copy(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view temporary,
+                                   CopyUp what, const Interrupted& interrupted);
   Status fill_copy(Inode& inode, const LowerEntry& entry, std::string_view temporary, CopyUp what,
                    const Interrupted& interrupted);
+  Status mark_number(const Inode& inode, int directory, std::string_view name, std::uint64_t own);
   Status link_aliases(std::string_view temporary, const std::vector<std::pair<InodeRef, std::string>>& aliases);
-  Status publish_copy(const InodeRef& inode, std::string_view temporary, bool metacopy,
+  Status publish_copy(const InodeRef& inode, std::string_view temporary, std::uint64_t copy, bool metacopy,
                       const std::vector<std::pair<InodeRef, std::string>>& aliases);
   Status copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, const Interrupted& interrupted);
-  Status complete_data(const InodeRef& inode, const Interrupted& interrupted);
+  Status complete_data(const InodeRef& inode, const Interrupted& interrupted);  // complete_data.cc
   Status drop_whiteouts(const RealFile& directory);
   Status copy_up_tree(const InodeRef& directory, const Interrupted& interrupted);
+
+  // flags.cc
+  Result<sys::FileDescriptor> open_for_flags(Inode& inode);
+  template <typename Flags, typename Set>
+  Status change_flags(NodeId node, const Flags& flags, Set set);
+  Status mark_protection(int directory, std::string_view name, const Protection& protection);
+  static Status allow_write(const Inode& inode, bool appends);
+  static Status allow_change(const Inode& inode);
+  static Status allow_removal(const Inode& directory, const Found& found);
 
   // links.cc
   Result<LinkName> link_name(std::string_view path);
@@ -239,7 +279,11 @@ class Overlay final : public FileSystem {
   std::vector<std::unique_ptr<Layer>> layers_;  // topmost first
   const std::uint64_t stack_;                   // tells stacks of lowers apart: LowerNumber
   RealFileRef upper_;                           // null: read-only
+  std::uint64_t upper_number_ = 0;              // the upper's own in its file system
   sys::FileDescriptor work_, work_lock_;
+  sys::FileDescriptor quiet_upper_;  // the upper, where reading changes no access times; where they are not to change
+  const bool unprivileged_;          // modes of our own files may deny us something
+  std::shared_mutex modes_;          // of an unprivileged driver: whoever shows or changes modes shares it (OwnerAccess)
   TreeLock tree_;
   std::mutex resolving_;  // held below the tree lock, above all others
   InodeTable table_;

@@ -87,6 +87,7 @@ Result<bool> Overlay::resolve_named(Inode& inode) {
   std::lock_guard lock(inode.mutex);
   inode.has_upper = found.in_upper;
   inode.metacopy = found.metacopy;
+  inode.protection.store(found.protection);
   inode.lowers = found.lowers;
   return true;
 }

@@ -15,11 +15,13 @@ using sys::Errno;
 Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, const Found& found) {
   LAMINA_ASSIGN(const InodeKey key, key_of(found));
   InodeRef victim = table_.find(key);
-  table_.forget_for_ever(key);
+  const bool others = found.type() != 0040000U && (found.in_upper ? found.upper.nlink : found.lower.nlink) > 1;
+  if (!others) table_.forget_for_ever(key);
   if (!victim) return victim;
   LAMINA_TRY(resolve(victim));
   {
     std::lock_guard lock(victim->mutex);
+    victim->other_names = others;
     if (!victim->has_upper || victim->pinned() || victim->parent != parent || victim->name() != name) return victim;
     const RealFileRef open = victim->metacopy ? nullptr : files_.get(victim->id);
     if (open) {
@@ -60,17 +62,18 @@ const ListingRef& Overlay::no_names() {
 // Removes an entry of the upper in one step, leaving a whiteout where one is wanted.
 Status Overlay::take_away(int directory, std::string_view name, bool leave_whiteout) {
   const std::string temporary = temporary_name();
-  LAMINA_TRY(sys::rename(directory, name, work(), temporary, leave_whiteout ? RENAME_WHITEOUT : RENAME_NOREPLACE));
+  LAMINA_TRY(rename_upper({directory, name}, {work(), temporary}, leave_whiteout ? RENAME_WHITEOUT : RENAME_NOREPLACE));
   return discard(temporary);
 }
 
 // Removes a name and all below it.
 Status Overlay::discard_tree(int directory, std::string_view name) {
-  const Status removed = sys::unlink(directory, name);
+  const Status removed = unlink_upper({directory, name});
   if (!removed.failed_with(EISDIR) && !removed.failed_with(EPERM)) return removed;
   const Status empty = sys::remove_directory(directory, name);
   if (!empty.failed_with(ENOTEMPTY) && !empty.failed_with(EEXIST)) return empty;
-  LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::open_child(directory, name, O_RDONLY | O_DIRECTORY));
+  const auto open = [&] { return sys::open_child(directory, name, O_RDONLY | O_DIRECTORY); };
+  LAMINA_ASSIGN(const sys::FileDescriptor opened, unprivileged_ ? as_owner(modes_, {{directory, name}}, open) : open());
   std::vector<std::string> names;
   LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
     names.emplace_back(each.name);
@@ -111,6 +114,7 @@ Status Overlay::remove(NodeId parent, std::string_view name, bool directory, Att
     touched(*holder);
     return {};
   }
+  LAMINA_TRY(allow_removal(*holder, found));
   const bool is_directory = found.type() == 0040000U;
   if (directory && !is_directory) return Errno{ENOTDIR};
   if (!directory && is_directory) return Errno{EISDIR};

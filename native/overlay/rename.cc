@@ -90,7 +90,11 @@ Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interr
   if (lower) {
     LAMINA_ASSIGN(const std::string path, lower_path(from.directory, from.name));
     const Status marked = make_mark(place->descriptor(), "", marks_.redirect, path);
-    return lacks_room(marked) ? copy_up_tree(from.inode, interrupted) : marked;
+    if (lacks_room(marked)) return copy_up_tree(from.inode, interrupted);
+    LAMINA_TRY(marked);
+    LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(place->descriptor()));
+    const Status numbered = mark_number(*from.inode, place->descriptor(), "", status.ino);
+    return lacks_room(numbered) ? Status() : numbered;  // then a copy that somebody makes in the upper has the same number
   }
   if (to.below) return make_mark(place->descriptor(), "", marks_.opaque, opaque_value);
   return {};
@@ -220,6 +224,8 @@ Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, 
   if (mode == RenameMode::no_replace && to.found.visible) return Errno{EEXIST};
   if (mode == RenameMode::exchange && !to.found.visible) return Errno{ENOENT};
   if (to.inode == from.inode) return {};  // two names of one file: rename(2) leaves both
+  LAMINA_TRY(allow_removal(*from.directory, from.found));
+  if (to.found.visible) LAMINA_TRY(allow_removal(*to.directory, to.found));
   if (mode == RenameMode::exchange) {
     LAMINA_TRY(prepare_source(from, to, interrupted));
     LAMINA_TRY(prepare_source(to, from, interrupted));

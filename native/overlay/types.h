@@ -58,9 +58,10 @@ struct SetAttributes {
   std::optional<std::uint64_t> size;
   std::optional<Time> atime, mtime;
   bool kill_suidgid = false;  // clear setuid, and setgid where group execute is set (KILLPRIV_V2)
+  bool stranger = false;      // with kill_suidgid: the caller is not in the file's group, so setgid goes in any case
 };
 
-enum class Access { read, write };
+enum class Access { read, write, append };  // append: what is written goes to the end
 
 // The rename(2) flags that a file system sees.
 enum class RenameMode { replace, no_replace, exchange };
@@ -95,7 +96,10 @@ struct Options {
   bool redirect_dir = true;          // off: a directory of a lower is copied up whole before it is renamed
   bool metacopy = true;              // off: every copy-up takes the data along
   bool user_xattr = false;           // marks are user.overlay.* instead of trusted.overlay.*; excludes redirect and metacopy
-  bool hide_trusted = false;         // the caller's namespace has no CAP_SYS_ADMIN
+  bool static_nlink = false;         // every directory shows one link
+  bool access_times = true;          // off (noatime): what is read in the upper does not change when it was last read
+  bool directory_access_times = true;
+  bool hide_trusted = false;  // the caller's namespace has no CAP_SYS_ADMIN
 };
 
 }  // namespace lamina::overlay

@@ -7,7 +7,6 @@
 #include "overlay/overlay.h"
 #include "sys/names.h"
 #include "sys/open.h"
-#include "sys/xattrs.h"
 
 namespace lamina::overlay {
 
@@ -101,10 +100,6 @@ void Overlay::touched(Inode& directory) {
   std::lock_guard lock(directory.mutex);
   ++directory.directory().version;
   directory.directory().listing.reset();
-}
-
-Status Overlay::make_mark(int descriptor, std::string_view name, std::string_view mark, std::string_view value) {
-  return sys::set_xattr(descriptor, name, mark, sys::as_value(value));
 }
 
 }  // namespace lamina::overlay

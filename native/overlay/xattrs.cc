@@ -61,6 +61,7 @@ Result<std::string> Overlay::xattr_names(NodeId node) {
 Status Overlay::set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags, Attempt* attempt) {
   TreeLock::Shared lock(tree_);
   LAMINA_ASSIGN(const InodeRef inode, get(node));
+  LAMINA_TRY(allow_change(*inode));
   LAMINA_TRY(copy_up(inode, CopyUp::attributes, [] { return false; }));
   LAMINA_ASSIGN(const Location at, location(*inode));
   const std::string stored = marks_.to_disk(name);
@@ -79,16 +80,21 @@ Status Overlay::set_xattr(NodeId node, std::string_view name, std::span<const st
 Status Overlay::remove_xattr(NodeId node, std::string_view name, Attempt* attempt) {
   TreeLock::Shared lock(tree_);
   LAMINA_ASSIGN(const InodeRef inode, get(node));
+  LAMINA_TRY(allow_change(*inode));
   const std::string stored = marks_.to_disk(name);
+  // An empty access list takes the list away, and may do so where there is none (posix_acl_xattr_set of the kernel).
+  const bool is_list = name == access_acl_name || name == default_acl_name;
   const Source source = source_of(*inode);
   if (!source.upper) {
     if (!upper_) return Errno{EROFS};
     auto present = layer(source.lower).xattr(source.lower.reference, stored);
+    if (is_list && present.failed_with(ENODATA)) return {};
     if (!present) return present.error();
   }
   LAMINA_TRY(copy_up(inode, CopyUp::attributes, [] { return false; }));
   LAMINA_ASSIGN(const Location at, location(*inode));
   const auto present = sys::get_xattr(at.descriptor(), at.name, stored);
+  if (is_list && present.failed_with(ENODATA)) return {};
   const bool removed_before = present.failed_with(ENODATA) && attempt != nullptr && attempt->begun();
   if (!present && !removed_before) return present.error();
   if (attempt != nullptr) attempt->begin();

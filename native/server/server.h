@@ -36,6 +36,7 @@ struct ServerOptions {
   Ring ring = Ring::automatic;
   bool writeback = false;                               // the kernel gathers small writes
   bool synchronous = true;                              // off (volatile): fsync is answered at once
+  bool xattrs = true;                                   // off (noxattrs): nobody sees or sets extended attributes
   bool access_lists = true;                             // off (noacl): the kernel does not obey POSIX access lists
   std::function<void(const std::string& line)> trace;   // called by all workers; empty: no trace
   std::function<void(const std::string& line)> report;  // of what a person should know; empty: nobody is told

@@ -97,7 +97,6 @@ class Session {
   void statfs(Exchange& exchange);
   void syncfs(Exchange& exchange);
   void unsupported(Exchange& exchange);
-  void ioctl(Exchange& exchange);
   void notify_reply(Exchange& exchange);
   // session_names.cc
   void lookup(Exchange& exchange);
@@ -120,6 +119,8 @@ class Session {
   void listxattr(Exchange& exchange);
   void setxattr(Exchange& exchange);
   void removexattr(Exchange& exchange);
+  // session_ioctl.cc
+  void ioctl(Exchange& exchange);
   // session_open.cc
   void open(Exchange& exchange);
   void create(Exchange& exchange);
@@ -133,6 +134,10 @@ class Session {
     std::uint32_t flags = 0;  // of open(2)
     bool kill_suidgid = false;
     [[nodiscard]] bool writes() const { return (flags & O_ACCMODE) != O_RDONLY; }
+    [[nodiscard]] overlay::Access access() const {
+      if (!writes()) return overlay::Access::read;
+      return (flags & O_APPEND) != 0 ? overlay::Access::append : overlay::Access::write;
+    }
   };
   sys::Result<abi::OpenOut> open_through(Exchange& exchange, const Opening& opening);
   sys::Status begin_open(Exchange& exchange, const Opening& opening, OpenFile& file);
@@ -165,10 +170,15 @@ class Session {
   void answer_opened(Exchange& exchange, overlay::Entry entry, std::uint32_t flags);
   sys::Result<std::uint64_t> parent_ino(overlay::NodeId node);
   // For writing; where nobody was asked for the open, the rules are asked now.
-  sys::Result<overlay::RealFileRef> writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject);
+  sys::Result<overlay::RealFileRef> writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject,
+                                                  overlay::Access access);
   sys::Status kill_setgid(Exchange& exchange);
   static sys::Status forget_attributes(const Exchange& exchange, overlay::NodeId node);
   static std::string visible_names(Exchange& exchange, std::string names);
+  // session_setid.cc
+  static bool is_stranger(const Exchange& exchange, std::uint32_t group);
+  static bool keeps_setid(const Exchange& exchange);
+  sys::Status judge_stranger(const Exchange& exchange, overlay::NodeId node, overlay::SetAttributes& change);
   sys::Status kill_suidgid(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file);
   sys::Result<std::size_t> copy(Exchange& exchange);
 

@@ -50,7 +50,8 @@ void Session::setattr(Exchange& exchange) {
   if (!in) return exchange.answer_error(EINVAL);
   const Subject target = subject(exchange.node());
   if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
-  const SetAttributes change = change_of(*in);
+  SetAttributes change = change_of(*in);
+  if (const auto judged = judge_stranger(exchange, exchange.node(), change); !judged.ok()) return exchange.answer_status(judged);
   const auto attributes = set_attributes(exchange, change);
   if (!attributes.ok()) return exchange.answer_error(attributes.error().value);
   if (change.size) changed(exchange, "truncate", target);
@@ -102,6 +103,7 @@ void answer_sized(Exchange& exchange, std::uint32_t room, std::span<const std::b
 }  // namespace
 
 void Session::getxattr(Exchange& exchange) {
+  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not ask again
   const auto in = exchange.request().take<abi::GetxattrIn>();
   const auto name = exchange.request().take_name();
   if (!in || !name) return exchange.answer_error(EINVAL);
@@ -127,6 +129,7 @@ std::string Session::visible_names(Exchange& exchange, std::string names) {
 }
 
 void Session::listxattr(Exchange& exchange) {
+  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not ask again
   const auto in = exchange.request().take<abi::GetxattrIn>();
   if (!in) return exchange.answer_error(EINVAL);
   auto names = file_system_.xattr_names(exchange.node());
@@ -147,6 +150,7 @@ sys::Status Session::kill_setgid(Exchange& exchange) {
 }
 
 void Session::setxattr(Exchange& exchange) {
+  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not ask again
   const auto in = exchange.request().take<abi::SetxattrIn>();
   const auto name = exchange.request().take_name();
   const auto value = in ? exchange.request().take_bytes(in->size) : std::nullopt;
@@ -161,6 +165,7 @@ void Session::setxattr(Exchange& exchange) {
 }
 
 void Session::removexattr(Exchange& exchange) {
+  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not ask again
   const auto name = exchange.request().take_name();
   if (!name) return exchange.answer_error(EINVAL);
   const Subject target = subject(exchange.node());

@@ -49,29 +49,10 @@ void Session::read_ahead(const Exchange& exchange) {
   }
 }
 
-Result<overlay::RealFileRef> Session::writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject) {
+Result<overlay::RealFileRef> Session::writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject,
+                                                    Access access) {
   if (options_.mode == Mode::stateless) LAMINA_TRY(guard(subject));
-  return file_system_.file(node, Access::write, exchange.interrupted());
-}
-
-// Lets the kernel ask for a node's attributes anew.
-Status Session::forget_attributes(const Exchange& exchange, overlay::NodeId node) {
-  const Status told = exchange.invalidate_attributes(node);
-  // ENOENT: the kernel has just forgotten the node.
-  return told.failed_with(ENOENT) ? Status() : told;
-}
-
-// An unprivileged write takes setuid away, and setgid where the group may execute (inode(7)). The kernel leaves that to us
-// (HANDLE_KILLPRIV_V2) and goes on believing the old mode, by which it would run the file: it is told.
-Status Session::kill_suidgid(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file) {
-  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(file.descriptor()));
-  const bool has = (status.mode & setuid) != 0 || (status.mode & (setgid | group_execute)) == (setgid | group_execute);
-  if (!has) return {};
-  SetAttributes change;
-  change.kill_suidgid = true;
-  const auto cleared = file_system_.set_attributes(node, change, exchange.interrupted());
-  if (!cleared.ok()) return cleared.error();
-  return forget_attributes(exchange, node);
+  return file_system_.file(node, access, exchange.interrupted());
 }
 
 void Session::write(Exchange& exchange) {
@@ -79,7 +60,8 @@ void Session::write(Exchange& exchange) {
   const auto data = in ? exchange.request().take_bytes(in->size) : std::nullopt;
   if (!in || !data) return exchange.answer_error(EINVAL);
   const Subject target = subject(exchange.node());
-  const auto file = writable_file(exchange, exchange.node(), target);
+  const Access access = (in->flags & O_APPEND) != 0 ? Access::append : Access::write;
+  const auto file = writable_file(exchange, exchange.node(), target, access);
   if (!file.ok()) return exchange.answer_error(file.error().value);
   if ((in->write_flags & abi::write_kill_suidgid) != 0) {
     if (const auto killed = kill_suidgid(exchange, exchange.node(), **file); !killed.ok()) return exchange.answer_status(killed);
@@ -102,10 +84,11 @@ void Session::fallocate(Exchange& exchange) {
   const auto in = exchange.request().take<abi::FallocateIn>();
   if (!in) return exchange.answer_error(EINVAL);
   const Subject target = subject(exchange.node());
-  const auto file = writable_file(exchange, exchange.node(), target);
+  // vfs_fallocate of the kernel: what only makes room does not change what is there.
+  const Access access = (in->mode & ~static_cast<std::uint32_t>(FALLOC_FL_KEEP_SIZE)) == 0 ? Access::append : Access::write;
+  const auto file = writable_file(exchange, exchange.node(), target, access);
   if (!file.ok()) return exchange.answer_error(file.error().value);
-  // This request and COPY_FILE_RANGE do not say whether the caller may keep setuid: only root is taken to.
-  if (exchange.header().uid != 0) {
+  if (!keeps_setid(exchange)) {
     if (const auto killed = kill_suidgid(exchange, exchange.node(), **file); !killed.ok()) return exchange.answer_status(killed);
   }
   const auto status = sys::allocate((*file)->descriptor(), static_cast<int>(in->mode), in->offset, in->length);
@@ -129,9 +112,9 @@ Result<std::size_t> Session::copy(Exchange& exchange) {
   if (!in || in->flags != 0) return sys::Errno{EINVAL};
   const Subject target = subject(in->nodeid_out);
   // First the one that is written: where both are one file, its copy-up changes what is read.
-  LAMINA_ASSIGN(const overlay::RealFileRef to, writable_file(exchange, in->nodeid_out, target));
+  LAMINA_ASSIGN(const overlay::RealFileRef to, writable_file(exchange, in->nodeid_out, target, Access::write));
   LAMINA_ASSIGN(const overlay::RealFileRef from, file_system_.file(exchange.node(), Access::read, exchange.interrupted()));
-  if (exchange.header().uid != 0) LAMINA_TRY(kill_suidgid(exchange, in->nodeid_out, *to));
+  if (!keeps_setid(exchange)) LAMINA_TRY(kill_suidgid(exchange, in->nodeid_out, *to));
   const auto size = sys::copy_range(from->descriptor(), in->off_in, to->descriptor(), in->off_out,
                                     static_cast<std::size_t>(std::min(in->len, most_at_once)));
   // A lower on another file system: with this answer the kernel copies through the page cache.

@@ -55,8 +55,6 @@ void Session::destroy(Exchange& exchange) { exchange.answer_empty(); }
 // ENOSYS: the kernel does not ask again.
 void Session::unsupported(Exchange& exchange) { exchange.answer_error(ENOSYS); }
 
-void Session::ioctl(Exchange& exchange) { exchange.answer_error(ENOTTY); }
-
 // To FUSE_NOTIFY_RETRIEVE, which is never sent. No answer is due.
 void Session::notify_reply(Exchange& /*exchange*/) {}
 

@@ -21,6 +21,10 @@ void Session::open(Exchange& exchange) {
   const Subject target = subject(exchange.node());
   if (opening.writes()) {
     if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
+    const bool appends = (in->flags & O_APPEND) != 0 && (in->flags & O_TRUNC) == 0;
+    if (const auto refused = file_system_.may_write(exchange.node(), appends); !refused.ok()) {
+      return exchange.answer_status(refused);
+    }
   }
   was_read(ReadKind::opened, target);
   if (options_.mode == Mode::servicing) {

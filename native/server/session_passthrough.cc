@@ -27,8 +27,6 @@ constexpr std::uint64_t counted_as_other = 1;
 // setgid that makes no program: a write of who is in the group leaves it, and the real file system knows no groups of ours.
 bool marks_locking(std::uint32_t mode) { return (mode & (setgid | group_execute)) == setgid; }
 
-bool is_suid(std::uint32_t mode) { return (mode & setuid) != 0 || (mode & (setgid | group_execute)) == (setgid | group_execute); }
-
 }  // namespace
 
 // The descriptors that a lower's file has stay with it: they read what they have always read. The names lead to another node.
@@ -48,8 +46,7 @@ Status Session::begin_open(Exchange& exchange, const Opening& opening, OpenFile&
   if (opening.writes() ? others_write && marks_locking(attributes.mode) : file.lower && attributes.size < smallest_lower)
     return {};
   if (opening.writes()) file.lower = false;
-  LAMINA_ASSIGN(const overlay::RealFileRef real,
-                file_system_.file(opening.node, opening.writes() ? Access::write : Access::read, exchange.interrupted()));
+  LAMINA_ASSIGN(const overlay::RealFileRef real, file_system_.file(opening.node, opening.access(), exchange.interrupted()));
   // The real file system takes setuid away at writes by who lacks CAP_FSETID, and asks that of the thread that names the file.
   file.keeps_suid = opening.writes() && exchange.header().uid == 0;
   std::optional<sys::WithoutCapability> without;
@@ -68,6 +65,7 @@ Status Session::join_open(Exchange& exchange, const Opening& opening, OpenFile& 
   // Beside root's descriptors the kernel takes one of another user: setuid goes now, for its writes could not take it away.
   SetAttributes change;
   change.kill_suidgid = true;
+  LAMINA_TRY(judge_stranger(exchange, opening.node, change));
   const auto cleared = file_system_.set_attributes(opening.node, change, exchange.interrupted());
   return cleared.ok() ? Status() : Status(cleared.error());
 }
@@ -80,6 +78,7 @@ Result<abi::OpenOut> Session::open_through(Exchange& exchange, const Opening& op
     SetAttributes change;
     change.size = 0;
     change.kill_suidgid = opening.kill_suidgid;
+    LAMINA_TRY(judge_stranger(exchange, opening.node, change));
     const auto truncated = file_system_.set_attributes(opening.node, change, exchange.interrupted());
     if (!truncated.ok()) return truncated.error();
     if (change.kill_suidgid) LAMINA_TRY(forget_attributes(exchange, opening.node));
@@ -134,11 +133,8 @@ Result<Attributes> Session::set_attributes(Exchange& exchange, SetAttributes cha
   }
   const auto file = open_files_.hold(node);
   if (change.size) LAMINA_TRY(make_way(exchange, node, *file));
-  // As if the other users wrote at once.
-  if (change.mode && file->others > 0 && is_suid(*change.mode)) {
-    *change.mode &= ~setuid;
-    if ((*change.mode & group_execute) != 0) *change.mode &= ~setgid;
-  }
+  // As if the other users wrote at once, strangers to the file's group.
+  if (change.mode && file->others > 0) *change.mode &= ~(setuid | setgid);
   auto changed = file_system_.set_attributes(node, change, exchange.interrupted());
   tell_replacement(exchange);
   return changed;

@@ -58,6 +58,20 @@ TEST_F(OverlayHandles, OutliveTheCopyUpAndDroppedCaches) {
   EXPECT_EQ(status(file.get()).st_ino, inode(here / "f"));
 }
 
+LAYERS(OverlayHandles, OutliveTheNameThatTheyWereGotBy) {
+  make_file(bottom / "f", "content");
+  make_link(bottom / "f", bottom / "g");
+}
+TEST_F(OverlayHandles, OutliveTheNameThatTheyWereGotBy) {
+  Handle handle = handle_of(here / "f");
+  ASSERT_OK(::unlink(here / "f"));
+  ::sync();
+  drop_caches();
+  const FileDescriptor file = open_handle(mount.get(), handle, O_RDONLY);
+  ASSERT_TRUE(file.valid()) << error_text(errno);
+  EXPECT_EQ(contents(file.get()), "content");
+}
+
 LAYERS(OverlayHandles, OfARemovedLowerFileAreStale) { make_file(bottom / "f", "content"); }
 TEST_F(OverlayHandles, OfARemovedLowerFileAreStale) {
   Handle handle = handle_of(here / "f");

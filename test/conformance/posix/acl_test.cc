@@ -145,6 +145,23 @@ TEST_F(Acl, IsRemoved) {
   EXPECT_ERRNO(EACCES, as(alice, [&] { return can_open(here / "f", O_RDONLY); }));
 }
 
+TEST_F(Acl, ThereNeedBeNoneToRemove) {
+  make_file(here / "f", "x", 0640);
+  make_directory(here / "d", 0751);
+  const auto set_empty = [&](const Path& path, const std::string& name) { return set(path, name, acl({})); };
+  EXPECT_OK(set_empty(here / "f", access_list));
+  EXPECT_OK(::removexattr(here / "f", access_list.c_str()));
+  for (const std::string& name : {access_list, default_list}) {
+    EXPECT_OK(set_empty(here / "d", name));
+    EXPECT_OK(::removexattr(here / "d", name.c_str()));
+  }
+  EXPECT_EQ(mode(here / "f"), 0640U);
+  EXPECT_EQ(mode(here / "d"), 0751U);
+  ASSERT_OK(set(here / "d", default_list, acl_for_alice(6, 4, 0, 6, 6)));
+  EXPECT_OK(set_empty(here / "d", default_list));
+  EXPECT_ERRNO(ENODATA, get(here / "d", default_list));
+}
+
 TEST_F(Acl, NonsenseIsRefused) {
   make_file(here / "f");
   make_directory(here / "d");

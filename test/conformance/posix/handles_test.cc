@@ -71,6 +71,32 @@ TEST_F(Handles, AreStableAndDiffer) {
   EXPECT_NE(one.text(), other.text());
 }
 
+// The name by which a driver knew the file goes, and the file stays.
+TEST_F(Handles, OutliveTheNameThatTheyWereGotBy) {
+  make_file(here / "f", "content");
+  make_directory(here / "d");
+  ASSERT_OK(::link(here / "f", here / "d/g"));
+  ::sync();
+  drop_caches();
+  Handle handle = handle_of(here / "f");
+  ASSERT_OK(::unlink(here / "f"));
+  ::sync();
+  drop_caches();
+  {
+    const FileDescriptor file = open_handle(handle, O_RDWR);
+    ASSERT_TRUE(file.valid()) << error_text(errno);
+    EXPECT_EQ(contents(file.get()), "content");
+    EXPECT_EQ(status(file.get()).st_nlink, 1U);
+    EXPECT_EQ(status(file.get()).st_ino, inode(here / "d/g"));
+    append(file.get(), "CON");
+  }
+  EXPECT_EQ(contents(here / "d/g"), "CONtent");
+  ASSERT_OK(::unlink(here / "d/g"));
+  ::sync();
+  drop_caches();
+  EXPECT_ERRNO(ESTALE, open_handle(handle, O_RDONLY).valid() ? 0 : -1);
+}
+
 TEST_F(Handles, OfARemovedFileAreStale) {
   make_file(here / "f");
   Handle handle = handle_of(here / "f");

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -66,8 +67,59 @@ TEST_F(SetId, AnAllocationOfAnUnprivilegedUserClearsThem) {
   EXPECT_EQ(mode(path), 0777U);
 }
 
+// Changes of the content by descriptor or path, each of which takes setuid and setgid away.
+const std::vector<std::pair<const char*, long (*)(const Path& path, const Path& other)>> changes{
+    {"write", [](const Path& path, const Path&) { return write_to(path); }},
+    {"truncate", [](const Path& path, const Path&) -> long { return ::truncate(path, 3); }},
+    {"open", [](const Path& path, const Path&) -> long { return opened(path, O_WRONLY | O_TRUNC).valid() ? 0 : -1; }},
+    {"fallocate", [](const Path& path, const Path&) -> long { return ::fallocate(opened(path, O_WRONLY).get(), 0, 0, 8192); }},
+    {"copy_file_range",
+     [](const Path& path, const Path& other) -> long {
+       const FileDescriptor from = opened(other, O_RDONLY), to = opened(path, O_WRONLY);
+       return ::copy_file_range(from.get(), nullptr, to.get(), nullptr, 4, 0) == 4 ? 0 : -1;
+     }},
+};
+
+TEST_F(SetId, AStrangerToTheGroupClearsSetgidWithoutGroupExecute) {
+  make_file(here / "other", "other", 0644);
+  for (const auto& [name, change] : changes) {
+    const Path path = file_of_alice(here / name, 02666);
+    const auto act = change;
+    EXPECT_OK(as(bob, [&] { return act(path, here / "other"); }));
+    EXPECT_EQ(mode(path), 0666U) << name;
+  }
+}
+
+TEST_F(SetId, AMemberOfTheGroupLeavesSetgidWithoutGroupExecute) {
+  make_file(here / "other", "other", 0644);
+  const User member{bob.uid, bob.gid, {alice.gid}};
+  for (const auto& [name, change] : changes) {
+    const Path path = file_of_alice(here / name, 06666);
+    const auto act = change;
+    EXPECT_OK(as(member, [&] { return act(path, here / "other"); }));
+    EXPECT_EQ(mode(path), 02666U) << name;
+  }
+}
+
+TEST_F(SetId, RootWithoutTheCapabilityIsNoException) {
+  make_file(here / "other", "other", 0644);
+  for (const auto& [name, change] : changes) {
+    const Path path = file_of_alice(here / name, 06777);
+    const auto act = change;
+    EXPECT_OK(in_child([&]() -> long {
+      __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+      __user_cap_data_struct sets[2]{};
+      require(::syscall(SYS_capget, &header, sets) == 0, "capget");
+      sets[0].effective &= ~(1U << CAP_FSETID);
+      require(::syscall(SYS_capset, &header, sets) == 0, "capset");
+      return act(path, here / "other");
+    }));
+    EXPECT_EQ(mode(path), 0777U) << name;
+  }
+}
+
 TEST_F(SetId, SetgidWithoutGroupExecuteStays) {
-  // It marks mandatory locking, not a program (inode.c, setattr_should_drop_sgid).
+  // The group's own, and no program (fs/attr.c, setattr_should_drop_sgid).
   const Path path = file_of_alice(here / "f", 02767);
   EXPECT_OK(as(alice, [&] { return write_to(path); }));
   EXPECT_EQ(mode(path), 02767U);

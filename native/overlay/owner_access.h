@@ -1,0 +1,60 @@
+// What a driver without CAP_DAC_OVERRIDE may do to its own files: a mode that denies the owner something does not stand in the
+// way of what the kernel has allowed the caller, as a write through a descriptor that made the file (open(2) with O_CREAT and
+// 0444).
+#pragma once
+
+#include <initializer_list>
+#include <mutex>
+#include <shared_mutex>
+#include <string_view>
+#include <vector>
+
+#include "sys/file_descriptor.h"
+#include "sys/result.h"
+
+namespace lamina::overlay {
+
+// A name in an upper directory, or, with name "", the descriptor itself.
+struct UpperPlace {
+  int directory = -1;
+  std::string_view name;
+};
+
+// While it lives the owner may read, write and search those places; then they have their modes again. Nobody else changes or
+// shows modes meanwhile: `modes` is held, and whoever does takes it shared.
+class OwnerAccess {
+ public:
+  OwnerAccess(std::shared_mutex& modes, std::initializer_list<UpperPlace> places);
+  OwnerAccess(const OwnerAccess&) = delete;
+  OwnerAccess& operator=(const OwnerAccess&) = delete;
+  ~OwnerAccess();
+  // What kept it from being given.
+  [[nodiscard]] const sys::Status& status() const { return status_; }
+  sys::Status give_back();
+
+ private:
+  struct Changed {
+    sys::FileDescriptor file;  // follows it to another name
+    std::uint32_t mode = 0;    // that it had
+  };
+  sys::Status open_up(const UpperPlace& place);
+
+  std::unique_lock<std::shared_mutex> lock_;
+  std::vector<Changed> changed_;
+  sys::Status status_;
+};
+
+// Runs an operation, and where a mode denies it once more with the owner's access.
+template <typename Operation>
+auto as_owner(std::shared_mutex& modes, std::initializer_list<UpperPlace> places, Operation operation) -> decltype(operation()) {
+  auto first = operation();
+  if (!first.failed_with(EACCES)) return first;
+  OwnerAccess access(modes, places);
+  if (!access.status()) return access.status().error();
+  auto again = operation();
+  const sys::Status given_back = access.give_back();
+  if (!given_back) return given_back.error();
+  return again;
+}
+
+}  // namespace lamina::overlay

@@ -1,0 +1,69 @@
+// setuid and setgid, which a change of the content takes away (inode(7), "The set-group-ID bit"). The kernel leaves that to us
+// (HANDLE_KILLPRIV_V2) and goes on believing the old mode, by which it would run the file: it is told.
+#include <linux/capability.h>
+
+#include <algorithm>
+
+#include "server/session.h"
+#include "sys/process.h"
+#include "sys/status.h"
+
+namespace lamina::server {
+
+using overlay::NodeId;
+using overlay::SetAttributes;
+using sys::Status;
+
+namespace {
+
+bool program_setgid(std::uint32_t mode) { return (mode & (setgid | group_execute)) == (setgid | group_execute); }
+
+}  // namespace
+
+// Whether the caller is outside a group. Where that cannot be read, it is.
+bool Session::is_stranger(const Exchange& exchange, std::uint32_t group) {
+  const overlay::Caller caller = exchange.caller();
+  if (caller.gid == group) return false;
+  const auto groups = sys::supplementary_groups(caller.pid);
+  return !groups.ok() || std::find(groups->begin(), groups->end(), group) == groups->end();
+}
+
+// FALLOCATE and COPY_FILE_RANGE do not say whether the caller may keep setuid. A capability counts in the first user namespace
+// only, where root is 0.
+bool Session::keeps_setid(const Exchange& exchange) {
+  if (exchange.header().uid != 0) return false;
+  const auto privileged = sys::has_capability(exchange.caller().pid, CAP_FSETID);
+  return !privileged.ok() || *privileged;
+}
+
+// A change that takes setuid away: whether setgid without group execute goes, too (setattr_should_drop_sgid of the kernel).
+Status Session::judge_stranger(const Exchange& exchange, NodeId node, SetAttributes& change) {
+  if (!change.kill_suidgid) return {};
+  LAMINA_ASSIGN(const overlay::Attributes present, file_system_.attributes(node));
+  const bool in_question = (present.mode & setgid) != 0 && !program_setgid(present.mode);
+  // With chown the kernel asks for it whoever the caller is.
+  change.stranger = in_question && !keeps_setid(exchange) && is_stranger(exchange, present.gid);
+  return {};
+}
+
+// Lets the kernel ask for a node's attributes anew.
+Status Session::forget_attributes(const Exchange& exchange, NodeId node) {
+  const Status told = exchange.invalidate_attributes(node);
+  // ENOENT: the kernel has just forgotten the node.
+  return told.failed_with(ENOENT) ? Status() : told;
+}
+
+// Before an unprivileged write.
+Status Session::kill_suidgid(Exchange& exchange, NodeId node, const overlay::RealFile& file) {
+  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(file.descriptor()));
+  if ((status.mode & (setuid | setgid)) == 0) return {};
+  SetAttributes change;
+  change.kill_suidgid = true;
+  if ((status.mode & setgid) != 0 && !program_setgid(status.mode)) change.stranger = is_stranger(exchange, status.gid);
+  if ((status.mode & setuid) == 0 && !program_setgid(status.mode) && !change.stranger) return {};
+  const auto cleared = file_system_.set_attributes(node, change, exchange.interrupted());
+  if (!cleared.ok()) return cleared.error();
+  return forget_attributes(exchange, node);
+}
+
+}  // namespace lamina::server
