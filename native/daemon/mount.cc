@@ -9,8 +9,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "daemon/mount_record.h"
 #include "daemon/statistics.h"
 #include "fuse/mount.h"
+#include "sys/mounts.h"
 
 namespace lamina::daemon {
 
@@ -126,7 +128,18 @@ Status Mount::answer(const DaemonOptions& options, std::string& explanation) {
     return Errno{EOPNOTSUPP};
   }
   if (options.server.mode == server::Mode::passthrough) LAMINA_TRY(server_->check_passthrough(explanation));
-  return open_control(options, explanation);
+  LAMINA_TRY(open_control(options, explanation));
+  note(options);
+  return {};
+}
+
+// Without the note the mount can be used as ever; where another mount namespace holds it, it cannot be brought back from there.
+void Mount::note(const DaemonOptions& options) const {
+  if (options.overlay.work.empty()) return;
+  const Status noted = note_mount(options, device_);
+  if (noted.ok()) return;
+  ::syslog(LOG_WARNING, "%s: noting the mount at %s: %s", mountpoint_.c_str(), options.overlay.work.c_str(),
+           std::strerror(noted.error().value));
 }
 
 Status Mount::resume(const DaemonOptions& options, std::string& explanation) {
@@ -137,6 +150,10 @@ Status Mount::resume(const DaemonOptions& options, std::string& explanation) {
     explanation = "going on for a worker that has died: " + std::string(std::strerror(resumed.error().value));
     return resumed;
   }
+  if (!options.overlay.work.empty()) {
+    const auto noted = noted_mount(options);
+    if (noted.ok() && *noted) device_ = (*noted)->device;
+  }
   return open_control(options, explanation);
 }
 
@@ -146,11 +163,12 @@ Status Mount::open_control(const DaemonOptions& options, std::string& explanatio
   return {};
 }
 
-Status Mount::ask_root() const {
+Status Mount::ask_root() {
   struct statfs whole {};
   if (::statfs(mountpoint_.c_str(), &whole) != 0) return sys::last_error();
   struct stat root {};
   if (::lstat(mountpoint_.c_str(), &root) != 0) return sys::last_error();
+  device_ = root.st_dev;
   return S_ISDIR(root.st_mode) ? Status() : Status(Errno{EIO});
 }
 
@@ -168,11 +186,29 @@ control::Handlers Mount::handlers(const DaemonOptions& options) {
   return handlers;
 }
 
-Status Mount::unmount() const { return fuse::unmount(mountpoint_); }
+// Only ours: somebody may have unmounted it already, and mounted something else there.
+Status Mount::unmount() const {
+  const auto present = sys::device_at(mountpoint_);
+  if (device_ != 0 && present.ok() && *present != device_) return Errno{EINVAL};
+  return fuse::unmount(mountpoint_);
+}
+
+bool Mount::is_held_elsewhere() const {
+  const auto others = sys::other_mount_namespaces();
+  if (!others.ok() || device_ == 0) return false;
+  for (const std::int32_t pid : *others) {
+    const auto mounts = sys::mounts_of(std::to_string(pid));
+    if (!mounts.ok()) continue;
+    for (const sys::MountEntry& each : *mounts) {
+      if (each.device == device_) return true;
+    }
+  }
+  return false;
+}
 
 void Mount::wait() { answered_ = server_->wait(); }
 
-bool Mount::finish() {
+bool Mount::finish(const DaemonOptions& options) {
   bool well = true;
   const auto check = [&](const char* what, const Status& status) {
     if (status.ok()) return;
@@ -182,6 +218,7 @@ bool Mount::finish() {
   check("answering requests", answered_);
   control_.reset();
   if (filter_) check("writing the journal and the read set", filter_->close());
+  if (!options.overlay.work.empty()) check("forgetting the mount", forget_mount(options));
   return well;
 }
 

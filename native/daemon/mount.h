@@ -36,20 +36,23 @@ class Mount {
   [[nodiscard]] const std::string& mountpoint() const { return mountpoint_; }
   // Takes it away from the name space; its users keep it until they are done. From any thread.
   [[nodiscard]] sys::Status unmount() const;
+  // Whether another mount namespace that can be seen has it.
+  [[nodiscard]] bool is_held_elsewhere() const;
   // Ends the answering though there are users. From any thread.
   void stop() { server_->stop(); }
   // Waits until nothing more is to be answered.
   void wait();
   // After wait: writes what is to be kept. True where all went well; what did not is in the log. The lock on work is given back
   // with the object.
-  bool finish();
+  bool finish(const DaemonOptions& options);
 
  private:
   Mount() = default;
   sys::Status open(const DaemonOptions& options, std::string& explanation);
   sys::Status answer(const DaemonOptions& options, std::string& explanation);
   sys::Status start_filter(std::string& explanation);
-  sys::Status ask_root() const;
+  sys::Status ask_root();
+  void note(const DaemonOptions& options) const;
   sys::Status open_control(const DaemonOptions& options, std::string& explanation);
   control::Handlers handlers(const DaemonOptions& options);
 
@@ -63,6 +66,7 @@ class Mount {
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<control::ControlServer> control_;
   sys::Status answered_;
+  std::uint64_t device_ = 0;  // the number by which the kernel knows it, once it has answered
 };
 
 }  // namespace lamina::daemon
