@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 
 namespace lamina::addon {
@@ -123,6 +124,26 @@ Status sync_file_system(int descriptor) {
 
 Status close_on_exec(int first) {
   return status_of([&] { return ::close_range(static_cast<unsigned>(first), ~0U, CLOSE_RANGE_CLOEXEC); });
+}
+
+Result<std::int64_t> is_foreground(int terminal) {
+  const pid_t group = ::tcgetpgrp(terminal);
+  // Somebody else's terminal: not ours to give.
+  if (group < 0 && errno == ENOTTY) return 0;
+  if (group < 0) return sys::Errno{errno};
+  return group == ::getpgrp() ? 1 : 0;
+}
+
+Status take_foreground(int terminal) {
+  // A group in the background that does this is stopped, unless it blocks the signal for that.
+  sigset_t stop;
+  sigset_t before;
+  ::sigemptyset(&stop);
+  ::sigaddset(&stop, SIGTTOU);
+  ::pthread_sigmask(SIG_BLOCK, &stop, &before);
+  const Status status = status_of([&] { return ::tcsetpgrp(terminal, ::getpgrp()); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return status;
 }
 
 Status mount_file_system(const MountRequest& request) {

@@ -17,7 +17,8 @@ import {
   unmountStack,
 } from '../mount/index.js';
 import type { MountMode } from '../mount/index.js';
-import { activeManual, runInSandbox, withHold } from '../servicing/index.js';
+import { activeManual, runInContainer, withHold } from '../servicing/index.js';
+import type { SignalSource } from '../servicing/index.js';
 import { acquireLock } from '../platform/lock.js';
 import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
@@ -174,9 +175,12 @@ function realOf(directory: BytePath): BytePath {
 
 const lockPatience = 10_000;
 
+export type { SignalSource };
+
 export interface RunContainerOptions {
   readonly network: boolean;
-  readonly signal: AbortSignal;
+  /** What comes before the command has begun, or after it, is nobody's: the mount is made and cleared up as without it. */
+  readonly signals: SignalSource;
 }
 
 /** Runs a command isolated in a container's root, mounted for as long as it takes where it is not mounted. Gives the command's exit code. */
@@ -188,9 +192,7 @@ export async function run(
 ): Promise<number> {
   containerOf(await store.read(), name);
   const inSandbox = async (root: BytePath) =>
-    withMount(store, name, root, async () => {
-      return (await runInSandbox({ root, command, interactive: true, ...options })).exitCode;
-    });
+    withMount(store, name, root, async () => runInContainer({ container: name, root, command, ...options }));
   const mounted = (await findMounts(store)).find((found) => found.container === name);
   if (mounted !== undefined) return inSandbox(mounted.mountpoint);
   const { mountpoint, lock } = store.paths.runMount(newId('m'));

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { MountOptions } from '../app/containers.js';
 import { contextOf, pathOf } from './context.js';
-import { setExitCode } from './exit-code.js';
+import { addRunCommand } from './run.js';
 
 export function addContainerCommands(program: Command): void {
   program
@@ -27,17 +27,7 @@ export function addContainerCommands(program: Command): void {
       output.result({ removed: name }, () => `removed container ${name}`);
     });
   addMountCommands(program);
-  program
-    .command('run <container> [command...]')
-    .description("run a command isolated in a container's root; its exit code is the command's")
-    .option('--network', 'with the network')
-    .addHelpText('after', '\nExample:\n  lamina run web -- sh -c "nginx -t"')
-    .action(async (name: string, words: string[], options: { network?: boolean }, command: Command) => {
-      const { store, signal } = contextOf(command);
-      const { run } = await import('../app/containers.js');
-      const line = words.length > 0 ? words : ['/bin/sh'];
-      setExitCode(await run(await store(), name, line, { network: options.network === true, signal }));
-    });
+  addRunCommand(program);
 }
 
 function addMountCommands(program: Command): void {

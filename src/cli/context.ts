@@ -24,7 +24,9 @@ export function contextOf(command: Command): Context {
   const root = async () => (await import('../store/location.js')).locateStore(options.store);
   return {
     output: new Output(options.json === true),
-    signal: endingSignal(),
+    get signal() {
+      return endingSignal();
+    },
     root,
     store: async () => new (await import('../store/store.js')).Store(await root()),
   };

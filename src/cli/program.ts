@@ -5,17 +5,19 @@ import { addBaseCommands } from './bases.js';
 import { addContainerCommands } from './containers.js';
 import { exitCode } from './exit-code.js';
 import { addInspectCommands } from './inspect.js';
+import { runArguments, runFailed } from './run.js';
 import { addUpdateCommands } from './updates.js';
 import { addVerifyCommand } from './verify.js';
 import { addWatchCommand } from './watch.js';
 
 const usageExit = 2;
 
-/** Runs the command line; gives the exit code: 0 done, 1 failed, 2 wrong usage, 3 no such thing, 4 refused, 5 the store is damaged. */
+/** Runs the command line; gives the exit code: 0 done, 1 failed, 2 wrong usage, 3 no such thing, 4 refused, 5 the store is damaged; of `run` its command's. */
 export async function main(argv: readonly string[]): Promise<number> {
   const program = makeProgram();
+  const runs = runArguments(program, argv);
   try {
-    await program.parseAsync([...argv]);
+    await program.parseAsync(runs ?? [...argv]);
     return exitCode();
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -23,10 +25,17 @@ export async function main(argv: readonly string[]): Promise<number> {
         error.code === 'commander.helpDisplayed' ||
         error.code === 'commander.help' ||
         error.code === 'commander.version';
-      return asked && error.exitCode === 0 ? 0 : usageExit;
+      return asked && error.exitCode === 0 ? 0 : runs === undefined ? usageExit : runFailed;
     }
-    return new Output(argv.includes('--json')).error(error);
+    const code = new Output(beforeCommand(runs ?? argv).includes('--json')).error(error);
+    return runs === undefined ? code : runFailed;
   }
+}
+
+/** Of the words, those that are lamina's own. */
+function beforeCommand(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--');
+  return end < 0 ? argv : argv.slice(0, end);
 }
 
 function makeProgram(): Command {

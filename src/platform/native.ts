@@ -267,6 +267,19 @@ export function flockSync(descriptor: number, mode: 'shared' | 'exclusive' | 'un
   callSync({ operation: 'flock', subject: { syscall: 'flock', path: descriptor }, args: [descriptor, operation] });
 }
 
+// Terminals
+
+/** Whether our process group is the one that a terminal listens to. */
+export function isForegroundSync(terminal: number): boolean {
+  const call = { operation: 'isForeground', subject: { syscall: 'tcgetpgrp', path: terminal }, args: [terminal] };
+  return asNumber(callSync(call)) === 1;
+}
+
+/** Makes our process group the one that a terminal listens to. */
+export function takeForegroundSync(terminal: number): void {
+  callSync({ operation: 'takeForeground', subject: { syscall: 'tcsetpgrp', path: terminal }, args: [terminal] });
+}
+
 // Mounts
 
 /** Flags of mount(2), <sys/mount.h>. */

@@ -15,6 +15,8 @@ export interface ProcessRequest {
   readonly stdin?: 'closed' | 'inherit' | Uint8Array;
   /** `inherit`: the child writes where we do. Else what it writes goes to `onOutput`, as it comes. */
   readonly output?: 'inherit' | 'pipe';
+  /** The child leads a session and process group of its own; by default it does where output is piped. */
+  readonly ownGroup?: boolean;
   /** Open descriptors that the child gets as 3, 4, … */
   readonly descriptors?: readonly number[];
   /** Must not throw. */
@@ -37,24 +39,25 @@ export interface ProcessResult {
 
 /**
  * Runs a program to its end. With piped output the child leads a process group (and session) of its own, which is ended
- * as a whole; with inherited output it stays in ours, so that a terminal's job control works. It gets no other descriptors than
+ * as a whole; with inherited output it stays in ours, so that a terminal's job control works, unless `ownGroup`. It gets no other descriptors than
  * `descriptors`, whatever this process was started with.
  * @throws LaminaError `notFound` where there is no such program, `failed` where it cannot be started. Exit codes are results.
  */
 export async function runProcess(request: ProcessRequest): Promise<ProcessResult> {
   request.signal?.throwIfAborted();
   const piped = request.output !== 'inherit';
+  const ownGroup = request.ownGroup ?? piped;
   keepDescriptorsSync();
   const child = spawn(request.command, request.args ?? [], {
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.env === undefined ? {} : { env: request.env }),
     stdio: stdioOf(request, piped),
-    detached: piped,
+    detached: ownGroup,
   });
   child.stdout?.on('data', (chunk: Buffer) => request.onOutput?.(chunk, 'stdout'));
   child.stderr?.on('data', (chunk: Buffer) => request.onOutput?.(chunk, 'stderr'));
   const inputDone = feed(child, request.stdin);
-  const ender = watchForEnd(child, request, piped);
+  const ender = watchForEnd(child, request, ownGroup);
   try {
     const { code, signal } = await exitOf(child, request.command);
     await inputDone;

@@ -28,7 +28,7 @@ import type { Progress } from './progress.js';
 import { runOnBase, unpackOnBase } from './on-base.js';
 import type { BaseWork } from './on-base.js';
 import { withReplayViews } from './replay/container.js';
-import { plainSettings, writeSettings } from './settings.js';
+import { plainSettings, sandboxUmask, writeSettings } from './settings.js';
 import type { ConflictChoice, Settings } from './settings.js';
 import { ownTrouble } from './own-trouble.js';
 import { isProcedureFailure } from './run.js';
@@ -142,6 +142,7 @@ function settingsOf({ network, timeoutMs, conflict, alwaysRun }: ApplyRequest): 
     timeoutSeconds: timeoutMs === undefined ? null : timeoutMs / 1000,
     conflict: conflict ?? plainSettings.conflict,
     alwaysRun: alwaysRun === true,
+    umask: sandboxUmask,
   };
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { messageOf } from '../base/errors.js';
 import type { Update } from '../manifest/index.js';
@@ -10,7 +11,11 @@ import { removeTreeAtOnce } from '../platform/walk.js';
 import { NodeReader, makeEmptyTree, withTransaction } from '../store/index.js';
 import type { Store, Transaction } from '../store/index.js';
 import { OutputLog } from './output.js';
-import { failureOf, runInSandbox } from './sandbox.js';
+import { planSandbox } from './isolation/plan.js';
+import type { SandboxPlan } from './isolation/plan.js';
+import { plant, plantingOf } from './isolation/plant.js';
+import { MountedRoot } from './isolation/root.js';
+import { failureOf, procedureHostName, runInSandbox } from './sandbox.js';
 
 /** What a package wants run in each container after its update. */
 export interface HealthCheck {
@@ -121,8 +126,10 @@ export async function checkContainer(
   return withOwnMount({ mountpoint: run.mountpoint, work }, async () => {
     const log = new OutputLog(join(run.directory, 'output.log'));
     try {
+      const plan = preparePlan(run.mountpoint);
       const result = await runInSandbox({
         root: run.mountpoint,
+        plan,
         command: ['/bin/sh', '-c', health.command],
         network: false,
         environment: { LAMINA_UPDATE: update.name },
@@ -140,4 +147,16 @@ export async function checkContainer(
       log.close();
     }
   });
+}
+
+/** What is written into the root goes with its upper. */
+function preparePlan(mountpoint: BytePath): SandboxPlan {
+  const root = new MountedRoot(mountpoint);
+  try {
+    const plan = planSandbox(root, { network: false });
+    plant(root, plantingOf(plan, procedureHostName));
+    return plan;
+  } finally {
+    root.close();
+  }
 }

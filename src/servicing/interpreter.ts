@@ -1,11 +1,12 @@
-import { lstatSync, openSync, closeSync, readSync, readlinkSync } from 'node:fs';
-import { toBuffer } from '../base/bytes.js';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { failed, isSystemError } from '../base/errors.js';
+import { failed } from '../base/errors.js';
+import { follow } from './isolation/follow.js';
+import type { RootReader } from './isolation/root.js';
 
 /** The kernel reads no more of a script to find its interpreter (BINPRM_BUF_SIZE, execve(2)). */
 const longestLine = 256;
-const mostSymlinks = 40;
 
 /** The bytes by which the kernel tells what a program is. */
 export function startOf(program: BytePath): Buffer {
@@ -27,45 +28,17 @@ export function interpreterOf(start: Buffer): string | undefined {
 
 /**
  * Refuses a script whose interpreter a root does not have: the sandbox could only say that nothing is there.
- * @param provided directories that the sandbox mounts over the root's own
+ * @param root read so that no read set sees it: what was looked up in the procedure's own mount, and counts as no read, leaves a name in the kernel whose use then asks nobody
+ * @param covered directories over which the sandbox mounts
  * @throws LaminaError failed
  */
-export function checkInterpreter(script: BytePath, root: BytePath, provided: readonly string[]): void {
+export function checkInterpreter(script: BytePath, root: RootReader, covered: readonly BytePath[]): void {
   const interpreter = interpreterOf(startOf(script));
-  if (interpreter === undefined || provided.some((directory) => interpreter.startsWith(`${directory}/`))) return;
-  if (existsIn(root, interpreter)) return;
-  throw failed(`the procedure's interpreter ${interpreter} is missing in the root that it is run in`, {
+  if (interpreter === undefined) return;
+  const led = follow(root, interpreter, covered);
+  if (led.kind === 'found' || led.kind === 'covered') return;
+  throw failed(`the procedure's interpreter ${display(interpreter)} is missing in the root that it is run in`, {
     code: 'NO_INTERPRETER',
     hint: 'name one that the base has in the first line of the script, such as #!/bin/sh',
   });
-}
-
-/** Whether a path leads to something with `root` as the root directory; symlinks do not lead out of it. */
-function existsIn(root: BytePath, path: string): boolean {
-  let rest = path.split('/');
-  let at: string[] = [];
-  for (let followed = 0; rest.length > 0;) {
-    const [name = '', ...others] = rest;
-    rest = others;
-    if (name === '' || name === '.') continue;
-    if (name === '..') {
-      at.pop();
-      continue;
-    }
-    const real = toBuffer([root, ...at, name].join('/') as BytePath);
-    try {
-      if (!lstatSync(real).isSymbolicLink()) {
-        at.push(name);
-        continue;
-      }
-    } catch (error) {
-      if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return false;
-      throw error;
-    }
-    if (++followed > mostSymlinks) return false;
-    const target = readlinkSync(real, 'latin1');
-    if (target.startsWith('/')) at = [];
-    rest = [...target.split('/'), ...rest];
-  }
-  return true;
 }

@@ -3,6 +3,8 @@ import { stageDeltaLayer } from './delta.js';
 import type { DeltaLayer, Work } from './delta.js';
 import { compareRuns, reproducible } from './determinism.js';
 import type { Determinism } from './determinism.js';
+import { SandboxOnBase } from './isolation/plan.js';
+import { viewRoot } from './isolation/root.js';
 import { LayerServicing, captureLayer, layerListings } from './layer/service.js';
 import { readReadSet } from './reads.js';
 import { runProcedure } from './run.js';
@@ -17,12 +19,15 @@ interface Options extends RunOptions {
 
 export async function runOnBase(work: Work, options: Options): Promise<BaseWork> {
   const { transaction, reader, signal } = work;
+  const lowers = reader.mountable(work.layers);
+  const looked = viewRoot(await layerListings(work), lowers);
   const request = {
     ...options,
     transaction,
     signal,
     container: undefined,
-    lowers: reader.mountable(work.layers),
+    lowers,
+    looked,
     root: await reader.rootEntry(work.layers),
   };
   const capture = await runProcedure(request);
@@ -31,7 +36,9 @@ export async function runOnBase(work: Work, options: Options): Promise<BaseWork>
   const delta = await stageDeltaLayer(work, capture);
   const reads = options.alwaysRun === true ? undefined : await readReadSet(transaction.paths.update.run().reads);
   const skip = reads && new SkipRule({ layers: await layerListings(work), reads, written: delta.listing });
-  return { delta, skip, times: { span: capture.span, written: delta.listing }, determinism };
+  const network = options.network || options.procedure.network;
+  const sandbox = new SandboxOnBase(looked, { network });
+  return { delta, skip, sandbox, times: { span: capture.span, written: delta.listing }, determinism };
 }
 
 export async function unpackOnBase(
@@ -45,6 +52,7 @@ export async function unpackOnBase(
     delta,
     skip: undefined,
     times: undefined,
+    sandbox: undefined,
     layer,
     determinism: checkDeterminism === true ? reproducible : undefined,
   };

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { display, fromText, toBuffer } from '../base/bytes.js';
+import { display, fromText, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged } from '../base/errors.js';
 import type { ReadSet } from '../changeset/index.js';
+import { stageFile } from '../platform/durable.js';
 
 interface ReadLine {
   readonly path: string;
@@ -29,4 +30,16 @@ export async function readReadSet(file: BytePath): Promise<ReadSet> {
     if (kinds.includes('whole')) whole.add(inTree);
   }
   return { seen, listed, whole };
+}
+
+/**
+ * Takes names that the sandbox has mounted over out of a read set: it looked them up, and what runs in it cannot see what they hide.
+ * What else was looked up stays, whoever did it.
+ */
+export async function forgetMountedOver(file: BytePath, mountedOver: readonly BytePath[]): Promise<void> {
+  const text = await readFile(toBuffer(file), 'latin1');
+  const begins = mountedOver.map((path) => `{"path":${JSON.stringify(`/${toText(path)}`)},`);
+  const lines = text.split('\n');
+  const kept = lines.filter((line) => !begins.some((begin) => line.startsWith(begin)));
+  if (kept.length < lines.length) stageFile(file, Buffer.from(kept.join('\n'), 'latin1'));
 }

@@ -4,17 +4,26 @@ import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed } from '../base/errors.js';
 import type { Entry, Listing, Span } from '../changeset/index.js';
 import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
+import type { MountRequest } from '../mount/index.js';
 import { stageFile } from '../platform/durable.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { makeEmptyTree, scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
 import { globMatcher } from './globs.js';
 import { checkInterpreter } from './interpreter.js';
+import { planSandbox } from './isolation/plan.js';
+import type { SandboxPlan } from './isolation/plan.js';
+import { isEmptyPlanting, plant, plantingOf } from './isolation/plant.js';
+import type { Planting } from './isolation/plant.js';
+import { MountedRoot } from './isolation/root.js';
+import type { RootReader } from './isolation/root.js';
+import { withoutPlanted } from './isolation/unplant.js';
 import { OutputLog } from './output.js';
 import { commandOf } from './procedure.js';
 import type { Procedure } from './procedure.js';
+import { forgetMountedOver } from './reads.js';
+import { failureOf, procedureHostName, runInSandbox, shownDirectory } from './sandbox.js';
 import { beginSpan, endSpan } from './span.js';
-import { failureOf, missingDirectories, mountedOver, runInSandbox, shownDirectory } from './sandbox.js';
 
 /** What was written in a view, as a tree on it. */
 export interface WrittenTree {
@@ -45,6 +54,8 @@ export interface RunRequest {
   /** The view it runs in, newest first, and its root directory. */
   readonly lowers: readonly MountableNode[];
   readonly root: Entry;
+  /** The same view, to be looked into where no read set sees it. */
+  readonly looked: RootReader;
   readonly procedure: Procedure;
   readonly update: string;
   readonly network: boolean;
@@ -60,6 +71,8 @@ export interface RunMount {
   readonly upper: BytePath;
   readonly work: BytePath;
   readonly kept: RunPaths;
+  /** What the upper held before anything ran; undefined: nothing. */
+  readonly planted?: Listing | undefined;
 }
 
 const linesShown = 15;
@@ -68,6 +81,8 @@ const linesShown = 15;
 export async function mountRun(
   request: Pick<RunRequest, 'transaction' | 'container' | 'again' | 'place' | 'lowers' | 'root'> & {
     readonly procedure?: Procedure;
+    /** What the sandbox needs in the root. */
+    readonly planting?: Planting;
   },
   mountpoint?: BytePath,
 ): Promise<RunMount> {
@@ -82,17 +97,39 @@ export async function mountRun(
   makePlainDirectory(work);
   stageFile(run.filter, JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
   if (mountpoint === undefined) makeMountpoint(run.mountpoint);
-  await mountStack({
+  const mount = {
     lowers: request.lowers,
     upper: { tree: upper, work },
     mountpoint: mountpoint ?? run.mountpoint,
-    mode: 'servicing',
     source: transactionSource(transaction.store, transaction.id),
-    filter: { rules: run.filter, journal: kept.journal, reads: kept.reads },
     options: ['metacopy=off'],
+  };
+  const planted = await plantBefore(mount, request.planting);
+  await mountStack({
+    ...mount,
+    mode: 'servicing',
+    filter: { rules: run.filter, journal: kept.journal, reads: kept.reads },
   });
   await beginSpan(kept, run.directory);
-  return { directory: run.directory, mountpoint: mountpoint ?? run.mountpoint, upper, work, kept };
+  return { directory: run.directory, mountpoint: mount.mountpoint, upper, work, kept, planted };
+}
+
+/** In a mount of its own: neither the journal nor the read set is to see it, and no name of it is to stay in the kernel. */
+async function plantBefore(
+  mount: Omit<MountRequest, 'mode'> & { readonly upper: { readonly tree: BytePath; readonly work: BytePath } },
+  planting: Planting | undefined,
+): Promise<Listing | undefined> {
+  if (planting === undefined || isEmptyPlanting(planting)) return undefined;
+  await mountStack({ ...mount, mode: 'stateless' });
+  await withOwnMount({ mountpoint: mount.mountpoint, work: mount.upper.work }, () => {
+    const root = new MountedRoot(mount.mountpoint);
+    try {
+      plant(root, planting);
+    } finally {
+      root.close();
+    }
+  });
+  return scanListing(mount.upper.tree, { hash: true });
 }
 
 function placeOf({
@@ -114,16 +151,13 @@ function rulesOf(procedure: Procedure | undefined): { match: string; decision: s
   return [...rules(procedure?.protect, 'protect'), ...rules(procedure?.ephemeral, 'ephemeral')];
 }
 
-/** What a run left in its upper. @param sandboxMade directories that are the sandbox's, not the procedure's */
-export async function readCapture(
-  mount: RunMount,
-  procedure: Procedure | undefined,
-  sandboxMade: readonly BytePath[] = [],
-): Promise<Capture> {
+/** What a run left in its upper, less what the sandbox has put there. */
+export async function readCapture(mount: RunMount, procedure: Procedure | undefined): Promise<Capture> {
   const ephemeral = globMatcher(procedure?.ephemeral ?? []);
-  const include = (path: BytePath) => !ephemeral(path) && !sandboxMade.includes(path);
+  const listing = await scanListing(mount.upper, { hash: true, include: (path) => !ephemeral(path) });
   const span = endSpan(mount.kept, mount.directory);
-  return { tree: mount.upper, listing: await scanListing(mount.upper, { hash: true, include }), span };
+  const { planted } = mount;
+  return { tree: mount.upper, listing: planted === undefined ? listing : withoutPlanted(listing, planted), span };
 }
 
 /**
@@ -132,29 +166,25 @@ export async function readCapture(
  */
 export async function runProcedure(request: RunRequest): Promise<Capture> {
   const { procedure, signal } = request;
-  const mount = await mountRun(request);
-  const sandboxMade = await withOwnMount(mount, async () => {
-    checkInterpreter(
-      procedureFile(request),
-      mount.mountpoint,
-      mountedOver.map((name) => `/${name}`),
-    );
-    const missing = missingDirectories(mount.mountpoint);
-    await runLogged(request, mount);
-    return missing;
-  });
+  const plan = planSandbox(request.looked, { network: request.network || procedure.network });
+  const mountedOver = Object.values(plan.places.of);
+  checkInterpreter(procedureFile(request), request.looked, mountedOver);
+  const mount = await mountRun({ ...request, planting: plantingOf(plan, procedureHostName) });
+  await withOwnMount(mount, async () => runLogged(request, mount, plan));
   signal.throwIfAborted();
-  return readCapture(mount, procedure, sandboxMade);
+  await forgetMountedOver(mount.kept.reads, mountedOver);
+  return readCapture(mount, procedure);
 }
 
-async function runLogged(request: RunRequest, { mountpoint, kept }: RunMount): Promise<void> {
+async function runLogged(request: RunRequest, { mountpoint, kept }: RunMount, plan: SandboxPlan): Promise<void> {
   const { procedure, container, signal } = request;
   const timeoutMs = request.timeoutMs ?? procedure.timeoutMs;
   const log = new OutputLog(kept.output);
   try {
     const result = await runInSandbox({
       root: mountpoint,
-      command: commandOf(procedure, `${shownDirectory}/procedure`),
+      plan,
+      command: commandOf(procedure, `${shownDirectory(plan)}/procedure`),
       network: request.network || procedure.network,
       environment: { ...procedure.environment, LAMINA_UPDATE: request.update },
       shown: new Map([['procedure', placeOf(request).procedure]]),

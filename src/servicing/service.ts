@@ -6,6 +6,8 @@ import type { EffectCommit, Manifest, NodeId } from '../manifest/index.js';
 import type { MountableNode } from '../store/index.js';
 import { stageDeltaStorage } from './delta.js';
 import type { DeltaLayer, Work } from './delta.js';
+import type { SandboxOnBase } from './isolation/plan.js';
+import { viewRoot } from './isolation/root.js';
 import { runProcedure } from './run.js';
 import { alignCapture } from './span.js';
 import type { Capture, RunRequest, WrittenTree } from './run.js';
@@ -43,6 +45,8 @@ export interface BaseRun {
   readonly skip: SkipRule | undefined;
   /** Undefined: of a run recorded by a version that did not note when it was, or of no run. */
   readonly times: TimedRun | undefined;
+  /** That of the run on the base; undefined: there was none, or it is not asked. */
+  readonly sandbox: SandboxOnBase | undefined;
 }
 
 /** What an update is to one container, staged. */
@@ -61,11 +65,14 @@ export async function serviceContainer(
   work: Work,
   manifest: Manifest,
   container: string,
-  { delta, skip, times }: BaseRun,
+  { delta, skip, sandbox, times }: BaseRun,
   options: RunOptions,
 ): Promise<ServicedContainer> {
   const storages = await readStorages(work, manifest, container);
-  const met = skip?.overlap(storages.listings);
+  const lowers = [...storages.mountable, ...work.reader.mountable(work.layers)];
+  const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
+  const looked = viewRoot([...storages.listings, ...layers], lowers);
+  const met = skip?.overlap(storages.listings) ?? (skip && sandbox?.differingPath(storages.listings, () => looked));
   if (skip !== undefined && met === undefined)
     return { commit: await stageSkipped(work, { container, storages, skip, delta }), capture: undefined, met };
   const captured = await runProcedure({
@@ -73,7 +80,8 @@ export async function serviceContainer(
     transaction: work.transaction,
     signal: work.signal,
     container,
-    lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
+    lowers,
+    looked,
     root: storages.root,
   });
   const capture = alignCapture(captured, times);

@@ -18,6 +18,8 @@ export interface Settings {
   readonly conflict: ConflictChoice;
   /** It was run in every container, whatever that held. */
   readonly alwaysRun: boolean;
+  /** The umask that its procedure ran with, octal; null: of Lamina before 0.3, that of whoever applied it, which nothing tells. */
+  readonly umask: string | null;
   /** Of an update by hand: containers were only pinned to its layer. */
   readonly noReplay: boolean;
 }
@@ -29,7 +31,15 @@ const settingsSchema = z.strictObject({
   conflict: z.enum(conflictChoices),
   alwaysRun: z.boolean().default(false),
   noReplay: z.boolean().default(false),
+  umask: z
+    .string()
+    .regex(/^[0-7]{4}$/)
+    .nullable()
+    .default(null),
 });
+
+/** In a sandbox (native/init/main.cc), whatever that of the caller is. */
+export const sandboxUmask = '0022';
 
 export const plainSettings: Settings = {
   network: false,
@@ -37,11 +47,12 @@ export const plainSettings: Settings = {
   conflict: 'keep',
   alwaysRun: false,
   noReplay: false,
+  umask: null,
 };
 
 export function writeSettings(file: BytePath, settings: Settings): void {
-  const { network, timeoutSeconds, conflict, alwaysRun, noReplay } = settings;
-  const text = JSON.stringify({ version: 1, network, timeoutSeconds, conflict, alwaysRun, noReplay }, null, 2);
+  const { network, timeoutSeconds, conflict, alwaysRun, noReplay, umask } = settings;
+  const text = JSON.stringify({ version: 1, network, timeoutSeconds, conflict, alwaysRun, noReplay, umask }, null, 2);
   stageFile(file, `${text}\n`);
 }
 

@@ -3,6 +3,8 @@ import type { EffectCommit, NodeId } from '../../manifest/index.js';
 import { readIndex } from '../../store/index.js';
 import type { MountableNode } from '../../store/index.js';
 import { stageDeltaStorage } from '../delta.js';
+import { viewRoot } from '../isolation/root.js';
+import { layerListings } from '../layer/service.js';
 import { runProcedure } from '../run.js';
 import type { Capture, WrittenTree } from '../run.js';
 import { stageEffect } from '../service.js';
@@ -27,11 +29,12 @@ export async function runInOrder(site: StepSite, storages: ContainerStorages): P
   const written: Written[] = [];
   const ids = () => [...written.map(({ id }) => id), ...storages.ids];
   const mountable = () => [...written.map((each) => each.mountable), ...storages.mountable];
+  const listings = () => [...written.map(({ capture }) => capture.listing), ...storages.listings];
   let { root } = storages;
   try {
     for (const each of recorded.slice(0, -1)) {
-      const capture = await runOne(site, each, mountable(), root);
-      const storageListings = [...written.map(({ capture: { listing } }) => listing), ...storages.listings];
+      const capture = await runOne(site, each, { mountable: mountable(), listings: listings(), root });
+      const storageListings = listings();
       const made = await stageDeltaStorage(work, {
         captures: [capture],
         storages: ids(),
@@ -44,7 +47,7 @@ export async function runInOrder(site: StepSite, storages: ContainerStorages): P
       written.unshift({ id, capture: { tree, listing: await readIndex(index) }, mountable: { id, tree, index } });
     }
     const last = must(recorded.at(-1), 'an update');
-    const capture = await runOne(site, last, mountable(), root);
+    const capture = await runOne(site, last, { mountable: mountable(), listings: listings(), root });
     const captures = [capture, ...written.map((each) => each.capture)];
     return await stageEffect(work, { container, storages, captures, delta });
   } finally {
@@ -55,9 +58,9 @@ export async function runInOrder(site: StepSite, storages: ContainerStorages): P
 async function runOne(
   { work, container, delta, options }: StepSite,
   { id, update, settings, place }: Recorded,
-  storages: readonly MountableNode[],
-  root: ContainerStorages['root'],
+  storages: Pick<ContainerStorages, 'mountable' | 'listings' | 'root'>,
 ): Promise<Capture> {
+  const lowers = [...storages.mountable, ...work.reader.mountable(work.layers)];
   const span = readSpan(work.transaction.store.paths.update(id).run().span);
   const timeoutMs = settings.timeoutSeconds === null ? undefined : settings.timeoutSeconds * 1000;
   const capture = await runProcedure({
@@ -70,8 +73,9 @@ async function runOne(
     timeoutMs: options.timeoutMs ?? timeoutMs,
     signal: work.signal,
     onOutput: options.onOutput,
-    lowers: [...storages, ...work.reader.mountable(work.layers)],
-    root,
+    lowers,
+    looked: viewRoot([...storages.listings, ...(await layerListings(work))], lowers),
+    root: storages.root,
   });
   return alignCapture(capture, span && { span, written: delta.listing });
 }

@@ -4,14 +4,18 @@ import { SkipRule, TouchedPaths, View } from '../../changeset/index.js';
 import { containerOf, updateOf } from '../../manifest/index.js';
 import type { CatchUpStep, EffectCommit, Manifest, UpdateId } from '../../manifest/index.js';
 import type { Work } from '../delta.js';
+import { SandboxOnBase } from '../isolation/plan.js';
+import { viewRoot } from '../isolation/root.js';
 import { LayerServicing, layerListings } from '../layer/service.js';
 import { meetings } from '../manual-commit.js';
 import { readReadSet } from '../reads.js';
 import { replayInContainer, withReplayViews } from '../replay/container.js';
 import { isProcedureFailure } from '../run.js';
 import { readStorages, stagePin, stageSkipped } from '../service.js';
+import type { ContainerStorages } from '../service.js';
 import { readSpan } from '../span.js';
 import { readSettings } from '../settings.js';
+import { readStored } from '../stored.js';
 import { runInOrder } from './runs.js';
 import type { Recorded, StepOptions, StepSite } from './site.js';
 
@@ -79,7 +83,7 @@ async function run(site: StepSite): Promise<StepEffect> {
   const storages = await readStorages(work, manifest, container);
   const [only, ...others] = recorded;
   const skip = only === undefined || others.length > 0 ? undefined : await skipRule(site, only);
-  const met = skip?.overlap(storages.listings);
+  const met = skip?.overlap(storages.listings) ?? (skip && only && (await otherSandbox(site, only, storages)));
   if (skip !== undefined && met === undefined)
     return { commit: await stageSkipped(work, { container, storages, skip, delta }), conflicts: [] };
   return { commit: await runInOrder(site, storages), met, conflicts: [] };
@@ -95,6 +99,19 @@ async function skipRule({ work, delta, options }: StepSite, { id, settings }: Re
     if (isSystemError(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+/** A path for which the container's sandbox would be another one than that of the run on the base. */
+async function otherSandbox(
+  { work }: StepSite,
+  { settings, place, update }: Recorded,
+  storages: ContainerStorages,
+): Promise<BytePath | undefined> {
+  const network = settings.network || (await readStored(place.procedure, update)).network;
+  const layers = await layerListings(work);
+  const below = work.reader.mountable(work.layers);
+  const container = () => viewRoot([...storages.listings, ...layers], [...storages.mountable, ...below]);
+  return new SandboxOnBase(viewRoot(layers, below), { network }).differingPath(storages.listings, container);
 }
 
 type Views = Parameters<Parameters<typeof withReplayViews>[2]>[0];

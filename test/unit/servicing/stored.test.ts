@@ -31,6 +31,7 @@ describe('a stored procedure', () => {
       conflict: 'theirs' as const,
       alwaysRun: true,
       noReplay: true,
+      umask: '0022',
     };
     writeSettings(file, settings);
     expect(await readSettings(file)).toMatchObject(settings);

@@ -1,0 +1,95 @@
+#include "init/command.h"
+
+#include <csignal>
+#include <optional>
+#include <string>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "init/message.h"
+
+namespace lamina::init {
+namespace {
+
+constexpr int first_of_others = 3;
+constexpr int signal_base = 128;
+
+// A process that follows: no descriptors but the standard ones, every signal as a program expects to find it.
+void reset_process() {
+  if (close_range(first_of_others, ~0u, 0) != 0) fail("cannot close descriptors");
+  for (int number = 1; number < NSIG; ++number) {
+    // Refused for SIGKILL, SIGSTOP and those of the C library, which are as they should be.
+    (void)signal(number, SIG_DFL);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  if (sigprocmask(SIG_SETMASK, &none, nullptr) != 0) fail("cannot unblock signals");
+}
+
+// A group of its own in any case: what the command sends to its group must not reach who has started us.
+void leave_group(bool foreground) {
+  if (!foreground) {
+    if (setsid() < 0) fail("cannot begin a session");
+    return;
+  }
+  if (setpgid(0, 0) != 0) fail("cannot begin a process group");
+  // From the background this raises SIGTTOU, which is blocked.
+  if (tcsetpgrp(STDIN_FILENO, getpid()) != 0) fail("cannot give the terminal to the command");
+}
+
+// What a terminal sends to a whole group goes to the whole group here, too.
+bool is_for_group(int number) { return number == SIGINT || number == SIGQUIT || number == SIGHUP; }
+
+void pass_on(int number, pid_t command) {
+  if (is_for_group(number) && kill(-command, number) == 0) return;
+  // It may have ended just now.
+  (void)kill(command, number);
+}
+
+int exit_code_of(int status) { return WIFSIGNALED(status) ? signal_base + WTERMSIG(status) : WEXITSTATUS(status); }
+
+// Gives the command's exit code once it has ended.
+std::optional<int> reap(pid_t command, const Setup& setup) {
+  std::optional<int> code;
+  int status = 0;
+  for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+    if (!WIFSTOPPED(status)) {
+      if (pid == command) code = exit_code_of(status);
+    } else if (pid == command && setup.foreground && WSTOPSIG(status) == SIGTSTP) {
+      // There is no shell above it that could take the terminal back and continue it.
+      (void)kill(-command, SIGCONT);
+    }
+  }
+  return code;
+}
+
+}  // namespace
+
+pid_t start_command(char* const* arguments, const Setup& setup) {
+  const pid_t command = fork();
+  if (command < 0) fail("cannot start a process");
+  if (command > 0) return command;
+  leave_group(setup.foreground);
+  reset_process();
+  execvp(arguments[0], arguments);
+  const int error = errno;
+  say(std::string("cannot run '") + arguments[0] + "'", error);
+  _exit(error == ENOENT ? not_found : cannot_be_invoked);
+}
+
+int wait_for_command(pid_t command, const Setup& setup) {
+  sigset_t all;
+  sigfillset(&all);
+  for (;;) {
+    const int number = sigwaitinfo(&all, nullptr);
+    if (number < 0) continue;
+    if (number != SIGCHLD) {
+      pass_on(number, command);
+    } else if (const auto code = reap(command, setup)) {
+      return *code;
+    }
+  }
+}
+
+}  // namespace lamina::init

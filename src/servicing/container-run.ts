@@ -1,0 +1,68 @@
+import { display, fromText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { failed } from '../base/errors.js';
+import { HeldPlanting } from './isolation/held.js';
+import { planSandbox } from './isolation/plan.js';
+import type { SandboxPlan } from './isolation/plan.js';
+import { hostResolver, plantingOf } from './isolation/plant.js';
+import { MountedRoot } from './isolation/root.js';
+import type { SignalSource } from './isolation/signals.js';
+import { runInSandbox } from './sandbox.js';
+
+export interface ContainerRunRequest {
+  readonly container: string;
+  /** Its root, mounted. */
+  readonly root: BytePath;
+  readonly command: readonly string[];
+  readonly network: boolean;
+  readonly signals: SignalSource;
+}
+
+/** HOST_NAME_MAX, gethostname(2) */
+const longestHostName = 64;
+
+/** Runs a command isolated in a container's root, for a person. Gives its exit code. What the sandbox needs in the root leaves no trace in it. */
+export async function runInContainer(request: ContainerRunRequest): Promise<number> {
+  const { container, network } = request;
+  const hostName = container.slice(0, longestHostName);
+  const root = new MountedRoot(request.root);
+  try {
+    const plan = planSandbox(root, { network });
+    checkPlaces(container, plan);
+    const resolver = resolverToShow(root, plan);
+    const planting = plantingOf({ ...plan, network: plan.network.filter(({ missing }) => missing) }, hostName);
+    const held = await HeldPlanting.make(root, planting, existingIn(plan));
+    try {
+      const interactive = request.signals;
+      return (await runInSandbox({ ...request, plan, resolver, hostName, interactive })).exitCode;
+    } finally {
+      held.release();
+    }
+  } finally {
+    root.close();
+  }
+}
+
+/** A person's container is not changed to make room for the sandbox. */
+function checkPlaces(container: string, { places }: SandboxPlan): void {
+  const [name] = places.blocked;
+  if (name === undefined) return;
+  throw failed(`/${name} in container '${container}' leads to no directory that the sandbox can mount on`, {
+    code: 'NO_SANDBOX',
+    hint: `make /${name} a directory there: lamina mount ${display(fromText(container))} DIR`,
+  });
+}
+
+/** What a killed run left at a place, the next one removes. */
+function existingIn({ places, network }: SandboxPlan): BytePath[] {
+  const mounted = Object.values(places.of).filter((path) => !places.missing.includes(path));
+  return [...mounted, ...network.filter(({ inMount, missing }) => !inMount && !missing).map(({ path }) => path)];
+}
+
+/** A file of the container's own for the names of the network, over which the host's is to be seen; none where both are the same. */
+function resolverToShow(root: MountedRoot, { network }: SandboxPlan): BytePath | undefined {
+  const own = network.find(({ name, inMount, missing }) => name === 'resolv.conf' && !inMount && !missing);
+  const hosts = own && hostResolver();
+  if (own === undefined || hosts === undefined) return undefined;
+  return root.read(own.path, hosts.length)?.equals(hosts) === true ? undefined : own.path;
+}
