@@ -18,7 +18,7 @@ export interface Settings {
   readonly conflict: ConflictChoice;
   /** It was run in every container, whatever that held. */
   readonly alwaysRun: boolean;
-  /** The umask that its procedure ran with, octal; null: of Lamina before 0.3, that of whoever applied it, which nothing tells. */
+  /** The umask that its procedure ran with, octal; null: not recorded, as by earlier versions. */
   readonly umask: string | null;
   /** Of an update by hand: containers were only pinned to its layer. */
   readonly noReplay: boolean;

@@ -66,9 +66,22 @@ describe.skipIf(!isRoot)('the sandbox', () => {
         .split('\n')
         .map((line) => line.split(/:\s+/) as [string, string]),
     );
-    // The bounding set stays full; no_new_privs keeps an exec from gaining anything of it.
-    for (const set of ['CapPrm', 'CapEff']) expect(BigInt(`0x${fields[set] ?? ''}`)).toBe(granted);
+    for (const set of ['CapPrm', 'CapEff', 'CapBnd']) expect(BigInt(`0x${fields[set] ?? ''}`)).toBe(granted);
+    for (const set of ['CapInh', 'CapAmb']) expect(BigInt(`0x${fields[set] ?? ''}`)).toBe(0n);
     expect(fields).toMatchObject({ NoNewPrivs: '1', Seccomp: '2' });
+  });
+
+  it('lets a program lose its capabilities that leaves root but for the saved uid', async () => {
+    const said = await procedure('/usr/bin/probe leave-root /bin/grep -E "^Cap(Prm|Eff|Amb)" /proc/self/status');
+    expect(said.match(/\b0{16}\b/g)).toHaveLength(3);
+  });
+
+  it('does not show the program of the host that made it, to be changed by its link in /proc', async () => {
+    const said = await procedure(
+      'for n in /proc/[0-9]*; do chmod 4755 $n/exe 2>&1 | grep -o Read-only || true; done; cat /proc/1/comm',
+    );
+    expect(said).toMatch(/^Read-only\n/);
+    expect(said).toMatch(/^init$/m);
   });
 
   it('shows no file, process or device of the host', async () => {
@@ -87,7 +100,7 @@ describe.skipIf(!isRoot)('the sandbox', () => {
         'lamina',
         'Permission denied',
         'Permission denied',
-        'core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero /run: lamina  /run/lamina: procedure ',
+        'core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero /run: lamina lock  /run/lamina: init procedure ',
       ].map((line) => line.trim()),
     );
   });

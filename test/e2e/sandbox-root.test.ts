@@ -1,0 +1,305 @@
+import {
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+  chmodSync,
+  existsSync,
+  lstatSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { World, buildTiny, isRoot, runFlat, copyTree, differences } from '../support/lamina.js';
+
+interface Applied {
+  readonly update: { readonly effects: readonly { readonly container: string; readonly outcome: string }[] } | null;
+}
+
+describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
+  let world: World;
+  let root: string;
+
+  beforeEach(async () => {
+    world = new World('sandbox-root');
+    root = buildTiny(world.path('tiny'));
+    await world.run('init');
+  });
+  afterEach(() => {
+    world.remove();
+  });
+
+  async function containers(...names: string[]): Promise<void> {
+    await world.run('base', 'import', 'b', root);
+    for (const name of names) await world.run('create', name, '--base', 'b');
+  }
+
+  async function outcomes(name: string, script: string, ...options: string[]): Promise<Record<string, string>> {
+    const applied = await world.json<Applied>(
+      'update',
+      'apply',
+      'b',
+      world.script(name, script),
+      '--name',
+      name,
+      ...options,
+    );
+    return Object.fromEntries((applied.update?.effects ?? []).map(({ container, outcome }) => [container, outcome]));
+  }
+
+  it.each([
+    ['tmp', '/var/tmp', '/var/tmp'],
+    ['tmp', '../../../../../var/tmp', '/var/tmp'],
+    ['tmp', 'var/none/deep', '/var/none/deep'],
+    ['tmp', '/oldroot/tmp', '/oldroot/tmp'],
+    ['run', '/var/state', '/var/state'],
+    ['run', '/tmp/run', '/tmp/run'],
+    ['dev', '/var/dev', '/var/dev'],
+    ['proc', '/var/proc', '/var/proc'],
+  ])('mounts /%s at what it leads to, %s', async (name, target, where) => {
+    mkdirSync(join(root, 'var/tmp'));
+    await containers('web', 'idle');
+    await world.mounted('web', (mounted) => {
+      rmSync(join(mounted, name), { recursive: true });
+      symlinkSync(target, join(mounted, name));
+    });
+    const before = await world.look('web');
+    expect(await world.inside('web', `grep -c " ${where} " /proc/mounts; echo x >/tmp/x; : >/dev/null`)).toBe('1\n');
+    expect(differences(before, await world.look('web'))).toEqual([]);
+    expect(existsSync('/oldroot')).toBe(false);
+    const done = await outcomes('u', `echo 2 >/srv/version; echo x >/tmp/x; cat /${name}/none 2>/dev/null || true`);
+    expect(done).toEqual({ web: 'unchanged', idle: 'skipped' });
+    const after = await world.look('web');
+    expect(after.get('/srv/version')).toBeDefined();
+    expect([...after].filter(([path]) => path.startsWith(`/${name}`))).toEqual(
+      [...before].filter(([path]) => path.startsWith(`/${name}`)),
+    );
+  });
+
+  it.each([
+    [
+      'a file',
+      (place: string) => {
+        writeFileSync(place, 'own');
+      },
+    ],
+    [
+      'a link to itself',
+      (place: string) => {
+        symlinkSync('tmp', place);
+      },
+    ],
+    [
+      'a link to the root',
+      (place: string) => {
+        symlinkSync('/', place);
+      },
+    ],
+    [
+      'a link to what is needed',
+      (place: string) => {
+        symlinkSync('usr/lib', place);
+      },
+    ],
+    [
+      'a link into /proc',
+      (place: string) => {
+        symlinkSync('/proc/self', place);
+      },
+    ],
+  ])('updates a container that has %s for /tmp, and the others', async (_what, make) => {
+    await containers('odd', 'idle');
+    await world.mounted('odd', (mounted) => {
+      rmdirSync(join(mounted, 'tmp'));
+      make(join(mounted, 'tmp'));
+    });
+    const before = await world.look('odd');
+    await outcomes('u', 'echo x >/tmp/x; cat /tmp/x >/srv/version');
+    const after = await world.look('odd');
+    expect(after.get('/tmp')).toBe(before.get('/tmp'));
+    expect(after.has('/srv/version')).toBe(true);
+    expect((await world.look('idle')).has('/srv/version')).toBe(true);
+  });
+
+  it('skips containers in whose storage a run or an earlier version has left directories to mount on', async () => {
+    for (const name of ['proc', 'dev', 'run', 'tmp']) rmSync(join(root, name), { recursive: true });
+    await containers('ran', 'left');
+    await world.inside('ran', 'true');
+    await world.mounted('left', (mounted) => {
+      for (const name of ['proc', 'dev', 'run', 'tmp']) mkdirSync(join(mounted, name));
+    });
+    const script = 'test -d /run && test -d /tmp && echo x >/tmp/x && cat /tmp/x >/srv/version';
+    expect(await outcomes('u', script)).toEqual({ ran: 'skipped', left: 'skipped' });
+    expect((await world.look('ran')).has('/run')).toBe(false);
+    expect((await world.look('left')).has('/run')).toBe(true);
+  });
+
+  it('counts every other name that is looked up as read', async () => {
+    symlinkSync('/bin/sh', join(root, 'usr/bin/interpreter'));
+    mkdirSync(join(root, 'var/tmp'));
+    rmdirSync(join(root, 'tmp'));
+    symlinkSync('var/tmp', join(root, 'tmp'));
+    await containers('shell', 'link', 'idle');
+    // What it runs by, and what leads to a place that is mounted over.
+    await world.mounted('shell', (mounted) => {
+      rmSync(join(mounted, 'usr/bin/interpreter'));
+      symlinkSync('/bin/busybox', join(mounted, 'usr/bin/interpreter'));
+    });
+    await world.mounted('link', (mounted) => {
+      rmSync(join(mounted, 'tmp'));
+      mkdirSync(join(mounted, 'var/other'));
+      symlinkSync('var/other', join(mounted, 'tmp'));
+    });
+    const script =
+      '#!/usr/bin/interpreter sh\nreadlink /tmp >/srv/version; readlink /usr/bin/interpreter >>/srv/version\n';
+    // busybox takes its first argument for the applet.
+    const done = await outcomes('u', script);
+    expect(done['idle']).toBe('skipped');
+    expect(await world.inside('link', 'cat /srv/version')).toBe('var/other\n/bin/sh\n');
+    expect(await world.inside('shell', 'cat /srv/version')).toBe('var/tmp\n/bin/busybox\n');
+    expect(done['link']).toBe('changed');
+    expect(done['shell']).toBe('changed');
+  });
+
+  it("makes what the root's tmpfiles.d asks for, and /run/lock", async () => {
+    const lines = [
+      'd /run/app 0750 user shared -',
+      'D! /var/run/app/socket 2775 1000 100 10d',
+      'v "/tmp/.X11-unix" 1777 root root',
+      'd %t/deep/er - - -',
+      'd /run/nobody-knows 0755 stranger root -',
+      'd /run/../etc/escaped 0777 root root -',
+      'd /etc/elsewhere 0777 root root -',
+      'L /run/link - - - - /etc',
+      'd /run/hidden 0700 root root -',
+    ];
+    mkdirSync(join(root, 'usr/lib/tmpfiles.d'), { recursive: true });
+    mkdirSync(join(root, 'etc/tmpfiles.d'));
+    writeFileSync(join(root, 'usr/lib/tmpfiles.d/app.conf'), `${lines.slice(0, -1).join('\n')}\n`);
+    writeFileSync(join(root, 'usr/lib/tmpfiles.d/masked.conf'), `${lines.at(-1) ?? ''}\n`);
+    symlinkSync('/dev/null', join(root, 'etc/tmpfiles.d/masked.conf'));
+    symlinkSync('/run/lock', join(root, 'var/lock'));
+    await containers('web');
+    const look = `: >/var/lock/mine; cd /; find run tmp -type d ! -path "run/lamina" -exec stat -c "%n %a %u:%g" {} + | sort; stat -c "%n %a" dev/shm; ls etc | grep -c escaped`;
+    const expected = [
+      ...[
+        'run 755 0:0',
+        'run/app 750 1000:100',
+        'run/app/socket 2775 1000:100',
+        'run/deep 755 0:0',
+        'run/deep/er 755 0:0',
+      ],
+      ...['run/lock 1777 0:0', 'tmp 1777 0:0', 'tmp/.X11-unix 1777 0:0', 'dev/shm 1777', '0'],
+    ];
+    expect((await world.run('run', 'web', 'sh', '-c', `${look} || true`)).trim().split('\n')).toEqual(expected);
+    const { stderr } = await world.attempt('update', 'apply', 'b', world.script('u', `${look} || true`), '--dry-run');
+    for (const line of expected) expect(stderr).toContain(`${line}\n`);
+  });
+
+  it('runs again in a container that asks for other directories', async () => {
+    await containers('asks', 'idle');
+    await world.mounted('asks', (mounted) => {
+      mkdirSync(join(mounted, 'etc/tmpfiles.d'));
+      writeFileSync(join(mounted, 'etc/tmpfiles.d/own.conf'), 'd /run/own 0700 root root -\n');
+    });
+    expect(await outcomes('u', 'ls /run | grep own >/srv/version || true')).toEqual({
+      asks: 'changed',
+      idle: 'skipped',
+    });
+    expect(await world.inside('asks', 'cat /srv/version')).toBe('own\n');
+  });
+
+  describe('with the network', () => {
+    const host = () => readFileSync('/etc/resolv.conf', 'utf8');
+
+    it('captures nothing of what names are resolved by', async () => {
+      rmSync(join(root, 'etc/hosts'));
+      await containers('none', 'own');
+      await world.mounted('own', (mounted) => {
+        writeFileSync(join(mounted, 'etc/resolv.conf'), '# own\n');
+        chmodSync(join(mounted, 'etc/resolv.conf'), 0o640);
+      });
+      const before = await world.look('own');
+      await outcomes(
+        'u',
+        'cmp /etc/resolv.conf /run/lamina/none 2>/dev/null; grep -q localhost /etc/hosts; cat /etc/resolv.conf >/srv/seen',
+        '--network',
+      );
+      expect(await world.inside('none', 'cat /srv/seen; ls -d /etc/resolv.conf /etc/hosts 2>/dev/null || true')).toBe(
+        host(),
+      );
+      const after = await world.look('own');
+      expect(after.get('/etc/resolv.conf')).toBe(before.get('/etc/resolv.conf'));
+      expect(await world.inside('own', 'cat /srv/seen')).toBe(host());
+    });
+
+    it('captures what a procedure makes of them', async () => {
+      writeFileSync(join(root, 'etc/resolv.conf'), '# old\n');
+      await containers('web');
+      const flat = world.path('flat');
+      copyTree(root, flat);
+      const script =
+        'echo "# new" >/etc/resolv.new; mv /etc/resolv.new /etc/resolv.conf; echo "10.0.0.1 db" >>/etc/hosts; rm -f /etc/none';
+      runFlat(flat, world.script('flat', script));
+      await outcomes('u', script, '--network');
+      expect(await world.inside('web', 'cat /etc/resolv.conf /etc/hosts')).toBe(
+        readFileSync(join(flat, 'etc/resolv.conf'), 'utf8') + readFileSync(join(flat, 'etc/hosts'), 'utf8'),
+      );
+      await outcomes('gone', 'rm /etc/resolv.conf', '--network');
+      expect(await world.inside('web', 'ls /etc/resolv.conf 2>/dev/null || echo gone')).toBe('gone\n');
+    });
+
+    it.each(['../run/systemd/resolve/stub-resolv.conf', '/run/resolvconf/resolv.conf', '/tmp/resolv.conf'])(
+      'has them where a link to %s leads',
+      async (target) => {
+        symlinkSync(target, join(root, 'etc/resolv.conf'));
+        await containers('web');
+        await outcomes('u', 'cat /etc/resolv.conf >/srv/seen', '--network');
+        expect(await world.inside('web', 'cat /srv/seen')).toBe(host());
+        expect(await world.run('run', '--network', 'web', 'cat', '/etc/resolv.conf')).toBe(host());
+        await world.mounted('web', (mounted) => {
+          expect(lstatSync(join(mounted, 'etc/resolv.conf')).isSymbolicLink()).toBe(true);
+        });
+      },
+    );
+
+    it('leaves nothing in a container after a run', async () => {
+      rmSync(join(root, 'etc/hosts'));
+      await containers('web');
+      expect(
+        await world.run('run', '--network', 'web', 'sh', '-c', 'cat /etc/resolv.conf; grep -c web /etc/hosts'),
+      ).toBe(`${host()}1\n`);
+      expect((await world.json<{ changes: unknown[] }>('diff', 'web')).changes).toEqual([]);
+      await world.run('run', '--network', 'web', 'sh', '-c', 'echo "# mine" >/etc/resolv.conf');
+      expect(await world.inside('web', 'cat /etc/resolv.conf; ls /etc/hosts 2>/dev/null || true')).toBe('# mine\n');
+      expect(await world.run('run', '--network', 'web', 'cat', '/etc/resolv.conf')).toBe(host());
+    });
+  });
+
+  it('says that the sandbox could not be made, and not that the procedure failed', async () => {
+    await containers('web');
+    const bin = world.makeDirectory('bin');
+    writeFileSync(join(bin, 'bwrap'), '#!/bin/sh\necho "bwrap: no luck today" >&2\nexit 1\n', { mode: 0o755 });
+    const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+    const update = await world.start(['update', 'apply', 'b', world.script('u', 'true')], { env }).finished;
+    expect(update.code).toBe(1);
+    expect(update.stderr).toMatch(/the sandbox could not be made: bwrap: no luck today/);
+    expect(update.stderr).not.toMatch(/the procedure failed/);
+    const run = await world.start(['run', 'web', 'true'], { env }).finished;
+    expect(run.code).toBe(125);
+  });
+
+  it('gives a procedure 022 as its umask, and says so', async () => {
+    await containers('web');
+    const through = ['bash', '-c', 'umask 077; exec "$@"', 'bash'];
+    const script = world.script('u', 'mkdir /etc/new.d; echo x >/etc/new.d/conf');
+    await world.start(['update', 'apply', 'b', script, '--name', 'u'], { through }).finished;
+    expect(await world.inside('web', 'stat -c %a /etc/new.d /etc/new.d/conf')).toBe('755\n644\n');
+    const [id = ''] = Object.keys((JSON.parse(world.manifest()) as { updates: object }).updates);
+    const settings = JSON.parse(readFileSync(join(world.store, 'updates', id, 'settings.json'), 'utf8')) as {
+      umask: string;
+    };
+    expect(settings.umask).toBe('0022');
+  });
+});
