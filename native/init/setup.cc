@@ -71,6 +71,15 @@ void make_file(Fields& fields) {
   close(file);
 }
 
+// Who changed a directory on the way at the wrong moment has led the mount somewhere else.
+void check_mounted(Fields& fields) {
+  const std::string path = fields.next();
+  struct stat root = {};
+  struct stat place = {};
+  if (stat("/", &root) != 0 || lstat(path.c_str(), &place) != 0) fail("cannot look at " + path);
+  if (root.st_dev == place.st_dev) fail("nothing is mounted at " + path, ESTALE);
+}
+
 }  // namespace
 
 Setup make_setup(int file) {
@@ -84,6 +93,8 @@ Setup make_setup(int file) {
       make_directory(fields);
     else if (word == "file")
       make_file(fields);
+    else if (word == "mounted")
+      check_mounted(fields);
     else
       fail("the description of the sandbox has an unknown word '" + word + "'", EINVAL);
   }

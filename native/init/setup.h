@@ -14,6 +14,7 @@ struct Setup {
 //   foreground
 //   directory PATH MODE UID GID     made where it is missing; gets these attributes
 //   file PATH CONTENT               made, mode 0644
+//   mounted PATH                    must be there, on another file system than the root
 //
 // PATHs lie in file systems that nobody but us has written to. Ends the process where something cannot be made.
 Setup make_setup(int file);

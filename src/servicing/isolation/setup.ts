@@ -15,6 +15,7 @@ export function setupRecords(plan: SandboxPlan, hostName: string, foreground: bo
     // Without root there is one user only.
     fields.push('directory', `/${path}`, mode.toString(8), isRoot ? `${uid}` : '0', isRoot ? `${gid}` : '0');
   };
+  for (const path of Object.values(plan.places.of)) fields.push('mounted', `/${path}`);
   directory(joinPath(plan.places.of.dev, 'shm'), 0o1777, 0, 0);
   for (const { path, mode, uid, gid } of plan.directories) directory(path, mode, uid, gid);
   const made = new Set<string>(plan.directories.map(({ path }) => path));
