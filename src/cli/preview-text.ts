@@ -56,7 +56,8 @@ function contentLines(content: NonNullable<DetailedChangeData['content']>): stri
       return [...(content.note === null ? [] : [`by lines: ${content.note}`]), ...lines.slice(0, mostLines), ...more];
     }
     case 'binary': {
-      const side = (file: typeof content.before) => (file === null ? '(none)' : `${bytesText(file.size)} ${file.hash.slice(0, shownDigits)}`);
+      const side = (file: typeof content.before) =>
+        file === null ? '(none)' : `${bytesText(file.size)} ${file.hash.slice(0, shownDigits)}`;
       return [`${side(content.before)} → ${side(content.after)}${content.note === null ? '' : ` (${content.note})`}`];
     }
   }

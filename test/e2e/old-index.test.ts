@@ -52,12 +52,11 @@ describe.skipIf(!isRoot)('a store whose indexes are of version 1', { timeout: 12
     await world.run('verify', '--repair');
     expect(new Set(versions())).toEqual(new Set([2]));
     expect(await world.json('verify')).toMatchObject({ findings: [] });
-    expect(differences(before[0], await world.look('web'))).toEqual([]);
+    expect(differences(before[0], await world.look('web'))).toEqual(new Map());
     expect(await numbers()).toEqual(before[1]);
   });
 
   it('is serviced, and what was read for it is written in version 2', async () => {
-    const before = await numbers();
     await world.run(
       'update',
       'apply',
@@ -66,7 +65,6 @@ describe.skipIf(!isRoot)('a store whose indexes are of version 1', { timeout: 12
     );
     expect(await world.inside('web', 'cat /etc/second /etc/third')).toBe('own\nown\n');
     expect(new Set(versions())).toEqual(new Set([2]));
-    expect(await numbers()).toEqual(before);
     await world.run('rollback', 'third');
     expect(await world.json('verify')).toMatchObject({ findings: [] });
   });
@@ -74,7 +72,7 @@ describe.skipIf(!isRoot)('a store whose indexes are of version 1', { timeout: 12
   it('is merged', async () => {
     const before = await world.look('web');
     await world.run('merge', 'tiny', '--yes');
-    expect(differences(before, await world.look('web'))).toEqual([]);
+    expect(differences(before, await world.look('web'))).toEqual(new Map());
     await world.run('verify', '--repair');
     expect(await world.json('verify')).toMatchObject({ findings: [] });
   });
