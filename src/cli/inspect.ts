@@ -67,7 +67,7 @@ function addRecover(program: Command): void {
     });
 }
 
-function recoverText({ transactions, nodes, updates, mounts, ended }: RecoverData): string {
+function recoverText({ transactions, nodes, updates, left, mounts, ended }: RecoverData): string {
   const count = transactions.length + nodes.length + updates.length;
   const cleared = `cleared away ${counted(transactions.length, 'transaction')}, ${counted(nodes.length, 'node')}, ${counted(updates.length, 'update')}`;
   const unmounted = mounts.map(({ container, mountpoint }) =>
@@ -79,7 +79,8 @@ function recoverText({ transactions, nodes, updates, mounts, ended }: RecoverDat
     (name) =>
       `the mount of ${shown(name)} has ended: its driver died (the system's log says how); what was written is in ${shown(name)}: lamina mount ${shown(name)} DIR`,
   );
-  const lines = [...(count === 0 ? [] : [cleared]), ...unmounted, ...without];
+  const stays = left.map(({ path, reason }) => `${path} could not be removed: ${reason}`);
+  const lines = [...(count === 0 ? [] : [cleared]), ...stays, ...unmounted, ...without];
   return lines.length === 0 ? 'there was nothing to recover' : lines.join('\n');
 }
 

@@ -3,6 +3,9 @@ import { printable } from '../base/bytes.js';
 import { bytesText } from '../base/units.js';
 import { counted, shown } from './output.js';
 
+/** Of a hash, for people: enough to see that two are different. */
+const shownDigits = 16;
+
 /** What an update would change, for people. @param verbose with the list of changes, and what differs in each */
 export function previewText({ base, containers }: PreviewData, verbose: boolean): string {
   const list = (changes: readonly DetailedChangeData[]) => (verbose ? changes.flatMap(changeLines) : []);
@@ -53,7 +56,8 @@ function contentLines(content: NonNullable<DetailedChangeData['content']>): stri
       return [...(content.note === null ? [] : [`by lines: ${content.note}`]), ...lines.slice(0, mostLines), ...more];
     }
     case 'binary': {
-      const side = (file: typeof content.before) => (file === null ? '(none)' : `${bytesText(file.size)} ${file.hash}`);
+      const side = (file: typeof content.before) =>
+        file === null ? '(none)' : `${bytesText(file.size)} ${file.hash.slice(0, shownDigits)}`;
       return [`${side(content.before)} → ${side(content.after)}${content.note === null ? '' : ` (${content.note})`}`];
     }
   }

@@ -1,5 +1,6 @@
 import { basename, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
@@ -68,16 +69,21 @@ export async function removeGarbage(paths: StorePaths, garbage: readonly Garbage
   return clearing.left;
 }
 
-/** Blocks that come free where all of these go. */
+/** Blocks that come free where all of these go, as far as they can be looked at. */
 function sizesOf(trees: readonly BytePath[]): number[] {
   const names = new Map<string, bigint>();
   return trees.map((tree) => {
     let bytes = 0n;
-    for (const { stats } of walk(tree, { tooDeep: 'leave out' })) {
-      const inode = `${stats.dev}:${stats.ino}`;
-      const seen = (names.get(inode) ?? 0n) + 1n;
-      names.set(inode, seen);
-      if (stats.isDirectory() || seen === stats.nlink) bytes += stats.blocks * 512n;
+    try {
+      for (const { stats } of walk(tree, { tooDeep: 'leave out' })) {
+        const inode = `${stats.dev}:${stats.ino}`;
+        const seen = (names.get(inode) ?? 0n) + 1n;
+        names.set(inode, seen);
+        if (stats.isDirectory() || seen === stats.nlink) bytes += stats.blocks * 512n;
+      }
+    } catch (error) {
+      // What may not be read may still be removed: its size is all that is not known.
+      if (!isSystemError(error)) throw error;
     }
     return Number(bytes);
   });
