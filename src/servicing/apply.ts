@@ -19,7 +19,7 @@ import type { HealthFailure } from './health.js';
 import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
 import type { Preview } from './preview.js';
-import { checkPackage, checkRepeated, findApplied } from './applicable.js';
+import { checkHow, checkPackage, checkRepeated, findApplied } from './applicable.js';
 import { checkProcedure } from './procedure.js';
 import { storeProcedure } from './stored.js';
 import type { Procedure } from './procedure.js';
@@ -107,6 +107,7 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
         await transaction.discard();
         return { ...applied, procedure, already: true };
       }
+      checkHow([procedure.kind], request);
       if (request.repeated !== 'apply') checkRepeated(manifest, request.base, procedure, stored.hash);
       checkPackage(manifest, request.base, procedure);
       writeSettings(transaction.paths.update.settings, settingsOf(request));

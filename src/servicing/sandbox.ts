@@ -1,10 +1,10 @@
 import { closeSync, lstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
-import { join as joinText } from 'node:path';
-import { display, fromBuffer, join, toBuffer, toText } from '../base/bytes.js';
+import { constants } from 'node:os';
+import { join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed, isSystemError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
+import { temporaryDirectory } from '../platform/command-line.js';
 import { runProcess } from '../platform/process.js';
 import type { ProcessResult } from '../platform/process.js';
 import { systemCallFilter } from './seccomp.js';
@@ -109,7 +109,7 @@ export async function runInSandbox(request: SandboxRequest): Promise<ProcessResu
 /** The filter of system calls as a file without a name, to be read from its start. People may trace what they run. */
 function openFilter(tracing: boolean): number {
   const program = systemCallFilter({ tracing });
-  const path = joinText(tmpdir(), `lamina-${newId('m')}.filter`);
+  const path = toBuffer(join(temporaryDirectory(), `lamina-${newId('m')}.filter`));
   const descriptor = openSync(path, 'wx+', 0o600);
   unlinkSync(path);
   writeSync(descriptor, program, 0, program.length, 0);
@@ -129,11 +129,11 @@ function sandboxArguments(request: SandboxRequest): string[] {
     ...request.environment,
   };
   return [
-    ...['--bind', argument(request.root), '/'],
+    ...['--bind', toText(request.root), '/'],
     ...['--proc', '/proc', ...kernelSettings.flatMap((path) => ['--ro-bind-try', path, path])],
     ...['--dev', '/dev', '--tmpfs', '/run', '--tmpfs', '/tmp'],
     ...['--chmod', '1777', '/tmp'],
-    ...[...(request.shown ?? [])].flatMap(([name, path]) => ['--ro-bind', argument(path), `${shownDirectory}/${name}`]),
+    ...[...(request.shown ?? [])].flatMap(([name, path]) => ['--ro-bind', toText(path), `${shownDirectory}/${name}`]),
     ...(request.network ? networkFiles() : ['--unshare-net']),
     ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', 'lamina', '--die-with-parent'],
     ...(request.interactive === true ? [] : ['--new-session']),
@@ -145,15 +145,6 @@ function sandboxArguments(request: SandboxRequest): string[] {
     ...Object.entries(variables).flatMap(([name, value]) => ['--setenv', name, value]),
     ...['--chdir', '/', '--', ...request.command],
   ];
-}
-
-/** Node passes arguments as UTF-8 only. */
-function argument(path: BytePath): string {
-  const text = toText(path);
-  if (fromBuffer(Buffer.from(text)) === path) return text;
-  throw failed(`the path ${display(path)} is not UTF-8, so it cannot be given to bubblewrap`, {
-    hint: 'keep the store, and what is run, in a directory with a UTF-8 name',
-  });
 }
 
 /** Name resolution is the host's while the network is. */

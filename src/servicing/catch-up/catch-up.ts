@@ -8,6 +8,7 @@ import { stageFile } from '../../platform/durable.js';
 import { StagedReader, withTransaction } from '../../store/index.js';
 import type { CatchUpRecord, Store, Transaction } from '../../store/index.js';
 import type { DetailedChange } from '../contents.js';
+import { checkHow } from '../applicable.js';
 import { checkContainer } from '../health.js';
 import { withHold } from '../hold.js';
 import { isProcedureFailure } from '../run.js';
@@ -49,8 +50,13 @@ export interface CatchUpResult {
  */
 export async function catchUp(store: Store, request: CatchUpRequest): Promise<CatchUpResult> {
   const before = await store.read();
-  if (catchUpSteps(before, request.container).length === 0)
-    return { done: [], stopped: undefined, manifest: before, changes: undefined };
+  const steps = catchUpSteps(before, request.container);
+  if (steps.length === 0) return { done: [], stopped: undefined, manifest: before, changes: undefined };
+  const updates = steps.flatMap((step) => step.updates.map((id) => updateOf(before, id)));
+  checkHow(
+    updates.map(({ procedure }) => procedure.kind),
+    request,
+  );
   return withHold(store, async (hold) => {
     await hold.add(before, [request.container]);
     return withTransaction(store, 'catch-up', async (transaction) => {
