@@ -52,9 +52,13 @@ function previewData(base: string, { base: changes, bytes, containers }: Preview
   };
 }
 
+function determinismData({ differs, ephemeral }: Determinism): Determinism {
+  return { differs: differs.map((each) => ({ ...each, path: `/${each.path}` })), ephemeral };
+}
+
 export async function updateApply(store: Store, request: ApplyRequest): Promise<ApplyData> {
   const { id, update, preview, determinism } = await applyChecked(store, request);
-  const told = determinism === undefined ? {} : { determinism };
+  const told = determinism === undefined ? {} : { determinism: determinismData(determinism) };
   if (preview !== undefined) return { update: null, preview: previewData(request.base, preview), ...told };
   if (id === undefined || update === undefined) return { update: null, ...told };
   return { update: updateData(await store.read(), id, update), ...told };

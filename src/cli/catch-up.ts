@@ -9,8 +9,8 @@ import type { Context } from './context.js';
 import { partlyDone, setExitCode } from './exit-code.js';
 import { counted, shown, table } from './output.js';
 import { changesText } from './preview-text.js';
-import { speakers } from './progress.js';
-import { write } from './stream.js';
+import { progressLine, speakers } from './progress.js';
+import { terminalStream } from './stream.js';
 import { refuseIdle, withDryRun } from './usage.js';
 import type { IdleRule } from './usage.js';
 
@@ -67,6 +67,7 @@ const idle: readonly IdleRule[] = [
 async function catchUp({ output, store, signal }: Context, container: string, options: CatchUpOptions) {
   const { updateCatchUp } = await import('../app/catch-up.js');
   const timeout = numberOf('timeout', options.timeout);
+  const line = await progressLine(terminalStream());
   const data = await updateCatchUp(await store(), {
     container,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
@@ -76,11 +77,12 @@ async function catchUp({ output, store, signal }: Context, container: string, op
     health: options.health,
     dryRun: options.dryRun === true,
     signal,
-    onOutput: speakers('', {
-      write: (chunk) => {
-        write('stderr', chunk);
-      },
-    }),
+    onOutput: speakers('', line),
+    onProgress: (progress) => {
+      line.update(progress);
+    },
+  }).finally(() => {
+    line.stop();
   });
   if (data.stopped !== null && options.allowFailures !== true) setExitCode(partlyDone);
   output.result(data, () => catchUpText(data, options.verbose === true));
@@ -94,7 +96,7 @@ function catchUpText(data: CatchUpData, verbose: boolean): string {
     outcome,
     storage === null ? '-' : `${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`,
     conflicts === 0 ? '-' : String(conflicts),
-    met === null ? '-' : `/${met}`,
+    met === null ? '-' : met,
   ]);
   const updates = counted(steps.flatMap((step) => step.updates).length, 'update');
   const head =
@@ -107,7 +109,7 @@ function catchUpText(data: CatchUpData, verbose: boolean): string {
     ...steps.flatMap(({ updates: names, conflictPaths }) =>
       conflictPaths.length === 0
         ? []
-        : [`in conflict with ${names.join(' + ')}: ${conflictPaths.map((path) => `/${shown(path)}`).join(', ')}`],
+        : [`in conflict with ${names.join(' + ')}: ${conflictPaths.map(shown).join(', ')}`],
     ),
     ...(preview === undefined ? [] : changesText(`container ${container}`, preview.changes, verbose)),
     ...(stopped === null ? [] : [`it stopped before ${stopped.updates.join(' + ')}: ${shown(stopped.message)}`]),

@@ -20,4 +20,3 @@ export function exitCode(): number {
   write('stderr', `lamina: the command is done, but standard ${which} could not be written: ${lost.message}\n`);
   return code === 0 ? outputLost : code;
 }
-

@@ -50,7 +50,7 @@ export function addManual(update: Command): void {
 
 function remarks({ containers }: CommitData): string[] {
   const line = (container: string, paths: readonly string[], what: string) =>
-    paths.length === 0 ? [] : [`container ${container}: ${paths.map((path) => `/${shown(path)}`).join(', ')}: ${what}`];
+    paths.length === 0 ? [] : [`container ${container}: ${paths.map(shown).join(', ')}: ${what}`];
   return containers.flatMap(({ container, conflicts, passed, hiding }) => [
     ...line(container, conflicts, 'its own stays; the new one is beside it as NAME.lamina-new'),
     ...line(container, passed, 'it had nothing there to change, or something that stays'),

@@ -1,9 +1,7 @@
 import { display, fromText, printable } from '../base/bytes.js';
 import { toLaminaError } from '../base/errors.js';
+import { formatVersion } from '../app/json/version.js';
 import { write } from './stream.js';
-
-/** Of the documents that --json prints (docs/json.schema.json). What is added to them does not count it up. */
-export const formatVersion = 1;
 
 /** Where a command's results go: text for people, or one JSON document. */
 export class Output {

@@ -31,7 +31,7 @@ function countText(changes: readonly DetailedChangeData[]): string {
 function changeLines({ path, change, type, attributes, content }: DetailedChangeData): string[] {
   const indent = (lines: readonly string[]) => lines.map((line) => `      ${shown(line)}`.trimEnd());
   return [
-    `  ${change.padEnd(6)}  ${type.padEnd(9)}  /${shown(path)}`,
+    `  ${change.padEnd(6)}  ${type.padEnd(9)}  ${shown(path)}`,
     ...indent(attributes),
     ...(content === null ? [] : indent(contentLines(content))),
   ];

@@ -38,7 +38,10 @@ const startPatience = 30_000;
 export async function mountStack(request: MountRequest): Promise<void> {
   const file = join(temporaryDirectory(), `lamina-${newId('m')}.options`);
   // A long stack does not fit on a command line.
-  writeFileSync(toBuffer(file), toBuffer(`${optionLines(request).join('\n')}\n` as BytePath), { mode: 0o600, flag: 'wx' });
+  writeFileSync(toBuffer(file), toBuffer(`${optionLines(request).join('\n')}\n` as BytePath), {
+    mode: 0o600,
+    flag: 'wx',
+  });
   const lines: Buffer[] = [];
   try {
     const result = await runProcess({

@@ -25,6 +25,12 @@ export async function checkMountpoint(path: BytePath): Promise<BytePath> {
         code: 'NO_MOUNTPOINT',
         hint: `make it with: mkdir ${shown}`,
       });
+    if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) {
+      throw refused(`the mount point ${shown} is that of a mount whose driver is gone`, {
+        code: 'DRIVER_GONE',
+        hint: `unmount what is left of it: lamina recover, or umount ${shown}`,
+      });
+    }
     if (isSystemError(error))
       throw failed(`cannot use the mount point ${shown}: ${messageOf(error)}`, { cause: error });
     throw error;

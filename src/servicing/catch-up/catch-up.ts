@@ -11,6 +11,8 @@ import type { DetailedChange } from '../contents.js';
 import { checkHow } from '../applicable.js';
 import { checkContainer } from '../health.js';
 import { withHold } from '../hold.js';
+import { ProgressCount } from '../progress.js';
+import type { Progress } from '../progress.js';
 import { isProcedureFailure } from '../run.js';
 import { readStored } from '../stored.js';
 import { serviceStep } from './step.js';
@@ -26,6 +28,7 @@ export interface CatchUpRequest extends StepOptions {
   /** Everything but publishing. */
   readonly dryRun?: boolean | undefined;
   readonly signal: AbortSignal;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** One layer that a container was brought onto. */
@@ -59,10 +62,15 @@ export async function catchUp(store: Store, request: CatchUpRequest): Promise<Ca
   );
   return withHold(store, async (hold) => {
     await hold.add(before, [request.container]);
-    return withTransaction(store, 'catch-up', async (transaction) => {
-      await transaction.sync();
-      return new CatchUp(transaction, request).run();
-    });
+    return withTransaction(
+      store,
+      'catch-up',
+      async (transaction) => {
+        await transaction.sync();
+        return new CatchUp(transaction, request).run();
+      },
+      { container: request.container },
+    );
   });
 }
 
@@ -70,18 +78,23 @@ class CatchUp {
   readonly #done: CaughtUp[] = [];
   #stopped: CatchUpResult['stopped'];
   readonly #created = isoNow();
+  readonly #progress: ProgressCount;
 
   constructor(
     readonly transaction: Transaction,
     readonly request: CatchUpRequest,
-  ) {}
+  ) {
+    this.#progress = new ProgressCount('updates', request.onProgress);
+  }
 
   async run(): Promise<CatchUpResult> {
     const { dryRun, container, health } = this.request;
     for (;;) {
       const before = await this.transaction.store.read();
       let now = this.#onto(before);
-      for (const step of catchUpSteps(now, container)) {
+      const steps = catchUpSteps(now, container);
+      this.#progress.expect(steps.length);
+      for (const step of steps) {
         if (!(await this.#service(now, step))) break;
         now = this.#onto(before);
       }
@@ -107,9 +120,12 @@ class CatchUp {
     const layers = reader.layers(containerOf(now, container).layer);
     const work = { transaction: this.transaction, reader, layers, signal };
     try {
+      const name = step.updates.map((update) => updateOf(now, update).name).join(' + ');
+      this.#progress.start(name);
       const effect = await serviceStep(work, now, { container, step, options: this.request });
       this.#record(step, effect);
       this.#done.push({ step, ...effect });
+      this.#progress.end(name, effect.commit.outcome);
       return true;
     } catch (error) {
       if (onFailure !== 'stop' || this.#done.length === 0 || signal.aborted || !isProcedureFailure(error)) throw error;
