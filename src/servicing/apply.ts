@@ -79,8 +79,8 @@ export interface ApplyResult {
   /** Of a dry run. */
   readonly preview?: Preview | undefined;
   readonly determinism?: Determinism | undefined;
-  /** A container that is not well after the update, which is published: it is to be rolled back. */
-  readonly unhealthy?: HealthFailure | undefined;
+  /** Containers that are not well after the update, which is published: it is to be rolled back. */
+  readonly unhealthy?: readonly HealthFailure[];
 }
 
 /**
