@@ -24,7 +24,8 @@ function usageError({ code, message }: CommanderError, name: string): Error {
   const see = `see ${name} --help`;
   if (code === 'commander.help') return usage(`'${name}' needs a command`, { hint: see });
   const [what = '', ...more] = message.replace(/^error: /, '').split('\n');
-  return usage(what, { hint: [...more, see].join('; ') });
+  const guess = more.map((line) => line.replace(/^\(Did you mean (.*)\?\)$/, 'did you mean $1?'));
+  return usage(what, { hint: [...guess, see].join(' ') });
 }
 
 /**

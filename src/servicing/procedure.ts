@@ -1,6 +1,6 @@
 import { constants, accessSync, closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { basename, display, fromBuffer, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
+import { basename, display, fromBuffer, fromText, isBelow, join, shellWord, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf, notFound, usage } from '../base/errors.js';
 import type { HealthCheck } from './health.js';
@@ -190,7 +190,7 @@ function checkScript(path: BytePath, source: BytePath): void {
     if ((statSync(toBuffer(path)).mode & 0o111) === 0)
       throw usage(`the procedure ${shown} is not executable`, {
         code: 'NOT_EXECUTABLE',
-        hint: `make it so: chmod +x ${shown}`,
+        hint: `make it so: chmod +x ${shellWord(source)}`,
       });
     start = startOf(path);
   } catch (error) {
