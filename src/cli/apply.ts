@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { ApplyData } from '../app/apply.js';
 import { printable } from '../base/bytes.js';
 import { availableParallelism } from 'node:os';
 import { collect, conflictOption, numberOf } from './arguments.js';
@@ -8,6 +9,7 @@ import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
 import { determinismText } from './determinism-text.js';
 import { partlyDone, setExitCode } from './exit-code.js';
+import type { Output } from './output.js';
 import { progressLine, speakers } from './progress.js';
 import { previewText } from './preview-text.js';
 import { terminalStream } from './stream.js';
@@ -88,7 +90,7 @@ async function apply(
   const jobs = numberOf('jobs', options.jobs);
   const line = await progressLine(terminalStream());
   const write = speakers(base, line);
-  const { update, preview, determinism } = await updateApply(await store(), {
+  const data = await updateApply(await store(), {
     base,
     procedure: pathOf(procedure),
     name: options.name,
@@ -114,6 +116,10 @@ async function apply(
   }).finally(() => {
     line.stop();
   });
+  report(output, data, options);
+}
+
+function report(output: Output, { update, preview, determinism }: ApplyData, options: ApplyOptions): void {
   const effects = preview?.containers ?? update?.effects ?? [];
   if (options.allowFailures !== true && effects.some(({ outcome }) => outcome === 'failed')) setExitCode(partlyDone);
   const told = determinism === undefined ? {} : { determinism };

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { MountOptions } from '../app/containers.js';
+import { usage } from '../base/errors.js';
 import { contextOf, pathOf } from './context.js';
 import { setExitCode } from './exit-code.js';
 
@@ -33,7 +34,9 @@ export function addContainerCommands(program: Command): void {
     .option('--network', 'with the network')
     .addHelpText('after', '\nExample:\n  lamina run web -- sh -c "nginx -t"')
     .action(async (name: string, words: string[], options: { network?: boolean }, command: Command) => {
-      const { store, signal } = contextOf(command);
+      const { output, store, signal } = contextOf(command);
+      if (output.json)
+        throw usage('--json does nothing with run, which prints what its command does', { hint: 'leave --json out' });
       const { run } = await import('../app/containers.js');
       const line = words.length > 0 ? words : ['/bin/sh'];
       setExitCode(await run(await store(), name, line, { network: options.network === true, signal }));

@@ -1,5 +1,4 @@
-import { CommanderError } from 'commander';
-import type { Command } from 'commander';
+import type { Command, CommanderError } from 'commander';
 import { usage } from '../base/errors.js';
 
 /** As it is typed, with the commands it belongs to. */

@@ -58,6 +58,7 @@ describe.skipIf(!isRoot)('bad input', () => {
     [2, /--allow-failures does nothing/, ['update', 'apply', 'tiny', '/bin/true', '--allow-failures']],
     [2, /--allow-failures does nothing/, ['update', 'catch-up', 'web', '--allow-failures']],
     [2, /--yes does nothing with --dry-run/, ['merge', '--dry-run', '--yes']],
+    [2, /--json does nothing with run/, ['--json', 'run', 'web', '--', 'true']],
     [2, /--format does nothing with --json/, ['--json', 'graph', '--format', 'dot']],
     [2, /unknown command 'nonsense'/, ['help', 'nonsense']],
     [2, /unknown command 'nonsense'/, ['help', 'update', 'nonsense']],
