@@ -139,6 +139,7 @@ export const determinism = z.strictObject({
 }) satisfies z.ZodType<Determinism>;
 
 export const operation = z.strictObject({
+  n: count.optional(),
   time,
   pid: count,
   uid: count,
