@@ -164,7 +164,7 @@ export async function umount(store: Store, what: string, directory: BytePath): P
 
 function realOf(directory: BytePath): BytePath {
   try {
-    return fromBuffer(realpathSync(toBuffer(directory), 'buffer'));
+    return fromBuffer(realpathSync.native(toBuffer(directory), 'buffer'));
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return directory;
     // A mount whose driver is gone cannot be looked at; its name can.

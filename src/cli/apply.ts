@@ -72,6 +72,7 @@ export function addApply(update: Command): void {
 
 const idle: readonly IdleRule[] = [
   withDryRun('verbose'),
+  { option: 'health', unless: ({ dryRun }) => dryRun !== true, because: 'with --dry-run, which makes no health check' },
   {
     option: 'allowFailures',
     unless: ({ onFailure }) => onFailure === 'skip',

@@ -4,6 +4,7 @@ import type { MountOptions } from '../app/containers.js';
 import { usage } from '../base/errors.js';
 import { contextOf, pathOf } from './context.js';
 import { setExitCode } from './exit-code.js';
+import { shown } from './output.js';
 
 export function addContainerCommands(program: Command): void {
   program
@@ -58,7 +59,7 @@ function addMountCommands(program: Command): void {
       const { output, store } = contextOf(command);
       const { mount } = await import('../app/containers.js');
       const data = await mount(await store(), name, pathOf(directory), options);
-      output.result(data, () => `mounted container ${name} on ${data.mountpoint ?? directory}`);
+      output.result(data, () => `mounted container ${name} on ${shown(data.mountpoint ?? directory)}`);
     });
   program
     .command('umount <container|dir>')

@@ -102,7 +102,7 @@ function statusText(data: StatusData): string {
   );
   const servicing = data.servicing.map(
     ({ name, base, mountpoint }) =>
-      `update ${name} of base ${base} is being made by hand on ${mountpoint ?? '(another mount namespace)'}`,
+      `update ${name} of base ${base} is being made by hand on ${mountpoint === null ? '(another mount namespace)' : shown(mountpoint)}`,
   );
   const late = data.containers.find(({ behind }) => behind !== null && behind.length > 0);
   return [

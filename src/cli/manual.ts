@@ -19,7 +19,7 @@ export function addManual(update: Command): void {
       const data = await updateBegin(await store(), base, pathOf(directory), options.name);
       output.result(
         data,
-        () => `base ${base} is mounted on ${data.mountpoint}; then: lamina update commit ${data.name}`,
+        () => `base ${base} is mounted on ${shown(data.mountpoint)}; then: lamina update commit ${data.name}`,
       );
     });
   update

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { display, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, refused } from '../base/errors.js';
@@ -63,7 +63,7 @@ export async function mountStack(request: MountRequest): Promise<void> {
       },
     );
   } finally {
-    rmSync(toBuffer(file));
+    unlinkSync(toBuffer(file));
   }
 }
 

@@ -12,7 +12,7 @@ export async function checkMountpoint(path: BytePath): Promise<BytePath> {
   const shown = display(path);
   let real: BytePath;
   try {
-    real = fromBuffer(realpathSync(toBuffer(path), 'buffer'));
+    real = fromBuffer(realpathSync.native(toBuffer(path), 'buffer'));
     if (!statSync(toBuffer(real)).isDirectory()) {
       throw refused(`the mount point ${shown} is not a directory`, {
         code: 'NOT_A_DIRECTORY',

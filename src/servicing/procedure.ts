@@ -166,7 +166,7 @@ function badPackage(source: BytePath, faults: readonly string[]) {
 function checkInside(at: BytePath, file: string, source: BytePath): void {
   let real: BytePath;
   try {
-    real = fromBuffer(realpathSync(toBuffer(join(at, fromText(file))), 'buffer'));
+    real = fromBuffer(realpathSync.native(toBuffer(join(at, fromText(file))), 'buffer'));
   } catch (error) {
     if (!isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
     throw notFound(`the package ${display(source)} has no ${display(file)}, which its update.json names`, {
@@ -174,7 +174,7 @@ function checkInside(at: BytePath, file: string, source: BytePath): void {
       hint: 'put it there, or mend "procedure" in update.json',
     });
   }
-  if (!isBelow(real, fromBuffer(realpathSync(toBuffer(at), 'buffer'))))
+  if (!isBelow(real, fromBuffer(realpathSync.native(toBuffer(at), 'buffer'))))
     throw badPackage(source, [`procedure: ${file} leads out of the package`]);
 }
 

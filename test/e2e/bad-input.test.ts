@@ -57,6 +57,11 @@ describe.skipIf(!isRoot)('bad input', () => {
     [2, /--verbose does nothing without --dry-run/, ['update', 'catch-up', 'web', '--verbose']],
     [2, /--allow-failures does nothing/, ['update', 'apply', 'tiny', '/bin/true', '--allow-failures']],
     [2, /--allow-failures does nothing/, ['update', 'catch-up', 'web', '--allow-failures']],
+    [
+      2,
+      /--no-health does nothing with --dry-run/,
+      ['update', 'apply', 'tiny', '/bin/true', '--dry-run', '--no-health'],
+    ],
     [2, /--yes does nothing with --dry-run/, ['merge', '--dry-run', '--yes']],
     [2, /--json does nothing with run/, ['--json', 'run', 'web', '--', 'true']],
     [2, /--format does nothing with --json/, ['--json', 'graph', '--format', 'dot']],
