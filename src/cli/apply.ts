@@ -48,7 +48,7 @@ export function addApply(update: Command): void {
         .choices(['abort', 'skip'])
         .default('abort'),
     )
-    .option('--allow-failures', 'with --on-failure skip: end with 0 also where containers were left behind')
+    .option('--allow-failures', 'end with 0 also where containers were left behind')
     .addOption(
       conflictOption(
         "of a package's layer, where a container has its own: keep it and put the layer's beside, or (default: keep)",
@@ -62,7 +62,7 @@ export function addApply(update: Command): void {
     .option('--always-run', 'run in every container, also where it provably makes no difference')
     .addHelpText(
       'after',
-      '\nA procedure is an executable script, or a directory or tar with update.json. Whatever goes wrong, nothing is changed. Ends with 6 where\n--on-failure skip left containers behind.\n\nExamples:\n  lamina update apply debian ./upgrade.sh --name openssl-fix\n  lamina update apply debian ./upgrade.sh --container web --timeout 600',
+      '\nA procedure is an executable script, or a directory or tar with update.json. Whatever goes wrong, nothing is changed. Ends with 6 where\ncontainers were left behind.\n\nExamples:\n  lamina update apply debian ./upgrade.sh --name openssl-fix\n  lamina update apply debian ./upgrade.sh --container web --timeout 600',
     )
     .action(async (base: string, procedure: string, options: ApplyOptions, command: Command) => {
       refuseIdle(command, idle);
@@ -73,11 +73,6 @@ export function addApply(update: Command): void {
 const idle: readonly IdleRule[] = [
   withDryRun('verbose'),
   { option: 'health', unless: ({ dryRun }) => dryRun !== true, because: 'with --dry-run, which makes no health check' },
-  {
-    option: 'allowFailures',
-    unless: ({ onFailure }) => onFailure === 'skip',
-    because: 'without --on-failure skip: a failure ends the update',
-  },
 ];
 
 async function apply(

@@ -89,7 +89,9 @@ export function findApplied(
   hash: string,
 ): { id: UpdateId; update: Update } | undefined {
   const isOwn = (name: string) => name === defaultName || name.replace(/-\d+$/, '') === defaultName;
-  return standing(manifest, base).find(({ update }) => sameProcedure(update.procedure.hash, hash) && isOwn(update.name));
+  return standing(manifest, base).find(
+    ({ update }) => sameProcedure(update.procedure.hash, hash) && isOwn(update.name),
+  );
 }
 
 /** Digits of the part that updates of older versions have alone: an xxh64. */

@@ -55,7 +55,6 @@ describe.skipIf(!isRoot)('bad input', () => {
     [2, /--jobs/, ['update', 'apply', 'tiny', '/bin/true', '--jobs', '0']],
     [2, /--verbose does nothing without --dry-run/, ['update', 'apply', 'tiny', '/bin/true', '--verbose']],
     [2, /--verbose does nothing without --dry-run/, ['update', 'catch-up', 'web', '--verbose']],
-    [2, /--allow-failures does nothing/, ['update', 'apply', 'tiny', '/bin/true', '--allow-failures']],
     [2, /--allow-failures does nothing/, ['update', 'catch-up', 'web', '--allow-failures']],
     [
       2,

@@ -81,9 +81,13 @@ const merge = z.strictObject({
   containers: z.array(name),
 }) satisfies z.ZodType<MergeData>;
 
+/** What could not be removed. */
+const left = z.array(z.strictObject({ path, reason: z.string() }));
+
 const gc = z.strictObject({
   dryRun: z.boolean(),
   found: z.array(z.strictObject({ kind: z.string(), path, bytes: count })),
+  left,
   bytes: count,
 }) satisfies z.ZodType<GcData>;
 
@@ -106,6 +110,7 @@ const recover = z.strictObject({
   transactions: z.array(z.string()),
   nodes: z.array(id),
   updates: z.array(z.string()),
+  left,
   mounts: z.array(z.strictObject({ container: name.nullable(), transaction: z.string().nullable(), mountpoint: path })),
   ended: z.array(name),
 }) satisfies z.ZodType<RecoverData>;

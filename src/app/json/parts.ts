@@ -74,7 +74,9 @@ export const update = z.strictObject({
 }) satisfies z.ZodType<UpdateData>;
 
 export const shownUpdate = update.extend({
-  effects: z.array(effect.extend({ met: path.nullable(), conflictPaths: z.array(path) })),
+  effects: z.array(
+    effect.extend({ met: path.nullable(), conflictPaths: z.array(path), failure: z.string().nullable() }),
+  ),
 }) satisfies z.ZodType<UpdateShowData>;
 
 const entryType = z.enum(['file', 'directory', 'symlink', 'block', 'character', 'fifo', 'socket', 'whiteout']);
