@@ -52,9 +52,13 @@ function previewData(base: string, { base: changes, bytes, containers }: Preview
   };
 }
 
+function determinismData({ differs, ephemeral }: Determinism): Determinism {
+  return { differs: differs.map((each) => ({ ...each, path: `/${each.path}` })), ephemeral };
+}
+
 export async function updateApply(store: Store, request: ApplyRequest): Promise<ApplyData> {
   const { id, update, preview, determinism } = await applyChecked(store, request);
-  const told = determinism === undefined ? {} : { determinism };
+  const told = determinism === undefined ? {} : { determinism: determinismData(determinism) };
   if (preview !== undefined) return { update: null, preview: previewData(request.base, preview), ...told };
   if (id === undefined || update === undefined) return { update: null, ...told };
   return { update: updateData(await store.read(), id, update), ...told };
@@ -63,22 +67,32 @@ export async function updateApply(store: Store, request: ApplyRequest): Promise<
 /** Applies an update, and takes it back where a container is not well after it. @throws LaminaError as applyUpdate; failed: a container is not well */
 export async function applyChecked(store: Store, request: ApplyRequest): Promise<ApplyResult> {
   const result = await applyUpdate(store, request);
-  const { update, unhealthy } = result;
-  return update === undefined || unhealthy === undefined ? result : undo(store, update.name, unhealthy);
+  const { update, unhealthy = [] } = result;
+  return update === undefined || unhealthy.length === 0 ? result : undo(store, update.name, unhealthy);
 }
 
 /** @throws LaminaError failed, always: the update is rolled back, or cannot be */
-async function undo(store: Store, name: string, { container, failure, lines }: HealthFailure): Promise<never> {
-  const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
-  const what = `container '${container}' is not well after update '${name}': the health check failed: ${failure}; ${said}`;
+async function undo(store: Store, name: string, failures: readonly HealthFailure[]): Promise<never> {
+  const what = unhealthyText(name, failures);
   try {
     await rollback(store, name);
   } catch (error) {
     throw failed(`${what}\nand the update could not be rolled back: ${messageOf(error)}`, {
       code: 'UNHEALTHY',
-      hint: `mend what stands in the way, then: lamina rollback ${name}`,
+      hint: `fix what stands in the way, then: lamina rollback ${name}`,
       cause: error,
     });
   }
   throw failed(what, { code: 'UNHEALTHY', hint: 'the update was rolled back, in all containers' });
+}
+
+function unhealthyText(name: string, failures: readonly HealthFailure[]): string {
+  const told = failures.map(({ container, failure, lines }) => {
+    const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
+    return `container '${container}' is not well after update '${name}': the health check failed: ${failure}; ${said}`;
+  });
+  const names = failures.map(({ container }) => container).join(', ');
+  const all =
+    failures.length > 1 ? [`${failures.length} containers are not well after update '${name}': ${names}`] : [];
+  return [...all, ...told].join('\n');
 }

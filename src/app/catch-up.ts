@@ -1,10 +1,10 @@
-import { toText } from '../base/bytes.js';
 import { containerOf, own, updateOf } from '../manifest/index.js';
 import type { NodeId, Outcome } from '../manifest/index.js';
 import { catchUp } from '../servicing/index.js';
 import type { CatchUpRequest, CatchUpResult } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
 import { detailedData } from './apply.js';
+import { rootPath } from './data.js';
 import type { DetailedChangeData } from './apply.js';
 
 export interface CatchUpData {
@@ -62,7 +62,7 @@ function stepsData({ done, manifest }: CatchUpResult): CatchUpStepData[] {
     entries: commit.delta?.entries ?? 0,
     bytes: commit.delta?.bytes ?? 0,
     conflicts: commit.conflicts ?? 0,
-    met: met === undefined ? null : toText(met),
-    conflictPaths: conflicts.map(toText),
+    met: met === undefined ? null : rootPath(met),
+    conflictPaths: conflicts.map(rootPath),
   }));
 }

@@ -1,5 +1,5 @@
 import { closeSync, constants, mkdirSync, openSync, realpathSync, rmdirSync, unlinkSync } from 'node:fs';
-import { display, fromBuffer, toBuffer } from '../base/bytes.js';
+import { basename, dirname, display, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, isSystemError, notFound, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
@@ -9,9 +9,11 @@ import type { Manifest } from '../manifest/index.js';
 import {
   checkMountpoint,
   containerSource,
+  describeMount,
   describeUse,
   findMounts,
   isDriven,
+  isLost,
   mountStack,
   unmountOwn,
   unmountStack,
@@ -103,16 +105,13 @@ function isSameStack(before: Manifest, now: Manifest, name: string): boolean {
 
 async function refuseMounted(store: Store, manifest: Manifest, name: string): Promise<void> {
   const mounted = (await findMounts(store)).find((found) => found.container === name);
-  const hint = `unmount it first: lamina umount ${name}`;
   if (mounted !== undefined) {
-    throw refused(`container '${name}' is mounted on ${display(mounted.mountpoint)} already`, {
-      code: 'ALREADY_MOUNTED',
-      hint,
-    });
+    const { words, next } = await describeMount(mounted);
+    throw refused(`container '${name}' is ${words}`, { code: 'ALREADY_MOUNTED', hint: next });
   }
   const { work } = store.paths.node(containerOf(manifest, name).storage);
   const use = isDriven(work) ? await describeUse(store, manifest, name) : undefined;
-  if (use !== undefined) throw refused(`container '${name}' is ${use}`, { code: 'MOUNTED', hint });
+  if (use !== undefined) throw refused(`container '${name}' is ${use.words}`, { code: 'MOUNTED', hint: use.next });
 }
 
 async function mountContainer(
@@ -166,9 +165,11 @@ export async function umount(store: Store, what: string, directory: BytePath): P
 
 function realOf(directory: BytePath): BytePath {
   try {
-    return fromBuffer(realpathSync(toBuffer(directory), 'buffer'));
+    return fromBuffer(realpathSync.native(toBuffer(directory), 'buffer'));
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return directory;
+    // A mount whose driver is gone cannot be looked at; its name can.
+    if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) return join(realOf(dirname(directory)), basename(directory));
     throw error;
   }
 }
@@ -194,7 +195,10 @@ export async function run(
   const inSandbox = async (root: BytePath) =>
     withMount(store, name, root, async () => runInContainer({ container: name, root, command, ...options }));
   const mounted = (await findMounts(store)).find((found) => found.container === name);
-  if (mounted !== undefined) return inSandbox(mounted.mountpoint);
+  if (mounted !== undefined) {
+    if (await isLost(mounted.mountpoint)) await refuseMounted(store, await store.read(), name);
+    return inSandbox(mounted.mountpoint);
+  }
   const { mountpoint, lock } = store.paths.runMount(newId('m'));
   // Before anything is there that could be taken for what a dead command left.
   const held = await acquireLock(lock, 'exclusive', { timeoutMs: lockPatience });

@@ -1,6 +1,7 @@
 import { toText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
 import type { Change } from '../changeset/index.js';
-import { baseOf, layerChain, own, updatesOf } from '../manifest/index.js';
+import { baseOf, catchUpSteps, containerOf, layerChain, own, updatesOf } from '../manifest/index.js';
 import type { Effect, Manifest, NodeId, Update } from '../manifest/index.js';
 import type { FoundMount } from '../mount/index.js';
 
@@ -21,6 +22,8 @@ export interface ContainerData {
   readonly layer: NodeId;
   readonly storage: NodeId;
   readonly mountpoint: string | null;
+  /** The updates of its base that it has not had, oldest first; null: its layer was rolled back, and none leads on. */
+  readonly behind: readonly string[] | null;
   readonly created: string;
 }
 
@@ -64,7 +67,20 @@ export function containerData(manifest: Manifest, name: string, mounts: readonly
   if (container === undefined) throw new Error(`container ${name} is not in the manifest`);
   const mount = mounts.find((found) => found.container === name);
   const { base, layer, storage, created } = container;
-  return { name, base, layer, storage, mountpoint: mount === undefined ? null : toText(mount.mountpoint), created };
+  const mountpoint = mount === undefined ? null : toText(mount.mountpoint);
+  return { name, base, layer, storage, mountpoint, behind: updatesMissed(manifest, name), created };
+}
+
+function updatesMissed(manifest: Manifest, container: string): string[] | null {
+  const { base, layer } = containerOf(manifest, container);
+  if (!layerChain(manifest, baseOf(manifest, base).head).includes(layer)) return null;
+  const missed = catchUpSteps(manifest, container).flatMap(({ updates }) => updates);
+  return missed.map((id) => own(manifest.updates, id)?.name ?? id);
+}
+
+/** A path in a root or a tree, as --json has it: absolute. */
+export function rootPath(path: BytePath): string {
+  return `/${toText(path)}`;
 }
 
 export interface ChangeData {
@@ -74,7 +90,7 @@ export interface ChangeData {
 }
 
 export function changeData({ path, change, type }: Change): ChangeData {
-  return { path: toText(path), change, type };
+  return { path: rootPath(path), change, type };
 }
 
 export function nodesData(manifest: Manifest): NodeData[] {

@@ -1,4 +1,4 @@
-import { components, display, fromText, toText } from '../base/bytes.js';
+import { components, display, fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must, notFound, usage } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
@@ -9,6 +9,7 @@ import type { NodeId } from '../manifest/index.js';
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import type { LoggedOperation } from '../servicing/index.js';
+import { rootPath } from './data.js';
 import { makersOf, storyOf, updateName } from './story.js';
 import type { Site, Story } from './story.js';
 
@@ -79,7 +80,7 @@ export async function explain(store: Store, container: string, text: string): Pr
   const apart = data !== undefined && data.layer !== newest.layer;
   return {
     container,
-    path: toText(path),
+    path: rootPath(path),
     origin: named(await toOrigin(newest), story.update),
     merged: await toOrigins(rest),
     content: apart ? await toOrigin({ ...data, type: 'file', hiding: undefined }) : null,
@@ -87,7 +88,7 @@ export async function explain(store: Store, container: string, text: string): Pr
     operations: story.made,
     run: story.run,
     journal: story.journal,
-    before: story.before === undefined || story.before === newest.path ? null : toText(story.before),
+    before: story.before === undefined || story.before === newest.path ? null : rootPath(story.before),
   };
 }
 
@@ -123,8 +124,8 @@ async function originOf(site: Site, path: BytePath, holder: Holder): Promise<Ori
     update: known ? (names[0] ?? null) : null,
     folded: known ? [] : names,
     type,
-    path: at === path ? null : toText(at),
-    hiding: hiding === undefined ? null : { at: toText(hiding.at), by: hiding.by },
+    path: at === path ? null : rootPath(at),
+    hiding: hiding === undefined ? null : { at: rootPath(hiding.at), by: hiding.by },
   };
 }
 
@@ -142,7 +143,7 @@ function removal({ update, folded, kind, node, hiding }: Origin, operation: Logg
     opaque: (at: string) => `opaque directory ${at}`,
     replaced: (at: string) => `another ${at}`,
   };
-  const where = hiding === null ? '' : `: ${how[hiding.by](`/${told(hiding.at)}`)}`;
+  const where = hiding === null ? '' : `: ${how[hiding.by](told(hiding.at))}`;
   const call =
     operation === undefined
       ? ''

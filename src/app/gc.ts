@@ -1,5 +1,4 @@
 import { toText } from '../base/bytes.js';
-import type { BytePath } from '../base/bytes.js';
 import type { Store } from '../store/index.js';
 
 interface Found {
@@ -10,7 +9,6 @@ interface Found {
 
 export interface GcData {
   readonly dryRun: boolean;
-  /** Paths below the store. */
   readonly found: readonly Found[];
   /** What could not be removed, and why. */
   readonly left: readonly { readonly path: string; readonly reason: string }[];
@@ -21,12 +19,11 @@ export interface GcData {
 /** Removes what no manifest refers to, and tells how much it was. */
 export async function gc(store: Store, { dryRun }: { dryRun: boolean }): Promise<GcData> {
   const { found, left } = await store.collectGarbage(dryRun);
-  const below = (path: BytePath) => toText(path.slice(store.paths.root.length + 1) as BytePath);
   const gone = found.filter(({ path }) => !left.some((each) => each.path === path));
   return {
     dryRun,
-    found: found.map(({ kind, path, bytes }) => ({ kind, path: below(path), bytes })),
-    left: left.map(({ path, reason }) => ({ path: below(path), reason })),
+    found: found.map(({ kind, path, bytes }) => ({ kind, path: toText(path), bytes })),
+    left: left.map(({ path, reason }) => ({ path: toText(path), reason })),
     bytes: gone.reduce((sum, { bytes }) => sum + bytes, 0),
   };
 }

@@ -1,11 +1,40 @@
 import { layerChain, nodeOf, storageChain } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { bytesText } from '../base/units.js';
+import { nodesData } from './data.js';
+import type { NodeData } from './data.js';
 
 export type GraphFormat = 'text' | 'mermaid' | 'dot';
 
-/** The DAG of a store, drawn. */
-export function graph(manifest: Manifest, format: GraphFormat): string {
+/** The DAG of a store: what pins its nodes, and what each node depends on. */
+export interface GraphData {
+  readonly nodes: readonly NodeData[];
+  /** Each from a node to the one that it depends on. */
+  readonly edges: readonly { readonly from: NodeId; readonly to: NodeId; readonly kind: 'parent' | 'layer' }[];
+  readonly bases: readonly { readonly name: string; readonly head: NodeId }[];
+  readonly containers: readonly {
+    readonly name: string;
+    readonly base: string;
+    readonly layer: NodeId;
+    readonly storage: NodeId;
+  }[];
+}
+
+export function graphData(manifest: Manifest): GraphData {
+  const edgesOf = (kind: 'parent' | 'layer') =>
+    Object.entries(manifest.nodes).flatMap(([from, node]) =>
+      node[kind] === null ? [] : [{ from, to: node[kind], kind }],
+    );
+  const containers = Object.entries(manifest.containers);
+  return {
+    nodes: nodesData(manifest),
+    edges: [...edgesOf('parent'), ...edgesOf('layer')],
+    bases: Object.entries(manifest.bases).map(([name, { head }]) => ({ name, head })),
+    containers: containers.map(([name, { base, layer, storage }]) => ({ name, base, layer, storage })),
+  };
+}
+
+export function drawGraph(manifest: Manifest, format: GraphFormat): string {
   if (format === 'text') return textGraph(manifest);
   return format === 'mermaid' ? mermaidGraph(manifest) : dotGraph(manifest);
 }

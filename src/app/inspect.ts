@@ -4,10 +4,10 @@ import { compareViews, unknownContents } from '../changeset/index.js';
 import type { View } from '../changeset/index.js';
 import { baseOf, layerChain, own } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
-import { findMounts } from '../mount/index.js';
+import { findMounts, isLost } from '../mount/index.js';
 import { activeManual } from '../servicing/index.js';
-import { NodeReader } from '../store/index.js';
-import type { Store } from '../store/index.js';
+import { NodeReader, runningCommands } from '../store/index.js';
+import type { Running, Store } from '../store/index.js';
 import { baseData, changeData, containerData, nodesData, updatesData } from './data.js';
 import type { BaseData, ChangeData, ContainerData, NodeData, UpdateData } from './data.js';
 
@@ -15,16 +15,41 @@ export interface StatusData {
   readonly store: string;
   readonly generation: number;
   readonly bases: readonly BaseData[];
-  readonly containers: readonly ContainerData[];
+  readonly containers: readonly (ContainerData & {
+    /** Its mount serves nobody any more: `lamina recover` takes it away. */
+    readonly driverGone: boolean;
+  })[];
   readonly nodes: readonly NodeData[];
   readonly updates: readonly UpdateData[];
+  /** Commands that change the store at this moment, oldest first. */
+  readonly running: readonly RunningData[];
   /** Updates being made by hand. */
   readonly servicing: readonly { readonly name: string; readonly base: string; readonly mountpoint: string | null }[];
 }
 
+export interface RunningData {
+  /** What it does: `update`, `rollback`, `merge` … */
+  readonly kind: string;
+  readonly base: string | null;
+  readonly process: number;
+  /** What was typed, without the program. */
+  readonly command: string;
+  readonly since: string;
+}
+
+const runningData = ({ kind, details, process, command, created }: Running): RunningData => ({
+  kind,
+  base: typeof details['base'] === 'string' ? details['base'] : null,
+  process,
+  command: command ?? kind,
+  since: created,
+});
+
 export async function status(store: Store): Promise<StatusData> {
   const manifest = await store.read();
   const mounts = await findMounts(store);
+  const lost = new Set<string>();
+  for (const { container, mountpoint } of mounts) if (await isLost(mountpoint)) lost.add(container);
   return {
     store: toText(store.paths.root),
     generation: manifest.generation,
@@ -33,9 +58,10 @@ export async function status(store: Store): Promise<StatusData> {
       .map((name) => baseData(manifest, name)),
     containers: Object.keys(manifest.containers)
       .sort()
-      .map((name) => containerData(manifest, name, mounts)),
+      .map((name) => ({ ...containerData(manifest, name, mounts), driverGone: lost.has(name) })),
     nodes: nodesData(manifest),
     updates: updatesData(manifest),
+    running: (await runningCommands(store)).map(runningData),
     servicing: (await activeManual(store)).map(({ name, base, mountpoint }) => ({
       name,
       base,

@@ -2,7 +2,7 @@ import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { abortManual, beginManual, commitManual } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
-import { updateData } from './data.js';
+import { rootPath, updateData } from './data.js';
 import type { UpdateData } from './data.js';
 
 export interface BeginData {
@@ -38,9 +38,9 @@ export async function updateCommit(
   const { id, update, effects } = await commitManual(store, name, options);
   const containers = [...effects].map(([container, { conflicts, passed, hiding }]) => ({
     container,
-    conflicts: conflicts.map(toText),
-    passed: passed.map(toText),
-    hiding: hiding.map(toText),
+    conflicts: conflicts.map(rootPath),
+    passed: passed.map(rootPath),
+    hiding: hiding.map(rootPath),
   }));
   return { update: updateData(await store.read(), id, update), containers };
 }

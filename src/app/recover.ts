@@ -1,10 +1,9 @@
 import { toText } from '../base/bytes.js';
-import type { BytePath } from '../base/bytes.js';
 import { removeDeadSockets, unmountLost } from '../mount/index.js';
 import type { Recovery, Store } from '../store/index.js';
 
 export interface RecoverData extends Omit<Recovery, 'left'> {
-  /** What could not be removed, and why; paths below the store. */
+  /** What could not be removed, and why. */
   readonly left: readonly { readonly path: string; readonly reason: string }[];
   /** Mounts whose driver was gone, and which were taken away: each of a container or of a transaction. */
   readonly mounts: readonly {
@@ -26,9 +25,6 @@ export async function recover(store: Store): Promise<RecoverData> {
   }));
   const dead = await removeDeadSockets(store);
   const ended = dead.filter((name) => !mounts.some(({ container }) => container === name));
-  const left = cleared.left.map(({ path, reason }) => ({
-    path: toText(path.slice(store.paths.root.length + 1) as BytePath),
-    reason,
-  }));
+  const left = cleared.left.map(({ path, reason }) => ({ path: toText(path), reason }));
   return { ...cleared, left, mounts, ended };
 }

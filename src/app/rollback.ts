@@ -2,6 +2,7 @@ import { toText } from '../base/bytes.js';
 import { restore, rollback as undo } from '../history/index.js';
 import type { RestoreRequest, Restored, RollbackOptions } from '../history/index.js';
 import type { Store } from '../store/index.js';
+import { rootPath } from './data.js';
 
 export interface RollbackData {
   readonly update: string;
@@ -28,8 +29,8 @@ export async function rollback(store: Store, name: string, options: RollbackOpti
       update,
       container,
       kept,
-      merged: merged.map(toText),
-      aside: aside.map(toText),
+      merged: merged.map(rootPath),
+      aside: aside.map(rootPath),
       asidePath: asidePath === undefined ? null : toText(asidePath),
     })),
   };
@@ -39,5 +40,6 @@ export type { Restored };
 
 /** Puts what a rollback put aside back into its container, or copies it to a place of its own. */
 export async function rollbackRestore(store: Store, request: RestoreRequest): Promise<Restored> {
-  return restore(store, request);
+  const { path, replaced, ...more } = await restore(store, request);
+  return { ...more, path: `/${path}`, replaced: replaced.map((each) => `/${each}`) };
 }

@@ -26,16 +26,25 @@ export async function updateShow(store: Store, name: string): Promise<UpdateShow
   const report = await readReport(store, id);
   const later = readCatchUps(store.paths, id);
   const data = updateData(manifest, id, update);
+  const absolute = (path: string) => `/${path}`;
   return {
     ...data,
     effects: data.effects.map((effect) => {
       const record = later.get(effect.container)?.record;
-      if (record !== undefined) return { ...effect, met: record.met, conflictPaths: record.conflicts, failure: null };
+      if (record !== undefined) {
+        const met = record.met === null ? null : absolute(record.met);
+        return { ...effect, met, conflictPaths: record.conflicts.map(absolute), failure: null };
+      }
       const { conflicts = [], passed = [] } = report.containers?.[effect.container] ?? {};
       const paths = report.conflicts?.[effect.container] ?? [...conflicts, ...passed];
       const { container } = effect;
-      const [met, failure] = [report.met?.[container] ?? null, report.failures?.[container] ?? null];
-      return { ...effect, met, conflictPaths: paths, failure };
+      const [met, failure] = [report.met?.[container], report.failures?.[container] ?? null];
+      return {
+        ...effect,
+        met: met === undefined ? null : absolute(met),
+        conflictPaths: paths.map(absolute),
+        failure,
+      };
     }),
   };
 }

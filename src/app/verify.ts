@@ -1,7 +1,7 @@
-import { toText } from '../base/bytes.js';
 import type { Store } from '../store/index.js';
 import { isDamaged, verify as check } from '../verify/index.js';
 import type { Severity, VerifyOptions } from '../verify/index.js';
+import { rootPath } from './data.js';
 
 export interface FindingData {
   readonly code: string;
@@ -35,7 +35,7 @@ export async function verify(store: Store, options: VerifyOptions): Promise<Veri
     entries: report.entries,
     findings: report.findings.map(({ path, repair, ...each }) => ({
       ...each,
-      path: path === undefined ? null : toText(path),
+      path: path === undefined ? null : rootPath(path),
       repair: repair ?? null,
     })),
   };

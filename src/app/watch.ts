@@ -1,7 +1,8 @@
-import { statSync } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { statSync, watch as watchDirectory } from 'node:fs';
 import { relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { components, display, fromText, join, toBuffer, toText } from '../base/bytes.js';
+import { components, display, fromText, join, shellWord, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { notFound, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
@@ -44,11 +45,7 @@ const longestPauseMs = 10_000;
  */
 export async function watchInbox(store: Store, request: WatchRequest): Promise<WatchData> {
   const { inbox, once, signal } = request;
-  if (statSync(toBuffer(inbox), { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw notFound(`there is no directory ${display(inbox)}`, {
-      code: 'NO_INBOX',
-      hint: `make it: mkdir ${display(inbox)}`,
-    });
+  checkInbox(inbox);
   await store.read();
   const lock = tryLock(join(inbox, '.lock'), 'exclusive');
   if (lock === undefined)
@@ -61,6 +58,21 @@ export async function watchInbox(store: Store, request: WatchRequest): Promise<W
     await following?.close();
     lock.release();
   }
+}
+
+function checkInbox(inbox: BytePath): void {
+  const stats = statSync(toBuffer(inbox), { throwIfNoEntry: false });
+  if (stats === undefined) {
+    throw notFound(`there is no directory ${display(inbox)}`, {
+      code: 'NO_INBOX',
+      hint: `make it: mkdir ${shellWord(inbox)}`,
+    });
+  }
+  if (!stats.isDirectory())
+    throw refused(`${display(inbox)} is not a directory`, {
+      code: 'NOT_A_DIRECTORY',
+      hint: 'give a directory to watch',
+    });
 }
 
 async function workThrough(store: Store, request: WatchRequest, bell: Bell): Promise<WatchData> {
@@ -105,9 +117,10 @@ async function tryItem(
 }
 
 /** Rings for every change in what the inbox holds. */
-async function follow(inbox: BytePath, bell: Bell): Promise<{ close(): Promise<void> }> {
+async function follow(inbox: BytePath, bell: Bell): Promise<{ close(): Promise<void> | void }> {
+  if (!isUtf8(toBuffer(inbox))) return followBytes(inbox, bell);
   const { watch } = await import('chokidar');
-  const root = toBuffer(inbox).toString('utf8');
+  const root = toText(inbox);
   const ignored = (path: string) => isIgnored(components(fromText(relative(root, path)))[0] ?? '');
   const watcher = watch(root, { ignored, ignoreInitial: true, followSymlinks: false });
   // Raw ones, too: of those that come close together chokidar leaves some out.
@@ -124,6 +137,17 @@ async function follow(inbox: BytePath, bell: Bell): Promise<{ close(): Promise<v
     watcher.once('error', () => {
       resolve();
     });
+  });
+  return watcher;
+}
+
+/** chokidar knows paths as UTF-8 only. What changes within a package is seen when its name is looked at next. */
+function followBytes(inbox: BytePath, bell: Bell): { close(): void } {
+  const watcher = watchDirectory(toBuffer(inbox), () => {
+    bell.ring();
+  });
+  watcher.on('error', (error) => {
+    bell.fail(error);
   });
   return watcher;
 }

@@ -56,6 +56,12 @@ function escaped(char: string): string {
   return [...Buffer.from(char, 'utf8')].map(escapedByte).join('');
 }
 
+/** For a line that a person may copy into a shell: `display`, quoted where a shell would take it apart. */
+export function shellWord(path: BytePath): string {
+  const word = display(path);
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
 /** A text with what would upset a terminal as `\\xNN`, but its line breaks and tabs. */
 export function printable(text: string): string {
   return text.replace(unprintable, (char) => (char === '\n' || char === '\t' ? char : escaped(char)));

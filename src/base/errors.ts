@@ -68,13 +68,30 @@ export function messageOf(thrown: unknown): string {
 
 /** `thrown` itself where it is a LaminaError, else a `failed` one that tells its message and keeps it as cause. */
 export function toLaminaError(thrown: unknown): LaminaError {
-  return thrown instanceof LaminaError ? thrown : failed(messageOf(thrown), { ...spaceHint(thrown), cause: thrown });
+  return thrown instanceof LaminaError
+    ? thrown
+    : failed(messageOf(thrown), { ...accessHint(thrown), ...spaceHint(thrown), cause: thrown });
 }
 
 /** What an error says that comes of a full disk or a quota; nothing of any other. */
 export function spaceHint(thrown: unknown): ErrorOptions {
   if (!isSystemError(thrown, 'ENOSPC', 'EDQUOT')) return {};
   return { code: 'NO_SPACE', hint: 'free some space on the file system of the store' };
+}
+
+/** What an error says that comes of what this user may not do; nothing of any other. */
+export function accessHint(thrown: unknown): ErrorOptions {
+  if (isSystemError(thrown, 'EACCES', 'EPERM')) {
+    return {
+      code: 'PERMISSION',
+      hint: 'run it as the user that the store and the path belong to (root?), or choose another store with --store',
+    };
+  }
+  if (!isSystemError(thrown, 'EROFS')) return {};
+  return {
+    code: 'READ_ONLY',
+    hint: 'the file system is mounted read-only: remount it, or choose another store with --store',
+  };
 }
 
 /** Whether `thrown` is an error of the operating system with this code (`isSystemError(e, 'ENOENT')`). */

@@ -1,14 +1,21 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { ApplyData } from '../app/apply.js';
 import { printable } from '../base/bytes.js';
+import { availableParallelism } from 'node:os';
 import { collect, conflictOption, numberOf } from './arguments.js';
 import type { ConflictWord } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
 import { determinismText } from './determinism-text.js';
+import { partlyDone, setExitCode } from './exit-code.js';
+import type { Output } from './output.js';
 import { progressLine, speakers } from './progress.js';
 import { previewText } from './preview-text.js';
+import { terminalStream } from './stream.js';
 import { updateText } from './update-text.js';
+import { refuseIdle, withDryRun } from './usage.js';
+import type { IdleRule } from './usage.js';
 
 interface ApplyOptions {
   readonly name?: string;
@@ -22,6 +29,7 @@ interface ApplyOptions {
   readonly verbose?: boolean;
   readonly checkDeterminism?: boolean;
   readonly onFailure?: 'abort' | 'skip';
+  readonly allowFailures?: boolean;
   readonly conflict?: ConflictWord;
   readonly health: boolean;
 }
@@ -34,15 +42,16 @@ export function addApply(update: Command): void {
     .option('--container <name>', 'only this container; may be repeated', collect)
     .option('--network', 'let the procedure use the network')
     .option('--timeout <seconds>', 'end a run that takes longer')
-    .option('--jobs <n>', 'containers serviced side by side (default: the processors)')
+    .option('--jobs <n>', `containers serviced side by side (default: ${availableParallelism()}, one a processor)`)
     .addOption(
       new Option('--on-failure <what>', 'where it fails in a container: discard all, or leave that one behind')
         .choices(['abort', 'skip'])
         .default('abort'),
     )
+    .option('--allow-failures', 'end with 0 also where containers were left behind')
     .addOption(
-      conflictOption("of a layer, where a container has its own: keep it and put the layer's beside, or").default(
-        'keep',
+      conflictOption(
+        "of a package's layer, where a container has its own: keep it and put the layer's beside, or (default: keep)",
       ),
     )
     .option('--no-health', "leave out the package's health check")
@@ -53,13 +62,18 @@ export function addApply(update: Command): void {
     .option('--always-run', 'run in every container, also where it provably makes no difference')
     .addHelpText(
       'after',
-      '\nA procedure is an executable script, or a directory or tar with update.json. Whatever goes wrong, nothing is changed.\n\nExamples:\n  lamina update apply debian ./upgrade.sh --name openssl-fix\n  lamina update apply debian ./upgrade.sh --container web --timeout 600',
+      '\nA procedure is an executable script, or a directory or tar with update.json. Whatever goes wrong, nothing is changed. Ends with 6 where\ncontainers were left behind.\n\nExamples:\n  lamina update apply debian ./upgrade.sh --name openssl-fix\n  lamina update apply debian ./upgrade.sh --container web --timeout 600',
     )
     .action(async (base: string, procedure: string, options: ApplyOptions, command: Command) => {
-      const context = contextOf(command);
-      await apply(context, base, procedure, options);
+      refuseIdle(command, idle);
+      await apply(contextOf(command), base, procedure, options);
     });
 }
+
+const idle: readonly IdleRule[] = [
+  withDryRun('verbose'),
+  { option: 'health', unless: ({ dryRun }) => dryRun !== true, because: 'with --dry-run, which makes no health check' },
+];
 
 async function apply(
   { output, store, signal }: Context,
@@ -70,9 +84,9 @@ async function apply(
   const { updateApply } = await import('../app/apply.js');
   const timeout = numberOf('timeout', options.timeout);
   const jobs = numberOf('jobs', options.jobs);
-  const line = await progressLine(process.stderr);
+  const line = await progressLine(terminalStream());
   const write = speakers(base, line);
-  const { update, preview, determinism } = await updateApply(await store(), {
+  const data = await updateApply(await store(), {
     base,
     procedure: pathOf(procedure),
     name: options.name,
@@ -98,6 +112,12 @@ async function apply(
   }).finally(() => {
     line.stop();
   });
+  report(output, data, options);
+}
+
+function report(output: Output, { update, preview, determinism }: ApplyData, options: ApplyOptions): void {
+  const effects = preview?.containers ?? update?.effects ?? [];
+  if (options.allowFailures !== true && effects.some(({ outcome }) => outcome === 'failed')) setExitCode(partlyDone);
   const told = determinism === undefined ? {} : { determinism };
   const also = determinism === undefined ? '' : `${determinismText(determinism)}\n`;
   if (preview !== undefined) {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { contextOf, pathOf } from './context.js';
 import { counted, table } from './output.js';
+import { terminalStream } from './stream.js';
 
 export function addBaseCommands(program: Command): void {
   addInit(program);
@@ -91,7 +92,7 @@ async function importBar(): Promise<Bar | undefined> {
   const { default: cliProgress } = await import('cli-progress');
   const bar = new cliProgress.SingleBar({
     format: 'importing {bar} {percentage}%  {entries} entries',
-    stream: process.stderr,
+    stream: terminalStream(),
     clearOnComplete: true,
     hideCursor: true,
   });

@@ -6,15 +6,20 @@ import { conflictOption, numberOf } from './arguments.js';
 import type { ConflictWord } from './arguments.js';
 import { contextOf } from './context.js';
 import type { Context } from './context.js';
+import { partlyDone, setExitCode } from './exit-code.js';
 import { counted, shown, table } from './output.js';
 import { changesText } from './preview-text.js';
-import { speakers } from './progress.js';
+import { progressLine, speakers } from './progress.js';
+import { terminalStream } from './stream.js';
+import { refuseIdle, withDryRun } from './usage.js';
+import type { IdleRule } from './usage.js';
 
 interface CatchUpOptions {
   readonly timeout?: string;
   readonly alwaysRun?: boolean;
   readonly conflict?: ConflictWord;
   readonly onFailure: 'abort' | 'stop';
+  readonly allowFailures?: boolean;
   readonly health: boolean;
   readonly dryRun?: boolean;
   readonly verbose?: boolean;
@@ -35,22 +40,34 @@ export function addCatchUp(update: Command): void {
         .choices(['abort', 'stop'])
         .default('abort'),
     )
+    .option('--allow-failures', 'with --on-failure stop: end with 0 also where it stopped')
     .option('--no-health', 'leave out the health check of the newest update')
     .option('--dry-run', 'do everything but publish, and tell what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
     .option('--always-run', 'run every procedure, also where it provably makes no difference')
     .addHelpText(
       'after',
-      '\nThe recorded procedures of the updates that it missed are run in their order, as one transaction. Each of these updates can be rolled back afterwards.\n\nExample:\n  lamina update catch-up web',
+      '\nThe recorded procedures of the updates that it missed are run in their order, as one transaction. Each of these updates can be rolled back afterwards.\nEnds with 6 where --on-failure stop stopped it.\n\nExample:\n  lamina update catch-up web',
     )
     .action(async (container: string, options: CatchUpOptions, command: Command) => {
+      refuseIdle(command, idle);
       await catchUp(contextOf(command), container, options);
     });
 }
 
+const idle: readonly IdleRule[] = [
+  withDryRun('verbose'),
+  {
+    option: 'allowFailures',
+    unless: ({ onFailure }) => onFailure === 'stop',
+    because: 'without --on-failure stop: a failure ends the catch-up',
+  },
+];
+
 async function catchUp({ output, store, signal }: Context, container: string, options: CatchUpOptions) {
   const { updateCatchUp } = await import('../app/catch-up.js');
   const timeout = numberOf('timeout', options.timeout);
+  const line = await progressLine(terminalStream());
   const data = await updateCatchUp(await store(), {
     container,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
@@ -60,8 +77,14 @@ async function catchUp({ output, store, signal }: Context, container: string, op
     health: options.health,
     dryRun: options.dryRun === true,
     signal,
-    onOutput: speakers('', { write: (chunk) => void process.stderr.write(chunk) }),
+    onOutput: speakers('', line),
+    onProgress: (progress) => {
+      line.update(progress);
+    },
+  }).finally(() => {
+    line.stop();
   });
+  if (data.stopped !== null && options.allowFailures !== true) setExitCode(partlyDone);
   output.result(data, () => catchUpText(data, options.verbose === true));
 }
 
@@ -73,7 +96,7 @@ function catchUpText(data: CatchUpData, verbose: boolean): string {
     outcome,
     storage === null ? '-' : `${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`,
     conflicts === 0 ? '-' : String(conflicts),
-    met === null ? '-' : `/${met}`,
+    met === null ? '-' : met,
   ]);
   const updates = counted(steps.flatMap((step) => step.updates).length, 'update');
   const head =
@@ -86,7 +109,7 @@ function catchUpText(data: CatchUpData, verbose: boolean): string {
     ...steps.flatMap(({ updates: names, conflictPaths }) =>
       conflictPaths.length === 0
         ? []
-        : [`in conflict with ${names.join(' + ')}: ${conflictPaths.map((path) => `/${shown(path)}`).join(', ')}`],
+        : [`in conflict with ${names.join(' + ')}: ${conflictPaths.map(shown).join(', ')}`],
     ),
     ...(preview === undefined ? [] : changesText(`container ${container}`, preview.changes, verbose)),
     ...(stopped === null ? [] : [`it stopped before ${stopped.updates.join(' + ')}: ${shown(stopped.message)}`]),

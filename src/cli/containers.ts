@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { MountOptions } from '../app/containers.js';
 import { contextOf, pathOf } from './context.js';
+import { shown } from './output.js';
 import { addRunCommand } from './run.js';
 
 export function addContainerCommands(program: Command): void {
@@ -45,7 +46,7 @@ function addMountCommands(program: Command): void {
       const { output, store } = contextOf(command);
       const { mount } = await import('../app/containers.js');
       const data = await mount(await store(), name, pathOf(directory), options);
-      output.result(data, () => `mounted container ${name} on ${data.mountpoint ?? directory}`);
+      output.result(data, () => `mounted container ${name} on ${shown(data.mountpoint ?? directory)}`);
     });
   program
     .command('umount <container|dir>')

@@ -1,9 +1,10 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { usage } from '../base/errors.js';
+import { absolutePath } from '../platform/command-line.js';
 import type { Store } from '../store/index.js';
 import { Output } from './output.js';
+import { whenClosed } from './stream.js';
 
 interface GlobalOptions {
   readonly store?: string;
@@ -45,7 +46,17 @@ function endingSignal(): AbortSignal {
       controller.abort(new Interrupted(name));
     });
   }
+  whenClosed(() => {
+    controller.abort(new OutputClosed());
+  });
   return controller.signal;
+}
+
+/** Nobody reads any more what the command says: as if it were interrupted. That it was done is true all the same where it was. */
+class OutputClosed extends Error {
+  constructor() {
+    super('whoever read the output has gone; nothing was changed');
+  }
 }
 
 class Interrupted extends Error {
@@ -54,7 +65,8 @@ class Interrupted extends Error {
   }
 }
 
-/** A path that a person gave, absolute. */
+/** A path that a person gave, absolute. @throws LaminaError usage where it is empty */
 export function pathOf(text: string): BytePath {
-  return fromText(resolve(text));
+  if (text === '') throw usage('an empty text is not a path', { hint: 'give the path of a file or directory' });
+  return absolutePath(text);
 }

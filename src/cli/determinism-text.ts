@@ -12,7 +12,7 @@ export function determinismText({ differs, ephemeral }: NonNullable<ApplyData['d
       : ['to leave this out of the update, put into its update.json:', `  "ephemeral": ${JSON.stringify(ephemeral)}`];
   return [
     `two runs on the base differ in ${counted(differs.length, 'path')}; the update is made of the first:`,
-    ...differs.map(({ path, how }) => `  /${shown(path)}: ${words[how]}`),
+    ...differs.map(({ path, how }) => `  ${shown(path)}: ${words[how]}`),
     ...offered,
     'that a skipped container would get the same by a run of its own holds for the rest only',
   ].join('\n');

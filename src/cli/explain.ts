@@ -63,7 +63,7 @@ export function addExplain(program: Command): void {
 function explainText(data: ExplainData): string {
   const { path, origin, merged, content, hides } = data;
   return [
-    `/${shown(path)}: ${originText(origin)}`,
+    `${shown(path)}: ${originText(origin)}`,
     ...(content === null ? [] : [`  its bytes are those of the ${originText(content)}`]),
     ...merged.map((each) => `  merged with the ${originText(each)}`),
     ...hides.map((each) => `  hides the ${originText(each)}`),
@@ -73,8 +73,8 @@ function explainText(data: ExplainData): string {
 
 function originText({ type, kind, node, update, folded, path, hiding }: Origin): string {
   const how = { whiteout: 'whiteout of', opaque: 'opaque directory', replaced: 'other' };
-  const what = hiding === null ? type : `${how[hiding.by]} /${shown(hiding.at)}`;
-  const where = path === null ? '' : `, there as /${shown(path)}`;
+  const what = hiding === null ? type : `${how[hiding.by]} ${shown(hiding.at)}`;
+  const where = path === null ? '' : `, there as ${shown(path)}`;
   const maker = update === null ? '' : ` of update ${shown(update)}`;
   const several =
     folded.length === 0
@@ -96,6 +96,6 @@ function storyText({ origin, operations, run, journal, before }: ExplainData): s
         "kept as the container has it: the procedure did nothing to it here, but it did on the base, so the update's layer changes it:",
       ]
     : [];
-  const moved = before === null ? [] : [`before the update it was /${shown(before)}`];
+  const moved = before === null ? [] : [`before the update it was ${shown(before)}`];
   return ['', ...head, ...moved, operationsText(operations, '')];
 }

@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { GraphFormat } from '../app/graph.js';
 import type { StatusData } from '../app/inspect.js';
+import { usage } from '../base/errors.js';
 import type { RecoverData } from '../app/recover.js';
 import { contextOf } from './context.js';
 import { addExplain, addLog } from './explain.js';
@@ -28,14 +29,18 @@ function addStatusAndGraph(program: Command): void {
     });
   program
     .command('graph')
-    .description('draw the graph of layers and storages')
+    .description('draw the graph of layers and storages; with --json, its nodes and edges')
     .addOption(new Option('--format <format>', 'how').choices(['text', 'mermaid', 'dot']).default('text'))
     .addHelpText('after', '\nExamples:\n  lamina graph\n  lamina graph --format dot | dot -Tsvg >graph.svg')
     .action(async (options: { format: GraphFormat }, command: Command) => {
       const { output, store } = contextOf(command);
-      const { graph } = await import('../app/graph.js');
-      const drawn = graph(await (await store()).read(), options.format);
-      output.result({ format: options.format, graph: drawn }, () => drawn);
+      if (output.json && command.getOptionValueSource('format') === 'cli')
+        throw usage('--format does nothing with --json, which gives the graph as data', {
+          hint: 'leave one of them out',
+        });
+      const { drawGraph, graphData } = await import('../app/graph.js');
+      const manifest = await (await store()).read();
+      output.result({ graph: graphData(manifest) }, () => drawGraph(manifest, options.format));
     });
 }
 
@@ -49,7 +54,7 @@ function addDiff(program: Command): void {
       const { diff } = await import('../app/inspect.js');
       const changes = await diff(await store(), a, b);
       const signs: Record<string, string> = { add: 'A', modify: 'M', delete: 'D' };
-      const rows = changes.map(({ path, change, type }) => [signs[change] ?? change, type, `/${path}`]);
+      const rows = changes.map(({ path, change, type }) => [signs[change] ?? change, type, path]);
       output.result({ changes }, () => table(['', 'TYPE', 'PATH'], rows, 'no difference'));
     });
 }
@@ -85,18 +90,37 @@ function recoverText({ transactions, nodes, updates, left, mounts, ended }: Reco
 }
 
 function statusText(data: StatusData): string {
-  const bases = data.bases.map(({ name, head, layers }) => [name, head, counted(layers.length, 'layer')]);
-  const containers = data.containers.map(({ name, base, layer, mountpoint }) => [name, base, layer, mountpoint ?? '-']);
+  const bases = data.bases.map(({ name, head, layers }) => [name, named(data, head), counted(layers.length, 'layer')]);
+  const containers = data.containers.map(({ name, base, layer, behind, mountpoint, driverGone }) => [
+    name,
+    base,
+    named(data, layer),
+    behind === null ? 'left behind by a rollback' : behind.length === 0 ? 'newest' : `behind: ${behind.join(', ')}`,
+    mountpoint === null ? '-' : `${mountpoint}${driverGone ? ' (its driver is gone: lamina recover)' : ''}`,
+  ]);
+  const running = data.running.map(
+    ({ process, command, since }) => `running: lamina ${shown(command)} (process ${process}, since ${since})`,
+  );
   const servicing = data.servicing.map(
     ({ name, base, mountpoint }) =>
-      `update ${name} of base ${base} is being made by hand on ${mountpoint ?? '(another mount namespace)'}`,
+      `update ${name} of base ${base} is being made by hand on ${mountpoint === null ? '(another mount namespace)' : shown(mountpoint)}`,
   );
+  const late = data.containers.find(({ behind }) => behind !== null && behind.length > 0);
   return [
-    `store ${data.store}`,
+    `store ${shown(data.store)}`,
     '',
     table(['BASE', 'HEAD', 'LAYERS'], bases, 'there are no bases'),
     '',
-    table(['CONTAINER', 'BASE', 'LAYER', 'MOUNTED ON'], containers, 'there are no containers'),
-    ...(servicing.length === 0 ? [] : ['', ...servicing]),
+    table(['CONTAINER', 'BASE', 'LAYER', 'STATE', 'MOUNTED ON'], containers, 'there are no containers'),
+    ...[running, servicing].flatMap((lines) => (lines.length === 0 ? [] : ['', ...lines])),
+    ...(late === undefined
+      ? []
+      : ['', `to bring one that is behind to the newest: lamina update catch-up ${late.name}`]),
   ].join('\n');
+}
+
+/** A layer with the update that made it. */
+function named({ nodes }: StatusData, layer: string): string {
+  const update = nodes.find(({ id }) => id === layer)?.update ?? null;
+  return update === null ? layer : `${layer} (${update})`;
 }

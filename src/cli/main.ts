@@ -1,10 +1,14 @@
 #!/usr/bin/env node
 import { version } from '../base/version.js';
+import { exitCode } from './exit-code.js';
+import { write } from './stream.js';
 
 // What most often is asked of a program in scripts must not wait for all of it to load.
 if (process.argv.length === 3 && (process.argv[2] === '--version' || process.argv[2] === '-V')) {
-  process.stdout.write(`${version}\n`);
+  write('stdout', `${version}\n`);
+  process.exitCode = exitCode();
 } else {
   const { main } = await import('./program.js');
-  process.exitCode = await main(process.argv);
+  const { commandLine } = await import('../platform/command-line.js');
+  process.exitCode = await main(commandLine());
 }

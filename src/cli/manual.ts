@@ -19,7 +19,7 @@ export function addManual(update: Command): void {
       const data = await updateBegin(await store(), base, pathOf(directory), options.name);
       output.result(
         data,
-        () => `base ${base} is mounted on ${data.mountpoint}; then: lamina update commit ${data.name}`,
+        () => `base ${base} is mounted on ${shown(data.mountpoint)}; then: lamina update commit ${data.name}`,
       );
     });
   update
@@ -50,7 +50,7 @@ export function addManual(update: Command): void {
 
 function remarks({ containers }: CommitData): string[] {
   const line = (container: string, paths: readonly string[], what: string) =>
-    paths.length === 0 ? [] : [`container ${container}: ${paths.map((path) => `/${shown(path)}`).join(', ')}: ${what}`];
+    paths.length === 0 ? [] : [`container ${container}: ${paths.map(shown).join(', ')}: ${what}`];
   return containers.flatMap(({ container, conflicts, passed, hiding }) => [
     ...line(container, conflicts, 'its own stays; the new one is beside it as NAME.lamina-new'),
     ...line(container, passed, 'it had nothing there to change, or something that stays'),

@@ -5,6 +5,8 @@ import { bytesText } from '../base/units.js';
 import { countOf } from './arguments.js';
 import { contextOf } from './context.js';
 import { counted } from './output.js';
+import { terminalStream } from './stream.js';
+import { refuseIdle } from './usage.js';
 
 interface MergeOptions {
   readonly dryRun?: boolean;
@@ -21,6 +23,9 @@ export function addMergeCommand(program: Command): void {
     .option('--yes', 'do not ask before updates can no longer be rolled back')
     .addHelpText('after', '\nExamples:\n  lamina merge debian --dry-run\n  lamina merge --keep 2 --yes')
     .action(async (base: string | undefined, options: MergeOptions, command: Command) => {
+      refuseIdle(command, [
+        { option: 'yes', unless: ({ dryRun }) => dryRun !== true, because: 'with --dry-run: nothing is asked' },
+      ]);
       const { output, store, signal } = contextOf(command);
       const { merge } = await import('../app/merge.js');
       const data = await merge(await store(), {
@@ -37,7 +42,7 @@ export function addMergeCommand(program: Command): void {
 /** Asks on a terminal; without one nobody agrees. */
 async function ask(updates: readonly string[], signal: AbortSignal): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const terminal = createInterface({ input: process.stdin, output: terminalStream() });
   try {
     const question = `These updates can then no longer be rolled back: ${updates.join(', ')}\nMerge? [y/N] `;
     return /^y(es)?$/i.test((await terminal.question(question, { signal })).trim());

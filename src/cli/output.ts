@@ -1,33 +1,43 @@
 import { display, fromText, printable } from '../base/bytes.js';
 import { toLaminaError } from '../base/errors.js';
+import { formatVersion } from '../app/json/version.js';
+import { write } from './stream.js';
 
 /** Where a command's results go: text for people, or one JSON document. */
 export class Output {
   constructor(readonly json: boolean) {}
 
   /** The one result of a command. */
-  result(data: unknown, text: () => string): void {
-    const words = this.json ? JSON.stringify(data, null, 2) : text();
-    if (words !== '') process.stdout.write(`${words}\n`);
+  result(data: object, text: () => string): void {
+    if (this.json) this.#document(data);
+    else this.#print(text());
   }
 
   /** Beside the result: progress and remarks. */
   note(text: string): void {
-    process.stderr.write(`${text}\n`);
+    write('stderr', `${text}\n`);
   }
 
-  /** Tells an error; gives the exit code. */
+  /** Says what an error is; gives the exit code. */
   error(thrown: unknown): number {
     const error = toLaminaError(thrown);
     if (this.json) {
       const { code, message, hint } = error;
-      process.stdout.write(`${JSON.stringify({ error: { code, message, hint: hint ?? null } }, null, 2)}\n`);
+      this.#document({ error: { code, message, hint: hint ?? null } });
     }
     // Names that were given, and the last words of a procedure, are anybody's.
     const hint = error.hint === undefined ? '' : `  ${printable(error.hint)}\n`;
-    process.stderr.write(`lamina: ${printable(error.message)}\n${hint}`);
-    if (process.env['LAMINA_DEBUG'] !== undefined) process.stderr.write(`${error.stack ?? ''}\n`);
+    write('stderr', `lamina: ${printable(error.message)}\n${hint}`);
+    if (process.env['LAMINA_DEBUG'] !== undefined) write('stderr', `${error.stack ?? ''}\n`);
     return error.exitCode;
+  }
+
+  #document(data: object): void {
+    this.#print(JSON.stringify({ formatVersion, ...data }, null, 2));
+  }
+
+  #print(words: string): void {
+    if (words !== '') write('stdout', `${words}\n`);
   }
 }
 

@@ -8,16 +8,39 @@ const shownDigits = 16;
 
 /** What an update would change, for people. @param verbose with the list of changes, and what differs in each */
 export function previewText({ base, containers }: PreviewData, verbose: boolean): string {
-  const list = (changes: readonly DetailedChangeData[]) => (verbose ? changes.flatMap(changeLines) : []);
+  const all = [
+    { who: `base ${base.name}`, changes: base.changes },
+    ...containers.map(({ container, changes }) => ({ who: `container ${container}`, changes })),
+  ];
   return [
     'a dry run: nothing was changed',
     `base ${base.name}: ${countText(base.changes)}, ${bytesText(base.bytes)} of content`,
-    ...list(base.changes),
-    ...containers.flatMap(({ container, outcome, entries, bytes, changes }) => [
-      `container ${container}: ${outcome}; ${countText(changes)}; side effect ${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`,
-      ...list(changes),
-    ]),
+    ...containers.map(
+      ({ container, outcome, entries, bytes, changes }) =>
+        `container ${container}: ${outcome}; ${countText(changes)}; side effect ${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`,
+    ),
+    ...(verbose
+      ? alike(all).flatMap(({ who, changes }) => ['', `in ${who.join(', ')}:`, ...changes.flatMap(changeLines)])
+      : []),
   ].join('\n');
+}
+
+interface Changed {
+  readonly who: string;
+  readonly changes: readonly DetailedChangeData[];
+}
+
+/** Those in which the same would change, together. */
+function alike(all: readonly Changed[]): { who: string[]; changes: Changed['changes'] }[] {
+  const groups = new Map<string, { who: string[]; changes: Changed['changes'] }>();
+  for (const { who, changes } of all) {
+    if (changes.length === 0) continue;
+    const key = JSON.stringify(changes);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { who: [who], changes });
+    else group.who.push(who);
+  }
+  return [...groups.values()];
 }
 
 /** What would change in one root, for people. */
@@ -34,7 +57,7 @@ function countText(changes: readonly DetailedChangeData[]): string {
 function changeLines({ path, change, type, attributes, content }: DetailedChangeData): string[] {
   const indent = (lines: readonly string[]) => lines.map((line) => `      ${shown(line)}`.trimEnd());
   return [
-    `  ${change.padEnd(6)}  ${type.padEnd(9)}  /${shown(path)}`,
+    `  ${change.padEnd(6)}  ${type.padEnd(9)}  ${shown(path)}`,
     ...indent(attributes),
     ...(content === null ? [] : indent(contentLines(content))),
   ];

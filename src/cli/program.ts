@@ -1,18 +1,22 @@
 import { Command, CommanderError } from 'commander';
+import { display, printable } from '../base/bytes.js';
+import { messageOf } from '../base/errors.js';
 import { version } from '../base/version.js';
+import { locateStore } from '../store/location.js';
 import { Output } from './output.js';
 import { addBaseCommands } from './bases.js';
 import { addContainerCommands } from './containers.js';
 import { exitCode } from './exit-code.js';
+import { addHelp } from './help.js';
 import { addInspectCommands } from './inspect.js';
 import { runArguments, runFailed } from './run.js';
+import { write } from './stream.js';
 import { addUpdateCommands } from './updates.js';
+import { allCommands, onUsageError, wantsJson } from './usage.js';
 import { addVerifyCommand } from './verify.js';
 import { addWatchCommand } from './watch.js';
 
-const usageExit = 2;
-
-/** Runs the command line; gives the exit code: 0 done, 1 failed, 2 wrong usage, 3 no such thing, 4 refused, 5 the store is damaged; of `run` its command's. */
+/** Runs the command line; gives the exit code (docs/commands.md). */
 export async function main(argv: readonly string[]): Promise<number> {
   const program = makeProgram();
   const runs = runArguments(program, argv);
@@ -20,48 +24,47 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(runs ?? [...argv]);
     return exitCode();
   } catch (error) {
-    if (error instanceof CommanderError) {
-      const asked =
-        error.code === 'commander.helpDisplayed' ||
-        error.code === 'commander.help' ||
-        error.code === 'commander.version';
-      return asked && error.exitCode === 0 ? 0 : runs === undefined ? usageExit : runFailed;
-    }
-    const code = new Output(beforeCommand(runs ?? argv).includes('--json')).error(error);
+    // Help, or the version, was asked for and given.
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCode();
+    const code = new Output(wantsJson((runs ?? argv).slice(2))).error(error);
     return runs === undefined ? code : runFailed;
   }
 }
 
-/** Of the words, those that are lamina's own. */
-function beforeCommand(argv: readonly string[]): readonly string[] {
-  const end = argv.indexOf('--');
-  return end < 0 ? argv : argv.slice(0, end);
-}
-
-function makeProgram(): Command {
+export function makeProgram(): Command {
   const program = new Command('lamina')
     .description('Keeps the state of containers across updates of the base they share.')
     .version(version)
-    .option('--store <dir>', 'the store (default: LAMINA_STORE, or /var/lib/lamina)')
+    .option('--store <dir>', `the store (default: ${defaultStore()})`)
     .option('--json', 'print one JSON document on standard output')
-    .showHelpAfterError('(see lamina --help)')
-    .exitOverride();
+    .configureOutput({
+      writeOut: (text) => {
+        write('stdout', text);
+      },
+      writeErr: (text) => {
+        write('stderr', printable(text));
+      },
+      // It is thrown, and told by `main`.
+      outputError: () => undefined,
+    });
   addBaseCommands(program);
   addContainerCommands(program);
   addUpdateCommands(program);
   addInspectCommands(program);
   addVerifyCommand(program);
   addWatchCommand(program);
-  for (const command of allCommands(program))
-    command.exitOverride().showHelpAfterError(`(see ${fullName(command)} --help)`);
+  for (const command of [program, ...allCommands(program)]) {
+    if (command.commands.length > 0) addHelp(command);
+    onUsageError(command);
+  }
   return program;
 }
 
-/** As it is typed, with the commands it belongs to. */
-function fullName(command: Command): string {
-  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
-}
-
-function allCommands(command: Command): Command[] {
-  return command.commands.flatMap((each) => [each, ...allCommands(each)]);
+/** The store of whoever asks, in words. */
+function defaultStore(): string {
+  try {
+    return display(locateStore(undefined));
+  } catch (error) {
+    return `none: ${messageOf(error)}`;
+  }
 }

@@ -1,5 +1,6 @@
 import type { Progress } from '../servicing/index.js';
 import { shown } from './output.js';
+import { write } from './stream.js';
 
 /** A line at the foot of the terminal that tells how far an update is; what a procedure prints scrolls above it. */
 export interface ProgressLine {
@@ -11,13 +12,15 @@ export interface ProgressLine {
 
 /** Only on a terminal: elsewhere text passes through, and progress is not told. */
 export async function progressLine(stream: NodeJS.WriteStream): Promise<ProgressLine> {
-  if (!stream.isTTY) {
-    return { update: () => undefined, write: (chunk) => void stream.write(chunk), stop: () => undefined };
-  }
+  const pass = (chunk: Uint8Array) => {
+    write('stderr', chunk);
+  };
+  if (!stream.isTTY) return { update: () => undefined, write: pass, stop: () => undefined };
   const { default: cliProgress } = await import('cli-progress');
   const bars = new cliProgress.MultiBar(
     {
-      format: 'containers {bar} {value}/{total}, {skipped} skipped, {left} left; running: {running}',
+      format: (_options: unknown, _params: unknown, payload: Payload) =>
+        progressText(payload.progress, { begun: payload.begun, now: Date.now() }),
       stream,
       clearOnComplete: true,
       hideCursor: true,
@@ -25,12 +28,18 @@ export async function progressLine(stream: NodeJS.WriteStream): Promise<Progress
     },
     cliProgress.Presets.legacy,
   );
-  return new BarLine(bars, stream);
+  return new BarLine(bars, pass);
+}
+
+interface Payload {
+  readonly progress: Progress;
+  /** When containers, or updates, were begun with. */
+  readonly begun: number;
 }
 
 /** The part of cli-progress's MultiBar that is used. */
 interface Bars {
-  create(total: number, value: number, payload: object): Bar;
+  create(total: number, value: number, payload: Payload): Bar;
   /** Kept until the bars are drawn next. */
   log(text: string): void;
   /** Draws the bars, and what was logged above them. */
@@ -40,8 +49,7 @@ interface Bars {
 }
 
 interface Bar {
-  setTotal(total: number): void;
-  update(value: number, payload: object): void;
+  update(value: number, payload: Payload): void;
 }
 
 class BarLine implements ProgressLine {
@@ -51,23 +59,20 @@ class BarLine implements ProgressLine {
 
   constructor(
     readonly bars: Bars,
-    readonly stream: NodeJS.WriteStream,
+    readonly pass: (chunk: Uint8Array) => void,
   ) {}
 
-  update({ total, done, skipped, running }: Progress): void {
-    if (total === 0) return;
-    if (this.#bar === undefined) this.#begun = Date.now();
-    const names = running.map(shown).join(', ');
-    const left = leftText(Date.now() - this.#begun, done - skipped, total - done);
-    const payload = { skipped, running: names === '' ? '-' : names, left };
-    this.#bar ??= this.bars.create(total, done, payload);
-    this.#bar.setTotal(total);
-    this.#bar.update(done, payload);
+  update(progress: Progress): void {
+    if (progress.total > 0 && this.#begun === 0) this.#begun = Date.now();
+    const payload = { progress, begun: this.#begun };
+    // The line is drawn by the format alone: the bar's own count is never full, at which it would end.
+    this.#bar ??= this.bars.create(1, 0, payload);
+    this.#bar.update(0, payload);
   }
 
   write(chunk: Uint8Array): void {
     if (this.#bar === undefined) {
-      this.stream.write(chunk);
+      this.pass(chunk);
       return;
     }
     const text = Buffer.concat([this.#rest, chunk]);
@@ -81,18 +86,37 @@ class BarLine implements ProgressLine {
     this.bars.update();
     this.bars.stop();
     this.#bar = undefined;
-    if (this.#rest.length > 0) this.stream.write(Buffer.concat([this.#rest, Buffer.from('\n')]));
+    if (this.#rest.length > 0) this.pass(Buffer.concat([this.#rest, Buffer.from('\n')]));
     this.#rest = Buffer.alloc(0);
   }
 }
 
+const barWidth = 20;
+const namesShown = 3;
+
 /**
- * The time left, from that of the containers that ran: at most, for some of the others may be skipped.
- * @param elapsed milliseconds in which `ran` containers were serviced
+ * The line: what runs and for how long, how many are done of all.
+ * @param times `begun`: when the first of those that are counted was begun with
  */
-export function leftText(elapsed: number, ran: number, remaining: number): string {
-  if (ran === 0) return 'unknown time';
-  const seconds = Math.round((elapsed / ran / 1000) * remaining);
+export function progressText(progress: Progress, { begun, now }: { begun: number; now: number }): string {
+  const { unit, total, done, skipped } = progress;
+  const names = progress.running.map(({ name, since }) => `${shown(name ?? 'the base')} ${durationText(now - since)}`);
+  const more = names.length > namesShown ? [`${names.length - namesShown} more`] : [];
+  const running = names.length === 0 ? '-' : [...names.slice(0, namesShown), ...more].join(', ');
+  if (total === 0) return `running: ${running}`;
+  const full = Math.round((done / total) * barWidth);
+  const bar = `[${'='.repeat(full)}${'-'.repeat(barWidth - full)}]`;
+  const left = leftText(now - begun, done - skipped, total - done);
+  return `${unit} ${bar} ${done}/${total}, ${skipped} skipped, ${left} left; running: ${running}`;
+}
+
+/** The time left, from that of those that ran: at most, for some of the others may be skipped. */
+function leftText(elapsed: number, ran: number, remaining: number): string {
+  return ran === 0 ? 'unknown time' : durationText((elapsed / ran) * remaining);
+}
+
+function durationText(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000);
   const minutes = Math.floor(seconds / 60);
   return minutes === 0 ? `${seconds} s` : `${minutes} min ${seconds % 60} s`;
 }

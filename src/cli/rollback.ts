@@ -64,13 +64,13 @@ async function restore(
 }
 
 function restoreText({ container, path, to, replaced }: Restored): string {
-  if (to !== null) return `copied /${shown(path)} of container ${container} to ${shown(to)}`;
-  const gone = replaced.map((each) => `\n  in the place of what was at /${shown(each)}`);
-  return `put /${shown(path)} back into container ${container}${gone.join('')}`;
+  if (to !== null) return `copied ${shown(path)} of container ${container} to ${shown(to)}`;
+  const gone = replaced.map((each) => `\n  in the place of what was at ${shown(each)}`);
+  return `put ${shown(path)} back into container ${container}${gone.join('')}`;
 }
 
 function rollbackText({ updates, containers, staying }: RollbackData): string {
-  const paths = (list: readonly string[]) => list.map((path) => `/${shown(path)}`).join(', ');
+  const paths = (list: readonly string[]) => list.map(shown).join(', ');
   const lines = containers.flatMap(({ update, container, kept, merged, aside, asidePath }) => [
     ...(kept ? [`container ${container}: what was written since is kept`] : []),
     ...(merged.length === 0 ? [] : [`container ${container}: merged with the state before: ${paths(merged)}`]),

@@ -1,5 +1,6 @@
 import type { Command, Option } from 'commander';
 import type { SignalSource } from '../app/containers.js';
+import { usage } from '../base/errors.js';
 import { contextOf } from './context.js';
 import { setExitCode } from './exit-code.js';
 
@@ -24,7 +25,9 @@ Examples:
     )
     .action(async (name: string, words: string[], options: { network?: boolean }, command: Command) => {
       const signals = relayedSignals();
-      const { store } = contextOf(command);
+      const { output, store } = contextOf(command);
+      if (output.json)
+        throw usage('--json does nothing with run, which prints what its command does', { hint: 'leave --json out' });
       const { run } = await import('../app/containers.js');
       const line = words.length > 0 ? words : ['/bin/sh'];
       setExitCode(await run(await store(), name, line, { network: options.network === true, signals }));

@@ -10,7 +10,7 @@ export function updateText(update: UpdateData | UpdateShowData): string {
     outcome,
     storage === null ? '-' : `${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`,
     conflicts === 0 ? '-' : String(conflicts),
-    ...('met' in more ? [more.met === null ? '-' : `/${more.met}`] : []),
+    ...('met' in more ? [more.met === null ? '-' : more.met] : []),
     storage ?? '',
   ]);
   const layer = `${counted(update.entries, 'entry', 'entries')}, ${bytesText(update.bytes)}`;
@@ -19,7 +19,7 @@ export function updateText(update: UpdateData | UpdateShowData): string {
   const columns = ['CONTAINER', 'OUTCOME', 'SIDE EFFECT', 'CONFLICTS', ...because, 'DELTA STORAGE'];
   const told = update.effects.flatMap(({ container, ...more }) =>
     'conflictPaths' in more && more.conflictPaths.length > 0
-      ? [`in conflict in container ${container}: ${more.conflictPaths.map((path) => `/${shown(path)}`).join(', ')}`]
+      ? [`in conflict in container ${container}: ${more.conflictPaths.map(shown).join(', ')}`]
       : [],
   );
   const left = update.effects.flatMap(({ container, ...more }) =>

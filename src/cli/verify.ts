@@ -38,7 +38,7 @@ function verifyText({ nodes, entries, findings, damaged }: VerifyData): string {
 }
 
 function findingText({ severity, subject, path, message, repair, repaired, ...concerned }: FindingData): string {
-  const what = `${severity}: ${shown(subject)}${path === null ? '' : ` /${shown(path)}`}: ${shown(message)}`;
+  const what = `${severity}: ${shown(subject)}${path === null ? '' : ` ${shown(path)}`}: ${shown(message)}`;
   const { containers, updates } = concerned;
   return [
     what,

@@ -1,11 +1,10 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join as joinText } from 'node:path';
-import { display, toBuffer } from '../base/bytes.js';
+import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { display, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
+import { temporaryDirectory } from '../platform/command-line.js';
 import { distFile } from '../platform/install.js';
 import { LockHeld, isLocked, lockHolderPid } from '../platform/lock.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
@@ -37,14 +36,17 @@ const startPatience = 30_000;
 
 /** Mounts a stack; the driver goes on by itself. @throws LaminaError failed with the driver's own line */
 export async function mountStack(request: MountRequest): Promise<void> {
-  const file = joinText(tmpdir(), `lamina-${newId('m')}.options`);
+  const file = join(temporaryDirectory(), `lamina-${newId('m')}.options`);
   // A long stack does not fit on a command line.
-  writeFileSync(file, toBuffer(`${optionLines(request).join('\n')}\n` as BytePath), { mode: 0o600, flag: 'wx' });
+  writeFileSync(toBuffer(file), toBuffer(`${optionLines(request).join('\n')}\n` as BytePath), {
+    mode: 0o600,
+    flag: 'wx',
+  });
   const lines: Buffer[] = [];
   try {
     const result = await runProcess({
       command: process.env['LAMINA_LAMINAFS'] ?? distFile('laminafs'),
-      args: ['-o', `optionsfile=${escape(file)}`, request.mountpoint],
+      args: ['-o', toText(`optionsfile=${escape(file)}` as BytePath), '--', toText(request.mountpoint)],
       timeoutMs: startPatience,
       onOutput: (chunk) => lines.push(chunk),
     });
@@ -61,7 +63,7 @@ export async function mountStack(request: MountRequest): Promise<void> {
       },
     );
   } finally {
-    rmSync(file);
+    unlinkSync(toBuffer(file));
   }
 }
 

@@ -15,7 +15,7 @@ const prefix = 'lamina';
 
 /** A short name of a store, the same for every way of writing its path. */
 function storeKey(store: Store): string {
-  const real = fromBuffer(realpathSync(toBuffer(store.paths.root), 'buffer'));
+  const real = fromBuffer(realpathSync.native(toBuffer(store.paths.root), 'buffer'));
   return createHash('sha256').update(real).digest('hex').slice(0, 12);
 }
 

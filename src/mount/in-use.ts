@@ -1,32 +1,60 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { display, fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isId } from '../base/ids.js';
 import { containerOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { isLocked, lockHolder } from '../platform/lock.js';
-import { namesIn, readTransaction } from '../store/index.js';
+import { isLocked, lockHolder, lockHolderPid } from '../platform/lock.js';
+import { describeRunning, runningCommands } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { pingDriver } from './control.js';
+import type { FoundMount } from './find.js';
+import { isLost } from './lost.js';
+
+/** Who has a container to himself. */
+export interface Use {
+  /** As "in use by process 12 (update apply debian)". */
+  readonly words: string;
+  /** What to do about it. */
+  readonly next: string;
+}
 
 /**
- * Words for who has a container to himself, as "in use by process 12 (update apply debian)", found out by all that tells it: the kernel's table of locks, which leaves out
- * holders in PID namespaces that cannot be seen from here; then the driver of a mount in another mount namespace; then the commands that work on the store.
+ * Who has a container to himself, found out by all that tells it: the kernel's table of locks, which leaves out holders in PID namespaces that cannot be seen from here; then the driver
+ * of a mount in another mount namespace; then the commands that work on the store.
  * Undefined: nobody has it any more.
  */
-export async function describeUse(store: Store, manifest: Manifest, container: string): Promise<string | undefined> {
+export async function describeUse(store: Store, manifest: Manifest, container: string): Promise<Use | undefined> {
   const { work } = store.paths.node(containerOf(manifest, container).storage);
   const holder = lockHolder(work);
+  const pid = lockHolderPid(work);
   const driver = await pingDriver(store.paths.control(container));
   if (driver !== undefined) {
     const who = holder ?? `process ${driver.pid} of another PID namespace`;
-    return `mounted on ${display(fromText(driver.mountpoint))} in another mount namespace by ${who}`;
+    return {
+      words: `mounted on ${display(fromText(driver.mountpoint))} in another mount namespace by ${who}`,
+      next: `unmount it where it was mounted${pid === undefined ? '' : `, or end its driver: kill ${pid}`}`,
+    };
   }
-  if (holder !== undefined) return `in use by ${holder}`;
-  const commands = await activeCommands(store);
+  if (holder !== undefined)
+    return { words: `in use by ${holder}`, next: `${whenEnded}, or stop it: kill ${pid ?? ''}` };
+  const commands = (await runningCommands(store)).map(describeRunning);
   if (commands.length === 0 && !(await staysLocked(work))) return undefined;
-  return `in use in another PID namespace${commands.length === 0 ? '' : ` by ${commands.join(' or ')}`}`;
+  const by = commands.length === 0 ? '' : ` by ${commands.join(' or ')}`;
+  return { words: `in use in another PID namespace${by}`, next: whenEnded };
 }
+
+/** The same of a mount that this process sees. */
+export async function describeMount({ container, mountpoint }: FoundMount): Promise<Use> {
+  const where = `mounted on ${display(mountpoint)}`;
+  if (await isLost(mountpoint))
+    return {
+      words: `${where}, but the driver of that mount is gone`,
+      next: 'unmount what is left of it: lamina recover',
+    };
+  return { words: where, next: `unmount it first: lamina umount ${container}` };
+}
+
+const whenEnded = 'try again when that has ended (lamina status shows what runs)';
 
 /** A process that ends has no command line any more (proc_pid_cmdline(5)) while it still has its files open. */
 async function staysLocked(work: BytePath): Promise<boolean> {
@@ -35,16 +63,4 @@ async function staysLocked(work: BytePath): Promise<boolean> {
     await sleep(5);
   }
   return true;
-}
-
-/** Who works on the store, as each has written it down. */
-async function activeCommands(store: Store): Promise<string[]> {
-  const found: string[] = [];
-  for (const id of namesIn(store.paths.transactions).filter((name) => isId(name, 't'))) {
-    const paths = store.paths.transaction(id);
-    const record = await readTransaction(paths);
-    if (record === undefined || !isLocked(paths.lock)) continue;
-    found.push(`process ${record.process} (${record.kind}, since ${record.created})`);
-  }
-  return found;
 }

@@ -1,5 +1,5 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs';
-import { display, fromBuffer, toBuffer } from '../base/bytes.js';
+import { display, fromBuffer, shellWord, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, notFound, refused } from '../base/errors.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
@@ -12,7 +12,7 @@ export async function checkMountpoint(path: BytePath): Promise<BytePath> {
   const shown = display(path);
   let real: BytePath;
   try {
-    real = fromBuffer(realpathSync(toBuffer(path), 'buffer'));
+    real = fromBuffer(realpathSync.native(toBuffer(path), 'buffer'));
     if (!statSync(toBuffer(real)).isDirectory()) {
       throw refused(`the mount point ${shown} is not a directory`, {
         code: 'NOT_A_DIRECTORY',
@@ -23,8 +23,14 @@ export async function checkMountpoint(path: BytePath): Promise<BytePath> {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR'))
       throw notFound(`the mount point ${shown} is missing`, {
         code: 'NO_MOUNTPOINT',
-        hint: `make it with: mkdir ${shown}`,
+        hint: `make it with: mkdir ${shellWord(path)}`,
       });
+    if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) {
+      throw refused(`the mount point ${shown} is that of a mount whose driver is gone`, {
+        code: 'DRIVER_GONE',
+        hint: `unmount what is left of it: lamina recover, or umount ${shellWord(path)}`,
+      });
+    }
     if (isSystemError(error))
       throw failed(`cannot use the mount point ${shown}: ${messageOf(error)}`, { cause: error });
     throw error;

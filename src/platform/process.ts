@@ -4,8 +4,10 @@ import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failed, isSystemError, messageOf, notFound } from '../base/errors.js';
 import { keepDescriptorsSync } from './native.js';
+import { spawnable } from './words.js';
 
 export interface ProcessRequest {
+  /** Like `args` the text of bytes: a path is given as `toText` has it. */
   readonly command: string;
   readonly args?: readonly string[];
   readonly cwd?: string;
@@ -48,7 +50,8 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
   const piped = request.output !== 'inherit';
   const ownGroup = request.ownGroup ?? piped;
   keepDescriptorsSync();
-  const child = spawn(request.command, request.args ?? [], {
+  const { command, args } = spawnable({ command: request.command, args: request.args ?? [] });
+  const child = spawn(command, args, {
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.env === undefined ? {} : { env: request.env }),
     stdio: stdioOf(request, piped),

@@ -1,9 +1,6 @@
-import { readdir } from 'node:fs/promises';
-import { fromBuffer, toBuffer } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
-import { isLocked } from '../platform/lock.js';
-import { readTransaction } from '../store/index.js';
-import type { Store, TransactionRecord } from '../store/index.js';
+import { describeRunning, runningCommands } from '../store/index.js';
+import type { Store } from '../store/index.js';
 import { activeManual } from './manual.js';
 
 /** They read no node but the root of a head, and only add to the store. */
@@ -22,19 +19,11 @@ export async function refuseWhileServicing(store: Store, own?: string): Promise<
       hint: `commit or abort it: lamina update abort ${byHand.name}`,
     });
   }
-  for (const name of await readdir(toBuffer(store.paths.transactions), 'buffer')) {
-    const id = fromBuffer(name) as string;
-    if (id === own) continue;
-    const paths = store.paths.transaction(id);
-    const record = await readTransaction(paths);
-    if (record === undefined || harmless.includes(record.kind)) continue;
-    if (isLocked(paths.lock)) throw inUse(record);
-  }
-}
-
-function inUse({ kind, process }: TransactionRecord) {
-  return refused(`the store is in use by process ${process} (${kind})`, {
+  const running = await runningCommands(store);
+  const other = running.find(({ id, kind }) => id !== own && !harmless.includes(kind));
+  if (other === undefined) return;
+  throw refused(`the store is in use by ${describeRunning(other)}`, {
     code: 'SERVICING',
-    hint: 'try again when that command has ended',
+    hint: 'try again when that command has ended (lamina status shows what runs)',
   });
 }

@@ -1,7 +1,34 @@
-import { refused } from '../base/errors.js';
+import { refused, usage } from '../base/errors.js';
 import { baseOf, layerChain, parseRange, updateOf, updatesOf, versionOf } from '../manifest/index.js';
 import type { Manifest, Update, UpdateId } from '../manifest/index.js';
 import type { Procedure } from './procedure.js';
+
+/** What a command says of how a procedure is to be done. */
+export interface HowOptions {
+  readonly network?: boolean | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly alwaysRun?: boolean | undefined;
+  readonly conflict?: string | undefined;
+}
+
+/**
+ * Whether what was asked for has a meaning for procedures of these kinds.
+ * @throws LaminaError usage: an option would do nothing
+ */
+export function checkHow(kinds: readonly string[], { network, timeoutMs, alwaysRun, conflict }: HowOptions): void {
+  const runs = kinds.some((kind) => kind === 'script' || kind === 'package');
+  if (runs && conflict !== undefined && kinds.every((kind) => kind === 'script' || kind === 'package'))
+    throw idle('--conflict', 'a script runs in each container, so nothing is merged');
+  if (runs) return;
+  const nothing = 'nothing is run: what was recorded, or a layer, is merged with what containers have';
+  if (network === true) throw idle('--network', nothing);
+  if (timeoutMs !== undefined) throw idle('--timeout', nothing);
+  if (alwaysRun === true) throw idle('--always-run', nothing);
+}
+
+function idle(option: string, why: string) {
+  return usage(`${option} does nothing here: ${why}`, { code: 'IDLE_OPTION', hint: `leave ${option} out` });
+}
 
 /** Whether a package is for this base, and for the version that it has. @throws LaminaError refused */
 export function checkPackage(manifest: Manifest, base: string, procedure: Procedure): void {

@@ -19,7 +19,7 @@ import type { HealthFailure } from './health.js';
 import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
 import type { Preview } from './preview.js';
-import { checkPackage, checkRepeated, findApplied } from './applicable.js';
+import { checkHow, checkPackage, checkRepeated, findApplied } from './applicable.js';
 import { checkProcedure } from './procedure.js';
 import { storeProcedure } from './stored.js';
 import type { Procedure } from './procedure.js';
@@ -79,8 +79,8 @@ export interface ApplyResult {
   /** Of a dry run. */
   readonly preview?: Preview | undefined;
   readonly determinism?: Determinism | undefined;
-  /** A container that is not well after the update, which is published: it is to be rolled back. */
-  readonly unhealthy?: HealthFailure | undefined;
+  /** Containers that are not well after the update, which is published: it is to be rolled back. */
+  readonly unhealthy?: readonly HealthFailure[];
 }
 
 /**
@@ -94,29 +94,37 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
   for (const container of request.containers ?? []) checkContainer(before, container, request.base, base.head);
   const given = await checkProcedure(request.procedure);
   return withHold(store, async (hold) => {
-    const { procedure, ...result } = await withTransaction(store, 'update', async (transaction) => {
-      const manifest = await store.read();
-      const reader = new NodeReader(store, manifest);
-      const head = baseOf(manifest, request.base).head;
-      const work: Work = { transaction, reader, layers: reader.layers(head), signal: request.signal };
-      await hold.add(manifest, request.containers ?? containersOn(manifest, head));
-      const { procedure, stored } = await storeProcedure(given, transaction.paths.update.procedure);
-      const applied =
-        request.repeated === 'tell' ? findApplied(manifest, request.base, procedure, stored.hash) : undefined;
-      if (applied !== undefined) {
-        await transaction.discard();
-        return { ...applied, procedure, already: true };
-      }
-      if (request.repeated !== 'apply') checkRepeated(manifest, request.base, procedure, stored.hash);
-      checkPackage(manifest, request.base, procedure);
-      writeSettings(transaction.paths.update.settings, settingsOf(request));
-      const name = request.name ?? freeName(manifest, procedure.defaultName);
-      const options = { ...request, procedure, update: name };
-      const baseRun = await (procedure.kind === 'layer' ? unpackOnBase : runOnBase)(work, options);
-      const servicing = new Servicing(work, hold, baseRun, request, options);
-      const finished = await servicing.finish({ id: newId('u'), name, head, stored, procedure });
-      return { procedure, ...finished, determinism: baseRun.determinism };
-    });
+    const { procedure, ...result } = await withTransaction(
+      store,
+      'update',
+      async (transaction) => {
+        const manifest = await store.read();
+        const reader = new NodeReader(store, manifest);
+        const head = baseOf(manifest, request.base).head;
+        const work: Work = { transaction, reader, layers: reader.layers(head), signal: request.signal };
+        await hold.add(manifest, request.containers ?? containersOn(manifest, head));
+        const { procedure, stored } = await storeProcedure(given, transaction.paths.update.procedure);
+        const applied =
+          request.repeated === 'tell' ? findApplied(manifest, request.base, procedure, stored.hash) : undefined;
+        if (applied !== undefined) {
+          await transaction.discard();
+          return { ...applied, procedure, already: true };
+        }
+        checkHow([procedure.kind], request);
+        if (request.repeated !== 'apply') checkRepeated(manifest, request.base, procedure, stored.hash);
+        checkPackage(manifest, request.base, procedure);
+        writeSettings(transaction.paths.update.settings, settingsOf(request));
+        const name = request.name ?? freeName(manifest, procedure.defaultName);
+        const options = { ...request, procedure, update: name };
+        const progress = new ProgressCount('containers', request.onProgress);
+        const onBase = procedure.kind === 'layer' ? unpackOnBase : runOnBase;
+        const baseRun = await progress.onBase(async () => onBase(work, options));
+        const servicing = new Servicing({ work, hold, baseRun, request, options, progress });
+        const finished = await servicing.finish({ id: newId('u'), name, head, stored, procedure });
+        return { procedure, ...finished, determinism: baseRun.determinism };
+      },
+      { base: request.base },
+    );
     // The containers are still held: nobody has them mounted.
     return { ...result, unhealthy: await healthAfter(store, { ...request, check: procedure.health }, result) };
   });
@@ -166,6 +174,15 @@ interface Commit {
   readonly stored: Update['procedure'];
 }
 
+interface ServicingSite {
+  readonly work: Work;
+  readonly hold: ContainerHold;
+  readonly baseRun: BaseWork;
+  readonly request: ApplyRequest;
+  readonly options: RunOptions;
+  readonly progress: ProgressCount;
+}
+
 /** The containers' part: those there were at the start, and those that came since. */
 class Servicing {
   readonly #effects = new Map<string, EffectCommit>();
@@ -175,20 +192,11 @@ class Servicing {
   readonly #conflicts = new Map<string, readonly string[]>();
   /** Why containers stay on their old layer. */
   readonly #failures = new Map<string, string>();
-  readonly #progress: ProgressCount;
 
-  constructor(
-    readonly work: Work,
-    readonly hold: ContainerHold,
-    readonly baseRun: BaseWork,
-    readonly request: ApplyRequest,
-    readonly options: RunOptions,
-  ) {
-    this.#progress = new ProgressCount(request.onProgress);
-  }
+  constructor(readonly site: ServicingSite) {}
 
   async finish(commit: Commit): Promise<ApplyResult> {
-    const { store } = this.work.transaction;
+    const { store } = this.site.work.transaction;
     for (;;) {
       const manifest = await store.read();
       const missing = this.#missing(manifest, commit.head);
@@ -196,14 +204,14 @@ class Servicing {
         await this.#service(manifest, missing);
         continue;
       }
-      if (this.request.dryRun === true) {
+      if (this.site.request.dryRun === true) {
         const { previewOf } = await import('./preview.js');
-        const preview = await previewOf(this.work, manifest, this.baseRun.delta, this.#sorted());
-        await this.work.transaction.discard();
+        const preview = await previewOf(this.site.work, manifest, this.site.baseRun.delta, this.#sorted());
+        await this.site.work.transaction.discard();
         return { id: undefined, update: undefined, preview };
       }
       if (this.#changesNothing()) {
-        await this.work.transaction.discard();
+        await this.site.work.transaction.discard();
         return { id: undefined, update: undefined };
       }
       const published = await this.#publish(commit);
@@ -212,20 +220,20 @@ class Servicing {
   }
 
   #missing(manifest: Manifest, head: string): string[] {
-    const wanted = this.request.containers ?? containersOn(manifest, head);
+    const wanted = this.site.request.containers ?? containersOn(manifest, head);
     return wanted.filter((name) => !this.#effects.has(name) && manifest.containers[name] !== undefined);
   }
 
   async #service(manifest: Manifest, containers: readonly string[]): Promise<void> {
-    await this.hold.add(manifest, containers);
-    await this.work.transaction.sync();
+    await this.site.hold.add(manifest, containers);
+    await this.site.work.transaction.sync();
     // Containers made since the start are unknown to the reader of that time.
-    const work = { ...this.work, reader: new NodeReader(this.work.transaction.store, manifest) };
-    this.#progress.expect(containers.length);
-    const { layer, delta } = this.baseRun;
+    const work = { ...this.site.work, reader: new NodeReader(this.site.work.transaction.store, manifest) };
+    this.site.progress.expect(containers.length);
+    const { layer, delta } = this.site.baseRun;
     if (layer === undefined) {
       await this.#serviceEach(manifest, containers, async (name) => {
-        const { commit, met } = await serviceContainer(work, manifest, name, this.baseRun, this.options);
+        const { commit, met } = await serviceContainer(work, manifest, name, this.site.baseRun, this.site.options);
         if (met !== undefined) this.#met.set(name, toText(met));
         return commit;
       });
@@ -246,11 +254,11 @@ class Servicing {
     containers: readonly string[],
     service: (name: string) => Promise<EffectCommit>,
   ): Promise<void> {
-    await mapLimit(containers, this.request.jobs ?? availableParallelism(), async (name) => {
-      this.#progress.start(name);
+    await mapLimit(containers, this.site.request.jobs ?? availableParallelism(), async (name) => {
+      this.site.progress.start(name);
       const commit = await service(name).catch((error: unknown) => this.#leave(manifest, name, error));
       this.#effects.set(name, commit);
-      this.#progress.end(name, commit.outcome);
+      this.site.progress.end(name, commit.outcome);
     });
   }
 
@@ -259,10 +267,10 @@ class Servicing {
    * transaction's.
    */
   #leave(manifest: Manifest, container: string, error: unknown): EffectCommit {
-    const { onFailure, onFailed, signal } = this.request;
+    const { onFailure, onFailed, signal } = this.site.request;
     const own = isProcedureFailure(error) ? (onFailure === 'skip' ? error : undefined) : ownTrouble(error);
     if (signal.aborted || own === undefined) throw error;
-    this.work.transaction.leaveUnsealed(containerOf(manifest, container).storage);
+    this.site.work.transaction.leaveUnsealed(containerOf(manifest, container).storage);
     this.#failures.set(container, own.message);
     onFailed?.(container, own);
     return { container, outcome: 'failed', delta: null, sealed: null, top: null };
@@ -273,22 +281,24 @@ class Servicing {
   }
 
   #changesNothing(): boolean {
-    return isEmptyPlan(this.baseRun.delta.plan) && [...this.#effects.values()].every((effect) => effect.delta === null);
+    return (
+      isEmptyPlan(this.site.baseRun.delta.plan) && [...this.#effects.values()].every((effect) => effect.delta === null)
+    );
   }
 
   /** Undefined where containers came that must be serviced before. */
   async #publish({ id, name, head, procedure, stored }: Commit): Promise<Update | undefined> {
-    const { transaction } = this.work;
-    this.request.signal.throwIfAborted();
+    const { transaction } = this.site.work;
+    this.site.request.signal.throwIfAborted();
     const effects = this.#sorted();
     const met = Object.fromEntries(this.#met);
     const failures = Object.fromEntries(this.#failures);
     const told = { met, conflicts: Object.fromEntries(this.#conflicts), failures };
-    const { determinism } = this.baseRun;
+    const { determinism } = this.site.baseRun;
     const report = {
       update: name,
-      base: this.request.base,
-      layer: this.baseRun.delta.sealed,
+      base: this.site.request.base,
+      layer: this.site.baseRun.delta.sealed,
       effects,
       ...told,
       determinism,
@@ -301,13 +311,13 @@ class Servicing {
         return commitUpdate(present, {
           id,
           name,
-          base: this.request.base,
+          base: this.site.request.base,
           version: procedure.to,
           description: procedure.description,
           parent: head,
           created: isoNow(),
           procedure: stored,
-          layer: this.baseRun.delta.sealed,
+          layer: this.site.baseRun.delta.sealed,
           effects: standing,
         });
       }, id);

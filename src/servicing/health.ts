@@ -45,22 +45,19 @@ interface HealthRequest {
 const linesShown = 15;
 
 /**
- * Runs a health check in the roots of containers, side by side: isolated, and over a throw-away upper, so that what it writes never becomes theirs. After a failure none is
- * begun any more. The containers must be held.
- * @returns the first that failed; undefined: all passed
+ * Runs a health check in the roots of containers, side by side: isolated, and over a throw-away upper, so that what it writes never becomes theirs. The containers must be held.
+ * @returns those that failed, in the order of `containers`
  */
-async function checkHealth(store: Store, request: HealthRequest): Promise<HealthFailure | undefined> {
+async function checkHealth(store: Store, request: HealthRequest): Promise<HealthFailure[]> {
   return withTransaction(store, 'health', async (transaction) => {
     const manifest = await store.read();
-    const failures: HealthFailure[] = [];
-    await mapLimit(request.containers, request.jobs ?? availableParallelism(), async (container) => {
-      if (failures.length > 0) return;
-      const failure = await outcomeOf(container, request.signal, async () =>
-        checkContainer(transaction, new NodeReader(store, manifest), container, request),
-      );
-      if (failure !== undefined) failures.push(failure);
-    });
-    return failures[0];
+    const outcomes = await mapLimit(request.containers, request.jobs ?? availableParallelism(), async (container) =>
+      outcomeOf(container, request.signal, async () => {
+        const failure = await checkContainer(transaction, new NodeReader(store, manifest), container, request);
+        return failure === undefined ? [] : [failure];
+      }),
+    );
+    return outcomes.flat();
   });
 }
 
@@ -72,14 +69,14 @@ export async function healthAfter(
     readonly health?: boolean | undefined;
   },
   result: { readonly id: string | undefined; readonly update: Update | undefined; readonly already?: boolean },
-): Promise<HealthFailure | undefined> {
+): Promise<HealthFailure[]> {
   const { check, health, jobs, signal, onOutput } = request;
   const { id, update, already } = result;
-  if (check === undefined || health === false || id === undefined || update === undefined) return undefined;
-  if (already === true) return undefined;
+  if (check === undefined || health === false || id === undefined || update === undefined) return [];
+  if (already === true) return [];
   const containers = update.effects.filter(({ outcome }) => outcome !== 'failed').map(({ container }) => container);
   const [first] = containers;
-  if (first === undefined) return undefined;
+  if (first === undefined) return [];
   const whole = { health: check, update: { id, name: update.name }, containers, jobs, signal, onOutput };
   return outcomeOf(first, signal, async () => checkHealth(store, whole));
 }
@@ -88,13 +85,13 @@ export async function healthAfter(
 async function outcomeOf(
   container: string,
   signal: AbortSignal,
-  check: () => Promise<HealthFailure | undefined>,
-): Promise<HealthFailure | undefined> {
-  if (signal.aborted) return { container, failure: 'it was interrupted', lines: '' };
+  check: () => Promise<HealthFailure[]>,
+): Promise<HealthFailure[]> {
+  if (signal.aborted) return [{ container, failure: 'it was interrupted', lines: '' }];
   try {
     return await check();
   } catch (error) {
-    return { container, failure: messageOf(error), lines: '' };
+    return [{ container, failure: messageOf(error), lines: '' }];
   }
 }
 

@@ -1,9 +1,9 @@
-import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, refused } from '../base/errors.js';
 import { containerOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
-import { describeUse, findMounts } from '../mount/index.js';
+import { describeMount, describeUse, findMounts } from '../mount/index.js';
+import type { Use } from '../mount/index.js';
 import { takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import type { Store } from '../store/index.js';
@@ -76,16 +76,13 @@ const mountOf = async (store: Store, container: string) =>
   (await findMounts(store)).find((found) => found.container === container);
 
 /** Undefined: nobody has it any more. */
-async function useOf(store: Store, manifest: Manifest, container: string): Promise<string | undefined> {
+async function useOf(store: Store, manifest: Manifest, container: string): Promise<Use | undefined> {
   const mount = await mountOf(store, container);
-  return mount === undefined ? describeUse(store, manifest, container) : `mounted on ${display(mount.mountpoint)}`;
+  return mount === undefined ? describeUse(store, manifest, container) : describeMount(mount);
 }
 
-function inUse(container: string, how: string) {
-  return refused(`container '${container}' is ${how}`, {
-    code: 'MOUNTED',
-    hint: `try again when that has ended; a mount ends with: lamina umount ${container}`,
-  });
+function inUse(container: string, { words, next }: Use) {
+  return refused(`container '${container}' is ${words}`, { code: 'MOUNTED', hint: next });
 }
 
 /** Runs `work` with containers held. */

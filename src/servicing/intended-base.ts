@@ -1,9 +1,8 @@
-import { mkdtemp } from 'node:fs/promises';
-import { readdirSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join as joinText } from 'node:path';
-import { components, fromBuffer, fromText, join, toBuffer } from '../base/bytes.js';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { components, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { newId } from '../base/ids.js';
+import { temporaryDirectory } from '../platform/command-line.js';
 import { removeTree } from '../platform/walk.js';
 import { importTar } from '../store/index.js';
 import { readFields } from './procedure.js';
@@ -16,7 +15,8 @@ import type { GivenProcedure } from './procedure.js';
 export async function intendedBase({ source, form }: GivenProcedure): Promise<string | undefined> {
   if (form === 'script') return undefined;
   if (form === 'directory') return (await readFields(source, source)).base;
-  const scratch = fromText(await mkdtemp(joinText(tmpdir(), 'lamina-package-')));
+  const scratch = join(temporaryDirectory(), `lamina-package-${newId('m')}`);
+  mkdirSync(toBuffer(scratch), { mode: 0o700 });
   try {
     const tree = join(scratch, 'tree');
     await importTar(source, tree, {}, { special: (path, isFile) => !mayLeadToDescription(path, isFile) });

@@ -1,6 +1,6 @@
 import { constants, accessSync, closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { basename, display, fromBuffer, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
+import { basename, display, fromBuffer, fromText, isBelow, join, shellWord, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf, notFound, usage } from '../base/errors.js';
 import type { HealthCheck } from './health.js';
@@ -166,7 +166,7 @@ function badPackage(source: BytePath, faults: readonly string[]) {
 function checkInside(at: BytePath, file: string, source: BytePath): void {
   let real: BytePath;
   try {
-    real = fromBuffer(realpathSync(toBuffer(join(at, fromText(file))), 'buffer'));
+    real = fromBuffer(realpathSync.native(toBuffer(join(at, fromText(file))), 'buffer'));
   } catch (error) {
     if (!isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
     throw notFound(`the package ${display(source)} has no ${display(file)}, which its update.json names`, {
@@ -174,7 +174,7 @@ function checkInside(at: BytePath, file: string, source: BytePath): void {
       hint: 'put it there, or mend "procedure" in update.json',
     });
   }
-  if (!isBelow(real, fromBuffer(realpathSync(toBuffer(at), 'buffer'))))
+  if (!isBelow(real, fromBuffer(realpathSync.native(toBuffer(at), 'buffer'))))
     throw badPackage(source, [`procedure: ${file} leads out of the package`]);
 }
 
@@ -190,7 +190,7 @@ function checkScript(path: BytePath, source: BytePath): void {
     if ((statSync(toBuffer(path)).mode & 0o111) === 0)
       throw usage(`the procedure ${shown} is not executable`, {
         code: 'NOT_EXECUTABLE',
-        hint: `make it so: chmod +x ${shown}`,
+        hint: `make it so: chmod +x ${shellWord(source)}`,
       });
     start = startOf(path);
   } catch (error) {

@@ -1,42 +1,66 @@
 import type { Outcome } from '../manifest/index.js';
 
-/** How far an update has come with the containers, after its run on the base. */
+/** How far an update has come. */
 export interface Progress {
+  /** What is counted: containers that are serviced, or updates that a container catches up with. */
+  readonly unit: 'containers' | 'updates';
   readonly total: number;
   /** Finished, the skipped ones among them. */
   readonly done: number;
   readonly skipped: number;
-  /** Names of those that are being serviced. */
-  readonly running: readonly string[];
+  /** What is being worked on, the oldest first. */
+  readonly running: readonly Step[];
 }
 
-/** Counts containers, and tells of each step. */
+interface Step {
+  /** Undefined: the base. */
+  readonly name: string | undefined;
+  /** As `Date.now()`. */
+  readonly since: number;
+}
+
+/** Counts what is done, and tells of each step. */
 export class ProgressCount {
-  readonly #running = new Set<string>();
+  readonly #running = new Map<string | undefined, number>();
   #total = 0;
   #done = 0;
   #skipped = 0;
 
-  constructor(readonly tell: (progress: Progress) => void = () => undefined) {}
+  constructor(
+    readonly unit: Progress['unit'],
+    readonly tell: (progress: Progress) => void = () => undefined,
+  ) {}
 
-  expect(containers: number): void {
-    this.#total += containers;
+  expect(more: number): void {
+    this.#total += more;
     this.#tell();
   }
 
-  start(container: string): void {
-    this.#running.add(container);
+  /** Work on the base, which is none of those that are counted. */
+  async onBase<T>(work: () => Promise<T>): Promise<T> {
+    this.start(undefined);
+    try {
+      return await work();
+    } finally {
+      this.#running.delete(undefined);
+      this.#tell();
+    }
+  }
+
+  start(name: string | undefined): void {
+    this.#running.set(name, Date.now());
     this.#tell();
   }
 
-  end(container: string, outcome: Outcome): void {
-    this.#running.delete(container);
+  end(name: string, outcome: Outcome): void {
+    this.#running.delete(name);
     this.#done += 1;
     if (outcome === 'skipped') this.#skipped += 1;
     this.#tell();
   }
 
   #tell(): void {
-    this.tell({ total: this.#total, done: this.#done, skipped: this.#skipped, running: [...this.#running] });
+    const running = [...this.#running].map(([name, since]) => ({ name, since }));
+    this.tell({ unit: this.unit, total: this.#total, done: this.#done, skipped: this.#skipped, running });
   }
 }

@@ -23,6 +23,7 @@ export { upgradedFrom } from './node-index/upgrade.js';
 export * from './import/import.js';
 export { importDirectory } from './import/directory.js';
 export * from './transaction-record.js';
+export * from './running.js';
 export { namesIn } from './names-in.js';
 export * from './reach.js';
 export { importTar } from './import/tar.js';

@@ -2,7 +2,7 @@ import { rmSync, unlinkSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, display, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { LaminaError, failed, isSystemError, messageOf, refused } from '../base/errors.js';
+import { LaminaError, accessHint, failed, isSystemError, messageOf, refused } from '../base/errors.js';
 import { emptyManifest, serialiseManifest } from '../manifest/index.js';
 import { isTemporaryName, makeDirectoryDurably, removeDurably, writeFileDurably } from '../platform/durable.js';
 import { acquireLock } from '../platform/lock.js';
@@ -69,7 +69,7 @@ async function makeRoot(root: BytePath, paths: StorePaths): Promise<boolean> {
     if (isSystemError(error, 'ENOTDIR'))
       throw refused(`${display(root)} is not a directory`, { hint: 'choose another place with --store' });
     if (!isSystemError(error, 'ENOENT'))
-      throw failed(`cannot read ${display(root)}: ${messageOf(error)}`, { cause: error });
+      throw failed(`cannot read ${display(root)}: ${messageOf(error)}`, { ...accessHint(error), cause: error });
     await makeDirectories(root);
     return true;
   }

@@ -1,8 +1,17 @@
 import { constants, readFileSync } from 'node:fs';
 import { open, readFile, readdir, stat } from 'node:fs/promises';
-import { display, toBuffer } from '../base/bytes.js';
+import { display, shellWord, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { LaminaError, damaged, failed, isSystemError, messageOf, notFound, refused } from '../base/errors.js';
+import {
+  LaminaError,
+  accessHint,
+  damaged,
+  failed,
+  isSystemError,
+  messageOf,
+  notFound,
+  refused,
+} from '../base/errors.js';
 import { checkGraph, manifestVersion, readManifest, serialiseManifest } from '../manifest/index.js';
 import type { Finding, Manifest } from '../manifest/index.js';
 import { writeFileDurably } from '../platform/durable.js';
@@ -162,6 +171,7 @@ export class Store {
           hint: 'restore it from a backup of the store',
         });
       }
+      if (isSystemError(error, 'EACCES', 'EPERM')) throw error;
       throw damaged(`${where} cannot be read: ${messageOf(error)}`, {
         code: 'MANIFEST_UNREADABLE',
         hint: 'mend what stands in the way',
@@ -197,7 +207,7 @@ export class Store {
       await stat(toBuffer(this.paths.nodes));
     } catch (error) {
       if (!isSystemError(error, 'ENOENT', 'ENOTDIR'))
-        throw failed(`cannot look into the store: ${messageOf(error)}`, { cause: error });
+        throw failed(`cannot look into the store: ${messageOf(error)}`, { ...accessHint(error), cause: error });
       throw noStore(this.paths.root);
     }
     try {
@@ -226,7 +236,10 @@ export class Store {
 }
 
 function noStore(root: BytePath): LaminaError {
-  return notFound(`there is no store at ${display(root)}`, { code: 'NO_STORE', hint: 'make one with: lamina init' });
+  return notFound(`there is no store at ${display(root)}`, {
+    code: 'NO_STORE',
+    hint: `make one with: lamina --store ${shellWord(root)} init`,
+  });
 }
 
 export async function isThere(path: BytePath): Promise<boolean> {

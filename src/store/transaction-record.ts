@@ -6,7 +6,10 @@ import type { TransactionPaths } from './paths.js';
 /** What transactions/<id>/transaction.json says. `details` is the kind's own. */
 export interface TransactionRecord {
   readonly kind: string;
+  /** In its own PID namespace. */
   readonly process: number;
+  /** What was typed, without the program. Missing in records of Lamina 0.1. */
+  readonly command?: string;
   readonly created: string;
   readonly details: Readonly<Record<string, unknown>>;
 }

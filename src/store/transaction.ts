@@ -70,7 +70,8 @@ export class Transaction {
           mkdirSync(toBuffer(directory), 0o700);
         // Who looks whether it lives (`isLocked`) has it for a moment.
         lock = await acquireLock(paths.lock, 'exclusive', { timeoutMs: lockPatience });
-        const record: TransactionRecord = { kind, process: process.pid, created: isoNow(), details };
+        const command = process.argv.slice(2).join(' ');
+        const record: TransactionRecord = { kind, process: process.pid, command, created: isoNow(), details };
         await writeFileDurably(paths.description, `${JSON.stringify(record, null, 2)}\n`);
       } catch (error) {
         try {
@@ -296,8 +297,9 @@ export async function withTransaction<T>(
   store: Store,
   kind: string,
   work: (transaction: Transaction) => Promise<T>,
+  details: TransactionRecord['details'] = {},
 ): Promise<T> {
-  const transaction = await Transaction.begin(store, kind);
+  const transaction = await Transaction.begin(store, kind, details);
   try {
     const result = await work(transaction);
     if (transaction.lock.held) await transaction.discard();

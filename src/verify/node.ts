@@ -51,7 +51,10 @@ export async function checkNode(check: NodeCheck): Promise<NodeReport> {
   const { listing: expected } = stored.index;
   const found = listingOf(scanned);
   const contents = check.quick ? undefined : changedContents(stored.index, scanned);
-  const faults = compareTree({ expected, found, unreadable, contents }).map((fault): Fault => ({ ...fault, subject: id }));
+  const faults = compareTree({ expected, found, unreadable, contents }).map((fault): Fault => ({
+    ...fault,
+    subject: id,
+  }));
   const all = [...faults, ...countFaults(check, expected)];
   return stored.version === 1 ? oldReport(check, all, stored.index, scanned) : { faults: all };
 }
@@ -91,7 +94,8 @@ async function oldReport(
     code: 'INDEX_OLD',
     severity: 'remark',
     subject: id,
-    message: 'its index is of version 1, whose hashes can be made to collide: its contents are read whenever they are compared',
+    message:
+      'its index is of version 1, whose hashes can be made to collide: its contents are read whenever they are compared',
   };
   const upgraded = quick || faults.length > 0 ? undefined : await upgradedFrom(index, scanned);
   if (typeof upgraded !== 'object') return { faults: [...faults, old] };

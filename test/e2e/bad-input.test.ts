@@ -53,6 +53,23 @@ describe.skipIf(!isRoot)('bad input', () => {
     [2, /--format/, ['graph', '--format', 'png']],
     [2, /--timeout/, ['update', 'apply', 'tiny', '/bin/true', '--timeout', 'soon']],
     [2, /--jobs/, ['update', 'apply', 'tiny', '/bin/true', '--jobs', '0']],
+    [2, /--verbose does nothing without --dry-run/, ['update', 'apply', 'tiny', '/bin/true', '--verbose']],
+    [2, /--verbose does nothing without --dry-run/, ['update', 'catch-up', 'web', '--verbose']],
+    [2, /--allow-failures does nothing/, ['update', 'catch-up', 'web', '--allow-failures']],
+    [
+      2,
+      /--no-health does nothing with --dry-run/,
+      ['update', 'apply', 'tiny', '/bin/true', '--dry-run', '--no-health'],
+    ],
+    [2, /--yes does nothing with --dry-run/, ['merge', '--dry-run', '--yes']],
+    [2, /--json does nothing with run/, ['--json', 'run', 'web', '--', 'true']],
+    [2, /--format does nothing with --json/, ['--json', 'graph', '--format', 'dot']],
+    [2, /unknown command 'nonsense'/, ['help', 'nonsense']],
+    [2, /unknown command 'nonsense'/, ['help', 'update', 'nonsense']],
+    [2, /unknown command 'more'/, ['help', 'status', 'more']],
+    [2, /unknown command 'nonsense'/, ['update', 'help', 'nonsense']],
+    [2, /'lamina update' needs a command/, ['update']],
+    [2, /'lamina' needs a command/, []],
   ])('%s: %s', async (code, says, args) => {
     await refused(code, says, ...args);
   });
@@ -94,6 +111,23 @@ describe.skipIf(!isRoot)('bad input', () => {
         });
       }
     }
+  });
+
+  it('refuses an option that a procedure of its kind could not heed', async () => {
+    const script = world.script('kind', 'true');
+    await refused(2, /--conflict does nothing here/, 'update', 'apply', 'tiny', script, '--conflict', 'theirs');
+    const place = directory('layer');
+    writeFileSync(join(place, 'update.json'), '{"version": 1, "procedure": {"layer": "layer.tar"}}');
+    await run('tar', ['-C', place, '-c', '-f', join(place, 'layer.tar'), 'update.json']);
+    for (const option of [['--network'], ['--always-run'], ['--timeout', '9']])
+      await refused(2, new RegExp(`${option[0]!} does nothing here`), 'update', 'apply', 'tiny', place, ...option);
+  });
+
+  it('shows the help of every command by help, as by --help', async () => {
+    for (const name of [['status'], ['update'], ['update', 'apply'], ['base', 'import']])
+      expect(await world.run('help', ...name)).toBe(await world.run(...name, '--help'));
+    expect(await world.run('update', 'help', 'apply')).toContain('--dry-run');
+    expect(await world.run('help')).toContain(world.store);
   });
 
   it('takes no name that is not UTF-8', async () => {
@@ -241,9 +275,24 @@ describe.skipIf(!isRoot)('bad input', () => {
     expect(done.stderr).toMatch(/permission|root/i);
   });
 
-  it('answers --json with one document, also when it fails', async () => {
-    const done = await world.attempt('--json', 'diff', 'nothing');
-    expect(JSON.parse(done.stdout)).toMatchObject({ error: { message: expect.stringContaining('nothing') as string } });
+  it.each([
+    [3, 'nothing', ['diff', 'nothing']],
+    [2, "unknown option '--bogus'", ['status', '--bogus']],
+    [2, "unknown command 'bogus'", ['bogus']],
+    [2, 'missing required argument', ['mount', 'web']],
+    [2, 'needs a command', ['update']],
+    [2, 'nonsense', ['help', 'nonsense']],
+  ])('answers --json with one document, also when it fails: %s %s', async (code, says, args) => {
+    const done = await world.start(['--json', ...args]).finished;
+    expect(done.code).toBe(code);
+    expect(JSON.parse(done.stdout)).toEqual({
+      formatVersion: 1,
+      error: {
+        code: expect.any(String) as string,
+        message: expect.stringContaining(says) as string,
+        hint: expect.any(String) as string,
+      },
+    });
   });
 
   it('follows no symlink out of a directory that it imports', async () => {
@@ -251,7 +300,7 @@ describe.skipIf(!isRoot)('bad input', () => {
     symlinkSync('/etc', join(source, 'etc'));
     await world.run('base', 'import', 'linked', source);
     const { changes } = await world.json<{ changes: { path: string; type: string }[] }>('diff', 'tiny', 'linked');
-    expect(changes).toContainEqual({ path: 'etc', change: 'modify', type: 'symlink' });
+    expect(changes).toContainEqual({ path: '/etc', change: 'modify', type: 'symlink' });
     await world.run('base', 'remove', 'linked');
   });
 });

@@ -48,8 +48,8 @@ describe.skipIf(!isRoot)('an update by hand', () => {
     const outcomes = Object.fromEntries(update.effects.map(({ container, outcome }) => [container, outcome]));
     expect(outcomes).toEqual({ idle: 'skipped', elsewhere: 'skipped', edits: 'changed', deletes: 'changed' });
     expect(containers).toEqual([
-      { container: 'deletes', conflicts: [], passed: ['etc/application.conf', 'etc/conf.d'], hiding: [] },
-      { container: 'edits', conflicts: ['etc/hostname'], passed: [], hiding: [] },
+      { container: 'deletes', conflicts: [], passed: ['/etc/application.conf', '/etc/conf.d'], hiding: [] },
+      { container: 'edits', conflicts: ['/etc/hostname'], passed: [], hiding: [] },
     ]);
     const look = 'cat /etc/application.conf; cat /etc/hostname*; stat -c "%a %n" /etc/hostname*; ls /etc/application.d';
     expect(await world.inside('edits', look)).toBe(
@@ -79,7 +79,7 @@ describe.skipIf(!isRoot)('an update by hand', () => {
     writeFileSync(join(point, 'etc/conf.d/30-new.conf'), 'new');
     rmSync(join(point, 'etc/conf.d/20-color.conf'));
     const { containers } = await world.json<Committed>('update', 'commit', 'trapped');
-    expect(containers.find(({ container }) => container === 'trap')?.passed).toContain('etc/conf.d/30-new.conf');
+    expect(containers.find(({ container }) => container === 'trap')?.passed).toContain('/etc/conf.d/30-new.conf');
     expect(world.snapshotOf(outside).size).toBe(1);
     expect(await world.inside('trap', 'readlink /etc/conf.d')).toBe(`${outside}\n`);
     await world.run('rollback', 'trapped');

@@ -29,13 +29,13 @@ describe.skipIf(!isRoot)('two runs on the base', () => {
     const script = world.script('random', text);
     const { update, determinism } = await world.json<Applied>('update', 'apply', 'tiny', script, '--check-determinism');
     const differs = determinism?.differs.map(({ path, how }) => `${path.replace(/tmp\..*/, 'tmp.')} ${how}`).sort();
-    expect(differs).toEqual(['srv/stamp differs', 'srv/x/tmp. only-first', 'srv/x/tmp. only-second']);
+    expect(differs).toEqual(['/srv/stamp differs', '/srv/x/tmp. only-first', '/srv/x/tmp. only-second']);
     expect(determinism?.ephemeral).toEqual(['/srv/stamp', '/srv/x/tmp.*']);
     const report = readFileSync(`${world.store}/updates/${update.id}/report.json`, 'utf8');
     expect((JSON.parse(report) as Applied).determinism).toEqual(determinism);
     // The update is of the first run.
     const [first] = determinism?.differs.filter(({ how }) => how === 'only-first') ?? [];
-    expect(await world.inside('web', 'ls -d srv/x/tmp.*')).toBe(`${first?.path ?? ''}\n`);
+    expect(await world.inside('web', 'ls -d /srv/x/tmp.*')).toBe(`${first?.path ?? ''}\n`);
 
     const directory = world.path('package');
     mkdirSync(directory);

@@ -45,18 +45,18 @@ describe.skipIf(!isRoot)('a dry run', () => {
     const of = (changes: Change[], path: string) => changes.find((each) => each.path === path);
     const web = preview.containers.find(({ container }) => container === 'web')?.changes ?? [];
     const port = (from: string) => ({ kind: 'keys', keys: [{ key: '[server] port', before: from, after: '9090' }] });
-    expect(of(preview.base.changes, 'etc/app.ini')?.content).toMatchObject(port('8080'));
-    expect(of(web, 'etc/app.ini')?.content).toMatchObject(port('8081'));
-    expect(of(web, 'etc/hostname')?.content).toMatchObject({
+    expect(of(preview.base.changes, '/etc/app.ini')?.content).toMatchObject(port('8080'));
+    expect(of(web, '/etc/app.ini')?.content).toMatchObject(port('8081'));
+    expect(of(web, '/etc/hostname')?.content).toMatchObject({
       kind: 'text',
       diff: expect.stringContaining('\n+another\n') as string,
     });
-    expect(of(web, 'etc/hosts')).toMatchObject({
+    expect(of(web, '/etc/hosts')).toMatchObject({
       attributes: [expect.stringMatching(/^mode 644 .* 600$/)],
       content: null,
     });
-    expect(of(web, 'srv/binary')?.content).toMatchObject({ kind: 'binary', before: null, after: { size: 3 } });
-    expect(of(web, 'srv/link')?.content).toBeNull();
+    expect(of(web, '/srv/binary')?.content).toMatchObject({ kind: 'binary', before: null, after: { size: 3 } });
+    expect(of(web, '/srv/link')?.content).toBeNull();
     expect(JSON.stringify(preview)).not.toMatch(/oldsecret|newsecret/);
     const text = await world.run('update', 'apply', 'tiny', script, '--dry-run', '--verbose');
     expect(text).toMatch(/modify +file +\/etc\/app.ini\n +\[server\] port: 8080 .* 9090\n/);

@@ -35,7 +35,7 @@ describe.skipIf(!isRoot)('an update, told', () => {
     const text =
       'test ! -e /etc/odd || { echo it is odd; exit 7; }\n' +
       'echo theirs >>/etc/app.conf; mkdir /srv/made; echo x >/srv/made/inner; mv /srv/made /srv/moved; ln -s /etc/app.conf /srv/pointer; rm /etc/hostname';
-    await world.run('update', 'apply', 'tiny', world.script('one', text), '--on-failure', 'skip');
+    await world.run('update', 'apply', 'tiny', world.script('one', text), '--on-failure', 'skip', '--allow-failures');
   });
   afterAll(() => {
     world.remove();
@@ -146,10 +146,10 @@ describe.skipIf(!isRoot)('an update, told', () => {
     const script = world.script('dry', 'rm /etc/shadow; echo n >/etc/new; chmod 700 /etc/hosts; ls /srv >/etc/list');
     const changed = (path: string, change: string) => ({ path, change, type: 'file' });
     const all = [
-      changed('etc/hosts', 'modify'),
-      changed('etc/list', 'add'),
-      changed('etc/new', 'add'),
-      changed('etc/shadow', 'delete'),
+      changed('/etc/hosts', 'modify'),
+      changed('/etc/list', 'add'),
+      changed('/etc/new', 'add'),
+      changed('/etc/shadow', 'delete'),
     ];
     const { preview } = await world.json<{
       preview: {

@@ -89,7 +89,7 @@ describe.skipIf(!isRoot)('interrupting an update', () => {
       'quick',
     );
     const of = (name: string) => effects.find(({ container }) => container === name);
-    expect(of('web')).toMatchObject({ outcome: 'changed', met: 'etc/own', bytes: 4, conflicts: 0 });
+    expect(of('web')).toMatchObject({ outcome: 'changed', met: '/etc/own', bytes: 4, conflicts: 0 });
     expect(of('idle')).toMatchObject({ outcome: 'skipped', met: null, bytes: 0 });
     expect(await world.run('update', 'show', 'quick')).toMatch(/web +changed +2 entries, 4 B +- +\/etc\/own/);
   });

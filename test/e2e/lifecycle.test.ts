@@ -171,7 +171,7 @@ describe.skipIf(!isRoot)('the life of containers on a base', () => {
       containers: { container: string; kept: boolean; aside: string[]; asidePath: string | null }[];
     }>('rollback', 'update1');
     const idle = report.containers.find(({ container }) => container === 'idle');
-    expect(idle).toMatchObject({ kept: true, aside: ['etc/served'] });
+    expect(idle).toMatchObject({ kept: true, aside: ['/etc/served'] });
     expect(readFileSync(join(idle?.asidePath ?? '', 'tree/0/etc/served'), 'utf8')).toBe('edited\n');
     const found = differences(await world.look('idle'), before['idle'] ?? nothing);
     expect([...found.keys()]).toEqual(['/srv/free']);

@@ -99,7 +99,7 @@ describe.skipIf(!isRoot)('provenance', () => {
       ['delta-layer', 'whiteout'],
       ['base-layer', 'file'],
     ]);
-    expect(hides[0]?.hiding).toEqual({ at: 'srv/gone', by: 'whiteout' });
+    expect(hides[0]?.hiding).toEqual({ at: '/srv/gone', by: 'whiteout' });
     const text = await world.run('explain', 'idle', '/srv/gone/deep/x');
     expect(text).toMatch(/hides the whiteout of \/srv\/gone in delta-layer d-\w+ of update one/);
   });

@@ -65,8 +65,8 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
         update: 'change',
         container: 'web',
         kept: true,
-        merged: ['srv/lines'],
-        aside: ['srv/gone', 'srv/kind', 'srv/removed', 'srv/taken'],
+        merged: ['/srv/lines'],
+        aside: ['/srv/gone', '/srv/kind', '/srv/removed', '/srv/taken'],
       },
     ]);
     expect(await world.inside('web', 'cat /srv/lines')).toBe('ONE\ntwo\nthree\nfour\nfive\n');
@@ -116,7 +116,7 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     await refused(/something at \/srv\/removed/, '/srv/removed');
     await refused(/\/srv\/kind is no directory .* any more/, '/srv/kind/inside', '--force');
     const { replaced } = await world.json<{ replaced: string[] }>(...putBack, '/srv/taken', '--force');
-    expect(replaced).toEqual(['srv/taken']);
+    expect(replaced).toEqual(['/srv/taken']);
     await world.run(...putBack, 'srv/kind', '--force');
     await world.run(...putBack, 'srv/removed', '--force', '--container', 'web');
     const now = await world.look('web');
@@ -178,8 +178,8 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
        chmod 0600 /opt/one; mv /srv/brought /opt/brought; mv /etc/hosts /opt/hosts`,
     );
     const { containers } = await world.json<Rolled>('rollback', 'content');
-    const aside = ['opt/brought', 'opt/motd', 'opt/one'];
-    expect(containers[0]?.aside.filter((path) => path.startsWith('opt/'))).toEqual(aside);
+    const aside = ['/opt/brought', '/opt/motd', '/opt/one'];
+    expect(containers[0]?.aside.filter((path) => path.startsWith('/opt/'))).toEqual(aside);
     const found = differences(now, await world.look('web'));
     // What has content of its own, or the base's, stays.
     expect([...found.keys()].sort()).toEqual(['/etc/hosts', '/opt/hosts', '/opt/too', '/opt/two']);

@@ -81,7 +81,14 @@ describe.skipIf(!isRoot)('verify', () => {
         expect(await verify(kind === 's' ? 'web' : id), path).toMatchObject({
           code: 5,
           findings: [
-            { code: 'CONTENT', subject: id, path, containers: containers[kind], repair: null, repaired: false },
+            {
+              code: 'CONTENT',
+              subject: id,
+              path: `/${path}`,
+              containers: containers[kind],
+              repair: null,
+              repaired: false,
+            },
           ],
         });
       });

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync,
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkDocument } from './documents.js';
 import { snapshot } from './tree.js';
 import type { Snapshot } from './tree.js';
 
@@ -115,9 +116,11 @@ export class World {
     });
   }
 
-  /** Runs a command of lamina, however it ends. */
+  /** Runs a command of lamina, however it ends. What --json prints must be the command's document. */
   async attempt(...args: string[]): Promise<Finished> {
-    return this.start(args).finished;
+    const done = await this.start(args).finished;
+    if (args[0] === '--json') checkDocument(args.slice(1), done.stdout);
+    return done;
   }
 
   /** Runs a command that must end well. */

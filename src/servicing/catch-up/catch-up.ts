@@ -8,8 +8,11 @@ import { stageFile } from '../../platform/durable.js';
 import { StagedReader, withTransaction } from '../../store/index.js';
 import type { CatchUpRecord, Store, Transaction } from '../../store/index.js';
 import type { DetailedChange } from '../contents.js';
+import { checkHow } from '../applicable.js';
 import { checkContainer } from '../health.js';
 import { withHold } from '../hold.js';
+import { ProgressCount } from '../progress.js';
+import type { Progress } from '../progress.js';
 import { isProcedureFailure } from '../run.js';
 import { readStored } from '../stored.js';
 import { serviceStep } from './step.js';
@@ -25,6 +28,7 @@ export interface CatchUpRequest extends StepOptions {
   /** Everything but publishing. */
   readonly dryRun?: boolean | undefined;
   readonly signal: AbortSignal;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** One layer that a container was brought onto. */
@@ -49,14 +53,24 @@ export interface CatchUpResult {
  */
 export async function catchUp(store: Store, request: CatchUpRequest): Promise<CatchUpResult> {
   const before = await store.read();
-  if (catchUpSteps(before, request.container).length === 0)
-    return { done: [], stopped: undefined, manifest: before, changes: undefined };
+  const steps = catchUpSteps(before, request.container);
+  if (steps.length === 0) return { done: [], stopped: undefined, manifest: before, changes: undefined };
+  const updates = steps.flatMap((step) => step.updates.map((id) => updateOf(before, id)));
+  checkHow(
+    updates.map(({ procedure }) => procedure.kind),
+    request,
+  );
   return withHold(store, async (hold) => {
     await hold.add(before, [request.container]);
-    return withTransaction(store, 'catch-up', async (transaction) => {
-      await transaction.sync();
-      return new CatchUp(transaction, request).run();
-    });
+    return withTransaction(
+      store,
+      'catch-up',
+      async (transaction) => {
+        await transaction.sync();
+        return new CatchUp(transaction, request).run();
+      },
+      { container: request.container },
+    );
   });
 }
 
@@ -64,18 +78,23 @@ class CatchUp {
   readonly #done: CaughtUp[] = [];
   #stopped: CatchUpResult['stopped'];
   readonly #created = isoNow();
+  readonly #progress: ProgressCount;
 
   constructor(
     readonly transaction: Transaction,
     readonly request: CatchUpRequest,
-  ) {}
+  ) {
+    this.#progress = new ProgressCount('updates', request.onProgress);
+  }
 
   async run(): Promise<CatchUpResult> {
     const { dryRun, container, health } = this.request;
     for (;;) {
       const before = await this.transaction.store.read();
       let now = this.#onto(before);
-      for (const step of catchUpSteps(now, container)) {
+      const steps = catchUpSteps(now, container);
+      this.#progress.expect(steps.length);
+      for (const step of steps) {
         if (!(await this.#service(now, step))) break;
         now = this.#onto(before);
       }
@@ -101,9 +120,12 @@ class CatchUp {
     const layers = reader.layers(containerOf(now, container).layer);
     const work = { transaction: this.transaction, reader, layers, signal };
     try {
+      const name = step.updates.map((update) => updateOf(now, update).name).join(' + ');
+      this.#progress.start(name);
       const effect = await serviceStep(work, now, { container, step, options: this.request });
       this.#record(step, effect);
       this.#done.push({ step, ...effect });
+      this.#progress.end(name, effect.commit.outcome);
       return true;
     } catch (error) {
       if (onFailure !== 'stop' || this.#done.length === 0 || signal.aborted || !isProcedureFailure(error)) throw error;

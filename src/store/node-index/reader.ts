@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { LaminaError, damaged, failed, messageOf } from '../../base/errors.js';
+import { LaminaError, damaged, failed, isSystemError, messageOf } from '../../base/errors.js';
 import { nanosecondsOf } from '../../base/time.js';
 import { MemoryListing } from '../../changeset/index.js';
 import type { Entry, Listing } from '../../changeset/index.js';
@@ -42,6 +42,7 @@ export async function readStoredIndex(path: BytePath): Promise<StoredIndex> {
   try {
     file = await readFile(toBuffer(path));
   } catch (error) {
+    if (isAccess(error)) throw error;
     throw indexDamaged(path, messageOf(error), error);
   }
   try {
@@ -67,6 +68,9 @@ export async function readIndex(path: BytePath): Promise<Listing> {
 export function versionOf(file: Buffer): Version {
   return file.length >= headerSize && file.readUInt32LE(header.version) === 1 ? 1 : version;
 }
+
+/** What this user may not read is not damaged. */
+const isAccess = (error: unknown) => isSystemError(error, 'EACCES', 'EPERM');
 
 function indexDamaged(path: BytePath, why: string, cause?: unknown): LaminaError {
   return damaged(`the index ${display(path)} is damaged: ${why}`, {

@@ -20,11 +20,7 @@ export interface UpgradedIndex {
  * Brings an index of version 1 to this version, with the hashes of the contents that its tree holds. The numbers of entries, and what inode numbers go by, stay.
  * @throws LaminaError damaged where a content is not the one that was sealed; failed where one cannot be read
  */
-export async function upgradeIndex(
-  index: StoredIndex,
-  tree: BytePath,
-  signal?: AbortSignal,
-): Promise<UpgradedIndex> {
+export async function upgradeIndex(index: StoredIndex, tree: BytePath, signal?: AbortSignal): Promise<UpgradedIndex> {
   const scanned = await scanTree(tree, { hash: 'both', signal });
   const upgraded = await upgradedFrom(index, scanned);
   if (typeof upgraded === 'object') return upgraded;

@@ -1,0 +1,189 @@
+import * as z from 'zod';
+import type { ApplyData } from '../apply.js';
+import type { CatchUpData } from '../catch-up.js';
+import type { ExplainData } from '../explain.js';
+import type { GcData } from '../gc.js';
+import type { GraphData } from '../graph.js';
+import type { StatusData } from '../inspect.js';
+import type { ItemReport } from '../inbox-item.js';
+import type { LogData } from '../log.js';
+import type { BeginData, CommitData } from '../manual.js';
+import type { MergeData } from '../merge.js';
+import type { RecoverData } from '../recover.js';
+import type { Restored } from '../rollback.js';
+import type { VerifyData } from '../verify.js';
+import * as part from './parts.js';
+
+const { base, change, container, count, id, name, node, path, time, update } = part;
+
+const status = z.strictObject({
+  store: path,
+  generation: count,
+  bases: z.array(base),
+  containers: z.array(container.extend({ driverGone: z.boolean() })),
+  nodes: z.array(node),
+  updates: z.array(update),
+  running: z.array(
+    z.strictObject({ kind: z.string(), base: name.nullable(), process: count, command: z.string(), since: time }),
+  ),
+  servicing: z.array(z.strictObject({ name, base: name, mountpoint: path.nullable() })),
+}) satisfies z.ZodType<StatusData>;
+
+const graph = z.strictObject({
+  nodes: z.array(node),
+  edges: z.array(z.strictObject({ from: id, to: id, kind: z.enum(['parent', 'layer']) })),
+  bases: z.array(z.strictObject({ name, head: id })),
+  containers: z.array(z.strictObject({ name, base: name, layer: id, storage: id })),
+}) satisfies z.ZodType<GraphData>;
+
+const apply = z.strictObject({
+  update: update.nullable(),
+  preview: z
+    .strictObject({
+      base: z.strictObject({ name, bytes: count, changes: z.array(part.detailedChange) }),
+      containers: z.array(part.previewedContainer),
+    })
+    .optional(),
+  determinism: part.determinism.optional(),
+}) as z.ZodType<ApplyData> & z.ZodObject;
+
+const catchUp = z.strictObject({
+  container: name,
+  base: name,
+  layer: id,
+  storage: id,
+  steps: z.array(part.caughtUpStep),
+  stopped: z.strictObject({ updates: z.array(name), message: z.string() }).nullable(),
+  preview: z.strictObject({ changes: z.array(part.detailedChange) }).optional(),
+}) as z.ZodType<CatchUpData> & z.ZodObject;
+
+const paths = z.array(path);
+
+const commit = z.strictObject({
+  update,
+  containers: z.array(z.strictObject({ container: name, conflicts: paths, passed: paths, hiding: paths })),
+}) satisfies z.ZodType<CommitData>;
+
+const merge = z.strictObject({
+  dryRun: z.boolean(),
+  steps: z.array(
+    z.strictObject({
+      kind: z.string(),
+      container: name.nullable(),
+      parts: z.array(id),
+      node: id.nullable(),
+      before: part.treeSize,
+      after: part.treeSize,
+    }),
+  ),
+  saved: z.strictObject({ entries: z.number().int(), bytes: z.number().int() }),
+  updates: z.array(name),
+  containers: z.array(name),
+}) satisfies z.ZodType<MergeData>;
+
+/** What could not be removed. */
+const left = z.array(z.strictObject({ path, reason: z.string() }));
+
+const gc = z.strictObject({
+  dryRun: z.boolean(),
+  found: z.array(z.strictObject({ kind: z.string(), path, bytes: count })),
+  left,
+  bytes: count,
+}) satisfies z.ZodType<GcData>;
+
+const log = z.strictObject({ operations: z.array(part.operation), ran: z.boolean() }) satisfies z.ZodType<LogData>;
+
+const explain = z.strictObject({
+  container: name,
+  path,
+  origin: part.origin,
+  merged: z.array(part.origin),
+  content: part.origin.nullable(),
+  hides: z.array(part.origin),
+  operations: z.array(part.operation),
+  run: z.enum(['base', 'container']).nullable(),
+  journal: z.enum(['kept', 'gone']).nullable(),
+  before: path.nullable(),
+}) satisfies z.ZodType<ExplainData>;
+
+const recover = z.strictObject({
+  transactions: z.array(z.string()),
+  nodes: z.array(id),
+  updates: z.array(z.string()),
+  left,
+  mounts: z.array(z.strictObject({ container: name.nullable(), transaction: z.string().nullable(), mountpoint: path })),
+  ended: z.array(name),
+}) satisfies z.ZodType<RecoverData>;
+
+const verify = z.strictObject({
+  damaged: z.boolean(),
+  nodes: count,
+  entries: count,
+  findings: z.array(
+    z.strictObject({
+      code: z.string(),
+      severity: z.enum(['damage', 'leftover', 'remark']),
+      subject: z.string(),
+      path: path.nullable(),
+      message: z.string(),
+      containers: z.array(name),
+      updates: z.array(name),
+      repair: z.string().nullable(),
+      repaired: z.boolean(),
+    }),
+  ),
+}) satisfies z.ZodType<VerifyData>;
+
+const item = z.strictObject({
+  version: z.literal(1),
+  item: z.string(),
+  outcome: z.enum(['applied', 'unchanged', 'rolled-back', 'already', 'failed']),
+  update: update.nullable(),
+  rollback: part.rollback.nullable(),
+  error: part.error.nullable(),
+  started: time,
+  ended: time,
+}) satisfies z.ZodType<ItemReport>;
+
+const restored = z.strictObject({
+  container: name,
+  path,
+  to: path.nullable(),
+  replaced: paths,
+}) satisfies z.ZodType<Restored>;
+
+const began = z.strictObject({ name, base: name, mountpoint: path }) satisfies z.ZodType<BeginData>;
+const removed = z.strictObject({ removed: name });
+
+/** What a command prints with --json, by what is typed for it. Several: one of them. `run` prints what its command does. */
+export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
+  init: [z.strictObject({ store: path })],
+  'base import': [base],
+  'base list': [z.strictObject({ bases: z.array(base) })],
+  'base remove': [removed],
+  create: [container],
+  remove: [removed],
+  mount: [container],
+  umount: [container],
+  'update apply': [apply],
+  'update begin': [began],
+  'update commit': [commit],
+  'update abort': [z.strictObject({ aborted: name })],
+  'update catch-up': [catchUp],
+  'update list': [z.strictObject({ updates: z.array(update) })],
+  'update show': [part.shownUpdate],
+  rollback: [part.rollback, restored],
+  merge: [merge],
+  gc: [gc],
+  status: [status],
+  graph: [z.strictObject({ graph })],
+  diff: [z.strictObject({ changes: z.array(change) })],
+  log: [log],
+  explain: [explain],
+  recover: [recover],
+  verify: [verify],
+  watch: [z.strictObject({ done: count, failed: count, items: z.array(item).optional() })],
+};
+
+/** What any command prints that does not end well. */
+export const errorDocument: z.ZodObject = z.strictObject({ error: part.error });

@@ -1,0 +1,183 @@
+import * as z from 'zod';
+import type { ContentDiff } from '../../changeset/index.js';
+import type { Determinism, LoggedOperation } from '../../servicing/index.js';
+import type { DetailedChangeData } from '../apply.js';
+import type { BaseData, ChangeData, ContainerData, NodeData, UpdateData } from '../data.js';
+import type { Origin } from '../explain.js';
+import type { RollbackData } from '../rollback.js';
+import type { UpdateShowData } from '../update-show.js';
+
+/*
+ * What documents have in common, as schemas. Each is checked against the type that the command gives; that it allows nothing else is checked against what commands print (test/support).
+ */
+
+export const name = z.string();
+/** Of a node. */
+export const id = z.string().regex(/^[bdse]-[0-9a-f]{16}$/);
+export const count = z.number().int().nonnegative();
+/** In a root or on the machine: absolute. Bytes that are not UTF-8 are U+DC80…U+DCFF (docs/format.md). */
+export const path = z.string().regex(/^\//);
+export const time = z.iso.datetime();
+const outcome = z.enum(['skipped', 'unchanged', 'changed', 'failed']);
+
+export const base = z.strictObject({
+  name,
+  head: id,
+  layers: z.array(id),
+  version: z.string().nullable(),
+  created: time,
+}) satisfies z.ZodType<BaseData>;
+
+export const container = z.strictObject({
+  name,
+  base: name,
+  layer: id,
+  storage: id,
+  mountpoint: path.nullable(),
+  behind: z.array(name).nullable(),
+  created: time,
+}) satisfies z.ZodType<ContainerData>;
+
+export const node = z.strictObject({
+  id,
+  kind: z.enum(['base-layer', 'delta-layer', 'storage', 'delta-storage']),
+  parent: id.nullable(),
+  layer: id.nullable(),
+  update: name.nullable(),
+  sealed: z.boolean(),
+  entries: count,
+  bytes: count,
+}) satisfies z.ZodType<NodeData>;
+
+const effect = z.strictObject({
+  container: name,
+  outcome,
+  storage: id.nullable(),
+  entries: count,
+  bytes: count,
+  conflicts: count,
+});
+
+export const update = z.strictObject({
+  id: z.string().regex(/^u-[0-9a-f]{16}$/),
+  name,
+  base: name,
+  layer: id,
+  parent: id,
+  state: z.enum(['committed', 'rolled-back', 'merged']),
+  version: z.string().nullable(),
+  description: z.string().nullable(),
+  created: time,
+  entries: count,
+  bytes: count,
+  effects: z.array(effect),
+}) satisfies z.ZodType<UpdateData>;
+
+export const shownUpdate = update.extend({
+  effects: z.array(
+    effect.extend({ met: path.nullable(), conflictPaths: z.array(path), failure: z.string().nullable() }),
+  ),
+}) satisfies z.ZodType<UpdateShowData>;
+
+const entryType = z.enum(['file', 'directory', 'symlink', 'block', 'character', 'fifo', 'socket', 'whiteout']);
+
+export const change = z.strictObject({
+  path,
+  change: z.enum(['add', 'modify', 'delete']),
+  type: entryType,
+}) satisfies z.ZodType<ChangeData>;
+
+const file = z.strictObject({ size: count, hash: z.string().regex(/^[0-9a-f]{16}$/) });
+const keyChange = z.strictObject({
+  key: z.string(),
+  before: z.string().nullable(),
+  after: z.string().nullable(),
+});
+
+const content = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('keys'),
+    format: z.enum(['ini', 'json', 'yaml', 'key-value', 'accounts']),
+    hidden: z.boolean(),
+    keys: z.array(keyChange),
+  }),
+  z.strictObject({ kind: z.literal('text'), diff: z.string(), note: z.string().nullable() }),
+  z.strictObject({
+    kind: z.literal('binary'),
+    before: file.nullable(),
+    after: file.nullable(),
+    note: z.string().nullable(),
+  }),
+]) satisfies z.ZodType<ContentDiff>;
+
+export const detailedChange = change.extend({
+  attributes: z.array(z.string()),
+  content: content.nullable(),
+}) satisfies z.ZodType<DetailedChangeData>;
+
+export const previewedContainer = z.strictObject({
+  container: name,
+  outcome,
+  entries: count,
+  bytes: count,
+  changes: z.array(detailedChange),
+});
+
+export const caughtUpStep = z.strictObject({
+  updates: z.array(name),
+  layer: id,
+  outcome,
+  storage: id.nullable(),
+  entries: count,
+  bytes: count,
+  conflicts: count,
+  met: path.nullable(),
+  conflictPaths: z.array(path),
+});
+
+export const determinism = z.strictObject({
+  differs: z.array(z.strictObject({ path, how: z.enum(['differs', 'only-first', 'only-second']) })),
+  ephemeral: z.array(z.string()),
+}) satisfies z.ZodType<Determinism>;
+
+export const operation = z.strictObject({
+  n: count.optional(),
+  time,
+  pid: count,
+  uid: count,
+  gid: count,
+  command: z.string(),
+  operation: z.string(),
+  path: z.string(),
+  to: z.string().optional(),
+}) as z.ZodType<LoggedOperation>;
+
+export const origin = z.strictObject({
+  node: id,
+  kind: z.string(),
+  update: name.nullable(),
+  folded: z.array(name),
+  type: entryType,
+  path: path.nullable(),
+  hiding: z.strictObject({ at: path, by: z.enum(['whiteout', 'opaque', 'replaced']) }).nullable(),
+}) satisfies z.ZodType<Origin>;
+
+export const rollback = z.strictObject({
+  update: name,
+  updates: z.array(name),
+  containers: z.array(
+    z.strictObject({
+      update: name,
+      container: name,
+      kept: z.boolean(),
+      merged: z.array(path),
+      aside: z.array(path),
+      asidePath: path.nullable(),
+    }),
+  ),
+  staying: z.array(name),
+}) satisfies z.ZodType<RollbackData>;
+
+export const treeSize = z.strictObject({ entries: count, bytes: count });
+
+export const error = z.strictObject({ code: z.string(), message: z.string(), hint: z.string().nullable() });
