@@ -7,6 +7,8 @@ import type { ManifestNode, NodeId } from '../manifest/index.js';
 import { listingOf, provenIndex, readStoredIndex, scanTree, upgradedFrom, versionOf } from '../store/index.js';
 import type { NodePaths, ScannedEntry, StoredIndex } from '../store/index.js';
 import type { Fault } from './finding.js';
+import { withRepairs } from './mendable.js';
+import { misplacedMarks, sharedInodes } from './remarks.js';
 import { compareTree } from './tree.js';
 
 export interface NodeCheck {
@@ -51,9 +53,12 @@ export async function checkNode(check: NodeCheck): Promise<NodeReport> {
   const { listing: expected } = stored.index;
   const found = listingOf(scanned);
   const contents = check.quick ? undefined : changedContents(stored.index, scanned);
-  const faults = compareTree({ expected, found, unreadable, contents }).map((fault): Fault => ({ ...fault, subject: id }));
-  const all = [...faults, ...countFaults(check, expected)];
-  return stored.version === 1 ? oldReport(check, all, stored.index, scanned) : { faults: all };
+  const comparison = { expected, found, unreadable, contents };
+  const told = (faults: readonly Omit<Fault, 'subject'>[]) => faults.map((fault): Fault => ({ ...fault, subject: id }));
+  const faults = [...told(withRepairs(compareTree(comparison), comparison)), ...countFaults(check, expected)];
+  const remarks = told([...misplacedMarks(expected), ...sharedInodes(scanned)]);
+  const report = stored.version === 1 ? await oldReport(check, faults, stored.index, scanned) : { faults };
+  return { ...report, faults: [...report.faults, ...remarks] };
 }
 
 type Stored =
@@ -91,7 +96,8 @@ async function oldReport(
     code: 'INDEX_OLD',
     severity: 'remark',
     subject: id,
-    message: 'its index is of version 1, whose hashes can be made to collide: its contents are read whenever they are compared',
+    message:
+      'its index is of version 1, whose hashes can be made to collide: its contents are read whenever they are compared',
   };
   const upgraded = quick || faults.length > 0 ? undefined : await upgradedFrom(index, scanned);
   if (typeof upgraded !== 'object') return { faults: [...faults, old] };
