@@ -7,7 +7,7 @@ import type { Manifest, NodeId } from '../manifest/index.js';
 import { readIndex, scanListing } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import type { Fault } from './finding.js';
-import { accessList, accessLists } from './mendable.js';
+import { accessList, accessLists } from './repairable.js';
 
 const defaultList = 'system.posix_acl_default';
 
@@ -29,7 +29,7 @@ export async function inheritedLists(store: Store, manifest: Manifest, container
     );
     if (suspects.length === 0) continue;
     const below = await Promise.all(nodes.slice(i + 1).map(listing));
-    // A tree that cannot be read is told by its own faults.
+    // A tree that cannot be read has faults of its own.
     if (below.includes(undefined)) continue;
     const view = new View(below.filter((each) => each !== undefined));
     for (const { path } of suspects) {

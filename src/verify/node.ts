@@ -7,7 +7,7 @@ import type { ManifestNode, NodeId } from '../manifest/index.js';
 import { listingOf, provenIndex, readStoredIndex, scanTree, upgradedFrom, versionOf } from '../store/index.js';
 import type { NodePaths, ScannedEntry, StoredIndex } from '../store/index.js';
 import type { Fault } from './finding.js';
-import { withRepairs } from './mendable.js';
+import { withRepairs } from './repairable.js';
 import { misplacedMarks, sharedInodes } from './remarks.js';
 import { compareTree } from './tree.js';
 

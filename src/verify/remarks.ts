@@ -22,7 +22,7 @@ function misplacedIn({ type, opaque, metacopy, redirect }: Entry): ('opaque' | '
   ];
 }
 
-/** Files of a sealed tree that have names outside of it: whoever writes through one of those changes it. Told once each. */
+/** Files of a sealed tree that have names outside of it: whoever writes through one of those changes it. Reported once each. */
 export function sharedInodes(scanned: readonly ScannedEntry[]): Omit<Fault, 'subject'>[] {
   const names = new Map<string, ScannedEntry[]>();
   for (const entry of scanned) {

@@ -6,7 +6,7 @@ import { removeDurably, writeFileDurably } from '../platform/durable.js';
 import { unmountFuse } from '../platform/unmount.js';
 import type { Store } from '../store/index.js';
 import type { Fault, Removable } from './finding.js';
-import { isOfTree, mendTree } from './mend-tree.js';
+import { isOfTree, repairTree } from './repair-tree.js';
 
 export interface Repairs {
   /** By node: what its damaged index must be, as its tree proves; or its index of an older version in the present one. */
@@ -35,7 +35,7 @@ export async function repair(store: Store, faults: readonly Removable[], { index
   const inTrees = possible.filter(isOfTree);
   for (const id of new Set(inTrees.map(({ subject }) => subject))) {
     const each = inTrees.filter(({ subject }) => subject === id);
-    if (await mendTree(store, id, each)) for (const fault of each) mended.add(fault);
+    if (await repairTree(store, id, each)) for (const fault of each) mended.add(fault);
   }
   for (const fault of possible) if (!isOfTree(fault) && (await mend(store, fault, indexes))) mended.add(fault);
   return mended;

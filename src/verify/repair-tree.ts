@@ -13,7 +13,7 @@ import { removeTree } from '../platform/walk.js';
 import { isMark, markNamespace, materialise, reach, readIndex, scanListing } from '../store/index.js';
 import type { NodePaths, Store } from '../store/index.js';
 import type { Fault } from './finding.js';
-import { accessList, accessLists, isOverlayMark, namesAround } from './mendable.js';
+import { accessList, accessLists, isOverlayMark, namesAround } from './repairable.js';
 
 const attributeCodes = new Set(['ACCESS_LIST', 'FOREIGN_MARK', 'MARKS']);
 
@@ -22,14 +22,14 @@ export const isOfTree = ({ code, repair }: Fault) =>
   repair !== undefined && (attributeCodes.has(code) || code === 'LINKS');
 
 /** Gives entries of a sealed tree the attributes, and the names, that its index says. False where the node is sealed no more. */
-export async function mendTree(store: Store, id: NodeId, faults: readonly Fault[]): Promise<boolean> {
+export async function repairTree(store: Store, id: NodeId, faults: readonly Fault[]): Promise<boolean> {
   return store.change(async (manifest) => {
     if (own(manifest.nodes, id)?.sealed !== true) return false;
     const paths = store.paths.node(id);
     const index = await readIndex(paths.index);
     const at = (codes: (code: string) => boolean) =>
       new Set(faults.filter(({ code }) => codes(code)).flatMap(({ path }) => (path === undefined ? [] : [path])));
-    for (const path of at((code) => attributeCodes.has(code))) mendAttributes(paths.tree, entryOf(index, path));
+    for (const path of at((code) => attributeCodes.has(code))) repairAttributes(paths.tree, entryOf(index, path));
     await relink(
       paths,
       index,
@@ -43,10 +43,10 @@ export async function mendTree(store: Store, id: NodeId, faults: readonly Fault[
 const entryOf = (index: Listing, path: BytePath): Entry => must(index.get(path), 'an entry of the index');
 
 /** Attributes that are content and differ in value are left as they are: which of the two is right is not known. */
-function mendAttributes(tree: BytePath, entry: Entry): void {
+function repairAttributes(tree: BytePath, entry: Entry): void {
   reach(tree, entry.path, (at) => {
     const present = readXattrsSync(at);
-    const xattrs = mendedXattrs(present, entry);
+    const xattrs = repairedXattrs(present, entry);
     const { uid, gid, mode: now } = lstatSync(at);
     // An access list that goes leaves its mask as the bits of the group.
     const freed = present.has(accessList) && !xattrs.has(accessList) ? 0o070 : 0;
@@ -55,7 +55,7 @@ function mendAttributes(tree: BytePath, entry: Entry): void {
   });
 }
 
-function mendedXattrs(
+function repairedXattrs(
   present: ReadonlyMap<string, Buffer>,
   { xattrs, opaque, redirect }: Entry,
 ): Map<string, Uint8Array> {
@@ -87,7 +87,7 @@ async function relink(paths: NodePaths, index: Listing, faulty: ReadonlySet<Byte
   }
   if (operations.length === 0) return;
   // Of a name that the next command clears away, should this one be cut short.
-  const beside = join(paths.directory, fromText(`.mended.${randomBytes(4).toString('hex')}.tmp`));
+  const beside = join(paths.directory, fromText(`.repaired.${randomBytes(4).toString('hex')}.tmp`));
   const root = entryOf(index, '' as BytePath);
   await materialise({
     plan: { root, changesRoot: true, operations },

@@ -14,7 +14,7 @@ export const accessLists: readonly string[] = [accessList, 'system.posix_acl_def
 export const isOverlayMark = (name: string): boolean => isMark(name, 'trusted') || isMark(name, 'user');
 
 /**
- * What can be mended by the index without losing anything, told as what it is: attributes that the entry did not have when it was sealed and that grant or hide something (access
+ * What the index can repair without losing anything, reported as what it is: attributes that the entry did not have when it was sealed and that grant or hide something (access
  * lists, overlay marks), marks that it has no more, and names that were one file, or were not, with the same content.
  */
 export function withRepairs(faults: readonly TreeFault[], comparison: TreeComparison): TreeFault[] {

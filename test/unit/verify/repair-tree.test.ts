@@ -118,7 +118,7 @@ describe.skipIf(!isRoot)('a sealed tree that is wrong in a way that its index te
       },
       ['LINKS one', 'LINKS open/three'],
     ],
-  ])('is mended of %s', async (_, breaking, codes) => {
+  ])('is repaired: %s', async (_, breaking, codes) => {
     breaking();
     expect(await findings()).toEqual(codes);
     expect([...differences(before, snapshot(tree)).keys()]).not.toEqual([]);
@@ -145,14 +145,14 @@ describe.skipIf(!isRoot)('a sealed tree that is wrong in a way that its index te
       ['XATTRS one'],
     ],
     ['a mode that no access list explains', () => execFileSync('chmod', ['4755', inTree('one')]), ['MODE one']],
-  ])('is told of %s, and left as it is', async (_, breaking, codes) => {
+  ])('is reported and left as it is: %s', async (_, breaking, codes) => {
     breaking();
     const broken = snapshot(tree);
     expect(await findings(true)).toEqual(codes);
     expect([...differences(broken, snapshot(tree))]).toEqual([]);
   });
 
-  it('is told of lists that a storage has from its directory, and not of those that somebody set', async () => {
+  it('has lists reported that a storage has from its directory, and not of those that somebody set', async () => {
     const root = makeEntry({ path: '', type: 'directory', mode: 0o755, uid: 0, gid: 0 });
     const storage = await withTransaction(store, 'create', async (transaction) => {
       const { id, tree: top } = transaction.stageTop(root);
@@ -171,7 +171,7 @@ describe.skipIf(!isRoot)('a sealed tree that is wrong in a way that its index te
     ]);
   });
 
-  it('is told of names outside of it, and of marks that say nothing where they are', async () => {
+  it('has names outside of it reported, and marks that say nothing where they are', async () => {
     linkSync(inTree('one'), join(tree, '../../../outside'));
     expect(await findings(true)).toContain('LINK_COUNT one');
     const file = await withTransaction(store, 'import', async (transaction) => {
