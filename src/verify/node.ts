@@ -7,6 +7,8 @@ import type { ManifestNode, NodeId } from '../manifest/index.js';
 import { listingOf, provenIndex, readStoredIndex, scanTree, upgradedFrom, versionOf } from '../store/index.js';
 import type { NodePaths, ScannedEntry, StoredIndex } from '../store/index.js';
 import type { Fault } from './finding.js';
+import { withRepairs } from './repairable.js';
+import { misplacedMarks, sharedInodes } from './remarks.js';
 import { compareTree } from './tree.js';
 
 export interface NodeCheck {
@@ -51,12 +53,12 @@ export async function checkNode(check: NodeCheck): Promise<NodeReport> {
   const { listing: expected } = stored.index;
   const found = listingOf(scanned);
   const contents = check.quick ? undefined : changedContents(stored.index, scanned);
-  const faults = compareTree({ expected, found, unreadable, contents }).map((fault): Fault => ({
-    ...fault,
-    subject: id,
-  }));
-  const all = [...faults, ...countFaults(check, expected)];
-  return stored.version === 1 ? oldReport(check, all, stored.index, scanned) : { faults: all };
+  const comparison = { expected, found, unreadable, contents };
+  const told = (faults: readonly Omit<Fault, 'subject'>[]) => faults.map((fault): Fault => ({ ...fault, subject: id }));
+  const faults = [...told(withRepairs(compareTree(comparison), comparison)), ...countFaults(check, expected)];
+  const remarks = told([...misplacedMarks(expected), ...sharedInodes(scanned)]);
+  const report = stored.version === 1 ? await oldReport(check, faults, stored.index, scanned) : { faults };
+  return { ...report, faults: [...report.faults, ...remarks] };
 }
 
 type Stored =

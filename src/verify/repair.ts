@@ -6,6 +6,7 @@ import { removeDurably, writeFileDurably } from '../platform/durable.js';
 import { unmountFuse } from '../platform/unmount.js';
 import type { Store } from '../store/index.js';
 import type { Fault, Removable } from './finding.js';
+import { isOfTree, repairTree } from './repair-tree.js';
 
 export interface Repairs {
   /** By node: what its damaged index must be, as its tree proves; or its index of an older version in the present one. */
@@ -31,7 +32,12 @@ export async function repair(store: Store, faults: readonly Removable[], { index
   const possible = faults.filter((fault) => fault.repair !== undefined);
   if (possible.length === 0) return mended;
   await store.recover();
-  for (const fault of possible) if (await mend(store, fault, indexes)) mended.add(fault);
+  const inTrees = possible.filter(isOfTree);
+  for (const id of new Set(inTrees.map(({ subject }) => subject))) {
+    const each = inTrees.filter(({ subject }) => subject === id);
+    if (await repairTree(store, id, each)) for (const fault of each) mended.add(fault);
+  }
+  for (const fault of possible) if (!isOfTree(fault) && (await mend(store, fault, indexes))) mended.add(fault);
   return mended;
 }
 

@@ -1,9 +1,11 @@
 import { notFound } from '../base/errors.js';
 import { layerChain, own, stackOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
+import { namesIn } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { mountFaults, readNames } from './disk.js';
 import type { Fault, Finding, Removable } from './finding.js';
+import { inheritedLists } from './inherited.js';
 import { nameFaults } from './names.js';
 import { checkNode } from './node.js';
 import { repair } from './repair.js';
@@ -49,7 +51,8 @@ export async function verify(store: Store, options: VerifyOptions): Promise<Veri
   const ids = wanted.filter((id) => own(manifest.nodes, id)?.sealed === true);
   const trees = await checkTrees(store, manifest, ids, options);
   const concerned = options.nodes.length === 0 ? faults : faults.filter(({ subject }) => wanted.includes(subject));
-  const all = [...concerned, ...(await stillTrue(store, trees.faults))];
+  const inherited = sound ? await inheritedFaults(store, manifest, wanted, options.signal) : [];
+  const all = [...concerned, ...(await stillTrue(store, trees.faults)), ...inherited];
   const done = options.repair && sound ? await repair(store, all, trees) : new Set<Fault>();
   const entries = ids.reduce((sum, id) => sum + (own(manifest.nodes, id)?.entries ?? 0), 0);
   return {
@@ -127,14 +130,32 @@ async function checkTrees(
   return { faults, indexes };
 }
 
+async function inheritedFaults(
+  store: Store,
+  manifest: Manifest,
+  wanted: readonly NodeId[],
+  signal: AbortSignal,
+): Promise<Fault[]> {
+  const faults = new Map<string, Fault>();
+  for (const container of Object.keys(manifest.containers).sort()) {
+    signal.throwIfAborted();
+    for (const fault of await inheritedLists(store, manifest, container))
+      if (wanted.includes(fault.subject)) faults.set(`${fault.subject}/${fault.path ?? ''}`, fault);
+  }
+  return [...faults.values()];
+}
+
 /** Without those of nodes that were removed, or opened again, while their trees were read. */
 async function stillTrue(store: Store, faults: readonly Fault[]): Promise<readonly Fault[]> {
   if (faults.length === 0) return faults;
-  return store.examine(async ({ manifest }) =>
-    Promise.resolve(
-      faults.filter(({ subject }) => manifest === undefined || own(manifest.nodes, subject)?.sealed === true),
-    ),
-  );
+  return store.examine(async ({ manifest }) => {
+    // What a command stages shares inodes with what it takes the place of.
+    const isAtWork = namesIn(store.paths.transactions).length > 0;
+    const left = faults.filter(({ code }) => !(isAtWork && code === 'LINK_COUNT'));
+    return Promise.resolve(
+      left.filter(({ subject }) => manifest === undefined || own(manifest.nodes, subject)?.sealed === true),
+    );
+  });
 }
 
 /** Whether a report tells of damage that was not mended. */

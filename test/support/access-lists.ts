@@ -71,7 +71,9 @@ export const wanted = (kind: 'file' | 'directory'): fc.Arbitrary<Wanted> =>
         ),
       })
       .map(({ uid, gid, mtimeNs, access, byDefault, others }) => {
-        const xattrs = new Map<string, Buffer>(Object.entries(others).map(([name, value]) => [name, Buffer.from(value)]));
+        const xattrs = new Map<string, Buffer>(
+          Object.entries(others).map(([name, value]) => [name, Buffer.from(value)]),
+        );
         if (access !== undefined) xattrs.set('system.posix_acl_access', access);
         if (byDefault !== undefined && kind === 'directory') xattrs.set('system.posix_acl_default', byDefault);
         return { mode, uid, gid, mtimeNs, xattrs };

@@ -1,9 +1,8 @@
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { components, join as joinPath } from '../../base/bytes.js';
+import { components, join as joinPath, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { newId } from '../../base/ids.js';
+import { temporaryDirectory } from '../../platform/command-line.js';
 import { filled } from './plant.js';
 import type { SandboxPlan } from './plan.js';
 
@@ -44,7 +43,7 @@ export class NamelessFile {
   readonly descriptor: number;
 
   constructor(content: Buffer = Buffer.alloc(0)) {
-    const path = join(tmpdir(), `lamina-${newId('m')}.file`);
+    const path = toBuffer(joinPath(temporaryDirectory(), `lamina-${newId('m')}.file`));
     this.descriptor = openSync(path, 'wx+', 0o600);
     unlinkSync(path);
     for (let at = 0; at < content.length;) at += writeSync(this.descriptor, content, at, content.length - at, at);

@@ -1,0 +1,95 @@
+import { display } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import type { Entry, Listing } from '../changeset/index.js';
+import { isMark } from '../store/index.js';
+import type { Fault } from './finding.js';
+import type { TreeComparison } from './tree.js';
+
+type TreeFault = Omit<Fault, 'subject'>;
+
+export const accessList = 'system.posix_acl_access';
+export const accessLists: readonly string[] = [accessList, 'system.posix_acl_default'];
+
+/** Of whichever kind, be it not the store's. Escaped ones are content. */
+export const isOverlayMark = (name: string): boolean => isMark(name, 'trusted') || isMark(name, 'user');
+
+/**
+ * What the index can repair without losing anything, reported as what it is: attributes that the entry did not have when it was sealed and that grant or hide something (access
+ * lists, overlay marks), marks that it has no more, and names that were one file, or were not, with the same content.
+ */
+export function withRepairs(faults: readonly TreeFault[], comparison: TreeComparison): TreeFault[] {
+  const byPath = new Map<BytePath, TreeFault[]>();
+  for (const fault of faults) {
+    const path = fault.path ?? ('' as BytePath);
+    byPath.set(path, [...(byPath.get(path) ?? []), fault]);
+  }
+  const codesAt = (path: BytePath) => (byPath.get(path) ?? []).map(({ code }) => code);
+  return [...byPath].flatMap(([path, each]) => {
+    const [expected, found] = [comparison.expected.get(path), comparison.found.get(path)];
+    if (expected === undefined || found === undefined) return each;
+    const attributes = attributeRepairs(each, expected, found);
+    return attributes.map((fault) =>
+      fault.code === 'LINKS' && canRelink(path, comparison, codesAt)
+        ? { ...fault, repair: 'make its names one file again, or files of their own, as they were' }
+        : fault,
+    );
+  });
+}
+
+function attributeRepairs(faults: readonly TreeFault[], expected: Entry, found: Entry): TreeFault[] {
+  const more = [...found.xattrs.keys()].filter((name) => !expected.xattrs.has(name));
+  const lists = more.filter((name) => accessLists.includes(name));
+  const marks = more.filter(isOverlayMark);
+  const others = differing(expected, found).filter((name) => !lists.includes(name) && !marks.includes(name));
+  return faults.flatMap((fault): TreeFault[] => {
+    // An access list changes the bits of the group: they are its mask.
+    const isMask = lists.includes(accessList) && ((expected.mode ^ found.mode) & ~0o070) === 0;
+    if (fault.code === 'MODE' && isMask) return [];
+    if (fault.code === 'MARKS' && expected.metacopy === found.metacopy)
+      return [{ ...fault, repair: 'mark it as it was' }];
+    if (fault.code !== 'XATTRS') return [fault];
+    return [
+      ...extra('ACCESS_LIST', fault, lists, 'it has an access list that nobody gave it'),
+      ...extra('FOREIGN_MARK', fault, marks, 'it has an overlay mark that nobody gave it'),
+      ...(others.length > 0 ? [fault] : []),
+    ];
+  });
+}
+
+function extra(code: string, fault: TreeFault, names: readonly string[], message: string): TreeFault[] {
+  if (names.length === 0) return [];
+  return [{ ...fault, code, message: `${message}: ${names.map(display).join(', ')}`, repair: 'take it away' }];
+}
+
+function differing(expected: Entry, found: Entry): string[] {
+  return [...new Set([...expected.xattrs.keys(), ...found.xattrs.keys()])].filter((name) => {
+    const [was, is] = [expected.xattrs.get(name), found.xattrs.get(name)];
+    return was === undefined || is === undefined || Buffer.compare(was, is) !== 0;
+  });
+}
+
+/** Whether all names that are one file in the tree or in the index are there, and nothing but that is wrong with them. */
+function canRelink(
+  path: BytePath,
+  { expected, found, contents }: TreeComparison,
+  codesAt: (path: BytePath) => readonly string[],
+): boolean {
+  if (contents === undefined) return false;
+  return namesAround(path, expected, found).every((name) => {
+    const was = expected.get(name);
+    const is = found.get(name);
+    if (was === undefined || was.metacopy || was.redirect !== '') return false;
+    return is?.type === was.type && codesAt(name).every((code) => code === 'LINKS');
+  });
+}
+
+/** All names that belong to one of a path's, by the index or by the tree. */
+export function namesAround(path: BytePath, ...listings: readonly Listing[]): BytePath[] {
+  const reached = new Set<BytePath>([path]);
+  for (const name of reached)
+    for (const listing of listings) {
+      const group = listing.get(name)?.group ?? -1;
+      if (group >= 0) for (const other of listing.group(group)) reached.add(other);
+    }
+  return [...reached].sort();
+}
