@@ -80,7 +80,7 @@ constexpr std::array<std::pair<std::string_view, const char*>, 14> refused{{
     {"verity", "digests of metacopies are not checked"},
     {"datadir+", "name all layers in lowerdir=, topmost first"},
     {"lowerdir+", "name all layers in lowerdir=, topmost first"},
-    {"index", "hard links stay together without it; say index=off"},
+    {"index", "hard links of lowers stay together by lowerindex= only; say index=off"},
     {"nfs_export", "mounts cannot be exported; say nfs_export=off"},
     {"override_creds", "layers are reached as the user who mounts"},
     {"default_data_only", "name all layers in lowerdir=, topmost first"},

@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <optional>
 
 #include "daemon/option_tables.h"
 #include "daemon/words.h"
@@ -26,6 +27,7 @@ read-only. In values, write \: for a colon and \, for a comma.
   redirect_dir=on|off    rename a directory of a lower by a mark instead of copying it (default: on)
   metacopy=on|off        change attributes of a lower's file without copying its data (default: on)
   userxattr              keep marks in user.overlay.* (no redirects, no metacopies)
+  whiteout_files=on|off  obey .wh.NAME and .wh..wh..opq in layers without an index (default: on, without lowerindex)
   filter=FILE            rules of what is captured, ephemeral and protected, JSON
   journal=FILE           record changing operations, NDJSON; the file must not exist or be empty
   readset=FILE           record what is read, written at the end; with mode=servicing only
@@ -77,6 +79,7 @@ class Parser {
   DaemonOptions& options_;
   std::string& error_;
   std::vector<std::string> lowers_, indexes_, words_;
+  std::optional<bool> whiteout_files_;
   bool in_file_ = false;
 };
 
@@ -133,6 +136,8 @@ bool Parser::layer_option(const std::string& name, const std::string& value) {
     options_.overlay.redirect_dir = on_off(name, value);
   } else if (name == "metacopy") {
     options_.overlay.metacopy = on_off(name, value);
+  } else if (name == "whiteout_files") {
+    whiteout_files_ = on_off(name, value);
   } else if (name == "userxattr") {
     options_.overlay.user_xattr = true;
   } else if (name == "static_nlink") {
@@ -290,8 +295,11 @@ void Parser::finish() {
     if (options_.supervise)
       fail("supervise=on does not go with mode=passthrough: which files are open would not outlive a worker");
   }
+  // Layers with indexes are of a store, whose marks are the kernel's.
+  options_.overlay.whiteout_files = whiteout_files_.value_or(indexes_.empty());
   for (std::size_t i = 0; i < lowers_.size(); ++i) {
-    options_.overlay.lowers.push_back({lowers_[i], i < indexes_.size() ? indexes_[i] : ""});
+    options_.overlay.lowers.push_back(
+        {lowers_[i], i < indexes_.size() ? indexes_[i] : "", options_.overlay.whiteout_files});
   }
   if (options_.overlay.upper.empty()) options_.mount_flags |= MS_RDONLY;
   if (!options_.server.xattrs) options_.server.access_lists = false;

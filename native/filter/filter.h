@@ -55,6 +55,8 @@ class Filter {
   // same one and has died.
   virtual Status start() = 0;
   [[nodiscard]] virtual Decision decide(std::string_view path) const = 0;
+  // Whether decide() may protect a path below `directory`, be it there or not.
+  [[nodiscard]] virtual bool may_protect_below(std::string_view directory) const = 0;
   [[nodiscard]] virtual bool records_reads() const = 0;
   [[nodiscard]] virtual bool records_changes() const = 0;
   virtual void record_change(const Change& change, const Receipt& receipt = {}) = 0;

@@ -49,8 +49,8 @@ bool Glob::matches(const Component& component, std::string_view name) {
 }
 
 // Follows all ways at once: bit i of `reached` is whether the components so far can be taken by the first i of the pattern. Where
-// all of the pattern is taken, the rest of the path lies below.
-bool Glob::covers(const Alternative& alternative, std::string_view path) {
+// all of the pattern is taken, the rest of the path lies below. Gives what is reached at the end.
+std::uint64_t Glob::follow(const Alternative& alternative, std::string_view path) {
   const auto bit = [](std::size_t index) { return std::uint64_t{1} << index; };
   const std::uint64_t whole = bit(alternative.size());
   const auto skip_depths = [&](std::uint64_t reached) {
@@ -75,12 +75,18 @@ bool Glob::covers(const Alternative& alternative, std::string_view path) {
     }
     reached = skip_depths(next);
   }
-  return (reached & whole) != 0;
+  return reached;
 }
 
 bool Glob::covers(std::string_view path) const {
+  return std::any_of(alternatives_.begin(), alternatives_.end(), [&](const Alternative& alternative) {
+    return (follow(alternative, path) & (std::uint64_t{1} << alternative.size())) != 0;
+  });
+}
+
+bool Glob::may_cover_below(std::string_view path) const {
   return std::any_of(alternatives_.begin(), alternatives_.end(),
-                     [&](const Alternative& alternative) { return covers(alternative, path); });
+                     [&](const Alternative& alternative) { return follow(alternative, path) != 0; });
 }
 
 }  // namespace lamina::filter

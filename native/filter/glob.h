@@ -20,6 +20,8 @@ class Glob {
 
   // `path` has no leading slash; "" is the root.
   [[nodiscard]] bool covers(std::string_view path) const;
+  // Whether the pattern may cover something below `path`, be it there or not.
+  [[nodiscard]] bool may_cover_below(std::string_view path) const;
 
  private:
   // A step of a component: a text, or one character of a set, or any number of characters.
@@ -43,7 +45,7 @@ class Glob {
   class Compiler;
   static bool matches_one(const Step& step, std::string_view text, std::size_t& length);
   static bool matches(const Component& component, std::string_view name);
-  static bool covers(const Alternative& alternative, std::string_view path);
+  static std::uint64_t follow(const Alternative& alternative, std::string_view path);
 
   std::vector<Alternative> alternatives_;
 };

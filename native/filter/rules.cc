@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cstring>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -96,6 +97,12 @@ Result<Rules> Rules::load(const std::string& path, std::string& explanation) {
   auto rules = parse(*text, explanation);
   if (!rules.ok()) explanation = "rules " + path + ": " + explanation;
   return rules;
+}
+
+bool Rules::may_protect_below(std::string_view directory) const {
+  return std::any_of(rules_.begin(), rules_.end(), [&](const Rule& rule) {
+    return rule.decision == Decision::protect && rule.glob.may_cover_below(directory);
+  });
 }
 
 Decision Rules::decide(std::string_view path) const {

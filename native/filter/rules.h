@@ -17,6 +17,8 @@ class Rules {
   static Result<Rules> load(const std::string& path, std::string& explanation);
 
   [[nodiscard]] Decision decide(std::string_view path) const;
+  // Whether a path below `directory` may be protected.
+  [[nodiscard]] bool may_protect_below(std::string_view directory) const;
 
  private:
   struct Rule {

@@ -50,7 +50,7 @@ Result<Attributes> Overlay::attributes(NodeId node) {
     attributes = entry.attributes;
     const std::uint32_t links = attributes.nlink;
     LAMINA_ASSIGN(attributes.nlink, visible_links(*inode, lower, links));
-    if (nameless && links < 2) attributes.nlink = 0;
+    if (nameless && (links < 2 || !layer(lower).indexed())) attributes.nlink = 0;
   }
   attributes.ino = inode->ino;
   attributes.fleeting = inode->id != node || mapped || (written && (attributes.mode & set_id) != 0);

@@ -35,7 +35,7 @@ Status Overlay::replace_node(NodeId node) {
     std::lock_guard guard(old->mutex);
     if (old->nameless) return Errno{ESTALE};
     other->type = old->type;
-    other->ino = old->ino;
+    other->ino = old->ino.load();
     other->links = old->links;
     other->links_version = old->links_version;
     other->has_upper = old->has_upper;

@@ -20,6 +20,12 @@ namespace lamina::overlay {
 
 using sys::Errno;
 
+namespace {
+thread_local std::vector<NodeId> renumbered;
+}
+
+std::vector<NodeId> Overlay::take_renumbered() { return std::exchange(renumbered, {}); }
+
 Status Overlay::copy_up_parents(const InodeRef& inode, const Interrupted& interrupted) {
   InodeRef parent;
   {
@@ -101,7 +107,10 @@ Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source
   }
   LAMINA_TRY(sys::change_owner(work(), temporary, from.uid, from.gid));
   LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_at(work(), temporary));
-  if (!inode.is_directory()) LAMINA_TRY(mark_number(inode, work(), temporary, copy.ino));
+  // Where names come apart, the others keep the lower's number: the copy has its own, as the kernel's.
+  if (!inode.is_directory() && !comes_apart(layer(source), from)) {
+    LAMINA_TRY(mark_number(inode, work(), temporary, copy.ino));
+  }
   if (entry.marks.protection.any()) LAMINA_TRY(mark_protection(work(), temporary, entry.marks.protection));
   LAMINA_ASSIGN(const std::string names, layer(source).xattr_names(source.reference));
   Status copied;
@@ -199,10 +208,12 @@ Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, 
                              const std::vector<std::pair<InodeRef, std::string>>& aliases) {
   InodeRef parent;
   std::string name;
+  std::uint64_t ino = 0;
   {
     std::lock_guard lock(inode->mutex);
     parent = inode->parent;
     name = inode->name();
+    ino = inode->record->key().is_by_path() ? copy : inode->ino.load();
   }
   std::vector<std::pair<InodeRef, std::string>> others;
   std::copy_if(aliases.begin(), aliases.end(), std::back_inserter(others),
@@ -211,17 +222,20 @@ Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, 
   LAMINA_TRY(link_aliases(temporary, others));
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*parent));
   LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(place->descriptor()));
-  InodeTable::NewKey key(table_, inode, {0, copy}, parent, name);
+  InodeTable::NewKey key(table_, inode, {0, copy}, ino, parent, name);
   LAMINA_TRY(rename_upper({work(), temporary}, {place->descriptor(), name}, RENAME_NOREPLACE));
   // The merged directory has not changed, so its times stay (fs/overlayfs/copy_up.c does the same).
   LAMINA_TRY(sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));
   {
     std::lock_guard lock(inode->mutex);
+    if (ino != inode->ino) renumbered.push_back(inode->id);
     key.settle();
     inode->has_upper = true;
     inode->metacopy = metacopy;
     if (!inode->is_directory() && !metacopy) inode->lowers.clear();
   }
+  if (!others.empty()) note_names(copy, parent, name);
+  for (const auto& [directory, alias] : others) note_names(copy, directory, alias);
   files_.erase(inode->id);
   touched(*parent);
   return {};
@@ -241,7 +255,12 @@ Status Overlay::copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, 
   const Status discarded = discard(temporary);
   if (!opened) return opened.error();
   LAMINA_TRY(discarded);
+  LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_of(opened->get()));
   std::lock_guard lock(inode->mutex);
+  if (inode->record->key().is_by_path()) {
+    inode->ino = copy.ino;
+    renumbered.push_back(inode->id);
+  }
   inode->has_upper = true;
   inode->lowers.clear();
   inode->pin(std::make_shared<const RealFile>(opened->release()));
@@ -273,7 +292,9 @@ Status Overlay::copy_up_tree(const InodeRef& directory, const Interrupted& inter
     LAMINA_ASSIGN(const Found found, find(*directory, each.name));
     if (!found.visible) continue;
     LAMINA_ASSIGN(const InodeRef child, intern(directory, each.name, found));
-    const Status copied = child->is_directory() ? copy_up_tree(child, interrupted) : copy_up(child, CopyUp::data, interrupted);
+    const Status copied = child->is_directory()
+                              ? copy_up_tree(child, interrupted)
+                              : copy_up_name(directory, each.name, child, CopyUp::data, interrupted);
     table_.forget(child->id, 1);
     LAMINA_TRY(copied);
   }

@@ -4,6 +4,7 @@
 #include "overlay/acl.h"
 #include "overlay/create.h"
 #include "overlay/overlay.h"
+#include "overlay/whiteout_files.h"
 #include "sys/names.h"
 #include "sys/open.h"
 #include "sys/xattrs.h"
@@ -32,7 +33,27 @@ Result<InodeRef> Overlay::writable_directory(NodeId parent, std::string_view nam
   }
   LAMINA_TRY(allow_write(*directory, true));
   LAMINA_TRY(copy_up(directory, CopyUp::attributes, [] { return false; }));
+  if (!options_.whiteout_files || name.empty()) return directory;
+  if (is_whiteout_file(name)) return Errno{EINVAL};
+  LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
+  LAMINA_TRY(replace_whiteout_file(place->descriptor(), name));
   return directory;
+}
+
+// Where a file hides the name in the upper, a whiteout of the kernel's form does from now on.
+Status Overlay::replace_whiteout_file(int directory, std::string_view name) {
+  LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory, name));
+  if (!hidden) return {};
+  const std::string temporary = temporary_name();
+  LAMINA_TRY(sys::make_node(work(), temporary, character_type, 0, 0));
+  // What lies under the name is hidden, too.
+  const UpperPlace from{work(), temporary}, to{directory, name};
+  Status placed = rename_upper(from, to);
+  if (placed.failed_with(EISDIR)) placed = rename_upper(from, to, RENAME_EXCHANGE);
+  const Status discarded = discard(temporary);
+  LAMINA_TRY(placed);
+  if (!discarded && !discarded.failed_with(ENOENT)) return discarded;
+  return discard_tree(directory, whiteout_file_of(name));
 }
 
 // What a directory hands down, as its upper at `descriptor` says it.

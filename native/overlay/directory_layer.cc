@@ -7,6 +7,8 @@
 #include <climits>
 
 #include "overlay/attributes.h"
+#include "overlay/redirects.h"
+#include "overlay/whiteout_files.h"
 #include "overlay/xxh64.h"
 #include "sys/names.h"
 #include "sys/open.h"
@@ -32,21 +34,23 @@ sys::Errno not_through_symlinks(sys::Errno error) { return error.value == ELOOP 
 
 }  // namespace
 
-DirectoryLayer::DirectoryLayer(LayerRoot root, std::uint32_t position, bool user_xattr, std::uint64_t device,
-                               DirectoryRef descriptor)
+DirectoryLayer::DirectoryLayer(LayerRoot root, std::uint32_t position, bool user_xattr, bool whiteout_files,
+                               std::uint64_t device, DirectoryRef descriptor)
     : root_(std::move(root)),
       position_(position),
       names_(user_xattr),
+      whiteout_files_(whiteout_files),
       device_(device),
       root_node_(std::make_shared<const PathNode>()),
       root_directory_(std::move(descriptor)) {}
 
-Result<std::unique_ptr<DirectoryLayer>> DirectoryLayer::open(LayerRoot root, std::uint32_t position, bool user_xattr) {
+Result<std::unique_ptr<DirectoryLayer>> DirectoryLayer::open(LayerRoot root, std::uint32_t position, bool user_xattr,
+                                                             bool whiteout_files) {
   LAMINA_ASSIGN(auto descriptor, root.open("", O_PATH | O_DIRECTORY));
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(descriptor.get()));
   auto shared = std::make_shared<const sys::FileDescriptor>(std::move(descriptor));
   return std::unique_ptr<DirectoryLayer>(
-      new DirectoryLayer(std::move(root), position, user_xattr, status.device, std::move(shared)));
+      new DirectoryLayer(std::move(root), position, user_xattr, whiteout_files, status.device, std::move(shared)));
 }
 
 // The file's own number where it fits and the file system is the root's, as the kernel's xino does; the others share the upper
@@ -93,6 +97,9 @@ Result<Marks> DirectoryLayer::marks_at(const Place& place, const sys::FileStatus
   if (marks.whiteout && status.is_regular()) {
     LAMINA_ASSIGN(marks.whiteout, xattr_whiteouts(place.at()));
   }
+  if (whiteout_files_ && status.is_directory() && !marks.opaque) {
+    LAMINA_ASSIGN(marks.opaque, has_opaque_file(place.at(), place.name));
+  }
   return marks;
 }
 
@@ -111,6 +118,17 @@ Result<LowerEntry> DirectoryLayer::lookup(const LowerRef& directory, std::string
   if (name.empty()) return sys::Errno{ENOENT};
   LAMINA_ASSIGN(auto parent, this->directory(directory.path));
   auto node = std::make_shared<const PathNode>(PathNode{directory.path, std::string(name)});
+  if (whiteout_files_) {
+    if (is_whiteout_file(name)) return sys::Errno{ENOENT};
+    LAMINA_ASSIGN(const bool hidden, has_whiteout_file(parent->get(), name));
+    if (hidden) {
+      LowerEntry whiteout;
+      whiteout.reference.path = std::move(node);
+      whiteout.attributes.mode = S_IFCHR;
+      whiteout.marks.whiteout = true;
+      return whiteout;
+    }
+  }
   return entry_at({std::move(parent), node->name}, node);
 }
 
@@ -139,6 +157,28 @@ Result<Layer::Child> DirectoryLayer::child_of(int directory, std::uint64_t devic
   return child;
 }
 
+// The names that are marks go, and what each hides becomes a whiteout.
+void DirectoryLayer::obey_whiteout_files(std::vector<Child>& children) {
+  std::vector<std::string> hidden;
+  for (const Child& each : children) {
+    if (!is_whiteout_file(each.entry.name)) continue;
+    std::string name = each.entry.name.substr(whiteout_file_prefix.size());
+    if (!name.empty() && name != "." && name != ".." && !is_whiteout_file(name)) hidden.push_back(std::move(name));
+  }
+  std::sort(hidden.begin(), hidden.end());
+  std::erase_if(children, [&](const Child& each) {
+    return is_whiteout_file(each.entry.name) || std::binary_search(hidden.begin(), hidden.end(), each.entry.name);
+  });
+  for (std::string& name : hidden) {
+    Child whiteout;
+    whiteout.whiteout = true;
+    whiteout.entry.cookie = name_cookie(name);
+    whiteout.entry.type = S_IFCHR;
+    whiteout.entry.name = std::move(name);
+    children.push_back(std::move(whiteout));
+  }
+}
+
 Result<std::vector<Layer::Child>> DirectoryLayer::list(const LowerRef& directory) const {
   LAMINA_ASSIGN(const sys::FileDescriptor opened, open(directory, O_RDONLY | O_DIRECTORY));
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(opened.get()));
@@ -149,6 +189,7 @@ Result<std::vector<Layer::Child>> DirectoryLayer::list(const LowerRef& directory
     children.push_back(std::move(found));
     return {};
   }));
+  if (whiteout_files_) obey_whiteout_files(children);
   std::sort(children.begin(), children.end(),
             [](const Child& left, const Child& right) { return listing_order(left.entry, right.entry); });
   return children;
@@ -177,6 +218,8 @@ Result<sys::FileDescriptor> DirectoryLayer::open(const LowerRef& reference, int 
 
 Result<std::vector<std::string>> DirectoryLayer::link_group(const LowerRef&) const { return std::vector<std::string>(); }
 Result<std::vector<std::string>> DirectoryLayer::links_below(const LowerRef&) const { return std::vector<std::string>(); }
+
+Result<std::vector<RedirectMark>> DirectoryLayer::redirects() const { return find_redirects(root_.descriptor(), names_); }
 
 Result<std::uint64_t> DirectoryLayer::identity(const LowerRef& reference) const {
   LAMINA_ASSIGN(const Place found, place(reference));

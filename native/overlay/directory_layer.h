@@ -15,7 +15,8 @@ namespace lamina::overlay {
 
 class DirectoryLayer final : public Layer {
  public:
-  static Result<std::unique_ptr<DirectoryLayer>> open(LayerRoot root, std::uint32_t position, bool user_xattr);
+  static Result<std::unique_ptr<DirectoryLayer>> open(LayerRoot root, std::uint32_t position, bool user_xattr,
+                                                      bool whiteout_files);
 
   [[nodiscard]] LowerRef root() const override { return {root_node_}; }
   Result<LowerEntry> lookup(const LowerRef& directory, std::string_view name) const override;
@@ -27,6 +28,7 @@ class DirectoryLayer final : public Layer {
   Result<sys::FileDescriptor> open(const LowerRef& reference, int flags) const override;
   Result<std::vector<std::string>> link_group(const LowerRef& reference) const override;
   Result<std::vector<std::string>> links_below(const LowerRef& directory) const override;
+  Result<std::vector<RedirectMark>> redirects() const override;
   [[nodiscard]] Result<std::uint64_t> identity(const LowerRef& reference) const override;
   Result<std::string> path(const LowerRef& reference) const override;
   [[nodiscard]] bool indexed() const override { return false; }
@@ -43,19 +45,22 @@ class DirectoryLayer final : public Layer {
     [[nodiscard]] int at() const { return directory->get(); }
   };
 
-  DirectoryLayer(LayerRoot root, std::uint32_t position, bool user_xattr, std::uint64_t device, DirectoryRef descriptor);
+  DirectoryLayer(LayerRoot root, std::uint32_t position, bool user_xattr, bool whiteout_files, std::uint64_t device,
+                 DirectoryRef descriptor);
   // `reference` outlives the place.
   Result<Place> place(const LowerRef& reference) const;
   Result<DirectoryRef> directory(const Node& node) const;
   Result<LowerEntry> entry_at(const Place& place, Node node) const;
   Result<Marks> marks_at(const Place& place, const sys::FileStatus& status) const;
   Result<bool> xattr_whiteouts(int directory) const;
+  static void obey_whiteout_files(std::vector<Child>& children);
   Result<Child> child_of(int directory, std::uint64_t device, bool xattr_whiteouts, const sys::DirectoryRecord& record) const;
   [[nodiscard]] std::uint64_t ino(std::uint64_t device, std::uint64_t ino) const;
 
   LayerRoot root_;
   std::uint32_t position_;
   MarkNames names_;
+  bool whiteout_files_;
   std::uint64_t device_;  // of the root
   Node root_node_;
   DirectoryRef root_directory_;

@@ -58,6 +58,13 @@ class FileSystem {
   // several names, the one it was last reached by.
   virtual Result<std::string> path(NodeId node) = 0;
 
+  using PathTest = std::function<bool(std::string_view path)>;
+  // Whether one of the names of a file passes the test, the one of path() or another that shows the same file: each as path()
+  // gives it. A name that is made or moves later may be left out.
+  virtual Result<bool> any_name(NodeId node, const PathTest& test) = 0;
+  // Whether a path below a name passes the test: each relative to the name. False where that is no directory.
+  virtual Result<bool> any_below(NodeId parent, std::string_view name, const PathTest& test) = 0;
+
   virtual Result<Attributes> attributes(NodeId node) = 0;
   virtual Result<Attributes> set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) = 0;
   virtual Result<std::string> read_link(NodeId node) = 0;
@@ -90,6 +97,9 @@ class FileSystem {
   // asked of it; who must not use it any more is told by replacement(). ESTALE for a file without a name.
   virtual Status replace_node(NodeId node) = 0;
   [[nodiscard]] virtual std::optional<NodeId> replacement(NodeId node) const = 0;
+  // The nodes whose number and link count a copy-up has changed on this thread since the last call: of names of a lower's file
+  // that come apart.
+  virtual std::vector<NodeId> take_renumbered() = 0;
   // A regular file from each file system that data may come from, open, with its layer's path; of those that hold any.
   virtual Result<std::vector<std::pair<RealFileRef, std::string>>> samples() = 0;
 

@@ -148,6 +148,19 @@ Result<std::vector<std::string>> IndexedLayer::links_below(const LowerRef& direc
   return paths;
 }
 
+Result<std::vector<RedirectMark>> IndexedLayer::redirects() const {
+  std::vector<RedirectMark> found;
+  for (std::uint32_t number = 0; number < index_->count(); ++number) {
+    LAMINA_ASSIGN(const IndexEntry entry, index_->entry(number));
+    if (!entry.is(IndexEntry::redirect) || !S_ISDIR(entry.mode)) continue;
+    LAMINA_ASSIGN(Marks its, marks(entry));
+    if (its.redirect.empty()) continue;  // of another prefix
+    LAMINA_ASSIGN(std::string path, index_->path(number));
+    found.push_back({std::move(path), std::move(its.redirect)});
+  }
+  return found;
+}
+
 Result<std::uint64_t> IndexedLayer::identity(const LowerRef& reference) const {
   LAMINA_ASSIGN(const IndexEntry entry, index_->entry(reference.entry));
   LAMINA_ASSIGN(const std::uint32_t first, index_->first_name(reference.entry, entry));

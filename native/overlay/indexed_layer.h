@@ -25,6 +25,7 @@ class IndexedLayer final : public Layer {
   Result<sys::FileDescriptor> open(const LowerRef& reference, int flags) const override;
   Result<std::vector<std::string>> link_group(const LowerRef& reference) const override;
   Result<std::vector<std::string>> links_below(const LowerRef& directory) const override;
+  Result<std::vector<RedirectMark>> redirects() const override;
   [[nodiscard]] Result<std::uint64_t> identity(const LowerRef& reference) const override;
   Result<std::string> path(const LowerRef& reference) const override;
   [[nodiscard]] bool indexed() const override { return true; }

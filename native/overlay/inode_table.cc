@@ -136,11 +136,13 @@ void InodeTable::keep_lower_path(Inode& inode, std::string_view path) {
   supersede(inode, store_->add(fields));
 }
 
-InodeTable::NewKey::NewKey(InodeTable& table, const InodeRef& inode, const InodeKey& key, InodeRef parent, std::string_view name)
+InodeTable::NewKey::NewKey(InodeTable& table, const InodeRef& inode, const InodeKey& key, std::uint64_t ino, InodeRef parent,
+                           std::string_view name)
     : table_(table), inode_(inode), key_(key), parent_(std::move(parent)) {
   std::lock_guard lock(inode->mutex);
   NodeFields fields = successor(*inode);
   fields.key = key;
+  fields.ino = ino;
   fields.parent = parent_->id;
   fields.name = name;
   fields.flags = 0;
@@ -160,6 +162,7 @@ void InodeTable::NewKey::settle() {
   // Another of its names may have been looked up meanwhile.
   record_->version = std::max(record_->version, inode_->record->version + 1);
   table_.supersede(*inode_, std::exchange(record_, nullptr));
+  inode_->ino = inode_->record->ino;
   inode_->parent = parent_;
   inode_->nameless = false;
 }

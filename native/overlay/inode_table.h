@@ -34,8 +34,9 @@ class InodeTable {
   // of either.
   class NewKey {
    public:
-    // `parent` and `name`: where the file will lie.
-    NewKey(InodeTable& table, const InodeRef& inode, const InodeKey& key, InodeRef parent, std::string_view name);
+    // `parent` and `name`: where the file will lie. `ino`: its number from then on.
+    NewKey(InodeTable& table, const InodeRef& inode, const InodeKey& key, std::uint64_t ino, InodeRef parent,
+           std::string_view name);
     NewKey(const NewKey&) = delete;
     NewKey& operator=(const NewKey&) = delete;
     // Takes the key back where it was not settled.

@@ -44,7 +44,7 @@ Result<std::unique_ptr<Layer>> Layer::open(const LowerOptions& options, std::uin
                                            std::string& explanation) {
   LAMINA_ASSIGN(LayerRoot root, LayerRoot::open(options.tree, explanation));
   if (options.index.empty()) {
-    auto layer = DirectoryLayer::open(std::move(root), position, user_xattr);
+    auto layer = DirectoryLayer::open(std::move(root), position, user_xattr, options.whiteout_files);
     if (layer.ok()) return std::unique_ptr<Layer>(std::move(*layer));
     explanation = "lower " + options.tree + ": " + std::strerror(layer.error().value);
     return layer.error();

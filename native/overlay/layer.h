@@ -39,6 +39,11 @@ struct Marks {
   std::string redirect;   // trusted.overlay.redirect: "/a/b" from the root of the layers below, or "b" in the same directory
 };
 
+// A directory's path from the layer's root, and the value of its mark.
+struct RedirectMark {
+  std::string path, value;
+};
+
 struct LowerEntry {
   LowerRef reference;
   Attributes attributes;  // ino already unique in the mount
@@ -74,6 +79,8 @@ class Layer {
   virtual Result<std::vector<std::string>> link_group(const LowerRef& reference) const = 0;
   // The paths below a directory, relative to it, of all names that belong to hard-link groups. Empty where there is no index.
   virtual Result<std::vector<std::string>> links_below(const LowerRef& directory) const = 0;
+  // All directories of the layer that have a redirect. Without an index each directory is looked at.
+  virtual Result<std::vector<RedirectMark>> redirects() const = 0;
   // The same for two names of one group, and only for those: identifies the file in the layer.
   [[nodiscard]] virtual Result<std::uint64_t> identity(const LowerRef& reference) const = 0;
   // From the layer's root, without a leading slash. EIO where the index is damaged.

@@ -1,16 +1,12 @@
 // Hard links of the lowers. A group has its names all over the tree; once one is copied up, they all are.
+#include <algorithm>
+
 #include "overlay/overlay.h"
 #include "sys/names.h"
 
 namespace lamina::overlay {
 
 using sys::Errno;
-
-// A path of the merged tree, taken apart; its directory's inode holds no lookup count.
-struct LinkName {
-  InodeRef directory;  // null: there is none
-  std::string name;
-};
 
 Result<LinkName> Overlay::link_name(std::string_view path) {
   const std::size_t slash = path.rfind('/');
@@ -48,44 +44,26 @@ Result<std::vector<std::pair<InodeRef, std::string>>> Overlay::aliases_of(const 
                                                                           const Interrupted& interrupted) {
   std::vector<std::pair<InodeRef, std::string>> aliases;
   if (inode->is_directory()) return aliases;
-  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(source.reference));
-  if (paths.size() < 2) return aliases;
-  LAMINA_ASSIGN(const std::uint64_t identity, layer(source).identity(source.reference));
-  for (const std::string& path : paths) {
-    LAMINA_ASSIGN(LinkName link, link_name(path));
-    if (!link.directory) continue;
-    LAMINA_ASSIGN(const bool shown, shows(*link.directory, link.name, source.layer, identity));
-    if (!shown) continue;
+  LAMINA_ASSIGN(std::vector<LinkName> names, group_names(source));
+  for (LinkName& link : names) {
     LAMINA_TRY(copy_up(link.directory, CopyUp::attributes, interrupted));
     aliases.emplace_back(std::move(link.directory), std::move(link.name));
   }
   return aliases;
 }
 
-// How many names of the merged tree show a file of a lower. Without an index: those that it has there, less those that were
-// removed since the mount.
+// How many names of the merged tree show a file of a lower. Without an index: those that it has there, as the kernel says it.
 Result<std::uint32_t> Overlay::visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links) {
-  if (links < 2 || inode.is_directory()) return links;
-  LAMINA_ASSIGN(const std::uint64_t identity, layer(source).identity(source.reference));
-  if (!layer(source).indexed()) {
-    std::lock_guard lock(removed_links_mutex_);
-    const auto removed = removed_links_.find({source.layer + 1, identity});
-    return removed == removed_links_.end() || removed->second > links ? links : links - removed->second;
-  }
+  if (links < 2 || inode.is_directory() || !layer(source).indexed()) return links;
   const auto version = static_cast<std::uint32_t>(names_version_.load());
   {
     std::lock_guard lock(inode.mutex);
     if (inode.links_version == version) return inode.links;
   }
-  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(source.reference));
-  std::uint32_t count = 0;
-  for (const std::string& path : paths) {
-    LAMINA_ASSIGN(const LinkName link, link_name(path));
-    if (!link.directory) continue;
-    LAMINA_ASSIGN(const bool shown, shows(*link.directory, link.name, source.layer, identity));
-    if (shown) ++count;
-  }
+  LAMINA_ASSIGN(const std::vector<LinkName> names, group_names(source));
   std::lock_guard lock(inode.mutex);
+  // It has the name at least by which it is known, in a group of one, too.
+  const auto count = std::max<std::uint32_t>(static_cast<std::uint32_t>(names.size()), inode.nameless ? 0 : 1);
   inode.links = count;
   inode.links_version = version;
   return count;
@@ -98,18 +76,13 @@ Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
   reference.entry = static_cast<std::uint32_t>(key.identity);
   const LowerPlace source(key.layer - 1, reference);
   LAMINA_ASSIGN(const LowerEntry entry, layer(source).get(reference));
-  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(reference));
+  LAMINA_ASSIGN(std::vector<LinkName> others, group_names(source));
+  LAMINA_ASSIGN(const std::vector<std::string> places, group_places(source));
   LinkName copy;
   Found of_copy;
-  std::vector<LinkName> others;
-  for (const std::string& path : paths) {
+  for (const std::string& path : places) {
     LAMINA_ASSIGN(LinkName link, link_name(path));
     if (!link.directory) continue;
-    LAMINA_ASSIGN(const bool shown, shows(*link.directory, link.name, source.layer, key.identity));
-    if (shown) {
-      others.push_back(std::move(link));
-      continue;
-    }
     LAMINA_ASSIGN(const Found found, find(*link.directory, link.name));
     if (copy.directory || !found.visible || !found.in_upper || found.type() != (entry.attributes.mode & 0170000U)) continue;
     LAMINA_ASSIGN(const RealFileRef place, upper_directory(*link.directory));
@@ -122,7 +95,7 @@ Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
   const InodeRef inode = table_.find(key);
   std::optional<InodeTable::NewKey> changing;
   if (inode && inode->record->key().layer != 0) {
-    changing.emplace(table_, inode, InodeKey{0, of_copy.upper.ino}, copy.directory, copy.name);
+    changing.emplace(table_, inode, InodeKey{0, of_copy.upper.ino}, ino, copy.directory, copy.name);
   }
   LAMINA_ASSIGN(const RealFileRef from, upper_directory(*copy.directory));
   for (const LinkName& each : others) {
@@ -133,17 +106,6 @@ Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
   if (!changing) return {};
   const std::lock_guard lock(inode->mutex);
   changing->settle();
-  return {};
-}
-
-// A name of a lower is about to go.
-Status Overlay::count_removed_link(const Found& found) {
-  if (found.in_upper || !found.visible || found.type() == 0040000U || found.lower.nlink < 2) return {};
-  const LowerPlace& place = found.lowers.front();
-  if (layer(place).indexed()) return {};
-  LAMINA_ASSIGN(const std::uint64_t identity, layer(place).identity(place.reference));
-  std::lock_guard lock(removed_links_mutex_);
-  ++removed_links_[{place.layer + 1, identity}];
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "overlay/overlay.h"
+#include "overlay/whiteout_files.h"
 #include "sys/directory.h"
 #include "sys/open.h"
 #include "sys/xattrs.h"
@@ -23,7 +24,12 @@ const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie
 Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing& into, std::vector<std::string>& hidden) {
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(directory));
   LAMINA_ASSIGN(const sys::FileDescriptor opened, open_upper({place, {}}, O_RDONLY | O_DIRECTORY));
-  return sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
+  std::vector<std::string> whiteouts;
+  LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
+    if (options_.whiteout_files && is_whiteout_file(each.name)) {
+      whiteouts.emplace_back(each.name.substr(whiteout_file_prefix.size()));
+      return {};
+    }
     DirectoryEntry entry{name_cookie(each.name), each.ino, each.type, std::string(each.name)};
     const LowerChild* lower = find_child(below, entry.cookie, each.name);
     if (lower != nullptr) hidden.push_back(entry.name);
@@ -46,7 +52,14 @@ Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing
     }
     into.push_back(std::move(entry));
     return {};
+  }));
+  if (whiteouts.empty()) return {};
+  std::sort(whiteouts.begin(), whiteouts.end());
+  std::erase_if(into, [&](const DirectoryEntry& each) {
+    return std::binary_search(whiteouts.begin(), whiteouts.end(), each.name);
   });
+  hidden.insert(hidden.end(), whiteouts.begin(), whiteouts.end());
+  return {};
 }
 
 Result<ListingRef> Overlay::list_inode(Inode& directory) {

@@ -3,6 +3,7 @@
 
 #include "overlay/attributes.h"
 #include "overlay/overlay.h"
+#include "overlay/whiteout_files.h"
 #include "sys/names.h"
 #include "sys/xattrs.h"
 
@@ -61,9 +62,19 @@ bool Overlay::known_to_be_whole(const sys::FileStatus& upper, Found& found) cons
   return known->is_regular() && known->has_upper && !known->metacopy;
 }
 
+// Of a directory or regular file in the upper.
+Result<Marks> Overlay::upper_marks(const sys::FileStatus& status, int directory, std::string_view name) {
+  LAMINA_ASSIGN(Marks marks, read_marks_at(marks_, status, directory, name));
+  if (options_.whiteout_files && status.is_directory() && !marks.opaque) {
+    LAMINA_ASSIGN(marks.opaque, has_opaque_file(directory, name));
+  }
+  return marks;
+}
+
 Result<Found> Overlay::find(Inode& parent, std::string_view name) {
   if (name.size() > longest_name) return Errno{ENAMETOOLONG};
   Found found;
+  if (options_.whiteout_files && is_whiteout_file(name)) return found;
   std::vector<LowerPlace> lowers;
   bool has_upper = false;
   {
@@ -74,6 +85,10 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
   std::string redirect;
   if (has_upper) {
     LAMINA_ASSIGN(const RealFileRef directory, upper_directory(parent));
+    if (options_.whiteout_files) {
+      LAMINA_ASSIGN(found.upper_whiteout, has_whiteout_file(directory->descriptor(), name));
+      if (found.upper_whiteout) return found;
+    }
     auto status = sys::status_at(directory->descriptor(), name);
     if (!status && !is_absent(status)) return status.error();
     if (status) {
@@ -88,7 +103,7 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
         return found;
       }
       if (status->is_directory() || status->is_regular()) {
-        LAMINA_ASSIGN(const Marks marks, read_marks_at(marks_, *status, directory->descriptor(), name));
+        LAMINA_ASSIGN(const Marks marks, upper_marks(*status, directory->descriptor(), name));
         if (marks.whiteout) {
           found.upper_whiteout = true;
           return found;
@@ -143,7 +158,12 @@ Result<std::uint64_t> Overlay::upper_ino(const Location& location, const sys::Fi
 Result<InodeKey> Overlay::key_of(const Found& found) {
   if (found.in_upper) return InodeKey{0, found.upper.ino};
   const LowerPlace& place = found.lowers.front();
-  LAMINA_ASSIGN(const std::uint64_t identity, layer(place).identity(place.reference));
+  const Layer& its = layer(place);
+  if (comes_apart(its, found.lower)) {
+    LAMINA_ASSIGN(const std::string path, its.path(place.reference));
+    return InodeKey{(place.layer + 1) | InodeKey::by_path, sip_hash(secret_, path)};
+  }
+  LAMINA_ASSIGN(const std::uint64_t identity, its.identity(place.reference));
   return InodeKey{place.layer + 1, identity};
 }
 
@@ -212,7 +232,7 @@ Result<Entry> Overlay::entry_of(const InodeRef& inode, const Found& found) {
     same_side = inode->has_upper == found.in_upper && !inode->metacopy;
   }
   Attributes attributes = found.in_upper ? to_attributes(found.upper) : found.lower;
-  const bool counts_links = !found.in_upper && !inode->is_directory() && attributes.nlink > 1;
+  const bool counts_links = !found.in_upper && !inode->is_directory() && attributes.nlink > 1 && layer(found.lowers[0]).indexed();
   if (!same_side || counts_links || unprivileged_) return entry_of(inode);
   attributes.ino = inode->ino;
   const std::size_t places = found.lowers.size() + (found.in_upper ? 1U : 0U);

@@ -20,9 +20,13 @@
 namespace lamina::overlay {
 
 // Identifies the real file behind an inode: a file of the upper (layer 0, its st_ino) or of a lower (1 + its place in the
-// stack, Layer::identity).
+// stack, Layer::identity). Of a hard-linked file of a lower without an index each name is an inode of its own: its key has a
+// keyed hash of the path there.
 struct InodeKey {
   static constexpr std::size_t none = ~std::size_t{0};
+  static constexpr std::size_t by_path = std::size_t{1} << 31U;  // in `layer`
+  [[nodiscard]] std::size_t position() const { return layer & ~by_path; }
+  [[nodiscard]] bool is_by_path() const { return !is_none() && (layer & by_path) != 0; }
   std::size_t layer = none;
   std::uint64_t identity = 0;
   [[nodiscard]] bool is_none() const { return layer == none; }

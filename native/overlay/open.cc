@@ -11,6 +11,7 @@
 #include <span>
 #include <thread>
 
+#include "overlay/acl.h"
 #include "overlay/overlay.h"
 #include "overlay/xxh64.h"
 #include "sys/data.h"
@@ -98,6 +99,15 @@ Status empty(int directory) {
   return {};
 }
 
+// What is built in work must get the attributes of what it is a copy of, and no list of a directory that it only passes through.
+Status drop_lists(int work) {
+  for (const std::string_view list : {default_acl_name, access_acl_name}) {
+    const Status removed = sys::remove_xattr(work, "", list);
+    if (!removed && !removed.failed_with(ENODATA) && !removed.failed_with(EOPNOTSUPP)) return removed;
+  }
+  return {};
+}
+
 Status check_marks(int work, const MarkNames& marks, const std::string& path, std::string& explanation) {
   const Status set = sys::set_xattr(work, "", marks.opaque, sys::as_value("n"));
   if (!set) {
@@ -165,6 +175,8 @@ Result<OverlayDirectories> open_writable(const Options& options, const MarkNames
   LAMINA_ASSIGN(opened.work, sys::open_child(opened.lock.get(), "work", O_PATH | O_DIRECTORY));
   const Status emptied = empty(opened.work.get());
   if (!emptied) return refuse_call(explanation, "work " + options.work + ": emptying it", emptied.error());
+  const Status plain = drop_lists(opened.work.get());
+  if (!plain) return refuse_call(explanation, "work " + options.work + ": removing its access lists", plain.error());
   LAMINA_TRY(check_marks(opened.work.get(), marks, options.work, explanation));
   LAMINA_TRY(check_whiteouts(opened.work.get(), options.upper, explanation));
   if (!options.access_times) {
@@ -199,6 +211,7 @@ Overlay::Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> lay
       marks_(options.user_xattr),
       layers_(std::move(layers)),
       stack_(fingerprint_of(layers_)),
+      secret_(random_secret()),
       upper_(directories.upper.valid() ? std::make_shared<const RealFile>(directories.upper.release()) : nullptr),
       work_(std::move(directories.work)),
       work_lock_(std::move(directories.lock)),
@@ -221,7 +234,7 @@ Status Overlay::start() {
   InodeKey key{1, 0};
   if (upper_) {
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(upper_->descriptor()));
-    LAMINA_ASSIGN(const Marks marks, read_marks_at(marks_, status, upper_->descriptor(), ""));
+    LAMINA_ASSIGN(const Marks marks, upper_marks(status, upper_->descriptor(), ""));
     if (marks.opaque) root->lowers.clear();
     key = {0, status.ino};
     upper_number_ = status.ino;

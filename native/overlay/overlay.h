@@ -27,6 +27,8 @@
 #include "overlay/marks.h"
 #include "overlay/owner_access.h"
 #include "overlay/recent_lists.h"
+#include "overlay/redirects.h"
+#include "overlay/sip_hash.h"
 #include "overlay/tree_lock.h"
 #include "sys/file_descriptor.h"
 #include "sys/status.h"
@@ -66,9 +68,14 @@ struct Found {
 // The child of that name among those of that cookie; null where there is none.
 [[nodiscard]] const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie, std::string_view name);
 
+// A path of the merged tree, taken apart; its directory's inode holds no lookup count.
+struct LinkName {
+  InodeRef directory;  // null: there is none
+  std::string name;
+};
+
 struct NewAttributes;
 struct RenameSide;
-struct LinkName;
 
 class Overlay final : public FileSystem {
  public:
@@ -80,6 +87,8 @@ class Overlay final : public FileSystem {
   Result<Entry> lookup(NodeId parent, std::string_view name) override;
   void forget(NodeId node, std::uint64_t count) override;
   Result<std::string> path(NodeId node) override;
+  Result<bool> any_name(NodeId node, const PathTest& test) override;
+  Result<bool> any_below(NodeId parent, std::string_view name, const PathTest& test) override;
   Result<Attributes> attributes(NodeId node) override;
   Result<Attributes> set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) override;
   Result<std::string> read_link(NodeId node) override;
@@ -101,6 +110,7 @@ class Overlay final : public FileSystem {
   Result<bool> data_in_lower(NodeId node) override;
   Status expect_unseen_writes(NodeId node, bool mapped) override;
   Status replace_node(NodeId node) override;
+  std::vector<NodeId> take_renumbered() override;
   [[nodiscard]] std::optional<NodeId> replacement(NodeId node) const override;
   Result<std::vector<std::pair<RealFileRef, std::string>>> samples() override;
   Result<ListingRef> list(NodeId directory) override;
@@ -133,6 +143,7 @@ class Overlay final : public FileSystem {
 
   // lookup.cc
   Result<Found> find(Inode& parent, std::string_view name);
+  Result<Marks> upper_marks(const sys::FileStatus& status, int directory, std::string_view name);
   Status find_in_lowers(const std::vector<LowerPlace>& parents, std::string_view name, Found& found, std::string redirect);
   // Where an absolute redirect leads, from layer to layer.
   struct RedirectWalk {
@@ -219,10 +230,26 @@ class Overlay final : public FileSystem {
                                                                    const Interrupted& interrupted);
   Result<std::uint32_t> visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links);
   Status finish_group(const InodeKey& key, std::uint64_t ino);
-  Status count_removed_link(const Found& found);
+  // Nothing tells which names of such a file belong together: each is copied up for itself, as by the kernel without its index.
+  static bool comes_apart(const Layer& layer, const Attributes& attributes) {
+    return !layer.indexed() && (attributes.mode & 0170000U) != 0040000U && attributes.nlink > 1;
+  }
   Status copy_up_name(const InodeRef& directory, std::string_view name, const InodeRef& inode, CopyUp what,
                       const Interrupted& interrupted);
   Status copy_up_links_below(const InodeRef& directory, const Interrupted& interrupted);
+
+  // group_names.cc
+  static Result<bool> hides(const Layer& layer, LowerRef at, std::string_view path);
+  static Result<std::optional<LowerRef>> directory_at(const Layer& layer, std::string_view path);
+  Result<std::shared_ptr<const Redirects>> redirects_of(std::size_t layer);
+  Result<std::vector<std::string>> paths_above(std::size_t layer, const std::vector<std::string>& paths);
+  Result<std::vector<std::string>> places_of(std::size_t layer, const std::string& path);
+  Result<std::vector<LinkName>> group_names(const LowerPlace& source);
+  Result<std::vector<std::string>> group_places(const LowerPlace& source);
+
+  // names_of.cc
+  Result<std::vector<std::string>> linked_names(std::uint64_t upper_ino);
+  void note_names(std::uint64_t upper_ino, const InodeRef& directory, std::string_view name);
 
   // create.cc
   Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller, Attempt* attempt);
@@ -238,6 +265,7 @@ class Overlay final : public FileSystem {
   Status link_at(const Location& from, const RealFile& place, std::string_view name, bool over_whiteout);
   Status place_over(std::string_view temporary, int directory, std::string_view name, bool is_directory);
   Result<InodeRef> writable_directory(NodeId parent, std::string_view name);
+  Status replace_whiteout_file(int directory, std::string_view name);
 
   // remove.cc
   Status remove(NodeId parent, std::string_view name, bool directory, Attempt* attempt);
@@ -260,6 +288,7 @@ class Overlay final : public FileSystem {
   Result<bool> finish_rename(RenameSide& from, RenameSide& to, RenameMode mode, const Attempt::Evidence& evidence);
   Status rename_onto(RenameSide& from, RenameSide& to, const Interrupted& interrupted, Attempt* attempt);
   void moved(const InodeRef& inode, const RenameSide& to);
+  void note_moved(const RenameSide& from, const RenameSide& to, RenameMode mode);
 
   // listing.cc
   Result<ListingRef> list_inode(Inode& directory);
@@ -278,6 +307,7 @@ class Overlay final : public FileSystem {
   const MarkNames marks_;
   std::vector<std::unique_ptr<Layer>> layers_;  // topmost first
   const std::uint64_t stack_;                   // tells stacks of lowers apart: LowerNumber
+  const HashSecret secret_;                     // of keys by path; the same in every worker of the mount
   RealFileRef upper_;                           // null: read-only
   std::uint64_t upper_number_ = 0;              // the upper's own in its file system
   sys::FileDescriptor work_, work_lock_;
@@ -291,9 +321,14 @@ class Overlay final : public FileSystem {
   FileCache directories_, files_;
   RecentLists lists_{most_listed_names};
   std::atomic<std::uint64_t> forgotten_{0};  // since memory was given back
-  std::mutex removed_links_mutex_;
-  std::unordered_map<InodeKey, std::uint32_t, InodeKeyHash> removed_links_;  // guarded by removed_links_mutex_
-  std::atomic<std::uint64_t> names_version_{1};                              // raised by every name that goes or moves
+  std::mutex linked_mutex_;
+  // The names of files of the upper that have several, by st_ino; looked for when any_name() needs them. Guarded by linked_mutex_.
+  std::optional<std::unordered_map<std::uint64_t, std::vector<std::string>>> linked_;
+  std::mutex redirects_mutex_;
+  // Guarded by redirects_mutex_, and looked for when a group's names are needed: of each lower, and of the upper.
+  std::vector<std::shared_ptr<const Redirects>> redirects_;
+  std::optional<Redirects> upper_redirects_;
+  std::atomic<std::uint64_t> names_version_{1};  // raised by every name that goes or moves
   std::atomic<std::uint64_t> next_temporary_{0};
   mutable std::atomic<std::uint64_t> copy_ups_{0}, copy_up_bytes_{0}, index_lookups_{0}, directory_lookups_{0};
 };

@@ -95,8 +95,8 @@ Result<bool> Overlay::resolve_named(Inode& inode) {
 // Where a file of a lower lies that has no name any more. ESTALE where that cannot be known.
 Result<LowerPlace> Overlay::forgotten_lower(Inode& inode) {
   const InodeKey key = inode.record->key();
-  if (key.layer == 0 || key.layer > layers_.size()) return Errno{ESTALE};
-  const Layer& its = *layers_[key.layer - 1];
+  if (key.layer == 0 || key.position() > layers_.size()) return Errno{ESTALE};
+  const Layer& its = *layers_[key.position() - 1];
   if (its.indexed()) {
     LowerRef reference;
     reference.entry = static_cast<std::uint32_t>(key.identity);
@@ -118,7 +118,7 @@ Result<LowerPlace> Overlay::forgotten_lower(Inode& inode) {
     at = entry.reference;
     path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
   }
-  return LowerPlace(key.layer - 1, at);
+  return LowerPlace(key.position() - 1, at);
 }
 
 Status Overlay::resolve_nameless(Inode& inode) {

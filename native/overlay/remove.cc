@@ -93,7 +93,6 @@ Status Overlay::take_name(const InodeRef& holder, std::string_view name, const F
     if (found.type() == 0040000U || below) return take_away(place->descriptor(), name, below);
     return sys::unlink(place->descriptor(), name);
   };
-  LAMINA_TRY(count_removed_link(found));
   if (attempt != nullptr) {
     LAMINA_ASSIGN(const InodeKey key, key_of(found));
     attempt->begin({key.layer, key.identity});

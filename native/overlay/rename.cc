@@ -21,6 +21,7 @@ struct RenameSide {
   Found found;
   InodeRef inode;      // where something is there; holds no lookup count
   bool below = false;  // a lower shows the name, so a whiteout or an opaque directory must hide it
+  std::string redirect;  // the path in the lowers that it was redirected to for this rename
   [[nodiscard]] int descriptor() const { return place->descriptor(); }
   [[nodiscard]] bool is_directory() const { return inode && inode->is_directory(); }
 };
@@ -92,6 +93,7 @@ Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interr
     const Status marked = make_mark(place->descriptor(), "", marks_.redirect, path);
     if (lacks_room(marked)) return copy_up_tree(from.inode, interrupted);
     LAMINA_TRY(marked);
+    from.redirect = path.substr(1);
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(place->descriptor()));
     const Status numbered = mark_number(*from.inode, place->descriptor(), "", status.ino);
     return lacks_room(numbered) ? Status() : numbered;  // then a copy that somebody makes in the upper has the same number
@@ -154,6 +156,25 @@ Status Overlay::exchange_names(RenameSide& from, RenameSide& to, Attempt* attemp
   return {};
 }
 
+// After a rename in the upper.
+void Overlay::note_moved(const RenameSide& from, const RenameSide& to, RenameMode mode) {
+  const bool exchange = mode == RenameMode::exchange;
+  if (!from.is_directory() && !(exchange && to.is_directory())) return;
+  const std::lock_guard lock(redirects_mutex_);
+  if (!upper_redirects_) return;
+  const auto source = path_of(*from.directory);
+  const auto target = path_of(*to.directory);
+  // Without both they are looked for again.
+  if (!source || !target) return upper_redirects_.reset();
+  const std::string one = join_paths(*source, from.name);
+  const std::string other = join_paths(*target, to.name);
+  if (exchange) {
+    upper_redirects_->exchanged(one, other, from.redirect, to.redirect);
+  } else {
+    upper_redirects_->moved(one, other, from.redirect);
+  }
+}
+
 void Overlay::moved(const InodeRef& inode, const RenameSide& to) {
   names_version_.fetch_add(1);
   if (!inode) return;
@@ -174,6 +195,11 @@ Result<bool> Overlay::finish_rename(RenameSide& from, RenameSide& to, RenameMode
     unname(table_.find({victim_layer, victim_identity}), to.directory, to.name);
   }
   moved(inode, to);
+  {
+    // The worker that died knew where the redirects are; they are looked for again.
+    const std::lock_guard lock(redirects_mutex_);
+    upper_redirects_.reset();
+  }
   touched(*from.directory);
   touched(*to.directory);
   return true;
@@ -196,7 +222,6 @@ Status Overlay::rename_onto(RenameSide& from, RenameSide& to, const Interrupted&
   if (to.found.visible) {
     LAMINA_ASSIGN(key, key_of(to.found));
     LAMINA_ASSIGN(victim, pin(to.directory, to.name, to.found));
-    LAMINA_TRY(count_removed_link(to.found));
   }
   if (attempt != nullptr) {
     LAMINA_ASSIGN(const std::uint64_t source, upper_number(from));
@@ -233,6 +258,7 @@ Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, 
   } else {
     LAMINA_TRY(rename_onto(from, to, interrupted, attempt));
   }
+  note_moved(from, to, mode);
   touched(*from.directory);
   touched(*to.directory);
   return {};

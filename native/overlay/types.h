@@ -22,7 +22,8 @@ struct Timestamp {
 };
 
 struct Attributes {
-  std::uint64_t ino = 0;     // unique in the mount; the same before and after copy-up and remount
+  // Unique in the mount; the same before and after copy-up and remount, but where Overlay::comes_apart().
+  std::uint64_t ino = 0;
   std::uint64_t size = 0;    // bytes
   std::uint64_t blocks = 0;  // of 512 bytes
   Timestamp atime, mtime, ctime, btime;
@@ -88,6 +89,7 @@ struct OverlayCounters {
 struct LowerOptions {
   std::string tree;   // the layer's directory
   std::string index;  // its index file, or empty: the layer is then read from the directory
+  bool whiteout_files = false;  // obey whiteouts that are files; never where there is an index
 };
 
 struct Options {
@@ -96,6 +98,7 @@ struct Options {
   bool redirect_dir = true;          // off: a directory of a lower is copied up whole before it is renamed
   bool metacopy = true;              // off: every copy-up takes the data along
   bool user_xattr = false;           // marks are user.overlay.* instead of trusted.overlay.*; excludes redirect and metacopy
+  bool whiteout_files = false;       // obey whiteouts that are files in the upper, and let nobody make such names
   bool static_nlink = false;         // every directory shows one link
   bool access_times = true;          // off (noatime): what is read in the upper does not change when it was last read
   bool directory_access_times = true;

@@ -233,6 +233,28 @@ Status Session::guard(const Subject& subject) const {
   return {};
 }
 
+Status Session::guard_file(overlay::NodeId node, const Subject& subject) const {
+  LAMINA_TRY(guard(subject));
+  if (filter_ == nullptr || !filter_->may_protect_below("")) return {};
+  LAMINA_ASSIGN(const bool protects, file_system_.any_name(node, [this](std::string_view path) {
+    return filter_->decide(path) == filter::Decision::protect;
+  }));
+  return protects ? Status(Errno{EROFS}) : Status();
+}
+
+Status Session::guard_below(overlay::NodeId parent, std::string_view name, const Subject& from, const Subject& to) const {
+  if (!from.watched || !to.watched) return {};
+  if (!filter_->may_protect_below(from.path) && !filter_->may_protect_below(to.path)) return {};
+  const auto is_protected = [&](std::string_view path) {
+    for (const Subject* each : {&from, &to}) {
+      if (filter_->decide(each->path + '/' + std::string(path)) == filter::Decision::protect) return true;
+    }
+    return false;
+  };
+  LAMINA_ASSIGN(const bool protects, file_system_.any_below(parent, name, is_protected));
+  return protects ? Status(Errno{EROFS}) : Status();
+}
+
 void Session::changed(Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other) {
   if (!subject.watched || !filter_->records_changes()) return;
   // What an ephemeral path only is has no part in the update; what comes out of it has.

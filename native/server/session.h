@@ -173,6 +173,7 @@ class Session {
   sys::Result<overlay::RealFileRef> writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject,
                                                   overlay::Access access);
   sys::Status kill_setgid(Exchange& exchange);
+  void tell_renumbered(const Exchange& exchange);
   static sys::Status forget_attributes(const Exchange& exchange, overlay::NodeId node);
   static std::string visible_names(Exchange& exchange, std::string names);
   // session_setid.cc
@@ -187,6 +188,10 @@ class Session {
   Subject linked_subject(const Exchange& exchange, overlay::NodeId node);
   // EROFS where a rule protects the path.
   sys::Status guard(const Subject& subject) const;
+  // The same for the file behind a node, whichever of its names is protected.
+  sys::Status guard_file(overlay::NodeId node, const Subject& subject) const;
+  // A directory that moves takes no protected path along, and brings none into being.
+  sys::Status guard_below(overlay::NodeId parent, std::string_view name, const Subject& from, const Subject& to) const;
   // These come before the answer: the caller waits, so its command name can still be read, and what is answered is recorded.
   void changed(Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other = {});
   void was_read(filter::ReadKind kind, const Subject& subject);

@@ -49,7 +49,7 @@ void Session::setattr(Exchange& exchange) {
   const auto in = exchange.request().take<abi::SetattrIn>();
   if (!in) return exchange.answer_error(EINVAL);
   const Subject target = subject(exchange.node());
-  if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
+  if (const auto refused = guard_file(exchange.node(), target); !refused.ok()) return exchange.answer_status(refused);
   SetAttributes change = change_of(*in);
   if (const auto judged = judge_stranger(exchange, exchange.node(), change); !judged.ok()) return exchange.answer_status(judged);
   const auto attributes = set_attributes(exchange, change);
@@ -156,11 +156,12 @@ void Session::setxattr(Exchange& exchange) {
   const auto value = in ? exchange.request().take_bytes(in->size) : std::nullopt;
   if (!in || !name || !value) return exchange.answer_error(EINVAL);
   const Subject target = subject(exchange.node());
-  if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
+  if (const auto refused = guard_file(exchange.node(), target); !refused.ok()) return exchange.answer_status(refused);
   auto status = file_system_.set_xattr(exchange.node(), *name, *value, static_cast<int>(in->flags), exchange.attempt());
   if (status.ok() && (in->setxattr_flags & abi::setxattr_acl_kill_sgid) != 0) status = kill_setgid(exchange);
   if (status.ok()) changed(exchange, "setxattr", target, *name);
   tell_replacement(exchange);
+  tell_renumbered(exchange);
   exchange.answer_status(status);
 }
 
@@ -169,10 +170,11 @@ void Session::removexattr(Exchange& exchange) {
   const auto name = exchange.request().take_name();
   if (!name) return exchange.answer_error(EINVAL);
   const Subject target = subject(exchange.node());
-  if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
+  if (const auto refused = guard_file(exchange.node(), target); !refused.ok()) return exchange.answer_status(refused);
   const auto status = file_system_.remove_xattr(exchange.node(), *name, exchange.attempt());
   if (status.ok()) changed(exchange, "removexattr", target, *name);
   tell_replacement(exchange);
+  tell_renumbered(exchange);
   exchange.answer_status(status);
 }
 

@@ -51,8 +51,15 @@ void Session::read_ahead(const Exchange& exchange) {
 
 Result<overlay::RealFileRef> Session::writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject,
                                                     Access access) {
-  if (options_.mode == Mode::stateless) LAMINA_TRY(guard(subject));
-  return file_system_.file(node, access, exchange.interrupted());
+  if (options_.mode == Mode::stateless) LAMINA_TRY(guard_file(node, subject));
+  auto file = file_system_.file(node, access, exchange.interrupted());
+  tell_renumbered(exchange);
+  return file;
+}
+
+// Of what it keeps, the kernel asks anew only for what it knows the call to change. It fails where the mount is gone only.
+void Session::tell_renumbered(const Exchange& exchange) {
+  for (const overlay::NodeId node : file_system_.take_renumbered()) static_cast<void>(forget_attributes(exchange, node));
 }
 
 void Session::write(Exchange& exchange) {

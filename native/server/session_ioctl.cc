@@ -29,13 +29,14 @@ void Session::ioctl(Exchange& exchange) {
     return answer_value(exchange, file_system_.extended_flags(exchange.node()));
   }
   if (!sets) return exchange.answer_error(ENOTTY);
-  if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
+  if (const auto refused = guard_file(exchange.node(), target); !refused.ok()) return exchange.answer_status(refused);
   sys::Status status{sys::Errno{EINVAL}};
   if (in->cmd == FS_IOC_SETFLAGS) {
     if (const auto flags = exchange.request().take<std::uint32_t>()) status = file_system_.set_flags(exchange.node(), *flags);
   } else if (const auto flags = exchange.request().take<fsxattr>()) {
     status = file_system_.set_extended_flags(exchange.node(), *flags);
   }
+  tell_renumbered(exchange);
   if (!status.ok()) return exchange.answer_status(status);
   exchange.answer_with(abi::IoctlOut{});
 }

@@ -101,11 +101,11 @@ void Session::link(Exchange& exchange) {
   if (!in || !name) return exchange.answer_error(EINVAL);
   const Subject from = linked_subject(exchange, in->oldnodeid);
   const Subject made = subject(exchange.node(), *name);
-  // A second name would be a way around the first one's protection.
-  for (const Subject* each : {&from, &made}) {
-    if (const auto refused = guard(*each); !refused.ok()) return exchange.answer_status(refused);
-  }
+  // A new name changes the file: its link count, and by copy-up where it lies.
+  if (const auto refused = guard_file(in->oldnodeid, from); !refused.ok()) return exchange.answer_status(refused);
+  if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
   const auto entry = file_system_.link(in->oldnodeid, exchange.node(), *name, exchange.interrupted(), exchange.attempt());
+  tell_renumbered(exchange);
   // A file that had no name until now comes into being with it.
   if (entry.ok() && from.watched) changed(exchange, "link", from, made.path);
   if (entry.ok() && !from.watched) changed(exchange, "create", made);
@@ -159,8 +159,13 @@ void Session::rename_names(Exchange& exchange, overlay::NodeId new_parent, std::
   for (const Subject* each : {&from, &to}) {
     if (const auto refused = guard(*each); !refused.ok()) return exchange.answer_status(refused);
   }
+  if (const auto refused = guard_below(exchange.node(), *name, from, to); !refused.ok()) return exchange.answer_status(refused);
+  if (mode == RenameMode::exchange) {
+    if (const auto refused = guard_below(new_parent, *new_name, from, to); !refused.ok()) return exchange.answer_status(refused);
+  }
   const auto status =
       file_system_.rename(exchange.node(), *name, new_parent, *new_name, mode, exchange.interrupted(), exchange.attempt());
+  tell_renumbered(exchange);
   for (const Subject* each : {&from, &to}) was_read(ReadKind::whole, *each);
   if (status.ok()) changed(exchange, mode == RenameMode::exchange ? "exchange" : "rename", from, to.path);
   exchange.answer_status(status);

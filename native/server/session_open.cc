@@ -19,8 +19,8 @@ void Session::open(Exchange& exchange) {
   if (!in) return exchange.answer_error(EINVAL);
   const Opening opening{exchange.node(), in->flags, (in->open_flags & abi::open_kill_suidgid) != 0};
   const Subject target = subject(exchange.node());
-  if (opening.writes()) {
-    if (const auto refused = guard(target); !refused.ok()) return exchange.answer_status(refused);
+  if (opening.writes() || (opening.flags & O_TRUNC) != 0) {
+    if (const auto refused = guard_file(exchange.node(), target); !refused.ok()) return exchange.answer_status(refused);
     const bool appends = (in->flags & O_APPEND) != 0 && (in->flags & O_TRUNC) == 0;
     if (const auto refused = file_system_.may_write(exchange.node(), appends); !refused.ok()) {
       return exchange.answer_status(refused);

@@ -47,6 +47,7 @@ Status Session::begin_open(Exchange& exchange, const Opening& opening, OpenFile&
     return {};
   if (opening.writes()) file.lower = false;
   LAMINA_ASSIGN(const overlay::RealFileRef real, file_system_.file(opening.node, opening.access(), exchange.interrupted()));
+  tell_renumbered(exchange);
   // The real file system takes setuid away at writes by who lacks CAP_FSETID, and asks that of the thread that names the file.
   file.keeps_suid = opening.writes() && exchange.header().uid == 0;
   std::optional<sys::WithoutCapability> without;
@@ -129,6 +130,7 @@ Result<Attributes> Session::set_attributes(Exchange& exchange, SetAttributes cha
   if (options_.mode != Mode::passthrough || (!change.size && !change.mode)) {
     auto changed = file_system_.set_attributes(node, change, exchange.interrupted());
     tell_replacement(exchange);
+    tell_renumbered(exchange);
     return changed;
   }
   const auto file = open_files_.hold(node);
@@ -137,6 +139,7 @@ Result<Attributes> Session::set_attributes(Exchange& exchange, SetAttributes cha
   if (change.mode && file->others > 0) *change.mode &= ~(setuid | setgid);
   auto changed = file_system_.set_attributes(node, change, exchange.interrupted());
   tell_replacement(exchange);
+  tell_renumbered(exchange);
   return changed;
 }
 

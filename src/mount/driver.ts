@@ -75,6 +75,8 @@ function escape(path: string): string {
 function optionLines({ lowers, upper, mode, source, control, filter, options }: MountRequest): string[] {
   const list = (paths: readonly (BytePath | undefined)[]) => paths.map((path) => escape(path ?? '')).join(':');
   const lines = [`lowerdir=${list(lowers.map(({ tree }) => tree))}`, `mode=${mode}`, `fsname=${escape(source)}`];
+  // The marks of a store are the kernel's; a file of that name is a file.
+  lines.push('whiteout_files=off');
   // A driver that dies goes on; what passes it by would not outlive it.
   if (mode !== 'passthrough') lines.push('supervise=on');
   if (lowers.some(({ index }) => index !== undefined))

@@ -18,6 +18,7 @@ const subjects = [
   { name: 'laminafs, stateless', options: ['--mode', 'stateless'], overlay: true },
   { name: 'laminafs, passthrough', options: ['--mode', 'passthrough'], overlay: true },
   { name: 'laminafs, servicing', options: ['--mode', 'servicing'], overlay: true },
+  { name: 'laminafs, without indexes', options: ['--no-index'], overlay: true },
 ];
 if (existsSync('/sys/module/fuse/parameters/enable_uring')) {
   subjects.push({ name: 'laminafs, io_uring', options: ['--io-uring'], overlay: true });

@@ -1,4 +1,5 @@
-// conformance [--overlay LAYERS] [--remount COMMAND] DIRECTORY [--gtest_…]   judges the file system at DIRECTORY
+// conformance [--overlay LAYERS] [--links-apart] [--remount COMMAND] DIRECTORY [--gtest_…]
+//                                                                            judges the file system at DIRECTORY
 // conformance --prepare LAYERS                                               makes the layers for --overlay
 // conformance --parallel SECONDS [--seed N] [--remount COMMAND] DIRECTORY    lets processes work in one tree
 // conformance --walk DIRECTORY                                               prints the tree that --parallel left
@@ -47,7 +48,8 @@ class Watchdog : public ::testing::EmptyTestEventListener {
 int usage(const std::string& problem) {
   std::fprintf(stderr,
                "conformance: %s\n"
-               "usage: conformance [--overlay LAYERS] [--remount COMMAND] DIRECTORY [--gtest_filter=… --gtest_output=…]\n"
+               "usage: conformance [--overlay LAYERS] [--links-apart] [--remount COMMAND] DIRECTORY\n"
+               "                   [--gtest_filter=… --gtest_output=…]\n"
                "       conformance --parallel SECONDS [--seed N] [--remount COMMAND] DIRECTORY\n"
                "       conformance --prepare LAYERS | --walk DIRECTORY\n",
                problem.c_str());
@@ -93,6 +95,8 @@ CommandLine parse(const std::vector<std::string>& arguments) {
       line.settings.layers = Path(arguments[++at]);
     } else if (argument == "--remount" && more) {
       line.settings.remount = arguments[++at];
+    } else if (argument == "--links-apart") {
+      line.settings.links_apart = true;
     } else if (argument == "--parallel" && more) {
       line.parallel_seconds = static_cast<unsigned>(std::stoul(arguments[++at]));
     } else if (argument == "--seed" && more) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { BytePath } from '../../src/base/byte-path.js';
 import { encodeIndex } from '../../src/store/node-index/writer.js';
 import { scanTree } from '../../src/store/node-index/scan.js';
-import { kernel, makeStack } from './drivers.js';
+import { kernel, makeStack, plainKernel } from './drivers.js';
 import type { Driver, Stack } from './drivers.js';
 import { isLeftOutOfLayers, settle } from './known-differences.js';
 import { perform, randomOperation } from './operations.js';
@@ -26,7 +26,7 @@ function makeLayers({ directory, layers: count, seed, parts, linked = false }: C
   const operations = 60 * roots.length;
   const change = (root: string) => {
     const operation = randomOperation(random);
-    if (!isLeftOutOfLayers(operation, linked)) perform(join(root, random.pick(roots)), operation);
+    if (linked || !isLeftOutOfLayers(operation)) perform(join(root, random.pick(roots)), operation);
   };
   for (let i = 0; i < operations; i++) change(bottom);
   let lowers = [bottom];
@@ -57,8 +57,16 @@ export class Difference extends Error {
   }
 }
 
-function compareTrees(what: string, left: string, right: string, history: readonly Operation[]): void {
-  const [a, b] = [snapshot(left), snapshot(right)];
+/** What a comparison looks at of a tree. */
+const seen = (root: string, { linked = false, indexed }: Comparison) => snapshot(root, !linked || !indexed);
+
+function compareTrees(
+  what: string,
+  { kernel: left, subject: right }: Sides,
+  options: Comparison,
+  history: readonly Operation[],
+): void {
+  const [a, b] = [seen(left, options), seen(right, options)];
   if (a.join('\n') !== b.join('\n')) throw new Difference(what, a, b, history);
 }
 
@@ -83,8 +91,8 @@ export interface Comparison {
   readonly subject: Driver;
   /** Whether laminafs gets the lowers' indexes, as from a store, or reads their directories. */
   readonly indexed: boolean;
-  /** Whether the layers have hard links; with indexes only. */
-  readonly linked?: boolean;
+  /** Whether the layers have hard links. With indexes they stay together, else each name is copied up for itself. */
+  readonly linked?: boolean | undefined;
   /** Drivers that must see in either upper what was seen when it was written. */
   readonly readers: readonly Driver[];
 }
@@ -95,21 +103,35 @@ interface Sides {
   readonly subject: string;
 }
 
+/** Mounts both sides again; `killed`: the subject's driver dies without a word before. What was there must be there. */
+type Again = (killed: boolean) => void;
+
 /** Lets `change` do the same on both mounts, and compares what is there before, after, after a remount, and by other drivers. */
 export async function compareAround(
   options: Comparison,
   history: readonly Operation[],
-  change: (mounts: Sides) => void | Promise<void>,
+  change: (mounts: Sides, again: Again) => void | Promise<void>,
 ): Promise<void> {
   const lowers = makeLayers(options);
   const indexes = options.indexed ? await indexesOf(options.directory, lowers) : undefined;
   const left = makeStack(join(options.directory, 'kernel'), lowers);
   const right = makeStack(join(options.directory, 'subject'), lowers, indexes);
+  const mounts = { kernel: left.mountpoint, subject: right.mountpoint };
   const same = (when: string) => {
-    compareTrees(`${when} seed ${String(options.seed)}`, left.mountpoint, right.mountpoint, history);
+    compareTrees(`${when} seed ${String(options.seed)}`, mounts, options, history);
+  };
+  // Without an index laminafs takes the names of a lower's file for files of their own, as the kernel does without its.
+  const oracle = options.linked === true && !options.indexed ? plainKernel : kernel;
+  const again: Again = (killed) => {
+    oracle.unmount(left);
+    oracle.mount(left);
+    if (killed && options.subject.kill !== undefined) options.subject.kill(right);
+    else options.subject.unmount(right);
+    options.subject.mount(right);
+    same(`after ${killed ? "the driver's death" : 'a remount'} in the middle of`);
   };
   const both = async (use: () => void | Promise<void>) => {
-    kernel.mount(left);
+    oracle.mount(left);
     try {
       options.subject.mount(right);
       try {
@@ -118,12 +140,12 @@ export async function compareAround(
         options.subject.unmount(right);
       }
     } finally {
-      kernel.unmount(left);
+      oracle.unmount(left);
     }
   };
   await both(async () => {
     same('before the first operation of');
-    await change({ kernel: left.mountpoint, subject: right.mountpoint });
+    await change(mounts, again);
     same('at the end of');
   });
   await both(() => {
@@ -133,45 +155,51 @@ export async function compareAround(
 }
 
 /** What another driver sees in a copy of a side's upper. */
-function readBy(reader: Driver, { directory }: Comparison, { lowers, indexes }: Stack, side: string): string[] {
+function readBy(reader: Driver, options: Comparison, { lowers, indexes }: Stack, side: string): string[] {
+  const { directory } = options;
   const copy = join(directory, `${side}-read`);
   execFileSync('rm', ['-rf', copy]);
   const stack = makeStack(copy, lowers, indexes);
   execFileSync('cp', ['-aT', join(directory, side, 'upper'), stack.upper]);
-  return snapshotOf(reader, stack);
+  return snapshotOf(reader, stack, options);
 }
 
-function snapshotOf(driver: Driver, stack: Stack): string[] {
+function snapshotOf(driver: Driver, stack: Stack, options: Comparison): string[] {
   driver.mount(stack);
   try {
-    return snapshot(stack.mountpoint);
+    return seen(stack.mountpoint, options);
   } finally {
     driver.unmount(stack);
   }
 }
 
 /**
- * Mounts what each driver wrote by another driver. Of linked layers the kernel's own upper tells less than it showed, without its
- * index: there the reader must see in the subject's upper what the subject shows.
+ * Mounts what each driver wrote by another driver. Of linked layers with indexes the kernel's own upper tells less than it showed,
+ * without its index: there the reader must see in the subject's upper what the subject shows.
  */
 function compareReader(reader: Driver, options: Comparison, stack: Stack, history: readonly Operation[]): void {
   const b = readBy(reader, options, stack, 'subject');
-  const a = options.linked === true ? snapshotOf(options.subject, stack) : readBy(reader, options, stack, 'kernel');
+  const together = options.linked === true && options.indexed;
+  const a = together ? snapshotOf(options.subject, stack, options) : readBy(reader, options, stack, 'kernel');
   if (a.join('\n') !== b.join('\n'))
     throw new Difference(`read by ${reader.name}, seed ${options.seed}`, a, b, history);
 }
 
-/** Performs each operation on a kernel overlay and on the subject, one after the other, and compares what it answers. Whole trees are compared every so often. */
+/**
+ * Performs each operation on a kernel overlay and on the subject, one after the other, and compares what it answers. Whole trees are compared
+ * every so often, after a remount each time or, every other time, after the driver was killed.
+ */
 export async function compare(options: Comparison, operations: readonly Operation[], every: number): Promise<void> {
   const history: Operation[] = [];
-  await compareAround(options, history, (mounts) => {
+  await compareAround(options, history, (mounts, again) => {
     for (const [i, operation] of operations.entries()) {
       history.push(operation);
       const [a, b] = [perform(mounts.kernel, operation), perform(mounts.subject, operation)];
       if (a !== b) throw new Difference(`operation ${i} of seed ${options.seed}`, [a], [b], history);
       settle([mounts.kernel, mounts.subject], operation, a);
-      if ((i + 1) % every === 0)
-        compareTrees(`after operation ${i} of seed ${options.seed}`, mounts.kernel, mounts.subject, history);
+      if ((i + 1) % every !== 0) continue;
+      compareTrees(`after operation ${i} of seed ${options.seed}`, mounts, options, history);
+      again(((i + 1) / every) % 2 === 0);
     }
   });
 }

@@ -20,9 +20,10 @@ const firstSeed = Number(process.env['LAMINA_DIFFERENTIAL_SEED'] ?? 1);
 /** So many processes at once: by default each number from 1 to 8 in its turn. */
 const fixed = process.env['LAMINA_DIFFERENTIAL_WORKERS'];
 const most = fixed === undefined ? 8 : Number(fixed);
-const ways = [
+const ways: readonly { mode: string; indexed: boolean; linked?: boolean }[] = [
   { mode: 'mode=stateless', indexed: true },
   { mode: 'mode=stateless', indexed: false },
+  { mode: 'mode=stateless', indexed: false, linked: true },
   { mode: 'mode=servicing', indexed: true },
   { mode: 'mode=passthrough', indexed: true },
   { mode: 'mode=stateless,redirect_dir=off,metacopy=off', indexed: true },
@@ -49,13 +50,13 @@ describe.skipIf(!root)('laminafs against the kernel overlayfs', () => {
     workers.end();
   });
 
-  it.each(ways)('does as the kernel does, $mode, indexes: $indexed', { timeout }, async ({ mode, indexed }) => {
+  it.each(ways)('does as the kernel does, $mode, indexes: $indexed', { timeout }, async ({ mode, indexed, linked }) => {
     for (let seed = firstSeed, done = 0; done < wanted / ways.length; seed++) {
       const layers = depths[seed % depths.length] ?? 1;
       const running = fixed === undefined ? 1 + (seed % most) : most;
       const compared = inScratch((directory) =>
         compareParallel(
-          { directory, seed, layers, subject: lamina(mode), indexed, readers },
+          { directory, seed, layers, subject: lamina(mode), indexed, linked, readers },
           workers,
           running,
           operationsPerSeed,
@@ -80,17 +81,20 @@ describe.skipIf(!root)('laminafs against the kernel overlayfs', () => {
     }
   });
 
-  it.each(['mode=stateless', 'mode=passthrough'])(
-    'keeps links of lowers as the kernel does, %s',
+  const linkedWays = ['mode=stateless', 'mode=passthrough', 'mode=servicing'].flatMap((mode) =>
+    [true, false].map((indexed) => ({ mode, indexed })),
+  );
+  it.each(linkedWays)(
+    'treats links of lowers as the kernel does, $mode, indexes: $indexed',
     { timeout },
-    async (mode) => {
+    async ({ mode, indexed }) => {
       for (let seed = firstSeed; seed < firstSeed + 20; seed++) {
         const layers = depths[seed % depths.length] ?? 1;
         const compared = inScratch((directory) =>
           compare(
-            { directory, seed, layers, subject: lamina(mode), indexed: true, linked: true, readers },
+            { directory, seed, layers, subject: lamina(mode), indexed, linked: true, readers },
             randomOperations(seed, 1000),
-            200,
+            100,
           ),
         );
         await expect(compared, `seed ${String(seed)}`).resolves.toBeUndefined();
@@ -108,10 +112,11 @@ describe.skipIf(!root)('laminafs against the kernel overlayfs', () => {
         fc.nat(1000),
         fc.integer({ min: 1, max: 4 }),
         fc.boolean(),
+        fc.boolean(),
         history,
-        async (seed, layers, indexed, operations) => {
+        async (seed, layers, indexed, linked, operations) => {
           await inScratch((directory) =>
-            compare({ directory, seed, layers, subject: lamina(), indexed, readers }, operations, 20),
+            compare({ directory, seed, layers, subject: lamina(), indexed, linked, readers }, operations, 20),
           );
         },
       ),

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** A stack of directories to mount: lowers topmost first. */
@@ -16,6 +16,8 @@ export interface Driver {
   readonly name: string;
   mount(stack: Stack): void;
   unmount(stack: Stack): void;
+  /** As a crash of the driver: nothing is told it before. Then the mount is gone. */
+  kill?(stack: Stack): void;
 }
 
 const options = (stack: Stack, more: string) =>
@@ -33,12 +35,12 @@ export const kernel: Driver = {
   },
 };
 
-/** As the kernel mounts what others wrote: following redirects and metacopies, without an index. */
+/** Without its index, as it mounts what others wrote too: following redirects and metacopies. */
 export const plainKernel: Driver = {
   ...kernel,
   name: 'kernel, index=off',
   mount(stack) {
-    const more = 'redirect_dir=on,index=off,metacopy=on';
+    const more = 'redirect_dir=on,index=off,metacopy=on,xino=on';
     execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', options(stack, more), stack.mountpoint]);
   },
 };
@@ -52,10 +54,36 @@ export const lamina = (more = 'mode=stateless'): Driver => ({
     execFileSync(binary, ['-o', options(stack, all), stack.mountpoint], { stdio: ['ignore', 'ignore', 'inherit'] });
   },
   unmount(stack) {
-    execFileSync('umount', [stack.mountpoint]);
-    execFileSync('flock', ['--timeout', '30', stack.work, 'true']);
+    unmountLamina(stack);
+  },
+  kill(stack) {
+    process.kill(processOf(stack.mountpoint), 'SIGKILL');
+    unmountLamina(stack);
   },
 });
+
+function unmountLamina(stack: Stack): void {
+  execFileSync('umount', [stack.mountpoint]);
+  execFileSync('flock', ['--timeout', '30', stack.work, 'true']);
+}
+
+/** The process that `lamina().mount` has left behind for a mount. */
+function processOf(mountpoint: string): number {
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const words = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0');
+      if (words[0] === binary && words.includes(mountpoint)) return Number(name);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+  throw new Error(`no process of ${binary} serves ${mountpoint}`);
+}
+
+/** The process has ended meanwhile. */
+const isGone = (error: unknown) =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
 
 /** Fresh directories for an upper, its work and the mount point below `base`. */
 export function makeStack(base: string, lowers: readonly string[], indexes?: readonly string[]): Stack {

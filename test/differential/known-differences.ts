@@ -9,18 +9,17 @@ import type { Operation } from './operations.js';
  * names share one), and the sizes of directories: they depend on the file system below.
  *
  * The kernel is mounted with redirect_dir=on, because laminafs never answers EXDEV, and with index=on, because laminafs keeps the
- * names of a hard-link group together at copy-up.
+ * names of a hard-link group together at copy-up where the layers have indexes.
  */
 
 /**
- * A lower without an index does not tell which of its names are links of each other: laminafs keeps them together while the
- * mount lasts, the kernel by its own index for ever. So the layers are made without links. Links made on the mount are compared.
+ * Of layers without an index laminafs copies up each name of a file for itself, as the kernel does with index=off. Against the kernel with
+ * index=on such layers are made without links. Links made on the mount are compared.
  *
- * `linked`: the layers have links, and indexes. Then they are made without renames: of a group below a directory that a lower has
- * redirected laminafs does not know all names (docs/driver.md, Limits).
+ * Not compared are the link counts of files of linked layers with indexes: the kernel counts the names that a layer above hides, laminafs those
+ * that are there.
  */
-export const isLeftOutOfLayers = ({ kind }: Operation, linked: boolean): boolean =>
-  linked ? kind === 'rename' : kind === 'link';
+export const isLeftOutOfLayers = ({ kind }: Operation): boolean => kind === 'link';
 
 /**
  * The kernel prepares a rename of a directory in the upper before it finds the target full, and the old parent's time of

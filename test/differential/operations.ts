@@ -2,6 +2,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  fsyncSync,
   linkSync,
   lchownSync,
   mkdirSync,
@@ -41,7 +42,7 @@ type NameOperation =
   | { kind: 'rename'; path: string; to: string; mode: RenameMode };
 
 type ContentOperation =
-  { kind: 'read' | 'list' | 'readlink'; path: string } | { kind: 'append' | 'overwrite'; path: string; text: string };
+  { kind: 'read' | 'list' | 'readlink' | 'sync'; path: string } | { kind: 'append' | 'overwrite'; path: string; text: string };
 
 type AttributeOperation =
   | { kind: 'removexattr' | 'getxattr'; path: string }
@@ -71,6 +72,7 @@ const generators: ((random: Random) => Operation)[] = [
   (r) => ({ kind: r.pick(['unlink', 'rmdir'] as const), path: randomPath(r) }),
   (r) => ({ kind: r.pick(['read', 'list', 'readlink', 'getxattr'] as const), path: randomPath(r) }),
   (r) => ({ kind: r.pick(['append', 'overwrite'] as const), path: randomPath(r), text: text(r) }),
+  (r) => ({ kind: 'sync', path: randomPath(r) }),
   (r) => ({ kind: 'truncate', path: randomPath(r), size: r.below(9000) }),
   (r) => ({ kind: 'symlink', path: randomPath(r), target: r.pick([...names, '../a', '/nowhere']) }),
   (r) => ({ kind: 'link', path: randomPath(r), to: randomPath(r) }),
@@ -137,6 +139,7 @@ function act(root: string, operation: Operation): string {
     case 'read':
     case 'list':
     case 'readlink':
+    case 'sync':
     case 'append':
     case 'overwrite':
       return actOnContent(path, operation);
@@ -169,6 +172,15 @@ function actOnContent(path: BytePath, operation: ContentOperation): string {
       } finally {
         closeSync(descriptor);
       }
+    }
+    case 'sync': {
+      const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+      try {
+        fsyncSync(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
+      return '';
     }
     case 'list':
       return readdirSync(path).sort().join(' ');

@@ -8,7 +8,7 @@ import { walk } from '../../src/platform/walk.js';
 /** What only the operations set: real clocks are far above. */
 const longAgo = 1_000_000n;
 
-function describe(at: Buffer, stats: BigIntStats, links: Map<bigint, string>, path: string): string {
+function describe(at: Buffer, stats: BigIntStats, links: Map<bigint, string>, path: string, counts: boolean): string {
   const attributes = [...readXattrsSync(at)]
     .filter(([name]) => !name.startsWith('trusted.overlay.'))
     .map(([name, value]) => `${name}=${value.toString('hex')}`)
@@ -18,17 +18,17 @@ function describe(at: Buffer, stats: BigIntStats, links: Map<bigint, string>, pa
   if (stats.isDirectory()) return `${common}${time}`;
   const first = links.get(stats.ino) ?? path;
   links.set(stats.ino, first);
-  const linked = ` first=${first}`;
+  const linked = ` first=${first}${counts ? ` of ${stats.nlink}` : ''}`;
   if (stats.isSymbolicLink()) return `${common} -> ${readlinkSync(at, 'latin1')}${time}${linked}`;
   if (!stats.isFile()) return `${common} dev=${stats.rdev}${time}${linked}`;
   const hash = createHash('sha1').update(readFileSync(at)).digest('hex').slice(0, 12);
   return `${common} size=${stats.size} ${hash}${time}${linked}`;
 }
 
-/** A tree as lines that compare: all that a user of a mount can tell, but for clocks, inode numbers and directory sizes. */
-export function snapshot(root: string): string[] {
+/** A tree as lines that compare: all that a user of a mount can tell, but for clocks, inode numbers and directory sizes. `counts`: link counts, too. */
+export function snapshot(root: string, counts = true): string[] {
   const links = new Map<bigint, string>();
   return [...walk(Buffer.from(root))].map(
-    ({ path, at, stats }) => `${path || '.'}: ${describe(at, stats, links, path)}`,
+    ({ path, at, stats }) => `${path || '.'}: ${describe(at, stats, links, path, counts)}`,
   );
 }

@@ -8,7 +8,14 @@
 namespace conformance {
 namespace {
 
-using OverlayLinks = Overlay;
+// Where the driver knows which names of a lower are links of each other: by an index.
+class OverlayLinks : public Overlay {
+ protected:
+  void SetUp() override {
+    if (settings().links_apart) GTEST_SKIP() << "without an index they come apart: OverlayLinksApart";
+    Overlay::SetUp();
+  }
+};
 
 void make_pair(const Path& layer, const std::string& content = "content") {
   make_file(layer / "f", content);
@@ -157,6 +164,61 @@ TEST_F(OverlayLinks, InADirectoryThatWasRenamed) {
   overwrite(here / "f", "CON");
   EXPECT_EQ(contents(here / "e/g"), "CONtent");
   EXPECT_EQ(inode(here / "e/g"), inode(here / "f"));
+}
+
+// A layer above shows d as r.
+void make_moved_pair(const Path& top, const Path& bottom, const std::string& test) {
+  make_directory(bottom / "d/s");
+  make_file(bottom / "d/s/x", "content");
+  make_directory(bottom / "e");
+  make_link(bottom / "d/s/x", bottom / "e/lx");
+  make_whiteout(top / "d");
+  make_directory(top / "r");
+  set_xattr(top / "r", "trusted.overlay.redirect", "/" + test + "/d");
+}
+
+LAYERS(OverlayLinks, BelowADirectoryThatALowerHasRenamed) {
+  make_moved_pair(top, bottom, "OverlayLinks.BelowADirectoryThatALowerHasRenamed");
+}
+TEST_F(OverlayLinks, BelowADirectoryThatALowerHasRenamed) {
+  EXPECT_EQ(inode(here / "r/s/x"), inode(here / "e/lx"));
+  EXPECT_EQ(status(here / "r/s/x").st_nlink, 2U);
+  overwrite(here / "e/lx", "CON");
+  EXPECT_EQ(contents(here / "r/s/x"), "CONtent");
+  EXPECT_EQ(status(here / "r/s/x").st_nlink, 2U);
+  if (!can_remount()) return;
+  remount();
+  EXPECT_EQ(contents(here / "r/s/x"), "CONtent");
+  EXPECT_EQ(inode(here / "r/s/x"), inode(here / "e/lx"));
+}
+
+LAYERS(OverlayLinks, BelowADirectoryThatIsRenamedOnceMore) {
+  make_moved_pair(top, bottom, "OverlayLinks.BelowADirectoryThatIsRenamedOnceMore");
+}
+TEST_F(OverlayLinks, BelowADirectoryThatIsRenamedOnceMore) {
+  ASSERT_OK(::rename(here / "r", here / "again"));
+  ASSERT_OK(::mkdir(here / "in", 0755));
+  ASSERT_OK(::rename(here / "again/s", here / "in/t"));
+  EXPECT_EQ(status(here / "e/lx").st_nlink, 2U);
+  overwrite(here / "in/t/x", "CON");
+  EXPECT_EQ(contents(here / "e/lx"), "CONtent");
+  if (!can_remount()) return;
+  remount();
+  overwrite(here / "e/lx", "con");
+  EXPECT_EQ(contents(here / "in/t/x"), "content");
+  EXPECT_EQ(inode(here / "in/t/x"), inode(here / "e/lx"));
+}
+
+LAYERS(OverlayLinks, OneNameRemovedBelowADirectoryThatALowerHasRenamed) {
+  make_moved_pair(top, bottom, "OverlayLinks.OneNameRemovedBelowADirectoryThatALowerHasRenamed");
+}
+TEST_F(OverlayLinks, OneNameRemovedBelowADirectoryThatALowerHasRenamed) {
+  ASSERT_OK(::unlink(here / "e/lx"));
+  EXPECT_EQ(status(here / "r/s/x").st_nlink, 1U);
+  ASSERT_OK(::link(here / "r/s/x", here / "e/lx"));
+  EXPECT_EQ(status(here / "r/s/x").st_nlink, 2U);
+  overwrite(here / "e/lx", "CON");
+  EXPECT_EQ(contents(here / "r/s/x"), "CONtent");
 }
 
 LAYERS(OverlayLinks, ManyNames) {

@@ -1,0 +1,16 @@
+// SipHash-2-4 (Aumasson, Bernstein 2012): a hash that nobody who does not know the secret can make collide.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace lamina::overlay {
+
+using HashSecret = std::array<std::uint64_t, 2>;
+
+// From the kernel's random numbers.
+HashSecret random_secret();
+[[nodiscard]] std::uint64_t sip_hash(const HashSecret& secret, std::string_view text);
+
+}  // namespace lamina::overlay
