@@ -1,0 +1,32 @@
+import { failed, refused } from '../../../base/errors.js';
+import type { LaminaError } from '../../../base/errors.js';
+
+/** The archive is not to be trusted any further. */
+export function unsafe(what: string): LaminaError {
+  return refused(`the archive cannot be imported: ${what}`, {
+    code: 'UNSAFE_ARCHIVE',
+    hint: 'get a sound archive from a source you trust',
+  });
+}
+
+/** The archive states or holds what this version does not read; `hint` says how to make one that it reads. */
+export function unsupported(what: string, hint: string): LaminaError {
+  return refused(`the archive cannot be imported: ${what}`, { code: 'UNSUPPORTED_ARCHIVE', hint });
+}
+
+/** The archive is not as its writer meant it to be. */
+export function corrupt(called: string, what: string, cause?: unknown): LaminaError {
+  return failed(`${called} cannot be read as an archive: ${what}`, {
+    code: 'CORRUPT_ARCHIVE',
+    hint: 'it is truncated or corrupt: get it again',
+    cause,
+  });
+}
+
+/** The archive ends within something. */
+export function truncated(called: string, within: string): LaminaError {
+  return failed(`the archive breaks off in ${within}: ${called}`, {
+    code: 'CORRUPT_ARCHIVE',
+    hint: 'it is truncated: get it again',
+  });
+}
