@@ -54,7 +54,7 @@ export async function importTar(
   } finally {
     stream.destroy();
   }
-  if (count === 0 && !reader.ended) throw corrupt(called, 'it is empty');
+  if (count === 0 && !reader.ended) throw corrupt(called, 'it has no content');
   if (!reader.ended && compression === 'none') throw unended(called);
   writer.finish();
   checkNames(writer, ids);

@@ -291,7 +291,7 @@ function setTime(path: BytePath, target: Target, mtimeNs: bigint): void {
   const kept = (typeof target === 'number' ? fstatSync(target, options) : lstatSync(target, options)).mtimeNs;
   if (kept === mtimeNs) return;
   throw refused(
-    `${display(path === '' ? '/' : path)} is of ${seconds(mtimeNs)} seconds since 1970, and the file system of the store cannot keep that time`,
+    `${display(path === '' ? '/' : path)} has the modification time ${seconds(mtimeNs)} (seconds since 1970), which the file system of the store cannot keep`,
     {
       code: 'TIME',
       hint: 'give it another time (touch), or put the store on a file system that has a wider range of times',

@@ -30,3 +30,14 @@ export function truncated(called: string, within: string): LaminaError {
     hint: 'it is truncated: get it again',
   });
 }
+
+/** What was given is something else. */
+export function noTar(called: string): LaminaError {
+  return failed(
+    `${called} cannot be read as an archive: it does not begin as a tar does, or as one that gzip, xz or zstd compressed`,
+    {
+      code: 'CORRUPT_ARCHIVE',
+      hint: 'give a directory or a tar (plain, gzip, xz or zstd); if it should be one it is corrupt: get it again',
+    },
+  );
+}

@@ -1,6 +1,6 @@
 import { display, fromBuffer } from '../../../base/bytes.js';
 import type { BytePath } from '../../../base/bytes.js';
-import { corrupt, truncated, unsafe } from './errors.js';
+import { corrupt, noTar, truncated, unsafe } from './errors.js';
 import { Header, blockSize, isZero, paddingOf } from './header.js';
 import { memberOf } from './member.js';
 import type { Before, TarMember } from './member.js';
@@ -110,8 +110,8 @@ export class TarReader {
 
   #noHeader(block: Buffer): Error {
     if (block.length < blockSize && this.#member !== undefined) return truncated(this.called, this.place);
-    const what = this.#member === undefined ? 'it does not begin as a tar does' : `${this.place} is none`;
-    return corrupt(this.called, what);
+    if (this.#member === undefined) return noTar(this.called);
+    return corrupt(this.called, `${this.place} is none`);
   }
 
   async #begin(header: Header, before: Before): Promise<TarMember> {
