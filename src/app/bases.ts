@@ -1,6 +1,6 @@
 import type { BytePath } from '../base/bytes.js';
 import { afterPublish, importBase, initStore, removeFiles } from '../store/index.js';
-import type { ImportOptions, Store } from '../store/index.js';
+import type { BaseOptions, Store } from '../store/index.js';
 import { removeBase } from '../manifest/index.js';
 import { baseData } from './data.js';
 import type { BaseData } from './data.js';
@@ -13,7 +13,7 @@ export async function baseImport(
   store: Store,
   name: string,
   source: BytePath,
-  options: ImportOptions & { readonly version?: string | undefined },
+  options: BaseOptions,
 ): Promise<BaseData> {
   await importBase(store, name, source, options);
   return baseData(await store.read(), name);

@@ -30,26 +30,30 @@ function addImport(base: Command): void {
     .command('import <name> <source>')
     .description('make a base from a directory or a tar (plain, gzip, xz, zstd)')
     .option('--content-version <version>', 'the version of what it holds, for update packages that ask for one')
+    .option('--empty', 'allow a source that holds nothing')
     .addHelpText(
       'after',
       '\nExamples:\n  lamina base import debian rootfs.tar.zst\n  lamina base import debian /srv/roots/debian',
     )
-    .action(async (name: string, source: string, options: { contentVersion?: string }, command: Command) => {
-      const { output, store, signal } = contextOf(command);
-      const { baseImport } = await import('../app/bases.js');
-      const bar = await importBar();
-      try {
-        const data = await baseImport(await store(), name, pathOf(source), {
-          version: options.contentVersion,
-          signal,
-          onProgress: bar?.update,
-        });
-        bar?.stop();
-        output.result(data, () => `imported base ${name} as ${data.head}`);
-      } finally {
-        bar?.stop();
-      }
-    });
+    .action(
+      async (name: string, source: string, options: { contentVersion?: string; empty?: true }, command: Command) => {
+        const { output, store, signal } = contextOf(command);
+        const { baseImport } = await import('../app/bases.js');
+        const bar = await importBar();
+        try {
+          const data = await baseImport(await store(), name, pathOf(source), {
+            version: options.contentVersion,
+            allowEmpty: options.empty,
+            signal,
+            onProgress: bar?.update,
+          });
+          bar?.stop();
+          output.result(data, () => `imported base ${name} as ${data.head}`);
+        } finally {
+          bar?.stop();
+        }
+      },
+    );
 }
 
 function addListAndRemove(base: Command): void {

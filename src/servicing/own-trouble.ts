@@ -9,6 +9,7 @@ const codesOfContent = new Set([
   'SOURCE_CHANGED',
   'INDEX_DAMAGED',
   'NODE_MISSING',
+  'TREE_TOO_DEEP',
 ]);
 
 /** What a system call says of a name, a link or a value that it was given; others (ENOSPC, EIO, EMFILE) are about the machine. */

@@ -16,13 +16,15 @@ export interface Member {
   /** Other than the content has. */
   readonly size?: number;
   readonly checksum?: number;
+  /** Bytes of the header that are to be others, by where they stand; the checksum counts them. */
+  readonly raw?: readonly (readonly [at: number, bytes: Buffer])[];
 }
 
 const bytes = (value: Buffer | string) => (typeof value === 'string' ? Buffer.from(value, 'latin1') : value);
 const padded = (content: Buffer) => Buffer.concat([content, Buffer.alloc((512 - (content.length % 512)) % 512)]);
 const octal = (value: number, length: number) => `${value.toString(8).padStart(length - 1, '0')}\0`;
 
-function header(member: Member, size: number): Buffer {
+export function headerOf(member: Member, size: number): Buffer {
   const block = Buffer.alloc(512);
   block.write(member.name.slice(0, 100), 0, 'latin1');
   block.write(octal(member.mode ?? (member.type === '5' ? 0o755 : 0o644), 8), 100);
@@ -36,6 +38,7 @@ function header(member: Member, size: number): Buffer {
   block.write('ustar\x0000', 257, 'latin1');
   block.write(octal(member.major ?? 0, 8), 329);
   block.write(octal(member.minor ?? 0, 8), 337);
+  for (const [at, raw] of member.raw ?? []) raw.copy(block, at);
   const sum = member.checksum ?? block.reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
   return block;
@@ -49,14 +52,17 @@ function record(key: string, value: Buffer): Buffer {
   return Buffer.concat([Buffer.from(String(length)), rest]);
 }
 
+/** An extended header: of type `x` for the next member, of type `g` for all behind it. */
+export function paxOf(records: readonly (readonly [key: string, value: Buffer | string])[], type: 'x' | 'g'): Buffer {
+  const content = Buffer.concat(records.map(([key, value]) => record(key, bytes(value))));
+  return Buffer.concat([headerOf({ name: 'PaxHeaders/x', type }, content.length), padded(content)]);
+}
+
 export function writeMember(member: Member): Buffer {
   const content = bytes(member.content ?? '');
   const parts: Buffer[] = [];
-  if (member.pax !== undefined) {
-    const records = Buffer.concat(member.pax.map(([key, value]) => record(key, bytes(value))));
-    parts.push(header({ name: 'PaxHeaders/x', type: 'x' }, records.length), padded(records));
-  }
-  parts.push(header(member, content.length), padded(content));
+  if (member.pax !== undefined) parts.push(paxOf(member.pax, 'x'));
+  parts.push(headerOf(member, content.length), padded(content));
   return Buffer.concat(parts);
 }
 

@@ -9,6 +9,9 @@ import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed, isSystemError, messageOf, notFound } from '../../base/errors.js';
 
+/** What is read at a time: of small chunks each costs more than what is done with it. */
+const chunkSize = 1 << 18;
+
 export type Compression = 'none' | 'gzip' | 'xz' | 'zstd';
 
 const magics: readonly (readonly [Compression, readonly number[]])[] = [
@@ -37,7 +40,7 @@ export function decompressed(
   onRead: (bytes: number) => void,
   called = display(path),
 ): Readable {
-  const file = createReadStream(toBuffer(path));
+  const file = createReadStream(toBuffer(path), { highWaterMark: chunkSize });
   file.on('data', (chunk) => {
     onRead(chunk.length);
   });
@@ -50,7 +53,7 @@ export function decompressed(
   if (compression === 'none') {
     pipeline(file, out).catch(fail);
   } else if (compression === 'gzip') {
-    pipeline(file, createGunzip(), out).catch(fail);
+    pipeline(file, createGunzip({ chunkSize }), out).catch(fail);
   } else {
     throughProgram(compression, file, out).catch(fail);
   }

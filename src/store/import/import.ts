@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed, isSystemError, messageOf, notFound, refused, usage } from '../../base/errors.js';
@@ -9,19 +9,27 @@ import type { Store } from '../store.js';
 import { withTransaction } from '../transaction.js';
 import { importDirectory } from './directory.js';
 import type { ImportOptions } from './directory.js';
+import { imageError } from './image-source.js';
 import { importTar } from './tar.js';
 
 export type { ImportOptions, ImportProgress } from './directory.js';
 
+export interface BaseOptions extends ImportOptions {
+  /** Of the content. */
+  readonly version?: string | undefined;
+  /** Whether a source that holds nothing is meant. */
+  readonly allowEmpty?: boolean | undefined;
+}
+
 /**
  * Makes a base from a directory or a tar.
- * @throws LaminaError usage: bad name; refused: the name is taken, the archive is unsafe; notFound: no such source; failed: it cannot be read or written
+ * @throws LaminaError usage: bad name; refused: the name is taken, the archive is unsafe, the source is an image or empty; notFound: no such source; failed: it cannot be read or written
  */
 export async function importBase(
   store: Store,
   name: string,
   source: BytePath,
-  options: ImportOptions & { readonly version?: string | undefined } = {},
+  options: BaseOptions = {},
 ): Promise<SealedNode> {
   validateName('base', name);
   const version = options.version ?? null;
@@ -30,13 +38,27 @@ export async function importBase(
   if (own(manifest.bases, name) !== undefined) {
     throw refused(`a base named '${name}' exists already`, { code: 'BASE_EXISTS', hint: 'choose another name' });
   }
+  if (isDirectory) checkRoot(source, source, options);
   return withTransaction(store, 'import', async (transaction) => {
     const node = transaction.stage('base-layer');
     await (isDirectory ? importDirectory : importTar)(source, node.tree, options);
+    if (!isDirectory) checkRoot(node.tree, source, options);
     const layer = await transaction.seal(node, options.signal);
     await transaction.publish((present) => addBase(present, { name, layer, version, created: isoNow() }));
     return layer;
   });
+}
+
+/** Whether what is in `tree` may be the root of a system: not nothing, and not an image with the root packed in it. */
+function checkRoot(tree: BytePath, source: BytePath, { calledAs, allowEmpty }: BaseOptions): void {
+  const called = calledAs ?? display(source);
+  const error = imageError(tree, called);
+  if (error !== undefined) throw error;
+  if (allowEmpty !== true && readdirSync(toBuffer(tree)).length === 0)
+    throw refused(`${called} is empty`, {
+      code: 'EMPTY_SOURCE',
+      hint: 'give --empty to make a base that holds nothing',
+    });
 }
 
 function checkSource(source: BytePath): boolean {

@@ -2,8 +2,8 @@ import { basename, components, dirname, display } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import type { ImportOptions } from './directory.js';
 import { importTar } from './tar.js';
+import { unsafe } from './tar/errors.js';
 import type { TreeWriter } from './tree-writer.js';
-import { unsafe } from './tree-writer.js';
 
 /** What a layer's archive says beside its content. Paths of the tree. */
 export interface LayerMarks {
@@ -41,6 +41,6 @@ export async function importLayer(archive: BytePath, tree: BytePath, options: Im
     else whiteouts.add((parent === '' ? name : `${parent}/${name}`) as BytePath);
     return true;
   };
-  const writer = await importTar(archive, tree, options, { special, whole: true, devices: 'refuse' });
+  const writer = await importTar(archive, tree, options, { special, devices: 'refuse' });
   return { whiteouts, opaque, implied: new Set(writer.implied()) };
 }

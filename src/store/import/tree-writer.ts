@@ -4,23 +4,28 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  fstatSync,
   lchownSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   rmdirSync,
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { components, dirname, display } from '../../base/bytes.js';
+import { components, dirname, display, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { LaminaError, failed, messageOf, refused, spaceHint } from '../../base/errors.js';
+import { LaminaError, failed, isSystemError, messageOf, refused, spaceHint } from '../../base/errors.js';
 import { stagedStep } from '../../platform/durable.js';
 import { makePlainDirectory } from '../../platform/exact.js';
 import { mknodSync, setTimesSync, setXattrSync } from '../../platform/native.js';
 import type { Target } from '../../platform/native.js';
+import { removeTree, walk } from '../../platform/walk.js';
 import { escapeMark, markNamespace } from '../marks.js';
 import { reach } from '../reach.js';
+import { unsafe } from './tar/errors.js';
 
 /** What an archive or a directory says of one of its members. */
 export interface MemberAttributes {
@@ -32,6 +37,13 @@ export interface MemberAttributes {
 }
 
 type Kind = 'directory' | 'file' | 'symlink' | 'node';
+
+/** What an archive may ask for. Names: of one its bytes and its levels, of all their number and bytes. */
+const most = { nameBytes: 1 << 16, levels: 4096, names: 12_000_000, allNameBytes: 2 ** 30 } as const;
+/** The kernel applies an access list's bits to the mode, and chmod(2) changes the list: so this comes last. */
+const accessList = 'system.posix_acl_access';
+/** Times that every file system keeps: from 1970 to 2038. */
+const surelyKept = 2n ** 31n * 1_000_000_000n;
 
 const plainDirectory: MemberAttributes = { mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, xattrs: new Map() };
 
@@ -45,6 +57,7 @@ export class TreeWriter {
   /** Directories that hold the escaped whiteout of an overlay inside. */
   readonly #withWhiteouts = new Set<BytePath>();
   readonly #privileged = process.getuid?.() === 0;
+  #nameBytes = 0;
 
   constructor(readonly tree: BytePath) {
     // Nothing that is made in it takes anything from the directories above: directories get their access lists when all is in them.
@@ -59,15 +72,19 @@ export class TreeWriter {
 
   /**
    * The path of a member below the tree.
-   * @throws LaminaError refused: an absolute name, or one with `..`
+   * @throws LaminaError refused: an absolute name but the root's, one with `..`, or one that is too long
    */
   static pathOf(name: BytePath): BytePath {
-    if (name.startsWith('/')) throw unsafe(`it holds the absolute name ${display(name)}`);
+    if (name.length > most.nameBytes)
+      throw unsafe(`it holds a name of ${name.length} bytes with its directories, at most ${most.nameBytes} can be`);
+    if (name.startsWith('/') && /[^./]|\.\./.test(name)) throw unsafe(`it holds the absolute name ${display(name)}`);
     if (name.includes('\0')) throw unsafe(`it holds the name ${display(name)}, which has a NUL in it`);
     const parts = components(name).filter((part) => part !== '.');
     if (parts.some((part) => part === '..')) throw unsafe(`it holds the name ${display(name)}, which leads out of it`);
     const long = parts.find((part) => part.length > 255);
     if (long !== undefined) throw unsafe(`it holds a name of ${long.length} bytes, at most 255 can be`);
+    if (parts.length > most.levels)
+      throw unsafe(`it holds a name of ${parts.length} levels of directories, at most ${most.levels} can be`);
     return parts.join('/') as BytePath;
   }
 
@@ -85,6 +102,12 @@ export class TreeWriter {
     this.#ensureParent(path);
   }
 
+  /** The content of a file, by bytes; undefined where that is no file, or a large one. */
+  textOf(path: BytePath): string | undefined {
+    if (this.#kinds.get(path) !== 'file') return undefined;
+    return reach(this.tree, path, (at) => (lstatSync(at).size > 1 << 22 ? undefined : readFileSync(at, 'latin1')));
+  }
+
   /** Directories that no member told of. */
   implied(): BytePath[] {
     return [...this.#directories].filter(([, attributes]) => attributes === plainDirectory).map(([path]) => path);
@@ -100,9 +123,10 @@ export class TreeWriter {
     this.#guard(path, () => {
       try {
         if (this.#privileged) fchownSync(descriptor, attributes.uid, attributes.gid);
-        this.#setXattrs(descriptor, attributes);
-        fchmodSync(descriptor, attributes.mode & 0o7777);
-        setTimesSync(descriptor, { mtimeNs: attributes.mtimeNs });
+        this.#setXattrs(descriptor, attributes, () => {
+          fchmodSync(descriptor, attributes.mode & 0o7777);
+        });
+        setTime(path, descriptor, attributes.mtimeNs);
       } finally {
         closeSync(descriptor);
       }
@@ -113,15 +137,20 @@ export class TreeWriter {
     if (target === '') throw unsafe(`its symlink ${display(path)} has no target`);
     this.#make(path, 'symlink', (at) => {
       symlinkSync(Buffer.from(target, 'latin1'), at);
-      this.#finish(at, attributes, false);
+      this.#finish(path, at, attributes, false);
     });
   }
 
-  /** @throws LaminaError refused: the target is not a member before it, or is a directory */
-  link(path: BytePath, target: BytePath): void {
+  /**
+   * @param name of the member that it is a link to; an absolute one begins at the tree
+   * @throws LaminaError refused: that is not a member before it, or is a directory
+   */
+  link(path: BytePath, name: BytePath): void {
+    const target = TreeWriter.pathOf(name.replace(/^\/+/, '') as BytePath);
     const kind = this.#kinds.get(target);
     if (kind === undefined || kind === 'directory') {
-      throw unsafe(`${display(path)} is a hard link to ${display(target)}, which is no file of it`);
+      const called = name.startsWith('/') ? `the absolute name ${display(name)}` : display(target);
+      throw unsafe(`${display(path)} is a hard link to ${called}, which is no file of it`);
     }
     if (path === target) return;
     this.#make(path, kind, (at) => {
@@ -146,7 +175,7 @@ export class TreeWriter {
     }
     this.#make(path, 'node', (at) => {
       mknodSync(at, type | 0o600, device.major, device.minor);
-      this.#finish(at, attributes, true);
+      this.#finish(path, at, attributes, true);
     });
   }
 
@@ -159,7 +188,7 @@ export class TreeWriter {
           if (this.#withWhiteouts.has(path)) {
             setXattrSync(at, `${markNamespace()}.overlay.overlay.opaque`, Buffer.from('x'));
           }
-          this.#finish(at, attributes, true);
+          this.#finish(path, at, attributes, true);
         });
       });
     }
@@ -173,24 +202,33 @@ export class TreeWriter {
     this.#withWhiteouts.add(dirname(path));
   }
 
-  #finish(at: Buffer, attributes: MemberAttributes, hasMode: boolean): void {
+  #finish(path: BytePath, at: Buffer, attributes: MemberAttributes, hasMode: boolean): void {
     if (this.#privileged) lchownSync(at, attributes.uid, attributes.gid);
-    this.#setXattrs(at, attributes);
-    if (hasMode) chmodSync(at, attributes.mode & 0o7777);
-    setTimesSync(at, { mtimeNs: attributes.mtimeNs });
+    this.#setXattrs(at, attributes, () => {
+      if (hasMode) chmodSync(at, attributes.mode & 0o7777);
+    });
+    setTime(path, at, attributes.mtimeNs);
   }
 
-  #setXattrs(target: Target, { xattrs }: MemberAttributes): void {
-    for (const [name, value] of xattrs) setXattrSync(target, escapeMark(name, markNamespace()), value);
+  /** Some attributes need the mode that lets us write, the access list needs the mode that is to be. */
+  #setXattrs(target: Target, { xattrs }: MemberAttributes, setMode: () => void): void {
+    for (const [name, value] of xattrs)
+      if (name !== accessList) setXattrSync(target, escapeMark(name, markNamespace()), value);
+    setMode();
+    const list = xattrs.get(accessList);
+    if (list !== undefined) setXattrSync(target, accessList, list);
   }
 
   #make<T>(path: BytePath, kind: Kind, work: (at: Buffer) => T): T {
     if (path === '') throw unsafe('its root is no directory');
     this.#ensureParent(dirname(path));
+    this.#nameBytes += path.length;
+    if (this.#kinds.size > most.names || this.#nameBytes > most.allNameBytes)
+      throw unsafe(`it has more than ${most.names} names, or names of more than ${most.allNameBytes} bytes together`);
     return this.#guard(path, () =>
       reach(this.tree, path, (at) => {
         stagedStep(path);
-        this.#replace(path, at, kind);
+        this.#replace(path, at);
         const result = work(at);
         this.#kinds.set(path, kind);
         return result;
@@ -198,16 +236,29 @@ export class TreeWriter {
     );
   }
 
-  /** As tar does it: a later member of the same name takes the place of the former. */
-  #replace(path: BytePath, at: Buffer, kind: Kind): void {
+  /** A later member takes the place of a former one of the same name, as tar does it: also of a directory with all in it, as container engines do it. */
+  #replace(path: BytePath, at: Buffer): void {
     const present = this.#kinds.get(path);
     if (present === undefined) return;
     if (present !== 'directory') unlinkSync(at);
-    else if (kind !== 'directory') {
-      rmdirSync(at);
-      this.#directories.delete(path);
-    }
+    else this.#removeDirectory(path, at);
     this.#kinds.delete(path);
+  }
+
+  #removeDirectory(path: BytePath, at: Buffer): void {
+    this.#directories.delete(path);
+    try {
+      rmdirSync(at);
+    } catch (error) {
+      if (!isSystemError(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+      for (const entry of walk(at)) {
+        const each = join(path, entry.path);
+        this.#kinds.delete(each);
+        this.#directories.delete(each);
+        this.#withWhiteouts.delete(each);
+      }
+      removeTree(at);
+    }
   }
 
   #ensureParent(path: BytePath): void {
@@ -232,10 +283,23 @@ export class TreeWriter {
   }
 }
 
-/** The archive is not to be trusted any further. */
-export function unsafe(what: string): LaminaError {
-  return refused(`the archive cannot be imported: ${what}`, {
-    code: 'UNSAFE_ARCHIVE',
-    hint: 'get a sound archive from a source you trust',
-  });
+/** The kernel takes the nearest time that the file system has: none is changed without a word. */
+function setTime(path: BytePath, target: Target, mtimeNs: bigint): void {
+  setTimesSync(target, { mtimeNs });
+  if (mtimeNs >= 0n && mtimeNs < surelyKept) return;
+  const options = { bigint: true } as const;
+  const kept = (typeof target === 'number' ? fstatSync(target, options) : lstatSync(target, options)).mtimeNs;
+  if (kept === mtimeNs) return;
+  throw refused(
+    `${display(path === '' ? '/' : path)} has the modification time ${seconds(mtimeNs)} (seconds since 1970), which the file system of the store cannot keep`,
+    {
+      code: 'TIME',
+      hint: 'give it another time (touch), or put the store on a file system that has a wider range of times',
+    },
+  );
+}
+
+function seconds(ns: bigint): string {
+  const digits = String(ns < 0n ? -ns : ns).padStart(10, '0');
+  return `${ns < 0n ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`;
 }

@@ -1,0 +1,88 @@
+import { closeSync, constants, fstatSync, openSync, readSync, readdirSync } from 'node:fs';
+import { fromBuffer, join, toBuffer } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import { isSystemError, refused } from '../../base/errors.js';
+import type { LaminaError } from '../../base/errors.js';
+import { isThereSync } from '../../platform/walk.js';
+
+/** Of the files that describe an image; larger ones are none. */
+const largestDescription = 16 << 20;
+const toDo = 'with podman: podman create --name x IMAGE, podman export x >root.tar, and import root.tar';
+
+/**
+ * The error for a tree that is plainly an image, whose layers would have to be unpacked, and not the root of a system; undefined where it may be one. A tree with nothing but one
+ * directory is judged by that one, too.
+ */
+export function imageError(tree: BytePath, called: string): LaminaError | undefined {
+  const [only, ...others] = readdirSync(toBuffer(tree), 'buffer').map(fromBuffer);
+  const kind = imageKind(tree) ?? (only !== undefined && others.length === 0 ? imageKind(join(tree, only)) : undefined);
+  if (kind === undefined) return undefined;
+  return refused(`${called} is ${kind.what}, not the root of a system: its layers are packed in it`, {
+    code: 'IS_IMAGE',
+    hint: `unpack the image first: ${kind.hint}`,
+  });
+}
+
+interface Kind {
+  readonly what: string;
+  readonly hint: string;
+}
+
+function imageKind(at: BytePath): Kind | undefined {
+  const has = (name: string) => isThereSync(join(at, name));
+  const layout = jsonOf(join(at, 'oci-layout'));
+  if (isRecord(layout) && typeof layout['imageLayoutVersion'] === 'string' && has('index.json') && has('blobs'))
+    return {
+      what: 'an OCI image layout',
+      hint: `umoci unpack --image LAYOUT:TAG BUNDLE, and import BUNDLE/rootfs; or ${toDo}`,
+    };
+  const manifest = jsonOf(join(at, 'manifest.json'));
+  if (Array.isArray(manifest) && manifest.length > 0 && manifest.every(isDockerImage))
+    return { what: 'a Docker archive (docker save)', hint: `docker load or podman load, then ${toDo}` };
+  if (isRecord(jsonOf(join(at, 'repositories'))) && hasOldLayer(at))
+    return { what: 'a Docker archive of the old kind (docker save)', hint: `docker load or podman load, then ${toDo}` };
+  if (isRecord(manifest) && textOf(join(at, 'version'))?.startsWith('Directory Transport Version:') === true)
+    return { what: "an image in skopeo's directory form", hint: `skopeo copy dir:DIR oci:LAYOUT:TAG, then ${toDo}` };
+  return undefined;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isDockerImage = (value: unknown): boolean =>
+  isRecord(value) && typeof value['Config'] === 'string' && Array.isArray(value['Layers']);
+
+function hasOldLayer(at: BytePath): boolean {
+  const names = readdirSync(toBuffer(at), 'buffer').map(fromBuffer);
+  return names.some((name) => isThereSync(join(at, name, 'layer.tar')) && isThereSync(join(at, name, 'json')));
+}
+
+function jsonOf(path: BytePath): unknown {
+  const text = textOf(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Of a regular file that is not too large; a symlink, or anything else, is none. */
+function textOf(path: BytePath): string | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(toBuffer(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EACCES')) return undefined;
+    throw error;
+  }
+  try {
+    const status = fstatSync(descriptor);
+    if (!status.isFile() || status.size > largestDescription) return undefined;
+    const content = Buffer.alloc(status.size);
+    return content.toString('utf8', 0, readSync(descriptor, content));
+  } finally {
+    closeSync(descriptor);
+  }
+}

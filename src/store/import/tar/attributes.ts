@@ -1,0 +1,77 @@
+import { display, toText } from '../../../base/bytes.js';
+import type { BytePath } from '../../../base/bytes.js';
+import { AccessListError, accessListOf } from './access-list.js';
+import type { IdOf } from './access-list.js';
+import { unsafe, unsupported } from './errors.js';
+import type { TarMember } from './member.js';
+import type { PaxRecords } from './records.js';
+
+const schily = 'SCHILY.xattr.';
+const libarchive = 'LIBARCHIVE.xattr.';
+const none: ReadonlyMap<string, Buffer> = new Map();
+
+/**
+ * The extended attributes of a member, access lists among them. What is told in more than one way: SCHILY's bytes count more than texts, libarchive's own names more than those
+ * that it writes beside them.
+ * @throws LaminaError refused: an access list that cannot be, or that Linux does not know
+ */
+export function xattrsOf(member: TarMember, idOf: IdOf): ReadonlyMap<string, Buffer> {
+  const { records } = member.extended;
+  if (records.size === 0) return none;
+  const xattrs = new Map<string, Buffer>();
+  addTexts(member, records, idOf, xattrs);
+  for (const [key, value] of records) {
+    if (key.startsWith(libarchive))
+      xattrs.set(percentDecoded(key.slice(libarchive.length)), Buffer.from(value.toString('latin1'), 'base64'));
+    else if (key.startsWith(schily) && !records.has(libarchive + key.slice(schily.length)))
+      // GNU tar writes = and % so, which a key cannot hold or could not tell apart. A copy: attributes of directories live until the end of the import.
+      xattrs.set(
+        key.slice(schily.length).replace(/%(3D|25)/g, (_, code) => (code === '25' ? '%' : '=')),
+        Buffer.from(value),
+      );
+  }
+  for (const name of xattrs.keys())
+    if (name === '' || name.length > 255 || name.includes('\0'))
+      throw unsafe(`${display(member.name)} has the attribute '${display(name)}', which is no name of one`);
+  return xattrs;
+}
+
+/** Attributes that are told as texts. */
+function addTexts(member: TarMember, records: PaxRecords, idOf: IdOf, xattrs: Map<string, Buffer>): void {
+  const text = (key: string) => {
+    const value = records.get(key);
+    return value === undefined || value.length === 0 ? undefined : toText(value.toString('latin1') as BytePath);
+  };
+  const label = records.get('RHT.security.selinux');
+  // The kernel's form ends with a NUL.
+  if (label !== undefined && label.length > 0)
+    xattrs.set('security.selinux', label.at(-1) === 0 ? Buffer.from(label) : Buffer.concat([label, Buffer.alloc(1)]));
+  if (text('SCHILY.acl.ace') !== undefined)
+    throw unsupported(
+      `${display(member.name)} has an access list of NFSv4, which Linux does not know`,
+      'make the archive without access lists (bsdtar: --no-acls)',
+    );
+  // Symlinks have none, and only directories hand one down.
+  const access = member.kind === 'symlink' ? undefined : text('SCHILY.acl.access');
+  const inherited = member.kind === 'directory' ? text('SCHILY.acl.default') : undefined;
+  const list = (list: string) => accessList(member, list, idOf);
+  if (access !== undefined) xattrs.set('system.posix_acl_access', list(access));
+  if (inherited !== undefined) xattrs.set('system.posix_acl_default', list(inherited));
+}
+
+function accessList(member: TarMember, text: string, idOf: IdOf): Buffer {
+  try {
+    return accessListOf(text, idOf);
+  } catch (error) {
+    if (!(error instanceof AccessListError)) throw error;
+    throw unsupported(
+      `${display(member.name)} has an access list with ${display(error.message)}`,
+      'make the archive with --numeric-owner, or without --acls',
+    );
+  }
+}
+
+/** As libarchive encodes names: %XX is a byte. */
+function percentDecoded(name: string): string {
+  return name.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
+}

@@ -1,0 +1,180 @@
+import { display, fromBuffer } from '../../../base/bytes.js';
+import type { BytePath } from '../../../base/bytes.js';
+import { corrupt, noTar, truncated, unsafe } from './errors.js';
+import { Header, blockSize, isZero, paddingOf } from './header.js';
+import { memberOf } from './member.js';
+import type { Before, TarMember } from './member.js';
+import { addGlobal, noExtendedHeader, parseRecords } from './records.js';
+import type { ExtendedHeader, PaxRecords } from './records.js';
+import { insideSparseMap, oldSparseMap, recordedSparseMap } from './sparse.js';
+import type { SparseMap } from './sparse.js';
+import type { ByteSource } from './source.js';
+
+const largestExtendedHeader = 8 << 20;
+const largestName = 64 << 10;
+
+/** Part of a file's content: the bytes from `at` on. */
+export interface Piece {
+  readonly data: Buffer;
+  readonly at: number;
+}
+
+/**
+ * Reads tars of all kinds that are about: V7, ustar, PAX, GNU, star, with sparse files in each of their forms. Each block is read once and in order, so that nothing can be passed
+ * over unseen: what is where a header must be and is none ends the reading with an error. After the end mark (a block of zeros) another archive may follow, or anything else.
+ */
+export class TarReader {
+  #all: PaxRecords = new Map();
+  #member: TarMember | undefined;
+  /** Bytes of the member's content that nobody has read, and of the padding behind it. */
+  #left = 0;
+  #padding = 0;
+  #map: SparseMap | undefined;
+  #ended = false;
+
+  constructor(
+    private readonly source: ByteSource,
+    /** What errors call the archive. */
+    private readonly called: string,
+  ) {}
+
+  /** Whether the archive has its end mark, behind its last member. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** For errors: where the reading is. */
+  get place(): string {
+    return this.#member === undefined ? 'its first header' : `the header after ${display(this.#member.name)}`;
+  }
+
+  /** The next member, undefined after the last. What is left of the content of the one before is passed over. */
+  async next(): Promise<TarMember | undefined> {
+    await this.#finishContent();
+    let extended: ExtendedHeader | undefined;
+    let longName: BytePath | undefined;
+    let longTarget: BytePath | undefined;
+    for (;;) {
+      const announced = extended !== undefined || longName !== undefined || longTarget !== undefined;
+      const header = await this.#header(announced);
+      if (header === undefined) return undefined;
+      if (header.type === 'x' || header.type === 'X') extended = await this.#extended(header);
+      else if (header.type === 'g') this.#all = addGlobal(this.#all, await this.#extended(header));
+      else if (header.type === 'L') longName = await this.#longText(header);
+      else if (header.type === 'K') longTarget = await this.#longText(header);
+      else return this.#begin(header, { all: this.#all, extended: extended ?? noExtendedHeader, longName, longTarget });
+    }
+  }
+
+  /** The size of the member's content: of a sparse file, with its holes. */
+  get size(): number {
+    return this.#map?.realSize ?? this.#left;
+  }
+
+  /** The content of the member that `next` gave, once. Of a sparse file what is not in its holes. */
+  async *content(): AsyncGenerator<Piece, void, undefined> {
+    const pieces = this.#map?.pieces ?? [{ offset: 0, size: this.#left }];
+    for (const { offset, size } of pieces) {
+      for (let at = 0; at < size;) {
+        const data = await this.source.some(size - at);
+        if (data === undefined) throw truncated(this.called, this.#name());
+        this.#left -= data.length;
+        yield { data, at: offset + at };
+        at += data.length;
+      }
+    }
+  }
+
+  /** Undefined at the end of the archive. */
+  async #header(announced: boolean): Promise<Header | undefined> {
+    for (;;) {
+      const block = await this.source.take(blockSize);
+      const none = block.length === 0 || isZeroBlock(block);
+      if (none && announced) throw corrupt(this.called, `${this.place} announces a member that does not come`);
+      if (block.length === 0) return undefined;
+      if (none) {
+        this.#ended = true;
+        continue;
+      }
+      const header = block.length === blockSize ? Header.read(block) : undefined;
+      if (header !== undefined) {
+        this.#ended = false;
+        return header;
+      }
+      if (!this.#ended) throw this.#noHeader(block);
+      // What stands behind the end mark is nothing: a tape's block was filled up with it.
+      while ((await this.source.some(Number.MAX_SAFE_INTEGER)) !== undefined);
+      return undefined;
+    }
+  }
+
+  #noHeader(block: Buffer): Error {
+    if (block.length < blockSize && this.#member !== undefined) return truncated(this.called, this.place);
+    if (this.#member === undefined) return noTar(this.called);
+    return corrupt(this.called, `${this.place} is none`);
+  }
+
+  async #begin(header: Header, before: Before): Promise<TarMember> {
+    const member = memberOf(header, before);
+    this.#member = member;
+    this.#left = member.stored;
+    this.#padding = paddingOf(member.stored);
+    this.#map = undefined;
+    const block = () => this.#mapBlock();
+    if (member.isOldSparse) {
+      this.#map = await oldSparseMap(header, member.name, block);
+    } else if (member.kind === 'file' && before.extended !== noExtendedHeader) {
+      const map = recordedSparseMap(before.extended, member.name);
+      if (map === 'inside') {
+        const inside = await insideSparseMap(before.extended, member.name, block, member.stored);
+        this.#map = inside.map;
+        this.#left -= inside.bytes;
+      } else this.#map = map;
+    }
+    const stored = this.#map?.pieces.reduce((sum, { size }) => sum + size, 0);
+    if (stored !== undefined && stored !== this.#left)
+      throw unsafe(`the sparse file ${this.#name()} has pieces of ${stored} bytes and ${this.#left} are stored`);
+    return member;
+  }
+
+  async #mapBlock(): Promise<Buffer> {
+    const block = await this.source.take(blockSize);
+    if (block.length < blockSize) throw truncated(this.called, this.#name());
+    return block;
+  }
+
+  async #finishContent(): Promise<void> {
+    const whole = await this.source.skip(this.#left + this.#padding);
+    if (!whole) throw truncated(this.called, this.#name());
+    this.#left = 0;
+    this.#padding = 0;
+  }
+
+  async #extended(header: Header): Promise<ExtendedHeader> {
+    const what = `the extended header ${display(header.name)}`;
+    return parseRecords(await this.#body(header, what, largestExtendedHeader), what);
+  }
+
+  /** A name of GNU's: what is behind a NUL is not of it. */
+  async #longText(header: Header): Promise<BytePath> {
+    const text = await this.#body(header, 'a header with a long name', largestName);
+    const end = text.indexOf(0);
+    return fromBuffer(end < 0 ? text : text.subarray(0, end));
+  }
+
+  async #body(header: Header, what: string, most: number): Promise<Buffer> {
+    const { size } = header;
+    if (size === undefined || size < 0 || size > most)
+      throw unsafe(`${what} is ${size === undefined ? 'of no size' : `of ${size} bytes`}, at most ${most} can be`);
+    const body = await this.source.take(size);
+    const whole = body.length === size && (await this.source.skip(paddingOf(size)));
+    if (!whole) throw truncated(this.called, what);
+    return body;
+  }
+
+  #name(): string {
+    return this.#member === undefined ? 'its first header' : display(this.#member.name);
+  }
+}
+
+const isZeroBlock = (block: Buffer): boolean => block.length === blockSize && isZero(block);
