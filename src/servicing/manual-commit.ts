@@ -3,8 +3,7 @@ import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
-import { TouchedPaths, View } from '../changeset/index.js';
-import type { Listing, TimedRun } from '../changeset/index.js';
+import type { TimedRun } from '../changeset/index.js';
 import { commitUpdate } from '../manifest/index.js';
 import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
 import { stageFile } from '../platform/durable.js';
@@ -12,9 +11,10 @@ import { NodeReader } from '../store/index.js';
 import type { Transaction } from '../store/index.js';
 import { stageDeltaLayer } from './delta.js';
 import type { DeltaLayer, Work } from './delta.js';
+import { HandTouched, stageWithout } from './hand-overlap.js';
 import { replayInContainer, withReplayViews } from './replay/container.js';
 import { readCapture } from './run.js';
-import { readStorages, stagePin } from './service.js';
+import { readStorages } from './service.js';
 import { plainSettings, writeSettings } from './settings.js';
 
 /** What a commit by hand came to in one container. */
@@ -108,19 +108,20 @@ interface Followed {
 /** Containers whose storages meet nothing that the layer changes are pinned to it; in the others the journal is replayed. */
 async function followInContainers(work: Work, commit: ManualCommit, delta: TimedDelta): Promise<Followed> {
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
-  const touched = new TouchedPaths().add(delta.listing, new View(layers));
+  const touched = new HandTouched(delta.listing, layers);
   const followed: Followed = { effects: [], told: new Map() };
   await work.transaction.sync();
   const meeting: { container: string; storages: Awaited<ReturnType<typeof readStorages>> }[] = [];
   for (const container of commit.containers) {
     const storages = await readStorages(work, commit.manifest, container);
-    const met = meetings(touched, storages.listings, layers);
+    const overlap = touched.overlap(storages);
+    const met = overlap.paths;
     if (met.length > 0 && commit.replay) {
       meeting.push({ container, storages });
       continue;
     }
     if (met.length > 0) followed.told.set(container, { conflicts: [], passed: [], hiding: met });
-    followed.effects.push(stagePin(work, container, storages, met.length > 0 ? 'unchanged' : 'skipped'));
+    followed.effects.push(await stageWithout(work, container, storages, overlap));
   }
   if (meeting.length > 0) await replayInAll(work, { commit, delta, meeting }, followed);
   return followed;
@@ -150,12 +151,4 @@ async function replayInAll(
       if (report.conflicts.length + report.passed.length > 0) told.set(container, { ...report, hiding: [] });
     }
   });
-}
-
-/** Paths of a container's storages, newest first, that meet touched ones. */
-export function meetings(touched: TouchedPaths, storages: readonly Listing[], layers: readonly Listing[]): BytePath[] {
-  const met = storages.flatMap((listing, i) =>
-    touched.meeting(listing, new View([...storages.slice(i + 1), ...layers])),
-  );
-  return [...new Set(met)].sort();
 }
