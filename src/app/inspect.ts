@@ -19,7 +19,15 @@ export interface StatusData {
   readonly nodes: readonly NodeData[];
   readonly updates: readonly UpdateData[];
   /** Updates being made by hand. */
-  readonly servicing: readonly { readonly name: string; readonly base: string; readonly mountpoint: string | null }[];
+  readonly servicing: readonly {
+    readonly name: string;
+    readonly base: string;
+    /** Where it was begun. */
+    readonly directory: string;
+    /** Null: not mounted, or in another mount namespace. */
+    readonly mountpoint: string | null;
+    readonly state: 'open' | 'interrupted';
+  }[];
 }
 
 export async function status(store: Store): Promise<StatusData> {
@@ -36,10 +44,12 @@ export async function status(store: Store): Promise<StatusData> {
       .map((name) => containerData(manifest, name, mounts)),
     nodes: nodesData(manifest),
     updates: updatesData(manifest),
-    servicing: (await activeManual(store)).map(({ name, base, mountpoint }) => ({
+    servicing: (await activeManual(store)).map(({ name, base, directory, mountpoint, state }) => ({
       name,
       base,
+      directory,
       mountpoint: mountpoint === undefined ? null : toText(mountpoint),
+      state,
     })),
   };
 }

@@ -67,19 +67,24 @@ function addRecover(program: Command): void {
     });
 }
 
-function recoverText({ transactions, nodes, updates, mounts, ended }: RecoverData): string {
+function recoverText({ transactions, nodes, updates, mounts, ended, byHand }: RecoverData): string {
   const count = transactions.length + nodes.length + updates.length;
   const cleared = `cleared away ${counted(transactions.length, 'transaction')}, ${counted(nodes.length, 'node')}, ${counted(updates.length, 'update')}`;
   const unmounted = mounts.map(({ container, mountpoint }) =>
     container === null
-      ? `unmounted ${shown(mountpoint)}: the driver of its update is gone; abort the update (see lamina status) and make it again`
+      ? `unmounted ${shown(mountpoint)}: the driver of its update was gone`
       : `unmounted ${shown(mountpoint)}: its driver is gone; what was written is in ${container}: lamina mount ${container} ${shown(mountpoint)}`,
   );
   const without = ended.map(
     (name) =>
       `the mount of ${shown(name)} has ended: its driver died (the system's log says how); what was written is in ${shown(name)}: lamina mount ${shown(name)} DIR`,
   );
-  const lines = [...(count === 0 ? [] : [cleared]), ...unmounted, ...without];
+  const handMade = byHand.map(({ update, directory, problem }) =>
+    problem === null
+      ? `update ${shown(update)} is open again on ${shown(directory)}: commit or abort it`
+      : `update ${shown(update)} is kept, but could not be mounted again on ${shown(directory)}: ${problem}; then: lamina recover, or lamina update commit ${shown(update)}`,
+  );
+  const lines = [...(count === 0 ? [] : [cleared]), ...unmounted, ...without, ...handMade];
   return lines.length === 0 ? 'there was nothing to recover' : lines.join('\n');
 }
 
@@ -87,8 +92,10 @@ function statusText(data: StatusData): string {
   const bases = data.bases.map(({ name, head, layers }) => [name, head, counted(layers.length, 'layer')]);
   const containers = data.containers.map(({ name, base, layer, mountpoint }) => [name, base, layer, mountpoint ?? '-']);
   const servicing = data.servicing.map(
-    ({ name, base, mountpoint }) =>
-      `update ${name} of base ${base} is being made by hand on ${mountpoint ?? '(another mount namespace)'}`,
+    ({ name, base, directory, mountpoint, state }) =>
+      state === 'interrupted'
+        ? `update ${name} of base ${base}, made by hand on ${shown(directory)}, was interrupted, and is kept: lamina recover mounts it again`
+        : `update ${name} of base ${base} is being made by hand on ${shown(mountpoint ?? `${directory} (in another mount namespace)`)}`,
   );
   return [
     `store ${data.store}`,

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { fromBuffer, toBuffer } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
+import type { Manifest } from '../manifest/index.js';
 import { isLocked } from '../platform/lock.js';
 import { readTransaction } from '../store/index.js';
 import type { Store, TransactionRecord } from '../store/index.js';
@@ -14,8 +15,8 @@ const harmless = ['create', 'import'];
  * @param own the caller's transaction
  * @throws LaminaError refused: an update is being made, or rolled back
  */
-export async function refuseWhileServicing(store: Store, own?: string): Promise<void> {
-  const byHand = (await activeManual(store))[0];
+export async function refuseWhileServicing(store: Store, manifest: Manifest, own?: string): Promise<void> {
+  const byHand = (await activeManual(store, manifest))[0];
   if (byHand !== undefined) {
     throw refused(`update '${byHand.name}' of base '${byHand.base}' is being made by hand`, {
       code: 'SERVICING',

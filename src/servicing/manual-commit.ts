@@ -1,16 +1,17 @@
 import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
-import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
 import type { TimedRun } from '../changeset/index.js';
 import { commitUpdate } from '../manifest/index.js';
-import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
+import type { EffectCommit, Manifest, Update, UpdateId } from '../manifest/index.js';
 import { stageFile } from '../platform/durable.js';
 import { NodeReader } from '../store/index.js';
 import type { Transaction } from '../store/index.js';
 import { stageDeltaLayer } from './delta.js';
 import type { DeltaLayer, Work } from './delta.js';
+import { handWork } from './hand-mount.js';
+import { isRecordTorn, stageHandRecord } from './hand-record.js';
 import { HandTouched, stageWithout } from './hand-overlap.js';
 import { replayInContainer, withReplayViews } from './replay/container.js';
 import { readCapture } from './run.js';
@@ -35,6 +36,8 @@ export interface ManualResult {
 }
 
 export interface ManualCommit {
+  /** That the update will have. */
+  readonly id: UpdateId;
   readonly manifest: Manifest;
   readonly transaction: Transaction;
   readonly found: { readonly name: string; readonly base: string; readonly head: string };
@@ -45,29 +48,22 @@ export interface ManualCommit {
 
 /** Stages the delta layer and what follows from it in the containers, and publishes it all. The servicing mount is gone. */
 export async function publishManual(commit: ManualCommit): Promise<ManualResult> {
-  const { manifest, transaction, found, signal } = commit;
+  const { id, manifest, transaction, found, signal } = commit;
+  const { paths } = transaction;
+  if (commit.replay && isRecordTorn(paths)) throw recordTorn(found.name);
   const reader = new NodeReader(transaction.store, manifest);
   const work: Work = { transaction, reader, layers: reader.layers(found.head), signal };
-  const run = transaction.paths.run('base');
-  const upper = `${run.directory}/upper` as BytePath;
-  const kept = transaction.paths.update.run();
-  const mount = {
-    directory: run.directory,
-    mountpoint: run.mountpoint,
-    upper,
-    work: `${run.directory}/work` as BytePath,
-    kept,
-  };
-  const capture = await readCapture(mount, undefined);
+  const kept = paths.update.run();
+  stageFile(paths.update.procedure, '');
+  await stageHandRecord(paths, kept);
+  const { directory, mountpoint } = paths.run('base');
+  const capture = await readCapture({ directory, mountpoint, ...handWork(paths), kept }, undefined);
   const delta = await stageDeltaLayer(work, capture);
-  const { effects, told } = await followInContainers(work, commit, {
-    ...delta,
-    times: { span: capture.span, written: delta.listing },
-  });
-  writeSettings(transaction.paths.update.settings, { ...plainSettings, noReplay: !commit.replay });
-  const id = newId('u');
+  const times = { span: capture.span, written: delta.listing };
+  const { effects, told } = await followInContainers(work, commit, { ...delta, times });
+  writeSettings(paths.update.settings, { ...plainSettings, noReplay: !commit.replay });
   const report = { update: found.name, base: found.base, layer: delta.sealed, effects, containers: textsOf(told) };
-  stageFile(transaction.paths.update.report, `${JSON.stringify(report, null, 2)}\n`);
+  stageFile(paths.update.report, `${JSON.stringify(report, null, 2)}\n`);
   const published = await transaction.publish(
     (present) =>
       commitUpdate(present, {
@@ -87,6 +83,13 @@ export async function publishManual(commit: ManualCommit): Promise<ManualResult>
   const update = published.updates[id];
   if (update === undefined) throw refused(`update '${found.name}' was not published`);
   return { id, update, effects: told };
+}
+
+function recordTorn(name: string) {
+  return refused(`the record of update '${name}' may lack what was done last: the driver of its mount was killed`, {
+    code: 'RECORD_TORN',
+    hint: `look at what is there, and commit it without doing it again in containers: lamina update commit ${name} --no-replay`,
+  });
 }
 
 function textsOf(told: ReadonlyMap<string, ManualEffect>): Record<string, Record<string, string[]>> {

@@ -81,18 +81,29 @@ export async function mountRun(
   makeEmptyTree(upper, request.root);
   makePlainDirectory(work);
   stageFile(run.filter, JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
+  const mount = { directory: run.directory, mountpoint: mountpoint ?? run.mountpoint, upper, work, kept };
   if (mountpoint === undefined) makeMountpoint(run.mountpoint);
+  await mountServicing(transaction, request.lowers, mount, run.filter);
+  await beginSpan(kept, run.directory);
+  return mount;
+}
+
+/** Mounts a view for servicing over an upper that may hold something already. What the mount records must not be there. */
+export async function mountServicing(
+  { store, id }: Pick<Transaction, 'store' | 'id'>,
+  lowers: readonly MountableNode[],
+  { mountpoint, upper, work, kept }: Omit<RunMount, 'directory'>,
+  rules: BytePath,
+): Promise<void> {
   await mountStack({
-    lowers: request.lowers,
+    lowers,
     upper: { tree: upper, work },
-    mountpoint: mountpoint ?? run.mountpoint,
+    mountpoint,
     mode: 'servicing',
-    source: transactionSource(transaction.store, transaction.id),
-    filter: { rules: run.filter, journal: kept.journal, reads: kept.reads },
+    source: transactionSource(store, id),
+    filter: { rules, journal: kept.journal, reads: kept.reads },
     options: ['metacopy=off'],
   });
-  await beginSpan(kept, run.directory);
-  return { directory: run.directory, mountpoint: mountpoint ?? run.mountpoint, upper, work, kept };
 }
 
 function placeOf({

@@ -37,7 +37,7 @@ export async function findGarbage(paths: StorePaths, manifest: Manifest): Promis
   for (const directory of unpublishedCatchUps(paths, manifest)) found.push(['catch-up', directory]);
   for (const id of unpublishedAsides(paths, manifest)) found.push(['aside', paths.aside(id).directory]);
   for (const id of namesIn(paths.transactions))
-    if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id))))
+    if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id), manifest)))
       found.push(['transaction', paths.transaction(id).directory]);
   const sizes = sizesOf(found.map(([, path]) => path));
   return found

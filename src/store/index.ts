@@ -1,10 +1,11 @@
 export * from './paths.js';
 export * from './location.js';
 export * from './marks.js';
-export { Store } from './store.js';
+export { Published, Store } from './store.js';
 export type { Examined, Publish } from './store.js';
 export * from './init.js';
 export * from './recovery.js';
+export * from './hand-state.js';
 export * from './transaction.js';
 export * from './nodes.js';
 export * from './origins.js';
