@@ -23,6 +23,8 @@ import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store
 import type { Store } from '../store/index.js';
 import { containerData } from './data.js';
 import type { ContainerData } from './data.js';
+import { displacedIn, removeDisplaced } from './displaced.js';
+import type { DisplacedData } from './displaced.js';
 
 /** A container with an empty storage on the newest layer of a base. */
 export async function create(store: Store, name: string, base: string): Promise<ContainerData> {
@@ -38,15 +40,27 @@ export async function create(store: Store, name: string, base: string): Promise<
   return containerData(manifest, name, []);
 }
 
-/** Removes a container with its storages, and layers that only it stood on. @throws LaminaError refused while it is mounted */
-export async function remove(store: Store, name: string): Promise<void> {
-  await withHold(store, async (hold) => {
+/**
+ * Removes a container with its storages, what rollbacks displaced in it, and layers that only it stood on.
+ * @param onDisplaced told of what will be dropped, before it is
+ * @throws LaminaError refused while it is mounted
+ */
+export async function remove(
+  store: Store,
+  name: string,
+  onDisplaced: (displaced: readonly DisplacedData[]) => void = () => undefined,
+): Promise<readonly DisplacedData[]> {
+  return withHold(store, async (hold) => {
     await hold.add(await store.read(), [name]);
-    await store.change(async (manifest, publish) => {
+    return store.change(async (manifest, publish) => {
       const { manifest: next, removedNodes, removedUpdates } = removeContainer(manifest, name);
       hold.check(manifest);
+      const displaced = displacedIn(store, manifest, name);
+      if (displaced.length > 0) onDisplaced(displaced);
       await publish(next);
       await afterPublish(async () => removeFiles(store, removedNodes, removedUpdates));
+      await afterPublish(async () => removeDisplaced(store, displaced));
+      return displaced;
     });
   });
 }

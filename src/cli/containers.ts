@@ -1,8 +1,10 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { MountOptions } from '../app/containers.js';
+import { bytesText } from '../base/units.js';
 import { contextOf, pathOf } from './context.js';
 import { setExitCode } from './exit-code.js';
+import { shown } from './output.js';
 
 export function addContainerCommands(program: Command): void {
   program
@@ -18,13 +20,18 @@ export function addContainerCommands(program: Command): void {
     });
   program
     .command('remove <container>')
-    .description('remove a container and what it wrote')
+    .description('remove a container with what it wrote, and what rollbacks displaced in it')
     .addHelpText('after', '\nExample:\n  lamina remove web')
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { remove } = await import('../app/containers.js');
-      await remove(await store(), name);
-      output.result({ removed: name }, () => `removed container ${name}`);
+      const dropped = await remove(await store(), name, (displaced) => {
+        for (const { id, update, bytes, paths } of displaced) {
+          const what = paths.map((path) => `/${shown(path)}`).join(', ');
+          output.note(`dropping what the rollback of ${shown(update)} displaced: ${what} (${bytesText(bytes)}, ${id})`);
+        }
+      });
+      output.result({ removed: name, dropped: dropped.map(({ id }) => id) }, () => `removed container ${name}`);
     });
   addMountCommands(program);
   program

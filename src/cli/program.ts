@@ -3,6 +3,7 @@ import { version } from '../base/version.js';
 import { Output } from './output.js';
 import { addBaseCommands } from './bases.js';
 import { addContainerCommands } from './containers.js';
+import { addDisplacedCommands } from './displaced.js';
 import { exitCode } from './exit-code.js';
 import { addInspectCommands } from './inspect.js';
 import { addUpdateCommands } from './updates.js';
@@ -40,6 +41,7 @@ function makeProgram(): Command {
   addBaseCommands(program);
   addContainerCommands(program);
   addUpdateCommands(program);
+  addDisplacedCommands(program);
   addInspectCommands(program);
   addVerifyCommand(program);
   addWatchCommand(program);

@@ -18,7 +18,7 @@ interface RollbackOptions {
 export function addRollbackCommand(program: Command): void {
   program
     .command('rollback <update>')
-    .description('undo an update; what was written since is kept or put aside')
+    .description('undo an update; what was written since is kept, or displaced (see lamina displaced)')
     .option('--container <name>', 'only in this container; may be repeated', collect)
     .option('--discard', 'drop what was written since')
     .option('--with-newer', 'roll back the newer updates above it first')
@@ -63,22 +63,24 @@ async function restore(
   output.result(data, () => restoreText(data));
 }
 
-function restoreText({ container, path, to, replaced }: Restored): string {
+export function restoreText({ container, path, to, replaced }: Restored): string {
   if (to !== null) return `copied /${shown(path)} of container ${container} to ${shown(to)}`;
   const gone = replaced.map((each) => `\n  in the place of what was at /${shown(each)}`);
   return `put /${shown(path)} back into container ${container}${gone.join('')}`;
 }
 
+const idOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
+
 function rollbackText({ updates, containers, staying }: RollbackData): string {
   const paths = (list: readonly string[]) => list.map((path) => `/${shown(path)}`).join(', ');
-  const lines = containers.flatMap(({ update, container, kept, merged, aside, asidePath }) => [
+  const lines = containers.flatMap(({ container, kept, merged, aside, asidePath }) => [
     ...(kept ? [`container ${container}: what was written since is kept`] : []),
     ...(merged.length === 0 ? [] : [`container ${container}: merged with the state before: ${paths(merged)}`]),
     ...(asidePath === null
       ? []
       : [
-          `container ${container}: put aside under ${shown(asidePath)}: ${paths(aside)}`,
-          `  to have it back: lamina rollback ${update} --restore PATH --container ${container}`,
+          `container ${container}: displaced: ${paths(aside)}`,
+          `  to have it back: lamina displaced restore ${idOf(asidePath)}${aside.length === 1 ? '' : ' PATH'}`,
         ]),
   ]);
   const stay = staying.map((container) => `container ${container} was created on the update and stays on its layer`);
