@@ -10,14 +10,16 @@ import {
   checkMountpoint,
   containerSource,
   describeUse,
+  endElsewhere,
   findMounts,
   isDriven,
   mountStack,
+  pingDriver,
   unmountOwn,
   unmountStack,
 } from '../mount/index.js';
 import type { MountMode } from '../mount/index.js';
-import { activeManual, runInSandbox, withHold } from '../servicing/index.js';
+import { activeManual, refuseUnderHand, runInSandbox, withHold } from '../servicing/index.js';
 import { acquireLock } from '../platform/lock.js';
 import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
@@ -55,6 +57,7 @@ export async function remove(
     return store.change(async (manifest, publish) => {
       const { manifest: next, removedNodes, removedUpdates } = removeContainer(manifest, name);
       hold.check(manifest);
+      await refuseUnderHand(store, manifest, removedNodes);
       const displaced = displacedIn(store, manifest, name);
       if (displaced.length > 0) onDisplaced(displaced);
       await publish(next);
@@ -164,9 +167,15 @@ export async function umount(store: Store, what: string, directory: BytePath): P
         hint: `commit or abort it: lamina update abort ${servicing.name}`,
       });
     }
-    const known = own(manifest.containers, what) !== undefined;
+    const known = own(manifest.containers, what);
+    const work = known === undefined ? undefined : store.paths.node(known.storage).work;
+    // Its mount is in another mount namespace, perhaps one that nobody can enter any more.
+    if (work !== undefined && (await pingDriver(store.paths.control(what))) !== undefined) {
+      await endElsewhere(work, `container '${what}'`);
+      return containerData(manifest, what, []);
+    }
     throw notFound(
-      known
+      known !== undefined
         ? `container '${what}' is not mounted`
         : `nothing of this store is mounted at ${display(directory)}, and no container is named '${what}'`,
       { code: 'NOT_MOUNTED', hint: 'see lamina status' },

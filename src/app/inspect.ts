@@ -4,7 +4,8 @@ import { compareViews, unknownContents } from '../changeset/index.js';
 import type { View } from '../changeset/index.js';
 import { baseOf, layerChain, own } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
-import { findMounts } from '../mount/index.js';
+import { findMounts, pingDriver } from '../mount/index.js';
+import type { FoundMount } from '../mount/index.js';
 import { activeManual } from '../servicing/index.js';
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
@@ -16,6 +17,8 @@ export interface StatusData {
   readonly generation: number;
   readonly bases: readonly BaseData[];
   readonly containers: readonly ContainerData[];
+  /** Containers that are mounted in another mount namespace, and where. */
+  readonly elsewhere: readonly { readonly container: string; readonly mountpoint: string }[];
   readonly nodes: readonly NodeData[];
   readonly updates: readonly UpdateData[];
   /** Updates being made by hand. */
@@ -42,6 +45,7 @@ export async function status(store: Store): Promise<StatusData> {
     containers: Object.keys(manifest.containers)
       .sort()
       .map((name) => containerData(manifest, name, mounts)),
+    elsewhere: await mountedElsewhere(store, manifest, mounts),
     nodes: nodesData(manifest),
     updates: updatesData(manifest),
     servicing: (await activeManual(store)).map(({ name, base, directory, mountpoint, state }) => ({
@@ -52,6 +56,16 @@ export async function status(store: Store): Promise<StatusData> {
       state,
     })),
   };
+}
+
+async function mountedElsewhere(store: Store, manifest: Manifest, here: readonly FoundMount[]) {
+  const names = Object.keys(manifest.containers).filter((name) => !here.some(({ container }) => container === name));
+  const found: { container: string; mountpoint: string }[] = [];
+  for (const container of names.sort()) {
+    const driver = await pingDriver(store.paths.control(container));
+    if (driver !== undefined) found.push({ container, mountpoint: driver.mountpoint });
+  }
+  return found;
 }
 
 export async function updateList(store: Store): Promise<UpdateData[]> {

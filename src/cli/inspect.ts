@@ -90,7 +90,15 @@ function recoverText({ transactions, nodes, updates, mounts, ended, byHand }: Re
 
 function statusText(data: StatusData): string {
   const bases = data.bases.map(({ name, head, layers }) => [name, head, counted(layers.length, 'layer')]);
-  const containers = data.containers.map(({ name, base, layer, mountpoint }) => [name, base, layer, mountpoint ?? '-']);
+  const elsewhere = new Map(data.elsewhere.map(({ container, mountpoint }) => [container, mountpoint]));
+  const placeOf = (name: string) =>
+    elsewhere.has(name) ? `${elsewhere.get(name) ?? ''} (in another mount namespace)` : '-';
+  const containers = data.containers.map(({ name, base, layer, mountpoint }) => [
+    name,
+    base,
+    layer,
+    mountpoint ?? placeOf(name),
+  ]);
   const servicing = data.servicing.map(
     ({ name, base, directory, mountpoint, state }) =>
       state === 'interrupted'

@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { fromBuffer, toBuffer } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
-import type { Manifest } from '../manifest/index.js';
+import { layerChain, own } from '../manifest/index.js';
+import type { Manifest, NodeId } from '../manifest/index.js';
 import { isLocked } from '../platform/lock.js';
 import { readTransaction } from '../store/index.js';
 import type { Store, TransactionRecord } from '../store/index.js';
@@ -30,6 +31,22 @@ export async function refuseWhileServicing(store: Store, manifest: Manifest, own
     const record = await readTransaction(paths);
     if (record === undefined || harmless.includes(record.kind)) continue;
     if (isLocked(paths.lock)) throw inUse(record);
+  }
+}
+
+/**
+ * What somebody makes by hand stands on layers that must not go.
+ * @param manifest that has them still
+ * @throws LaminaError refused
+ */
+export async function refuseUnderHand(store: Store, manifest: Manifest, removed: readonly NodeId[]): Promise<void> {
+  const gone = new Set(removed);
+  for (const { name, base, head } of await activeManual(store, manifest)) {
+    if (own(manifest.nodes, head) === undefined || !layerChain(manifest, head).some((id) => gone.has(id))) continue;
+    throw refused(`update '${name}' of base '${base}' is being made by hand on what would be removed`, {
+      code: 'SERVICING',
+      hint: `commit or abort it: lamina update abort ${name}`,
+    });
   }
 }
 

@@ -101,6 +101,31 @@ describe.skipIf(!isRoot)('an update by hand', () => {
     await world.run('remove', 'passing');
   });
 
+  it('is mounted as it was when its commit fails, and keeps the layers it stands on', async () => {
+    const point = world.makeDirectory('point');
+    await world.run('update', 'begin', 'tiny', point, '--name', 'kept');
+    writeFileSync(join(point, 'srv/work'), 'hours\n');
+    // No container is serviced while one is mounted; and where the replay fails, it has unmounted the work.
+    await world.mounted('idle', async () => {
+      expect((await world.attempt('update', 'commit', 'kept')).code).toBe(4);
+    });
+    const full = join(world.store, 'nodes');
+    execFileSync('mount', ['--bind', '-o', 'ro', full, full]);
+    execFileSync('mount', ['-o', 'remount,bind,ro', full]);
+    const failed = await world.attempt('update', 'commit', 'kept');
+    execFileSync('umount', [full]);
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toContain("update 'kept' is open as it was");
+    expect(execFileSync('cat', [join(point, 'srv/work')], { encoding: 'utf8' })).toBe('hours\n');
+    writeFileSync(join(point, 'srv/more'), 'more\n');
+    await world.run('update', 'commit', 'kept');
+    expect(await world.inside('idle', 'cat /srv/work /srv/more')).toBe('hours\nmore\n');
+    const log = await world.run('log', 'kept');
+    expect(log).toContain('/srv/work');
+    expect(log).toContain('/srv/more');
+    await world.run('rollback', 'kept');
+  });
+
   it('follows no symlink that a container has in the place of a directory', async () => {
     const outside = world.makeDirectory('outside');
     await world.run('create', 'trap', '--base', 'tiny');
