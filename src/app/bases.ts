@@ -1,6 +1,7 @@
 import type { BytePath } from '../base/bytes.js';
 import { afterPublish, importBase, initStore, removeFiles } from '../store/index.js';
 import type { BaseOptions, Store } from '../store/index.js';
+import { refuseUnderHand } from '../servicing/index.js';
 import { removeBase } from '../manifest/index.js';
 import { baseData } from './data.js';
 import type { BaseData } from './data.js';
@@ -30,6 +31,7 @@ export async function baseList(store: Store): Promise<BaseData[]> {
 export async function baseRemove(store: Store, name: string): Promise<void> {
   await store.change(async (manifest, publish) => {
     const { manifest: next, removedNodes, removedUpdates } = removeBase(manifest, name);
+    await refuseUnderHand(store, manifest, removedNodes);
     await publish(next);
     await afterPublish(async () => removeFiles(store, removedNodes, removedUpdates));
   });

@@ -11,21 +11,25 @@ import {
   containerSource,
   describeMount,
   describeUse,
+  endElsewhere,
   findMounts,
   isDriven,
   isLost,
   mountStack,
+  pingDriver,
   unmountOwn,
   unmountStack,
 } from '../mount/index.js';
 import type { MountMode } from '../mount/index.js';
-import { activeManual, runInContainer, withHold } from '../servicing/index.js';
+import { activeManual, refuseUnderHand, runInContainer, withHold } from '../servicing/index.js';
 import type { SignalSource } from '../servicing/index.js';
 import { acquireLock } from '../platform/lock.js';
 import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { containerData } from './data.js';
 import type { ContainerData } from './data.js';
+import { displacedIn, removeDisplaced } from './displaced.js';
+import type { DisplacedData } from './displaced.js';
 
 /** A container with an empty storage on the newest layer of a base. */
 export async function create(store: Store, name: string, base: string): Promise<ContainerData> {
@@ -41,15 +45,28 @@ export async function create(store: Store, name: string, base: string): Promise<
   return containerData(manifest, name, []);
 }
 
-/** Removes a container with its storages, and layers that only it stood on. @throws LaminaError refused while it is mounted */
-export async function remove(store: Store, name: string): Promise<void> {
-  await withHold(store, async (hold) => {
+/**
+ * Removes a container with its storages, what rollbacks displaced in it, and layers that only it stood on.
+ * @param onDisplaced told of what will be dropped, before it is
+ * @throws LaminaError refused while it is mounted
+ */
+export async function remove(
+  store: Store,
+  name: string,
+  onDisplaced: (displaced: readonly DisplacedData[]) => void = () => undefined,
+): Promise<readonly DisplacedData[]> {
+  return withHold(store, async (hold) => {
     await hold.add(await store.read(), [name]);
-    await store.change(async (manifest, publish) => {
+    return store.change(async (manifest, publish) => {
       const { manifest: next, removedNodes, removedUpdates } = removeContainer(manifest, name);
       hold.check(manifest);
+      await refuseUnderHand(store, manifest, removedNodes);
+      const displaced = displacedIn(store, manifest, name);
+      if (displaced.length > 0) onDisplaced(displaced);
       await publish(next);
       await afterPublish(async () => removeFiles(store, removedNodes, removedUpdates));
+      await afterPublish(async () => removeDisplaced(store, displaced));
+      return displaced;
     });
   });
 }
@@ -150,9 +167,15 @@ export async function umount(store: Store, what: string, directory: BytePath): P
         hint: `commit or abort it: lamina update abort ${servicing.name}`,
       });
     }
-    const known = own(manifest.containers, what) !== undefined;
+    const known = own(manifest.containers, what);
+    const work = known === undefined ? undefined : store.paths.node(known.storage).work;
+    // Its mount is in another mount namespace, perhaps one that nobody can enter any more.
+    if (work !== undefined && (await pingDriver(store.paths.control(what))) !== undefined) {
+      await endElsewhere(work, `container '${what}'`);
+      return containerData(manifest, what, []);
+    }
     throw notFound(
-      known
+      known !== undefined
         ? `container '${what}' is not mounted`
         : `nothing of this store is mounted at ${display(directory)}, and no container is named '${what}'`,
       { code: 'NOT_MOUNTED', hint: 'see lamina status' },

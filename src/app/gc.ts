@@ -1,5 +1,6 @@
 import { toText } from '../base/bytes.js';
 import type { Store } from '../store/index.js';
+import { displacedList } from './displaced.js';
 
 interface Found {
   readonly kind: string;
@@ -14,16 +15,22 @@ export interface GcData {
   readonly left: readonly { readonly path: string; readonly reason: string }[];
   /** Of what was found but for what is left. */
   readonly bytes: number;
+  /** What rollbacks displaced in containers that are there: it stays. */
+  readonly displaced: { readonly count: number; readonly bytes: number };
 }
 
 /** Removes what no manifest refers to, and tells how much it was. */
 export async function gc(store: Store, { dryRun }: { dryRun: boolean }): Promise<GcData> {
   const { found, left } = await store.collectGarbage(dryRun);
+  const displaced = (await displacedList(store)).filter(({ orphaned }) => !orphaned);
   const gone = found.filter(({ path }) => !left.some((each) => each.path === path));
   return {
     dryRun,
     found: found.map(({ kind, path, bytes }) => ({ kind, path: toText(path), bytes })),
     left: left.map(({ path, reason }) => ({ path: toText(path), reason })),
-    bytes: gone.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: total(gone),
+    displaced: { count: displaced.length, bytes: total(displaced) },
   };
 }
+
+const total = (each: readonly { readonly bytes: number }[]) => each.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -4,7 +4,8 @@ import { compareViews, unknownContents } from '../changeset/index.js';
 import type { View } from '../changeset/index.js';
 import { baseOf, layerChain, own } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
-import { findMounts, isLost } from '../mount/index.js';
+import { findMounts, isLost, pingDriver } from '../mount/index.js';
+import type { FoundMount } from '../mount/index.js';
 import { activeManual } from '../servicing/index.js';
 import { NodeReader, runningCommands } from '../store/index.js';
 import type { Running, Store } from '../store/index.js';
@@ -19,12 +20,22 @@ export interface StatusData {
     /** Its mount serves nobody any more: `lamina recover` takes it away. */
     readonly driverGone: boolean;
   })[];
+  /** Containers that are mounted in another mount namespace, and where. */
+  readonly elsewhere: readonly { readonly container: string; readonly mountpoint: string }[];
   readonly nodes: readonly NodeData[];
   readonly updates: readonly UpdateData[];
   /** Commands that change the store at this moment, oldest first. */
   readonly running: readonly RunningData[];
   /** Updates being made by hand. */
-  readonly servicing: readonly { readonly name: string; readonly base: string; readonly mountpoint: string | null }[];
+  readonly servicing: readonly {
+    readonly name: string;
+    readonly base: string;
+    /** Where it was begun. */
+    readonly directory: string;
+    /** Null: not mounted, or in another mount namespace. */
+    readonly mountpoint: string | null;
+    readonly state: 'open' | 'interrupted';
+  }[];
 }
 
 export interface RunningData {
@@ -59,15 +70,28 @@ export async function status(store: Store): Promise<StatusData> {
     containers: Object.keys(manifest.containers)
       .sort()
       .map((name) => ({ ...containerData(manifest, name, mounts), driverGone: lost.has(name) })),
+    elsewhere: await mountedElsewhere(store, manifest, mounts),
     nodes: nodesData(manifest),
     updates: updatesData(manifest),
     running: (await runningCommands(store)).map(runningData),
-    servicing: (await activeManual(store)).map(({ name, base, mountpoint }) => ({
+    servicing: (await activeManual(store)).map(({ name, base, directory, mountpoint, state }) => ({
       name,
       base,
+      directory,
       mountpoint: mountpoint === undefined ? null : toText(mountpoint),
+      state,
     })),
   };
+}
+
+async function mountedElsewhere(store: Store, manifest: Manifest, here: readonly FoundMount[]) {
+  const names = Object.keys(manifest.containers).filter((name) => !here.some(({ container }) => container === name));
+  const found: { container: string; mountpoint: string }[] = [];
+  for (const container of names.sort()) {
+    const driver = await pingDriver(store.paths.control(container));
+    if (driver !== undefined) found.push({ container, mountpoint: driver.mountpoint });
+  }
+  return found;
 }
 
 export async function updateList(store: Store): Promise<UpdateData[]> {

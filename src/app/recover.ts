@@ -1,5 +1,7 @@
 import { toText } from '../base/bytes.js';
+import { messageOf } from '../base/errors.js';
 import { removeDeadSockets, unmountLost } from '../mount/index.js';
+import { reopenInterrupted } from '../servicing/index.js';
 import type { Recovery, Store } from '../store/index.js';
 
 export interface RecoverData extends Omit<Recovery, 'left'> {
@@ -13,6 +15,8 @@ export interface RecoverData extends Omit<Recovery, 'left'> {
   }[];
   /** Containers whose mount had ended by itself: their driver was killed, or gave up. */
   readonly ended: readonly string[];
+  /** Updates by hand that a crash had interrupted: mounted again, or kept with the reason why they could not be. */
+  readonly byHand: readonly { readonly update: string; readonly directory: string; readonly problem: string | null }[];
 }
 
 /** Clears away what crashed commands and drivers left, and tells what it was. */
@@ -26,5 +30,10 @@ export async function recover(store: Store): Promise<RecoverData> {
   const dead = await removeDeadSockets(store);
   const ended = dead.filter((name) => !mounts.some(({ container }) => container === name));
   const left = cleared.left.map(({ path, reason }) => ({ path: toText(path), reason }));
-  return { ...cleared, left, mounts, ended };
+  const byHand = (await reopenInterrupted(store)).map(({ name: update, directory, error }) => ({
+    update,
+    directory,
+    problem: error === undefined ? null : messageOf(error),
+  }));
+  return { ...cleared, left, mounts, ended, byHand };
 }

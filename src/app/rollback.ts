@@ -5,6 +5,7 @@ import type { Store } from '../store/index.js';
 import { rootPath } from './data.js';
 
 export interface RollbackData {
+  readonly dryRun: boolean;
   readonly update: string;
   /** All that were rolled back, newest first. */
   readonly updates: readonly string[];
@@ -22,6 +23,7 @@ export interface RollbackData {
 export async function rollback(store: Store, name: string, options: RollbackOptions): Promise<RollbackData> {
   const report = await undo(store, name, options);
   return {
+    dryRun: options.dryRun === true,
     update: report.name,
     updates: report.updates,
     staying: report.staying,

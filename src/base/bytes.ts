@@ -110,6 +110,18 @@ export function basename(path: BytePath): BytePath {
   return path.slice(path.lastIndexOf(slash) + 1) as BytePath;
 }
 
+/** Bytes of the longest name that Linux file systems hold (NAME_MAX). */
+const longestName = 255;
+
+/** `name` with an ASCII ending, within the longest name there can be: `name` is cut short for it, where it is UTF-8 between two characters. */
+export function nameWithEnding(name: string, ending: string): string {
+  const most = longestName - ending.length;
+  if (name.length <= most) return name + ending;
+  let end = most;
+  if (isUtf8(toBuffer(name as BytePath))) while ((name.charCodeAt(end) & 0xc0) === 0x80) end -= 1;
+  return name.slice(0, end) + ending;
+}
+
 /** Components, without empty ones. */
 export function components(path: BytePath): BytePath[] {
   return path.split(slash).filter((part) => part !== '') as BytePath[];

@@ -70,6 +70,16 @@ export class TouchedPaths {
     return [...met];
   }
 
+  /**
+   * As `meeting`, with the directories that only carry others where they are touched themselves: a view shows the attributes that a directory has in its newest tree, so the
+   * listing's would hide what was made of them.
+   */
+  hiding(listing: Listing, below: View): BytePath[] {
+    const met = new Set(this.meeting(listing, below));
+    for (const { path } of listing.entries()) if (this.touches(path)) met.add(path);
+    return [...met];
+  }
+
   /** Whether the path itself is touched, or all below one that it lies below. */
   touches(path: BytePath): boolean {
     return this.#touched.has(path) || this.#isBelowTouched(path);

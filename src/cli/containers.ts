@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { MountOptions } from '../app/containers.js';
+import { bytesText } from '../base/units.js';
 import { contextOf, pathOf } from './context.js';
 import { shown } from './output.js';
 import { addRunCommand } from './run.js';
@@ -19,13 +20,18 @@ export function addContainerCommands(program: Command): void {
     });
   program
     .command('remove <container>')
-    .description('remove a container and what it wrote')
+    .description('remove a container with what it wrote, and what rollbacks displaced in it')
     .addHelpText('after', '\nExample:\n  lamina remove web')
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { remove } = await import('../app/containers.js');
-      await remove(await store(), name);
-      output.result({ removed: name }, () => `removed container ${name}`);
+      const dropped = await remove(await store(), name, (displaced) => {
+        for (const { id, update, bytes, paths } of displaced) {
+          const what = paths.map(shown).join(', ');
+          output.note(`dropping what the rollback of ${shown(update)} displaced: ${what} (${bytesText(bytes)}, ${id})`);
+        }
+      });
+      output.result({ removed: name, dropped: dropped.map(({ id }) => id) }, () => `removed container ${name}`);
     });
   addMountCommands(program);
   addRunCommand(program);

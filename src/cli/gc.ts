@@ -15,8 +15,13 @@ export function addGcCommand(program: Command): void {
       const data = await gc(await store(), { dryRun: options.dryRun === true });
       const rows = data.found.map(({ kind, bytes, path }) => [kind, bytesText(bytes), path]);
       const total = `${data.dryRun ? 'would remove' : 'removed'} ${counted(rows.length - data.left.length, 'thing')}, ${bytesText(data.bytes)}`;
-      output.result(data, () =>
-        rows.length === 0 ? 'there is no garbage' : `${table(['KIND', 'SIZE', 'PATH'], rows, '')}\n${total}`,
-      );
+      const { count, bytes } = data.displaced;
+      const kept =
+        count === 0
+          ? ''
+          : `\n${bytesText(bytes)} displaced by ${counted(count, 'rollback')} stay: see lamina displaced list`;
+      const found =
+        rows.length === 0 ? 'there is no garbage' : `${table(['KIND', 'SIZE', 'PATH'], rows, '')}\n${total}`;
+      output.result(data, () => found + kept);
     });
 }

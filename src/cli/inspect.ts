@@ -72,12 +72,12 @@ function addRecover(program: Command): void {
     });
 }
 
-function recoverText({ transactions, nodes, updates, left, mounts, ended }: RecoverData): string {
+function recoverText({ transactions, nodes, updates, left, mounts, ended, byHand }: RecoverData): string {
   const count = transactions.length + nodes.length + updates.length;
   const cleared = `cleared away ${counted(transactions.length, 'transaction')}, ${counted(nodes.length, 'node')}, ${counted(updates.length, 'update')}`;
   const unmounted = mounts.map(({ container, mountpoint }) =>
     container === null
-      ? `unmounted ${shown(mountpoint)}: the driver of its update is gone; abort the update (see lamina status) and make it again`
+      ? `unmounted ${shown(mountpoint)}: the driver of its update was gone`
       : `unmounted ${shown(mountpoint)}: its driver is gone; what was written is in ${container}: lamina mount ${container} ${shown(mountpoint)}`,
   );
   const without = ended.map(
@@ -85,25 +85,34 @@ function recoverText({ transactions, nodes, updates, left, mounts, ended }: Reco
       `the mount of ${shown(name)} has ended: its driver died (the system's log says how); what was written is in ${shown(name)}: lamina mount ${shown(name)} DIR`,
   );
   const stays = left.map(({ path, reason }) => `${path} could not be removed: ${reason}`);
-  const lines = [...(count === 0 ? [] : [cleared]), ...stays, ...unmounted, ...without];
+  const handMade = byHand.map(({ update, directory, problem }) =>
+    problem === null
+      ? `update ${shown(update)} is open again on ${shown(directory)}: commit or abort it`
+      : `update ${shown(update)} is kept, but could not be mounted again on ${shown(directory)}: ${problem}; then: lamina recover, or lamina update commit ${shown(update)}`,
+  );
+  const lines = [...(count === 0 ? [] : [cleared]), ...stays, ...unmounted, ...without, ...handMade];
   return lines.length === 0 ? 'there was nothing to recover' : lines.join('\n');
 }
 
 function statusText(data: StatusData): string {
   const bases = data.bases.map(({ name, head, layers }) => [name, named(data, head), counted(layers.length, 'layer')]);
+  const elsewhere = new Map(data.elsewhere.map(({ container, mountpoint }) => [container, mountpoint]));
+  const placeOf = (name: string) =>
+    elsewhere.has(name) ? `${elsewhere.get(name) ?? ''} (in another mount namespace)` : '-';
   const containers = data.containers.map(({ name, base, layer, behind, mountpoint, driverGone }) => [
     name,
     base,
     named(data, layer),
     behind === null ? 'left behind by a rollback' : behind.length === 0 ? 'newest' : `behind: ${behind.join(', ')}`,
-    mountpoint === null ? '-' : `${mountpoint}${driverGone ? ' (its driver is gone: lamina recover)' : ''}`,
+    mountpoint === null ? placeOf(name) : `${mountpoint}${driverGone ? ' (its driver is gone: lamina recover)' : ''}`,
   ]);
   const running = data.running.map(
     ({ process, command, since }) => `running: lamina ${shown(command)} (process ${process}, since ${since})`,
   );
-  const servicing = data.servicing.map(
-    ({ name, base, mountpoint }) =>
-      `update ${name} of base ${base} is being made by hand on ${mountpoint === null ? '(another mount namespace)' : shown(mountpoint)}`,
+  const servicing = data.servicing.map(({ name, base, directory, mountpoint, state }) =>
+    state === 'interrupted'
+      ? `update ${name} of base ${base}, made by hand on ${shown(directory)}, was interrupted, and is kept: lamina recover mounts it again`
+      : `update ${name} of base ${base} is being made by hand on ${shown(mountpoint ?? `${directory} (in another mount namespace)`)}`,
   );
   const late = data.containers.find(({ behind }) => behind !== null && behind.length > 0);
   return [

@@ -6,6 +6,7 @@ import { locateStore } from '../store/location.js';
 import { Output } from './output.js';
 import { addBaseCommands } from './bases.js';
 import { addContainerCommands } from './containers.js';
+import { addDisplacedCommands } from './displaced.js';
 import { exitCode } from './exit-code.js';
 import { addHelp } from './help.js';
 import { addInspectCommands } from './inspect.js';
@@ -50,6 +51,7 @@ export function makeProgram(): Command {
   addBaseCommands(program);
   addContainerCommands(program);
   addUpdateCommands(program);
+  addDisplacedCommands(program);
   addInspectCommands(program);
   addVerifyCommand(program);
   addWatchCommand(program);

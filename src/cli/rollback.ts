@@ -10,6 +10,7 @@ interface RollbackOptions {
   readonly container?: string[];
   readonly discard?: boolean;
   readonly withNewer?: boolean;
+  readonly dryRun?: boolean;
   readonly restore?: string;
   readonly to?: string;
   readonly force?: boolean;
@@ -18,10 +19,11 @@ interface RollbackOptions {
 export function addRollbackCommand(program: Command): void {
   program
     .command('rollback <update>')
-    .description('undo an update; what was written since is kept or put aside')
+    .description('undo an update; what was written since is kept, or displaced (see lamina displaced)')
     .option('--container <name>', 'only in this container; may be repeated', collect)
     .option('--discard', 'drop what was written since')
     .option('--with-newer', 'roll back the newer updates above it first')
+    .option('--dry-run', 'only say what would become of what was written since')
     .option(
       '--restore <path>',
       'put back into the container what a rollback of the update put aside; nothing is rolled back',
@@ -42,8 +44,8 @@ export function addRollbackCommand(program: Command): void {
 
 async function rollback({ output, store }: Context, name: string, options: RollbackOptions): Promise<void> {
   const { rollback: undo } = await import('../app/rollback.js');
-  const { container: containers, discard, withNewer } = options;
-  const data = await undo(await store(), name, { containers, discard, withNewer });
+  const { container: containers, discard, withNewer, dryRun } = options;
+  const data = await undo(await store(), name, { containers, discard, withNewer, dryRun });
   output.result(data, () => rollbackText(data));
 }
 
@@ -51,9 +53,9 @@ async function restore(
   { output, store }: Context,
   update: string,
   path: string,
-  { container = [], to, force, discard, withNewer }: RollbackOptions,
+  { container = [], to, force, discard, withNewer, dryRun }: RollbackOptions,
 ): Promise<void> {
-  if (discard === true || withNewer === true || container.length > 1)
+  if (discard === true || withNewer === true || dryRun === true || container.length > 1)
     throw usage('--restore goes with one --container, and with --to or --force');
   if (to !== undefined && force === true)
     throw usage('--force is for what is in the way in the container: with --to nothing may be there');
@@ -63,24 +65,25 @@ async function restore(
   output.result(data, () => restoreText(data));
 }
 
-function restoreText({ container, path, to, replaced }: Restored): string {
+export function restoreText({ container, path, to, replaced }: Restored): string {
   if (to !== null) return `copied ${shown(path)} of container ${container} to ${shown(to)}`;
   const gone = replaced.map((each) => `\n  in the place of what was at ${shown(each)}`);
   return `put ${shown(path)} back into container ${container}${gone.join('')}`;
 }
 
-function rollbackText({ updates, containers, staying }: RollbackData): string {
+const idOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
+
+function rollbackText({ dryRun, updates, containers, staying }: RollbackData): string {
   const paths = (list: readonly string[]) => list.map(shown).join(', ');
-  const lines = containers.flatMap(({ update, container, kept, merged, aside, asidePath }) => [
+  const lines = containers.flatMap(({ container, kept, merged, aside, asidePath }) => [
     ...(kept ? [`container ${container}: what was written since is kept`] : []),
     ...(merged.length === 0 ? [] : [`container ${container}: merged with the state before: ${paths(merged)}`]),
+    ...(aside.length === 0 ? [] : [`container ${container}: displaced: ${paths(aside)}`]),
     ...(asidePath === null
       ? []
-      : [
-          `container ${container}: put aside under ${shown(asidePath)}: ${paths(aside)}`,
-          `  to have it back: lamina rollback ${update} --restore PATH --container ${container}`,
-        ]),
+      : [`  to have it back: lamina displaced restore ${idOf(asidePath)}${aside.length === 1 ? '' : ' PATH'}`]),
   ]);
   const stay = staying.map((container) => `container ${container} was created on the update and stays on its layer`);
-  return [...updates.map((update) => `rolled back update ${update}`), ...lines, ...stay].join('\n');
+  const did = dryRun ? 'would roll back' : 'rolled back';
+  return [...updates.map((update) => `${did} update ${update}`), ...lines, ...stay].join('\n');
 }

@@ -1,28 +1,15 @@
-import { mkdirSync, readFileSync } from 'node:fs';
-import * as z from 'zod';
-import { dirname, display, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
+import { mkdirSync } from 'node:fs';
+import { dirname, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { damaged, must } from '../base/errors.js';
+import { must } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import { makeEntry } from '../changeset/index.js';
 import type { Entry, PlanOperation, View } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
 import { markNamespace, materialise } from '../store/index.js';
-import type { AsidePaths, Transaction } from '../store/index.js';
+import type { AsideRecord, Transaction } from '../store/index.js';
 
 const root = '' as BytePath;
-
-/** What asides/<id>/aside.json says. Paths are texts. */
-const recordSchema = z
-  .strictObject({
-    update: z.string(),
-    container: z.string(),
-    created: z.string(),
-    paths: z.array(z.string()).readonly(),
-  })
-  .readonly();
-
-export type AsideRecord = z.infer<typeof recordSchema>;
 
 /**
  * Stages a copy of what a container shows at some paths; a path at which it shows nothing becomes a whiteout. Gives the directory where it will be.
@@ -41,19 +28,6 @@ export async function stageAside(
   const record: AsideRecord = { update, container, created: isoNow(), paths: paths.map(toText) };
   stageFile(staged.description, `${JSON.stringify(record, null, 2)}\n`, 0o644);
   return place.directory;
-}
-
-/** @throws LaminaError damaged */
-export function readAside({ description, tree }: AsidePaths): AsideRecord {
-  try {
-    return recordSchema.parse(JSON.parse(readFileSync(toBuffer(description), 'utf8')));
-  } catch (error) {
-    throw damaged(`${display(description)} does not tell what was put aside`, {
-      code: 'ASIDE_DAMAGED',
-      hint: `restore it from a backup of the store; what was put aside lies in ${display(tree)}`,
-      cause: error,
-    });
-  }
 }
 
 /** The path that an aside has the given one under, or undefined. */

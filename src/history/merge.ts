@@ -57,7 +57,7 @@ export async function merge(store: Store, options: MergeOptions): Promise<MergeR
     return { ...told, steps: await preview(reader, plan, options) };
   return withHold(store, async (hold) => {
     await hold.add(manifest, plan.containers);
-    await refuseWhileServicing(store);
+    await refuseWhileServicing(store, manifest);
     await confirmed(updates, options);
     return withTransaction(store, 'merge', async (transaction) => {
       const steps: MergeStep[] = [];
@@ -69,7 +69,7 @@ export async function merge(store: Store, options: MergeOptions): Promise<MergeR
         steps.push(stepOf(manifest, fold, folded.tree, sealed.id));
       }
       await transaction.publish(async (present) => {
-        await refuseWhileServicing(store, transaction.id);
+        await refuseWhileServicing(store, present, transaction.id);
         if (JSON.stringify(planMerge(present, request)) !== JSON.stringify(plan)) throw stale();
         hold.check(present);
         options.signal.throwIfAborted();

@@ -7,14 +7,16 @@ import { makeEntry } from '../changeset/index.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { renameSync } from '../platform/native.js';
 import { removeTree } from '../platform/walk.js';
-import { markNamespace, materialise, publishedAsides, scanListing } from '../store/index.js';
+import { markNamespace, materialise, publishedAsides, readAside, scanListing } from '../store/index.js';
 import type { Store } from '../store/index.js';
-import { groupOf, holdingPath, joinLinks, operationOf, readAside } from './aside.js';
+import { groupOf, holdingPath, joinLinks, operationOf } from './aside.js';
 import { putBack } from './put-back.js';
 
 export interface RestoreRequest {
-  /** The name of the update that was rolled back. It is gone; what was put aside for it is not. */
-  readonly update: string;
+  /** The name of the update that was rolled back. It is gone; what was put aside for it is not. Undefined: `id` says it. */
+  readonly update?: string | undefined;
+  /** Of what was put aside. */
+  readonly id?: string | undefined;
   /** As the container knew it. */
   readonly path: string;
   /** Whose; may be left out where only one container has the path aside. */
@@ -88,10 +90,12 @@ async function findAside(store: Store, request: RestoreRequest, path: BytePath) 
 }
 
 /** Newest first. */
-async function asidesOf(store: Store, { update, container }: Pick<RestoreRequest, 'update' | 'container'>) {
+async function asidesOf(store: Store, { update, id, container }: Pick<RestoreRequest, 'update' | 'id' | 'container'>) {
   return publishedAsides(store.paths, await store.read())
+    .filter(({ directory }) => id === undefined || basename(directory) === id)
     .map((paths) => ({ tree: join(paths.tree, '0'), record: readAside(paths) }))
-    .filter(({ record }) => record.update === update && (container === undefined || record.container === container))
+    .filter(({ record }) => update === undefined || record.update === update)
+    .filter(({ record }) => container === undefined || record.container === container)
     .sort((a, b) => (a.record.created < b.record.created ? 1 : -1));
 }
 
@@ -99,9 +103,14 @@ async function nothingAside(store: Store, request: RestoreRequest) {
   const there = (await asidesOf(store, request)).flatMap(({ record }) =>
     record.paths.map((path) => `/${display(fromText(path))}`),
   );
-  return notFound(`no rollback of '${request.update}' put ${display(fromText(request.path))} aside`, {
+  const path = display(fromText(request.path));
+  const message =
+    request.update === undefined
+      ? `${request.id ?? ''} does not hold ${path}`
+      : `no rollback of '${request.update}' displaced ${path}`;
+  return notFound(message, {
     code: 'NOT_ASIDE',
-    hint: there.length === 0 ? 'nothing of that update is aside' : `aside are: ${[...new Set(there)].join(', ')}`,
+    hint: there.length === 0 ? 'see lamina displaced list' : `displaced are: ${[...new Set(there)].join(', ')}`,
   });
 }
 

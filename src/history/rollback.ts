@@ -5,7 +5,7 @@ import type { Manifest, NodeId, RollbackRequest, SealedNode, Transition } from '
 import { removeAllDurably } from '../platform/durable.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { isThereSync } from '../platform/walk.js';
-import { withHold } from '../servicing/index.js';
+import { refuseUnderHand, withHold } from '../servicing/index.js';
 import type { ContainerHold } from '../servicing/index.js';
 import { StagedReader, afterPublish, cloneTree, copyOrigins, withTransaction } from '../store/index.js';
 import type { NodePaths, StagedNode, Store, Transaction } from '../store/index.js';
@@ -20,6 +20,8 @@ export interface RollbackOptions {
   readonly discard?: boolean | undefined;
   /** Newer updates above it are rolled back first, in the same transaction. */
   readonly withNewer?: boolean | undefined;
+  /** Everything but publishing: the report says what would become of what was written since. */
+  readonly dryRun?: boolean | undefined;
 }
 
 /** What became of what was written since an update in one container. */
@@ -91,9 +93,15 @@ class Undoing {
       updates.push(now.updates[request.update]?.name ?? request.update);
       now = await this.#undo(now, request);
     }
-    const published = await this.transaction.publish((present) => this.#again(present));
+    const report = { name, updates, containers: this.#reports, staying: [...this.#staying].sort() };
+    if (this.options.dryRun === true) return report;
+    const published = await this.transaction.publish(async (present) => {
+      const transition = this.#again(present);
+      await refuseUnderHand(this.transaction.store, present, transition.removedNodes);
+      return transition;
+    });
     await afterPublish(async () => this.#openTops(published));
-    return { name, updates, containers: this.#reports, staying: [...this.#staying].sort() };
+    return report;
   }
 
   async #undo(manifest: Manifest, request: RollbackRequest): Promise<Manifest> {
@@ -134,7 +142,8 @@ class Undoing {
             { view: sorting.view, paths: sorting.aside, sources: sorting.sources },
           );
     const { kept, merged, aside } = sorting;
-    this.#reports.push({ update, container, kept, merged, aside, asidePath });
+    const place = this.options.dryRun === true ? undefined : asidePath;
+    this.#reports.push({ update, container, kept, merged, aside, asidePath: place });
   }
 
   /** A storage in the place of one that was written since, with its edits. The one that it takes the place of goes with the publish. */

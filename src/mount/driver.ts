@@ -10,7 +10,7 @@ import { LockHeld, isLocked, lockHolderPid } from '../platform/lock.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
 import { runProcess } from '../platform/process.js';
 import { unmountFuse } from '../platform/unmount.js';
-import { driverEnded, endDriver } from '../platform/work-lock.js';
+import { askDriver, driverEnded, endDriver } from '../platform/work-lock.js';
 import type { MountableNode } from '../store/index.js';
 import { holdersOf } from './holders.js';
 import type { Holder } from './holders.js';
@@ -124,6 +124,30 @@ export async function unmountOwn(mountpoint: BytePath, work: BytePath): Promise<
     if (mountAt(await readMountInfo(), mountpoint) !== undefined) throw error;
   }
   await endDriver(work);
+}
+
+/**
+ * Ends a mount that is in another mount namespace only, by asking its driver to unmount it.
+ * @throws LaminaError refused: somebody uses it there, or the driver is in another PID namespace
+ */
+export async function endElsewhere(work: BytePath, what: string): Promise<void> {
+  const pid = lockHolderPid(work);
+  try {
+    await askDriver(work);
+  } catch (error) {
+    if (!(error instanceof LockHeld)) throw error;
+    throw refused(
+      `${what} is mounted in another mount namespace${pid === undefined ? '' : ` (that of process ${pid})`}, and in use there`,
+      {
+        code: 'OTHER_NAMESPACE',
+        hint:
+          pid === undefined
+            ? 'end what uses it there, and try again'
+            : `see what uses it: nsenter --target ${pid} --mount fuser --verbose --mount /proc/${pid}/cwd; end that, and try again`,
+        cause: error,
+      },
+    );
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+export { pingDriver } from './control.js';
 export * from './driver.js';
 export * from './find.js';
 export { describeMount, describeUse } from './in-use.js';

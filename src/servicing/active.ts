@@ -1,4 +1,6 @@
 import { refused } from '../base/errors.js';
+import { layerChain, own } from '../manifest/index.js';
+import type { Manifest, NodeId } from '../manifest/index.js';
 import { describeRunning, runningCommands } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { activeManual } from './manual.js';
@@ -8,11 +10,11 @@ const harmless = ['create', 'import'];
 
 /**
  * Whoever takes trees away that stay in use as to their content must not do so under somebody who works with them.
- * @param own the caller's transaction
+ * @param ownTransaction the caller's
  * @throws LaminaError refused: an update is being made, or rolled back
  */
-export async function refuseWhileServicing(store: Store, own?: string): Promise<void> {
-  const byHand = (await activeManual(store))[0];
+export async function refuseWhileServicing(store: Store, manifest: Manifest, ownTransaction?: string): Promise<void> {
+  const byHand = (await activeManual(store, manifest))[0];
   if (byHand !== undefined) {
     throw refused(`update '${byHand.name}' of base '${byHand.base}' is being made by hand`, {
       code: 'SERVICING',
@@ -20,10 +22,26 @@ export async function refuseWhileServicing(store: Store, own?: string): Promise<
     });
   }
   const running = await runningCommands(store);
-  const other = running.find(({ id, kind }) => id !== own && !harmless.includes(kind));
+  const other = running.find(({ id, kind }) => id !== ownTransaction && !harmless.includes(kind));
   if (other === undefined) return;
   throw refused(`the store is in use by ${describeRunning(other)}`, {
     code: 'SERVICING',
     hint: 'try again when that command has ended (lamina status shows what runs)',
   });
+}
+
+/**
+ * What somebody makes by hand stands on layers that must not go.
+ * @param manifest that has them still
+ * @throws LaminaError refused
+ */
+export async function refuseUnderHand(store: Store, manifest: Manifest, removed: readonly NodeId[]): Promise<void> {
+  const gone = new Set(removed);
+  for (const { name, base, head } of await activeManual(store, manifest)) {
+    if (own(manifest.nodes, head) === undefined || !layerChain(manifest, head).some((id) => gone.has(id))) continue;
+    throw refused(`update '${name}' of base '${base}' is being made by hand on what would be removed`, {
+      code: 'SERVICING',
+      hint: `commit or abort it: lamina update abort ${name}`,
+    });
+  }
 }

@@ -25,7 +25,7 @@ export interface Work {
   readonly signal: AbortSignal;
 }
 
-const root = '' as BytePath;
+const rootPath = '' as BytePath;
 
 /** D: what the run on the base changed in view(L). */
 export async function stageDeltaLayer(work: Work, capture: WrittenTree): Promise<DeltaLayer> {
@@ -70,7 +70,7 @@ export async function stageDeltaStorage(
   const target = new View([...written, ...storageListings, ...layers]);
   const base = new View([...storageListings, ...made, ...layers]);
   const plan = computeDelta({ target, base, covered: covered(target, base, [...written, ...made]) });
-  const after = must(target.get(root), 'the root of a view').entry;
+  const after = must(target.get(rootPath), 'the root of a view').entry;
   if (isEmptyPlan(plan)) return { node: undefined, sealed: undefined, plan, root: after };
   const sources = [...captures.map(({ tree }) => tree), ...trees(work, storages), ...trees(work, work.layers)];
   const node = work.transaction.stage('delta-storage');
@@ -82,6 +82,14 @@ export async function stageDeltaStorage(
     await afterFailure(async () => work.transaction.unstage(node.id));
     throw error;
   }
+}
+
+/** A delta storage that changes the root directory alone. */
+export async function stageRootStorage(work: Work, root: Entry): Promise<SealedNode> {
+  const node = work.transaction.stage('delta-storage');
+  const plan = { root, changesRoot: true, operations: [] };
+  await materialise({ plan, tree: node.tree, sources: [], marks: markNamespace() });
+  return work.transaction.seal(node, work.signal);
 }
 
 function trees(work: Work, ids: readonly NodeId[]): BytePath[] {

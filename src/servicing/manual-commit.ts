@@ -1,20 +1,21 @@
 import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
-import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
-import { TouchedPaths, View } from '../changeset/index.js';
-import type { Listing, TimedRun } from '../changeset/index.js';
+import type { TimedRun } from '../changeset/index.js';
 import { commitUpdate } from '../manifest/index.js';
-import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
+import type { EffectCommit, Manifest, Update, UpdateId } from '../manifest/index.js';
 import { stageFile } from '../platform/durable.js';
 import { NodeReader } from '../store/index.js';
 import type { Transaction } from '../store/index.js';
 import { stageDeltaLayer } from './delta.js';
 import type { DeltaLayer, Work } from './delta.js';
+import { handWork } from './hand-mount.js';
+import { isRecordTorn, stageHandRecord } from './hand-record.js';
+import { HandTouched, stageWithout } from './hand-overlap.js';
 import { replayInContainer, withReplayViews } from './replay/container.js';
 import { readCapture } from './run.js';
-import { readStorages, stagePin } from './service.js';
+import { readStorages } from './service.js';
 import { plainSettings, writeSettings } from './settings.js';
 
 /** What a commit by hand came to in one container. */
@@ -35,6 +36,8 @@ export interface ManualResult {
 }
 
 export interface ManualCommit {
+  /** That the update will have. */
+  readonly id: UpdateId;
   readonly manifest: Manifest;
   readonly transaction: Transaction;
   readonly found: { readonly name: string; readonly base: string; readonly head: string };
@@ -45,29 +48,22 @@ export interface ManualCommit {
 
 /** Stages the delta layer and what follows from it in the containers, and publishes it all. The servicing mount is gone. */
 export async function publishManual(commit: ManualCommit): Promise<ManualResult> {
-  const { manifest, transaction, found, signal } = commit;
+  const { id, manifest, transaction, found, signal } = commit;
+  const { paths } = transaction;
+  if (commit.replay && isRecordTorn(paths)) throw recordTorn(found.name);
   const reader = new NodeReader(transaction.store, manifest);
   const work: Work = { transaction, reader, layers: reader.layers(found.head), signal };
-  const run = transaction.paths.run('base');
-  const upper = `${run.directory}/upper` as BytePath;
-  const kept = transaction.paths.update.run();
-  const mount = {
-    directory: run.directory,
-    mountpoint: run.mountpoint,
-    upper,
-    work: `${run.directory}/work` as BytePath,
-    kept,
-  };
-  const capture = await readCapture(mount, undefined);
+  const kept = paths.update.run();
+  stageFile(paths.update.procedure, '');
+  await stageHandRecord(paths, kept);
+  const { directory, mountpoint } = paths.run('base');
+  const capture = await readCapture({ directory, mountpoint, ...handWork(paths), kept }, undefined);
   const delta = await stageDeltaLayer(work, capture);
-  const { effects, told } = await followInContainers(work, commit, {
-    ...delta,
-    times: { span: capture.span, written: delta.listing },
-  });
-  writeSettings(transaction.paths.update.settings, { ...plainSettings, noReplay: !commit.replay });
-  const id = newId('u');
+  const times = { span: capture.span, written: delta.listing };
+  const { effects, told } = await followInContainers(work, commit, { ...delta, times });
+  writeSettings(paths.update.settings, { ...plainSettings, noReplay: !commit.replay });
   const report = { update: found.name, base: found.base, layer: delta.sealed, effects, containers: textsOf(told) };
-  stageFile(transaction.paths.update.report, `${JSON.stringify(report, null, 2)}\n`);
+  stageFile(paths.update.report, `${JSON.stringify(report, null, 2)}\n`);
   const published = await transaction.publish(
     (present) =>
       commitUpdate(present, {
@@ -89,6 +85,13 @@ export async function publishManual(commit: ManualCommit): Promise<ManualResult>
   return { id, update, effects: told };
 }
 
+function recordTorn(name: string) {
+  return refused(`the record of update '${name}' may lack what was done last: the driver of its mount was killed`, {
+    code: 'RECORD_TORN',
+    hint: `look at what is there, and commit it without doing it again in containers: lamina update commit ${name} --no-replay`,
+  });
+}
+
 function textsOf(told: ReadonlyMap<string, ManualEffect>): Record<string, Record<string, string[]>> {
   const texts = ({ conflicts, passed, hiding }: ManualEffect) => ({
     conflicts: conflicts.map(toText),
@@ -108,19 +111,20 @@ interface Followed {
 /** Containers whose storages meet nothing that the layer changes are pinned to it; in the others the journal is replayed. */
 async function followInContainers(work: Work, commit: ManualCommit, delta: TimedDelta): Promise<Followed> {
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
-  const touched = new TouchedPaths().add(delta.listing, new View(layers));
+  const touched = new HandTouched(delta.listing, layers);
   const followed: Followed = { effects: [], told: new Map() };
   await work.transaction.sync();
   const meeting: { container: string; storages: Awaited<ReturnType<typeof readStorages>> }[] = [];
   for (const container of commit.containers) {
     const storages = await readStorages(work, commit.manifest, container);
-    const met = meetings(touched, storages.listings, layers);
+    const overlap = touched.overlap(storages);
+    const met = overlap.paths;
     if (met.length > 0 && commit.replay) {
       meeting.push({ container, storages });
       continue;
     }
     if (met.length > 0) followed.told.set(container, { conflicts: [], passed: [], hiding: met });
-    followed.effects.push(stagePin(work, container, storages, met.length > 0 ? 'unchanged' : 'skipped'));
+    followed.effects.push(await stageWithout(work, container, storages, overlap));
   }
   if (meeting.length > 0) await replayInAll(work, { commit, delta, meeting }, followed);
   return followed;
@@ -150,12 +154,4 @@ async function replayInAll(
       if (report.conflicts.length + report.passed.length > 0) told.set(container, { ...report, hiding: [] });
     }
   });
-}
-
-/** Paths of a container's storages, newest first, that meet touched ones. */
-export function meetings(touched: TouchedPaths, storages: readonly Listing[], layers: readonly Listing[]): BytePath[] {
-  const met = storages.flatMap((listing, i) =>
-    touched.meeting(listing, new View([...storages.slice(i + 1), ...layers])),
-  );
-  return [...new Set(met)].sort();
 }

@@ -1,24 +1,25 @@
 import { readdir } from 'node:fs/promises';
-import { fromBuffer, toBuffer } from '../base/bytes.js';
+import { fromBuffer, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { notFound, refused } from '../base/errors.js';
+import { newId } from '../base/ids.js';
 import { baseOf, checkUpdateName, containersOn, validateName } from '../manifest/index.js';
-import { checkMountpoint, findTransactionMount, isDriven, unmountOwn } from '../mount/index.js';
-import { stageFile } from '../platform/durable.js';
-import { NodeReader, Transaction, afterFailure, readTransaction } from '../store/index.js';
-import type { Store, TransactionPaths } from '../store/index.js';
+import type { Manifest, UpdateId } from '../manifest/index.js';
+import { checkMountpoint, findTransactionMount } from '../mount/index.js';
+import { Published, Transaction, afterFailure, bootId, handState, readTransaction } from '../store/index.js';
+import type { Store } from '../store/index.js';
+import { endHandMount, freeze, mountNew, reopen, reopenAfter } from './hand-mount.js';
+import type { HandDetails } from './hand-mount.js';
 import { withHold } from './hold.js';
 import { publishManual } from './manual-commit.js';
 import type { ManualResult } from './manual-commit.js';
-import { mountRun } from './run.js';
 
 /** Servicing by a person: a mount to work in, then commit or abort. */
-export interface ManualServicing {
+export interface ManualServicing extends HandDetails {
   readonly id: string;
-  readonly name: string;
-  readonly base: string;
-  readonly head: string;
-  /** Undefined once it was unmounted: that aborted it. */
+  /** `interrupted`: its mount ended, and not by anybody's wish; what was done is kept. */
+  readonly state: 'open' | 'interrupted';
+  /** Undefined: it is not mounted, or in another mount namespace. */
   readonly mountpoint: BytePath | undefined;
 }
 
@@ -38,39 +39,38 @@ export async function beginManual(
     });
   }
   const mountpoint = await checkMountpoint(directory);
-  const transaction = await Transaction.begin(store, 'manual', { name, base, head });
+  const details: HandDetails = { name, base, head, directory: toText(mountpoint), boot: bootId() };
+  const transaction = await Transaction.begin(store, 'manual', { ...details });
   try {
-    stageFile(transaction.paths.update.procedure, '');
-    const reader = new NodeReader(store, before);
-    const layers = reader.layers(head);
     // The last that can fail: what is mounted outside of the transaction is not taken back with it.
-    await mountRun(
-      { transaction, container: undefined, lowers: reader.mountable(layers), root: await reader.rootEntry(layers) },
-      mountpoint,
-    );
+    await mountNew(transaction, head, mountpoint);
   } catch (error) {
     await afterFailure(async () => transaction.discard());
     throw error;
   }
   transaction.lock.release();
-  return { id: transaction.id, name, base, head, mountpoint };
+  return { id: transaction.id, state: 'open', mountpoint, ...details };
 }
 
-/** Servicings by hand that are under way. */
-export async function activeManual(store: Store): Promise<ManualServicing[]> {
+/** Servicings by hand that are under way. @param known the manifest, of who has the store to himself */
+export async function activeManual(store: Store, known?: Manifest): Promise<ManualServicing[]> {
+  const manifest = known ?? (await store.read());
   const found: ManualServicing[] = [];
   for (const name of await readdir(toBuffer(store.paths.transactions), 'buffer')) {
-    const id = fromBuffer(name);
-    const paths = store.paths.transaction(id);
-    const record = await readTransaction(paths);
-    if (record?.kind !== 'manual' || !isDriven(workOf(paths))) continue;
-    const { name: update, base, head } = record.details as { name: string; base: string; head: string };
-    found.push({ id, name: update, base, head, mountpoint: await findTransactionMount(store, id) });
+    const servicing = await servicingOf(store, manifest, fromBuffer(name));
+    if (servicing !== undefined) found.push(servicing);
   }
   return found;
 }
 
-const workOf = (paths: TransactionPaths): BytePath => `${paths.run('base').directory}/work` as BytePath;
+async function servicingOf(store: Store, manifest: Manifest, id: string): Promise<ManualServicing | undefined> {
+  const paths = store.paths.transaction(id);
+  const state = await handState(paths, manifest);
+  const record = await readTransaction(paths);
+  if (record === undefined || (state !== 'open' && state !== 'interrupted')) return undefined;
+  const details = record.details as unknown as HandDetails;
+  return { id, state, mountpoint: await findTransactionMount(store, id), ...details };
+}
 
 async function manualNamed(store: Store, name: string): Promise<ManualServicing> {
   const found = (await activeManual(store)).find((servicing) => servicing.name === name);
@@ -81,22 +81,12 @@ async function manualNamed(store: Store, name: string): Promise<ManualServicing>
   });
 }
 
-async function unmountManual(found: ManualServicing, paths: TransactionPaths): Promise<void> {
-  if (found.mountpoint === undefined) {
-    throw refused(`update '${found.name}' is mounted in another mount namespace`, {
-      code: 'OTHER_NAMESPACE',
-      hint: 'run this where it was begun',
-    });
-  }
-  await unmountOwn(found.mountpoint, workOf(paths));
-}
-
 /** Discards what was done by hand. */
 export async function abortManual(store: Store, name: string): Promise<void> {
   const found = await manualNamed(store, name);
   const transaction = await Transaction.attach(store, found.id);
   try {
-    await unmountManual(found, transaction.paths);
+    await endHandMount(transaction, name);
   } catch (error) {
     transaction.lock.release();
     throw error;
@@ -105,7 +95,8 @@ export async function abortManual(store: Store, name: string): Promise<void> {
 }
 
 /**
- * Makes what was done by hand the newest layer, and does in the base's containers what the journal says was done in the base.
+ * Makes what was done by hand the newest layer, and does in the base's containers what the journal says was done in the base. Where it fails, what was done by hand is mounted
+ * again as it was.
  * @param options.replay false: containers are only pinned to the layer; what their own storages hold keeps hiding it
  */
 export async function commitManual(
@@ -119,23 +110,51 @@ export async function commitManual(
     if (baseOf(manifest, found.base).head !== found.head) {
       throw refused(`base '${found.base}' has a newer layer than the one that update '${name}' was begun on`, {
         code: 'STALE',
-        hint: `abort it and begin again: lamina update abort ${name}`,
+        hint: `roll back what came since, and commit then; or copy what you need out of ${found.directory}, abort it and begin again`,
       });
     }
     const containers = containersOn(manifest, found.head);
     await hold.add(manifest, containers);
     const transaction = await Transaction.attach(store, found.id);
+    const id: UpdateId = newId('u');
     try {
-      await unmountManual(found, transaction.paths);
+      // What an interrupted commit staged.
+      await transaction.reset('base');
+      await freeze(transaction, name, id);
     } catch (error) {
       transaction.lock.release();
       throw error;
     }
     try {
-      return await publishManual({ manifest, transaction, found, containers, ...options });
+      return await publishManual({ id, manifest, transaction, found, containers, ...options });
     } catch (error) {
-      await afterFailure(async () => transaction.discard());
-      throw error;
+      if (error instanceof Published) await afterFailure(async () => transaction.discard());
+      throw error instanceof Published ? error : await reopenAfter(error, transaction, found);
     }
   });
+}
+
+/** What became of an update by hand that was interrupted: where it is mounted again, or why it is not. */
+export interface Reopened {
+  readonly name: string;
+  readonly directory: string;
+  readonly error: unknown;
+}
+
+/** Mounts updates by hand again whose mount has ended by no wish of anybody: of a commit that was stopped, a driver that was killed, a machine that was restarted. */
+export async function reopenInterrupted(store: Store): Promise<Reopened[]> {
+  const reopened: Reopened[] = [];
+  for (const found of (await activeManual(store)).filter(({ state }) => state === 'interrupted')) {
+    const { name, directory } = found;
+    const transaction = await Transaction.attach(store, found.id);
+    try {
+      await reopen(transaction, found);
+      reopened.push({ name, directory, error: undefined });
+    } catch (error) {
+      reopened.push({ name, directory, error });
+    } finally {
+      transaction.lock.release();
+    }
+  }
+  return reopened;
 }

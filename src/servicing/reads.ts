@@ -5,13 +5,13 @@ import { damaged } from '../base/errors.js';
 import type { ReadSet } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
 
-interface ReadLine {
+export interface ReadLine {
   readonly path: string;
   readonly kinds: readonly string[];
 }
 
-/** The read set that the driver wrote at the end of a mount (docs/format.md). @throws LaminaError damaged */
-export async function readReadSet(file: BytePath): Promise<ReadSet> {
+/** The lines of a read set that the driver wrote at the end of a mount (docs/format.md). @throws LaminaError damaged */
+export async function readLines(file: BytePath): Promise<ReadLine[]> {
   const [head, ...lines] = (await readFile(toBuffer(file), 'utf8')).split('\n');
   if (head !== '{"version":1}' || lines.pop() !== '') {
     throw damaged(`the read set ${display(file)} is not whole`, {
@@ -19,11 +19,15 @@ export async function readReadSet(file: BytePath): Promise<ReadSet> {
       hint: 'apply the update again; with --always-run no read set is needed',
     });
   }
+  return lines.map((line) => JSON.parse(line) as ReadLine);
+}
+
+/** @throws LaminaError damaged */
+export async function readReadSet(file: BytePath): Promise<ReadSet> {
   const seen = new Set<BytePath>();
   const listed = new Set<BytePath>();
   const whole = new Set<BytePath>();
-  for (const line of lines) {
-    const { path, kinds } = JSON.parse(line) as ReadLine;
+  for (const { path, kinds } of await readLines(file)) {
     const inTree = fromText(path.slice(1));
     if (kinds.some((kind) => kind !== 'listed')) seen.add(inTree);
     if (kinds.includes('listed')) listed.add(inTree);

@@ -96,40 +96,50 @@ export async function mountRun(
   makeEmptyTree(upper, request.root);
   makePlainDirectory(work);
   stageFile(run.filter, JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
+  const mount = { directory: run.directory, mountpoint: mountpoint ?? run.mountpoint, upper, work, kept };
   if (mountpoint === undefined) makeMountpoint(run.mountpoint);
-  const mount = {
-    lowers: request.lowers,
-    upper: { tree: upper, work },
-    mountpoint: mountpoint ?? run.mountpoint,
-    source: transactionSource(transaction.store, transaction.id),
-    options: ['metacopy=off'],
-  };
-  const planted = await plantBefore(mount, request.planting);
-  await mountStack({
-    ...mount,
-    mode: 'servicing',
-    filter: { rules: run.filter, journal: kept.journal, reads: kept.reads },
-  });
+  const planted = await plantBefore(stackOf(transaction, request.lowers, mount), request.planting);
+  await mountServicing(transaction, request.lowers, mount, run.filter);
   await beginSpan(kept, run.directory);
-  return { directory: run.directory, mountpoint: mount.mountpoint, upper, work, kept, planted };
+  return { ...mount, planted };
+}
+
+type RunStack = Omit<MountRequest, 'mode'> & { readonly upper: { readonly tree: BytePath; readonly work: BytePath } };
+
+function stackOf(
+  { store, id }: Pick<Transaction, 'store' | 'id'>,
+  lowers: readonly MountableNode[],
+  { mountpoint, upper, work }: Pick<RunMount, 'mountpoint' | 'upper' | 'work'>,
+): RunStack {
+  const source = transactionSource(store, id);
+  return { lowers, upper: { tree: upper, work }, mountpoint, source, options: ['metacopy=off'] };
+}
+
+/** Mounts a view for servicing over an upper that may hold something already. What the mount records must not be there. */
+export async function mountServicing(
+  transaction: Pick<Transaction, 'store' | 'id'>,
+  lowers: readonly MountableNode[],
+  mount: Pick<RunMount, 'mountpoint' | 'upper' | 'work' | 'kept'>,
+  rules: BytePath,
+): Promise<void> {
+  const { journal, reads } = mount.kept;
+  const filter = { rules, journal, reads };
+  await mountStack({ ...stackOf(transaction, lowers, mount), mode: 'servicing', filter });
 }
 
 /** In a mount of its own: neither the journal nor the read set is to see it, and no name of it is to stay in the kernel. */
-async function plantBefore(
-  mount: Omit<MountRequest, 'mode'> & { readonly upper: { readonly tree: BytePath; readonly work: BytePath } },
-  planting: Planting | undefined,
-): Promise<Listing | undefined> {
+async function plantBefore(stack: RunStack, planting: Planting | undefined): Promise<Listing | undefined> {
   if (planting === undefined || isEmptyPlanting(planting)) return undefined;
-  await mountStack({ ...mount, mode: 'stateless' });
-  await withOwnMount({ mountpoint: mount.mountpoint, work: mount.upper.work }, () => {
-    const root = new MountedRoot(mount.mountpoint);
+  await mountStack({ ...stack, mode: 'stateless' });
+  await withOwnMount({ mountpoint: stack.mountpoint, work: stack.upper.work }, () => {
+    const root = new MountedRoot(stack.mountpoint);
     try {
       plant(root, planting);
     } finally {
       root.close();
     }
   });
-  return scanListing(mount.upper.tree, { hash: true });
+  return scanListing(stack.upper.tree, { hash: true });
 }
 
 function placeOf({

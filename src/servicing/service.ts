@@ -4,7 +4,7 @@ import type { Entry, Listing, SkipRule, TimedRun } from '../changeset/index.js';
 import { containerOf, storageChain } from '../manifest/index.js';
 import type { EffectCommit, Manifest, NodeId } from '../manifest/index.js';
 import type { MountableNode } from '../store/index.js';
-import { stageDeltaStorage } from './delta.js';
+import { stageDeltaStorage, stageRootStorage } from './delta.js';
 import type { DeltaLayer, Work } from './delta.js';
 import type { SandboxOnBase } from './isolation/plan.js';
 import { viewRoot } from './isolation/root.js';
@@ -148,6 +148,22 @@ export function stagePin(
   outcome: EffectCommit['outcome'],
 ): EffectCommit {
   return stageTop(work, { container, storages, delta: null, root: storages.root, outcome });
+}
+
+/** As `stagePin`, with another root directory: a delta storage holds that and nothing else, so that a rollback knows what it was before. */
+export async function stageRoot(
+  work: Work,
+  container: string,
+  storages: ContainerStorages,
+  root: Entry,
+): Promise<EffectCommit> {
+  const delta = await stageRootStorage(work, root);
+  return stageTop(work, { container, storages, delta, root, outcome: 'changed' });
+}
+
+/** The root directory that an update gives a container which has left that of its base as it was; undefined where it has not, or the update changes nothing of it. */
+export function followedRoot(own: Entry, before: Entry, after: Entry): Entry | undefined {
+  return !sameRoot(before, after) && sameRoot(own, before) ? after : undefined;
 }
 
 interface TopRequest {

@@ -22,7 +22,7 @@ const longestTick = 3000;
  * that the run writes.
  * @param directory on the file system that the run writes to
  */
-export async function beginSpan({ span }: RunPaths, directory: BytePath): Promise<void> {
+export async function beginSpan({ span }: Pick<RunPaths, 'span'>, directory: BytePath): Promise<void> {
   const clock = new FileClock(directory);
   try {
     const after = clock.now();

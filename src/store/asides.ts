@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { toBuffer } from '../base/bytes.js';
-import { isSystemError } from '../base/errors.js';
+import * as z from 'zod';
+import { basename, display, toBuffer } from '../base/bytes.js';
+import { damaged, isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
+import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { namesIn } from './names-in.js';
 import type { AsidePaths, StorePaths } from './paths.js';
@@ -19,6 +21,38 @@ export function publishedAsides(paths: StorePaths, manifest: Manifest): AsidePat
   return asideIds(paths)
     .map((id) => paths.aside(id))
     .filter((aside) => isPublished(aside, manifest));
+}
+
+/** What asides/<id>/aside.json says. Paths are texts. */
+const recordSchema = z
+  .strictObject({
+    update: z.string(),
+    container: z.string(),
+    created: z.string(),
+    paths: z.array(z.string()).readonly(),
+  })
+  .readonly();
+
+export type AsideRecord = z.infer<typeof recordSchema>;
+
+/** @throws LaminaError damaged */
+export function readAside({ description, tree }: AsidePaths): AsideRecord {
+  try {
+    return recordSchema.parse(JSON.parse(readFileSync(toBuffer(description), 'utf8')));
+  } catch (error) {
+    throw damaged(`${display(description)} does not tell what was put aside`, {
+      code: 'ASIDE_DAMAGED',
+      hint: `restore it from a backup of the store; what was put aside lies in ${display(tree)}`,
+      cause: error,
+    });
+  }
+}
+
+/** Ids of asides whose container has gone: nobody can have back what they hold. */
+export function orphanedAsides(paths: StorePaths, manifest: Manifest): string[] {
+  return publishedAsides(paths, manifest)
+    .filter((aside) => own(manifest.containers, readAside(aside).container) === undefined)
+    .map(({ directory }) => basename(directory));
 }
 
 function isPublished({ description, generation }: AsidePaths, manifest: Manifest): boolean {

@@ -6,7 +6,7 @@ import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName } from '../platform/durable.js';
 import { walk } from '../platform/walk.js';
-import { unpublishedAsides } from './asides.js';
+import { orphanedAsides, unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
 import { Clearing } from './clearing.js';
 import type { Left } from './clearing.js';
@@ -16,7 +16,8 @@ import { endMounts, isDeadTransaction } from './recovery.js';
 
 /** Something in the store that nothing refers to. */
 export interface Garbage {
-  readonly kind: 'transaction' | 'node' | 'update' | 'catch-up' | 'index' | 'origins' | 'aside' | 'temporary';
+  readonly kind:
+    'transaction' | 'node' | 'update' | 'catch-up' | 'index' | 'origins' | 'aside' | 'displaced' | 'temporary';
   readonly path: BytePath;
   /** On disk; without inodes that something else has a name of, and without what lies deeper than a walk goes. */
   readonly bytes: number;
@@ -37,8 +38,9 @@ export async function findGarbage(paths: StorePaths, manifest: Manifest): Promis
     if (isId(id, 'u') && own(manifest.updates, id) === undefined) found.push(['update', paths.update(id).directory]);
   for (const directory of unpublishedCatchUps(paths, manifest)) found.push(['catch-up', directory]);
   for (const id of unpublishedAsides(paths, manifest)) found.push(['aside', paths.aside(id).directory]);
+  for (const id of orphanedAsides(paths, manifest)) found.push(['displaced', paths.aside(id).directory]);
   for (const id of namesIn(paths.transactions))
-    if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id))))
+    if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id), manifest)))
       found.push(['transaction', paths.transaction(id).directory]);
   const sizes = sizesOf(found.map(([, path]) => path));
   return found
@@ -69,8 +71,8 @@ export async function removeGarbage(paths: StorePaths, garbage: readonly Garbage
   return clearing.left;
 }
 
-/** Blocks that come free where all of these go, as far as they can be looked at. */
-function sizesOf(trees: readonly BytePath[]): number[] {
+/** Bytes of blocks that come free where all of these go, as far as they can be looked at. */
+export function sizesOf(trees: readonly BytePath[]): number[] {
   const names = new Map<string, bigint>();
   return trees.map((tree) => {
     let bytes = 0n;

@@ -187,6 +187,21 @@ export class TransactionPaths {
   index(id: string): BytePath {
     return join(this.indexes, id);
   }
+  /** What an update by hand records, in a directory for each mount that it has had. */
+  get hand(): BytePath {
+    return join(this.directory, 'hand');
+  }
+  handPart(number: number): RunPaths {
+    return runPaths(join(this.hand, String(number)));
+  }
+  /** When its first mount began. */
+  get handSpan(): BytePath {
+    return join(this.run('base').directory, 'span.json');
+  }
+  /** While an update by hand is committed: the id that it will have. */
+  get committing(): BytePath {
+    return join(this.directory, 'committing');
+  }
   /** Of the second run on the base that only `--check-determinism` makes: it goes with the transaction. */
   get secondRun(): RunPaths {
     return runPaths(join(this.runs, 'base-again'));

@@ -16,9 +16,9 @@ import { unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
 import { Clearing } from './clearing.js';
 import type { Left } from './clearing.js';
+import { handState } from './hand-state.js';
 import { namesIn } from './names-in.js';
 import type { StorePaths, TransactionPaths } from './paths.js';
-import { readTransaction } from './transaction-record.js';
 
 /** What was cleared away. */
 export interface Recovery {
@@ -42,7 +42,7 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
     const held = await lockOfDead(lock);
     if (held === undefined) continue;
     try {
-      if (await isServicedByHand(paths.transaction(id))) continue;
+      if (await isKept(paths.transaction(id), manifest)) continue;
       const transaction = paths.transaction(id);
       if (await clearing.remove(transaction.directory, () => endMounts(transaction))) transactions.push(id);
     } finally {
@@ -115,17 +115,15 @@ async function removeRunMount({ id, mountpoint, lock }: DeadRunMount): Promise<v
   await removeDurably(lock);
 }
 
-/** Whether the process of a transaction is gone. One made by hand needs none while it is mounted. */
-export async function isDeadTransaction(transaction: TransactionPaths): Promise<boolean> {
-  return !isLocked(transaction.lock) && !(await isServicedByHand(transaction));
+/** Whether the process of a transaction is gone. One made by hand needs none. */
+export async function isDeadTransaction(transaction: TransactionPaths, manifest: Manifest): Promise<boolean> {
+  return !isLocked(transaction.lock) && !(await isKept(transaction, manifest));
 }
 
-/** A person's servicing lives as long as its mount: the driver holds the lock of the run's work directory. */
-async function isServicedByHand(transaction: TransactionPaths): Promise<boolean> {
-  if ((await readTransaction(transaction))?.kind !== 'manual') return false;
-  const { directory } = transaction.run('base');
-  if (!namesIn(directory).includes(fromText('work'))) return false;
-  return isLocked(join(directory, 'work'));
+/** A person's servicing goes on until it is committed or aborted. */
+async function isKept(transaction: TransactionPaths, manifest: Manifest): Promise<boolean> {
+  const state = await handState(transaction, manifest);
+  return state === 'open' || state === 'interrupted';
 }
 
 /** Unmounts what is mounted below a directory, there where `wanted` says so. */

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { newId } from '../base/ids.js';
-import { toBuffer } from '../base/bytes.js';
+import { fromText, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isoNow } from '../base/time.js';
 import type { Manifest, NodeId, SealedNode, Transition } from '../manifest/index.js';
@@ -19,15 +19,18 @@ import type { Move } from '../platform/durable.js';
 import { makePlain, makePlainDirectory } from '../platform/exact.js';
 import { LockHeld, acquireLock, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
+import { removeTree } from '../platform/walk.js';
+import { endDriver } from '../platform/work-lock.js';
 import { materialise } from './materialise.js';
 import type { MaterialiseRequest } from './materialise.js';
 import { afterFailure, afterPublish, removeFiles } from './nodes.js';
 import { encodeIndex } from './node-index/writer.js';
 import { listingOf, scanTree } from './node-index/scan.js';
 import type { ScannedEntry } from './node-index/scan.js';
+import { namesIn } from './names-in.js';
 import { NodePaths } from './paths.js';
 import type { AsidePaths, CatchUpPaths, TransactionPaths } from './paths.js';
-import { removeTransaction } from './recovery.js';
+import { endMounts, removeTransaction, unmountBelow } from './recovery.js';
 import { Published, lockPatience } from './store.js';
 import type { Store } from './store.js';
 import type { TransactionRecord } from './transaction-record.js';
@@ -55,6 +58,8 @@ export class Transaction {
     readonly id: string,
     readonly paths: TransactionPaths,
     readonly lock: Lock,
+    /** Without a process of its own: half removed it must not look as if it were to go on. */
+    readonly lasting = false,
   ) {}
 
   static async begin(store: Store, kind: string, details: TransactionRecord['details'] = {}): Promise<Transaction> {
@@ -90,7 +95,22 @@ export class Transaction {
     const paths = store.paths.transaction(id);
     const lock = await takeLock(paths.lock);
     if (lock === undefined) throw new LockHeld(paths.lock, 0);
-    return new Transaction(store, id, paths, lock);
+    return new Transaction(store, id, paths, lock, true);
+  }
+
+  /** Takes back all that was staged; runs go, but the one of this name. */
+  async reset(keptRun: string): Promise<void> {
+    const { paths } = this;
+    const { runs } = paths;
+    const others = namesIn(runs).filter((name) => toText(name) !== keptRun);
+    await unmountBelow(runs);
+    for (const name of others) await endDriver(join(runs, name, fromText('work')));
+    for (const map of [this.#staged, this.#indexes, this.#catchUps]) map.clear();
+    this.#asides.length = 0;
+    const staged = [paths.nodes, paths.indexes, paths.update.directory];
+    for (const path of [...staged, paths.asides, paths.catchUps, ...others.map((name) => join(runs, name))])
+      removeTree(path);
+    for (const directory of staged) mkdirSync(toBuffer(directory), 0o700);
   }
 
   /** A node of a new id, its directory made. */
@@ -263,6 +283,10 @@ export class Transaction {
 
   async #end(): Promise<void> {
     try {
+      if (this.lasting) {
+        await endMounts(this.paths);
+        await removeDurably(this.paths.description);
+      }
       await removeTransaction(this.paths);
     } finally {
       // Without it the next change takes what is left for a dead transaction's, and clears it away.

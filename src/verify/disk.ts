@@ -30,7 +30,8 @@ async function withContent(directory: BytePath): Promise<Map<string, readonly st
 export async function readNames(paths: StorePaths, manifest: Manifest): Promise<StoreNames> {
   const transactions = await namesIn(paths.transactions);
   const dead = new Set<string>();
-  for (const id of transactions) if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id)))) dead.add(id);
+  for (const id of transactions)
+    if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id), manifest))) dead.add(id);
   return {
     root: await namesIn(paths.root),
     nodes: await withContent(paths.nodes),

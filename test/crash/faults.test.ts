@@ -25,9 +25,12 @@ interface FaultCommand extends CrashCommand {
   readonly repeatable?: boolean;
   /** Its preparation is undone where it fails, and cannot be copied: a mount. */
   readonly undone?: boolean;
+  /** What it leaves where it fails is right, and no place to try the next step: a mount of another driver. */
+  readonly fresh?: boolean;
 }
 
-const undone = new Set(['update begin', 'update commit', 'update abort']);
+const undone = new Set(['update begin', 'update abort']);
+const fresh = new Set(['update commit']);
 /** Where what they discard cannot be removed, the next change does it. */
 const discards = new Set(['update abort', 'a dry run']);
 const repeatable = new Set(['recover', 'gc']);
@@ -91,7 +94,12 @@ function inboxOf(world: CrashWorld): string {
 }
 
 const all: readonly FaultCommand[] = [
-  ...commands.map((each) => ({ ...each, undone: undone.has(each.name), repeatable: repeatable.has(each.name) })),
+  ...commands.map((each) => ({
+    ...each,
+    undone: undone.has(each.name),
+    fresh: fresh.has(each.name),
+    repeatable: repeatable.has(each.name),
+  })),
   ...more,
 ];
 
@@ -244,8 +252,8 @@ describe.skipIf(!isRoot)('a disk that fails', () => {
       wrong.push(...result.wrong);
       if (result.end) break;
       count += 1;
-      if (result.made || result.wrong.length > 0 || command.undone === true || command.repeatable === true)
-        await scene.set();
+      const spent = [command.undone, command.fresh, command.repeatable].includes(true);
+      if (result.made || result.wrong.length > 0 || spent) await scene.set();
     }
     rmSync(join(world.path('inbox'), 'failed'), { recursive: true, force: true });
     world.unmount();

@@ -123,6 +123,7 @@ export class CrashWorld {
     const content = snapshot(store, xattrsOf(store));
     content.delete('/lock');
     content.delete('/manifest-v1.json');
+    forgetStaging(content);
     return content;
   }
 
@@ -153,6 +154,15 @@ export function crashWorld(report: () => string): CrashWorld {
     process.stdout.write(`${report()}\n`);
   });
   return world;
+}
+
+/** Of an update by hand what was done counts: what its mounts recorded is in pieces, and what a commit staged goes with the next one. */
+function forgetStaging(content: Snapshot): void {
+  for (const path of [...content.keys()]) {
+    const [, transaction = '', below = ''] = /^(\/transactions\/t-[0-9a-f]+)\/(.+)$/.exec(path) ?? [];
+    if (!content.has(`${transaction}/runs/base/upper`)) continue;
+    if (!/^(transaction\.json|runs|runs\/base|runs\/base\/upper(\/.*)?)$/.test(below)) content.delete(path);
+  }
 }
 
 function xattrsOf(root: string): Map<string, string> {

@@ -70,6 +70,62 @@ describe.skipIf(!isRoot)('an update by hand', () => {
     for (const name of Object.keys(doings)) expect([...differences(await world.look(name), before[name]!)]).toEqual([]);
   });
 
+  it.each([
+    ['with', []],
+    ['without', ['--no-replay']],
+  ])('gives containers the attributes of directories that they only pass through, %s a replay', async (_, options) => {
+    await world.run('create', 'passing', '--base', 'tiny');
+    await world.inside('passing', 'echo mine >/etc/conf.d/50-mine.conf');
+    const names = ['passing', 'idle', 'edits'];
+    const own = new Map<string, Snapshot>();
+    for (const name of names) own.set(name, await world.look(name));
+    const point = world.makeDirectory('point');
+    await world.run('update', 'begin', 'tiny', point, '--name', 'attributes');
+    for (const [path, mode] of [
+      ['', 0o750],
+      ['etc/conf.d', 0o700],
+    ] as const)
+      chmodSync(join(point, path), mode);
+    execFileSync('setfacl', ['-m', 'u:65534:rx', point]);
+    execFileSync('setfattr', ['-n', 'user.by', '-v', 'hand', point]);
+    const { containers } = await world.json<Committed>('update', 'commit', 'attributes', ...options);
+    const hiding = containers.filter(({ container }) => container === 'passing').flatMap((each) => each.hiding);
+    expect(hiding).toEqual(options.length === 0 ? [] : ['etc/conf.d']);
+    await world.run('create', 'new', '--base', 'tiny');
+    const wanted = (await world.look('new')).get('');
+    expect(wanted).toContain('user.by');
+    for (const name of names) expect((await world.look(name)).get('')).toBe(wanted);
+    await world.run('remove', 'new');
+    await world.run('rollback', 'attributes');
+    for (const name of names) expect([...differences(await world.look(name), own.get(name)!)]).toEqual([]);
+    await world.run('remove', 'passing');
+  });
+
+  it('is mounted as it was when its commit fails, and keeps the layers it stands on', async () => {
+    const point = world.makeDirectory('point');
+    await world.run('update', 'begin', 'tiny', point, '--name', 'kept');
+    writeFileSync(join(point, 'srv/work'), 'hours\n');
+    // No container is serviced while one is mounted; and where the replay fails, it has unmounted the work.
+    await world.mounted('idle', async () => {
+      expect((await world.attempt('update', 'commit', 'kept')).code).toBe(4);
+    });
+    const full = join(world.store, 'nodes');
+    execFileSync('mount', ['--bind', '-o', 'ro', full, full]);
+    execFileSync('mount', ['-o', 'remount,bind,ro', full]);
+    const failed = await world.attempt('update', 'commit', 'kept');
+    execFileSync('umount', [full]);
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toContain("update 'kept' is open as it was");
+    expect(execFileSync('cat', [join(point, 'srv/work')], { encoding: 'utf8' })).toBe('hours\n');
+    writeFileSync(join(point, 'srv/more'), 'more\n');
+    await world.run('update', 'commit', 'kept');
+    expect(await world.inside('idle', 'cat /srv/work /srv/more')).toBe('hours\nmore\n');
+    const log = await world.run('log', 'kept');
+    expect(log).toContain('/srv/work');
+    expect(log).toContain('/srv/more');
+    await world.run('rollback', 'kept');
+  });
+
   it('follows no symlink that a container has in the place of a directory', async () => {
     const outside = world.makeDirectory('outside');
     await world.run('create', 'trap', '--base', 'tiny');

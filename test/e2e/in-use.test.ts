@@ -46,6 +46,35 @@ describe.skipIf(!isRoot)('what is in use elsewhere', () => {
     }
   });
 
+  it('is ended by umount where the mount namespace is one that nobody is in any more', async () => {
+    const through = ['unshare', '--mount', '--propagation', 'private'];
+    expect((await world.start(['mount', 'web', point], { through }).finished).code).toBe(0);
+    expect(world.mounts()).toEqual([]);
+    const refusal = await world.attempt('mount', 'web', point);
+    expect(refusal).toMatchObject({ code: 4 });
+    expect(refusal.stderr).toContain('lamina umount web');
+    expect(await world.run('status')).toContain(`${point} (in another mount namespace)`);
+    await world.run('umount', 'web');
+    await world.run('mount', 'web', point);
+    await world.run('umount', 'web');
+  });
+
+  it('is refused to be ended where somebody uses it there, and goes on', async () => {
+    const through = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', '"$@"; cd "$0"; sleep 60', point];
+    const other = world.start(['mount', 'web', point], { through });
+    try {
+      await other.said('mounted container web');
+      const refusal = await world.attempt('umount', 'web');
+      expect(refusal).toMatchObject({ code: 4 });
+      expect(refusal.stderr).toContain('in use there');
+      expect(await world.run('status')).toContain(`${point} (in another mount namespace)`);
+    } finally {
+      other.child.kill();
+      await other.finished;
+    }
+    await world.run('umount', 'web');
+  });
+
   it('is laid to nobody elsewhere when who had it has ended meanwhile', async () => {
     const store = new Store(fromText(world.store));
     const use = await describeUse(store, await store.read(), 'web');

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ApplyData } from '../apply.js';
 import type { CatchUpData } from '../catch-up.js';
+import type { DisplacedData, DisplacedEntries } from '../displaced.js';
 import type { ExplainData } from '../explain.js';
 import type { GcData } from '../gc.js';
 import type { GraphData } from '../graph.js';
@@ -26,7 +27,16 @@ const status = z.strictObject({
   running: z.array(
     z.strictObject({ kind: z.string(), base: name.nullable(), process: count, command: z.string(), since: time }),
   ),
-  servicing: z.array(z.strictObject({ name, base: name, mountpoint: path.nullable() })),
+  elsewhere: z.array(z.strictObject({ container: name, mountpoint: path })),
+  servicing: z.array(
+    z.strictObject({
+      name,
+      base: name,
+      directory: path,
+      mountpoint: path.nullable(),
+      state: z.enum(['open', 'interrupted']),
+    }),
+  ),
 }) satisfies z.ZodType<StatusData>;
 
 const graph = z.strictObject({
@@ -89,6 +99,7 @@ const gc = z.strictObject({
   found: z.array(z.strictObject({ kind: z.string(), path, bytes: count })),
   left,
   bytes: count,
+  displaced: z.strictObject({ count, bytes: count }),
 }) satisfies z.ZodType<GcData>;
 
 const log = z.strictObject({ operations: z.array(part.operation), ran: z.boolean() }) satisfies z.ZodType<LogData>;
@@ -113,6 +124,7 @@ const recover = z.strictObject({
   left,
   mounts: z.array(z.strictObject({ container: name.nullable(), transaction: z.string().nullable(), mountpoint: path })),
   ended: z.array(name),
+  byHand: z.array(z.strictObject({ update: name, directory: path, problem: z.string().nullable() })),
 }) satisfies z.ZodType<RecoverData>;
 
 const verify = z.strictObject({
@@ -155,6 +167,20 @@ const restored = z.strictObject({
 const began = z.strictObject({ name, base: name, mountpoint: path }) satisfies z.ZodType<BeginData>;
 const removed = z.strictObject({ removed: name });
 
+const displaced = z.strictObject({
+  id: part.displacedId,
+  container: name,
+  orphaned: z.boolean(),
+  update: name,
+  created: time,
+  paths,
+  bytes: count,
+}) satisfies z.ZodType<DisplacedData>;
+
+const displacedEntries = displaced.extend({
+  entries: z.array(z.strictObject({ path, type: part.entryType, bytes: count })),
+}) satisfies z.ZodType<DisplacedEntries>;
+
 /** What a command prints with --json, by what is typed for it. Several: one of them. `run` prints what its command does. */
 export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   init: [z.strictObject({ store: path })],
@@ -162,7 +188,7 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   'base list': [z.strictObject({ bases: z.array(base) })],
   'base remove': [removed],
   create: [container],
-  remove: [removed],
+  remove: [removed.extend({ dropped: z.array(part.displacedId) })],
   mount: [container],
   umount: [container],
   'update apply': [apply],
@@ -173,6 +199,10 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   'update list': [z.strictObject({ updates: z.array(update) })],
   'update show': [part.shownUpdate],
   rollback: [part.rollback, restored],
+  'displaced list': [z.strictObject({ displaced: z.array(displaced) })],
+  'displaced show': [displacedEntries],
+  'displaced restore': [restored],
+  'displaced drop': [z.strictObject({ dropped: z.array(displaced) })],
   merge: [merge],
   gc: [gc],
   status: [status],

@@ -13,6 +13,7 @@ import type { UpdateShowData } from '../update-show.js';
 
 export const name = z.string();
 /** Of a node. */
+export const displacedId = z.string().regex(/^a-[0-9a-f]{16}$/);
 export const id = z.string().regex(/^[bdse]-[0-9a-f]{16}$/);
 export const count = z.number().int().nonnegative();
 /** In a root or on the machine: absolute. Bytes that are not UTF-8 are U+DC80…U+DCFF (docs/format.md). */
@@ -79,7 +80,7 @@ export const shownUpdate = update.extend({
   ),
 }) satisfies z.ZodType<UpdateShowData>;
 
-const entryType = z.enum(['file', 'directory', 'symlink', 'block', 'character', 'fifo', 'socket', 'whiteout']);
+export const entryType = z.enum(['file', 'directory', 'symlink', 'block', 'character', 'fifo', 'socket', 'whiteout']);
 
 export const change = z.strictObject({
   path,
@@ -163,6 +164,7 @@ export const origin = z.strictObject({
 }) satisfies z.ZodType<Origin>;
 
 export const rollback = z.strictObject({
+  dryRun: z.boolean(),
   update: name,
   updates: z.array(name),
   containers: z.array(

@@ -1,17 +1,17 @@
 import type { BytePath } from '../../base/bytes.js';
 import { failed, isSystemError, must, refused } from '../../base/errors.js';
-import { SkipRule, TouchedPaths, View } from '../../changeset/index.js';
+import { SkipRule } from '../../changeset/index.js';
 import { containerOf, updateOf } from '../../manifest/index.js';
 import type { CatchUpStep, EffectCommit, Manifest, UpdateId } from '../../manifest/index.js';
 import type { Work } from '../delta.js';
 import { SandboxOnBase } from '../isolation/plan.js';
 import { viewRoot } from '../isolation/root.js';
 import { LayerServicing, layerListings } from '../layer/service.js';
-import { meetings } from '../manual-commit.js';
+import { HandTouched, stageWithout } from '../hand-overlap.js';
 import { readReadSet } from '../reads.js';
 import { replayInContainer, withReplayViews } from '../replay/container.js';
 import { isProcedureFailure } from '../run.js';
-import { readStorages, stagePin, stageSkipped } from '../service.js';
+import { readStorages, stageSkipped } from '../service.js';
 import type { ContainerStorages } from '../service.js';
 import { readSpan } from '../span.js';
 import { readSettings } from '../settings.js';
@@ -139,17 +139,17 @@ async function replay(site: StepSite, views: Views): Promise<StepEffect> {
   const { work, manifest, container, recorded, delta, options } = site;
   const layers = await layerListings(work);
   const storages = await readStorages(work, manifest, container);
-  const met = meetings(new TouchedPaths().add(delta.listing, new View(layers)), storages.listings, layers);
-  if (met.length === 0) return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
+  const overlap = new HandTouched(delta.listing, layers).overlap(storages);
+  const [met] = overlap.paths;
   const { settings, place } = newest(recorded);
-  if (recorded.every((each) => each.settings.noReplay))
-    return { commit: stagePin(work, container, storages, 'unchanged'), met: met[0], conflicts: [] };
+  if (met === undefined || recorded.every((each) => each.settings.noReplay))
+    return { commit: await stageWithout(work, container, storages, overlap), met, conflicts: [] };
   const conflict = options.conflict ?? settings.conflict;
   const span = readSpan(work.transaction.store.paths.update(newest(recorded).id).run().span);
   const times = span && { span, written: delta.listing };
   const request = { delta, times, views, place, conflict };
   const { commit, report } = await replayInContainer(work, container, storages, request);
-  return { commit, met: met[0], conflicts: [...new Set([...report.conflicts, ...report.passed])].sort() };
+  return { commit, met, conflicts: [...new Set([...report.conflicts, ...report.passed])].sort() };
 }
 
 const newest = (recorded: readonly Recorded[]): Recorded => must(recorded.at(-1), 'an update');

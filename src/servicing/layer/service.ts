@@ -82,10 +82,7 @@ export class LayerServicing {
   #meets({ listings }: ContainerStorages): boolean {
     return listings.some((listing, i) => {
       const below = new View([...listings.slice(i + 1), ...this.layers]);
-      if (this.#touched.meeting(listing, below).length > 0) return true;
-      // A directory of the container that only leads to others still hides the layer's attributes of it.
-      for (const { path } of listing.entries()) if (this.#touched.touches(path)) return true;
-      return false;
+      return this.#touched.hiding(listing, below).length > 0;
     });
   }
 }

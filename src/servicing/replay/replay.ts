@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { fromText, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed } from '../../base/errors.js';
@@ -49,9 +50,6 @@ export async function replay(request: ReplayRequest): Promise<ReplayReport> {
 const writes = new Set(['write', 'truncate', 'fallocate', 'copy_file_range']);
 const makes = new Set(['create', 'mknod', 'mkdir', 'symlink']);
 
-/** Below the container's root, while the replay runs: what it removed, which may be needed again. */
-const holdingName = '.lamina-replay';
-
 export class Replay {
   readonly base: Base;
   /** All that was made or touched, in the order of first touch. */
@@ -60,6 +58,8 @@ export class Replay {
   readonly #beside = new Set<BytePath>();
   /** Made by the update, and left out with all that is in it. */
   readonly #left = new Set<Item>();
+  /** Below the container's root, while the replay runs: what it removed, which may be needed again. */
+  readonly #holding: BytePath;
   #held = 0;
 
   constructor(
@@ -69,16 +69,17 @@ export class Replay {
     readonly conflict: ConflictChoice,
   ) {
     this.base = new Base(before, container);
-    container.makeDirectory(holdingName as BytePath);
+    this.#holding = unusedName([before, after, container]);
+    container.makeDirectory(this.#holding);
   }
 
   finish(): ReplayReport {
     const { conflicts, passed } = settle(this, this.#items);
     for (let number = 0; number < this.#held; number++) {
-      const held = holding(number);
+      const held = this.#heldAt(number);
       if (this.container.stat(held) !== undefined) this.container.unlink(held);
     }
-    this.container.removeDirectory(holdingName as BytePath);
+    this.container.removeDirectory(this.#holding);
     const sorted = (paths: Iterable<BytePath>) => [...new Set(paths)].sort();
     return { conflicts: sorted([...this.#beside, ...conflicts]), passed: sorted([...this.#passed, ...passed]) };
   }
@@ -188,9 +189,13 @@ export class Replay {
 
   /** Puts a file of the container where nobody sees it. */
   #hold(path: BytePath): BytePath {
-    const held = holding(this.#held++);
+    const held = this.#heldAt(this.#held++);
     this.container.rename(path, held, 'noreplace');
     return held;
+  }
+
+  #heldAt(number: number): BytePath {
+    return `${this.#holding}/${number}` as BytePath;
   }
 
   #unlink(path: BytePath): void {
@@ -313,4 +318,10 @@ export class Replay {
   }
 }
 
-const holding = (number: number) => `${holdingName}/${number}` as BytePath;
+/** A name in the root that no tree has. It is drawn at random, for the journal may use a name that no tree has at either end. */
+function unusedName(trees: readonly Tree[]): BytePath {
+  for (;;) {
+    const name = `.lamina-${randomBytes(8).toString('hex')}` as BytePath;
+    if (trees.every((tree) => tree.stat(name) === undefined)) return name;
+  }
+}

@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
-import { join } from '../../base/bytes.js';
+import { join, nameWithEnding } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { isSystemError } from '../../base/errors.js';
 import {
@@ -216,10 +216,13 @@ export class Tree {
     );
   }
 
-  /** NAME.lamina-new, or the first of NAME.lamina-new.2, .3, … that is free: for what is put beside a container's own file. */
+  /**
+   * NAME.lamina-new, or the first of NAME.lamina-new.2, .3, … that is free: for what is put beside a container's own file. NAME is cut short where the whole would be longer
+   * than a name may be.
+   */
   freeName(directory: BytePath, name: string): string {
     for (let count = 1; ; count++) {
-      const candidate = `${name}.lamina-new${count === 1 ? '' : `.${count}`}`;
+      const candidate = nameWithEnding(name, `.lamina-new${count === 1 ? '' : `.${count}`}`);
       if (this.stat(join(directory, candidate)) === undefined) return candidate;
     }
   }

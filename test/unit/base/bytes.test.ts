@@ -10,6 +10,7 @@ import {
   fromText,
   isBelow,
   join,
+  nameWithEnding,
   printable,
   toBuffer,
   toText,
@@ -82,6 +83,16 @@ describe('parts of a path', () => {
       expect([dirname(fromText(path)), basename(fromText(path))], path).toEqual([directory, base]);
     }
     expect(components(fromText('//a/b/'))).toEqual(['a', 'b']);
+  });
+
+  it('give a name its ending within 255 bytes, whole characters of it', () => {
+    expect(nameWithEnding('a', '.new')).toBe('a.new');
+    expect(nameWithEnding('n'.repeat(251), '.new')).toBe(`${'n'.repeat(251)}.new`);
+    expect(nameWithEnding('n'.repeat(252), '.new')).toBe(`${'n'.repeat(251)}.new`);
+    const euro = fromText(`${'n'.repeat(249)}€`);
+    expect(nameWithEnding(euro, '.new')).toBe(`${'n'.repeat(249)}.new`);
+    const noText = '\xac'.repeat(255);
+    expect(nameWithEnding(noText, '.new')).toBe(`${'\xac'.repeat(251)}.new`);
   });
 
   it('knows what is below what', () => {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toText } from '../../../src/base/bytes.js';
@@ -63,6 +63,52 @@ describe('replaying what was done to the base', () => {
       'conf.lamina-new': `f 600 ${conf.replace('80', '443')}`,
     });
     expect(conflicts).toEqual(['conf']);
+  });
+
+  it('cuts the name of what it puts beside where the whole would be too long, between characters, and keeps it unique', async () => {
+    const long = `${'n'.repeat(242)}${'ä'.repeat(6)}`;
+    const names = [`${long}x`, long];
+    const { files, conflicts } = await replayed({
+      base: Object.fromEntries(names.map((name) => [name, 'old'])),
+      user: (root) => {
+        for (const name of names) writeFileSync(join(root, name), 'mine');
+      },
+      update: (base) => {
+        base.write(names[0]!, 'first');
+        base.write(names[1]!, 'second');
+      },
+    });
+    const cut = 'n'.repeat(242);
+    expect(conflicts).toEqual([...names].sort());
+    expect(files).toEqual({
+      [names[0]!]: 'f 644 mine',
+      [names[1]!]: 'f 644 mine',
+      [`${cut}ä.lamina-new`]: 'f 644 first',
+      [`${cut}.lamina-new.2`]: 'f 644 second',
+    });
+  });
+
+  it('uses no name that a container has', async () => {
+    const { files } = await replayed({
+      base: { a: '1' },
+      user: (root) => {
+        mkdirSync(join(root, '.lamina-replay'), { mode: 0o755 });
+        writeFileSync(join(root, '.lamina-replay/0'), 'mine');
+      },
+      update: (base) => base.unlink('a'),
+    });
+    expect(files).toEqual({ '.lamina-replay': 'd 755', '.lamina-replay/0': 'f 644 mine' });
+  });
+
+  it('gives the root directory its attributes', async () => {
+    const modes: number[] = [];
+    await replayed({
+      base: { a: '1' },
+      user: (root) => chmodSync(root, 0o711),
+      update: (base) => base.chmod('', 0o750),
+      look: (root) => modes.push(statSync(root).mode & 0o7777),
+    });
+    expect(modes).toEqual([0o750]);
   });
 
   it('gives the new version where the user had left the old one, though its mode was changed', async () => {

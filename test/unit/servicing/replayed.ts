@@ -12,10 +12,12 @@ export interface ReplayCase {
   /** What the container's user did. */
   readonly user?: (root: string) => void;
   readonly update: (base: Journalled) => void;
+  /** At the container afterwards. */
+  readonly look?: (root: string) => void;
 }
 
 /** Replays in a container what `update` did to its base, below a scratch directory. */
-export async function replayIn(scratch: string, { base, user, update }: ReplayCase) {
+export async function replayIn(scratch: string, { base, user, update, look }: ReplayCase) {
   const place = join(scratch, `case-${++count}`);
   const [before, after, container] = ['before', 'after', 'container'].map((name) => join(place, name));
   mkdirSync(before!, { recursive: true });
@@ -33,6 +35,7 @@ export async function replayIn(scratch: string, { base, user, update }: ReplayCa
     after: fromText(after!),
     container: fromText(container!),
   });
+  look?.(container!);
   const result = { ...pictureOf(container!) };
   rmSync(place, { recursive: true });
   return { files: result, conflicts: report.conflicts.map(toText), passed: report.passed.map(toText) };

@@ -1,0 +1,117 @@
+import type { Command } from 'commander';
+import type { DisplacedData } from '../app/displaced.js';
+import { usage } from '../base/errors.js';
+import { bytesText } from '../base/units.js';
+import { collect } from './arguments.js';
+import { contextOf, pathOf } from './context.js';
+import { counted, shown, table } from './output.js';
+import { restoreText } from './rollback.js';
+
+export function addDisplacedCommands(program: Command): void {
+  const displaced = program
+    .command('displaced')
+    .description('what rollbacks could not keep in place: list it, look at it, put it back, drop it');
+  addList(displaced);
+  addShow(displaced);
+  addRestore(displaced);
+  addDrop(displaced);
+}
+
+function addList(displaced: Command): void {
+  displaced
+    .command('list')
+    .description('list what rollbacks have displaced')
+    .option('--container <name>', 'only in this container')
+    .addHelpText('after', '\nExample:\n  lamina displaced list')
+    .action(async (options: { container?: string }, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { displacedList } = await import('../app/displaced.js');
+      const data = await displacedList(await store(), options.container);
+      output.result({ displaced: data }, () => displacedTable(data, 'nothing is displaced'));
+    });
+}
+
+function displacedTable(data: readonly DisplacedData[], none: string): string {
+  const rows = data.map(({ id, container, orphaned, update, bytes, created, paths }) => [
+    id,
+    orphaned ? `${container} (removed)` : container,
+    update,
+    bytesText(bytes),
+    created,
+    paths.map(shown).join(', '),
+  ]);
+  return table(['ID', 'CONTAINER', 'UPDATE', 'SIZE', 'SINCE', 'PATHS'], rows, none);
+}
+
+function addShow(displaced: Command): void {
+  displaced
+    .command('show <id>')
+    .description('show what was displaced, with all below it')
+    .addHelpText('after', '\nExample:\n  lamina displaced show a-0123456789abcdef')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { output, store } = contextOf(command);
+      const { displacedShow } = await import('../app/displaced.js');
+      const data = await displacedShow(await store(), id);
+      const rows = data.entries.map(({ path, type, bytes }) => [
+        type === 'whiteout' ? 'removed' : type,
+        type === 'file' ? bytesText(bytes) : '-',
+        shown(path),
+      ]);
+      output.result(data, () =>
+        [
+          `displaced in container ${shown(data.container)} by the rollback of ${shown(data.update)}, ${data.created}`,
+          table(['TYPE', 'SIZE', 'PATH'], rows, 'nothing'),
+        ].join('\n'),
+      );
+    });
+}
+
+function addRestore(displaced: Command): void {
+  displaced
+    .command('restore <id> [path]')
+    .description('put a displaced path back into its container, or copy it out; it stays displaced until it is dropped')
+    .option('--to <dest>', 'copy it there instead')
+    .option('--force', 'replace what is in the way in the container')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  lamina displaced restore a-0123456789abcdef /etc/app.conf\n  lamina displaced restore a-0123456789abcdef /etc/app.conf --to ./app.conf',
+    )
+    .action(
+      async (id: string, path: string | undefined, options: { to?: string; force?: boolean }, command: Command) => {
+        const { output, store } = contextOf(command);
+        if (options.to !== undefined && options.force === true)
+          throw usage('--force is for what is in the way in the container: with --to nothing may be there');
+        const { displacedRestore } = await import('../app/displaced.js');
+        const place = options.to === undefined ? {} : { to: pathOf(options.to) };
+        const data = await displacedRestore(await store(), id, { path, ...place, force: options.force === true });
+        output.result(data, () => restoreText(data));
+      },
+    );
+}
+
+function addDrop(displaced: Command): void {
+  displaced
+    .command('drop [ids...]')
+    .description('drop displaced content for good')
+    .option('--container <name>', 'all that was displaced in this container', collect)
+    .option('--all', 'all that is displaced')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  lamina displaced drop a-0123456789abcdef\n  lamina displaced drop --container web',
+    )
+    .action(async (ids: string[], options: { container?: string[]; all?: boolean }, command: Command) => {
+      const { output, store } = contextOf(command);
+      const [container, ...more] = options.container ?? [];
+      const ways = [ids.length > 0, container !== undefined, options.all === true].filter(Boolean).length;
+      if (ways !== 1 || more.length > 0)
+        throw usage('say what to drop: ids, one --container, or --all', { hint: 'see lamina displaced list' });
+      const { displacedDrop } = await import('../app/displaced.js');
+      const data = await displacedDrop(await store(), { ids, container, all: options.all === true });
+      const bytes = data.reduce((sum, each) => sum + each.bytes, 0);
+      output.result({ dropped: data }, () =>
+        data.length === 0
+          ? 'nothing was displaced'
+          : `${displacedTable(data, '')}\ndropped ${counted(data.length, 'thing')}, ${bytesText(bytes)}`,
+      );
+    });
+}

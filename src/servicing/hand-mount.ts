@@ -1,0 +1,116 @@
+import { mkdirSync } from 'node:fs';
+import { display, fromText, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { LaminaError, messageOf } from '../base/errors.js';
+import { checkMountpoint, endElsewhere, findTransactionMount, isDriven, unmountOwn } from '../mount/index.js';
+import { makePlainDirectory } from '../platform/exact.js';
+import { removeDurably, stageFile, writeFileDurably } from '../platform/durable.js';
+import { removeTree } from '../platform/walk.js';
+import { NodeReader, handParts, makeEmptyTree } from '../store/index.js';
+import type { Transaction, TransactionPaths } from '../store/index.js';
+import { mountServicing } from './run.js';
+import { beginSpan } from './span.js';
+
+/** What transaction.json says of an update by hand. */
+export interface HandDetails {
+  readonly name: string;
+  readonly base: string;
+  readonly head: string;
+  /** Where it is mounted, as a text. */
+  readonly directory: string;
+  /** The start of the machine that it was begun under. */
+  readonly boot: string;
+}
+
+/** The upper of an update by hand and the work directory of its mounts. */
+export function handWork(paths: TransactionPaths): { readonly upper: BytePath; readonly work: BytePath } {
+  const { directory } = paths.run('base');
+  return { upper: `${directory}/upper` as BytePath, work: `${directory}/work` as BytePath };
+}
+
+/** Makes the upper of an update by hand, and mounts it. */
+export async function mountNew(transaction: Transaction, head: string, mountpoint: BytePath): Promise<void> {
+  const { paths, store } = transaction;
+  const { upper, work } = handWork(paths);
+  const run = paths.run('base');
+  mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
+  const reader = new NodeReader(store, await store.read());
+  makeEmptyTree(upper, await reader.rootEntry(reader.layers(head)));
+  makePlainDirectory(work);
+  stageFile(run.filter, JSON.stringify({ version: 1, rules: [] }));
+  // Of all mounts that it will have: a time since is one of the update's.
+  await beginSpan({ span: paths.handSpan }, run.directory);
+  await mountPart(transaction, head, mountpoint);
+}
+
+/** Each mount records into files of its own: a driver begins no journal that holds something. */
+async function mountPart(transaction: Transaction, head: string, mountpoint: BytePath): Promise<void> {
+  const { paths, store } = transaction;
+  const reader = new NodeReader(store, await store.read());
+  const kept = paths.handPart((handParts(paths).at(-1) ?? -1) + 1);
+  mkdirSync(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
+  try {
+    const mount = { mountpoint, kept, ...handWork(paths) };
+    await mountServicing(transaction, reader.mountable(reader.layers(head)), mount, paths.run('base').filter);
+  } catch (error) {
+    removeTree(kept.directory);
+    throw error;
+  }
+}
+
+/**
+ * Ends the mount of an update by hand, wherever it is, so that nothing changes any more. Before, it is written down that it is not to end the update.
+ * @param update the id under which the update is to be published
+ * @throws LaminaError refused: somebody uses it; it is mounted as before
+ */
+export async function freeze(transaction: Transaction, name: string, update: string): Promise<void> {
+  await writeFileDurably(transaction.paths.committing, `${update}\n`);
+  try {
+    await endHandMount(transaction, name);
+  } catch (error) {
+    if (isDriven(handWork(transaction.paths).work)) await removeDurably(transaction.paths.committing);
+    throw error;
+  }
+}
+
+export async function endHandMount({ store, id, paths }: Transaction, name: string): Promise<void> {
+  const { work } = handWork(paths);
+  const mountpoint = await findTransactionMount(store, id);
+  if (mountpoint !== undefined) await unmountOwn(mountpoint, work);
+  else if (isDriven(work)) await endElsewhere(work, `update '${name}'`);
+}
+
+/** Takes back what a commit staged and mounts what was done by hand where it was. */
+export async function reopen(transaction: Transaction, { head, directory }: HandDetails): Promise<BytePath> {
+  await transaction.reset('base');
+  const mountpoint = await checkMountpoint(fromText(directory));
+  await mountPart(transaction, head, mountpoint);
+  await removeDurably(transaction.paths.committing);
+  return mountpoint;
+}
+
+/** As `reopen`, after a commit that failed: gives the error to tell. Whatever comes, what was done by hand is kept. */
+export async function reopenAfter(error: unknown, transaction: Transaction, details: HandDetails): Promise<unknown> {
+  const where = display(fromText(details.directory));
+  try {
+    await reopen(transaction, details);
+    return withHint(error, `update '${details.name}' is open as it was, on ${where}`);
+  } catch (second) {
+    const why = `update '${details.name}' is kept, but could not be mounted again on ${where}: ${messageOf(second)}`;
+    return withHint(
+      error,
+      `${why}; lamina recover tries it again, lamina update commit ${details.name} needs no mount`,
+    );
+  } finally {
+    transaction.lock.release();
+  }
+}
+
+function withHint(error: unknown, more: string): unknown {
+  if (!(error instanceof LaminaError)) {
+    process.emitWarning(more);
+    return error;
+  }
+  const { kind, message, code, hint } = error;
+  return new LaminaError(kind, message, { code, hint: hint === undefined ? more : `${hint}; ${more}`, cause: error });
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { fromText, join, toBuffer } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { own } from '../manifest/index.js';
+import type { Manifest } from '../manifest/index.js';
+import { isLocked } from '../platform/lock.js';
+import { isThereSync } from '../platform/walk.js';
+import { namesIn } from './names-in.js';
+import type { TransactionPaths } from './paths.js';
+import { readTransaction } from './transaction-record.js';
+import type { TransactionRecord } from './transaction-record.js';
+
+/**
+ * How an update by hand stands. `open`: it is mounted, and somebody may work in it. `interrupted`: its mount ended without anybody's wish to end the update (a commit
+ * was stopped, its driver was killed, the machine was restarted), and what was done is kept. `ended`: it was committed, or its directory was unmounted, which aborts it.
+ */
+export type HandState = 'open' | 'interrupted' | 'ended';
+
+/** The number of this start of the machine (proc_sys_kernel(5)). */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}
+
+/** Undefined: the transaction is none of an update by hand. Meaningful while nobody holds the transaction's lock, or for who does. */
+export async function handState(paths: TransactionPaths, manifest: Manifest): Promise<HandState | undefined> {
+  const record = await readTransaction(paths);
+  if (record?.kind !== 'manual') return undefined;
+  const { directory } = paths.run('base');
+  if (!namesIn(directory).includes(fromText('work'))) return 'ended';
+  const update = committing(paths);
+  if (update !== undefined && own(manifest.updates, update) !== undefined) return 'ended';
+  if (isLocked(join(directory, 'work'))) return 'open';
+  return update !== undefined || mountWasCutShort(paths, record) ? 'interrupted' : 'ended';
+}
+
+/** The update that a commit is to publish, from before it unmounts until what was done by hand is mounted again; undefined where no commit goes on. */
+function committing({ committing: mark }: TransactionPaths): string | undefined {
+  try {
+    return readFileSync(toBuffer(mark), 'latin1').trim();
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function mountWasCutShort(paths: TransactionPaths, { details }: TransactionRecord): boolean {
+  const last = handParts(paths).at(-1);
+  if (last === undefined) return false;
+  return details['boot'] !== bootId() || lacksReads(paths, last);
+}
+
+/** Whether the driver of a part began and was killed: it makes the journal first, and one that is asked to end writes the read set last. */
+export function lacksReads(paths: TransactionPaths, part: number): boolean {
+  const { journal, reads } = paths.handPart(part);
+  return isThereSync(journal) && !isThereSync(reads);
+}
+
+/** Numbers of the mounts that an update by hand has had, in their order. */
+export function handParts({ hand }: TransactionPaths): number[] {
+  return namesIn(hand)
+    .map(Number)
+    .sort((a, b) => a - b);
+}

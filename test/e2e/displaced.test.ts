@@ -1,0 +1,82 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { World, buildTiny, isRoot } from '../support/lamina.js';
+
+interface Displaced {
+  readonly id: string;
+  readonly container: string;
+  readonly update: string;
+  readonly paths: readonly string[];
+  readonly bytes: number;
+}
+
+describe.skipIf(!isRoot)('what a rollback displaced', () => {
+  let world: World;
+  const list = async (...args: string[]) =>
+    (await world.json<{ displaced: Displaced[] }>('displaced', 'list', ...args)).displaced;
+
+  beforeAll(async () => {
+    world = new World('displaced');
+    await world.run('init');
+    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.run('create', 'web', '--base', 'tiny');
+    await world.run('create', 'db', '--base', 'tiny');
+    await world.run('update', 'apply', 'tiny', world.script('two', 'echo 2 >/usr/share/app.version; echo 2 >/srv/two'));
+    await world.inside('web', 'head -c 300000 /dev/urandom >/usr/share/app.version; printf "\\0mine" >/srv/two');
+    await world.inside('db', 'printf "\\0mine" >/srv/two');
+  });
+  afterAll(() => {
+    world.remove();
+  });
+
+  it('is told beforehand by a dry run, which changes nothing', async () => {
+    const before = world.storeContent();
+    const data = await world.json<{ dryRun: boolean; containers: { aside: string[]; asidePath: null }[] }>(
+      'rollback',
+      'two',
+      '--dry-run',
+    );
+    expect(data.dryRun).toBe(true);
+    expect(data.containers).toMatchObject([
+      { container: 'db', aside: ['srv/two'], asidePath: null },
+      { container: 'web', aside: ['srv/two', 'usr/share/app.version'], asidePath: null },
+    ]);
+    expect(world.storeContent()).toEqual(before);
+  });
+
+  it('is listed, shown, and put back', async () => {
+    const said = await world.run('rollback', 'two');
+    const [web, ...others] = await list('--container', 'web');
+    expect(others).toEqual([]);
+    expect(web).toMatchObject({ container: 'web', update: 'two', paths: ['srv/two', 'usr/share/app.version'] });
+    expect(web!.bytes).toBeGreaterThan(300_000);
+    expect(said).toContain(`lamina displaced restore ${web!.id} PATH`);
+    const { entries } = await world.json<{ entries: { path: string; type: string; bytes: number }[] }>(
+      'displaced',
+      'show',
+      web!.id,
+    );
+    expect(entries).toContainEqual({ path: 'usr/share/app.version', type: 'file', bytes: 300_000 });
+    expect((await world.attempt('displaced', 'restore', web!.id)).code).toBe(2);
+    await world.run('displaced', 'restore', web!.id, '/srv/two');
+    expect(await world.inside('web', 'od -c /srv/two | head -1')).toContain('m   i   n   e');
+    await world.run('displaced', 'restore', web!.id, 'srv/two', '--to', world.path('out'));
+    expect(readFileSync(world.path('out'), 'utf8')).toBe('\0mine');
+    expect((await world.attempt('displaced', 'show', 'a-0123456789abcdef')).code).toBe(3);
+  });
+
+  it('goes when it is dropped, and with its container, and gc counts the rest', async () => {
+    const [db] = await list('--container', 'db');
+    expect((await world.attempt('displaced', 'drop')).code).toBe(2);
+    expect((await world.json<{ displaced: object }>('gc')).displaced).toMatchObject({ count: 2 });
+    await world.run('displaced', 'drop', db!.id);
+    const left = await list();
+    expect(left.map(({ container }) => container)).toEqual(['web']);
+    const removed = await world.attempt('remove', 'web');
+    expect(removed.stderr).toContain('/srv/two, /usr/share/app.version');
+    expect(readdirSync(join(world.store, 'asides'))).toEqual([]);
+    expect(await world.run('gc')).toBe('there is no garbage\n');
+    expect(existsSync(world.path('out'))).toBe(true);
+  });
+});
