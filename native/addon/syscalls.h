@@ -33,8 +33,8 @@ sys::Status rename_with_flags(const std::string& from, const std::string& to, un
 sys::Result<std::string> unlink_files(const std::string& directory);
 // Removes all that is below a directory, however deep. Directories that their owner may not write are made writable first.
 sys::Status remove_below(const std::string& directory);
-// A time as file systems have it: whole seconds since 1970, negative before it, and 0 to 999,999,999 ns after that second. Nanoseconds alone
-// would end in 2262, and ext4 goes to 2446.
+// A time as file systems have it: whole seconds since 1970, negative before it, and 0 to 999,999,999 ns after that second.
+// Nanoseconds alone would end in 2262, and ext4 goes to 2446.
 struct FileTime {
   std::int64_t seconds = 0;
   std::uint32_t nanoseconds = 0;
@@ -50,7 +50,8 @@ sys::Status clone_file(int from, int to);
 // Makes `to` equal to `from`, holes included: cloned where the file system can, else copied by data segment (lseek(2)
 // SEEK_DATA). Gives the bytes copied, 0 for a clone. Both offsets are left undefined.
 sys::Result<std::int64_t> copy_file_data(int from, int to);
-// Which hashes of a content are asked for. BLAKE3 tells contents apart, whoever made them; xxh64, seed 0, is what older indexes have.
+// Which hashes of a content are asked for. BLAKE3 tells contents apart, whoever made them; xxh64, seed 0, is what older indexes
+// have.
 struct HashKinds {
   bool blake3 = true, xxh64 = false;
 };

@@ -1,5 +1,5 @@
-// All but the directories of a directory removed in one call, or all that is below it: what a call from JavaScript costs is more than unlinking a
-// file does.
+// All but the directories of a directory removed in one call, or all that is below it: what a call from JavaScript costs is more
+// than unlinking a file does.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>

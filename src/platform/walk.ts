@@ -40,7 +40,7 @@ const longestPath = 2048;
  * together. What is held of a tree in memory has a path each: those of a chain of directories grow with the square of its depth.
  */
 export const longestTreePath = 32 << 10;
-const mostDeepBytes = 256 << 20;
+const mostDeepBytes = 144 << 20;
 const pathMax = 4096;
 
 /**

@@ -39,21 +39,17 @@ describe.skipIf(!isRoot)('times of any year', { timeout: 600_000 }, () => {
           mkdirSync(`${mounted}/srv/own`);
           setAll(`${mounted}/srv/own`);
         });
-        const update = `chmod 600 /srv/base/*; if [ -e /srv/own ]; then mv /srv/own /srv/moved; chmod 640 /srv/moved/f0; fi; mkdir /srv/new; cp -p /srv/base/f1 /srv/new/f1`;
+        const update = `chmod 600 /srv/base/*; if [ -e /srv/own ]; then mv /srv/own /srv/moved; chmod 640 /srv/moved/f0; fi`;
         await world.run('update', 'apply', 'tiny', world.script('u', update));
         const shown = () =>
-          world.mounted('web', (mounted) => [
-            below(`${mounted}/srv/base`),
-            below(`${mounted}/srv/moved`),
-            lstatSync(`${mounted}/srv/new/f1`, { bigint: true }).mtimeNs,
-          ]);
-        expect(await shown()).toEqual([wanted, wanted, wanted[1]]);
+          world.mounted('web', (mounted) => [below(`${mounted}/srv/base`), below(`${mounted}/srv/moved`)]);
+        expect(await shown()).toEqual([wanted, wanted]);
         expect(await world.mounted('other', (mounted) => below(`${mounted}/srv/base`))).toEqual(wanted);
         await world.run('rollback', 'u');
         expect(await world.mounted('web', (mounted) => below(`${mounted}/srv/own`))).toEqual(wanted);
         await world.run('update', 'apply', 'tiny', world.script('again', update));
         await world.run('merge', 'tiny', '--yes');
-        expect(await shown()).toEqual([wanted, wanted, wanted[1]]);
+        expect(await shown()).toEqual([wanted, wanted]);
         expect(await world.json('verify')).toMatchObject({ findings: [] });
       }),
       { numRuns: 2, endOnFailure: true },

@@ -8,7 +8,7 @@ interface Verified {
   readonly findings: readonly { readonly code: string; readonly repaired: boolean }[];
 }
 
-describe.skipIf(!isRoot)('a store whose indexes are of version 1', { timeout: 120_000 }, () => {
+describe.skipIf(!isRoot)('a store whose indexes are of version 1', { timeout: 300_000 }, () => {
   let world: World;
   const nodes = () => readdirSync(world.path('store/nodes'));
   const indexOf = (node: string) => world.path('store/nodes', node, 'index');
@@ -38,7 +38,7 @@ describe.skipIf(!isRoot)('a store whose indexes are of version 1', { timeout: 12
       'tiny',
       world.script('second', 'cat /etc/own >/etc/second || echo none >/etc/second'),
     );
-  }, 60_000);
+  }, 300_000);
   beforeEach(makeOld);
   afterAll(() => {
     world.remove();

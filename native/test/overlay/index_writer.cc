@@ -126,7 +126,8 @@ std::vector<std::vector<std::uint32_t>> find_groups(std::vector<Item>& items) {
   return groups;
 }
 
-std::string entry_bytes(const Item& item, std::uint32_t name, std::uint32_t target, std::uint32_t attributes, std::uint64_t content) {
+std::string entry_bytes(const Item& item, std::uint32_t name, std::uint32_t target, std::uint32_t attributes,
+                        std::uint64_t content) {
   std::string out(136, '\0');
   const struct stat& status = item.status;
   const bool link = S_ISLNK(status.st_mode);
