@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "daemon/ending_signals.h"
+#include "daemon/in_use.h"
 #include "daemon/mount.h"
 #include "daemon/supervisor.h"
 #include "sys/names.h"
@@ -46,6 +47,18 @@ int serve(const DaemonOptions& options, const std::function<void(const std::stri
   prepare_process(options);
   std::string explanation;
   auto made = Mount::make(options, explanation);
+  InUse use(options);
+  while (made.failed_with(EBUSY) && !options.overlay.work.empty()) {
+    const InUse::Outcome outcome = use.settle(explanation);
+    if (outcome == InUse::Outcome::refused) break;
+    if (outcome == InUse::Outcome::brought) {
+      ready("");
+      if (options.foreground) use.wait_for_its_end();
+      return 0;
+    }
+    explanation.clear();
+    made = Mount::make(options, explanation);
+  }
   if (!made) {
     ready(explanation.empty() ? std::strerror(made.error().value) : explanation);
     return 1;
@@ -64,7 +77,12 @@ int run_worker(Mount& mount, const DaemonOptions& options, const std::function<v
     return 1;
   }
   {
-    const EndingSignals signals([&] { log_failed_unmount(mount); }, [&] { mount.stop(); });
+    const auto unmount = [&] {
+      log_failed_unmount(mount);
+      // Another mount namespace would keep it for as long as it lives, and its programs be none the wiser.
+      return !mount.is_held_elsewhere();
+    };
+    const EndingSignals signals(unmount, [&] { mount.stop(); });
     ready("");
     mount.wait();
   }

@@ -14,20 +14,26 @@ namespace {
 constexpr int no_more = SIGUSR2;
 
 sigset_t watched() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, no_more}) sigaddset(&set, number);
+  sigset_t set = ending_signals();
+  sigaddset(&set, no_more);
   return set;
 }
 
 }  // namespace
+
+sigset_t ending_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  return set;
+}
 
 void block_ending_signals() {
   const sigset_t set = watched();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-EndingSignals::EndingSignals(std::function<void()> unmount, std::function<void()> stop)
+EndingSignals::EndingSignals(std::function<bool()> unmount, std::function<void()> stop)
     : unmount_(std::move(unmount)), stop_(std::move(stop)), thread_([this] { run(); }) {}
 
 EndingSignals::~EndingSignals() {
@@ -39,7 +45,7 @@ void EndingSignals::run() const {
   const sigset_t set = watched();
   int number = 0;
   if (sigwait(&set, &number) != 0 || number == no_more) return;
-  unmount_();
+  if (!unmount_()) return stop_();
   const timespec patience{patience_seconds, 0};
   do {
     number = sigtimedwait(&set, nullptr, &patience);

@@ -1,19 +1,22 @@
 // SIGTERM, SIGINT and SIGHUP end the mount.
 #pragma once
 
+#include <signal.h>
+
 #include <functional>
 #include <thread>
 
 namespace lamina::daemon {
 
+sigset_t ending_signals();
 // Keeps the ending signals from this thread and all that it starts later, so that only EndingSignals gets them.
 void block_ending_signals();
 
 class EndingSignals {
  public:
-  // From a thread of its own: the first signal calls `unmount`; where the mount is still used after `patience_seconds`, or at a
-  // second signal, `stop` is called.
-  EndingSignals(std::function<void()> unmount, std::function<void()> stop);
+  // From a thread of its own: the first signal calls `unmount`, which says whether the users of the mount are waited for; where
+  // it is still used after `patience_seconds`, or at a second signal, `stop` is called.
+  EndingSignals(std::function<bool()> unmount, std::function<void()> stop);
   EndingSignals(const EndingSignals&) = delete;
   EndingSignals& operator=(const EndingSignals&) = delete;
   // Ends the thread; nothing is called any more.
@@ -24,7 +27,8 @@ class EndingSignals {
  private:
   void run() const;
 
-  std::function<void()> unmount_, stop_;
+  std::function<bool()> unmount_;
+  std::function<void()> stop_;
   std::thread thread_;
 };
 

@@ -11,6 +11,7 @@
 
 #include "daemon/statistics.h"
 #include "fuse/mount.h"
+#include "sys/mounts.h"
 
 namespace lamina::daemon {
 
@@ -80,6 +81,7 @@ Status Mount::begin(const DaemonOptions& options, std::string& explanation) {
 Status Mount::open(const DaemonOptions& options, std::string& explanation) {
   LAMINA_ASSIGN(mountpoint_, absolute(options.mountpoint, explanation));
   LAMINA_ASSIGN(file_system_, overlay::FileSystem::open(options.overlay, explanation));
+  LAMINA_TRY(open_note(options, explanation));
   const filter::FilterOptions& wanted = options.filter;
   if (!wanted.rules.empty() || !wanted.journal.empty() || !wanted.read_set.empty()) {
     LAMINA_ASSIGN(filter_, filter::Filter::open(wanted, explanation));
@@ -99,6 +101,21 @@ Status Mount::open(const DaemonOptions& options, std::string& explanation) {
     slots_ = std::move(*slots);
   }
   server_ = std::make_unique<server::Server>(*file_system_, filter_.get(), server, slots_.get());
+  return {};
+}
+
+// Now, for the paths may be relative, and the process goes elsewhere.
+Status Mount::open_note(const DaemonOptions& options, std::string& explanation) {
+  if (options.overlay.work.empty()) return {};
+  const auto fingerprint = fingerprint_of(options);
+  auto note = MountNote::open(options);
+  if (!fingerprint.ok() || !note.ok()) {
+    const sys::Errno error = fingerprint.ok() ? note.error() : fingerprint.error();
+    explanation = "the layers of " + mountpoint_ + ": " + std::strerror(error.value);
+    return error;
+  }
+  fingerprint_ = *fingerprint;
+  note_ = std::move(*note);
   return {};
 }
 
@@ -126,7 +143,18 @@ Status Mount::answer(const DaemonOptions& options, std::string& explanation) {
     return Errno{EOPNOTSUPP};
   }
   if (options.server.mode == server::Mode::passthrough) LAMINA_TRY(server_->check_passthrough(explanation));
-  return open_control(options, explanation);
+  LAMINA_TRY(open_control(options, explanation));
+  note();
+  return {};
+}
+
+// Without the note the mount can be used as ever; where another mount namespace holds it, it cannot be brought back from there.
+void Mount::note() const {
+  if (!note_) return;
+  const Status noted = note_->write({device_, fingerprint_});
+  if (noted.ok()) return;
+  ::syslog(LOG_WARNING, "%s: noting the mount at its work directory: %s", mountpoint_.c_str(),
+           std::strerror(noted.error().value));
 }
 
 Status Mount::resume(const DaemonOptions& options, std::string& explanation) {
@@ -137,6 +165,10 @@ Status Mount::resume(const DaemonOptions& options, std::string& explanation) {
     explanation = "going on for a worker that has died: " + std::string(std::strerror(resumed.error().value));
     return resumed;
   }
+  if (note_) {
+    const auto noted = note_->read();
+    if (noted.ok() && *noted) device_ = (*noted)->device;
+  }
   return open_control(options, explanation);
 }
 
@@ -146,11 +178,12 @@ Status Mount::open_control(const DaemonOptions& options, std::string& explanatio
   return {};
 }
 
-Status Mount::ask_root() const {
+Status Mount::ask_root() {
   struct statfs whole {};
   if (::statfs(mountpoint_.c_str(), &whole) != 0) return sys::last_error();
   struct stat root {};
   if (::lstat(mountpoint_.c_str(), &root) != 0) return sys::last_error();
+  device_ = root.st_dev;
   return S_ISDIR(root.st_mode) ? Status() : Status(Errno{EIO});
 }
 
@@ -168,7 +201,25 @@ control::Handlers Mount::handlers(const DaemonOptions& options) {
   return handlers;
 }
 
-Status Mount::unmount() const { return fuse::unmount(mountpoint_); }
+// Only ours: somebody may have unmounted it already, and mounted something else there.
+Status Mount::unmount() const {
+  const auto present = sys::device_at(mountpoint_);
+  if (device_ != 0 && present.ok() && *present != device_) return Errno{EINVAL};
+  return fuse::unmount(mountpoint_);
+}
+
+bool Mount::is_held_elsewhere() const {
+  const auto others = sys::other_mount_namespaces();
+  if (!others.ok() || device_ == 0) return false;
+  for (const std::int32_t pid : *others) {
+    const auto mounts = sys::mounts_of(std::to_string(pid));
+    if (!mounts.ok()) continue;
+    for (const sys::MountEntry& each : *mounts) {
+      if (each.device == device_) return true;
+    }
+  }
+  return false;
+}
 
 void Mount::wait() { answered_ = server_->wait(); }
 
@@ -182,6 +233,7 @@ bool Mount::finish() {
   check("answering requests", answered_);
   control_.reset();
   if (filter_) check("writing the journal and the read set", filter_->close());
+  if (note_) check("removing the note of the mount at its work directory", note_->remove());
   return well;
 }
 

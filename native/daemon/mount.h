@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "control/control_server.h"
+#include "daemon/mount_record.h"
 #include "daemon/options.h"
 #include "filter/filter.h"
 #include "overlay/file_system.h"
@@ -36,6 +38,8 @@ class Mount {
   [[nodiscard]] const std::string& mountpoint() const { return mountpoint_; }
   // Takes it away from the name space; its users keep it until they are done. From any thread.
   [[nodiscard]] sys::Status unmount() const;
+  // Whether another mount namespace that can be seen has it.
+  [[nodiscard]] bool is_held_elsewhere() const;
   // Ends the answering though there are users. From any thread.
   void stop() { server_->stop(); }
   // Waits until nothing more is to be answered.
@@ -48,8 +52,10 @@ class Mount {
   Mount() = default;
   sys::Status open(const DaemonOptions& options, std::string& explanation);
   sys::Status answer(const DaemonOptions& options, std::string& explanation);
+  sys::Status open_note(const DaemonOptions& options, std::string& explanation);
   sys::Status start_filter(std::string& explanation);
-  sys::Status ask_root() const;
+  sys::Status ask_root();
+  void note() const;
   sys::Status open_control(const DaemonOptions& options, std::string& explanation);
   control::Handlers handlers(const DaemonOptions& options);
 
@@ -63,6 +69,9 @@ class Mount {
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<control::ControlServer> control_;
   sys::Status answered_;
+  std::uint64_t device_ = 0;       // the number by which the kernel knows it, once it has answered
+  std::uint64_t fingerprint_ = 0;  // of the options
+  std::optional<MountNote> note_;  // of a mount that can be written
 };
 
 }  // namespace lamina::daemon
