@@ -86,7 +86,7 @@ int run_worker(Mount& mount, const DaemonOptions& options, const std::function<v
     ready("");
     mount.wait();
   }
-  return mount.finish(options) ? 0 : 1;
+  return mount.finish() ? 0 : 1;
 }
 
 }  // namespace lamina::daemon

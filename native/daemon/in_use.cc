@@ -31,6 +31,13 @@ bool InUse::is_free() const {
   return !work || sys::try_lock(work->get(), sys::Lock::shared).ok();  // what is wrong with it shows when it is tried again
 }
 
+std::optional<MountRecord> InUse::noted_mount() const {
+  const auto note = MountNote::open(options_);
+  if (!note) return std::nullopt;
+  const auto record = note->read();
+  return record ? *record : std::nullopt;
+}
+
 InUse::Outcome InUse::settle(std::string& explanation) {
   Clock::time_point next_look = Clock::now() + first_look;
   while (Clock::now() < until_) {
@@ -58,9 +65,9 @@ const sys::MountEntry* InUse::mount_among(const std::vector<sys::MountEntry>& mo
 
 // A failure to look is as if nothing was found: then the wait ends with the refusal that there would be without a look.
 std::optional<InUse::Outcome> InUse::look(std::string& explanation) {
-  const auto noted = noted_mount(options_);
-  if (!noted || !*noted) return std::nullopt;
-  const MountRecord record = **noted;
+  const auto noted = noted_mount();
+  if (!noted) return std::nullopt;
+  const MountRecord record = *noted;
   const auto here = sys::mounts_of("self");
   if (!here) return std::nullopt;
   for (const sys::MountEntry& each : *here) {
@@ -98,8 +105,7 @@ std::optional<InUse::Outcome> InUse::bring(const MountRecord& record, const Held
   if (!clone)
     return refuse(std::string("it cannot be brought here: ") + std::strerror(clone.error().value) + "; end that process");
   // Nobody else has taken the number meanwhile.
-  const auto noted = noted_mount(options_);
-  if (!noted || !*noted || !(**noted == record) || is_free()) return std::nullopt;
+  if (noted_mount() != record || is_free()) return std::nullopt;
   const std::unique_ptr<char, decltype(&std::free)> place(::realpath(options_.mountpoint.c_str(), nullptr), &std::free);
   if (!place) return refuse("mount point " + options_.mountpoint + ": " + std::strerror(errno));
   const sys::Status attached = sys::attach_mount(clone->get(), place.get(), options_.mount_flags);
@@ -109,8 +115,8 @@ std::optional<InUse::Outcome> InUse::bring(const MountRecord& record, const Held
 
 void InUse::wait_for_its_end() const {
   const std::unique_ptr<char, decltype(&std::free)> place(::realpath(options_.mountpoint.c_str(), nullptr), &std::free);
-  const auto noted = noted_mount(options_);
-  if (!place || !noted || !*noted) return;
+  const auto noted = noted_mount();
+  if (!place || !noted) return;
   const sigset_t signals = ending_signals();
   const timespec moment{0, 200'000'000};
   for (;;) {
@@ -119,7 +125,7 @@ void InUse::wait_for_its_end() const {
       return;
     }
     const auto device = sys::device_at(place.get());
-    if (!device || *device != (*noted)->device) return;
+    if (!device || *device != noted->device) return;
   }
 }
 

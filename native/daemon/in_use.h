@@ -39,6 +39,8 @@ class InUse {
   // None: go on waiting.
   std::optional<Outcome> look(std::string& explanation);
   [[nodiscard]] bool is_free() const;
+  // None also where it cannot be read.
+  [[nodiscard]] std::optional<MountRecord> noted_mount() const;
   [[nodiscard]] const sys::MountEntry* mount_among(const std::vector<sys::MountEntry>& mounts, const MountRecord& record) const;
   std::optional<Outcome> bring(const MountRecord& record, const Held& held, std::string& explanation) const;
 

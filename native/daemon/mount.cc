@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "daemon/mount_record.h"
 #include "daemon/statistics.h"
 #include "fuse/mount.h"
 #include "sys/mounts.h"
@@ -82,6 +81,7 @@ Status Mount::begin(const DaemonOptions& options, std::string& explanation) {
 Status Mount::open(const DaemonOptions& options, std::string& explanation) {
   LAMINA_ASSIGN(mountpoint_, absolute(options.mountpoint, explanation));
   LAMINA_ASSIGN(file_system_, overlay::FileSystem::open(options.overlay, explanation));
+  LAMINA_TRY(open_note(options, explanation));
   const filter::FilterOptions& wanted = options.filter;
   if (!wanted.rules.empty() || !wanted.journal.empty() || !wanted.read_set.empty()) {
     LAMINA_ASSIGN(filter_, filter::Filter::open(wanted, explanation));
@@ -101,6 +101,21 @@ Status Mount::open(const DaemonOptions& options, std::string& explanation) {
     slots_ = std::move(*slots);
   }
   server_ = std::make_unique<server::Server>(*file_system_, filter_.get(), server, slots_.get());
+  return {};
+}
+
+// Now, for the paths may be relative, and the process goes elsewhere.
+Status Mount::open_note(const DaemonOptions& options, std::string& explanation) {
+  if (options.overlay.work.empty()) return {};
+  const auto fingerprint = fingerprint_of(options);
+  auto note = MountNote::open(options);
+  if (!fingerprint.ok() || !note.ok()) {
+    const sys::Errno error = fingerprint.ok() ? note.error() : fingerprint.error();
+    explanation = "the layers of " + mountpoint_ + ": " + std::strerror(error.value);
+    return error;
+  }
+  fingerprint_ = *fingerprint;
+  note_ = std::move(*note);
   return {};
 }
 
@@ -129,16 +144,16 @@ Status Mount::answer(const DaemonOptions& options, std::string& explanation) {
   }
   if (options.server.mode == server::Mode::passthrough) LAMINA_TRY(server_->check_passthrough(explanation));
   LAMINA_TRY(open_control(options, explanation));
-  note(options);
+  note();
   return {};
 }
 
 // Without the note the mount can be used as ever; where another mount namespace holds it, it cannot be brought back from there.
-void Mount::note(const DaemonOptions& options) const {
-  if (options.overlay.work.empty()) return;
-  const Status noted = note_mount(options, device_);
+void Mount::note() const {
+  if (!note_) return;
+  const Status noted = note_->write({device_, fingerprint_});
   if (noted.ok()) return;
-  ::syslog(LOG_WARNING, "%s: noting the mount at %s: %s", mountpoint_.c_str(), options.overlay.work.c_str(),
+  ::syslog(LOG_WARNING, "%s: noting the mount at its work directory: %s", mountpoint_.c_str(),
            std::strerror(noted.error().value));
 }
 
@@ -150,8 +165,8 @@ Status Mount::resume(const DaemonOptions& options, std::string& explanation) {
     explanation = "going on for a worker that has died: " + std::string(std::strerror(resumed.error().value));
     return resumed;
   }
-  if (!options.overlay.work.empty()) {
-    const auto noted = noted_mount(options);
+  if (note_) {
+    const auto noted = note_->read();
     if (noted.ok() && *noted) device_ = (*noted)->device;
   }
   return open_control(options, explanation);
@@ -208,7 +223,7 @@ bool Mount::is_held_elsewhere() const {
 
 void Mount::wait() { answered_ = server_->wait(); }
 
-bool Mount::finish(const DaemonOptions& options) {
+bool Mount::finish() {
   bool well = true;
   const auto check = [&](const char* what, const Status& status) {
     if (status.ok()) return;
@@ -218,7 +233,7 @@ bool Mount::finish(const DaemonOptions& options) {
   check("answering requests", answered_);
   control_.reset();
   if (filter_) check("writing the journal and the read set", filter_->close());
-  if (!options.overlay.work.empty()) check("forgetting the mount", forget_mount(options));
+  if (note_) check("removing the note of the mount at its work directory", note_->remove());
   return well;
 }
 

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "control/control_server.h"
+#include "daemon/mount_record.h"
 #include "daemon/options.h"
 #include "filter/filter.h"
 #include "overlay/file_system.h"
@@ -44,15 +46,16 @@ class Mount {
   void wait();
   // After wait: writes what is to be kept. True where all went well; what did not is in the log. The lock on work is given back
   // with the object.
-  bool finish(const DaemonOptions& options);
+  bool finish();
 
  private:
   Mount() = default;
   sys::Status open(const DaemonOptions& options, std::string& explanation);
   sys::Status answer(const DaemonOptions& options, std::string& explanation);
+  sys::Status open_note(const DaemonOptions& options, std::string& explanation);
   sys::Status start_filter(std::string& explanation);
   sys::Status ask_root();
-  void note(const DaemonOptions& options) const;
+  void note() const;
   sys::Status open_control(const DaemonOptions& options, std::string& explanation);
   control::Handlers handlers(const DaemonOptions& options);
 
@@ -66,7 +69,9 @@ class Mount {
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<control::ControlServer> control_;
   sys::Status answered_;
-  std::uint64_t device_ = 0;  // the number by which the kernel knows it, once it has answered
+  std::uint64_t device_ = 0;       // the number by which the kernel knows it, once it has answered
+  std::uint64_t fingerprint_ = 0;  // of the options
+  std::optional<MountNote> note_;  // of a mount that can be written
 };
 
 }  // namespace lamina::daemon

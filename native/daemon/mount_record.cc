@@ -23,12 +23,6 @@ constexpr std::string_view form = "1 ";
 // Options of the file system rather than of one mount of it (mount(2)).
 constexpr unsigned long whole_flags = MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME;
 
-Result<sys::FileDescriptor> open_work(const DaemonOptions& options) {
-  return sys::open_path(options.overlay.work, O_RDONLY | O_DIRECTORY);
-}
-
-std::string mark_of(const DaemonOptions& options) { return overlay::MarkNames(options.overlay.user_xattr).lamina_mount; }
-
 Status append_place(std::string& text, const std::string& path) {
   if (!path.empty()) {
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of_path(path));
@@ -83,23 +77,22 @@ Result<std::uint64_t> fingerprint_of(const DaemonOptions& options) {
   return overlay::xxh64(text);
 }
 
-Status note_mount(const DaemonOptions& options, std::uint64_t device) {
-  MountRecord record;
-  record.device = device;
-  LAMINA_ASSIGN(record.fingerprint, fingerprint_of(options));
-  LAMINA_ASSIGN(const sys::FileDescriptor work, open_work(options));
-  return sys::set_xattr(work.get(), "", mark_of(options), sys::as_value(encode(record)));
+Result<MountNote> MountNote::open(const DaemonOptions& options) {
+  LAMINA_ASSIGN(sys::FileDescriptor work, sys::open_path(options.overlay.work, O_PATH | O_DIRECTORY));
+  return MountNote(std::move(work), overlay::MarkNames(options.overlay.user_xattr).lamina_mount);
 }
 
-Status forget_mount(const DaemonOptions& options) {
-  LAMINA_ASSIGN(const sys::FileDescriptor work, open_work(options));
-  const Status removed = sys::remove_xattr(work.get(), "", mark_of(options));
+Status MountNote::write(const MountRecord& record) const {
+  return sys::set_xattr(work_.get(), "", mark_, sys::as_value(encode(record)));
+}
+
+Status MountNote::remove() const {
+  const Status removed = sys::remove_xattr(work_.get(), "", mark_);
   return removed.failed_with(ENODATA) ? Status() : removed;
 }
 
-Result<std::optional<MountRecord>> noted_mount(const DaemonOptions& options) {
-  LAMINA_ASSIGN(const sys::FileDescriptor work, open_work(options));
-  const auto value = sys::get_xattr(work.get(), "", mark_of(options));
+Result<std::optional<MountRecord>> MountNote::read() const {
+  const auto value = sys::get_xattr(work_.get(), "", mark_);
   if (value.failed_with(ENODATA)) return std::optional<MountRecord>();
   if (!value) return value.error();
   return decode_mount_record({reinterpret_cast<const char*>(value->data()), value->size()});

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "daemon/options.h"
+#include "sys/file_descriptor.h"
 #include "sys/result.h"
 
 namespace lamina::daemon {
@@ -26,9 +27,20 @@ std::optional<MountRecord> decode_mount_record(std::string_view text);
 // system has for itself.
 sys::Result<std::uint64_t> fingerprint_of(const DaemonOptions& options);
 
-// Of a mount with a work directory.
-sys::Status note_mount(const DaemonOptions& options, std::uint64_t device);
-sys::Status forget_mount(const DaemonOptions& options);
-sys::Result<std::optional<MountRecord>> noted_mount(const DaemonOptions& options);
+// Where it is noted: the work directory of a mount that has one, which stays the same when the process goes to another directory.
+class MountNote {
+ public:
+  static sys::Result<MountNote> open(const DaemonOptions& options);
+
+  [[nodiscard]] sys::Status write(const MountRecord& record) const;
+  [[nodiscard]] sys::Status remove() const;
+  [[nodiscard]] sys::Result<std::optional<MountRecord>> read() const;
+
+ private:
+  MountNote(sys::FileDescriptor work, std::string mark) : work_(std::move(work)), mark_(std::move(mark)) {}
+
+  sys::FileDescriptor work_;
+  std::string mark_;
+};
 
 }  // namespace lamina::daemon

@@ -58,15 +58,17 @@ TEST_F(FingerprintTest, TellsOtherStacksAndOptionsApart) {
 
 TEST_F(FingerprintTest, IsNotedAtTheWorkDirectory) {
   options_.overlay.user_xattr = ::geteuid() != 0;
-  EXPECT_FALSE(noted_mount(options_)->has_value());
-  ASSERT_TRUE(note_mount(options_, 45).ok());
-  const auto noted = noted_mount(options_);
-  ASSERT_TRUE(noted.ok() && noted->has_value());
-  EXPECT_EQ((*noted)->device, 45U);
-  EXPECT_EQ((*noted)->fingerprint, *fingerprint_of(options_));
-  ASSERT_TRUE(forget_mount(options_).ok());
-  EXPECT_TRUE(forget_mount(options_).ok());
-  EXPECT_FALSE(noted_mount(options_)->has_value());
+  const auto note = MountNote::open(options_);
+  ASSERT_TRUE(note.ok());
+  EXPECT_FALSE(note->read()->has_value());
+  const MountRecord record{45, 7};
+  ASSERT_TRUE(note->write(record).ok());
+  const auto read = note->read();
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(*read, record);
+  ASSERT_TRUE(note->remove().ok());
+  EXPECT_TRUE(note->remove().ok());
+  EXPECT_FALSE(note->read()->has_value());
 }
 
 }  // namespace
