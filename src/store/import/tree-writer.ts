@@ -4,7 +4,6 @@ import {
   constants,
   fchmodSync,
   fchownSync,
-  fstatSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -38,12 +37,10 @@ export interface MemberAttributes {
 
 type Kind = 'directory' | 'file' | 'symlink' | 'node';
 
-/** What an archive may ask for. Names: of one its bytes and its levels, of all their number and bytes. */
-const most = { nameBytes: 1 << 16, levels: 4096, names: 12_000_000, allNameBytes: 2 ** 30 } as const;
+/** What an archive may ask for: bytes of one name with its directories (docs/format.md, "Limits"), the number and the bytes of all. */
+const most = { nameBytes: 32_768, names: 12_000_000, allNameBytes: 2 ** 30 } as const;
 /** The kernel applies an access list's bits to the mode, and chmod(2) changes the list: so this comes last. */
 const accessList = 'system.posix_acl_access';
-/** Times that every file system keeps: from 1970 to 2038. */
-const surelyKept = 2n ** 31n * 1_000_000_000n;
 
 const plainDirectory: MemberAttributes = { mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, xattrs: new Map() };
 
@@ -83,8 +80,6 @@ export class TreeWriter {
     if (parts.some((part) => part === '..')) throw unsafe(`it holds the name ${display(name)}, which leads out of it`);
     const long = parts.find((part) => part.length > 255);
     if (long !== undefined) throw unsafe(`it holds a name of ${long.length} bytes, at most 255 can be`);
-    if (parts.length > most.levels)
-      throw unsafe(`it holds a name of ${parts.length} levels of directories, at most ${most.levels} can be`);
     return parts.join('/') as BytePath;
   }
 
@@ -126,7 +121,7 @@ export class TreeWriter {
         this.#setXattrs(descriptor, attributes, () => {
           fchmodSync(descriptor, attributes.mode & 0o7777);
         });
-        setTime(path, descriptor, attributes.mtimeNs);
+        setTimesSync(descriptor, { mtimeNs: attributes.mtimeNs });
       } finally {
         closeSync(descriptor);
       }
@@ -137,7 +132,7 @@ export class TreeWriter {
     if (target === '') throw unsafe(`its symlink ${display(path)} has no target`);
     this.#make(path, 'symlink', (at) => {
       symlinkSync(Buffer.from(target, 'latin1'), at);
-      this.#finish(path, at, attributes, false);
+      this.#finish(at, attributes, false);
     });
   }
 
@@ -175,7 +170,7 @@ export class TreeWriter {
     }
     this.#make(path, 'node', (at) => {
       mknodSync(at, type | 0o600, device.major, device.minor);
-      this.#finish(path, at, attributes, true);
+      this.#finish(at, attributes, true);
     });
   }
 
@@ -188,7 +183,7 @@ export class TreeWriter {
           if (this.#withWhiteouts.has(path)) {
             setXattrSync(at, `${markNamespace()}.overlay.overlay.opaque`, Buffer.from('x'));
           }
-          this.#finish(path, at, attributes, true);
+          this.#finish(at, attributes, true);
         });
       });
     }
@@ -202,12 +197,12 @@ export class TreeWriter {
     this.#withWhiteouts.add(dirname(path));
   }
 
-  #finish(path: BytePath, at: Buffer, attributes: MemberAttributes, hasMode: boolean): void {
+  #finish(at: Buffer, attributes: MemberAttributes, hasMode: boolean): void {
     if (this.#privileged) lchownSync(at, attributes.uid, attributes.gid);
     this.#setXattrs(at, attributes, () => {
       if (hasMode) chmodSync(at, attributes.mode & 0o7777);
     });
-    setTime(path, at, attributes.mtimeNs);
+    setTimesSync(at, { mtimeNs: attributes.mtimeNs });
   }
 
   /** Some attributes need the mode that lets us write, the access list needs the mode that is to be. */
@@ -262,11 +257,12 @@ export class TreeWriter {
   }
 
   #ensureParent(path: BytePath): void {
-    const kind = this.#kinds.get(path);
-    if (kind === 'directory') return;
-    if (kind !== undefined) throw unsafe(`${display(path)} is a ${kind} of it and yet has members below`);
-    this.#ensureParent(dirname(path));
-    this.directory(path, plainDirectory);
+    const missing: BytePath[] = [];
+    let at = path;
+    for (; this.#kinds.get(at) === undefined; at = dirname(at)) missing.push(at);
+    const kind = this.#kinds.get(at);
+    if (kind !== 'directory') throw unsafe(`${display(at)} is a ${String(kind)} of it and yet has members below`);
+    for (const each of missing.reverse()) this.directory(each, plainDirectory);
   }
 
   #guard<T>(path: BytePath, work: () => T): T {
@@ -281,25 +277,4 @@ export class TreeWriter {
       });
     }
   }
-}
-
-/** The kernel takes the nearest time that the file system has: none is changed without a word. */
-function setTime(path: BytePath, target: Target, mtimeNs: bigint): void {
-  setTimesSync(target, { mtimeNs });
-  if (mtimeNs >= 0n && mtimeNs < surelyKept) return;
-  const options = { bigint: true } as const;
-  const kept = (typeof target === 'number' ? fstatSync(target, options) : lstatSync(target, options)).mtimeNs;
-  if (kept === mtimeNs) return;
-  throw refused(
-    `${display(path === '' ? '/' : path)} has the modification time ${seconds(mtimeNs)} (seconds since 1970), which the file system of the store cannot keep`,
-    {
-      code: 'TIME',
-      hint: 'give it another time (touch), or put the store on a file system that has a wider range of times',
-    },
-  );
-}
-
-function seconds(ns: bigint): string {
-  const digits = String(ns < 0n ? -ns : ns).padStart(10, '0');
-  return `${ns < 0n ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`;
 }

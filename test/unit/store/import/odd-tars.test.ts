@@ -8,6 +8,7 @@ import { LaminaError } from '../../../../src/base/errors.js';
 import { getXattrSync } from '../../../../src/platform/native.js';
 import { removeTree } from '../../../../src/platform/walk.js';
 import { importTar } from '../../../../src/store/index.js';
+import { reach } from '../../../../src/store/reach.js';
 import { headerOf, paxOf, writeMember, writeTar } from '../../../support/tar-writer.js';
 import type { Member } from '../../../support/tar-writer.js';
 
@@ -104,6 +105,12 @@ describe.skipIf(!isRoot)('a tar', () => {
       exitCode: 1,
       message: expect.stringMatching(/no end mark/) as string,
     });
+  });
+
+  it('holds directories deeper than a path of the kernel', async () => {
+    const deep = fromText(`${'d/'.repeat(2100)}file`);
+    const place = await imported([{ name: 'deep', content: 'x', pax: [['path', deep]] }]);
+    expect(reach(fromText(place), deep, (at) => readFileSync(at, 'utf8'))).toBe('x');
   });
 
   it('is cut off at every block, and says where', async () => {
@@ -293,11 +300,6 @@ describe.skipIf(!isRoot)('a tar', () => {
         ],
       },
       /sparse file s has a malformed map/,
-    ],
-    [
-      'too many levels',
-      { name: 'd/'.repeat(5000) + 'f', type: '5', pax: [['path', 'd/'.repeat(5000)]] },
-      /5000 levels/,
     ],
     ['a name that has no end', { name: 'x', content: 'x', pax: [['path', 'd/'.repeat(40_000)]] }, /80000 bytes/],
     ['a member that never comes', { name: 'PaxHeaders/x', type: 'x', content: '' }, /announces a member/],
