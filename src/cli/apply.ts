@@ -121,7 +121,7 @@ function report(output: Output, { update, preview, determinism }: ApplyData, opt
   const told = determinism === undefined ? {} : { determinism };
   const also = determinism === undefined ? '' : `${determinismText(determinism)}\n`;
   if (preview !== undefined) {
-    output.result({ preview, ...told }, () => also + previewText(preview, options.verbose === true));
+    output.result({ update, preview, ...told }, () => also + previewText(preview, options.verbose === true));
     return;
   }
   const done = () =>

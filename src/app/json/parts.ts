@@ -88,7 +88,7 @@ export const change = z.strictObject({
   type: entryType,
 }) satisfies z.ZodType<ChangeData>;
 
-const file = z.strictObject({ size: count, hash: z.string().regex(/^[0-9a-f]{16}$/) });
+const file = z.strictObject({ size: count, hash: z.string().regex(/^[0-9a-f]{64}$/) });
 const keyChange = z.strictObject({
   key: z.string(),
   before: z.string().nullable(),

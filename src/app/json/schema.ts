@@ -10,12 +10,11 @@ const shared = { base, container, node, update, change, detailedChange, operatio
 const versioned = (document: z.ZodObject) => document.extend({ formatVersion: z.literal(formatVersion) });
 
 /**
- * What a command's document must be, with nothing beside it.
+ * What a command's document must be, with nothing beside it: its own, or that of an error.
  * @param command as typed ("update apply")
  */
-export function documentOf(command: string): z.ZodType | undefined {
-  const alternatives = documents[command];
-  return alternatives && z.union([...alternatives, errorDocument].map(versioned));
+export function documentOf(command: string): z.ZodType {
+  return z.union([...(documents[command] ?? []), errorDocument].map(versioned));
 }
 
 /** The JSON Schema of all that --json prints (docs/json.schema.json): one definition a command, one of errors, and those of what they share. */
