@@ -66,7 +66,7 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
     });
     const before = await world.look('web');
     expect(await world.inside('web', `grep -c " ${where} " /proc/mounts; echo x >/tmp/x; : >/dev/null`)).toBe('1\n');
-    expect(differences(before, await world.look('web'))).toEqual([]);
+    expect(differences(before, await world.look('web'))).toEqual(new Map());
     expect(existsSync('/oldroot')).toBe(false);
     const done = await outcomes('u', `echo 2 >/srv/version; echo x >/tmp/x; cat /${name}/none 2>/dev/null || true`);
     expect(done).toEqual({ web: 'unchanged', idle: 'skipped' });
@@ -136,28 +136,28 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
   });
 
   it('counts every other name that is looked up as read', async () => {
-    symlinkSync('/bin/sh', join(root, 'usr/bin/interpreter'));
+    symlinkSync('/bin', join(root, 'opt/shells'));
     mkdirSync(join(root, 'var/tmp'));
     rmdirSync(join(root, 'tmp'));
     symlinkSync('var/tmp', join(root, 'tmp'));
     await containers('shell', 'link', 'idle');
     // What it runs by, and what leads to a place that is mounted over.
     await world.mounted('shell', (mounted) => {
-      rmSync(join(mounted, 'usr/bin/interpreter'));
-      symlinkSync('/bin/busybox', join(mounted, 'usr/bin/interpreter'));
+      mkdirSync(join(mounted, 'usr/own'));
+      symlinkSync('/bin/busybox', join(mounted, 'usr/own/sh'));
+      rmSync(join(mounted, 'opt/shells'));
+      symlinkSync('/usr/own', join(mounted, 'opt/shells'));
     });
     await world.mounted('link', (mounted) => {
       rmSync(join(mounted, 'tmp'));
       mkdirSync(join(mounted, 'var/other'));
       symlinkSync('var/other', join(mounted, 'tmp'));
     });
-    const script =
-      '#!/usr/bin/interpreter sh\nreadlink /tmp >/srv/version; readlink /usr/bin/interpreter >>/srv/version\n';
-    // busybox takes its first argument for the applet.
+    const script = '#!/opt/shells/sh\nreadlink /tmp >/srv/version; readlink /opt/shells >>/srv/version\n';
     const done = await outcomes('u', script);
     expect(done['idle']).toBe('skipped');
-    expect(await world.inside('link', 'cat /srv/version')).toBe('var/other\n/bin/sh\n');
-    expect(await world.inside('shell', 'cat /srv/version')).toBe('var/tmp\n/bin/busybox\n');
+    expect(await world.inside('link', 'cat /srv/version')).toBe('var/other\n/bin\n');
+    expect(await world.inside('shell', 'cat /srv/version')).toBe('var/tmp\n/usr/own\n');
     expect(done['link']).toBe('changed');
     expect(done['shell']).toBe('changed');
   });
@@ -221,11 +221,7 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
         chmodSync(join(mounted, 'etc/resolv.conf'), 0o640);
       });
       const before = await world.look('own');
-      await outcomes(
-        'u',
-        'cmp /etc/resolv.conf /run/lamina/none 2>/dev/null; grep -q localhost /etc/hosts; cat /etc/resolv.conf >/srv/seen',
-        '--network',
-      );
+      await outcomes('u', 'grep -q localhost /etc/hosts; cat /etc/resolv.conf >/srv/seen', '--network');
       expect(await world.inside('none', 'cat /srv/seen; ls -d /etc/resolv.conf /etc/hosts 2>/dev/null || true')).toBe(
         host(),
       );

@@ -147,7 +147,7 @@ export class HeldPlanting {
   #isUnchanged(path: BytePath, descriptor: number): boolean {
     const stats = fstatSync(descriptor);
     const isDirectory = stats.isDirectory();
-    if (stats.uid !== 0 || stats.gid !== 0 || (stats.mode & 0o7777) !== (isDirectory ? 0o755 : 0o644)) return false;
+    if (stats.uid !== process.getuid?.() || (stats.mode & 0o7777) !== (isDirectory ? 0o755 : 0o644)) return false;
     if (isDirectory) return readdirSync(toBuffer(`/proc/self/fd/${descriptor}/.` as BytePath)).length === 0;
     const content = this.root.read(path, 1 << 20);
     const marked = getXattrSync(descriptor, mark);
