@@ -34,8 +34,8 @@ sys::Errno not_through_symlinks(sys::Errno error) { return error.value == ELOOP 
 
 }  // namespace
 
-DirectoryLayer::DirectoryLayer(LayerRoot root, std::uint32_t position, bool user_xattr, bool whiteout_files,
-                               std::uint64_t device, DirectoryRef descriptor)
+DirectoryLayer::DirectoryLayer(LayerRoot root, std::uint32_t position, bool user_xattr, bool whiteout_files, std::uint64_t device,
+                               DirectoryRef descriptor)
     : root_(std::move(root)),
       position_(position),
       names_(user_xattr),

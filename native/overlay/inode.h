@@ -73,7 +73,7 @@ class Inode {
 
   NodeId id = 0;
   std::atomic<std::uint64_t> ino{0};  // another one once a name of its own is copied up: publish_copy()
-  std::uint32_t type = 0;  // the S_IFMT bits
+  std::uint32_t type = 0;             // the S_IFMT bits
   // False after a restart, until Overlay::resolve() has found out again what `mutex` guards.
   std::atomic<bool> resolved{true};
 

@@ -55,9 +55,8 @@ Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing
   }));
   if (whiteouts.empty()) return {};
   std::sort(whiteouts.begin(), whiteouts.end());
-  std::erase_if(into, [&](const DirectoryEntry& each) {
-    return std::binary_search(whiteouts.begin(), whiteouts.end(), each.name);
-  });
+  std::erase_if(into,
+                [&](const DirectoryEntry& each) { return std::binary_search(whiteouts.begin(), whiteouts.end(), each.name); });
   hidden.insert(hidden.end(), whiteouts.begin(), whiteouts.end());
   return {};
 }

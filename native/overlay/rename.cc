@@ -19,8 +19,8 @@ struct RenameSide {
   RealFileRef place;
   std::string name;
   Found found;
-  InodeRef inode;      // where something is there; holds no lookup count
-  bool below = false;  // a lower shows the name, so a whiteout or an opaque directory must hide it
+  InodeRef inode;        // where something is there; holds no lookup count
+  bool below = false;    // a lower shows the name, so a whiteout or an opaque directory must hide it
   std::string redirect;  // the path in the lowers that it was redirected to for this rename
   [[nodiscard]] int descriptor() const { return place->descriptor(); }
   [[nodiscard]] bool is_directory() const { return inode && inode->is_directory(); }

@@ -87,8 +87,8 @@ struct OverlayCounters {
 };
 
 struct LowerOptions {
-  std::string tree;   // the layer's directory
-  std::string index;  // its index file, or empty: the layer is then read from the directory
+  std::string tree;             // the layer's directory
+  std::string index;            // its index file, or empty: the layer is then read from the directory
   bool whiteout_files = false;  // obey whiteouts that are files; never where there is an index
 };
 

@@ -18,7 +18,8 @@ struct WalkedEntry {
 };
 
 // Calls `each` for every entry below `root`, an open directory (O_PATH too), parents before what lies in them, until it fails.
-// Others may make and remove names meanwhile: such an entry may be told or not. However deep the tree is, a few descriptors serve.
+// Others may make and remove names meanwhile: such an entry may be told or not. However deep the tree is, a few descriptors
+// serve.
 sys::Status walk_tree(int root, const std::function<sys::Status(const WalkedEntry&)>& each);
 
 }  // namespace lamina::overlay

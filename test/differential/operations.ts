@@ -42,7 +42,8 @@ type NameOperation =
   | { kind: 'rename'; path: string; to: string; mode: RenameMode };
 
 type ContentOperation =
-  { kind: 'read' | 'list' | 'readlink' | 'sync'; path: string } | { kind: 'append' | 'overwrite'; path: string; text: string };
+  | { kind: 'read' | 'list' | 'readlink' | 'sync'; path: string }
+  | { kind: 'append' | 'overwrite'; path: string; text: string };
 
 type AttributeOperation =
   | { kind: 'removexattr' | 'getxattr'; path: string }

@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -70,7 +79,9 @@ describe.skipIf(!isRoot)('an upper that is mounted again', () => {
     expect(await mount(',nosuid', 'elsewhere')).toMatchObject({ code: 0, stderr: '' });
     expect(drivers()).toEqual([driver]);
     expect(readFileSync(at('elsewhere/written'), 'utf8')).toBe('before');
-    const line = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').find((each) => each.includes(at('elsewhere')));
+    const line = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .find((each) => each.includes(at('elsewhere')));
     expect(line).toMatch(/nosuid/);
     writeFileSync(at('elsewhere/written'), 'after');
     const there = await run('nsenter', ['--mount', `--target=${String(other.pid)}`, 'cat', at('mnt/written')]);

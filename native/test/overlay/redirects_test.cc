@@ -22,7 +22,8 @@ using Lines = std::vector<std::string>;
 
 TEST(Redirects, RelativeOnesNameASiblingInWhatTheParentShows) {
   const Redirects redirects({{"a", "/was/there"}, {"a/b/c", "d"}, {"a/b/c/e", "f"}, {"top", "before"}, {"a.x/y", "z"}});
-  EXPECT_EQ(all(redirects), (Lines{"a.x/y<a.x/z", "a/b/c/e<was/there/b/d/f", "a/b/c<was/there/b/d", "a<was/there", "top<before"}));
+  EXPECT_EQ(all(redirects),
+            (Lines{"a.x/y<a.x/z", "a/b/c/e<was/there/b/d/f", "a/b/c<was/there/b/d", "a<was/there", "top<before"}));
 }
 
 TEST(Redirects, FollowADirectoryThatMoves) {

@@ -122,40 +122,43 @@ describe('the index of a node', () => {
     await expect(readIndex(index)).rejects.toMatchObject({ exitCode: 5 });
   });
 
-  it.each([1, 2] as const)('of version %d is proven by its tree whichever byte of it is another, and not where the tree is another, too', async (version) => {
-    const tree = makeTree((path) => {
-      writeFileSync(path('file'), 'content');
-      symlinkSync('file', path('link'));
-    });
-    const good = await encodeIndex(await scanTree(tree, { hash: 'both' }), version);
-    // As in a store that was copied: all circumstances of the inodes are others.
-    const scanned = (await scanTree(tree, { hash: 'both' })).map((entry) => {
-      const stats = Object.assign(Object.create(Object.getPrototypeOf(entry.stats) as object), entry.stats, {
-        ctimeNs: 5n,
-        atimeNs: 6n,
-        birthtimeNs: 7n,
-        blocks: 800n,
-      }) as typeof entry.stats;
-      return { ...entry, stats };
-    });
-    const headerEnd = 128;
-    for (let position = 0; position < good.length; position += 1) {
-      const bad = Buffer.from(good);
-      bad[position] = (bad[position] ?? 0) ^ 0x41;
-      const proven = await provenIndex(bad, scanned, version);
-      const times = position >= headerEnd && proven !== undefined && !proven.equals(good);
-      // A time that is nobody's content cannot be told from the right one; all else is as it was.
-      if (times) expect(proven.subarray(headerEnd).equals(bad.subarray(headerEnd))).toBe(true);
-      else expect({ position, same: proven?.equals(good) }).toEqual({ position, same: true });
-    }
-    writeFileSync(toBuffer(join(tree, 'file')), 'c0ntent');
-    const changed = await scanTree(tree, { hash: 'both' });
-    for (let position = 0; position < good.length; position += 1) {
-      const bad = Buffer.from(good);
-      bad[position] = (bad[position] ?? 0) ^ 0x41;
-      expect({ position, proven: await provenIndex(bad, changed, version) }).toEqual({ position, proven: undefined });
-    }
-  });
+  it.each([1, 2] as const)(
+    'of version %d is proven by its tree whichever byte of it is another, and not where the tree is another, too',
+    async (version) => {
+      const tree = makeTree((path) => {
+        writeFileSync(path('file'), 'content');
+        symlinkSync('file', path('link'));
+      });
+      const good = await encodeIndex(await scanTree(tree, { hash: 'both' }), version);
+      // As in a store that was copied: all circumstances of the inodes are others.
+      const scanned = (await scanTree(tree, { hash: 'both' })).map((entry) => {
+        const stats = Object.assign(Object.create(Object.getPrototypeOf(entry.stats) as object), entry.stats, {
+          ctimeNs: 5n,
+          atimeNs: 6n,
+          birthtimeNs: 7n,
+          blocks: 800n,
+        }) as typeof entry.stats;
+        return { ...entry, stats };
+      });
+      const headerEnd = 128;
+      for (let position = 0; position < good.length; position += 1) {
+        const bad = Buffer.from(good);
+        bad[position] = (bad[position] ?? 0) ^ 0x41;
+        const proven = await provenIndex(bad, scanned, version);
+        const times = position >= headerEnd && proven !== undefined && !proven.equals(good);
+        // A time that is nobody's content cannot be told from the right one; all else is as it was.
+        if (times) expect(proven.subarray(headerEnd).equals(bad.subarray(headerEnd))).toBe(true);
+        else expect({ position, same: proven?.equals(good) }).toEqual({ position, same: true });
+      }
+      writeFileSync(toBuffer(join(tree, 'file')), 'c0ntent');
+      const changed = await scanTree(tree, { hash: 'both' });
+      for (let position = 0; position < good.length; position += 1) {
+        const bad = Buffer.from(good);
+        bad[position] = (bad[position] ?? 0) ^ 0x41;
+        expect({ position, proven: await provenIndex(bad, changed, version) }).toEqual({ position, proven: undefined });
+      }
+    },
+  );
 
   it('hashes each inode once, and tells every name of it', async () => {
     const tree = makeTree((path) => {
