@@ -33,10 +33,15 @@ export class Clearing {
     try {
       await removeAllDurably(things.map(pathOf));
       return [...things];
-    } catch {
+    } catch (error) {
       // One after the other, to learn which: each that stays says why.
       const gone: T[] = [];
       for (const thing of things) if (await this.remove(pathOf(thing))) gone.push(thing);
+      // A disk that fails once may fail again: its user is warned.
+      if (gone.length === things.length)
+        process.emitWarning(
+          `what nothing in the store refers to was removed at the second try only: ${messageOf(error)}`,
+        );
       return gone;
     }
   }
