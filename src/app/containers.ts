@@ -1,5 +1,5 @@
 import { closeSync, constants, mkdirSync, openSync, realpathSync, rmdirSync, unlinkSync } from 'node:fs';
-import { basename, dirname, display, fromBuffer, join, toBuffer } from '../base/bytes.js';
+import { basename, dirname, display, fromBuffer, join, toBuffer, fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, isSystemError, notFound, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
@@ -170,8 +170,9 @@ export async function umount(store: Store, what: string, directory: BytePath): P
     const known = own(manifest.containers, what);
     const work = known === undefined ? undefined : store.paths.node(known.storage).work;
     // Its mount is in another mount namespace, perhaps one that nobody can enter any more.
-    if (work !== undefined && (await pingDriver(store.paths.control(what))) !== undefined) {
-      await endElsewhere(work, `container '${what}'`);
+    const driver = work && (await pingDriver(store.paths.control(what)));
+    if (work !== undefined && driver !== undefined) {
+      await endElsewhere(work, fromText(driver.mountpoint), `container '${what}'`);
       return containerData(manifest, what, []);
     }
     throw notFound(

@@ -10,7 +10,7 @@ import { LockHeld, isLocked, lockHolderPid } from '../platform/lock.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
 import { runProcess } from '../platform/process.js';
 import { unmountFuse } from '../platform/unmount.js';
-import { askDriver, driverEnded, endDriver } from '../platform/work-lock.js';
+import { driverEnded, endDriver } from '../platform/work-lock.js';
 import type { MountableNode } from '../store/index.js';
 import { holdersOf } from './holders.js';
 import type { Holder } from './holders.js';
@@ -127,26 +127,37 @@ export async function unmountOwn(mountpoint: BytePath, work: BytePath): Promise<
 }
 
 /**
- * Ends a mount that is in another mount namespace only, by asking its driver to unmount it.
- * @throws LaminaError refused: somebody uses it there, or the driver is in another PID namespace
+ * Unmounts a mount that is in another mount namespace only, there: its driver is one of those that are in it. Not by a signal to that: it would end though somebody uses the mount.
+ * @throws LaminaError refused: somebody uses it there, or the driver is in another PID namespace; it goes on
  */
-export async function endElsewhere(work: BytePath, what: string): Promise<void> {
+export async function endElsewhere(work: BytePath, mountpoint: BytePath, what: string): Promise<void> {
+  const shown = display(mountpoint);
   const pid = lockHolderPid(work);
+  if (pid === undefined) {
+    throw refused(`${what} is mounted on ${shown} by a process of another PID namespace`, {
+      code: 'OTHER_NAMESPACE',
+      hint: 'unmount it where it was mounted',
+    });
+  }
+  const enter = ['--target', String(pid), '--mount', '--'];
+  const said: Buffer[] = [];
+  const { exitCode } = await runProcess({
+    command: 'nsenter',
+    args: [...enter, 'umount', mountpoint],
+    timeoutMs: startPatience,
+    onOutput: (chunk) => said.push(chunk),
+  });
+  if (exitCode !== 0) {
+    const why = Buffer.concat(said).toString('utf8').trim();
+    throw refused(`${what} is mounted on ${shown} in the mount namespace of process ${pid}, and stays: ${why}`, {
+      code: 'OTHER_NAMESPACE',
+      hint: `end what uses it there, and try again; what it is says: nsenter ${enter.join(' ')} fuser --verbose --mount ${shown}`,
+    });
+  }
   try {
-    await askDriver(work);
+    await driverEnded(work);
   } catch (error) {
-    if (!(error instanceof LockHeld)) throw error;
-    throw refused(
-      `${what} is mounted in another mount namespace${pid === undefined ? '' : ` (that of process ${pid})`}, and in use there`,
-      {
-        code: 'OTHER_NAMESPACE',
-        hint:
-          pid === undefined
-            ? 'end what uses it there, and try again'
-            : `see what uses it: nsenter --target ${pid} --mount fuser --verbose --mount /proc/${pid}/cwd; end that, and try again`,
-        cause: error,
-      },
-    );
+    throw error instanceof LockHeld ? stillDriven(mountpoint, work, error) : error;
   }
 }
 

@@ -32,7 +32,7 @@ export async function describeUse(store: Store, manifest: Manifest, container: s
     const who = holder ?? `process ${driver.pid} of another PID namespace`;
     return {
       words: `mounted on ${display(fromText(driver.mountpoint))} in another mount namespace by ${who}`,
-      next: `unmount it where it was mounted${pid === undefined ? '' : `, or end its driver: kill ${pid}`}`,
+      next: pid === undefined ? 'unmount it where it was mounted' : `unmount it first: lamina umount ${container}`,
     };
   }
   if (holder !== undefined)

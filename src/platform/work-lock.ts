@@ -36,13 +36,6 @@ export async function endDriver(work: BytePath): Promise<void> {
   }
 }
 
-/** Asks a driver to unmount and to end, and waits for it. @throws LockHeld where it goes on: somebody uses the mount */
-export async function askDriver(work: BytePath): Promise<void> {
-  const pid = lockHolderPid(work);
-  if (pid !== undefined) tell(pid, 'SIGTERM');
-  await driverEnded(work, ownEndPatience);
-}
-
 function tell(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

@@ -63,21 +63,21 @@ async function mountPart(transaction: Transaction, head: string, mountpoint: Byt
  * @param update the id under which the update is to be published
  * @throws LaminaError refused: somebody uses it; it is mounted as before
  */
-export async function freeze(transaction: Transaction, name: string, update: string): Promise<void> {
+export async function freeze(transaction: Transaction, details: HandDetails, update: string): Promise<void> {
   await writeFileDurably(transaction.paths.committing, `${update}\n`);
   try {
-    await endHandMount(transaction, name);
+    await endHandMount(transaction, details);
   } catch (error) {
     if (isDriven(handWork(transaction.paths).work)) await removeDurably(transaction.paths.committing);
     throw error;
   }
 }
 
-export async function endHandMount({ store, id, paths }: Transaction, name: string): Promise<void> {
+export async function endHandMount({ store, id, paths }: Transaction, { name, directory }: HandDetails): Promise<void> {
   const { work } = handWork(paths);
   const mountpoint = await findTransactionMount(store, id);
   if (mountpoint !== undefined) await unmountOwn(mountpoint, work);
-  else if (isDriven(work)) await endElsewhere(work, `update '${name}'`);
+  else if (isDriven(work)) await endElsewhere(work, fromText(directory), `update '${name}'`);
 }
 
 /** Takes back what a commit staged and mounts what was done by hand where it was. */

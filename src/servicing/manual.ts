@@ -86,7 +86,7 @@ export async function abortManual(store: Store, name: string): Promise<void> {
   const found = await manualNamed(store, name);
   const transaction = await Transaction.attach(store, found.id);
   try {
-    await endHandMount(transaction, name);
+    await endHandMount(transaction, found);
   } catch (error) {
     transaction.lock.release();
     throw error;
@@ -120,7 +120,7 @@ export async function commitManual(
     try {
       // What an interrupted commit staged.
       await transaction.reset('base');
-      await freeze(transaction, name, id);
+      await freeze(transaction, found, id);
     } catch (error) {
       transaction.lock.release();
       throw error;

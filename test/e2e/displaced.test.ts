@@ -22,9 +22,14 @@ describe.skipIf(!isRoot)('what a rollback displaced', () => {
     await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
     await world.run('create', 'web', '--base', 'tiny');
     await world.run('create', 'db', '--base', 'tiny');
-    await world.run('update', 'apply', 'tiny', world.script('two', 'echo 2 >/usr/share/app.version; echo 2 >/srv/two'));
-    await world.inside('web', 'head -c 300000 /dev/urandom >/usr/share/app.version; printf "\\0mine" >/srv/two');
-    await world.inside('db', 'printf "\\0mine" >/srv/two');
+    await world.run(
+      'update',
+      'apply',
+      'tiny',
+      world.script('two', 'echo 2 >/usr/share/app.version; echo 2 >/srv/fresh'),
+    );
+    await world.inside('web', 'head -c 300000 /dev/urandom >/usr/share/app.version; printf "\\0mine" >/srv/fresh');
+    await world.inside('db', 'printf "\\0mine" >/srv/fresh');
   });
   afterAll(() => {
     world.remove();
@@ -39,8 +44,8 @@ describe.skipIf(!isRoot)('what a rollback displaced', () => {
     );
     expect(data.dryRun).toBe(true);
     expect(data.containers).toMatchObject([
-      { container: 'db', aside: ['srv/two'], asidePath: null },
-      { container: 'web', aside: ['srv/two', 'usr/share/app.version'], asidePath: null },
+      { container: 'db', aside: ['/srv/fresh'], asidePath: null },
+      { container: 'web', aside: ['/srv/fresh', '/usr/share/app.version'], asidePath: null },
     ]);
     expect(world.storeContent()).toEqual(before);
   });
@@ -49,7 +54,7 @@ describe.skipIf(!isRoot)('what a rollback displaced', () => {
     const said = await world.run('rollback', 'two');
     const [web, ...others] = await list('--container', 'web');
     expect(others).toEqual([]);
-    expect(web).toMatchObject({ container: 'web', update: 'two', paths: ['srv/two', 'usr/share/app.version'] });
+    expect(web).toMatchObject({ container: 'web', update: 'two', paths: ['/srv/fresh', '/usr/share/app.version'] });
     expect(web!.bytes).toBeGreaterThan(300_000);
     expect(said).toContain(`lamina displaced restore ${web!.id} PATH`);
     const { entries } = await world.json<{ entries: { path: string; type: string; bytes: number }[] }>(
@@ -57,11 +62,11 @@ describe.skipIf(!isRoot)('what a rollback displaced', () => {
       'show',
       web!.id,
     );
-    expect(entries).toContainEqual({ path: 'usr/share/app.version', type: 'file', bytes: 300_000 });
+    expect(entries).toContainEqual({ path: '/usr/share/app.version', type: 'file', bytes: 300_000 });
     expect((await world.attempt('displaced', 'restore', web!.id)).code).toBe(2);
-    await world.run('displaced', 'restore', web!.id, '/srv/two');
-    expect(await world.inside('web', 'od -c /srv/two | head -1')).toContain('m   i   n   e');
-    await world.run('displaced', 'restore', web!.id, 'srv/two', '--to', world.path('out'));
+    await world.run('displaced', 'restore', web!.id, '/srv/fresh');
+    expect(await world.inside('web', 'od -c /srv/fresh | head -1')).toContain('m   i   n   e');
+    await world.run('displaced', 'restore', web!.id, 'srv/fresh', '--to', world.path('out'));
     expect(readFileSync(world.path('out'), 'utf8')).toBe('\0mine');
     expect((await world.attempt('displaced', 'show', 'a-0123456789abcdef')).code).toBe(3);
   });
@@ -74,7 +79,7 @@ describe.skipIf(!isRoot)('what a rollback displaced', () => {
     const left = await list();
     expect(left.map(({ container }) => container)).toEqual(['web']);
     const removed = await world.attempt('remove', 'web');
-    expect(removed.stderr).toContain('/srv/two, /usr/share/app.version');
+    expect(removed.stderr).toContain('/srv/fresh, /usr/share/app.version');
     expect(readdirSync(join(world.store, 'asides'))).toEqual([]);
     expect(await world.run('gc')).toBe('there is no garbage\n');
     expect(existsSync(world.path('out'))).toBe(true);

@@ -60,13 +60,22 @@ describe.skipIf(!isRoot)('what is in use elsewhere', () => {
   });
 
   it('is refused to be ended where somebody uses it there, and goes on', async () => {
-    const through = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', '"$@"; cd "$0"; sleep 60', point];
+    const through = [
+      'unshare',
+      '--mount',
+      '--propagation',
+      'private',
+      'sh',
+      '-c',
+      '"$@"; cd "$0"; exec sleep 60',
+      point,
+    ];
     const other = world.start(['mount', 'web', point], { through });
     try {
       await other.said('mounted container web');
       const refusal = await world.attempt('umount', 'web');
       expect(refusal).toMatchObject({ code: 4 });
-      expect(refusal.stderr).toContain('in use there');
+      expect(refusal.stderr).toContain('target is busy');
       expect(await world.run('status')).toContain(`${point} (in another mount namespace)`);
     } finally {
       other.child.kill();
@@ -93,7 +102,7 @@ describe.skipIf(!isRoot)('what is in use elsewhere', () => {
         expect(done).toMatchObject({ code: 4, stdout: '' });
         expect(done.stderr).toMatch(
           new RegExp(
-            `'web' is in use in another PID namespace by process ${String(updating.child.pid)} \\(update, since `,
+            `'web' is in use in another PID namespace by process ${String(updating.child.pid)} \\(update apply tiny .*\\), since `,
           ),
         );
       }

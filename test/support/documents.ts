@@ -1,6 +1,6 @@
 import { documentOf } from '../../src/app/json/schema.js';
 
-const groups = ['base', 'update'];
+const groups = ['base', 'update', 'displaced'];
 
 /** Checks what a command printed with --json against its schema. @param words what was typed, without --json */
 export function checkDocument(words: readonly string[], printed: string): void {
