@@ -1,7 +1,6 @@
 import {
   appendFileSync,
   chmodSync,
-  copyFileSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -134,7 +133,6 @@ describe.skipIf(!isRoot)('laminafs obeys', () => {
       ['utimes', (path) => utimesSync(path, 1, 1)],
       ['setxattr', (path) => setXattrSync(path as BytePath, 'user.k', Buffer.from('v'))],
       ['link', (path) => linkSync(path, inMount('another'))],
-      ['copy', (path) => copyFileSync(inMount('elsewhere/id'), path)],
     ];
     for (const name of ['etc/id', 'alias']) {
       for (const [what, attempt] of attempts) {
