@@ -96,7 +96,9 @@ TEST_F(StackTest, GivesACopyInTheUpperANumberOfItsOwn) {
   place_.file("upper/copied", "c");
   for (const char* name : {"trusted.overlay.lamina.ino", "user.overlay.lamina.ino"}) {
     const auto value = sys::get_xattr(upper.get(), "c", name);
-    if (value) ASSERT_TRUE(sys::set_xattr(upper.get(), "copied", name, *value).ok());
+    if (value) {
+      ASSERT_TRUE(sys::set_xattr(upper.get(), "copied", name, *value).ok());
+    }
   }
   const auto stack = open({"two", "one"});
   EXPECT_NE(ino(*stack, "copied"), ino(*stack, "c"));

@@ -68,7 +68,9 @@ TEST_F(OptionsTest, ReadingChangesNoAccessTimeWhereNoneIsKept) {
   read_all(*file_system);
   EXPECT_EQ(atime("upper/d/f"), 1000);
   EXPECT_EQ(atime("upper/d"), 1000);
-  if (::geteuid() == 0) EXPECT_EQ(atime("upper/d/l"), 1000);
+  if (::geteuid() == 0) {
+    EXPECT_EQ(atime("upper/d/l"), 1000);
+  }
 }
 
 TEST_F(OptionsTest, ReadingADirectoryChangesNoAccessTimeWhereOnlyFilesKeepIt) {
