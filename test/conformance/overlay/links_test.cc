@@ -168,6 +168,7 @@ TEST_F(OverlayLinks, InADirectoryThatWasRenamed) {
 
 // A layer above shows d as r.
 void make_moved_pair(const Path& top, const Path& bottom, const std::string& test) {
+  make_directory(bottom / "d");
   make_directory(bottom / "d/s");
   make_file(bottom / "d/s/x", "content");
   make_directory(bottom / "e");
