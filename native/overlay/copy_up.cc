@@ -107,10 +107,6 @@ Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source
   }
   LAMINA_TRY(sys::change_owner(work(), temporary, from.uid, from.gid));
   LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_at(work(), temporary));
-  // Where names come apart, the others keep the lower's number: the copy has its own, as the kernel's.
-  if (!inode.is_directory() && !comes_apart(layer(source), from)) {
-    LAMINA_TRY(mark_number(inode, work(), temporary, copy.ino));
-  }
   if (entry.marks.protection.any()) LAMINA_TRY(mark_protection(work(), temporary, entry.marks.protection));
   LAMINA_ASSIGN(const std::string names, layer(source).xattr_names(source.reference));
   Status copied;
@@ -126,18 +122,30 @@ Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source
   // The list is a mode: it may take from the owner what the other attributes need.
   if (copied && has_list) copy_xattr(access_acl_name);
   LAMINA_TRY(copied);
+  // Last, for the room that is left. Where names come apart, the others keep the lower's number: the copy has its own, as the
+  // kernel's.
+  if (!inode.is_directory() && !comes_apart(layer(source), from)) {
+    LAMINA_TRY(mark_number(inode, work(), temporary, copy.ino));
+  }
   if (inode.type != 0120000U) LAMINA_TRY(sys::change_mode(work(), temporary, from.mode & 07777U));
   LAMINA_TRY(sys::change_times(work(), temporary, sys::TimeChange::to(to_file_time(from.atime)),
                                sys::TimeChange::to(to_file_time(from.mtime))));
   return copy.ino;
 }
 
-// So that the inode keeps its st_ino: what lies there has the number `own` in the upper's file system.
+// So that the inode keeps its st_ino: what lies there has the number `own` in the upper's file system. Where there is no room for
+// the mark its older form may fit, which copies in the upper are not told by; where that does not either, the inode gets another
+// number with the next mount.
 Status Overlay::mark_number(const Inode& inode, int directory, std::string_view name, std::uint64_t own) {
-  const LowerNumber number{inode.ino, stack_, own, upper_number_};
-  const Status marked = sys::set_xattr(directory, name, marks_.lamina_ino, encode(number));
-  // Without root, user.* attributes exist on files and directories only: such a file gets a new number.
-  return options_.user_xattr && marked.failed_with(EPERM) ? Status() : marked;
+  const auto value = encode(LowerNumber{inode.ino, stack_, own, upper_number_});
+  for (const std::size_t size : {lower_number_size, older_lower_number_size}) {
+    const auto set = [&] { return sys::set_xattr(directory, name, marks_.lamina_ino, std::span(value).first(size)); };
+    const Status marked = unprivileged_ ? as_owner(modes_, {{directory, name}}, set) : set();
+    // Without root, user.* attributes exist on files and directories only: such a file gets a new number.
+    if (options_.user_xattr && marked.failed_with(EPERM)) return {};
+    if (!marked.failed_with(ENOSPC) && !marked.failed_with(E2BIG)) return marked;
+  }
+  return {};
 }
 
 Status Overlay::fill_copy(Inode& inode, const LowerEntry& entry, std::string_view temporary, CopyUp what,

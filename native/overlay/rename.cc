@@ -95,8 +95,7 @@ Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interr
     LAMINA_TRY(marked);
     from.redirect = path.substr(1);
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(place->descriptor()));
-    const Status numbered = mark_number(*from.inode, place->descriptor(), "", status.ino);
-    return lacks_room(numbered) ? Status() : numbered;  // then a copy that somebody makes in the upper has the same number
+    return mark_number(*from.inode, place->descriptor(), "", status.ino);
   }
   if (to.below) return make_mark(place->descriptor(), "", marks_.opaque, opaque_value);
   return {};

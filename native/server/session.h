@@ -133,13 +133,15 @@ class Session {
     overlay::NodeId node = 0;
     std::uint32_t flags = 0;  // of open(2)
     bool kill_suidgid = false;
+    bool as_root = false;  // its writes may leave setuid set; set by open_through
     [[nodiscard]] bool writes() const { return (flags & O_ACCMODE) != O_RDONLY; }
     [[nodiscard]] overlay::Access access() const {
       if (!writes()) return overlay::Access::read;
       return (flags & O_APPEND) != 0 ? overlay::Access::append : overlay::Access::write;
     }
   };
-  sys::Result<abi::OpenOut> open_through(Exchange& exchange, const Opening& opening);
+  sys::Result<abi::OpenOut> open_through(Exchange& exchange, Opening opening);
+  sys::Result<bool> opens_as_root(const Exchange& exchange, const Opening& opening);
   sys::Status begin_open(Exchange& exchange, const Opening& opening, OpenFile& file);
   sys::Status join_open(Exchange& exchange, const Opening& opening, OpenFile& file);
   sys::Status make_way(const Exchange& exchange, overlay::NodeId node, const OpenFile& file);

@@ -42,14 +42,14 @@ Status Session::make_way(const Exchange& exchange, NodeId node, const OpenFile& 
 Status Session::begin_open(Exchange& exchange, const Opening& opening, OpenFile& file) {
   LAMINA_ASSIGN(file.lower, file_system_.data_in_lower(opening.node));
   LAMINA_ASSIGN(const Attributes attributes, file_system_.attributes(opening.node));
-  const bool others_write = opening.writes() && exchange.header().uid != 0;
+  const bool others_write = opening.writes() && !opening.as_root;
   if (opening.writes() ? others_write && marks_locking(attributes.mode) : file.lower && attributes.size < smallest_lower)
     return {};
   if (opening.writes()) file.lower = false;
   LAMINA_ASSIGN(const overlay::RealFileRef real, file_system_.file(opening.node, opening.access(), exchange.interrupted()));
   tell_renumbered(exchange);
   // The real file system takes setuid away at writes by who lacks CAP_FSETID, and asks that of the thread that names the file.
-  file.keeps_suid = opening.writes() && exchange.header().uid == 0;
+  file.keeps_suid = opening.as_root;
   std::optional<sys::WithoutCapability> without;
   if (!file.keeps_suid) {
     without.emplace(CAP_FSETID);
@@ -62,7 +62,7 @@ Status Session::begin_open(Exchange& exchange, const Opening& opening, OpenFile&
 Status Session::join_open(Exchange& exchange, const Opening& opening, OpenFile& file) {
   if (!opening.writes() || file.backing_id == 0) return {};
   LAMINA_TRY(make_way(exchange, opening.node, file));
-  if (!file.keeps_suid || exchange.header().uid == 0) return {};
+  if (!file.keeps_suid || opening.as_root) return {};
   // Beside root's descriptors the kernel takes one of another user: setuid goes now, for its writes could not take it away.
   SetAttributes change;
   change.kill_suidgid = true;
@@ -71,8 +71,16 @@ Status Session::join_open(Exchange& exchange, const Opening& opening, OpenFile& 
   return cleared.ok() ? Status() : Status(cleared.error());
 }
 
-Result<abi::OpenOut> Session::open_through(Exchange& exchange, const Opening& opening) {
+// Root that lacks CAP_FSETID is looked for only where there is something to lose: that costs more than the opening.
+Result<bool> Session::opens_as_root(const Exchange& exchange, const Opening& opening) {
+  if (!opening.writes() || exchange.header().uid != 0) return false;
+  LAMINA_ASSIGN(const Attributes attributes, file_system_.attributes(opening.node));
+  return (attributes.mode & (setuid | setgid)) == 0 || keeps_setid(exchange);
+}
+
+Result<abi::OpenOut> Session::open_through(Exchange& exchange, Opening opening) {
   if (file_system_.replacement(opening.node)) return Errno{ESTALE};
+  LAMINA_ASSIGN(opening.as_root, opens_as_root(exchange, opening));
   const auto file = open_files_.hold(opening.node);
   if ((opening.flags & O_TRUNC) != 0) {
     LAMINA_TRY(make_way(exchange, opening.node, *file));
@@ -95,7 +103,7 @@ Result<abi::OpenOut> Session::open_through(Exchange& exchange, const Opening& op
   }
   ++file->opens;
   if (!opening.writes() || file->backing_id == 0) return out;
-  if (file->keeps_suid && exchange.header().uid != 0) {
+  if (file->keeps_suid && !opening.as_root) {
     ++file->others;
     out.fh = counted_as_other;
   }
