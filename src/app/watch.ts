@@ -56,6 +56,7 @@ export async function watchInbox(store: Store, request: WatchRequest): Promise<W
     return await workThrough(store, request, bell);
   } finally {
     await following?.close();
+    bell.end();
     lock.release();
   }
 }
@@ -158,10 +159,16 @@ class Bell {
   #failure: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(signal: AbortSignal) {
-    signal.addEventListener('abort', () => {
-      this.ring();
-    });
+  readonly #onAbort = () => {
+    this.ring();
+  };
+
+  constructor(readonly signal: AbortSignal) {
+    signal.addEventListener('abort', this.#onAbort);
+  }
+
+  end(): void {
+    this.signal.removeEventListener('abort', this.#onAbort);
   }
 
   ring(): void {

@@ -12,7 +12,14 @@ interface Loss {
   readonly message: string;
 }
 
+type Sink = (stream: StreamName, bytes: Uint8Array) => void;
+
+const toDescriptor: Sink = (stream, bytes) => {
+  writeAll(descriptors[stream], bytes);
+};
+
 const ended = new Set<StreamName>();
+let sink = toDescriptor;
 let loss: Loss | undefined;
 let onClosed: () => void = () => undefined;
 
@@ -23,10 +30,15 @@ let onClosed: () => void = () => undefined;
 export function write(stream: StreamName, data: string | Uint8Array): void {
   if (ended.has(stream)) return;
   try {
-    writeAll(descriptors[stream], typeof data === 'string' ? Buffer.from(data) : data);
+    sink(stream, typeof data === 'string' ? Buffer.from(data) : data);
   } catch (error) {
     fail(stream, error);
   }
+}
+
+/** Sends all output to `to`, for a program that runs commands within itself; undefined: to the process's own descriptors again. */
+export function divert(to: Sink | undefined): void {
+  sink = to ?? toDescriptor;
 }
 
 function writeAll(descriptor: number, bytes: Uint8Array): void {

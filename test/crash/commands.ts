@@ -1,5 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fromText } from '../../src/base/bytes.js';
+import { Store } from '../../src/store/index.js';
 import type { CrashWorld } from './world.js';
 
 /** A command of lamina that is stopped at every durable step. */
@@ -10,6 +12,8 @@ export interface CrashCommand {
   /** What comes before, in the store itself, and is no part of what is stopped. */
   readonly prepare?: (world: CrashWorld, store: string) => Promise<void> | void;
   readonly args: (world: CrashWorld) => readonly string[];
+  /** Ends what the stopped command keeps for its next try, so that the store is as before `prepare`. Gives what is lost of it. */
+  readonly abandon?: (world: CrashWorld, store: string) => Promise<string[]>;
 }
 
 export const plain = (name: string, args: CrashCommand['args']): CrashCommand => ({ name, from: 'sample', args });
@@ -32,6 +36,7 @@ export const commands: readonly CrashCommand[] = [
       writeFileSync(join(point, 'etc/by-hand'), 'x');
     },
     args: () => ['update', 'commit', 'manual'],
+    abandon: abandonManual,
   },
   {
     name: 'update abort',
@@ -78,6 +83,15 @@ export const commands: readonly CrashCommand[] = [
   { ...plain('gc', () => ['gc']), prepare: (_, store) => leaveGarbage(store) },
   { ...plain('migration', () => ['create', 'new', '--base', 'tiny']), prepare: (_, store) => makeOlder(store) },
 ];
+
+async function abandonManual(world: CrashWorld, store: string): Promise<string[]> {
+  if (Object.values((await new Store(fromText(store)).read()).updates).some(({ name }) => name === 'manual')) return [];
+  const transactions = join(store, 'transactions');
+  const done = readdirSync(transactions).map((each) => join(transactions, each, 'runs/base/upper/etc/by-hand'));
+  const lost = done.length === 1 && readFileSync(done[0]!, 'utf8') === 'x' ? [] : ['what was done by hand is lost'];
+  if (done.length > 0) await world.lamina(store, 'update', 'abort', 'manual');
+  return lost;
+}
 
 /** Of all kinds that crashes leave. */
 function leaveGarbage(store: string): void {

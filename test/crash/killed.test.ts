@@ -66,8 +66,7 @@ describe.skipIf(!isRoot)('a SIGKILL', () => {
     world.unmount();
     rmSync(store, { recursive: true, force: true });
     copyStore(world.sample, store);
-    // What is done by hand goes with the crash.
-    const before = command.name === 'update commit' ? await stateOf(world, store) : undefined;
+    const before = command.abandon === undefined ? undefined : await stateOf(world, store);
     await command.prepare?.(world, store);
     return before ?? stateOf(world, store);
   }
@@ -86,6 +85,8 @@ describe.skipIf(!isRoot)('a SIGKILL', () => {
       // Twice in a row while it recovers.
       for (const again of [0, 2]) if (run(store, ['recover'], again) === undefined) counts.again += 1;
       run(store, ['recover'], -1);
+      const lost = (await command.abandon?.(world, store)) ?? [];
+      wrong.push(...lost.map((each) => `${String(at)}: ${each}`));
       const now = await stateOf(world, store);
       // Ids are new in each run: what comes after is known by its parts, not by its names.
       const published = now.store.get('/manifest.json') !== before.store.get('/manifest.json');

@@ -83,14 +83,20 @@ describe.runIf(canMount())('a power cut', () => {
   );
 
   /** What is wrong with a disk that came back. */
-  async function judge(image: string, states: readonly State[], at: string, mounts: boolean): Promise<string[]> {
+  async function judge(
+    command: CrashCommand,
+    image: string,
+    states: readonly State[],
+    { at, mounts }: { at: string; mounts: boolean },
+  ): Promise<string[]> {
     const disk = new Disk(image, world.path('cut'));
     disk.mount();
     try {
       const store = join(disk.at, 'store');
       await new Store(fromText(store)).recover();
+      const lost = (await command.abandon?.(world, store)) ?? [];
       if (mounts) counts.mounted += 1;
-      return (await faultsOf(world, store, states, mounts)).map((each) => `${at}: ${each}`);
+      return [...lost, ...(await faultsOf(world, store, states, mounts))].map((each) => `${at}: ${each}`);
     } catch (error) {
       return [`${at}: ${String(error)}`];
     } finally {
@@ -106,11 +112,10 @@ describe.runIf(canMount())('a power cut', () => {
     try {
       const store = join(disk.at, 'store');
       copyStore(world.sample, store);
-      // What is done by hand goes with the power.
-      const manual = command.name === 'update commit' ? await stateOf(world, store) : undefined;
+      const untouched = command.abandon === undefined ? undefined : await stateOf(world, store);
       await command.prepare?.(world, store);
       shell(`sync -f '${disk.at}'`);
-      const before = manual ?? (await stateOf(world, store));
+      const before = untouched ?? (await stateOf(world, store));
       const cuts: { step: string; image: string }[] = [];
       const cut = (step: string) => {
         const image = world.path(`cut-${String(cuts.length)}.img`);
@@ -140,7 +145,7 @@ describe.runIf(canMount())('a power cut', () => {
       // What a command has said is done must be there.
       const states = last ? [after] : [before, after];
       const mounts = last || number % mountedEverySo === 0;
-      wrong.push(...(await judge(image, states, `${String(number)} (${step})`, mounts)));
+      wrong.push(...(await judge(command, image, states, { at: `${String(number)} (${step})`, mounts })));
     }
     expect(wrong.slice(0, 12)).toEqual([]);
   });

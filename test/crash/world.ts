@@ -11,9 +11,10 @@ import {
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { setExitCode } from '../../src/cli/exit-code.js';
+import { divert } from '../../src/cli/stream.js';
 import { main } from '../../src/cli/program.js';
 import { onDurableStep } from '../../src/platform/durable.js';
 import { Store } from '../../src/store/index.js';
@@ -101,19 +102,17 @@ export class CrashWorld {
   /** A command, however it ends. */
   async attempt(store: string, args: readonly string[], say: (text: string) => void = () => undefined) {
     let said = '';
-    const hear = (chunk: string | Uint8Array) => {
-      const text = Buffer.from(chunk).toString();
+    divert((_, bytes) => {
+      const text = Buffer.from(bytes).toString();
       said += text;
       say(text);
-      return true;
-    };
-    const spies = [process.stdout, process.stderr].map((stream) => vi.spyOn(stream, 'write').mockImplementation(hear));
+    });
     // Each is a process of its own.
     setExitCode(0);
     try {
       return { code: await main(['node', 'lamina', '--store', store, ...args]), said };
     } finally {
-      for (const spy of spies) spy.mockRestore();
+      divert(undefined);
     }
   }
 
