@@ -15,7 +15,7 @@ export type { AsideRecord } from './asides.js';
 export { sizesOf } from './garbage.js';
 export * from './staged-reader.js';
 export * from './clone-tree.js';
-export { reach } from './reach.js';
+export { reach, withReach } from './reach.js';
 export * from './materialise.js';
 export * from './empty-tree.js';
 export * from './node-index/scan.js';
