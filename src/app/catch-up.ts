@@ -1,5 +1,7 @@
-import { containerOf, own, updateOf } from '../manifest/index.js';
-import type { NodeId, Outcome } from '../manifest/index.js';
+import { failed, toLaminaError } from '../base/errors.js';
+import type { LaminaError } from '../base/errors.js';
+import { baseOf, containerOf, own, updateOf } from '../manifest/index.js';
+import type { Manifest, NodeId, Outcome } from '../manifest/index.js';
 import { catchUp } from '../servicing/index.js';
 import type { CatchUpRequest, CatchUpResult } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
@@ -51,6 +53,63 @@ export async function updateCatchUp(store: Store, request: CatchUpRequest): Prom
     stopped: stopped === undefined ? null : { updates: names(stopped.step.updates), message: stopped.error.message },
   };
   return changes === undefined ? data : { ...data, preview: { changes: changes.map(detailedData) } };
+}
+
+export interface CatchUpsData {
+  /** In the order in which they were named, or by name. */
+  readonly containers: readonly CatchUpData[];
+  /** Those that stay where they were, each with the reason. */
+  readonly failed: readonly { readonly container: string; readonly code: string; readonly message: string }[];
+}
+
+interface CatchUpsRequest extends Omit<CatchUpRequest, 'container'> {
+  /** Undefined: all that are behind. */
+  readonly containers: readonly string[] | undefined;
+  /** Told of each container that stays where it was. */
+  readonly onFailed: (container: string, error: LaminaError) => void;
+}
+
+/**
+ * Services containers that stayed behind one after the other, each by a transaction of its own: one that cannot be caught up keeps nothing from the others.
+ * @throws LaminaError notFound: a container, before any is caught up; failed: none of them could be
+ */
+export async function updateCatchUps(store: Store, request: CatchUpsRequest): Promise<CatchUpsData> {
+  const manifest = await store.read();
+  const wanted = request.containers ?? allBehind(manifest);
+  for (const container of wanted) containerOf(manifest, container);
+  const containers: CatchUpData[] = [];
+  const failures: CatchUpsData['failed'][number][] = [];
+  for (const container of new Set(wanted)) {
+    try {
+      request.signal.throwIfAborted();
+      containers.push(await updateCatchUp(store, { ...request, container }));
+    } catch (thrown) {
+      // Where nothing was published, that it was interrupted is all there is to say.
+      if (containers.length === 0) request.signal.throwIfAborted();
+      const error = request.signal.aborted ? interrupted() : toLaminaError(thrown);
+      failures.push({ container, code: error.code, message: error.message });
+      request.onFailed(container, error);
+    }
+  }
+  if (containers.length === 0 && failures.length > 0) throw noneCaughtUp(failures);
+  return { containers, failed: failures };
+}
+
+const interrupted = () => failed('the catch-up was interrupted before it', { code: 'INTERRUPTED' });
+
+/** With those whose layer was rolled back: nothing leads on from there, and that is to be said. */
+function allBehind(manifest: Manifest): string[] {
+  const isBehind = (name: string) =>
+    containerOf(manifest, name).layer !== baseOf(manifest, containerOf(manifest, name).base).head;
+  return Object.keys(manifest.containers).filter(isBehind).sort();
+}
+
+function noneCaughtUp(failures: CatchUpsData['failed']): LaminaError {
+  const reasons = failures.map(({ container, message }) => `  ${container}: ${message}`);
+  return failed(`none of the containers could be caught up:\n${reasons.join('\n')}`, {
+    code: 'NONE_CAUGHT_UP',
+    hint: 'nothing was changed; lamina update catch-up CONTAINER says what to do about one of them',
+  });
 }
 
 function stepsData({ done, manifest }: CatchUpResult): CatchUpStepData[] {

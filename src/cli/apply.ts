@@ -1,7 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ApplyData } from '../app/apply.js';
-import { printable } from '../base/bytes.js';
 import { availableParallelism } from 'node:os';
 import { collect, conflictOption, numberOf } from './arguments.js';
 import type { ConflictWord } from './arguments.js';
@@ -9,6 +8,7 @@ import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
 import { determinismText } from './determinism-text.js';
 import { partlyDone, setExitCode } from './exit-code.js';
+import { leftBehind } from './output.js';
 import type { Output } from './output.js';
 import { progressLine, speakers } from './progress.js';
 import { previewText } from './preview-text.js';
@@ -102,7 +102,7 @@ async function apply(
     onFailure: options.onFailure,
     conflict: options.conflict,
     onFailed: (container, error) => {
-      line.write(Buffer.from(`container ${container} stays on its old layer: ${printable(error.message)}\n`));
+      line.write(Buffer.from(`${leftBehind(container, error)}\n`));
     },
     signal,
     onOutput: write,

@@ -1,8 +1,14 @@
 import type { Command } from 'commander';
 import type { CommitData } from '../app/manual.js';
 import { contextOf, pathOf } from './context.js';
-import { shown } from './output.js';
+import { partlyDone, setExitCode } from './exit-code.js';
+import { leftBehind, shown } from './output.js';
 import { updateText } from './update-text.js';
+
+interface CommitOptions {
+  readonly replay: boolean;
+  readonly allowFailures?: boolean;
+}
 
 export function addManual(update: Command): void {
   update
@@ -26,14 +32,20 @@ export function addManual(update: Command): void {
     .command('commit <update>')
     .description('make what was done by hand the newest layer, and do the same in the containers on the base')
     .option('--no-replay', "leave the containers' own content as it is, over the new layer")
+    .option('--allow-failures', 'end with 0 also where containers were left behind')
     .addHelpText(
       'after',
-      "\nRenames, removals, links, modes, owners and attributes act on each container's own files. What was written is merged where both are text;\nelse the container's own file stays, and the new one is put beside it as NAME.lamina-new.\n\nExample:\n  lamina update commit by-hand",
+      "\nRenames, removals, links, modes, owners and attributes act on each container's own files. What was written is merged where both are text;\nelse the container's own file stays, and the new one is put beside it as NAME.lamina-new.\nEnds with 6 where containers were left behind, for what they hold.\n\nExample:\n  lamina update commit by-hand",
     )
-    .action(async (name: string, options: { replay: boolean }, command: Command) => {
+    .action(async (name: string, options: CommitOptions, command: Command) => {
       const { output, store, signal } = contextOf(command);
       const { updateCommit } = await import('../app/manual.js');
-      const data = await updateCommit(await store(), name, { replay: options.replay, signal });
+      const onFailed = (container: string, error: Error) => {
+        output.note(leftBehind(container, error));
+      };
+      const data = await updateCommit(await store(), name, { replay: options.replay, signal, onFailed });
+      if (options.allowFailures !== true && data.update.effects.some(({ outcome }) => outcome === 'failed'))
+        setExitCode(partlyDone);
       output.result(data, () => [`committed update ${name}`, updateText(data.update), ...remarks(data)].join('\n'));
     });
   update

@@ -30,8 +30,7 @@ import type { BaseWork } from './on-base.js';
 import { withReplayViews } from './replay/container.js';
 import { plainSettings, sandboxUmask, writeSettings } from './settings.js';
 import type { ConflictChoice, Settings } from './settings.js';
-import { ownTrouble } from './own-trouble.js';
-import { isProcedureFailure } from './run.js';
+import { LeftBehind } from './left-behind.js';
 import { serviceContainer } from './service.js';
 import type { RunOptions } from './service.js';
 
@@ -102,7 +101,7 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
         const reader = new NodeReader(store, manifest);
         const head = baseOf(manifest, request.base).head;
         const work: Work = { transaction, reader, layers: reader.layers(head), signal: request.signal };
-        await hold.add(manifest, request.containers ?? containersOn(manifest, head));
+        await hold.addPresent(manifest, request.containers ?? containersOn(manifest, head));
         const { procedure, stored } = await storeProcedure(given, transaction.paths.update.procedure);
         const applied =
           request.repeated === 'tell' ? findApplied(manifest, request.base, procedure, stored.hash) : undefined;
@@ -190,10 +189,11 @@ class Servicing {
   readonly #met = new Map<string, string>();
   /** Paths at which a container and the layer could not be brought together. */
   readonly #conflicts = new Map<string, readonly string[]>();
-  /** Why containers stay on their old layer. */
-  readonly #failures = new Map<string, string>();
+  readonly #left: LeftBehind;
 
-  constructor(readonly site: ServicingSite) {}
+  constructor(readonly site: ServicingSite) {
+    this.#left = new LeftBehind({ transaction: site.work.transaction, ...site.request });
+  }
 
   async finish(commit: Commit): Promise<ApplyResult> {
     const { store } = this.site.work.transaction;
@@ -225,14 +225,14 @@ class Servicing {
   }
 
   async #service(manifest: Manifest, containers: readonly string[]): Promise<void> {
-    await this.site.hold.add(manifest, containers);
+    const present = await this.#hold(manifest, containers);
     await this.site.work.transaction.sync();
     // Containers made since the start are unknown to the reader of that time.
     const work = { ...this.site.work, reader: new NodeReader(this.site.work.transaction.store, manifest) };
-    this.site.progress.expect(containers.length);
+    this.site.progress.expect(present.length);
     const { layer, delta } = this.site.baseRun;
     if (layer === undefined) {
-      await this.#serviceEach(manifest, containers, async (name) => {
+      await this.#serviceEach(manifest, present, async (name) => {
         const { commit, met } = await serviceContainer(work, manifest, name, this.site.baseRun, this.site.options);
         if (met !== undefined) this.#met.set(name, toText(met));
         return commit;
@@ -241,12 +241,19 @@ class Servicing {
     }
     const views = { delta: delta.node, journals: [work.transaction.paths.update.run().journal] };
     await withReplayViews(work, views, async (mounted) =>
-      this.#serviceEach(manifest, containers, async (name) => {
+      this.#serviceEach(manifest, present, async (name) => {
         const { commit, conflicts } = await layer.service(work, manifest, name, mounted);
         if (conflicts.length > 0) this.#conflicts.set(name, conflicts.map(toText));
         return commit;
       }),
     );
+  }
+
+  /** Those whose storages are there. */
+  async #hold(manifest: Manifest, containers: readonly string[]): Promise<string[]> {
+    const missing = await this.site.hold.addPresent(manifest, containers);
+    for (const [name, error] of missing) this.#effects.set(name, this.#left.leave(manifest, name, error));
+    return containers.filter((name) => !missing.has(name));
   }
 
   async #serviceEach(
@@ -256,24 +263,10 @@ class Servicing {
   ): Promise<void> {
     await mapLimit(containers, this.site.request.jobs ?? availableParallelism(), async (name) => {
       this.site.progress.start(name);
-      const commit = await service(name).catch((error: unknown) => this.#leave(manifest, name, error));
+      const commit = await service(name).catch((error: unknown) => this.#left.leave(manifest, name, error));
       this.#effects.set(name, commit);
       this.site.progress.end(name, commit.outcome);
     });
-  }
-
-  /**
-   * A container stays on its old layer where its procedure fails and that is wanted, and where its own content is why it cannot be serviced. Whatever else goes wrong is the
-   * transaction's.
-   */
-  #leave(manifest: Manifest, container: string, error: unknown): EffectCommit {
-    const { onFailure, onFailed, signal } = this.site.request;
-    const own = isProcedureFailure(error) ? (onFailure === 'skip' ? error : undefined) : ownTrouble(error);
-    if (signal.aborted || own === undefined) throw error;
-    this.site.work.transaction.leaveUnsealed(containerOf(manifest, container).storage);
-    this.#failures.set(container, own.message);
-    onFailed?.(container, own);
-    return { container, outcome: 'failed', delta: null, sealed: null, top: null };
   }
 
   #sorted(): EffectCommit[] {
@@ -292,8 +285,7 @@ class Servicing {
     this.site.request.signal.throwIfAborted();
     const effects = this.#sorted();
     const met = Object.fromEntries(this.#met);
-    const failures = Object.fromEntries(this.#failures);
-    const told = { met, conflicts: Object.fromEntries(this.#conflicts), failures };
+    const told = { met, conflicts: Object.fromEntries(this.#conflicts), failures: this.#left.reasons };
     const { determinism } = this.site.baseRun;
     const report = {
       update: name,

@@ -12,7 +12,7 @@ import { endHandMount, freeze, mountNew, reopen, reopenAfter } from './hand-moun
 import type { HandDetails } from './hand-mount.js';
 import { withHold } from './hold.js';
 import { publishManual } from './manual-commit.js';
-import type { ManualResult } from './manual-commit.js';
+import type { ManualCommit, ManualResult } from './manual-commit.js';
 
 /** Servicing by a person: a mount to work in, then commit or abort. */
 export interface ManualServicing extends HandDetails {
@@ -102,7 +102,7 @@ export async function abortManual(store: Store, name: string): Promise<void> {
 export async function commitManual(
   store: Store,
   name: string,
-  options: { readonly replay: boolean; readonly signal: AbortSignal },
+  options: Pick<ManualCommit, 'replay' | 'signal' | 'onFailed'>,
 ): Promise<ManualResult> {
   const found = await manualNamed(store, name);
   return withHold(store, async (hold) => {
@@ -114,7 +114,7 @@ export async function commitManual(
       });
     }
     const containers = containersOn(manifest, found.head);
-    await hold.add(manifest, containers);
+    const missing = await hold.addPresent(manifest, containers);
     const transaction = await Transaction.attach(store, found.id);
     const id: UpdateId = newId('u');
     try {
@@ -126,7 +126,7 @@ export async function commitManual(
       throw error;
     }
     try {
-      return await publishManual({ id, manifest, transaction, found, containers, ...options });
+      return await publishManual({ id, manifest, transaction, found, containers, missing, ...options });
     } catch (error) {
       if (error instanceof Published) await afterFailure(async () => transaction.discard());
       throw error instanceof Published ? error : await reopenAfter(error, transaction, found);

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ApplyData } from '../apply.js';
-import type { CatchUpData } from '../catch-up.js';
+import type { CatchUpData, CatchUpsData } from '../catch-up.js';
 import type { DisplacedData, DisplacedEntries } from '../displaced.js';
 import type { ExplainData } from '../explain.js';
 import type { GcData } from '../gc.js';
@@ -66,6 +66,11 @@ const catchUp = z.strictObject({
   stopped: z.strictObject({ updates: z.array(name), message: z.string() }).nullable(),
   preview: z.strictObject({ changes: z.array(part.detailedChange) }).optional(),
 }) as z.ZodType<CatchUpData> & z.ZodObject;
+
+const catchUps = z.strictObject({
+  containers: z.array(catchUp),
+  failed: z.array(z.strictObject({ container: name, code: z.string(), message: z.string() })),
+}) as z.ZodType<CatchUpsData> & z.ZodObject;
 
 const paths = z.array(path);
 
@@ -195,7 +200,7 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   'update begin': [began],
   'update commit': [commit],
   'update abort': [z.strictObject({ aborted: name })],
-  'update catch-up': [catchUp],
+  'update catch-up': [catchUp, catchUps],
   'update list': [z.strictObject({ updates: z.array(update) })],
   'update show': [part.shownUpdate],
   rollback: [part.rollback, restored],
