@@ -75,7 +75,8 @@ export async function applyChecked(store: Store, request: ApplyRequest): Promise
 async function undo(store: Store, name: string, failures: readonly HealthFailure[]): Promise<never> {
   const what = unhealthyText(name, failures);
   try {
-    await rollback(store, name);
+    const told = failures.map(({ container, failure }) => [container, failure] as const);
+    await rollback(store, name, { because: { reason: what, failures: new Map(told) } });
   } catch (error) {
     throw failed(`${what}\nand the update could not be rolled back: ${messageOf(error)}`, {
       code: 'UNHEALTHY',
@@ -83,7 +84,7 @@ async function undo(store: Store, name: string, failures: readonly HealthFailure
       cause: error,
     });
   }
-  throw failed(what, { code: 'UNHEALTHY', hint: 'the update was rolled back, in all containers' });
+  throw failed(what, { code: 'UNHEALTHY', hint: `the update was rolled back, in all containers; lamina update show ${name} tells it again` });
 }
 
 function unhealthyText(name: string, failures: readonly HealthFailure[]): string {

@@ -12,6 +12,7 @@ import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
 import { stageFile } from '../platform/durable.js';
 import { NodeReader, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
+import { attemptOf, onRecord } from './attempt.js';
 import type { Work } from './delta.js';
 import type { Determinism } from './determinism.js';
 import { healthAfter } from './health.js';
@@ -40,6 +41,8 @@ export interface ApplyRequest {
   /** A script, or a directory or tar with update.json. */
   readonly procedure: BytePath;
   readonly name?: string | undefined;
+  /** The name where none is given, or one like it that is free; by default the procedure's. */
+  readonly preferredName?: string | undefined;
   /** Only these; undefined: all on the base's head. */
   readonly containers?: readonly string[] | undefined;
   readonly network: boolean;
@@ -114,20 +117,33 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
         if (request.repeated !== 'apply') checkRepeated(manifest, request.base, procedure, stored.hash);
         checkPackage(manifest, request.base, procedure);
         writeSettings(transaction.paths.update.settings, settingsOf(request));
-        const name = request.name ?? freeName(manifest, procedure.defaultName);
-        const options = { ...request, procedure, update: name };
-        const progress = new ProgressCount('containers', request.onProgress);
-        const onBase = procedure.kind === 'layer' ? unpackOnBase : runOnBase;
-        const baseRun = await progress.onBase(async () => onBase(work, options));
-        const servicing = new Servicing({ work, hold, baseRun, request, options, progress });
-        const finished = await servicing.finish({ id: newId('u'), name, head, stored, procedure });
-        return { procedure, ...finished, determinism: baseRun.determinism };
+        const name = request.name ?? freeName(manifest, request.preferredName ?? procedure.defaultName);
+        const commit = { id: newId('u'), name, head, stored, procedure };
+        const service = async () => serviceAll(work, hold, request, commit);
+        if (request.dryRun === true) return { procedure, ...(await service()) };
+        const containers = request.containers ?? containersOn(manifest, head);
+        const attempt = attemptOf({ ...commit, base: request.base, containers });
+        return { procedure, ...(await onRecord(transaction, { attempt, signal: request.signal }, service)) };
       },
       { base: request.base },
     );
     // The containers are still held: nobody has them mounted.
     return { ...result, unhealthy: await healthAfter(store, { ...request, check: procedure.health }, result) };
   });
+}
+
+async function serviceAll(
+  work: Work,
+  hold: ContainerHold,
+  request: ApplyRequest,
+  commit: Commit,
+): Promise<ApplyResult> {
+  const options = { ...request, procedure: commit.procedure, update: commit.name };
+  const progress = new ProgressCount('containers', request.onProgress);
+  const onBase = commit.procedure.kind === 'layer' ? unpackOnBase : runOnBase;
+  const baseRun = await progress.onBase(async () => onBase(work, options));
+  const servicing = new Servicing({ work, hold, baseRun, request, options, progress });
+  return { ...(await servicing.finish(commit)), determinism: baseRun.determinism };
 }
 
 function checkNewName(manifest: Manifest, name: string): void {
