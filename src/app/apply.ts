@@ -15,6 +15,8 @@ import type { Store } from '../store/index.js';
 import { changeData, updateData } from './data.js';
 import type { ChangeData, UpdateData } from './data.js';
 
+export type { ApplyRequest };
+
 export interface ApplyData {
   /** Null where the procedure changed nothing, anywhere. */
   readonly update: UpdateData | null;
@@ -84,7 +86,10 @@ async function undo(store: Store, name: string, failures: readonly HealthFailure
       cause: error,
     });
   }
-  throw failed(what, { code: 'UNHEALTHY', hint: `the update was rolled back, in all containers; lamina update show ${name} tells it again` });
+  throw failed(what, {
+    code: 'UNHEALTHY',
+    hint: `the update was rolled back, in all containers; lamina update show ${name} tells it again`,
+  });
 }
 
 function unhealthyText(name: string, failures: readonly HealthFailure[]): string {

@@ -27,6 +27,8 @@ import type { Procedure } from './procedure.js';
 import { ProgressCount } from './progress.js';
 import type { Progress } from './progress.js';
 import { runOnBase, unpackOnBase } from './on-base.js';
+import { ranBecauseOf } from './ran-because.js';
+import type { Met } from './ran-because.js';
 import type { BaseWork } from './on-base.js';
 import { withReplayViews } from './replay/container.js';
 import { plainSettings, sandboxUmask, writeSettings } from './settings.js';
@@ -203,7 +205,7 @@ interface ServicingSite {
 class Servicing {
   readonly #effects = new Map<string, EffectCommit>();
   /** Of the containers in which the procedure ran: a path for which it had to, where that was looked for. */
-  readonly #met = new Map<string, string>();
+  readonly #met = new Map<string, Met>();
   /** Paths at which a container and the layer could not be brought together. */
   readonly #conflicts = new Map<string, readonly string[]>();
   /** Why containers stay on their old layer. */
@@ -250,7 +252,7 @@ class Servicing {
     if (layer === undefined) {
       await this.#serviceEach(manifest, containers, async (name) => {
         const { commit, met } = await serviceContainer(work, manifest, name, this.site.baseRun, this.site.options);
-        if (met !== undefined) this.#met.set(name, toText(met));
+        if (met !== undefined) this.#met.set(name, met);
         return commit;
       });
       return;
@@ -307,9 +309,9 @@ class Servicing {
     const { transaction } = this.site.work;
     this.site.request.signal.throwIfAborted();
     const effects = this.#sorted();
-    const met = Object.fromEntries(this.#met);
+    const because = Object.fromEntries(await ranBecauseOf([transaction.paths.update.run()], this.#met));
     const failures = Object.fromEntries(this.#failures);
-    const told = { met, conflicts: Object.fromEntries(this.#conflicts), failures };
+    const told = { ranBecauseOf: because, conflicts: Object.fromEntries(this.#conflicts), failures };
     const { determinism } = this.site.baseRun;
     const report = {
       update: name,

@@ -10,6 +10,7 @@ export * from './transaction.js';
 export * from './nodes.js';
 export * from './origins.js';
 export * from './catch-ups.js';
+export * from './ran-because.js';
 export { publishedAsides, readAside } from './asides.js';
 export type { AsideRecord } from './asides.js';
 export { pastUpdates, publishedPasts, readPast, unpublishedPasts } from './history.js';

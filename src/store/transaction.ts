@@ -111,7 +111,13 @@ export class Transaction {
     this.#asides.length = 0;
     this.#pasts.length = 0;
     const staged = [paths.nodes, paths.indexes, paths.update.directory];
-    for (const path of [...staged, paths.asides, paths.pasts, paths.catchUps, ...others.map((name) => join(runs, name))])
+    for (const path of [
+      ...staged,
+      paths.asides,
+      paths.pasts,
+      paths.catchUps,
+      ...others.map((name) => join(runs, name)),
+    ])
       removeTree(path);
     for (const directory of staged) mkdirSync(toBuffer(directory), 0o700);
   }
@@ -248,7 +254,10 @@ export class Transaction {
       const transition = 'manifest' in made ? made : { manifest: made, removedNodes: [], removedUpdates: [] };
       const next = transition.manifest;
       // A name in the manifest tells of all else that is moved whether it was published; of these this does.
-      const dated = [...this.#asides.map((id) => this.paths.aside(id)), ...this.#pasts.map((id) => this.paths.past(id))];
+      const dated = [
+        ...this.#asides.map((id) => this.paths.aside(id)),
+        ...this.#pasts.map((id) => this.paths.past(id)),
+      ];
       for (const { generation } of dated) stageFile(generation, `${next.generation}\n`);
       if (this.#pasts.length > 0) await makeHistory(this.store.paths);
       await this.sync();

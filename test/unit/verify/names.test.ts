@@ -14,7 +14,17 @@ const ids = Object.keys(manifest.nodes);
 
 /** What must lie there for the manifest. */
 const right: StoreNames = {
-  root: ['asides', 'history', 'lock', 'manifest-v1.json', 'manifest.json', 'mounts', 'nodes', 'transactions', 'updates'],
+  root: [
+    'asides',
+    'history',
+    'lock',
+    'manifest-v1.json',
+    'manifest.json',
+    'mounts',
+    'nodes',
+    'transactions',
+    'updates',
+  ],
   nodes: new Map(ids.map((id) => [id, manifest.nodes[id]?.sealed === true ? ['index', 'tree'] : ['tree', 'work']])),
   updates: Object.keys(manifest.updates),
   unpublishedCatchUps: [],
