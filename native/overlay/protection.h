@@ -12,7 +12,8 @@
 
 namespace lamina::overlay {
 
-struct Protection {
+// As aligned as it is large: only then does every compiler load and store it as one word (C++20 [atomics.types.generic]).
+struct alignas(2) Protection {
   bool immutable = false;
   bool append_only = false;
 

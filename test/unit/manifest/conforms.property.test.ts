@@ -35,7 +35,9 @@ function holders(of: Json): (Json[] | Record<string, Json>)[] {
 
 function changed(changes: readonly (typeof change extends fc.Arbitrary<infer T> ? T : never)[]): Json {
   const document = structuredClone(sample) as unknown as Json;
-  for (const { place, how, key: name, value: put } of changes) {
+  for (const { place, how, key: name, value: chosen } of changes) {
+    // A later change may alter it.
+    const put = structuredClone(chosen);
     const all = holders(document);
     const holder = all[place % all.length] as Record<string, Json>;
     const keys = Object.keys(holder);
