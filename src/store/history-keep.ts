@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { basename, display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isSystemError, messageOf } from '../base/errors.js';
+import { LaminaError, isSystemError, messageOf } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import { own } from '../manifest/index.js';
 import type { Manifest, UpdateId } from '../manifest/index.js';
@@ -15,7 +15,7 @@ import {
   syncEach,
 } from '../platform/durable.js';
 import type { Move } from '../platform/durable.js';
-import { isThereSync, removeTree } from '../platform/walk.js';
+import { isThereSync } from '../platform/walk.js';
 import { longestReason, newestFirst, parseAttempt, publishedPasts, readPast } from './history.js';
 import type { Attempt, PastUpdate } from './history.js';
 import type { PastPaths, StorePaths, TransactionPaths } from './paths.js';
@@ -59,7 +59,7 @@ export async function retireUpdates(paths: StorePaths, updates: readonly UpdateI
 /** Drops the oldest records beyond the limit, and the oldest procedures beyond that of their size. The caller holds the store's exclusive lock. */
 export async function trimHistory(paths: StorePaths, manifest: Manifest, limits = pastLimits): Promise<void> {
   const pasts = publishedPasts(paths, manifest)
-    .map((each) => ({ ...each, past: readPast(each) }))
+    .flatMap(readable)
     .sort((a, b) => newestFirst(a.past, b.past));
   const kept = pasts.slice(0, limits.records).filter(({ procedure }) => isThereSync(procedure));
   const sizes = sizesOf(kept.map(({ procedure }) => procedure));
@@ -70,6 +70,16 @@ export async function trimHistory(paths: StorePaths, manifest: Manifest, limits 
     ...large.map(({ procedure }) => procedure),
   ];
   if (gone.length > 0) await removeAllDurably(gone);
+}
+
+/** None where the record is damaged: it stays for who mends it, and verify tells of it. */
+function readable(place: PastPaths): (PastPaths & { readonly past: PastUpdate })[] {
+  try {
+    return [{ ...place, past: readPast(place) }];
+  } catch (error) {
+    if (error instanceof LaminaError && error.code === 'HISTORY_DAMAGED') return [];
+    throw error;
+  }
 }
 
 /**
@@ -84,7 +94,7 @@ export async function keepEnded(
 ): Promise<void> {
   const [staged, place] = [transaction.past(past.update), paths.past(past.update)];
   if (isThereSync(place.directory)) return;
-  removeTree(staged.directory);
+  // Where a try before this one was cut short, the procedure is there already.
   stagePastRecord(staged, past);
   for (const name of ['procedure', 'settings'] as const) moveStaged(transaction.update[name], staged[name]);
   await syncEach(staged.directory);
