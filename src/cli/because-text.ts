@@ -8,6 +8,7 @@ const words: Readonly<Record<string, string>> = {
   xattr: 'read attributes',
   'remove-or-rename': 'tried to remove or rename',
   sandbox: 'needed by the sandbox',
+  layer: 'changed by the layer',
   create: 'created',
   mkdir: 'created',
   mknod: 'created',

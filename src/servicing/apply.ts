@@ -260,7 +260,8 @@ class Servicing {
     const views = { delta: delta.node, journals: [work.transaction.paths.update.run().journal] };
     await withReplayViews(work, views, async (mounted) =>
       this.#serviceEach(manifest, containers, async (name) => {
-        const { commit, conflicts } = await layer.service(work, manifest, name, mounted);
+        const { commit, conflicts, met } = await layer.service(work, manifest, name, mounted);
+        if (met !== undefined) this.#met.set(name, { path: met, by: 'layer' });
         if (conflicts.length > 0) this.#conflicts.set(name, conflicts.map(toText));
         return commit;
       }),

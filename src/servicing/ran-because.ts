@@ -7,17 +7,15 @@ import type { LoggedOperation } from './journal.js';
 import { readLines } from './reads.js';
 import type { ReadLine } from './reads.js';
 
-/** A path for which a procedure runs in a container. */
+/** A path for which an update is done in a container by itself. */
 export interface Met {
   readonly path: BytePath;
-  /** It is the sandbox that depends on it: that of the container is another one than the base's. */
-  readonly sandbox: boolean;
+  /** What depends on it: what was run on the base; the sandbox, which would be another one; a layer, which changes it. */
+  readonly by: 'run' | 'sandbox' | 'layer';
 }
 
-/** @param overlap that with what the run did; @param sandbox that with what its sandbox needs */
-export function metAt(overlap: BytePath | undefined, sandbox: BytePath | undefined): Met | undefined {
-  const path = overlap ?? sandbox;
-  return path === undefined ? undefined : { path, sandbox: overlap === undefined };
+export function metAt(path: BytePath | undefined, by: Met['by']): Met | undefined {
+  return path === undefined ? undefined : { path, by };
 }
 
 const tried = 'remove-or-rename';
@@ -100,22 +98,25 @@ const parentOf = (text: string) => text.slice(0, Math.max(text.lastIndexOf('/'),
  * @throws LaminaError damaged: a read set or a journal
  */
 export async function ranBecauseOf(
-  runs: readonly Pick<RunPaths, 'reads' | 'journal'>[],
+  runs: readonly Recorded[],
   met: ReadonlyMap<string, Met>,
 ): Promise<Map<string, RanBecauseOf>> {
   const doings = new Doings([...met.values()].map(({ path }) => path));
   for (const run of met.size === 0 ? [] : runs) await addRun(doings, run);
-  const told = ({ path, sandbox }: Met): RanBecauseOf => {
+  const told = ({ path, by }: Met): RanBecauseOf => {
     const text = toText(path);
-    return { path: text, did: sandbox ? [{ action: 'sandbox', path: text }] : doings.of(path) };
+    return { path: text, did: by === 'run' ? doings.of(path) : [{ action: by, path: text }] };
   };
   return new Map([...met].map(([container, each]) => [container, told(each)]));
 }
 
-/** An update by hand, or with --always-run, may have no read set. */
-async function addRun(doings: Doings, { reads, journal }: Pick<RunPaths, 'reads' | 'journal'>): Promise<void> {
+/** Without a read set what was read does not matter: an update by hand is what was done. */
+type Recorded = Pick<RunPaths, 'journal'> & Partial<Pick<RunPaths, 'reads'>>;
+
+/** Updates of earlier versions may have no read set. */
+async function addRun(doings: Doings, { reads, journal }: Recorded): Promise<void> {
   for (const add of [
-    async () => (await readLines(reads)).forEach((line) => doings.addRead(line)),
+    async () => (reads === undefined ? [] : await readLines(reads)).forEach((line) => doings.addRead(line)),
     async () => {
       for await (const line of readJournal(journal)) doings.addOperation(line);
     },

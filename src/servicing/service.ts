@@ -76,7 +76,7 @@ export async function serviceContainer(
   const looked = viewRoot([...storages.listings, ...layers], lowers);
   const overlap = skip?.overlap(storages.listings);
   const differing = skip && overlap === undefined ? sandbox?.differingPath(storages.listings, () => looked) : undefined;
-  const met = metAt(overlap, differing);
+  const met = metAt(overlap, 'run') ?? metAt(differing, 'sandbox');
   if (skip !== undefined && met === undefined)
     return { commit: await stageSkipped(work, { container, storages, skip, delta }), capture: undefined, met };
   const captured = await runProcedure({

@@ -160,6 +160,7 @@ describe.skipIf(!isRoot)('updates that ended', () => {
     await world.run('update', 'apply', 'tiny', place, '--conflict', 'theirs');
     rmSync(place, { recursive: true });
     expect(await world.inside('web', 'cat /etc/own')).toBe('layer\n');
+    expect(await world.run('update', 'show', 'layered')).toMatch(/^web .*\/etc\/own \(changed by the layer\)/m);
     await world.run('rollback', 'layered');
     expect(await world.inside('web', 'cat /etc/own')).toBe('web\n');
     await world.run('update', 'redo', 'layered');
@@ -195,8 +196,9 @@ describe.skipIf(!isRoot)('updates that ended', () => {
     await world.run('recover');
     expect(await newest()).toMatchObject({ name: 'left', state: 'discarded', cause: 'unmounted', redo: false });
     await world.run('update', 'begin', 'tiny', point, '--name', 'made');
-    writeFileSync(join(point, 'etc/made'), 'made');
+    writeFileSync(join(point, 'etc/own'), 'made');
     await world.run('update', 'commit', 'made');
+    expect(await world.run('update', 'show', 'made')).toMatch(/^web .*\/etc\/own \(created, written\)/m);
     expect(await ended()).toHaveLength(2);
     await world.run('rollback', 'made');
     expect(await newest()).toMatchObject({ name: 'made', state: 'rolled-back', redo: false });

@@ -88,15 +88,22 @@ async function run(site: StepSite): Promise<StepEffect> {
   const skip = only === undefined || others.length > 0 ? undefined : await skipRule(site, only);
   const overlap = skip?.overlap(storages.listings);
   const asked = skip !== undefined && overlap === undefined ? only : undefined;
-  const met = metAt(overlap, asked && (await otherSandbox(site, asked, storages)));
+  const other = asked && (await otherSandbox(site, asked, storages));
+  const met = metAt(overlap, 'run') ?? metAt(other, 'sandbox');
   if (skip !== undefined && met === undefined)
     return { commit: await stageSkipped(work, { container, storages, skip, delta }), conflicts: [] };
   return { commit: await runInOrder(site, storages), because: await becauseOf(site, met), conflicts: [] };
 }
 
 /** What the recorded runs on the base did with a path. */
-async function becauseOf({ work, container, recorded }: StepSite, met: Met | undefined) {
-  const runs = recorded.map(({ id }) => work.transaction.store.paths.update(id).run());
+async function becauseOf(
+  { work, container, recorded }: Pick<StepSite, 'work' | 'container' | 'recorded'>,
+  met: Met | undefined,
+) {
+  const runs = recorded.map(({ id, update }) => {
+    const { reads, journal } = work.transaction.store.paths.update(id).run();
+    return update.procedure.kind === 'manual' ? { journal } : { reads, journal };
+  });
   return met && (await ranBecauseOf(runs, new Map([[container, met]]))).get(container);
 }
 
@@ -139,10 +146,14 @@ async function withViews<T>(
 }
 
 /** Layers that were merged are one change to the container. */
-async function merge({ work, manifest, container, recorded, delta, options }: StepSite, views: Views) {
+async function merge(
+  { work, manifest, container, recorded, delta, options }: StepSite,
+  views: Views,
+): Promise<StepEffect> {
   const { settings, place } = newest(recorded);
   const layer = new LayerServicing(delta, await layerListings(work), options.conflict ?? settings.conflict);
-  return layer.service(work, manifest, container, views, place);
+  const { commit, conflicts, met } = await layer.service(work, manifest, container, views, place);
+  return { commit, conflicts, because: await becauseOf({ work, container, recorded }, metAt(met, 'layer')) };
 }
 
 /** Updates by hand that were merged are one, done in one go: their journals follow on each other. */
@@ -151,7 +162,7 @@ async function replay(site: StepSite, views: Views): Promise<StepEffect> {
   const layers = await layerListings(work);
   const storages = await readStorages(work, manifest, container);
   const overlap = new HandTouched(delta.listing, layers).overlap(storages);
-  const met = metAt(overlap.paths[0], undefined);
+  const met = metAt(overlap.paths[0], 'run');
   const { settings, place } = newest(recorded);
   if (met === undefined || recorded.every((each) => each.settings.noReplay))
     return { commit: await stageWithout(work, container, storages, overlap), conflicts: [] };

@@ -20,7 +20,7 @@ function run(reads: Readonly<Record<string, readonly string[]>>, operations: rea
 }
 
 async function did(path: string, ...recorded: Parameters<typeof run>): Promise<string[]> {
-  const met = new Map([['web', metAt(fromText(path), undefined)!]]);
+  const met = new Map([['web', metAt(fromText(path), 'run')!]]);
   const because = (await ranBecauseOf([run(...recorded)], met)).get('web')!;
   expect(because.path).toBe(path);
   return because.did.map(({ action, path: where }) => (where === path ? action : `${action} ${where}`));
@@ -68,14 +68,14 @@ describe('why a procedure ran in a container', () => {
   it('is bounded, and told of runs that recorded nothing', async () => {
     const many = Array.from({ length: 99 }, (_, i) => ['rename', '/srv/x', `/srv/${String(i)}`]);
     expect((await did('srv', {}, [['rename', '/srv', '/a'], ...many])).length).toBeLessThanOrEqual(16);
-    const met = new Map<string, Met>([['web', { path: fromText('etc/a'), sandbox: false }]]);
+    const met = new Map<string, Met>([['web', { path: fromText('etc/a'), by: 'run' }]]);
     const none = { reads: at('no-reads'), journal: at('no-journal') };
     expect((await ranBecauseOf([none], met)).get('web')).toEqual({ path: 'etc/a', did: [] });
     expect((await ranBecauseOf([none], new Map())).size).toBe(0);
   });
 
   it('is the sandbox where that would be another one', async () => {
-    const met = new Map([['web', metAt(undefined, fromText('tmp'))!]]);
+    const met = new Map([['web', metAt(fromText('tmp'), 'sandbox')!]]);
     expect((await ranBecauseOf([run({ '/tmp': ['found'] }, [])], met)).get('web')).toEqual({
       path: 'tmp',
       did: [{ action: 'sandbox', path: 'tmp' }],
