@@ -16,6 +16,8 @@ import { isRecordTorn, stageHandRecord } from './hand-record.js';
 import { HandTouched, stageWithout } from './hand-overlap.js';
 import { LeftBehind } from './left-behind.js';
 import type { LeaveRequest } from './left-behind.js';
+import { ranBecauseOf } from './ran-because.js';
+import type { Met } from './ran-because.js';
 import { replayInContainer, withReplayViews } from './replay/container.js';
 import { readCapture } from './run.js';
 import { readStorages } from './service.js';
@@ -70,8 +72,9 @@ export async function publishManual(commit: ManualCommit): Promise<ManualResult>
   const followed = await followInContainers(work, commit, { ...delta, times });
   const { told, left } = followed;
   const effects = [...followed.effects].sort((a, b) => (a.container < b.container ? -1 : 1));
+  const because = Object.fromEntries(await ranBecauseOf([{ journal: kept.journal }], followed.met));
   writeSettings(paths.update.settings, { ...plainSettings, noReplay: !commit.replay });
-  const about = { update: found.name, base: found.base, layer: delta.sealed, effects };
+  const about = { update: found.name, base: found.base, layer: delta.sealed, effects, ranBecauseOf: because };
   const report = { ...about, containers: textsOf(told), failures: left.reasons };
   stageFile(paths.update.report, `${JSON.stringify(report, null, 2)}\n`);
   const published = await transaction.publish(
@@ -117,6 +120,8 @@ interface Followed {
   readonly effects: EffectCommit[];
   readonly told: Map<string, ManualEffect>;
   readonly left: LeftBehind;
+  /** Of containers in which the journal is replayed: a path for which. */
+  readonly met: Map<string, Met>;
 }
 
 interface Meeting {
@@ -132,7 +137,7 @@ async function followInContainers(work: Work, commit: ManualCommit, delta: Timed
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
   const touched = new HandTouched(delta.listing, layers);
   const left = new LeftBehind(commit);
-  const followed: Followed = { effects: [], told: new Map(), left };
+  const followed: Followed = { effects: [], told: new Map(), met: new Map(), left };
   await work.transaction.sync();
   const meeting: Meeting[] = [];
   for (const container of commit.containers) {
@@ -141,13 +146,14 @@ async function followInContainers(work: Work, commit: ManualCommit, delta: Timed
       if (missing !== undefined) throw missing;
       const storages = await readStorages(work, commit.manifest, container);
       const overlap = touched.overlap(storages);
-      const met = overlap.paths;
-      if (met.length > 0 && commit.replay) {
+      const [path] = overlap.paths;
+      if (path !== undefined && commit.replay) {
         meeting.push({ container, storages });
+        followed.met.set(container, { path, by: 'run' });
         return;
       }
       followed.effects.push(await stageWithout(work, container, storages, overlap));
-      if (met.length > 0) followed.told.set(container, { conflicts: [], passed: [], hiding: met });
+      if (path !== undefined) followed.told.set(container, { conflicts: [], passed: [], hiding: overlap.paths });
     });
   }
   if (meeting.length > 0) await replayInAll(work, { commit, delta, meeting }, followed);

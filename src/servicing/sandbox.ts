@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { display, fromBuffer, toText } from '../base/bytes.js';
+import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed } from '../base/errors.js';
 import { distFile } from '../platform/install.js';
@@ -147,9 +147,9 @@ function sandboxArguments(request: SandboxRequest): string[] {
   };
   const shown = shownDirectory(plan);
   return [
-    ...['--bind', argument(request.root), '/'],
+    ...['--bind', toText(request.root), '/'],
     ...inMountOrder(plan.places).flatMap(({ name, path }) => mountArguments(name, `/${toText(path)}`)),
-    ...[...(request.shown ?? [])].flatMap(([name, path]) => ['--ro-bind', argument(path), `${shown}/${name}`]),
+    ...[...(request.shown ?? [])].flatMap(([name, path]) => ['--ro-bind', toText(path), `${shown}/${name}`]),
     ...['--ro-bind', distFile('lamina-init'), `${shown}/init`],
     ...(resolver === undefined ? [] : ['--ro-bind', '/etc/resolv.conf', `/${toText(resolver)}`]),
     ...(request.network ? [] : ['--unshare-net']),
@@ -171,15 +171,6 @@ function mountArguments(name: MountName, path: string): string[] {
   if (name === 'run') return ['--perms', '0755', '--tmpfs', path];
   const settings = kernelSettings.map((setting) => [`/proc/${setting}`, `${path}/${setting}`]);
   return ['--proc', path, ...settings.flatMap(([from = '', to = '']) => ['--ro-bind-try', from, to])];
-}
-
-/** Node passes arguments as UTF-8 only. */
-function argument(path: BytePath): string {
-  const text = toText(path);
-  if (fromBuffer(Buffer.from(text)) === path) return text;
-  throw failed(`the path ${display(path)} is not UTF-8, so it cannot be given to bubblewrap`, {
-    hint: 'keep the store, and what is run, in a directory with a UTF-8 name',
-  });
 }
 
 /** A person's words for how a command ended that was to end well; undefined where it did. */
