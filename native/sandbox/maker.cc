@@ -118,7 +118,7 @@ int make_sandbox(const Descriptors& descriptors, char* const* arguments) {
   Spec spec = read_spec(descriptors.setup);
   const std::string filter = read_filter(descriptors.filter);
   const bool as_root = geteuid() == 0;
-  const bool own_users = !as_root || spec.first_id != 0;
+  const bool own_users = !as_root;
   const ControlGroup group(spec.bounds);
   bound_without_group(spec, group, own_users);
   Relay relay(spec);
@@ -142,8 +142,7 @@ int make_sandbox(const Descriptors& descriptors, char* const* arguments) {
   relay.close_ends();
   close(channels.go_read);
   report(descriptors.information, first);
-  if (own_users) give_users(first, spec.first_id);
-  if (own_users && as_root) map_owners(taken->root, users_of(first));
+  if (own_users) give_users(first);
   let_go(channels.go_write);
   group.add(first);
   let_go(channels.go_write);

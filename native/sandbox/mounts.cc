@@ -42,13 +42,6 @@ void set_attributes(int mount, std::uint64_t attributes, bool with_submounts, co
   if (mount_setattr(mount, "", flags, &change, sizeof change) != 0) fail(std::string("cannot protect the mount of ") + what);
 }
 
-void map_owners(int mount, int user_namespace) {
-  mount_attr change = {};
-  change.attr_set = MOUNT_ATTR_IDMAP;
-  change.userns_fd = static_cast<unsigned>(user_namespace);
-  if (mount_setattr(mount, "", AT_EMPTY_PATH, &change, sizeof change) != 0) fail("cannot map the owners of files in the root");
-}
-
 void attach(int mount, int place, const char* what) {
   if (move_mount(mount, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
     fail(std::string("cannot mount ") + what);

@@ -19,9 +19,6 @@ int clone_of(int directory, const char* path, bool with_submounts);
 
 void set_attributes(int mount, std::uint64_t attributes, bool with_submounts, const char* what);
 
-// The owners that the mount shows are those that a user namespace gives the ids on disk.
-void map_owners(int mount, int user_namespace);
-
 // Puts a mount at what is open, and closes neither.
 void attach(int mount, int place, const char* what);
 

@@ -134,7 +134,6 @@ const std::map<std::string, Reader, std::less<>>& readers() {
          s.gid = f.id();
        }},
       {"group", [](Fields& f, Spec& s) { s.groups.push_back(f.id()); }},
-      {"users", [](Fields& f, Spec& s) { s.first_id = f.id(); }},
       {"host-network", [](Fields&, Spec& s) { s.host_network = true; }},
       {"gains-privileges", [](Fields&, Spec& s) { s.gains_privileges = true; }},
       {"input", [](Fields&, Spec& s) { s.input = true; }},

@@ -75,8 +75,6 @@ struct Spec {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups;
-  // The first id, outside, of those that the sandbox has; 0: the sandbox has no users of its own, or without root one.
-  uid_t first_id = 0;
   bool host_network = false;
   bool gains_privileges = false;
   // Standard input comes from ours; else there is none.
@@ -102,7 +100,6 @@ struct Spec {
 //   processes NUMBER asked|-        and memory BYTES, processors THOUSANDTHS: for all together
 //   user UID GID                    that the command runs as
 //   group GID                       one more of that user's
-//   users FIRST                     a user namespace with 65536 ids, which are FIRST and those that follow outside
 //   host-network, gains-privileges, input, terminal
 //
 // PATHs are in the root. Ends the process where a record is not one of these.

@@ -11,8 +11,6 @@
 namespace lamina::sandbox {
 namespace {
 
-constexpr unsigned ids = 65536;
-
 std::string file_of(pid_t process, const char* name) { return "/proc/" + std::to_string(process) + "/" + name; }
 
 void write_file(const std::string& path, const std::string& text) {
@@ -21,10 +19,7 @@ void write_file(const std::string& path, const std::string& text) {
   close(file);
 }
 
-std::string mapping(uid_t first_id, uid_t own) {
-  if (first_id == 0) return "0 " + std::to_string(own) + " 1\n";
-  return "0 " + std::to_string(first_id) + " " + std::to_string(ids) + "\n";
-}
+std::string mapping(unsigned own) { return "0 " + std::to_string(own) + " 1\n"; }
 
 }  // namespace
 
@@ -37,18 +32,11 @@ bool is_machines_root() {
   return geteuid() == 0 && inside == 0 && outside == 0 && count == ~0u;
 }
 
-void give_users(pid_t process, uid_t first_id) {
-  write_file(file_of(process, "uid_map"), mapping(first_id, geteuid()));
-  // Without root a map of groups takes that the groups cannot be changed any more.
-  if (first_id == 0 && geteuid() != 0) write_file(file_of(process, "setgroups"), "deny");
-  write_file(file_of(process, "gid_map"), mapping(first_id, getegid()));
-}
-
-int users_of(pid_t process) {
-  const std::string path = file_of(process, "ns/user");
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) fail("cannot open " + path);
-  return file;
+void give_users(pid_t process) {
+  write_file(file_of(process, "uid_map"), mapping(geteuid()));
+  // A map of groups takes that the groups cannot be changed any more.
+  write_file(file_of(process, "setgroups"), "deny");
+  write_file(file_of(process, "gid_map"), mapping(getegid()));
 }
 
 }  // namespace lamina::sandbox
