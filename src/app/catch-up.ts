@@ -4,7 +4,8 @@ import { catchUp } from '../servicing/index.js';
 import type { CatchUpRequest, CatchUpResult } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
 import { detailedData } from './apply.js';
-import { rootPath } from './data.js';
+import { becauseData, rootPath } from './data.js';
+import type { RanBecauseOfData } from './data.js';
 import type { DetailedChangeData } from './apply.js';
 
 export interface CatchUpData {
@@ -30,7 +31,9 @@ export interface CatchUpStepData {
   readonly entries: number;
   readonly bytes: number;
   readonly conflicts: number;
-  /** A path that the procedure read or wrote on the base, and the container has of its own, for which it ran; null where nobody looked. */
+  /** Why the procedure ran; null where it did not, or nobody looked. */
+  readonly ranBecauseOf: RanBecauseOfData | null;
+  /** The path of `ranBecauseOf`, for who reads documents of earlier versions. */
   readonly met: string | null;
   readonly conflictPaths: readonly string[];
 }
@@ -54,7 +57,7 @@ export async function updateCatchUp(store: Store, request: CatchUpRequest): Prom
 }
 
 function stepsData({ done, manifest }: CatchUpResult): CatchUpStepData[] {
-  return done.map(({ step, commit, met, conflicts }) => ({
+  return done.map(({ step, commit, because, conflicts }) => ({
     updates: step.updates.map((id) => own(manifest.updates, id)?.name ?? id),
     layer: step.layer,
     outcome: commit.outcome,
@@ -62,7 +65,7 @@ function stepsData({ done, manifest }: CatchUpResult): CatchUpStepData[] {
     entries: commit.delta?.entries ?? 0,
     bytes: commit.delta?.bytes ?? 0,
     conflicts: commit.conflicts ?? 0,
-    met: met === undefined ? null : rootPath(met),
+    ...becauseData(because ?? null),
     conflictPaths: conflicts.map(rootPath),
   }));
 }

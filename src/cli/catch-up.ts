@@ -4,6 +4,7 @@ import type { CatchUpData } from '../app/catch-up.js';
 import { bytesText } from '../base/units.js';
 import { conflictOption, numberOf } from './arguments.js';
 import type { ConflictWord } from './arguments.js';
+import { becauseText } from './because-text.js';
 import { contextOf } from './context.js';
 import type { Context } from './context.js';
 import { partlyDone, setExitCode } from './exit-code.js';
@@ -91,12 +92,12 @@ async function catchUp({ output, store, signal }: Context, container: string, op
 function catchUpText(data: CatchUpData, verbose: boolean): string {
   const { container, base, steps, stopped, preview } = data;
   if (steps.length === 0) return `container ${container} is on the newest layer of base ${base}`;
-  const rows = steps.map(({ updates, outcome, storage, entries, bytes, conflicts, met }) => [
+  const rows = steps.map(({ updates, outcome, storage, entries, bytes, conflicts, ranBecauseOf }) => [
     updates.join(' + '),
     outcome,
     storage === null ? '-' : `${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`,
     conflicts === 0 ? '-' : String(conflicts),
-    met === null ? '-' : met,
+    becauseText(ranBecauseOf),
   ]);
   const updates = counted(steps.flatMap((step) => step.updates).length, 'update');
   const head =

@@ -12,6 +12,7 @@ import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
 import { stageFile } from '../platform/durable.js';
 import { NodeReader, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
+import { attemptOf, onRecord } from './attempt.js';
 import type { Work } from './delta.js';
 import type { Determinism } from './determinism.js';
 import { healthAfter } from './health.js';
@@ -26,6 +27,8 @@ import type { Procedure } from './procedure.js';
 import { ProgressCount } from './progress.js';
 import type { Progress } from './progress.js';
 import { runOnBase, unpackOnBase } from './on-base.js';
+import { ranBecauseOf } from './ran-because.js';
+import type { Met } from './ran-because.js';
 import type { BaseWork } from './on-base.js';
 import { withReplayViews } from './replay/container.js';
 import { plainSettings, sandboxUmask, writeSettings } from './settings.js';
@@ -40,6 +43,8 @@ export interface ApplyRequest {
   /** A script, or a directory or tar with update.json. */
   readonly procedure: BytePath;
   readonly name?: string | undefined;
+  /** The name where none is given, or one like it that is free; by default the procedure's. */
+  readonly preferredName?: string | undefined;
   /** Only these; undefined: all on the base's head. */
   readonly containers?: readonly string[] | undefined;
   readonly network: boolean;
@@ -114,20 +119,33 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
         if (request.repeated !== 'apply') checkRepeated(manifest, request.base, procedure, stored.hash);
         checkPackage(manifest, request.base, procedure);
         writeSettings(transaction.paths.update.settings, settingsOf(request));
-        const name = request.name ?? freeName(manifest, procedure.defaultName);
-        const options = { ...request, procedure, update: name };
-        const progress = new ProgressCount('containers', request.onProgress);
-        const onBase = procedure.kind === 'layer' ? unpackOnBase : runOnBase;
-        const baseRun = await progress.onBase(async () => onBase(work, options));
-        const servicing = new Servicing({ work, hold, baseRun, request, options, progress });
-        const finished = await servicing.finish({ id: newId('u'), name, head, stored, procedure });
-        return { procedure, ...finished, determinism: baseRun.determinism };
+        const name = request.name ?? freeName(manifest, request.preferredName ?? procedure.defaultName);
+        const commit = { id: newId('u'), name, head, stored, procedure };
+        const service = async () => serviceAll(work, hold, request, commit);
+        if (request.dryRun === true) return { procedure, ...(await service()) };
+        const containers = request.containers ?? containersOn(manifest, head);
+        const attempt = attemptOf({ ...commit, base: request.base, containers });
+        return { procedure, ...(await onRecord(transaction, { attempt, signal: request.signal }, service)) };
       },
       { base: request.base },
     );
     // The containers are still held: nobody has them mounted.
     return { ...result, unhealthy: await healthAfter(store, { ...request, check: procedure.health }, result) };
   });
+}
+
+async function serviceAll(
+  work: Work,
+  hold: ContainerHold,
+  request: ApplyRequest,
+  commit: Commit,
+): Promise<ApplyResult> {
+  const options = { ...request, procedure: commit.procedure, update: commit.name };
+  const progress = new ProgressCount('containers', request.onProgress);
+  const onBase = commit.procedure.kind === 'layer' ? unpackOnBase : runOnBase;
+  const baseRun = await progress.onBase(async () => onBase(work, options));
+  const servicing = new Servicing({ work, hold, baseRun, request, options, progress });
+  return { ...(await servicing.finish(commit)), determinism: baseRun.determinism };
 }
 
 function checkNewName(manifest: Manifest, name: string): void {
@@ -187,7 +205,7 @@ interface ServicingSite {
 class Servicing {
   readonly #effects = new Map<string, EffectCommit>();
   /** Of the containers in which the procedure ran: a path for which it had to, where that was looked for. */
-  readonly #met = new Map<string, string>();
+  readonly #met = new Map<string, Met>();
   /** Paths at which a container and the layer could not be brought together. */
   readonly #conflicts = new Map<string, readonly string[]>();
   /** Why containers stay on their old layer. */
@@ -234,7 +252,7 @@ class Servicing {
     if (layer === undefined) {
       await this.#serviceEach(manifest, containers, async (name) => {
         const { commit, met } = await serviceContainer(work, manifest, name, this.site.baseRun, this.site.options);
-        if (met !== undefined) this.#met.set(name, toText(met));
+        if (met !== undefined) this.#met.set(name, met);
         return commit;
       });
       return;
@@ -242,7 +260,8 @@ class Servicing {
     const views = { delta: delta.node, journals: [work.transaction.paths.update.run().journal] };
     await withReplayViews(work, views, async (mounted) =>
       this.#serviceEach(manifest, containers, async (name) => {
-        const { commit, conflicts } = await layer.service(work, manifest, name, mounted);
+        const { commit, conflicts, met } = await layer.service(work, manifest, name, mounted);
+        if (met !== undefined) this.#met.set(name, { path: met, by: 'layer' });
         if (conflicts.length > 0) this.#conflicts.set(name, conflicts.map(toText));
         return commit;
       }),
@@ -291,9 +310,9 @@ class Servicing {
     const { transaction } = this.site.work;
     this.site.request.signal.throwIfAborted();
     const effects = this.#sorted();
-    const met = Object.fromEntries(this.#met);
+    const because = Object.fromEntries(await ranBecauseOf([transaction.paths.update.run()], this.#met));
     const failures = Object.fromEntries(this.#failures);
-    const told = { met, conflicts: Object.fromEntries(this.#conflicts), failures };
+    const told = { ranBecauseOf: because, conflicts: Object.fromEntries(this.#conflicts), failures };
     const { determinism } = this.site.baseRun;
     const report = {
       update: name,

@@ -13,6 +13,8 @@ import type { DeltaLayer, Work } from './delta.js';
 import { handWork } from './hand-mount.js';
 import { isRecordTorn, stageHandRecord } from './hand-record.js';
 import { HandTouched, stageWithout } from './hand-overlap.js';
+import { ranBecauseOf } from './ran-because.js';
+import type { Met } from './ran-because.js';
 import { replayInContainer, withReplayViews } from './replay/container.js';
 import { readCapture } from './run.js';
 import { readStorages } from './service.js';
@@ -60,9 +62,17 @@ export async function publishManual(commit: ManualCommit): Promise<ManualResult>
   const capture = await readCapture({ directory, mountpoint, ...handWork(paths), kept }, undefined);
   const delta = await stageDeltaLayer(work, capture);
   const times = { span: capture.span, written: delta.listing };
-  const { effects, told } = await followInContainers(work, commit, { ...delta, times });
+  const { effects, told, met } = await followInContainers(work, commit, { ...delta, times });
+  const because = Object.fromEntries(await ranBecauseOf([{ journal: kept.journal }], met));
   writeSettings(paths.update.settings, { ...plainSettings, noReplay: !commit.replay });
-  const report = { update: found.name, base: found.base, layer: delta.sealed, effects, containers: textsOf(told) };
+  const report = {
+    update: found.name,
+    base: found.base,
+    layer: delta.sealed,
+    effects,
+    ranBecauseOf: because,
+    containers: textsOf(told),
+  };
   stageFile(paths.update.report, `${JSON.stringify(report, null, 2)}\n`);
   const published = await transaction.publish(
     (present) =>
@@ -106,24 +116,27 @@ type TimedDelta = DeltaLayer & { readonly times: TimedRun };
 interface Followed {
   readonly effects: EffectCommit[];
   readonly told: Map<string, ManualEffect>;
+  /** Of containers in which the journal is replayed: a path for which. */
+  readonly met: Map<string, Met>;
 }
 
 /** Containers whose storages meet nothing that the layer changes are pinned to it; in the others the journal is replayed. */
 async function followInContainers(work: Work, commit: ManualCommit, delta: TimedDelta): Promise<Followed> {
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
   const touched = new HandTouched(delta.listing, layers);
-  const followed: Followed = { effects: [], told: new Map() };
+  const followed: Followed = { effects: [], told: new Map(), met: new Map() };
   await work.transaction.sync();
   const meeting: { container: string; storages: Awaited<ReturnType<typeof readStorages>> }[] = [];
   for (const container of commit.containers) {
     const storages = await readStorages(work, commit.manifest, container);
     const overlap = touched.overlap(storages);
-    const met = overlap.paths;
-    if (met.length > 0 && commit.replay) {
+    const [path] = overlap.paths;
+    if (path !== undefined && commit.replay) {
       meeting.push({ container, storages });
+      followed.met.set(container, { path, by: 'run' });
       continue;
     }
-    if (met.length > 0) followed.told.set(container, { conflicts: [], passed: [], hiding: met });
+    if (path !== undefined) followed.told.set(container, { conflicts: [], passed: [], hiding: overlap.paths });
     followed.effects.push(await stageWithout(work, container, storages, overlap));
   }
   if (meeting.length > 0) await replayInAll(work, { commit, delta, meeting }, followed);

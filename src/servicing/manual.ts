@@ -6,7 +6,18 @@ import { newId } from '../base/ids.js';
 import { baseOf, checkUpdateName, containersOn, validateName } from '../manifest/index.js';
 import type { Manifest, UpdateId } from '../manifest/index.js';
 import { checkMountpoint, findTransactionMount } from '../mount/index.js';
-import { Published, Transaction, afterFailure, bootId, handState, readTransaction } from '../store/index.js';
+import {
+  Published,
+  Transaction,
+  afterFailure,
+  bootId,
+  endedNow,
+  handState,
+  keepEnded,
+  readAttempt,
+  readTransaction,
+  tryToKeep,
+} from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { endHandMount, freeze, mountNew, reopen, reopenAfter } from './hand-mount.js';
 import type { HandDetails } from './hand-mount.js';
@@ -91,7 +102,17 @@ export async function abortManual(store: Store, name: string): Promise<void> {
     transaction.lock.release();
     throw error;
   }
+  await keepAborted(transaction, name);
   await transaction.discard();
+}
+
+async function keepAborted({ store, paths }: Transaction, name: string): Promise<void> {
+  const how = { state: 'discarded', cause: 'abort', reason: 'aborted by lamina update abort' } as const;
+  await tryToKeep(`update '${name}'`, async () => {
+    const attempt = await readAttempt(paths);
+    if (attempt === undefined) return;
+    await store.change(async (manifest) => keepEnded(store.paths, manifest, paths, endedNow(attempt, how)));
+  });
 }
 
 /**

@@ -5,7 +5,7 @@ import type { DisplacedData, DisplacedEntries } from '../displaced.js';
 import type { ExplainData } from '../explain.js';
 import type { GcData } from '../gc.js';
 import type { GraphData } from '../graph.js';
-import type { StatusData } from '../inspect.js';
+import type { StatusData, UpdateListData } from '../inspect.js';
 import type { ItemReport } from '../inbox-item.js';
 import type { LogData } from '../log.js';
 import type { BeginData, CommitData } from '../manual.js';
@@ -100,6 +100,7 @@ const gc = z.strictObject({
   left,
   bytes: count,
   displaced: z.strictObject({ count, bytes: count }),
+  history: z.strictObject({ count, bytes: count }),
 }) satisfies z.ZodType<GcData>;
 
 const log = z.strictObject({ operations: z.array(part.operation), ran: z.boolean() }) satisfies z.ZodType<LogData>;
@@ -164,6 +165,11 @@ const restored = z.strictObject({
   replaced: paths,
 }) satisfies z.ZodType<Restored>;
 
+const updateList = z.strictObject({
+  updates: z.array(update),
+  ended: z.array(part.endedUpdate).optional(),
+}) as z.ZodType<UpdateListData> & z.ZodObject;
+
 const began = z.strictObject({ name, base: name, mountpoint: path }) satisfies z.ZodType<BeginData>;
 const removed = z.strictObject({ removed: name });
 
@@ -196,8 +202,9 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   'update commit': [commit],
   'update abort': [z.strictObject({ aborted: name })],
   'update catch-up': [catchUp],
-  'update list': [z.strictObject({ updates: z.array(update) })],
-  'update show': [part.shownUpdate],
+  'update redo': [apply],
+  'update list': [updateList],
+  'update show': [part.shownUpdate, part.shownEnded],
   rollback: [part.rollback, restored],
   'displaced list': [z.strictObject({ displaced: z.array(displaced) })],
   'displaced show': [displacedEntries],

@@ -134,11 +134,11 @@ class CatchUp {
     }
   }
 
-  #record({ updates }: CatchUpStep, { met, conflicts }: StepEffect): void {
+  #record({ updates }: CatchUpStep, { because, conflicts }: StepEffect): void {
     for (const id of updates) {
       const record: CatchUpRecord = {
         container: this.request.container,
-        met: met === undefined ? null : toText(met),
+        ranBecauseOf: because ?? null,
         conflicts: id === updates.at(-1) ? conflicts.map(toText) : [],
       };
       const { description } = this.transaction.paths.catchUp(id);
