@@ -7,12 +7,14 @@ import { isoNow } from '../base/time.js';
 import { baseOf, containerOf, createContainer, own, removeContainer, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import {
+  checkHostView,
   checkMountpoint,
   containerSource,
   describeMount,
   describeUse,
   endElsewhere,
   findMounts,
+  hostViewOptions,
   isDriven,
   isLost,
   mountStack,
@@ -20,7 +22,7 @@ import {
   unmountOwn,
   unmountStack,
 } from '../mount/index.js';
-import type { MountMode } from '../mount/index.js';
+import type { HostView, MountMode } from '../mount/index.js';
 import { activeManual, refuseUnderHand, runInContainer, withHold } from '../servicing/index.js';
 import type { SignalSource } from '../servicing/index.js';
 import { acquireLock } from '../platform/lock.js';
@@ -71,7 +73,7 @@ export async function remove(
   });
 }
 
-export interface MountOptions {
+export interface MountOptions extends HostView {
   readonly readOnly?: boolean | undefined;
   /** How files are opened (docs/driver.md); stateless by default. */
   readonly mode?: Exclude<MountMode, 'servicing'> | undefined;
@@ -86,6 +88,7 @@ export async function mount(
 ): Promise<ContainerData> {
   const manifest = await store.read();
   containerOf(manifest, name);
+  checkHostView(options);
   const mountpoint = await checkMountpoint(directory);
   const { manifest: mounted } = await mountPresent(store, name, mountpoint, options);
   return containerData(mounted, name, await findMounts(store));
@@ -136,7 +139,7 @@ async function mountContainer(
   manifest: Manifest,
   name: string,
   mountpoint: BytePath,
-  { readOnly, mode = 'stateless' }: MountOptions,
+  { readOnly, mode = 'stateless', ...view }: MountOptions,
 ): Promise<void> {
   const { storages, layers } = stackOf(manifest, name);
   const reader = new NodeReader(store, manifest);
@@ -150,6 +153,7 @@ async function mountContainer(
     mode,
     source: containerSource(store, name),
     control: store.paths.control(name),
+    options: hostViewOptions(view),
   });
 }
 
@@ -198,6 +202,9 @@ function realOf(directory: BytePath): BytePath {
   }
 }
 
+/** Below the store nobody but its owner comes to it, and the sandbox says what works in it. */
+const onlyOurs: HostView = { suid: true, dev: true };
+
 const lockPatience = 10_000;
 
 export type { SignalSource };
@@ -229,7 +236,7 @@ export async function run(
   try {
     mkdirSync(toBuffer(mountpoint), { mode: 0o700 });
     try {
-      const { work } = await mountPresent(store, name, mountpoint, {});
+      const { work } = await mountPresent(store, name, mountpoint, onlyOurs);
       try {
         return await inSandbox(mountpoint);
       } finally {

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { CommitData } from '../app/manual.js';
+import type { HostView } from '../mount/index.js';
 import { contextOf, pathOf } from './context.js';
+import { hostViewHelp, warnOfHostView } from './host-view-text.js';
 import { shown } from './output.js';
 import { updateText } from './update-text.js';
 
@@ -9,14 +11,17 @@ export function addManual(update: Command): void {
     .command('begin <base> <dir>')
     .description('mount a base on an empty directory to change it by hand')
     .requiredOption('--name <name>', "the update's name")
+    .option('--suid', hostViewHelp.suid)
+    .option('--dev', hostViewHelp.dev)
     .addHelpText(
       'after',
-      '\nThen work in DIR, and commit or abort. Unmounting DIR aborts.\n\nExample:\n  lamina update begin debian /mnt/work --name hand-made',
+      '\nThen work in DIR, and commit or abort. Unmounting DIR aborts. Modes and device nodes that you make are kept, whatever works on this host.\n\nExample:\n  lamina update begin debian /mnt/work --name hand-made',
     )
-    .action(async (base: string, directory: string, options: { name: string }, command: Command) => {
+    .action(async (base: string, directory: string, options: { name: string } & HostView, command: Command) => {
       const { output, store } = contextOf(command);
       const { updateBegin } = await import('../app/manual.js');
-      const data = await updateBegin(await store(), base, pathOf(directory), options.name);
+      const data = await updateBegin(await store(), base, pathOf(directory), options);
+      warnOfHostView(output, directory, options);
       output.result(
         data,
         () => `base ${base} is mounted on ${shown(data.mountpoint)}; then: lamina update commit ${data.name}`,

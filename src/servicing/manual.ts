@@ -5,7 +5,8 @@ import { notFound, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { baseOf, checkUpdateName, containersOn, validateName } from '../manifest/index.js';
 import type { Manifest, UpdateId } from '../manifest/index.js';
-import { checkMountpoint, findTransactionMount } from '../mount/index.js';
+import { checkHostView, checkMountpoint, findTransactionMount } from '../mount/index.js';
+import type { HostView } from '../mount/index.js';
 import { Published, Transaction, afterFailure, bootId, handState, readTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { endHandMount, freeze, mountNew, reopen, reopenAfter } from './hand-mount.js';
@@ -26,7 +27,7 @@ export interface ManualServicing extends HandDetails {
 /** Mounts the servicing view of a base on an empty directory. It goes on when this process has ended. */
 export async function beginManual(
   store: Store,
-  { base, directory, name }: { base: string; directory: BytePath; name: string },
+  { base, directory, name, ...view }: { base: string; directory: BytePath; name: string } & HostView,
 ): Promise<ManualServicing> {
   const before = await store.read();
   const { head } = baseOf(before, base);
@@ -38,12 +39,13 @@ export async function beginManual(
       hint: 'commit or abort it, or give another name with --name',
     });
   }
+  checkHostView(view);
   const mountpoint = await checkMountpoint(directory);
-  const details: HandDetails = { name, base, head, directory: toText(mountpoint), boot: bootId() };
+  const details: HandDetails = { name, base, head, directory: toText(mountpoint), boot: bootId(), ...view };
   const transaction = await Transaction.begin(store, 'manual', { ...details });
   try {
     // The last that can fail: what is mounted outside of the transaction is not taken back with it.
-    await mountNew(transaction, head, mountpoint);
+    await mountNew(transaction, details, mountpoint);
   } catch (error) {
     await afterFailure(async () => transaction.discard());
     throw error;

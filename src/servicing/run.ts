@@ -104,7 +104,10 @@ export async function mountRun(
   return { ...mount, planted };
 }
 
-type RunStack = Omit<MountRequest, 'mode'> & { readonly upper: { readonly tree: BytePath; readonly work: BytePath } };
+type RunStack = Omit<MountRequest, 'mode'> & {
+  readonly upper: { readonly tree: BytePath; readonly work: BytePath };
+  readonly options: readonly string[];
+};
 
 function stackOf(
   { store, id }: Pick<Transaction, 'store' | 'id'>,
@@ -121,10 +124,12 @@ export async function mountServicing(
   lowers: readonly MountableNode[],
   mount: Pick<RunMount, 'mountpoint' | 'upper' | 'work' | 'kept'>,
   rules: BytePath,
+  options: readonly string[] = [],
 ): Promise<void> {
   const { journal, reads } = mount.kept;
   const filter = { rules, journal, reads };
-  await mountStack({ ...stackOf(transaction, lowers, mount), mode: 'servicing', filter });
+  const stack = stackOf(transaction, lowers, mount);
+  await mountStack({ ...stack, mode: 'servicing', filter, options: [...stack.options, ...options] });
 }
 
 /** In a mount of its own: neither the journal nor the read set is to see it, and no name of it is to stay in the kernel. */
