@@ -10,7 +10,7 @@ import type { Context } from './context.js';
 import { determinismText } from './determinism-text.js';
 import { partlyDone, setExitCode } from './exit-code.js';
 import type { Output } from './output.js';
-import { progressLine, speakers } from './progress.js';
+import { progressLine, rawHelp, speakers } from './progress.js';
 import { previewText } from './preview-text.js';
 import { terminalStream } from './stream.js';
 import { updateText } from './update-text.js';
@@ -22,6 +22,7 @@ interface ApplyOptions {
   readonly container?: string[];
   readonly network?: boolean;
   readonly alwaysRun?: boolean;
+  readonly raw?: boolean;
   readonly again?: boolean;
   readonly timeout?: string;
   readonly jobs?: string;
@@ -59,6 +60,7 @@ export function addApply(update: Command): void {
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
     .option('--check-determinism', 'run on the base twice, and tell what differs and how to leave it out')
     .option('--again', 'also where the base has had this very update already')
+    .option('--raw', rawHelp)
     .option('--always-run', 'run in every container, also where it provably makes no difference')
     .addHelpText(
       'after',
@@ -85,7 +87,7 @@ async function apply(
   const timeout = numberOf('timeout', options.timeout);
   const jobs = numberOf('jobs', options.jobs);
   const line = await progressLine(terminalStream());
-  const write = speakers(base, line);
+  const write = speakers(base, line, options.raw === true);
   const data = await updateApply(await store(), {
     base,
     procedure: pathOf(procedure),
