@@ -9,7 +9,7 @@ import { stageFile } from '../platform/durable.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { makeEmptyTree, scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
-import { globMatcher } from './globs.js';
+import { globMatcher } from '../platform/globs.js';
 import { checkInterpreter } from './interpreter.js';
 import { planSandbox } from './isolation/plan.js';
 import type { SandboxPlan } from './isolation/plan.js';
