@@ -8,7 +8,6 @@ import { baseOf, containerOf, createContainer, own, removeContainer, stackOf } f
 import type { Manifest } from '../manifest/index.js';
 import {
   checkHostView,
-  checkMountpoint,
   containerSource,
   describeMount,
   describeUse,
@@ -21,10 +20,12 @@ import {
   pingDriver,
   unmountOwn,
   unmountStack,
+  withMountpoint,
 } from '../mount/index.js';
 import type { HostView, MountMode } from '../mount/index.js';
 import { activeManual, refuseUnderHand, runInContainer, withHold } from '../servicing/index.js';
 import type { SignalSource } from '../servicing/index.js';
+import type { Held } from '../platform/held.js';
 import { acquireLock } from '../platform/lock.js';
 import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
@@ -79,7 +80,7 @@ export interface MountOptions extends HostView {
   readonly mode?: Exclude<MountMode, 'servicing'> | undefined;
 }
 
-/** Mounts a container's root. @throws LaminaError notFound, refused: see checkMountpoint; refused: it is mounted already */
+/** Mounts a container's root. @throws LaminaError notFound, refused: see withMountpoint; refused: it is mounted already */
 export async function mount(
   store: Store,
   name: string,
@@ -89,17 +90,20 @@ export async function mount(
   const manifest = await store.read();
   containerOf(manifest, name);
   checkHostView(options);
-  const mountpoint = await checkMountpoint(directory);
-  const { manifest: mounted } = await mountPresent(store, name, mountpoint, options);
+  const { manifest: mounted } = await withMountpoint(directory, async ({ path, held }) =>
+    mountPresent(store, name, path, { ...options, held }),
+  );
   return containerData(mounted, name, await findMounts(store));
 }
+
+type MountHere = MountOptions & { readonly held?: Held };
 
 /** Mounts what a container is now: what it was before an update came in between must not be written to. */
 async function mountPresent(
   store: Store,
   name: string,
   mountpoint: BytePath,
-  options: MountOptions,
+  options: MountHere,
 ): Promise<{ manifest: Manifest; work: BytePath }> {
   for (;;) {
     const manifest = await store.read();
@@ -139,7 +143,7 @@ async function mountContainer(
   manifest: Manifest,
   name: string,
   mountpoint: BytePath,
-  { readOnly, mode = 'stateless', ...view }: MountOptions,
+  { readOnly, mode = 'stateless', held, ...view }: MountHere,
 ): Promise<void> {
   const { storages, layers } = stackOf(manifest, name);
   const reader = new NodeReader(store, manifest);
@@ -150,6 +154,7 @@ async function mountContainer(
     lowers: reader.mountable([...(readOnly === true ? [top] : []), ...sealed, ...layers]),
     upper: readOnly === true ? undefined : { tree: paths.tree, work: paths.work },
     mountpoint,
+    held,
     mode,
     source: containerSource(store, name),
     control: store.paths.control(name),

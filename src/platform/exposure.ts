@@ -50,9 +50,10 @@ export function exposureOnTheWay(path: BytePath): Exposure | undefined {
   }
 }
 
-/** Whether another user owns what is at a path, or may write it. A symlink there is looked at itself. Nothing there: no. */
-export function exposureAt(path: BytePath): Exposure | undefined {
-  return exposureOf(path, statusOf(path), 'nobody else may write');
+/** Whether another user owns what is at a path, or may write it. A symlink there is looked at itself. Nothing there: no. @param called what the answer calls it */
+export function exposureAt(path: BytePath, called: BytePath = path): Exposure | undefined {
+  const exposed = exposureOf(path, statusOf(path), 'nobody else may write');
+  return exposed && { ...exposed, path: called };
 }
 
 function statusOf(path: BytePath): Stats | undefined {
@@ -78,7 +79,8 @@ function exposureOf(
   return mayOthersWrite(path, stats) ? { path, how: 'writable', uid } : undefined;
 }
 
-function isTrusted(uid: number): boolean {
+/** Root, and who runs this process. */
+export function isTrusted(uid: number): boolean {
   return uid === 0 || uid === process.getuid?.() || isUnmapped(uid);
 }
 

@@ -3,14 +3,14 @@ import { display, fromText, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, messageOf } from '../base/errors.js';
 import {
-  checkMountpoint,
   endElsewhere,
   findTransactionMount,
   hostViewOptions,
   isDriven,
   unmountOwn,
+  withMountpoint,
 } from '../mount/index.js';
-import type { HostView } from '../mount/index.js';
+import type { HostView, Mountpoint } from '../mount/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { removeDurably, stageFile, writeFileDurably } from '../platform/durable.js';
 import { removeTree } from '../platform/walk.js';
@@ -37,7 +37,7 @@ export function handWork(paths: TransactionPaths): { readonly upper: BytePath; r
 }
 
 /** Makes the upper of an update by hand, and mounts it. */
-export async function mountNew(transaction: Transaction, details: HandDetails, mountpoint: BytePath): Promise<void> {
+export async function mountNew(transaction: Transaction, details: HandDetails, mountpoint: Mountpoint): Promise<void> {
   const { paths, store } = transaction;
   const { upper, work } = handWork(paths);
   const run = paths.run('base');
@@ -52,15 +52,16 @@ export async function mountNew(transaction: Transaction, details: HandDetails, m
 }
 
 /** Each mount records into files of its own: a driver begins no journal that holds something. */
-async function mountPart(transaction: Transaction, details: HandDetails, mountpoint: BytePath): Promise<void> {
+async function mountPart(transaction: Transaction, details: HandDetails, { path, held }: Mountpoint): Promise<void> {
   const { paths, store } = transaction;
   const reader = new NodeReader(store, await store.read());
   const kept = paths.handPart((handParts(paths).at(-1) ?? -1) + 1);
   mkdirSync(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
   try {
-    const mount = { mountpoint, kept, ...handWork(paths) };
+    const mount = { mountpoint: path, kept, ...handWork(paths) };
     const lowers = reader.mountable(reader.layers(details.head));
-    await mountServicing(transaction, lowers, mount, paths.run('base').filter, hostViewOptions(details));
+    const how = { held, options: hostViewOptions(details) };
+    await mountServicing(transaction, lowers, mount, paths.run('base').filter, how);
   } catch (error) {
     removeTree(kept.directory);
     throw error;
@@ -92,10 +93,11 @@ export async function endHandMount({ store, id, paths }: Transaction, { name, di
 /** Takes back what a commit staged and mounts what was done by hand where it was. */
 export async function reopen(transaction: Transaction, details: HandDetails): Promise<BytePath> {
   await transaction.reset('base');
-  const mountpoint = await checkMountpoint(fromText(details.directory));
-  await mountPart(transaction, details, mountpoint);
-  await removeDurably(transaction.paths.committing);
-  return mountpoint;
+  return withMountpoint(fromText(details.directory), async (mountpoint) => {
+    await mountPart(transaction, details, mountpoint);
+    await removeDurably(transaction.paths.committing);
+    return mountpoint.path;
+  });
 }
 
 /** As `reopen`, after a commit that failed: gives the error to tell. Whatever comes, what was done by hand is kept. */

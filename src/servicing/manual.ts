@@ -5,8 +5,8 @@ import { notFound, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { baseOf, checkUpdateName, containersOn, validateName } from '../manifest/index.js';
 import type { Manifest, UpdateId } from '../manifest/index.js';
-import { checkHostView, checkMountpoint, findTransactionMount } from '../mount/index.js';
-import type { HostView } from '../mount/index.js';
+import { checkHostView, findTransactionMount, withMountpoint } from '../mount/index.js';
+import type { HostView, Mountpoint } from '../mount/index.js';
 import { Published, Transaction, afterFailure, bootId, handState, readTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { endHandMount, freeze, mountNew, reopen, reopenAfter } from './hand-mount.js';
@@ -40,8 +40,15 @@ export async function beginManual(
     });
   }
   checkHostView(view);
-  const mountpoint = await checkMountpoint(directory);
-  const details: HandDetails = { name, base, head, directory: toText(mountpoint), boot: bootId(), ...view };
+  return withMountpoint(directory, async (mountpoint) => beginOn(store, mountpoint, { name, base, head, ...view }));
+}
+
+async function beginOn(
+  store: Store,
+  mountpoint: Mountpoint,
+  what: Omit<HandDetails, 'directory' | 'boot'>,
+): Promise<ManualServicing> {
+  const details: HandDetails = { ...what, directory: toText(mountpoint.path), boot: bootId() };
   const transaction = await Transaction.begin(store, 'manual', { ...details });
   try {
     // The last that can fail: what is mounted outside of the transaction is not taken back with it.
@@ -51,7 +58,7 @@ export async function beginManual(
     throw error;
   }
   transaction.lock.release();
-  return { id: transaction.id, state: 'open', mountpoint, ...details };
+  return { id: transaction.id, state: 'open', mountpoint: mountpoint.path, ...details };
 }
 
 /** Servicings by hand that are under way. @param known the manifest, of who has the store to himself */

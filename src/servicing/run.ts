@@ -124,12 +124,12 @@ export async function mountServicing(
   lowers: readonly MountableNode[],
   mount: Pick<RunMount, 'mountpoint' | 'upper' | 'work' | 'kept'>,
   rules: BytePath,
-  options: readonly string[] = [],
+  { held, options = [] }: Pick<MountRequest, 'held' | 'options'> = {},
 ): Promise<void> {
   const { journal, reads } = mount.kept;
   const filter = { rules, journal, reads };
   const stack = stackOf(transaction, lowers, mount);
-  await mountStack({ ...stack, mode: 'servicing', filter, options: [...stack.options, ...options] });
+  await mountStack({ ...stack, held, mode: 'servicing', filter, options: [...stack.options, ...options] });
 }
 
 /** In a mount of its own: neither the journal nor the read set is to see it, and no name of it is to stay in the kernel. */

@@ -30,7 +30,7 @@ export async function importDirectory(source: BytePath, tree: BytePath, options:
   const writer = new TreeWriter(tree);
   const firstNames = new Map<string, BytePath>();
   let bytes = 0;
-  for (const entry of walk(source)) {
+  for (const entry of walk(source, { hold: true })) {
     options.signal?.throwIfAborted();
     const { path, stats } = entry;
     const inode = `${stats.dev}:${stats.ino}`;
