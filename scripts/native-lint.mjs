@@ -16,7 +16,7 @@ const allowed = {
   control: ['sys'],
   server: ['sys', 'overlay', 'fuse', 'filter'],
   daemon: ['sys', 'overlay', 'fuse', 'filter', 'control', 'server'],
-  addon: ['sys'],
+  addon: ['sys', 'filter'],
   sandbox: [],
   fuzz: ['sys', 'overlay', 'fuse', 'filter', 'control', 'server', 'daemon'],
 };

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "addon/globs.h"
+
 namespace lamina::addon {
 
 using sys::Result;
@@ -76,6 +78,8 @@ constexpr std::array table{
     Operation{"copyFileData", "ii", [](const Arguments& a) { return value_of(copy_file_data(number(a, 0), number(a, 1))); }},
     Operation{"hashFiles", "bi", run_hash_files},
     Operation{"readInodes", "b", [](const Arguments& a) -> Result<Value> { return Value{read_inodes(a.strings[0])}; }},
+    Operation{"globFault", "b", [](const Arguments& a) -> Result<Value> { return Value{glob_fault(a.strings[0])}; }},
+    Operation{"matchGlobs", "bb", [](const Arguments& a) { return value_of(match_globs(a.strings[0], a.strings[1])); }},
     Operation{"flock", "ii", [](const Arguments& a) { return value_of(lock_file(number(a, 0), number(a, 1))); }},
     Operation{"syncFileSystem", "i", [](const Arguments& a) { return value_of(sync_file_system(number(a, 0))); }},
     Operation{"closeOnExec", "i", [](const Arguments& a) { return value_of(close_on_exec(number(a, 0))); }},

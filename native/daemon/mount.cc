@@ -1,5 +1,6 @@
 #include "daemon/mount.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <syslog.h>
@@ -12,6 +13,7 @@
 #include "daemon/statistics.h"
 #include "fuse/mount.h"
 #include "sys/mounts.h"
+#include "sys/open.h"
 
 namespace lamina::daemon {
 
@@ -21,11 +23,13 @@ using sys::Status;
 
 namespace {
 
-Result<std::string> absolute(const std::string& path, std::string& explanation) {
-  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+// The real path of an open directory.
+Result<std::string> path_of(const sys::FileDescriptor& directory, const std::string& called, std::string& explanation) {
+  const std::string link = "/proc/self/fd/" + std::to_string(directory.get());
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(link.c_str(), nullptr), &std::free);
   if (real) return std::string(real.get());
   const Errno error = sys::last_error();
-  explanation = "mount point " + path + ": " + std::strerror(error.value);
+  explanation = "mount point " + called + ": " + std::strerror(error.value);
   return error;
 }
 
@@ -41,9 +45,11 @@ const char* name_of(server::Mode mode) {
   return "stateless";
 }
 
-fuse::MountOptions mount_request(const DaemonOptions& options, const std::string& mountpoint) {
+fuse::MountOptions mount_request(const DaemonOptions& options, const std::string& mountpoint,
+                                 const sys::FileDescriptor& directory) {
   fuse::MountOptions request;
   request.mountpoint = mountpoint;
+  request.directory = directory.get();
   request.source = options.source;
   request.subtype = options.subtype;
   request.flags = options.mount_flags;
@@ -57,7 +63,8 @@ fuse::MountOptions mount_request(const DaemonOptions& options, const std::string
 Result<std::unique_ptr<Mount>> Mount::make(const DaemonOptions& options, std::string& explanation) {
   std::unique_ptr<Mount> mount(new Mount);
   LAMINA_TRY(mount->open(options, explanation));
-  LAMINA_ASSIGN(fuse::Channel channel, fuse::mount(mount_request(options, mount->mountpoint_), explanation));
+  LAMINA_ASSIGN(fuse::Channel channel, fuse::mount(mount_request(options, mount->mountpoint_, mount->directory_), explanation));
+  mount->directory_.reset();
   auto channels = fuse::clone_channels(std::move(channel), mount->workers_);
   if (!channels) {
     static_cast<void>(mount->unmount());  // EINVAL where somebody was faster
@@ -78,8 +85,20 @@ Status Mount::begin(const DaemonOptions& options, std::string& explanation) {
   return begun;
 }
 
+Status Mount::open_directory(const DaemonOptions& options, std::string& explanation) {
+  const std::string& path = options.mountpoint_at.empty() ? options.mountpoint : options.mountpoint_at;
+  auto directory = sys::open_path(path, O_PATH | O_DIRECTORY);
+  if (!directory) {
+    explanation = "mount point " + options.mountpoint + ": " + std::strerror(directory.error().value);
+    return directory.error();
+  }
+  directory_ = std::move(*directory);
+  LAMINA_ASSIGN(mountpoint_, path_of(directory_, options.mountpoint, explanation));
+  return {};
+}
+
 Status Mount::open(const DaemonOptions& options, std::string& explanation) {
-  LAMINA_ASSIGN(mountpoint_, absolute(options.mountpoint, explanation));
+  LAMINA_TRY(open_directory(options, explanation));
   LAMINA_ASSIGN(file_system_, overlay::FileSystem::open(options.overlay, explanation));
   LAMINA_TRY(open_note(options, explanation));
   const filter::FilterOptions& wanted = options.filter;

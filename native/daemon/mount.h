@@ -51,6 +51,7 @@ class Mount {
  private:
   Mount() = default;
   sys::Status open(const DaemonOptions& options, std::string& explanation);
+  sys::Status open_directory(const DaemonOptions& options, std::string& explanation);
   sys::Status answer(const DaemonOptions& options, std::string& explanation);
   sys::Status open_note(const DaemonOptions& options, std::string& explanation);
   sys::Status start_filter(std::string& explanation);
@@ -61,6 +62,7 @@ class Mount {
 
   // In the order in which they are made; they go in the opposite one.
   std::string mountpoint_;
+  sys::FileDescriptor directory_;  // what is mounted on, held from its check until then
   std::unique_ptr<overlay::FileSystem> file_system_;
   std::unique_ptr<filter::Filter> filter_;
   std::size_t workers_ = 0;

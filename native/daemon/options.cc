@@ -32,6 +32,7 @@ read-only. In values, write \: for a colon and \, for a comma.
   journal=FILE           record changing operations, NDJSON; the file must not exist or be empty
   readset=FILE           record what is read, written at the end; with mode=servicing only
   control=PATH           make a control socket
+  mountpoint_at=PATH     mount on the directory that this leads to, such as /proc/PID/fd/N; MOUNTPOINT only names it
   threads=N              workers that read /dev/fuse (default: one a processor, at least two)
   io_uring=auto|on|off   take requests over io_uring, by a queue for each processor (auto: where the kernel offers it)
   supervise=on|off       replace a worker that has died (default: off)
@@ -157,6 +158,8 @@ bool Parser::file_option(const std::string& name, const std::string& value) {
     options_.filter.read_set = unescaped(value);
   } else if (name == "control") {
     options_.control = unescaped(value);
+  } else if (name == "mountpoint_at") {
+    options_.mountpoint_at = unescaped(value);
   } else if (name == "optionsfile") {
     options_file(unescaped(value));
   } else {

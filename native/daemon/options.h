@@ -17,6 +17,7 @@ struct DaemonOptions {
   filter::FilterOptions filter;
   std::size_t threads = 0;  // 0: server::default_workers()
   std::string mountpoint;
+  std::string mountpoint_at;  // a path that leads to the same directory whatever becomes of its name: /proc/PID/fd/N; or empty
   std::string source = "laminafs";
   std::string subtype = "laminafs";
   unsigned long mount_flags = 0;  // MS_* of mount(2)

@@ -15,9 +15,11 @@ namespace lamina::filter {
 class Glob {
  public:
   // EINVAL with an explanation where `pattern` is none: not beginning with "/", an open bracket or brace, "." or ".." components,
-  // more than 4096 alternatives.
+  // more than 4096 alternatives, longer than 4096 bytes (PATH_MAX).
   static sys::Result<Glob> compile(std::string_view pattern, std::string& explanation);
 
+  // How many patterns without braces it stands for.
+  [[nodiscard]] std::size_t alternatives() const { return alternatives_.size(); }
   // `path` has no leading slash; "" is the root.
   [[nodiscard]] bool covers(std::string_view path) const;
   // Whether the pattern may cover something below `path`, be it there or not.

@@ -9,6 +9,8 @@ namespace lamina::filter {
 namespace {
 
 constexpr std::size_t max_alternatives = 4096;
+// The kernel takes no longer path. Braces are expanded one inside the other, so that length bounds the depth of that, too.
+constexpr std::size_t max_length = 4096;
 
 // The length of what begins `text` and is not to be looked into: an escaped character or a set.
 std::size_t opaque_length(std::string_view text) {
@@ -156,6 +158,10 @@ class Glob::Compiler {
 sys::Result<Glob> Glob::compile(std::string_view pattern, std::string& explanation) {
   std::string problem;
   if (!pattern.starts_with('/')) problem = "does not begin with /";
+  if (pattern.size() > max_length) {
+    explanation = "a pattern of " + std::to_string(pattern.size()) + " bytes: at most " + std::to_string(max_length) + " can be";
+    return sys::Errno{EINVAL};
+  }
   std::vector<std::string> texts;
   Glob glob;
   if (problem.empty() && expand(std::string(pattern), texts, problem)) {

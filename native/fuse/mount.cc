@@ -40,7 +40,9 @@ Result<Channel> mount_directly(const MountOptions& options, std::uint32_t root_m
   if (options.allow_other) data += ",allow_other";
   if (options.max_read != 0) data += ",max_read=" + std::to_string(options.max_read);
   const std::string type = options.subtype.empty() ? "fuse" : "fuse." + options.subtype;
-  if (::mount(options.source.c_str(), options.mountpoint.c_str(), type.c_str(), options.flags, data.c_str()) != 0) {
+  // The path of an open directory leads to that, and to nothing that was put in its place.
+  const std::string target = options.directory < 0 ? options.mountpoint : "/proc/self/fd/" + std::to_string(options.directory);
+  if (::mount(options.source.c_str(), target.c_str(), type.c_str(), options.flags, data.c_str()) != 0) {
     return refuse(explanation, "cannot mount on " + options.mountpoint, errno);
   }
   return Channel(std::move(device));
@@ -144,7 +146,8 @@ std::string helper_options(const MountOptions& options) {
 
 Result<Channel> mount(const MountOptions& options, std::string& explanation) {
   struct stat status {};
-  if (::stat(options.mountpoint.c_str(), &status) != 0) return refuse(explanation, "mount point " + options.mountpoint, errno);
+  const int looked = options.directory < 0 ? ::stat(options.mountpoint.c_str(), &status) : ::fstat(options.directory, &status);
+  if (looked != 0) return refuse(explanation, "mount point " + options.mountpoint, errno);
   if (!S_ISDIR(status.st_mode)) return refuse(explanation, "mount point " + options.mountpoint, ENOTDIR);
   if (::geteuid() == 0) return mount_directly(options, status.st_mode, explanation);
   return mount_by_helper(options, explanation);

@@ -10,6 +10,7 @@ namespace lamina::fuse {
 
 struct MountOptions {
   std::string mountpoint;           // an absolute path of a directory
+  int directory = -1;               // the same, open (O_PATH): what is mounted on, wherever the path leads by now
   std::string source = "laminafs";  // fsname=
   std::string subtype = "laminafs";
   unsigned long flags = 0;     // MS_* of mount(2)

@@ -7,22 +7,25 @@ import { isoNow } from '../base/time.js';
 import { baseOf, containerOf, createContainer, own, removeContainer, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import {
-  checkMountpoint,
+  checkHostView,
   containerSource,
   describeMount,
   describeUse,
   endElsewhere,
   findMounts,
+  hostViewOptions,
   isDriven,
   isLost,
   mountStack,
   pingDriver,
   unmountOwn,
   unmountStack,
+  withMountpoint,
 } from '../mount/index.js';
-import type { MountMode } from '../mount/index.js';
+import type { HostView, MountMode } from '../mount/index.js';
 import { activeManual, refuseUnderHand, runInContainer, withHold } from '../servicing/index.js';
 import type { RunOptions, SignalSource } from '../servicing/index.js';
+import type { Held } from '../platform/held.js';
 import { acquireLock } from '../platform/lock.js';
 import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
@@ -71,13 +74,13 @@ export async function remove(
   });
 }
 
-export interface MountOptions {
+export interface MountOptions extends HostView {
   readonly readOnly?: boolean | undefined;
   /** How files are opened (docs/driver.md); stateless by default. */
   readonly mode?: Exclude<MountMode, 'servicing'> | undefined;
 }
 
-/** Mounts a container's root. @throws LaminaError notFound, refused: see checkMountpoint; refused: it is mounted already */
+/** Mounts a container's root. @throws LaminaError notFound, refused: see withMountpoint; refused: it is mounted already */
 export async function mount(
   store: Store,
   name: string,
@@ -86,17 +89,21 @@ export async function mount(
 ): Promise<ContainerData> {
   const manifest = await store.read();
   containerOf(manifest, name);
-  const mountpoint = await checkMountpoint(directory);
-  const { manifest: mounted } = await mountPresent(store, name, mountpoint, options);
+  checkHostView(options);
+  const { manifest: mounted } = await withMountpoint(directory, async ({ path, held }) =>
+    mountPresent(store, name, path, { ...options, held }),
+  );
   return containerData(mounted, name, await findMounts(store));
 }
+
+type MountHere = MountOptions & { readonly held?: Held };
 
 /** Mounts what a container is now: what it was before an update came in between must not be written to. */
 async function mountPresent(
   store: Store,
   name: string,
   mountpoint: BytePath,
-  options: MountOptions,
+  options: MountHere,
 ): Promise<{ manifest: Manifest; work: BytePath }> {
   for (;;) {
     const manifest = await store.read();
@@ -136,7 +143,7 @@ async function mountContainer(
   manifest: Manifest,
   name: string,
   mountpoint: BytePath,
-  { readOnly, mode = 'stateless' }: MountOptions,
+  { readOnly, mode = 'stateless', held, ...view }: MountHere,
 ): Promise<void> {
   const { storages, layers } = stackOf(manifest, name);
   const reader = new NodeReader(store, manifest);
@@ -147,9 +154,11 @@ async function mountContainer(
     lowers: reader.mountable([...(readOnly === true ? [top] : []), ...sealed, ...layers]),
     upper: readOnly === true ? undefined : { tree: paths.tree, work: paths.work },
     mountpoint,
+    held,
     mode,
     source: containerSource(store, name),
     control: store.paths.control(name),
+    options: hostViewOptions(view),
   });
 }
 
@@ -198,6 +207,9 @@ function realOf(directory: BytePath): BytePath {
   }
 }
 
+/** Below the store nobody but its owner comes to it, and the sandbox says what works in it. */
+const onlyOurs: HostView = { suid: true, dev: true };
+
 const lockPatience = 10_000;
 
 export type { RunOptions, SignalSource };
@@ -230,7 +242,7 @@ export async function run(
   try {
     mkdirSync(toBuffer(mountpoint), { mode: 0o700 });
     try {
-      const { work } = await mountPresent(store, name, mountpoint, {});
+      const { work } = await mountPresent(store, name, mountpoint, onlyOurs);
       try {
         return await inSandbox(mountpoint);
       } finally {

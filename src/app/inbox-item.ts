@@ -1,12 +1,13 @@
-import { existsSync, lstatSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { display, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { failed, isSystemError, toLaminaError, usage } from '../base/errors.js';
+import { failed, isSystemError, refused, toLaminaError, usage } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import { own, updateNamed } from '../manifest/index.js';
 import { makeDirectoryDurably, removeDurably, renameDurably, writeFileDurably } from '../platform/durable.js';
+import { holdPath } from '../platform/held.js';
+import type { Held } from '../platform/held.js';
 import { checkProcedure, intendedBase } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
 import { applyChecked } from './apply.js';
@@ -31,11 +32,16 @@ export interface ItemReport {
   readonly ended: string;
 }
 
+const largestIntent = 1 << 16;
+
 type Done = Pick<ItemReport, 'outcome'> & Partial<Pick<ItemReport, 'update' | 'rollback' | 'error'>>;
 
 interface Desk {
   readonly store: Store;
+  /** The inbox as it is held (`Held.at`): its name may lead elsewhere by now. */
   readonly inbox: BytePath;
+  /** What people know it as. */
+  readonly name: BytePath;
   /** For what does not say which base it is for. */
   readonly base: string | undefined;
   readonly signal: AbortSignal;
@@ -71,7 +77,7 @@ export async function workOff(
   }
   const nothing = { update: null, rollback: null, error: null };
   const report = { version: 1 as const, item: toText(item.name), ...nothing, ...done, started, ended: isoNow() };
-  await putAway(desk.inbox, item, report);
+  await putAway(desk, item, report);
   return report;
 }
 
@@ -79,9 +85,10 @@ function errorData({ code, message, hint }: LaminaError): NonNullable<ItemReport
   return { code, message, hint: hint ?? null };
 }
 
-async function apply({ store, base, signal }: Desk, { path }: InboxItem): Promise<Done> {
-  checkPlain(path);
-  const given = await checkProcedure(path);
+async function apply({ store, name, base, signal }: Desk, item: InboxItem): Promise<Done> {
+  const path = join(name, item.name);
+  checkPlain(item.path, path);
+  const given = await checkProcedure(path, item.path);
   const target = (await intendedBase(given)) ?? base;
   if (target === undefined) {
     throw usage(`${display(path)} does not say which base it is for`, {
@@ -89,30 +96,32 @@ async function apply({ store, base, signal }: Desk, { path }: InboxItem): Promis
       hint: 'put "base" into its update.json, or start the watch with --base',
     });
   }
-  const result = await applyChecked(store, { base: target, procedure: path, network: false, repeated: 'tell', signal });
+  const what = { base: target, procedure: path, procedureAt: item.path };
+  const result = await applyChecked(store, { ...what, network: false, repeated: 'tell', signal });
   if (result.id === undefined || result.update === undefined) return { outcome: 'unchanged' };
   const update = updateData(await store.read(), result.id, result.update);
   return { outcome: result.already === true ? 'already' : 'applied', update };
 }
 
 /** What is moved away must be what was looked at. */
-function checkPlain(path: BytePath): void {
-  if (!lstatSync(toBuffer(path)).isSymbolicLink()) return;
+function checkPlain(at: BytePath, path: BytePath): void {
+  if (!lstatSync(toBuffer(at)).isSymbolicLink()) return;
   throw usage(`${display(path)} is a symlink`, { code: 'BAD_ITEM', hint: 'move the package itself into the inbox' });
 }
 
 /** A rolled-back update is gone from the manifest: that it was this item's doing must be written down before. */
-async function undo({ store, inbox, signal }: Desk, { name, path }: InboxItem, update: string): Promise<Done> {
+async function undo(desk: Desk, { name, path }: InboxItem, update: string): Promise<Done> {
+  const { store, inbox, signal } = desk;
   const stats = lstatSync(toBuffer(path));
   if (!stats.isFile() || stats.size > 0) {
-    throw usage(`${display(path)} is not an empty file`, {
+    throw usage(`${display(join(desk.name, name))} is not an empty file`, {
       code: 'BAD_ITEM',
       hint: 'an empty file NAME.rollback rolls update NAME back; give a package another name',
     });
   }
   const manifest = await store.read();
   const intent = join(inbox, '.rolling-back.json');
-  const begun = await readIntent(intent);
+  const begun = readIntent(intent, join(desk.name, '.rolling-back.json'));
   if (begun?.item === toText(name)) {
     const state = own(manifest.updates, begun.update)?.state ?? 'gone';
     if (state !== 'committed' && state !== 'merged') return { outcome: 'already' };
@@ -123,26 +132,63 @@ async function undo({ store, inbox, signal }: Desk, { name, path }: InboxItem, u
   return { outcome: 'rolled-back', rollback: await rollback(store, update, {}) };
 }
 
-async function readIntent(path: BytePath): Promise<{ item: string; update: string } | undefined> {
+function readIntent(path: BytePath, shown: BytePath): { item: string; update: string } | undefined {
   try {
-    const value: unknown = JSON.parse(await readFile(toBuffer(path), 'utf8'));
+    const value: unknown = JSON.parse(readIfFile(path));
     const { item, update } = value as Record<string, unknown>;
     if (typeof item === 'string' && typeof update === 'string') return { item, update };
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
   }
-  throw failed(`${display(path)} is not what lamina watch wrote`, { code: 'BAD_INTENT', hint: 'remove it' });
+  throw failed(`${display(shown)} is not what lamina watch wrote`, { code: 'BAD_INTENT', hint: 'remove it' });
+}
+
+/** @throws TypeError where it is a symlink, or no file */
+function readIfFile(path: BytePath): string {
+  let descriptor: number;
+  try {
+    descriptor = openSync(toBuffer(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isSystemError(error, 'ELOOP')) throw new TypeError('it is a symlink');
+    throw error;
+  }
+  try {
+    const { size } = fstatSync(descriptor);
+    if (size > largestIntent) throw new TypeError('it is too large');
+    return readFileSync(descriptor, 'utf8');
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** The report comes first: what is in `done` or `failed` has one. What came in the item's place meanwhile stays. */
-async function putAway(inbox: BytePath, item: InboxItem, report: ItemReport): Promise<void> {
-  const directory = join(inbox, report.outcome === 'failed' ? 'failed' : 'done');
-  if (!existsSync(toBuffer(directory))) await makeDirectoryDurably(directory);
-  const target = freeName(directory, item.name);
-  await writeFileDurably(`${target}.json` as BytePath, `${JSON.stringify(report, null, 2)}\n`);
-  if (lookAt(inbox, item.name)?.mark === item.mark) await renameDurably(item.path, target, 'noreplace');
+async function putAway({ inbox, name }: Desk, item: InboxItem, report: ItemReport): Promise<void> {
+  const outcome = report.outcome === 'failed' ? 'failed' : 'done';
+  const directory = await outcomeDirectory(inbox, outcome, join(name, outcome));
+  try {
+    const target = freeName(directory.at, item.name);
+    await writeFileDurably(`${target}.json` as BytePath, `${JSON.stringify(report, null, 2)}\n`);
+    if (lookAt(inbox, item.name)?.mark === item.mark) await renameDurably(item.path, target, 'noreplace');
+  } finally {
+    directory.close();
+  }
   await removeDurably(join(inbox, '.rolling-back.json'));
+}
+
+/** Where others may write to the inbox they may put anything of this name there: only a directory of ours is one. */
+async function outcomeDirectory(inbox: BytePath, outcome: string, shown: BytePath): Promise<Held> {
+  const path = join(inbox, outcome);
+  if (lstatSync(toBuffer(path), { throwIfNoEntry: false }) === undefined) await makeDirectoryDurably(path);
+  const stats = lstatSync(toBuffer(path));
+  const directory = stats.isSymbolicLink() ? undefined : holdPath(path);
+  const found = directory === undefined ? stats : fstatSync(directory.descriptor);
+  if (directory !== undefined && found.isDirectory() && found.uid === process.getuid?.()) return directory;
+  directory?.close();
+  throw refused(`${display(shown)} is not a directory of the user who watches`, {
+    code: 'BAD_INBOX',
+    hint: 'remove it: the watch makes it',
+  });
 }
 
 /** NAME, or NAME-2, … where there is one already. */

@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { compareBytes, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isSystemError } from '../base/errors.js';
+import { LaminaError, isSystemError } from '../base/errors.js';
 import { walk } from '../platform/walk.js';
 
 /** Where what is done goes: directories in the inbox, made on need. */
@@ -12,6 +12,7 @@ const rollbackEnding = '.rollback';
 /** What lies in an inbox and is to be done. */
 export interface InboxItem {
   readonly name: BytePath;
+  /** Below the inbox as it is held: for system calls, not for people. */
   readonly path: BytePath;
   /** The newest change in it or of it (ctime), in ms since 1970. A rename into the inbox is one. */
   readonly changedMs: number;
@@ -41,7 +42,7 @@ export function lookAt(inbox: BytePath, name: BytePath): InboxItem | undefined {
   try {
     const { ino } = lstatSync(toBuffer(path), { bigint: true });
     let [newest, count, bytes] = [0n, 0, 0n];
-    for (const { stats } of walk(path, { tooDeep: 'leave out' })) {
+    for (const { stats } of walk(path, { tooDeep: 'leave out', hold: true })) {
       if (stats.ctimeNs > newest) newest = stats.ctimeNs;
       count += 1;
       if (stats.isFile()) bytes += stats.size;
@@ -49,7 +50,8 @@ export function lookAt(inbox: BytePath, name: BytePath): InboxItem | undefined {
     const changedMs = Number(newest / 1_000_000n);
     return { name, path, changedMs, mark: [ino, newest, count, bytes].join(':') };
   } catch (error) {
-    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+    if (error instanceof LaminaError && error.code === 'PATH_CHANGED') return undefined;
     throw error;
   }
 }

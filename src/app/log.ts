@@ -1,9 +1,11 @@
 import { display, fromText } from '../base/bytes.js';
-import { isSystemError, notFound } from '../base/errors.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError, notFound, usage } from '../base/errors.js';
 import { hasTwoPaths, pathsOf } from '../changeset/index.js';
 import type { RecordedOperation } from '../changeset/index.js';
 import { updateNamed } from '../manifest/index.js';
-import { globMatcher, readJournal as readLines } from '../servicing/index.js';
+import { globFault, globMatcher } from '../platform/globs.js';
+import { readJournal as readLines } from '../servicing/index.js';
 import type { LoggedOperation } from '../servicing/index.js';
 import { runOf } from '../store/index.js';
 import type { Store } from '../store/index.js';
@@ -37,9 +39,17 @@ export async function log(store: Store, name: string, { container, glob }: LogOp
     });
   }
   const journal = await readJournal(store, id, container);
-  const matches = glob === undefined ? () => true : globMatcher([glob]);
+  const matches = glob === undefined ? () => true : matcherOf(glob);
   const operations = (journal ?? []).filter((each) => pathsOf(each).some(matches)).map(({ logged }) => logged);
   return { operations, ran: journal !== undefined };
+}
+
+/** A glob of a person, who may leave the first slash out. */
+function matcherOf(glob: string): (path: BytePath) => boolean {
+  const globs = [glob.startsWith('/') ? glob : `/${glob}`];
+  const fault = globFault(globs);
+  if (fault !== undefined) throw usage(fault, { hint: 'docs/format.md, "Filter rules", says what a pattern may hold' });
+  return globMatcher(globs);
 }
 
 /**

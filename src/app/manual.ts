@@ -1,5 +1,6 @@
 import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import type { HostView } from '../mount/index.js';
 import { abortManual, beginManual, commitManual } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
 import { rootPath, updateData } from './data.js';
@@ -11,8 +12,13 @@ export interface BeginData {
   readonly mountpoint: string;
 }
 
-export async function updateBegin(store: Store, base: string, directory: BytePath, name: string): Promise<BeginData> {
-  await beginManual(store, { base, directory, name });
+export async function updateBegin(
+  store: Store,
+  base: string,
+  directory: BytePath,
+  { name, suid, dev }: { readonly name: string } & HostView,
+): Promise<BeginData> {
+  await beginManual(store, { base, directory, name, suid, dev });
   return { name, base, mountpoint: toText(directory) };
 }
 

@@ -1,11 +1,15 @@
 import { isUtf8 } from 'node:buffer';
-import { statSync, watch as watchDirectory } from 'node:fs';
+import { fstatSync, watch as watchDirectory } from 'node:fs';
 import { relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { components, display, fromText, join, shellWord, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { notFound, refused } from '../base/errors.js';
+import { isSystemError, notFound, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
+import { exposureAt, exposureOnTheWay } from '../platform/exposure.js';
+import type { Exposure } from '../platform/exposure.js';
+import { holdPath } from '../platform/held.js';
+import type { Held } from '../platform/held.js';
 import { tryLock } from '../platform/lock.js';
 import type { Store } from '../store/index.js';
 import { Settling, isIgnored, lookInto } from './inbox.js';
@@ -26,6 +30,8 @@ export interface WatchRequest {
   readonly patienceMs: number;
   /** Ends the watch; what is being done then is aborted and stays in the inbox. */
   readonly signal: AbortSignal;
+  /** Others may write to the inbox, and that is meant: who puts a package there changes every container. */
+  readonly shared: boolean;
   readonly onItem?: ((report: ItemReport) => void) | undefined;
   /** Told where an item has to wait, once for each reason. */
   readonly onWait?: ((item: string, reason: LaminaError) => void) | undefined;
@@ -44,49 +50,82 @@ const longestPauseMs = 10_000;
  * @throws LaminaError notFound: no such directory; refused: somebody else watches it; damaged: the store
  */
 export async function watchInbox(store: Store, request: WatchRequest): Promise<WatchData> {
-  const { inbox, once, signal } = request;
-  checkInbox(inbox);
-  await store.read();
-  const lock = tryLock(join(inbox, '.lock'), 'exclusive');
-  if (lock === undefined)
-    throw refused(`${display(inbox)} is being watched already`, { code: 'WATCHED', hint: 'one watch is enough' });
-  const bell = new Bell(signal);
-  const following = once ? undefined : await follow(inbox, bell);
+  const { inbox } = request;
+  const held = holdInbox(inbox, request.shared);
   try {
-    return await workThrough(store, request, bell);
+    await store.read();
+    const lock = tryLock(join(held.at, '.lock'), 'exclusive');
+    if (lock === undefined)
+      throw refused(`${display(inbox)} is being watched already`, { code: 'WATCHED', hint: 'one watch is enough' });
+    try {
+      return await watchHeld(store, request, held.at);
+    } finally {
+      lock.release();
+    }
   } finally {
-    await following?.close();
-    bell.end();
-    lock.release();
+    held.close();
   }
 }
 
-function checkInbox(inbox: BytePath): void {
-  const stats = statSync(toBuffer(inbox), { throwIfNoEntry: false });
-  if (stats === undefined) {
+async function watchHeld(store: Store, request: WatchRequest, at: BytePath): Promise<WatchData> {
+  const bell = new Bell(request.signal);
+  // Its events only wake us: that they come by the inbox's name does no harm.
+  const following = request.once ? undefined : await follow(request.inbox, bell);
+  try {
+    return await workThrough(store, request, at, bell);
+  } finally {
+    await following?.close();
+    bell.end();
+  }
+}
+
+/** @throws LaminaError notFound, refused: no such directory, or others may write to it and that was not said to be meant */
+function holdInbox(inbox: BytePath, shared: boolean): Held {
+  let held: Held;
+  try {
+    held = holdPath(inbox);
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw error;
     throw notFound(`there is no directory ${display(inbox)}`, {
       code: 'NO_INBOX',
       hint: `make it: mkdir ${shellWord(inbox)}`,
     });
   }
-  if (!stats.isDirectory())
-    throw refused(`${display(inbox)} is not a directory`, {
-      code: 'NOT_A_DIRECTORY',
-      hint: 'give a directory to watch',
-    });
+  try {
+    if (!fstatSync(held.descriptor).isDirectory())
+      throw refused(`${display(inbox)} is not a directory`, {
+        code: 'NOT_A_DIRECTORY',
+        hint: 'give a directory to watch',
+      });
+    if (!shared) refuseShared(inbox, exposureOnTheWay(inbox) ?? exposureAt(held.at, inbox));
+  } catch (error) {
+    held.close();
+    throw error;
+  }
+  return held;
 }
 
-async function workThrough(store: Store, request: WatchRequest, bell: Bell): Promise<WatchData> {
-  const { inbox, once, signal, settleMs } = request;
+function refuseShared(inbox: BytePath, exposed: Exposure | undefined): void {
+  if (exposed === undefined) return;
+  const { path, how, uid } = exposed;
+  const why = how === 'owner' ? `${display(path)} belongs to user ${uid}` : `others may write to ${display(path)}`;
+  throw refused(`other users may put packages into the inbox ${display(inbox)}: ${why}`, {
+    code: 'INBOX_SHARED',
+    hint: `whoever may do so changes every container: take it from them (chown, chmod go-w ${shellWord(path)}), or watch it with --shared if that is meant`,
+  });
+}
+
+async function workThrough(store: Store, request: WatchRequest, at: BytePath, bell: Bell): Promise<WatchData> {
+  const { once, signal, settleMs } = request;
   const settling = new Settling(settleMs);
   const patience = new Patience(request.patienceMs);
   const counts = { done: 0, failed: 0 };
   while (!signal.aborted) {
-    const items = lookInto(inbox);
+    const items = lookInto(at);
     const { arrived, waitMs } = settling.sort(items, Date.now(), performance.now());
     const [first] = arrived;
     if (first !== undefined) {
-      const report = await tryItem(store, request, first, patience);
+      const report = await tryItem(store, { ...request, at }, first, patience);
       if (report === undefined) continue;
       counts[report.outcome === 'failed' ? 'failed' : 'done'] += 1;
       request.onItem?.(report);
@@ -102,13 +141,13 @@ async function workThrough(store: Store, request: WatchRequest, bell: Bell): Pro
 /** Undefined where the item stays: it was aborted, or waits for others, and with it all that came after it. */
 async function tryItem(
   store: Store,
-  { inbox, base, signal, onWait }: WatchRequest,
+  { inbox, at, base, signal, onWait }: WatchRequest & { readonly at: BytePath },
   item: InboxItem,
   patience: Patience,
 ): Promise<ItemReport | undefined> {
   const attempt = patience.begin(item, performance.now());
   try {
-    return await workOff({ store, inbox, base, signal }, item, attempt);
+    return await workOff({ store, inbox: at, name: inbox, base, signal }, item, attempt);
   } catch (error) {
     if (!attempt.patient || !isPassing(error)) throw error;
     if (patience.isNews(error)) onWait?.(toText(item.name), error);

@@ -99,7 +99,9 @@ function accountKeys(fields: readonly string[], text: string): Keys {
 function assignments(text: string): Keys {
   const keys = new Map<string, string>();
   for (const line of text.split('\n').filter((each) => !/^\s*([#;]|$)/.test(each))) {
-    const [, key, value] = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+    const [, key, rest] = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=(.*)$/s.exec(line) ?? [];
+    // Not by the expression: it would try every run of blanks from each of its places.
+    const value = rest?.trim();
     if (key === undefined || value === undefined || value.endsWith('\\')) throw new NoKeys('a line is no KEY=VALUE');
     put(keys, key, value);
   }
@@ -112,7 +114,8 @@ function iniKeys(text: string): Keys {
   let section = '';
   for (const line of text.split('\n').filter((each) => !/^\s*([#;]|$)/.test(each))) {
     const head = /^\s*\[([^\]]+)\]\s*$/.exec(line)?.[1];
-    const key = /^\s*([^=]+?)\s*=/.exec(line)?.[1];
+    const equals = line.indexOf('=');
+    const key = equals < 0 ? undefined : line.slice(0, equals).trim() || undefined;
     if (head === undefined && key === undefined) throw new NoKeys('a line is neither a section nor KEY=VALUE');
     if (head !== undefined) section = head;
     const name = head === undefined ? `[${section}] ${key ?? ''}` : `[${head}]`;

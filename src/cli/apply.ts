@@ -11,7 +11,7 @@ import { determinismText } from './determinism-text.js';
 import { partlyDone, setExitCode } from './exit-code.js';
 import { leftBehind } from './output.js';
 import type { Output } from './output.js';
-import { progressLine, speakers } from './progress.js';
+import { progressLine, rawHelp, speakers } from './progress.js';
 import { previewText } from './preview-text.js';
 import { terminalStream } from './stream.js';
 import { updateText } from './update-text.js';
@@ -23,6 +23,7 @@ interface ApplyOptions {
   readonly container?: string[];
   readonly network?: boolean;
   readonly alwaysRun?: boolean;
+  readonly raw?: boolean;
   readonly again?: boolean;
   readonly timeout?: string;
   readonly jobs?: string;
@@ -91,6 +92,7 @@ function addOptions(command: Command, name: string, otherwise: string): Command 
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
     .option('--check-determinism', 'run on the base twice, and tell what differs and how to leave it out')
     .option('--again', 'also where the base has had this very update already')
+    .option('--raw', rawHelp)
     .option('--always-run', 'run in every container, also where it provably makes no difference');
 }
 
@@ -107,7 +109,7 @@ async function apply({ output, store, signal }: Context, subject: Subject, optio
   const timeout = numberOf('timeout', options.timeout);
   const jobs = numberOf('jobs', options.jobs);
   const line = await progressLine(terminalStream());
-  const write = speakers(subject.base, line);
+  const write = speakers(subject.base, line, options.raw === true);
   const data = await updateApply(await store(), {
     ...subject,
     name: options.name,

@@ -12,7 +12,7 @@ import type { Context } from './context.js';
 import { partlyDone, setExitCode } from './exit-code.js';
 import { counted, leftBehind, shown, table } from './output.js';
 import { changesText } from './preview-text.js';
-import { progressLine, speakers } from './progress.js';
+import { progressLine, rawHelp, speakers } from './progress.js';
 import { terminalStream } from './stream.js';
 import { fullName, refuseIdle, withDryRun } from './usage.js';
 import type { IdleRule } from './usage.js';
@@ -21,6 +21,7 @@ interface CatchUpOptions {
   readonly all?: boolean;
   readonly timeout?: string;
   readonly alwaysRun?: boolean;
+  readonly raw?: boolean;
   readonly conflict?: ConflictWord;
   readonly onFailure: 'abort' | 'stop';
   readonly allowFailures?: boolean;
@@ -49,6 +50,7 @@ export function addCatchUp(update: Command): void {
     .option('--no-health', 'leave out the health check of the newest update')
     .option('--dry-run', 'do everything but publish, and tell what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
+    .option('--raw', rawHelp)
     .option('--always-run', 'run every procedure, also where it provably makes no difference')
     .addHelpText(
       'after',
@@ -92,7 +94,7 @@ async function catchUp({ output, store, signal }: Context, containers: readonly 
     health: options.health,
     dryRun: options.dryRun === true,
     signal,
-    onOutput: speakers('', line),
+    onOutput: speakers('', line, options.raw === true),
     onProgress: (progress: Progress) => {
       line.update(progress);
     },

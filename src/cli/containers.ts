@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { MountOptions } from '../app/containers.js';
 import { bytesText } from '../base/units.js';
 import { contextOf, pathOf } from './context.js';
+import { hostViewHelp, warnOfHostView } from './host-view-text.js';
 import { shown } from './output.js';
 import { addRunCommand } from './run.js';
 
@@ -47,11 +48,17 @@ function addMountCommands(program: Command): void {
         .choices(['stateless', 'passthrough'])
         .default('stateless'),
     )
-    .addHelpText('after', '\nExample:\n  lamina mount web /mnt/web')
+    .option('--suid', hostViewHelp.suid)
+    .option('--dev', hostViewHelp.dev)
+    .addHelpText(
+      'after',
+      '\nPut the directory below one of mode 0700: then no other user of this host comes to what is in the container.\n\nExample:\n  lamina mount web /root/web',
+    )
     .action(async (name: string, directory: string, options: MountOptions, command: Command) => {
       const { output, store } = contextOf(command);
       const { mount } = await import('../app/containers.js');
       const data = await mount(await store(), name, pathOf(directory), options);
+      warnOfHostView(output, directory, options);
       output.result(data, () => `mounted container ${name} on ${shown(data.mountpoint ?? directory)}`);
     });
   program

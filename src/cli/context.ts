@@ -29,7 +29,11 @@ export function contextOf(command: Command): Context {
       return endingSignal();
     },
     root,
-    store: async () => new (await import('../store/store.js')).Store(await root()),
+    store: async () => {
+      const at = await root();
+      await (await import('./as-owner.js')).workAsOwner(at);
+      return new (await import('../store/store.js')).Store(at);
+    },
   };
 }
 

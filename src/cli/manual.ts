@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { CommitData } from '../app/manual.js';
+import type { HostView } from '../mount/index.js';
 import { contextOf, pathOf } from './context.js';
 import { partlyDone, setExitCode } from './exit-code.js';
+import { hostViewHelp, warnOfHostView } from './host-view-text.js';
 import { leftBehind, shown } from './output.js';
 import { updateText } from './update-text.js';
 
@@ -11,23 +13,35 @@ interface CommitOptions {
 }
 
 export function addManual(update: Command): void {
+  addBegin(update);
+  addCommit(update);
+  addAbort(update);
+}
+
+function addBegin(update: Command): void {
   update
     .command('begin <base> <dir>')
     .description('mount a base on an empty directory to change it by hand')
     .requiredOption('--name <name>', "the update's name")
+    .option('--suid', hostViewHelp.suid)
+    .option('--dev', hostViewHelp.dev)
     .addHelpText(
       'after',
-      '\nThen work in DIR, and commit or abort. Unmounting DIR aborts.\n\nExample:\n  lamina update begin debian /mnt/work --name hand-made',
+      '\nThen work in DIR, and commit or abort. Unmounting DIR aborts. Modes and device nodes that you make are kept, whatever works on this host.\n\nExample:\n  lamina update begin debian /mnt/work --name hand-made',
     )
-    .action(async (base: string, directory: string, options: { name: string }, command: Command) => {
+    .action(async (base: string, directory: string, options: { name: string } & HostView, command: Command) => {
       const { output, store } = contextOf(command);
       const { updateBegin } = await import('../app/manual.js');
-      const data = await updateBegin(await store(), base, pathOf(directory), options.name);
+      const data = await updateBegin(await store(), base, pathOf(directory), options);
+      warnOfHostView(output, directory, options);
       output.result(
         data,
         () => `base ${base} is mounted on ${shown(data.mountpoint)}; then: lamina update commit ${data.name}`,
       );
     });
+}
+
+function addCommit(update: Command): void {
   update
     .command('commit <update>')
     .description('make what was done by hand the newest layer, and do the same in the containers on the base')
@@ -48,6 +62,9 @@ export function addManual(update: Command): void {
         setExitCode(partlyDone);
       output.result(data, () => [`committed update ${name}`, updateText(data.update), ...remarks(data)].join('\n'));
     });
+}
+
+function addAbort(update: Command): void {
   update
     .command('abort <update>')
     .description('discard what was done by hand')

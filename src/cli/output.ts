@@ -28,7 +28,7 @@ export class Output {
     // Names that were given, and the last words of a procedure, are anybody's.
     const hint = error.hint === undefined ? '' : `  ${printable(error.hint)}\n`;
     write('stderr', `lamina: ${printable(error.message)}\n${hint}`);
-    if (process.env['LAMINA_DEBUG'] !== undefined) write('stderr', `${error.stack ?? ''}\n`);
+    if (process.env['LAMINA_DEBUG'] !== undefined) write('stderr', `${printable(error.stack ?? '')}\n`);
     return error.exitCode;
   }
 

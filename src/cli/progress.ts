@@ -1,3 +1,4 @@
+import { PrintableText } from '../base/printable.js';
 import type { Progress } from '../servicing/index.js';
 import { shown } from './output.js';
 import { write } from './stream.js';
@@ -121,16 +122,25 @@ function durationText(milliseconds: number): string {
   return minutes === 0 ? `${seconds} s` : `${minutes} min ${seconds % 60} s`;
 }
 
-/** Names who speaks before what a run prints, where that changes. */
-export function speakers(
-  base: string,
-  line: Pick<ProgressLine, 'write'>,
-): (container: string | undefined, chunk: Buffer) => void {
+/** What a run printed, and by whom. */
+type Listener = (container: string | undefined, chunk: Buffer) => void;
+
+/**
+ * Names who speaks before what a run prints, where that changes. What is printed comes from a container or a package: it must not do anything to a terminal, now or when a file that it
+ * went to is looked at.
+ * @param raw as it was printed
+ */
+export function speakers(base: string, line: Pick<ProgressLine, 'write'>, raw: boolean): Listener {
   let speaker: string | undefined;
+  const texts = new Map<string, PrintableText>();
   return (container, chunk) => {
     const who = container === undefined ? `base ${base}` : `container ${container}`;
     if (who !== speaker) line.write(Buffer.from(`--- ${who}\n`));
     speaker = who;
-    line.write(chunk);
+    const text = texts.get(who) ?? new PrintableText();
+    texts.set(who, text);
+    line.write(raw ? chunk : Buffer.from(text.add(chunk)));
   };
 }
+
+export const rawHelp = 'show what is printed as it is: its control characters work on the terminal';

@@ -9,6 +9,7 @@ import { shown } from './output.js';
 
 interface WatchOptions {
   readonly once?: boolean;
+  readonly shared?: boolean;
   readonly base?: string;
   readonly settle: string;
   readonly patience: string;
@@ -19,6 +20,10 @@ export function addWatchCommand(program: Command): void {
     .command('watch <dir>')
     .description('apply the update packages that arrive in a directory, one at a time')
     .option('--once', 'work off what is there, and end; exit code 1 where something failed')
+    .option(
+      '--shared',
+      'also an inbox that other users may write: whoever puts a package there changes every container',
+    )
     .option('--base <name>', 'the base for packages and scripts that do not say theirs')
     .option('--settle <seconds>', 'what has not changed for so long is taken as whole', '2')
     .option('--patience <seconds>', 'try so long where a container is mounted or the store is in use', '600')
@@ -27,7 +32,7 @@ export function addWatchCommand(program: Command): void {
       '\nMove packages in by rename. NAME.rollback, an empty file, rolls update NAME back. What is done goes to done/ or failed/, with a report.\n\nExamples:\n  lamina watch /var/spool/lamina\n  lamina watch ./inbox --once --base debian',
     )
     .action(async (directory: string, options: WatchOptions, command: Command) => {
-      const { once = false, base, settle, patience } = options;
+      const { once = false, shared = false, base, settle, patience } = options;
       const { output, store, signal } = contextOf(command);
       const { watchInbox } = await import('../app/watch.js');
       const settleMs = (numberOf('settle', settle) ?? 2) * 1000;
@@ -40,7 +45,7 @@ export function addWatchCommand(program: Command): void {
       const onWait = (item: string, { message }: LaminaError) => {
         output.note(printable(`${shown(item)}: waits: ${message}; it is tried again for ${patience} s`));
       };
-      const request = { inbox: pathOf(directory), base, once, settleMs, patienceMs, signal, onItem, onWait };
+      const request = { inbox: pathOf(directory), base, once, shared, settleMs, patienceMs, signal, onItem, onWait };
       const counts = await watchInbox(await store(), request);
       if (once && counts.failed > 0) setExitCode(1);
       output.result(once ? { ...counts, items } : counts, () => `${counts.done} done, ${counts.failed} failed`);

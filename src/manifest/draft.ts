@@ -4,6 +4,7 @@ import type { Base, Container, Manifest, ManifestNode, NodeId, Update, UpdateId 
 
 /** A manifest under change: a private copy of its tables; the values in them are replaced, never changed. */
 export interface Draft {
+  readonly marks: Manifest['marks'];
   readonly nodes: Record<NodeId, ManifestNode>;
   readonly bases: Record<string, Base>;
   readonly containers: Record<string, Container>;
@@ -21,6 +22,7 @@ export interface Transition {
 
 export function draftOf(manifest: Manifest): Draft {
   return {
+    marks: manifest.marks,
     nodes: { ...manifest.nodes },
     bases: { ...manifest.bases },
     containers: { ...manifest.containers },
@@ -53,6 +55,6 @@ export function finishPruned(before: Manifest, draft: Draft): Transition {
 }
 
 function publish(draft: Draft, generation: number): Manifest {
-  const { nodes, bases, containers, updates } = draft;
-  return { format: manifestFormat, version: manifestVersion, generation, nodes, bases, containers, updates };
+  const { marks, nodes, bases, containers, updates } = draft;
+  return { format: manifestFormat, version: manifestVersion, generation, marks, nodes, bases, containers, updates };
 }

@@ -21,6 +21,8 @@ const steps: readonly ((manifest: Old) => Old)[] = [
         : update['effects'],
     })),
   }),
+  // 3: a store tells which attributes are its overlay marks. Of an older one that is known when it is changed.
+  (manifest) => ({ ...manifest, marks: null }),
 ];
 
 /** Brings a manifest of version `from`, 1 or newer, to the present version. What is no manifest stays what it is: the schema refuses it. */

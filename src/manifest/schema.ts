@@ -5,7 +5,7 @@ import { migrate } from './migrations.js';
 import { namePattern } from './names.js';
 
 export const manifestFormat = 'lamina-store';
-export const manifestVersion = 2;
+export const manifestVersion = 3;
 
 const id = (prefixes: string) => z.string().regex(new RegExp(`^[${prefixes}]-[0-9a-f]{16}$`), 'not an id');
 const anyNodeId = id('bdse');
@@ -87,6 +87,8 @@ export const manifestSchema = z.strictObject({
   format: z.literal(manifestFormat),
   version: z.literal(manifestVersion),
   generation: count,
+  /** Which extended attributes are overlay marks in its trees; null where an older version made the store, and nothing was changed since. */
+  marks: z.enum(['trusted', 'user']).nullable(),
   nodes: z.record(anyNodeId, nodeSchema),
   bases: z.record(name, baseSchema),
   containers: z.record(name, containerSchema),
@@ -97,6 +99,8 @@ export const manifestSchema = z.strictObject({
 type Fixed<T> = T extends object ? { readonly [K in keyof T]: Fixed<T[K]> } : T;
 
 export type Manifest = Fixed<z.infer<typeof manifestSchema>>;
+/** The namespace of overlay marks: `trusted` with root, `user` without. */
+export type Marks = NonNullable<Manifest['marks']>;
 export type ManifestNode = Fixed<z.infer<typeof nodeSchema>>;
 export type NodeKind = ManifestNode['kind'];
 export type Base = Fixed<z.infer<typeof baseSchema>>;
@@ -110,11 +114,12 @@ export type NodeId = string;
 export type UpdateId = string;
 
 /** Of a new store: no base, no container, generation 0. */
-export function emptyManifest(): Manifest {
+export function emptyManifest(marks: Marks | null = null): Manifest {
   return {
     format: manifestFormat,
     version: manifestVersion,
     generation: 0,
+    marks,
     nodes: {},
     bases: {},
     containers: {},
@@ -186,8 +191,8 @@ function checkVersion(value: unknown, where: string): number {
 }
 
 /** The text of manifest.json, a row of a table in a line: keys sorted, so that the same manifest is the same bytes. */
-export function serialiseManifest({ format, version, generation, ...tables }: Manifest): string {
-  const fields = Object.entries({ format, version, generation }).map(
+export function serialiseManifest({ format, version, generation, marks, ...tables }: Manifest): string {
+  const fields = Object.entries({ format, version, generation, marks }).map(
     ([key, value]) => `"${key}": ${JSON.stringify(value)}`,
   );
   for (const key of ['bases', 'containers', 'nodes', 'updates'] as const)

@@ -6,6 +6,7 @@ import { failed, isSystemError, messageOf, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { temporaryDirectory } from '../platform/command-line.js';
+import type { Held } from '../platform/held.js';
 import { distFile } from '../platform/install.js';
 import { LockHeld, isLocked, lockHolderPid } from '../platform/lock.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
@@ -25,6 +26,8 @@ export interface MountRequest {
   /** The writable tree and its work directory; without them the mount is read-only. */
   readonly upper?: { readonly tree: BytePath; readonly work: BytePath } | undefined;
   readonly mountpoint: BytePath;
+  /** The mount point, held, where others may put something else in its place. */
+  readonly held?: Held | undefined;
   readonly mode: MountMode;
   /** What the mount table shows as its source. */
   readonly source: string;
@@ -76,7 +79,7 @@ function escape(path: string): string {
   return path.replace(/[\\:,]/g, '\\$&');
 }
 
-function optionLines({ lowers, upper, mode, source, control, filter, options }: MountRequest): string[] {
+function optionLines({ lowers, upper, mode, source, held, control, filter, options }: MountRequest): string[] {
   const list = (paths: readonly (BytePath | undefined)[]) => paths.map((path) => escape(path ?? '')).join(':');
   const lines = [`lowerdir=${list(lowers.map(({ tree }) => tree))}`, `mode=${mode}`, `fsname=${escape(source)}`];
   // The marks of a store are the kernel's; a file of that name is a file.
@@ -87,6 +90,7 @@ function optionLines({ lowers, upper, mode, source, control, filter, options }: 
     lines.push(`lowerindex=${list(lowers.map(({ index }) => index))}`);
   if (upper !== undefined) lines.push(`upperdir=${escape(upper.tree)}`, `workdir=${escape(upper.work)}`);
   if (process.getuid?.() !== 0) lines.push('userxattr');
+  if (held !== undefined) lines.push(`mountpoint_at=/proc/${process.pid}/fd/${held.descriptor}`);
   const optional = { control, filter: filter?.rules, journal: filter?.journal, readset: filter?.reads };
   for (const [name, path] of Object.entries(optional)) if (path !== undefined) lines.push(`${name}=${escape(path)}`);
   return [...lines, ...(options ?? [])];

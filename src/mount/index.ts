@@ -1,6 +1,8 @@
 export { pingDriver } from './control.js';
 export * from './driver.js';
 export * from './find.js';
+export { checkHostView, hostViewOptions } from './host-view.js';
+export type { HostView } from './host-view.js';
 export { describeMount, describeUse } from './in-use.js';
 export type { Use } from './in-use.js';
 export * from './lost.js';

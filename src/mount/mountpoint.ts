@@ -1,40 +1,64 @@
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { fstatSync, readdirSync, realpathSync } from 'node:fs';
 import { display, fromBuffer, shellWord, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, notFound, refused } from '../base/errors.js';
+import { holdPath } from '../platform/held.js';
+import type { Held } from '../platform/held.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
 
+/** A directory to mount on, held from its check until the mount is made: its name may lead elsewhere by then. */
+export interface Mountpoint {
+  /** Its real path, for people and the mount table. */
+  readonly path: BytePath;
+  readonly held: Held;
+}
+
 /**
- * The real path of a directory to mount on.
+ * Does something with a directory to mount on.
  * @throws LaminaError notFound: missing; refused: no directory, not empty, something is mounted on it
  */
-export async function checkMountpoint(path: BytePath): Promise<BytePath> {
-  const shown = display(path);
-  let real: BytePath;
+export async function withMountpoint<T>(path: BytePath, work: (mountpoint: Mountpoint) => Promise<T>): Promise<T> {
+  const held = hold(path);
   try {
-    real = fromBuffer(realpathSync.native(toBuffer(path), 'buffer'));
-    if (!statSync(toBuffer(real)).isDirectory()) {
-      throw refused(`the mount point ${shown} is not a directory`, {
-        code: 'NOT_A_DIRECTORY',
-        hint: 'give an empty directory',
-      });
-    }
+    return await work({ path: await checkHeld(held, path), held });
+  } finally {
+    held.close();
+  }
+}
+
+function hold(path: BytePath): Held {
+  const shown = display(path);
+  try {
+    const held = holdPath(path);
+    if (fstatSync(held.descriptor).isDirectory()) return held;
+    held.close();
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR'))
       throw notFound(`the mount point ${shown} is missing`, {
         code: 'NO_MOUNTPOINT',
         hint: `make it with: mkdir ${shellWord(path)}`,
       });
-    if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) {
-      throw refused(`the mount point ${shown} is that of a mount whose driver is gone`, {
-        code: 'DRIVER_GONE',
-        hint: `unmount what is left of it: lamina recover, or umount ${shellWord(path)}`,
-      });
-    }
+    if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) throw driverGone(path);
     if (isSystemError(error))
       throw failed(`cannot use the mount point ${shown}: ${messageOf(error)}`, { cause: error });
     throw error;
   }
+  throw refused(`the mount point ${shown} is not a directory`, {
+    code: 'NOT_A_DIRECTORY',
+    hint: 'give an empty directory',
+  });
+}
+
+function driverGone(path: BytePath) {
+  return refused(`the mount point ${display(path)} is that of a mount whose driver is gone`, {
+    code: 'DRIVER_GONE',
+    hint: `unmount what is left of it: lamina recover, or umount ${shellWord(path)}`,
+  });
+}
+
+async function checkHeld({ at }: Held, path: BytePath): Promise<BytePath> {
+  const shown = display(path);
+  const real = fromBuffer(realpathSync.native(toBuffer(at), 'buffer'));
   const mounted = mountAt(await readMountInfo(), real);
   if (mounted !== undefined) {
     throw refused(`something is mounted on ${shown} already (${display(mounted.source)})`, {
@@ -42,7 +66,7 @@ export async function checkMountpoint(path: BytePath): Promise<BytePath> {
       hint: 'unmount it, or give another directory',
     });
   }
-  if (readdirSync(toBuffer(real)).length > 0) {
+  if (readdirSync(toBuffer(at)).length > 0) {
     throw refused(`the mount point ${shown} is not empty`, { code: 'NOT_EMPTY', hint: 'give an empty directory' });
   }
   return real;

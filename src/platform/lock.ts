@@ -168,10 +168,10 @@ function wordsOf(pid: string): string | undefined {
 /** flock needs no write access, so that a reader may lock a store it cannot write. */
 function openLockFile(path: Buffer, create: boolean): number {
   try {
-    return openSync(path, constants.O_RDONLY);
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (!create || !isSystemError(error, 'ENOENT')) throw error;
-    return openSync(path, constants.O_RDONLY | constants.O_CREAT, 0o644);
+    return openSync(path, constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
   }
 }
 

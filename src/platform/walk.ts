@@ -1,4 +1,14 @@
-import { chmodSync, closeSync, constants, lstatSync, openSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { compareBytes, display, fromBuffer, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
@@ -28,6 +38,11 @@ export interface WalkOptions {
   readonly enter?: (entry: WalkEntry) => boolean;
   /** What lies deeper than `longestTreePath` allows: an error (the default), or left out. */
   readonly tooDeep?: 'fail' | 'leave out';
+  /**
+   * Others may change the tree meanwhile: each directory on the way is held open, and what is in it is reached from there, so that none can be replaced by a symlink. An entry's `at`
+   * may be another file by the time it is used, but never one outside: who opens it does not follow a symlink (O_NOFOLLOW). For walks in the order `before`.
+   */
+  readonly hold?: boolean;
 }
 
 const slash = Buffer.from('/');
@@ -45,6 +60,8 @@ const longestPath = 768;
 export const longestTreePath = 32 << 10;
 const mostDeepBytes = 144 << 20;
 const pathMax = 4096;
+/** Directories that a walk holds open at once; those further out are opened again from what is in them. */
+const mostHeld = 256;
 
 /**
  * All entries at and below `root`, depth first, the names of a directory in byte order. Symlinks are not followed. Blocks;
@@ -55,26 +72,25 @@ const pathMax = 4096;
 export function* walk(root: Path, options: WalkOptions = {}): Generator<WalkEntry, void, undefined> {
   const after = options.order === 'after';
   const depth = new Depth(root);
-  const levels: Level[] = [];
+  const levels = new Levels(options.hold === true);
   try {
     let entry: WalkEntry | undefined = firstEntry(root);
     for (;;) {
       const allowed = depth.allows(entry, options);
       if (allowed && !after) yield entry;
-      if (allowed && entry.stats.isDirectory() && (options.enter?.(entry) ?? true)) levels.push(new Level(entry));
+      if (allowed && entry.stats.isDirectory() && (options.enter?.(entry) ?? true)) levels.enter(entry);
       else if (allowed && after) yield entry;
       for (entry = undefined; entry === undefined;) {
-        const level = levels.at(-1);
+        const level = levels.innermost;
         if (level === undefined) return;
         entry = level.next();
         if (entry !== undefined) continue;
-        levels.pop();
-        level.close();
+        levels.leave();
         if (after) yield level.directory;
       }
     }
   } finally {
-    for (const level of levels) level.close();
+    levels.close();
   }
 }
 
@@ -87,14 +103,20 @@ function firstEntry(root: Path): WalkEntry {
 class Level {
   readonly #names: readonly BytePath[];
   #next = 0;
-  readonly #anchor: number | undefined;
-  readonly #prefix: Buffer;
+  #anchor: number | undefined;
+  #prefix: Buffer;
 
-  constructor(readonly directory: WalkEntry) {
+  constructor(
+    readonly directory: WalkEntry,
+    hold: boolean,
+  ) {
     const { at } = directory;
-    this.#names = (readdirSync(at, { encoding: 'latin1' }) as BytePath[]).sort(compareBytes);
-    this.#anchor = this.#names.length > 0 && at.length > longestPath ? openDirectory(at) : undefined;
-    this.#prefix = this.#anchor === undefined ? at : Buffer.from(`/proc/self/fd/${this.#anchor}`);
+    if (hold) this.#anchor = openDirectory(at);
+    this.#prefix = this.#anchor === undefined ? at : anchored(this.#anchor);
+    this.#names = (readdirSync(this.#prefix, { encoding: 'latin1' }) as BytePath[]).sort(compareBytes);
+    if (hold || this.#names.length === 0 || at.length <= longestPath) return;
+    this.#anchor = openDirectory(at);
+    this.#prefix = anchored(this.#anchor);
   }
 
   next(): WalkEntry | undefined {
@@ -106,6 +128,52 @@ class Level {
 
   close(): void {
     if (this.#anchor !== undefined) closeSync(this.#anchor);
+    this.#anchor = undefined;
+  }
+
+  /** Opens it again from a directory in it, where it was closed for want of descriptors. @throws LaminaError failed: that has been moved elsewhere */
+  reopenFrom({ directory, prefix }: { readonly directory: WalkEntry; readonly prefix: Buffer }): void {
+    if (this.#anchor !== undefined) return;
+    this.#anchor = openSync(Buffer.concat([prefix, Buffer.from('/..')]), constants.O_RDONLY | constants.O_DIRECTORY);
+    this.#prefix = anchored(this.#anchor);
+    const { dev, ino } = fstatSync(this.#anchor, { bigint: true });
+    if (dev === this.directory.stats.dev && ino === this.directory.stats.ino) return;
+    throw failed(`/${display(directory.path)} was moved while the directory was read`, {
+      code: 'PATH_CHANGED',
+      hint: 'see who changes it, and try again',
+    });
+  }
+
+  get prefix(): Buffer {
+    return this.#prefix;
+  }
+}
+
+/** The directories that a walk is in, the innermost last. */
+class Levels {
+  readonly #levels: Level[] = [];
+
+  constructor(readonly hold: boolean) {}
+
+  enter(entry: WalkEntry): void {
+    const level = new Level(entry, this.hold);
+    this.#levels.push(level);
+    if (this.hold) this.#levels.at(-1 - mostHeld)?.close();
+  }
+
+  get innermost(): Level | undefined {
+    return this.#levels.at(-1);
+  }
+
+  leave(): void {
+    const level = this.#levels.pop();
+    if (level === undefined) return;
+    if (this.hold) this.innermost?.reopenFrom(level);
+    level.close();
+  }
+
+  close(): void {
+    for (const level of this.#levels) level.close();
   }
 }
 
@@ -129,6 +197,8 @@ class Depth {
 }
 
 const shownRoot = (root: Path) => (typeof root === 'string' ? root : fromBuffer(root));
+
+const anchored = (descriptor: number) => Buffer.from(`/proc/self/fd/${descriptor}`);
 
 function openDirectory(path: Buffer): number {
   return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);

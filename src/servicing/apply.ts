@@ -41,6 +41,8 @@ export interface ApplyRequest {
   readonly base: string;
   /** A script, or a directory or tar with update.json. */
   readonly procedure: BytePath;
+  /** Where it is read, if not by its name: `Held.at`. */
+  readonly procedureAt?: BytePath | undefined;
   readonly name?: string | undefined;
   /** The name where none is given, or one like it that is free; by default the procedure's. */
   readonly preferredName?: string | undefined;
@@ -96,7 +98,7 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
   const base = baseOf(before, request.base);
   if (request.name !== undefined) checkNewName(before, request.name);
   for (const container of request.containers ?? []) checkContainer(before, container, request.base, base.head);
-  const given = await checkProcedure(request.procedure);
+  const given = await checkProcedure(request.procedure, request.procedureAt);
   return withHold(store, async (hold) => {
     const { procedure, ...result } = await withTransaction(
       store,

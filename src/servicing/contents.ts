@@ -1,9 +1,10 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { BytePath } from '../base/bytes.js';
-import { attributeChanges, contentDiff, largestDiffed } from '../changeset/content-diff.js';
+import { attributeChanges, largestDiffed } from '../changeset/content-diff.js';
 import { hashOf, sourceOf } from '../changeset/index.js';
 import type { Change, ContentDiff, FileContent, Resolved, View } from '../changeset/index.js';
 import { hexOfHash } from '../platform/hash.js';
+import { DiffThread } from './diff-thread.js';
 import { reach } from '../store/index.js';
 
 /** A change with what differs in the file or directory. */
@@ -27,24 +28,35 @@ const mostRead = 64 << 20;
 /** Tells contents of changed files. Many containers change alike: a pair of files is compared once. */
 export class Contents {
   readonly #known = new Map<string, ContentDiff>();
+  readonly #thread = new DiffThread();
   #read = 0;
 
-  detail(before: PlacedView, after: PlacedView, changes: readonly Change[]): DetailedChange[] {
-    return changes.map((change) => {
+  async detail(before: PlacedView, after: PlacedView, changes: readonly Change[]): Promise<DetailedChange[]> {
+    const detailed: DetailedChange[] = [];
+    for (const change of changes) {
       const [a, b] = [before.view.get(change.path), after.view.get(change.path)];
       const attributes = a === undefined || b === undefined ? [] : attributeChanges(a.entry, b.entry);
-      return { ...change, attributes, content: this.#contentOf(change.path, [before, a], [after, b]) };
-    });
+      detailed.push({ ...change, attributes, content: await this.#contentOf(change.path, [before, a], [after, b]) });
+    }
+    return detailed;
   }
 
-  #contentOf(path: BytePath, ...sides: readonly Side[]): ContentDiff | undefined {
+  async close(): Promise<void> {
+    await this.#thread.close();
+  }
+
+  async #contentOf(path: BytePath, ...sides: readonly Side[]): Promise<ContentDiff | undefined> {
     const [before, after] = sides.map((side) => fileOf(side));
     if (before === undefined && after === undefined) return undefined;
     if (before !== undefined && after !== undefined && before.hash === after.hash) return undefined;
     const key = [path, before?.tree, before?.path, after?.tree, after?.path].join('\0');
     let known = this.#known.get(key);
     if (known === undefined && this.#read < mostRead) {
-      known = contentDiff(path, before && this.#load(before), after && this.#load(after));
+      known = await this.#thread.compare({
+        path,
+        before: before && this.#load(before),
+        after: after && this.#load(after),
+      });
       this.#known.set(key, known);
     }
     return known;
@@ -55,6 +67,16 @@ export class Contents {
     if (size > largestDiffed) return { ...content, bytes: undefined };
     this.#read += size;
     return { ...content, bytes: readBelow(tree, path) };
+  }
+}
+
+/** Ends the thread that compares, whatever comes. */
+export async function withContents<T>(work: (contents: Contents) => Promise<T>): Promise<T> {
+  const contents = new Contents();
+  try {
+    return await work(contents);
+  } finally {
+    await contents.close();
   }
 }
 

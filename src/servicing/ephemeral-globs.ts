@@ -1,6 +1,6 @@
 import { basename, dirname, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { globMatcher } from './globs.js';
+import { globMatcher } from '../platform/globs.js';
 
 /** A path that two runs made otherwise. */
 export interface Differing {

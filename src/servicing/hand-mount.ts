@@ -2,7 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { display, fromText, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, messageOf } from '../base/errors.js';
-import { checkMountpoint, endElsewhere, findTransactionMount, isDriven, unmountOwn } from '../mount/index.js';
+import {
+  endElsewhere,
+  findTransactionMount,
+  hostViewOptions,
+  isDriven,
+  unmountOwn,
+  withMountpoint,
+} from '../mount/index.js';
+import type { HostView, Mountpoint } from '../mount/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { removeDurably, stageFile, writeFileDurably } from '../platform/durable.js';
 import { removeTree } from '../platform/walk.js';
@@ -12,7 +20,7 @@ import { mountServicing } from './run.js';
 import { beginSpan } from './span.js';
 
 /** What transaction.json says of an update by hand. */
-export interface HandDetails {
+export interface HandDetails extends HostView {
   readonly name: string;
   readonly base: string;
   readonly head: string;
@@ -29,29 +37,31 @@ export function handWork(paths: TransactionPaths): { readonly upper: BytePath; r
 }
 
 /** Makes the upper of an update by hand, and mounts it. */
-export async function mountNew(transaction: Transaction, head: string, mountpoint: BytePath): Promise<void> {
+export async function mountNew(transaction: Transaction, details: HandDetails, mountpoint: Mountpoint): Promise<void> {
   const { paths, store } = transaction;
   const { upper, work } = handWork(paths);
   const run = paths.run('base');
   mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
   const reader = new NodeReader(store, await store.read());
-  makeEmptyTree(upper, await reader.rootEntry(reader.layers(head)));
+  makeEmptyTree(upper, await reader.rootEntry(reader.layers(details.head)));
   makePlainDirectory(work);
   stageFile(run.filter, JSON.stringify({ version: 1, rules: [] }));
   // Of all mounts that it will have: a time since is one of the update's.
   await beginSpan({ span: paths.handSpan }, run.directory);
-  await mountPart(transaction, head, mountpoint);
+  await mountPart(transaction, details, mountpoint);
 }
 
 /** Each mount records into files of its own: a driver begins no journal that holds something. */
-async function mountPart(transaction: Transaction, head: string, mountpoint: BytePath): Promise<void> {
+async function mountPart(transaction: Transaction, details: HandDetails, { path, held }: Mountpoint): Promise<void> {
   const { paths, store } = transaction;
   const reader = new NodeReader(store, await store.read());
   const kept = paths.handPart((handParts(paths).at(-1) ?? -1) + 1);
   mkdirSync(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
   try {
-    const mount = { mountpoint, kept, ...handWork(paths) };
-    await mountServicing(transaction, reader.mountable(reader.layers(head)), mount, paths.run('base').filter);
+    const mount = { mountpoint: path, kept, ...handWork(paths) };
+    const lowers = reader.mountable(reader.layers(details.head));
+    const how = { held, options: hostViewOptions(details) };
+    await mountServicing(transaction, lowers, mount, paths.run('base').filter, how);
   } catch (error) {
     removeTree(kept.directory);
     throw error;
@@ -81,12 +91,13 @@ export async function endHandMount({ store, id, paths }: Transaction, { name, di
 }
 
 /** Takes back what a commit staged and mounts what was done by hand where it was. */
-export async function reopen(transaction: Transaction, { head, directory }: HandDetails): Promise<BytePath> {
+export async function reopen(transaction: Transaction, details: HandDetails): Promise<BytePath> {
   await transaction.reset('base');
-  const mountpoint = await checkMountpoint(fromText(directory));
-  await mountPart(transaction, head, mountpoint);
-  await removeDurably(transaction.paths.committing);
-  return mountpoint;
+  return withMountpoint(fromText(details.directory), async (mountpoint) => {
+    await mountPart(transaction, details, mountpoint);
+    await removeDurably(transaction.paths.committing);
+    return mountpoint.path;
+  });
 }
 
 /** As `reopen`, after a commit that failed: gives the error to tell. Whatever comes, what was done by hand is kept. */

@@ -9,7 +9,6 @@ export type { SignalSource } from './isolation/signals.js';
 export * from './hold.js';
 export * from './active.js';
 export * from './manual.js';
-export * from './globs.js';
 export { intendedBase } from './intended-base.js';
 export type { Determinism } from './determinism.js';
 export { readJournal } from './journal.js';

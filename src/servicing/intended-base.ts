@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
-import { components, fromBuffer, join, toBuffer } from '../base/bytes.js';
+import { components, display, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { newId } from '../base/ids.js';
 import { temporaryDirectory } from '../platform/command-line.js';
+import { withHeld } from '../platform/held.js';
 import { removeTree } from '../platform/walk.js';
 import { importTar } from '../store/index.js';
 import { readFields } from './procedure.js';
@@ -12,14 +13,24 @@ import type { GivenProcedure } from './procedure.js';
  * The base that a package says it is for; undefined: it does not say, as scripts never do.
  * @throws LaminaError as `checkProcedure`; refused: an unsafe archive; failed: a broken one
  */
-export async function intendedBase({ source, form }: GivenProcedure): Promise<string | undefined> {
+export async function intendedBase({ source, from, form }: GivenProcedure): Promise<string | undefined> {
   if (form === 'script') return undefined;
-  if (form === 'directory') return (await readFields(source, source)).base;
+  return withHeld(from, async ({ at }) =>
+    form === 'directory' ? (await readFields(at, source)).base : archivedBase(at, source),
+  );
+}
+
+async function archivedBase(at: BytePath, source: BytePath): Promise<string | undefined> {
   const scratch = join(temporaryDirectory(), `lamina-package-${newId('m')}`);
   mkdirSync(toBuffer(scratch), { mode: 0o700 });
   try {
     const tree = join(scratch, 'tree');
-    await importTar(source, tree, {}, { special: (path, isFile) => !mayLeadToDescription(path, isFile) });
+    await importTar(
+      at,
+      tree,
+      { calledAs: display(source) },
+      { special: (path, isFile) => !mayLeadToDescription(path, isFile) },
+    );
     return (await readFields(packageRoot(tree), source)).base;
   } finally {
     removeTree(scratch);

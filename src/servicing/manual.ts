@@ -5,7 +5,8 @@ import { notFound, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { baseOf, checkUpdateName, containersOn, validateName } from '../manifest/index.js';
 import type { Manifest, UpdateId } from '../manifest/index.js';
-import { checkMountpoint, findTransactionMount } from '../mount/index.js';
+import { checkHostView, findTransactionMount, withMountpoint } from '../mount/index.js';
+import type { HostView, Mountpoint } from '../mount/index.js';
 import {
   Published,
   Transaction,
@@ -37,7 +38,7 @@ export interface ManualServicing extends HandDetails {
 /** Mounts the servicing view of a base on an empty directory. It goes on when this process has ended. */
 export async function beginManual(
   store: Store,
-  { base, directory, name }: { base: string; directory: BytePath; name: string },
+  { base, directory, name, ...view }: { base: string; directory: BytePath; name: string } & HostView,
 ): Promise<ManualServicing> {
   const before = await store.read();
   const { head } = baseOf(before, base);
@@ -49,18 +50,26 @@ export async function beginManual(
       hint: 'commit or abort it, or give another name with --name',
     });
   }
-  const mountpoint = await checkMountpoint(directory);
-  const details: HandDetails = { name, base, head, directory: toText(mountpoint), boot: bootId() };
+  checkHostView(view);
+  return withMountpoint(directory, async (mountpoint) => beginOn(store, mountpoint, { name, base, head, ...view }));
+}
+
+async function beginOn(
+  store: Store,
+  mountpoint: Mountpoint,
+  what: Omit<HandDetails, 'directory' | 'boot'>,
+): Promise<ManualServicing> {
+  const details: HandDetails = { ...what, directory: toText(mountpoint.path), boot: bootId() };
   const transaction = await Transaction.begin(store, 'manual', { ...details });
   try {
     // The last that can fail: what is mounted outside of the transaction is not taken back with it.
-    await mountNew(transaction, head, mountpoint);
+    await mountNew(transaction, details, mountpoint);
   } catch (error) {
     await afterFailure(async () => transaction.discard());
     throw error;
   }
   transaction.lock.release();
-  return { id: transaction.id, state: 'open', mountpoint, ...details };
+  return { id: transaction.id, state: 'open', mountpoint: mountpoint.path, ...details };
 }
 
 /** Servicings by hand that are under way. @param known the manifest, of who has the store to himself */

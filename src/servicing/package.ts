@@ -1,10 +1,15 @@
 import * as z from 'zod';
 import { namePattern, parseRange, versionPattern } from '../manifest/index.js';
+import { globFault } from '../platform/globs.js';
 
 const relativePath = z
   .string()
   .regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0]+$/, 'must be a path below the package, without ".."');
-const glob = z.string().regex(/^\/[^\0]*$/, 'must begin with /');
+const glob = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/, 'must begin with /');
+const globs = z.array(glob).max(1000);
 const seconds = z
   .number()
   .positive()
@@ -34,8 +39,8 @@ const fields = z.strictObject({
   network: z.boolean().optional().describe('Whether it may use the network; by default not'),
   timeoutSeconds: seconds.optional().describe('A run that takes longer has failed; by default there is no limit'),
   environment: variables.optional(),
-  ephemeral: z.array(glob).optional().describe('What is written here does not become part of the update'),
-  protect: z.array(glob).optional().describe('Writing here fails'),
+  ephemeral: globs.optional().describe('What is written here does not become part of the update'),
+  protect: globs.optional().describe('Writing here fails'),
   health: z
     .strictObject({
       command: text.min(1).describe("For a shell of the container's; its exit code 0 says that all is well"),
@@ -49,6 +54,8 @@ const fields = z.strictObject({
 const ofScripts = ['timeoutSeconds', 'ephemeral', 'protect'] as const;
 
 const packageSchema = fields.superRefine((value, context) => {
+  const fault = globFault([...(value.ephemeral ?? []), ...(value.protect ?? [])]);
+  if (fault !== undefined) context.addIssue({ code: 'custom', path: ['ephemeral, protect'], message: fault });
   if (typeof value.procedure === 'string') return;
   for (const field of ofScripts) {
     if (value[field] === undefined) continue;

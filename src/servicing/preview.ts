@@ -4,8 +4,8 @@ import { containerOf, storageChain } from '../manifest/index.js';
 import type { EffectCommit, Manifest, Outcome } from '../manifest/index.js';
 import type { BytePath } from '../base/bytes.js';
 import { NodeReader, readIndex } from '../store/index.js';
-import { Contents } from './contents.js';
-import type { DetailedChange } from './contents.js';
+import { withContents } from './contents.js';
+import type { Contents, DetailedChange } from './contents.js';
 import type { DeltaLayer, Work } from './delta.js';
 
 /** What an update would do, from what was staged for it. */
@@ -43,26 +43,27 @@ export async function previewOf(
     Promise.all(ids.map(async (id) => ({ listing: await reader.listing(id), tree: reader.store.paths.node(id).tree })));
   const layers = await treesOf(work.layers);
   const layer = { listing: delta.listing, tree: delta.node.tree };
-  const contents = new Contents();
-  const containers: ContainerPreview[] = [];
-  for (const { container, outcome, delta: side } of effects) {
-    if (manifest.containers[container] === undefined) continue; // removed meanwhile
-    if (outcome === 'failed') {
-      // It stays as it is, and what it holds may be why.
-      containers.push({ container, outcome, entries: 0, bytes: 0, changes: [] });
-      continue;
+  return withContents(async (contents) => {
+    const containers: ContainerPreview[] = [];
+    for (const { container, outcome, delta: side } of effects) {
+      if (manifest.containers[container] === undefined) continue; // removed meanwhile
+      if (outcome === 'failed') {
+        // It stays as it is, and what it holds may be why.
+        containers.push({ container, outcome, entries: 0, bytes: 0, changes: [] });
+        continue;
+      }
+      const storages = await treesOf(storageChain(manifest, containerOf(manifest, container).storage));
+      const effect = side === null ? [] : [await stagedTree(work, side.id)];
+      const [before, after] = [
+        [...storages, ...layers],
+        [...effect, ...storages, layer, ...layers],
+      ];
+      const changes = await changesOf(contents, before, after, [...effect, layer]);
+      containers.push({ container, outcome, entries: side?.entries ?? 0, bytes: side?.bytes ?? 0, changes });
     }
-    const storages = await treesOf(storageChain(manifest, containerOf(manifest, container).storage));
-    const effect = side === null ? [] : [await stagedTree(work, side.id)];
-    const [before, after] = [
-      [...storages, ...layers],
-      [...effect, ...storages, layer, ...layers],
-    ];
-    const changes = changesOf(contents, before, after, [...effect, layer]);
-    containers.push({ container, outcome, entries: side?.entries ?? 0, bytes: side?.bytes ?? 0, changes });
-  }
-  const base = changesOf(contents, layers, [layer, ...layers], [layer]);
-  return { base, bytes: delta.sealed.bytes, containers };
+    const base = await changesOf(contents, layers, [layer, ...layers], [layer]);
+    return { base, bytes: delta.sealed.bytes, containers };
+  });
 }
 
 async function stagedTree(work: Work, id: string): Promise<Tree> {
@@ -71,12 +72,12 @@ async function stagedTree(work: Work, id: string): Promise<Tree> {
 }
 
 /** What differs between two stacks of trees, newest first, of which one has trees that the other has not: `changed`. */
-export function changesOf(
+export async function changesOf(
   contents: Contents,
   before: readonly Tree[],
   after: readonly Tree[],
   changed: readonly Tree[],
-): DetailedChange[] {
+): Promise<DetailedChange[]> {
   const placed = (trees: readonly Tree[]) => ({
     view: new View(trees.map(({ listing }) => listing)),
     trees: trees.map(({ tree }) => tree),

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { basename, display, fromBuffer, fromText, isBelow, join, shellWord, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf, notFound, usage } from '../base/errors.js';
+import { withHeld } from '../platform/held.js';
 import type { HealthCheck } from './health.js';
 import { interpreterOf, startOf } from './interpreter.js';
 import { parsePackage } from './package.js';
@@ -33,7 +34,10 @@ export interface Procedure {
 
 /** A procedure as a person gives it. */
 export interface GivenProcedure {
+  /** What people know it as. */
   readonly source: BytePath;
+  /** Where it is read: `source`, or a name that is good whatever becomes of that (`Held.at`). */
+  readonly from: BytePath;
   readonly form: 'script' | 'directory' | 'archive';
 }
 
@@ -56,24 +60,30 @@ export const plainProcedure = {
  * Looks at what was given, as far as that can be told without unpacking it.
  * @throws LaminaError notFound: missing; usage: not executable, no script, a bad update.json
  */
-export async function checkProcedure(source: BytePath): Promise<GivenProcedure> {
-  const shown = display(source);
+export async function checkProcedure(source: BytePath, from: BytePath = source): Promise<GivenProcedure> {
   try {
-    const status = statSync(toBuffer(source));
-    if (!status.isDirectory() && !status.isFile())
-      throw usage(`the procedure ${shown} is neither a script nor a directory nor an archive`);
-    const form = status.isDirectory() ? 'directory' : isArchive(source) ? 'archive' : 'script';
-    if (form === 'directory') await readPackage(source, source);
-    if (form === 'script') checkScript(source, source);
-    return { source, form };
+    return await withHeld(from, async ({ at }) => {
+      const form = formOf(at, source);
+      if (form === 'directory') await readPackage(at, source);
+      if (form === 'script') checkScript(at, source);
+      return { source, from, form };
+    });
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR'))
-      throw notFound(`there is no procedure ${shown}`, {
+      throw notFound(`there is no procedure ${display(source)}`, {
         code: 'NO_PROCEDURE',
         hint: 'give an executable script, or a directory or tar with update.json',
       });
     throw error;
   }
+}
+
+/** @param at where it lies; @param source what people know it as */
+export function formOf(at: BytePath, source: BytePath): GivenProcedure['form'] {
+  const status = statSync(toBuffer(at));
+  if (status.isDirectory()) return 'directory';
+  if (status.isFile()) return isArchive(at) ? 'archive' : 'script';
+  throw usage(`the procedure ${display(source)} is neither a script nor a directory nor an archive`);
 }
 
 const magics: readonly (readonly [at: number, bytes: string])[] = [

@@ -9,7 +9,7 @@ import { stageFile } from '../platform/durable.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { makeEmptyTree, scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
-import { globMatcher } from './globs.js';
+import { globMatcher } from '../platform/globs.js';
 import { checkInterpreter } from './interpreter.js';
 import { planSandbox } from './isolation/plan.js';
 import type { SandboxPlan } from './isolation/plan.js';
@@ -105,7 +105,10 @@ export async function mountRun(
   return { ...mount, planted };
 }
 
-type RunStack = Omit<MountRequest, 'mode'> & { readonly upper: { readonly tree: BytePath; readonly work: BytePath } };
+type RunStack = Omit<MountRequest, 'mode'> & {
+  readonly upper: { readonly tree: BytePath; readonly work: BytePath };
+  readonly options: readonly string[];
+};
 
 function stackOf(
   { store, id }: Pick<Transaction, 'store' | 'id'>,
@@ -122,10 +125,12 @@ export async function mountServicing(
   lowers: readonly MountableNode[],
   mount: Pick<RunMount, 'mountpoint' | 'upper' | 'work' | 'kept'>,
   rules: BytePath,
+  { held, options = [] }: Pick<MountRequest, 'held' | 'options'> = {},
 ): Promise<void> {
   const { journal, reads } = mount.kept;
   const filter = { rules, journal, reads };
-  await mountStack({ ...stackOf(transaction, lowers, mount), mode: 'servicing', filter });
+  const stack = stackOf(transaction, lowers, mount);
+  await mountStack({ ...stack, held, mode: 'servicing', filter, options: [...stack.options, ...options] });
 }
 
 /** In a mount of its own: neither the journal nor the read set is to see it, and no name of it is to stay in the kernel. */

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { fromBuffer, join, toBuffer } from '../base/bytes.js';
+import { display, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { damaged } from '../base/errors.js';
+import { damaged, refused } from '../base/errors.js';
 import type { Update } from '../manifest/index.js';
 import { renameDurably, stagedStep } from '../platform/durable.js';
+import { withHeld } from '../platform/held.js';
 import { removeTree } from '../platform/walk.js';
 import { hexOfHash } from '../platform/hash.js';
 import { importDirectory, importTar, scanTree, xxh64 } from '../store/index.js';
 import type { ScannedEntry } from '../store/index.js';
 import { sameProcedure } from './applicable.js';
-import { nameFrom, plainProcedure, readPackage } from './procedure.js';
+import { formOf, nameFrom, plainProcedure, readPackage } from './procedure.js';
 import type { GivenProcedure, Procedure } from './procedure.js';
 
 /**
@@ -19,17 +20,27 @@ import type { GivenProcedure, Procedure } from './procedure.js';
  * @throws LaminaError as `checkProcedure`; refused: an unsafe archive; failed: a broken one
  */
 export async function storeProcedure(
-  { source, form }: GivenProcedure,
+  given: GivenProcedure,
   target: BytePath,
 ): Promise<{ procedure: Procedure; stored: Update['procedure'] }> {
+  return withHeld(given.from, async ({ at }) => storeHeld(at, given, target));
+}
+
+/** What counts is what was copied: it is looked at again, there. @param at what is copied, and stays the same whoever changes its name */
+async function storeHeld(
+  at: BytePath,
+  { source, form }: GivenProcedure,
+  target: BytePath,
+): ReturnType<typeof storeProcedure> {
+  if (formOf(at, source) !== form) throw changedMeanwhile(source);
   if (form === 'script') {
     stagedStep(target);
-    copyFileSync(toBuffer(source), toBuffer(target));
+    copyFileSync(toBuffer(at), toBuffer(target));
     chmodSync(toBuffer(target), 0o755);
   } else if (form === 'directory') {
-    await importDirectory(source, target, {});
+    await importDirectory(at, target, { calledAs: display(source) });
   } else {
-    await unpack(source, target);
+    await unpack(at, source, target);
   }
   const procedure =
     form === 'script'
@@ -38,10 +49,17 @@ export async function storeProcedure(
   return { procedure, stored: { kind: procedure.kind, hash: await contentHash(target) } };
 }
 
+function changedMeanwhile(source: BytePath) {
+  return refused(`the procedure ${display(source)} was replaced while it was looked at`, {
+    code: 'PATH_CHANGED',
+    hint: 'see who changes it, and try again',
+  });
+}
+
 /** A tar of a package: of what is in its directory, or of the directory itself. */
-async function unpack(source: BytePath, target: BytePath): Promise<void> {
+async function unpack(at: BytePath, source: BytePath, target: BytePath): Promise<void> {
   const whole = `${target}.unpacked` as BytePath;
-  await importTar(source, whole, {});
+  await importTar(at, whole, { calledAs: display(source) });
   const names = await readdir(toBuffer(whole), 'buffer');
   const [only] = names;
   const outer = names.length === 1 && only !== undefined ? join(whole, fromBuffer(only)) : undefined;

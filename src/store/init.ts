@@ -8,6 +8,7 @@ import { isTemporaryName, makeDirectoryDurably, removeDurably, writeFileDurably 
 import { acquireLock } from '../platform/lock.js';
 import { makeWhiteoutSync, removeXattrSync, setXattrSync } from '../platform/native.js';
 import { markNamespace } from './marks.js';
+import { checkWay, makePrivate } from './ownership.js';
 import type { StorePaths } from './paths.js';
 import { Store, isThere, lockPatience } from './store.js';
 
@@ -29,7 +30,7 @@ export async function initStore(root: BytePath): Promise<Store> {
     for (const directory of directoriesOf(paths)) {
       if (!(await isThere(directory))) await makeDirectoryDurably(directory, 0o700);
     }
-    await writeFileDurably(paths.manifest, serialiseManifest(emptyManifest()));
+    await writeFileDurably(paths.manifest, serialiseManifest(emptyManifest(markNamespace())));
   } catch (error) {
     await takeBack(made ? [root] : isRefusal(error) ? [] : [...directoriesOf(paths), paths.lock], error);
     throw error;
@@ -64,6 +65,7 @@ const isRefusal = (error: unknown) => error instanceof LaminaError && error.kind
 
 /** True where the directory was made; false where one was there that is empty, or holds a store that was never finished. */
 async function makeRoot(root: BytePath, paths: StorePaths): Promise<boolean> {
+  checkWay(root);
   try {
     await readdir(toBuffer(root));
   } catch (error) {
@@ -74,6 +76,7 @@ async function makeRoot(root: BytePath, paths: StorePaths): Promise<boolean> {
     await makeDirectories(root);
     return true;
   }
+  makePrivate(root);
   await refuseStrangers(root, paths);
   return false;
 }

@@ -19,6 +19,8 @@ import { LockHeld, acquireLock, lockHolder } from '../platform/lock.js';
 import type { Lock, LockMode } from '../platform/lock.js';
 import type { Left } from './clearing.js';
 import { findGarbage, removeGarbage, unknownUpdates } from './garbage.js';
+import { markNamespace } from './marks.js';
+import { checkMarks, checkOwnership } from './ownership.js';
 import type { Garbage } from './garbage.js';
 import { retireUpdates } from './history-keep.js';
 import { StorePaths } from './paths.js';
@@ -121,7 +123,7 @@ export class Store {
     if (fault !== undefined)
       throw failed(`internal error: the change would break the graph: ${fault.message}`, { code: 'INTERNAL' });
     if (older !== undefined) await writeFileDurably(this.paths.olderManifest(older.version), older.text);
-    const next = serialiseManifest(manifest);
+    const next = serialiseManifest({ ...manifest, marks: manifest.marks ?? markNamespace() });
     try {
       await writeFileDurably(this.paths.manifest, next);
     } catch (error) {
@@ -153,13 +155,15 @@ export class Store {
   }
 
   async #examine(): Promise<Examined> {
+    let manifest: Manifest;
     try {
-      const { manifest } = readManifest(await this.#text(), display(this.paths.manifest));
-      return { manifest, broken: checkGraph(manifest) };
+      ({ manifest } = readManifest(await this.#text(), display(this.paths.manifest)));
     } catch (error) {
       if (!(error instanceof LaminaError)) throw error;
       return { manifest: undefined, unreadable: error };
     }
+    checkMarks(manifest.marks, this.paths.root);
+    return { manifest, broken: checkGraph(manifest) };
   }
 
   async #text(): Promise<string> {
@@ -196,6 +200,7 @@ export class Store {
     const where = display(this.paths.manifest);
     const text = await this.#text();
     const { manifest, version } = readManifest(text, where);
+    checkMarks(manifest.marks, this.paths.root);
     const [fault] = checkGraph(manifest);
     if (fault === undefined)
       return { manifest, text, older: version < manifestVersion ? { version, text } : undefined };
@@ -206,6 +211,7 @@ export class Store {
   }
 
   async #lock(mode: LockMode): Promise<Lock> {
+    checkOwnership(this.paths);
     try {
       await stat(toBuffer(this.paths.nodes));
     } catch (error) {

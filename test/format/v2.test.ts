@@ -1,17 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkGraph, parseManifest, serialiseManifest } from '../../src/manifest/index.js';
+import { checkGraph, parseManifest } from '../../src/manifest/index.js';
+
+const sample = (name: string) => parseManifest(readFileSync(join(import.meta.dirname, name), 'utf8'));
 
 /** What version 2 of the manifest looks like, frozen. */
-const text = readFileSync(join(import.meta.dirname, 'v2/manifest.json'), 'utf8');
-
 describe('version 2 of the manifest', () => {
-  it('is read, and written with a row in a line', () => {
-    const manifest = parseManifest(text);
+  it('is read, and brought to the present version: its marks are not known', () => {
+    const manifest = sample('v2/manifest.json');
     expect(checkGraph(manifest)).toEqual([]);
-    const written = serialiseManifest(manifest);
-    expect(parseManifest(written)).toEqual(manifest);
-    expect(written).toBe(readFileSync(join(import.meta.dirname, 'v2/written.json'), 'utf8'));
+    expect(manifest).toEqual({ ...sample('v3/written.json'), marks: null });
   });
 });

@@ -2,7 +2,7 @@ import { stackOf } from '../../manifest/index.js';
 import type { Manifest, NodeId } from '../../manifest/index.js';
 import { StagedReader } from '../../store/index.js';
 import type { Transaction } from '../../store/index.js';
-import { Contents } from '../contents.js';
+import { withContents } from '../contents.js';
 import type { DetailedChange } from '../contents.js';
 import { changesOf } from '../preview.js';
 import type { Tree } from '../preview.js';
@@ -26,5 +26,5 @@ export async function previewCatchUp(
   const old = stackOf(before, container).nodes;
   const [oldTrees, newTrees] = [await read(old), await read(stackOf(after, container).nodes)];
   const added = newTrees.filter((tree) => !oldTrees.includes(tree));
-  return changesOf(new Contents(), oldTrees, newTrees, added);
+  return withContents(async (contents) => changesOf(contents, oldTrees, newTrees, added));
 }

@@ -39,7 +39,7 @@ export async function importDirectory(source: BytePath, tree: BytePath, options:
 async function copyAll(source: BytePath, writer: TreeWriter, options: ImportOptions): Promise<void> {
   const firstNames = new Map<string, BytePath>();
   let bytes = 0;
-  for (const entry of walk(source)) {
+  for (const entry of walk(source, { hold: true })) {
     options.signal?.throwIfAborted();
     const { path, stats } = entry;
     const inode = `${stats.dev}:${stats.ino}`;

@@ -18,11 +18,12 @@ describe.skipIf(!isRoot)('a store of an older version', () => {
     writeFileSync(toBuffer(paths.manifest), sample);
     const before = await store.read();
     expect(before.version).toBe(manifestVersion);
+    expect(before.marks).toBeNull();
     expect(readFileSync(toBuffer(paths.manifest), 'utf8')).toBe(sample);
     expect(existsSync(older)).toBe(false);
 
     await store.change(async (manifest, publish) => publish({ ...manifest, generation: manifest.generation + 1 }));
     expect(readFileSync(older, 'utf8')).toBe(sample);
-    expect(await store.read()).toEqual({ ...before, generation: before.generation + 1 });
+    expect(await store.read()).toEqual({ ...before, generation: before.generation + 1, marks: 'trusted' });
   });
 });

@@ -1,0 +1,62 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { constants } from 'node:os';
+import { display, toBuffer, toText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { failed, isSystemError } from '../base/errors.js';
+import { spawnable } from '../platform/words.js';
+import { write } from './stream.js';
+
+const nogroup = 65534;
+const relayed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+
+/**
+ * A store is its owner's alone: root has other overlay marks, and must not follow what another user put into a directory. So that `sudo lamina` does what it says all the same, root works
+ * on a user's store as that user: the same command again, in a process that never was root, in a session of its own, so that it gets no hold of root's terminal.
+ * Returns where the store is the caller's to use or to be refused.
+ */
+export async function workAsOwner(root: BytePath): Promise<void> {
+  const uid = process.getuid?.() === 0 ? ownerOf(root) : undefined;
+  if (uid === undefined || uid === 0) return;
+  write('stderr', `lamina: the store ${display(root)} belongs to user ${uid}: this is done as that user\n`);
+  process.exit(await runAs(uid, root));
+}
+
+function ownerOf(root: BytePath): number | undefined {
+  try {
+    return statSync(toBuffer(root)).uid;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+    throw error;
+  }
+}
+
+/** What of root's environment says nothing of root. */
+function plainEnvironment(root: BytePath): Record<string, string> {
+  const kept = Object.entries(process.env).filter(([name]) => /^(PATH|TERM|LANG|LC_.*|LAMINA_.*)$/.test(name));
+  return { ...Object.fromEntries(kept.map(([name, value]) => [name, value ?? ''])), LAMINA_STORE: toText(root) };
+}
+
+/** The groups of a user; of one that has no name, none: never those of a directory, which may be root's. */
+function groupsOf(uid: number): string[] {
+  const { status, stdout } = spawnSync('getent', ['passwd', String(uid)], { encoding: 'utf8' });
+  const gid = status === 0 ? stdout.split(':')[3] : undefined;
+  return gid === undefined ? [`--regid=${nogroup}`, '--clear-groups'] : [`--regid=${gid}`, '--init-groups'];
+}
+
+async function runAs(uid: number, root: BytePath): Promise<number> {
+  const { commandLine } = await import('../platform/command-line.js');
+  const drop = [`--reuid=${uid}`, ...groupsOf(uid)];
+  const words = [...drop, '--inh-caps=-all', process.execPath, ...commandLine().slice(1)];
+  const { command, args } = spawnable({ command: 'setpriv', args: words });
+  const child = spawn(command, args, { stdio: 'inherit', detached: true, env: plainEnvironment(root) });
+  for (const name of relayed) process.on(name, () => child.kill(name));
+  return new Promise<number>((resolve, reject) => {
+    child.on('error', (error) => {
+      reject(failed(`cannot work as user ${uid}: ${error.message}`, { hint: 'install setpriv (Debian: util-linux)' }));
+    });
+    child.on('exit', (code, signal) => {
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+    });
+  });
+}

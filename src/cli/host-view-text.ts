@@ -1,0 +1,21 @@
+import { isReachedByAll } from '../mount/host-view.js';
+import type { HostView } from '../mount/host-view.js';
+import { pathOf } from './context.js';
+import { shown } from './output.js';
+import type { Output } from './output.js';
+
+/** The same words wherever something is mounted for people. */
+export const hostViewHelp = {
+  suid: "let set-user-ID programs of what is mounted work on this host: they are the container's, and give root to who runs them",
+  dev: "let device nodes of what is mounted work on this host: they are the container's, and may be any disk",
+} as const;
+
+/** Says what was asked for, for it is easily forgotten when the mount is used. */
+export function warnOfHostView(output: Output, directory: string, { suid, dev }: HostView): void {
+  const what = [...(suid === true ? ['set-user-ID programs'] : []), ...(dev === true ? ['device nodes'] : [])];
+  if (what.length === 0) return;
+  const who = isReachedByAll(pathOf(directory))
+    ? 'every user of this host; a mount point below a directory of mode 0700 keeps them out'
+    : 'who may enter the directories above it';
+  output.note(`warning: ${what.join(' and ')} below ${shown(directory)} work for ${who}`);
+}

@@ -1,0 +1,117 @@
+import { lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { components, dirname, fromBuffer, join, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { getXattrSync } from './native.js';
+
+/*
+ * Who may change what a path leads to. A path is as good as the directories on its way, and the symlinks: who may rename or replace one of these decides what is opened. Where all
+ * belong to root or to who runs this process, and nobody else may write them, a name means the same thing from its check to its use.
+ */
+
+/** Somebody else may decide what a path leads to. */
+export interface Exposure {
+  /** A directory or symlink on the way, or what the path leads to itself. */
+  readonly path: BytePath;
+  /** `owner`: it belongs to another user; `writable`: others may write it. */
+  readonly how: 'owner' | 'writable';
+  readonly uid: number;
+}
+
+const sticky = 0o1000;
+const mostSymlinks = 40;
+
+/**
+ * The first place on the way to a path at which another user may decide where it leads; undefined where there is none. What is missing exposes nothing. What the path leads to is
+ * not looked at: `exposureAt` is for that.
+ */
+export function exposureOnTheWay(path: BytePath): Exposure | undefined {
+  const left = components(path).reverse();
+  let at = '/' as BytePath;
+  for (let symlinks = 0; ;) {
+    const name = left.pop();
+    if (name === undefined) return undefined;
+    const directory = exposureOf(at, statusOf(at), 'sticky is enough');
+    if (directory !== undefined) return directory;
+    if (name === '.') continue;
+    const next = name === '..' ? dirname(at) : join(at, name);
+    const stats = statusOf(next);
+    if (stats === undefined) return undefined;
+    if (!stats.isSymbolicLink()) at = next;
+    else {
+      if (!isTrusted(stats.uid)) return { path: next, how: 'owner', uid: stats.uid };
+      // The kernel refuses such a path, too.
+      if (++symlinks > mostSymlinks) return undefined;
+      const target = fromBuffer(readlinkSync(toBuffer(next), 'buffer'));
+      if (target.startsWith('/')) at = '/' as BytePath;
+      left.push(...components(target).reverse());
+    }
+  }
+}
+
+/** Whether another user owns what is at a path, or may write it. A symlink there is looked at itself. Nothing there: no. @param called what the answer calls it */
+export function exposureAt(path: BytePath, called: BytePath = path): Exposure | undefined {
+  const exposed = exposureOf(path, statusOf(path), 'nobody else may write');
+  return exposed && { ...exposed, path: called };
+}
+
+function statusOf(path: BytePath): Stats | undefined {
+  try {
+    return lstatSync(toBuffer(path));
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/** In a sticky directory others may make names, but not take away or replace ours. */
+function exposureOf(
+  path: BytePath,
+  stats: Stats | undefined,
+  rule: 'sticky is enough' | 'nobody else may write',
+): Exposure | undefined {
+  if (stats === undefined) return undefined;
+  const { uid } = stats;
+  if (!isTrusted(uid)) return { path, how: 'owner', uid };
+  if (stats.isSymbolicLink() || (stats.isDirectory() && rule === 'sticky is enough' && (stats.mode & sticky) !== 0))
+    return undefined;
+  return mayOthersWrite(path, stats) ? { path, how: 'writable', uid } : undefined;
+}
+
+/** Root, and who runs this process. */
+export function isTrusted(uid: number): boolean {
+  return uid === 0 || uid === process.getuid?.() || isUnmapped(uid);
+}
+
+/** The mask of an access list stands where the group's bits do: then it may be somebody else's. */
+function mayOthersWrite(path: BytePath, { mode, gid }: Stats): boolean {
+  if ((mode & 0o002) !== 0) return true;
+  return (mode & 0o020) !== 0 && !(isPrivateGroup(gid) && !hasAccessList(path));
+}
+
+/** The group that is made with a user, of the same number, and root's own. */
+function isPrivateGroup(gid: number): boolean {
+  return gid === 0 || (gid === process.getgid?.() && gid === process.getuid?.());
+}
+
+function hasAccessList(path: BytePath): boolean {
+  try {
+    return getXattrSync(path, 'system.posix_acl_access') !== undefined;
+  } catch (error) {
+    if (isSystemError(error, 'EOPNOTSUPP')) return false;
+    throw error;
+  }
+}
+
+const overflowUid = 65534;
+
+/** In a user namespace what belongs to users outside of it, as the host's root, is shown as nobody's: of these nobody inside can be one. */
+function isUnmapped(uid: number): boolean {
+  if (uid !== overflowUid) return false;
+  const ranges = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
+  return !ranges.some((line) => {
+    const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
+    return uid >= first && uid < first + count;
+  });
+}

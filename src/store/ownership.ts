@@ -1,0 +1,110 @@
+import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync } from 'node:fs';
+import { display, shellWord, toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { damaged, refused } from '../base/errors.js';
+import type { LaminaError } from '../base/errors.js';
+import { exposureAt, exposureOnTheWay } from '../platform/exposure.js';
+import type { Exposure } from '../platform/exposure.js';
+import type { Marks } from '../manifest/index.js';
+import { markNamespace } from './marks.js';
+import type { StorePaths } from './paths.js';
+
+/*
+ * A store is its owner's alone. Who else may write it, or put another in its place, would say what we remove and where we write: as root anything, anywhere.
+ */
+
+/**
+ * @throws LaminaError refused: the store, one of its parts or a directory that leads to it belongs to another user, or may be written by one; damaged: a part of it is a symlink
+ */
+export function checkOwnership(paths: StorePaths): void {
+  const { root } = paths;
+  const own = lstatSync(toBuffer(root), { throwIfNoEntry: false });
+  if (own === undefined) return;
+  checkWay(root);
+  // A symlink to a store is fine where its owner is: checkWay has looked at it.
+  const real = own.isSymbolicLink() ? (`${root}/.` as BytePath) : root;
+  checkOwner(real, root);
+  const exposed =
+    exposureAt(real) ??
+    partsOf(paths)
+      .map(exposureOfPart)
+      .find((each) => each !== undefined);
+  if (exposed !== undefined) throw exposedStore(root, exposed);
+}
+
+const partsOf = ({ nodes, updates, transactions, asides, mounts, manifest, lock }: StorePaths) => [
+  ...[nodes, updates, transactions, asides, mounts],
+  ...[manifest, lock],
+];
+
+function exposureOfPart(path: BytePath): Exposure | undefined {
+  if (lstatSync(toBuffer(path), { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+    throw damaged(`${display(path)} is a symlink, which no part of a store is`, {
+      code: 'STORE_SYMLINK',
+      hint: 'find out who put it there; restore the store from a backup',
+    });
+  }
+  return exposureAt(path);
+}
+
+function checkOwner(at: BytePath, root: BytePath): void {
+  const { uid } = lstatSync(toBuffer(at));
+  const we = process.getuid?.() ?? 0;
+  if (uid === we) return;
+  throw refused(
+    `the store ${display(root)} belongs to user ${uid}, and this is user ${we}${we === 0 ? ' (root)' : ''}`,
+    {
+      code: 'STORE_FOREIGN',
+      hint: `a store is used by its owner only: sudo -u '#${uid}' lamina …; or choose another one with --store`,
+    },
+  );
+}
+
+/** @throws LaminaError refused: another user may decide what the path of a store leads to */
+export function checkWay(root: BytePath): void {
+  const exposed = exposureOnTheWay(root);
+  if (exposed !== undefined) throw exposedStore(root, exposed);
+}
+
+function exposedStore(root: BytePath, { path, how, uid }: Exposure): LaminaError {
+  const shown = display(path);
+  const what = path === root || path === `${root}/.` ? 'it' : shown;
+  if (how === 'owner') {
+    return refused(`the store ${display(root)} is not safe: ${what} belongs to user ${uid}, who may replace it`, {
+      code: 'STORE_EXPOSED',
+      hint: 'keep the store below directories that belong to root or to you',
+    });
+  }
+  return refused(`the store ${display(root)} is not safe: others may write ${what === 'it' ? 'to it' : shown}`, {
+    code: 'STORE_EXPOSED',
+    hint: `look whether all in it is yours, then: chmod go-w ${shellWord(path)}`,
+  });
+}
+
+/** Gives an existing directory that is to become a store mode 0700. @throws LaminaError refused: it is another user's */
+export function makePrivate(root: BytePath): void {
+  checkWay(root);
+  const descriptor = openSync(toBuffer(root), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    checkOwner(`/proc/self/fd/${descriptor}/.` as BytePath, root);
+    if ((fstatSync(descriptor).mode & 0o7777) !== 0o700) fchmodSync(descriptor, 0o700);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * Overlay marks of the other namespace would be content to us: what a container removed would be there again, and what we write nobody else would obey.
+ * @throws LaminaError refused: the store's marks are not those that this user writes
+ */
+export function checkMarks(marks: Marks | null, root: BytePath): void {
+  if (marks === null || marks === markNamespace()) return;
+  const [made, now] = marks === 'user' ? ['without root', 'as root'] : ['by root', 'without root'];
+  throw refused(
+    `the store ${display(root)} was made ${made}, with overlay marks in ${marks}.overlay.*, and cannot be used ${now}`,
+    {
+      code: 'STORE_MARKS',
+      hint: marks === 'user' ? 'use it as the user who made it' : 'use it as root',
+    },
+  );
+}
