@@ -17,7 +17,7 @@ const allowed = {
   server: ['sys', 'overlay', 'fuse', 'filter'],
   daemon: ['sys', 'overlay', 'fuse', 'filter', 'control', 'server'],
   addon: ['sys', 'filter'],
-  init: [],
+  sandbox: [],
   fuzz: ['sys', 'overlay', 'fuse', 'filter', 'control', 'server', 'daemon'],
 };
 const rooms = Object.keys(allowed);

@@ -1,7 +1,7 @@
 // Adds up what every runner of scripts/test reported under the given directory: prints `N passed, N failed` and exits
 // 1 where anything failed. A runner that failed without a failed test of its own counts as one failure.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const directory = process.argv[2];
 
@@ -12,6 +12,12 @@ function ofVitest(path) {
     (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
   );
   const failed = report.numFailedTests + broken.length;
+  for (const { name, assertionResults } of report.testResults) {
+    for (const { fullName } of assertionResults.filter(({ status }) => status === 'failed'))
+      console.log(`failed: ${relative(process.cwd(), name)}: ${fullName}`);
+  }
+  for (const { name, message } of broken)
+    console.log(`failed: ${relative(process.cwd(), name)}: ${message.split('\n')[0]}`);
   return { passed: report.numPassedTests, failed, skipped: report.numPendingTests + report.numTodoTests };
 }
 

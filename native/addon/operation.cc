@@ -84,7 +84,6 @@ constexpr std::array table{
     Operation{"syncFileSystem", "i", [](const Arguments& a) { return value_of(sync_file_system(number(a, 0))); }},
     Operation{"closeOnExec", "i", [](const Arguments& a) { return value_of(close_on_exec(number(a, 0))); }},
     Operation{"isForeground", "i", [](const Arguments& a) { return value_of(is_foreground(number(a, 0))); }},
-    Operation{"takeForeground", "i", [](const Arguments& a) { return value_of(take_foreground(number(a, 0))); }},
     Operation{"mount", "ssssi", run_mount},
     Operation{"unmount", "si", [](const Arguments& a) { return value_of(unmount(a.strings[0], number(a, 0))); }},
 };

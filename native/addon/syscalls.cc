@@ -134,18 +134,6 @@ Result<std::int64_t> is_foreground(int terminal) {
   return group == ::getpgrp() ? 1 : 0;
 }
 
-Status take_foreground(int terminal) {
-  // A group in the background that does this is stopped, unless it blocks the signal for that.
-  sigset_t stop;
-  sigset_t before;
-  ::sigemptyset(&stop);
-  ::sigaddset(&stop, SIGTTOU);
-  ::pthread_sigmask(SIG_BLOCK, &stop, &before);
-  const Status status = status_of([&] { return ::tcsetpgrp(terminal, ::getpgrp()); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return status;
-}
-
 Status mount_file_system(const MountRequest& request) {
   const auto or_null = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
   return status_of([&] {

@@ -74,8 +74,6 @@ sys::Status close_on_exec(int first);
 
 // tcgetpgrp(3): 1 where the terminal's foreground group is ours, else 0.
 sys::Result<std::int64_t> is_foreground(int terminal);
-// tcsetpgrp(3): makes our group the terminal's foreground group, be it in the background now.
-sys::Status take_foreground(int terminal);
 
 // mount(2). Empty source, type and data are given to the kernel as null.
 struct MountRequest {

@@ -102,19 +102,21 @@ Result<NewAttributes> Overlay::new_attributes(Inode& parent, int directory, cons
 }
 
 Status Overlay::make_in(int directory, std::string_view name, const Creation& creation, std::uint32_t mode) {
-  switch (creation.mode & type_mask) {
-    case directory_type:
-      return sys::make_directory(directory, name, mode & 07777U);
-    case symlink_type:
-      return sys::make_symlink(directory, name, creation.target);
-    default:
-      return sys::make_node(directory, name, mode, creation.rdev_major, creation.rdev_minor);
-  }
+  return in_upper(directory, [&] {
+    switch (creation.mode & type_mask) {
+      case directory_type:
+        return sys::make_directory(directory, name, mode & 07777U);
+      case symlink_type:
+        return sys::make_symlink(directory, name, creation.target);
+      default:
+        return sys::make_node(directory, name, mode, creation.rdev_major, creation.rdev_minor);
+    }
+  });
 }
 
 // Puts what was built in work in the place of a whiteout.
 Status Overlay::place_over(std::string_view temporary, int directory, std::string_view name, bool is_directory) {
-  if (!is_directory) return sys::rename(work(), temporary, directory, name);
+  if (!is_directory) return rename_upper({work(), temporary}, {directory, name});
   LAMINA_TRY(rename_upper({work(), temporary}, {directory, name}, RENAME_EXCHANGE));
   return discard(temporary);
 }
@@ -249,10 +251,10 @@ Status Overlay::link_at(const Location& from, const RealFile& place, std::string
     return from.name.empty() ? sys::link_descriptor(from.descriptor(), target, at)
                              : sys::link(from.descriptor(), from.name, target, at);
   };
-  if (!over_whiteout) return link_to(place.descriptor(), name);
+  if (!over_whiteout) return in_upper(place.descriptor(), [&] { return link_to(place.descriptor(), name); });
   const std::string temporary = temporary_name();
   LAMINA_TRY(link_to(work(), temporary));
-  return sys::rename(work(), temporary, place.descriptor(), name);
+  return rename_upper({work(), temporary}, {place.descriptor(), name});
 }
 
 Result<Entry> Overlay::link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted, Attempt* attempt) {

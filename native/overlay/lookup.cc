@@ -66,7 +66,8 @@ bool Overlay::known_to_be_whole(const sys::FileStatus& upper, Found& found) cons
 Result<Marks> Overlay::upper_marks(const sys::FileStatus& status, int directory, std::string_view name) {
   LAMINA_ASSIGN(Marks marks, read_marks_at(marks_, status, directory, name));
   if (options_.whiteout_files && status.is_directory() && !marks.opaque) {
-    LAMINA_ASSIGN(marks.opaque, has_opaque_file(directory, name));
+    const auto look = [&] { return has_opaque_file(directory, name); };
+    LAMINA_ASSIGN(marks.opaque, unprivileged_ ? as_owner(modes_, {{directory, name}}, look) : look());
   }
   return marks;
 }

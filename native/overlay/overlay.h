@@ -190,6 +190,12 @@ class Overlay final : public FileSystem {
   Result<sys::FileDescriptor> open_upper(const Location& at, int flags);
   Status rename_upper(const UpperPlace& from, const UpperPlace& to, unsigned flags = 0);
   Status unlink_upper(const UpperPlace& place);
+  Status make_whiteout(const UpperPlace& place);
+  // Changes names in a directory of the upper.
+  template <typename Operation>
+  Status in_upper(int directory, Operation operation) {
+    return unprivileged_ ? as_owner(modes_, {{directory, {}}}, operation) : operation();
+  }
   // While it is held no mode is other than it is to be seen.
   [[nodiscard]] std::shared_lock<std::shared_mutex> steady_modes() {
     return unprivileged_ ? std::shared_lock(modes_) : std::shared_lock<std::shared_mutex>();
@@ -224,7 +230,7 @@ class Overlay final : public FileSystem {
 
   // links.cc
   Result<LinkName> link_name(std::string_view path);
-  static Status link_unseen(int from, std::string_view name, const RealFile& directory, std::string_view alias);
+  Status link_unseen(int from, std::string_view name, const RealFile& directory, std::string_view alias);
   Result<bool> shows(Inode& directory, std::string_view name, std::size_t layer_number, std::uint64_t identity);
   Result<std::vector<std::pair<InodeRef, std::string>>> aliases_of(const InodeRef& inode, const LowerPlace& source,
                                                                    const Interrupted& interrupted);

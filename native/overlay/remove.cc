@@ -70,7 +70,7 @@ Status Overlay::take_away(int directory, std::string_view name, bool leave_white
 Status Overlay::discard_tree(int directory, std::string_view name) {
   const Status removed = unlink_upper({directory, name});
   if (!removed.failed_with(EISDIR) && !removed.failed_with(EPERM)) return removed;
-  const Status empty = sys::remove_directory(directory, name);
+  const Status empty = in_upper(directory, [&] { return sys::remove_directory(directory, name); });
   if (!empty.failed_with(ENOTEMPTY) && !empty.failed_with(EEXIST)) return empty;
   const auto open = [&] { return sys::open_child(directory, name, O_RDONLY | O_DIRECTORY); };
   LAMINA_ASSIGN(const sys::FileDescriptor opened, unprivileged_ ? as_owner(modes_, {{directory, name}}, open) : open());
@@ -80,7 +80,7 @@ Status Overlay::discard_tree(int directory, std::string_view name) {
     return {};
   }));
   for (const std::string& each : names) LAMINA_TRY(discard_tree(opened.get(), each));
-  return sys::remove_directory(directory, name);
+  return in_upper(directory, [&] { return sys::remove_directory(directory, name); });
 }
 
 // The evidence is the victim's key: once the name is gone, that is how it is found.
@@ -89,9 +89,9 @@ Status Overlay::take_name(const InodeRef& holder, std::string_view name, const F
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*holder));
   LAMINA_ASSIGN(const bool below, visible_below(*holder, name));
   const auto take = [&]() -> Status {
-    if (!found.in_upper) return sys::make_node(place->descriptor(), name, 0020000U, 0, 0);
+    if (!found.in_upper) return make_whiteout({place->descriptor(), name});
     if (found.type() == 0040000U || below) return take_away(place->descriptor(), name, below);
-    return sys::unlink(place->descriptor(), name);
+    return unlink_upper({place->descriptor(), name});
   };
   if (attempt != nullptr) {
     LAMINA_ASSIGN(const InodeKey key, key_of(found));

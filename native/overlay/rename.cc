@@ -121,16 +121,16 @@ Status Overlay::finish_directory(const RenameSide& from, std::uint64_t replaced)
   if (is_absent(left)) return {};
   if (!left) return left.error();
   if (left->ino != replaced) return {};  // it has gone already, and a whiteout is there
-  if (left->is_whiteout()) return from.below ? Status() : sys::unlink(from.descriptor(), from.name);
+  if (left->is_whiteout()) return from.below ? Status() : unlink_upper({from.descriptor(), from.name});
   return take_away(from.descriptor(), from.name, from.below);
 }
 
 Status Overlay::replace_name(RenameSide& from, RenameSide& to) {
   const unsigned whiteout = from.below ? RENAME_WHITEOUT : 0U;
   if (!to.found.in_upper || !from.is_directory()) {
-    return sys::rename(from.descriptor(), from.name, to.descriptor(), to.name, whiteout);
+    return rename_upper({from.descriptor(), from.name}, {to.descriptor(), to.name}, whiteout);
   }
-  LAMINA_TRY(sys::rename(from.descriptor(), from.name, to.descriptor(), to.name, RENAME_EXCHANGE));
+  LAMINA_TRY(rename_upper({from.descriptor(), from.name}, {to.descriptor(), to.name}, RENAME_EXCHANGE));
   return finish_directory(from, to.found.upper.ino);
 }
 
@@ -148,7 +148,7 @@ Status Overlay::exchange_names(RenameSide& from, RenameSide& to, Attempt* attemp
     LAMINA_ASSIGN(const std::uint64_t second, upper_number(to));
     attempt->begin({first, second});
   }
-  LAMINA_TRY(sys::rename(from.descriptor(), from.name, to.descriptor(), to.name, RENAME_EXCHANGE));
+  LAMINA_TRY(rename_upper({from.descriptor(), from.name}, {to.descriptor(), to.name}, RENAME_EXCHANGE));
   const InodeRef other = to.inode;
   moved(from.inode, to);
   moved(other, from);

@@ -33,8 +33,11 @@ Status Overlay::rename_upper(const UpperPlace& from, const UpperPlace& to, unsig
 }
 
 Status Overlay::unlink_upper(const UpperPlace& place) {
-  const auto unlink = [&] { return sys::unlink(place.directory, place.name); };
-  return unprivileged_ ? as_owner(modes_, {{place.directory, {}}}, unlink) : unlink();
+  return in_upper(place.directory, [&] { return sys::unlink(place.directory, place.name); });
+}
+
+Status Overlay::make_whiteout(const UpperPlace& place) {
+  return in_upper(place.directory, [&] { return sys::make_node(place.directory, place.name, 0020000U, 0, 0); });
 }
 
 Status Overlay::make_mark(int descriptor, std::string_view name, std::string_view mark, std::string_view value) {

@@ -15,6 +15,8 @@ import type { Store } from '../store/index.js';
 import { changeData, updateData } from './data.js';
 import type { ChangeData, UpdateData } from './data.js';
 
+export type { ApplyRequest };
+
 export interface ApplyData {
   /** Null where the procedure changed nothing, anywhere. */
   readonly update: UpdateData | null;
@@ -75,7 +77,8 @@ export async function applyChecked(store: Store, request: ApplyRequest): Promise
 async function undo(store: Store, name: string, failures: readonly HealthFailure[]): Promise<never> {
   const what = unhealthyText(name, failures);
   try {
-    await rollback(store, name);
+    const told = failures.map(({ container, failure }) => [container, failure] as const);
+    await rollback(store, name, { because: { reason: what, failures: new Map(told) } });
   } catch (error) {
     throw failed(`${what}\nand the update could not be rolled back: ${messageOf(error)}`, {
       code: 'UNHEALTHY',
@@ -83,7 +86,10 @@ async function undo(store: Store, name: string, failures: readonly HealthFailure
       cause: error,
     });
   }
-  throw failed(what, { code: 'UNHEALTHY', hint: 'the update was rolled back, in all containers' });
+  throw failed(what, {
+    code: 'UNHEALTHY',
+    hint: `the update was rolled back, in all containers; lamina update show ${name} tells it again`,
+  });
 }
 
 function unhealthyText(name: string, failures: readonly HealthFailure[]): string {

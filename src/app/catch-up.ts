@@ -1,10 +1,13 @@
-import { containerOf, own, updateOf } from '../manifest/index.js';
-import type { NodeId, Outcome } from '../manifest/index.js';
+import { failed, toLaminaError } from '../base/errors.js';
+import type { LaminaError } from '../base/errors.js';
+import { baseOf, containerOf, own, updateOf } from '../manifest/index.js';
+import type { Manifest, NodeId, Outcome } from '../manifest/index.js';
 import { catchUp } from '../servicing/index.js';
 import type { CatchUpRequest, CatchUpResult } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
 import { detailedData } from './apply.js';
-import { rootPath } from './data.js';
+import { becauseData, rootPath } from './data.js';
+import type { RanBecauseOfData } from './data.js';
 import type { DetailedChangeData } from './apply.js';
 
 export interface CatchUpData {
@@ -30,7 +33,9 @@ export interface CatchUpStepData {
   readonly entries: number;
   readonly bytes: number;
   readonly conflicts: number;
-  /** A path that the procedure read or wrote on the base, and the container has of its own, for which it ran; null where nobody looked. */
+  /** Why the procedure ran; null where it did not, or nobody looked. */
+  readonly ranBecauseOf: RanBecauseOfData | null;
+  /** The path of `ranBecauseOf`, for who reads documents of earlier versions. */
   readonly met: string | null;
   readonly conflictPaths: readonly string[];
 }
@@ -53,8 +58,65 @@ export async function updateCatchUp(store: Store, request: CatchUpRequest): Prom
   return changes === undefined ? data : { ...data, preview: { changes: changes.map(detailedData) } };
 }
 
+export interface CatchUpsData {
+  /** In the order in which they were named, or by name. */
+  readonly containers: readonly CatchUpData[];
+  /** Those that stay where they were, each with the reason. */
+  readonly failed: readonly { readonly container: string; readonly code: string; readonly message: string }[];
+}
+
+interface CatchUpsRequest extends Omit<CatchUpRequest, 'container'> {
+  /** Undefined: all that are behind. */
+  readonly containers: readonly string[] | undefined;
+  /** Told of each container that stays where it was. */
+  readonly onFailed: (container: string, error: LaminaError) => void;
+}
+
+/**
+ * Services containers that stayed behind one after the other, each by a transaction of its own: one that cannot be caught up keeps nothing from the others.
+ * @throws LaminaError notFound: a container, before any is caught up; failed: none of them could be
+ */
+export async function updateCatchUps(store: Store, request: CatchUpsRequest): Promise<CatchUpsData> {
+  const manifest = await store.read();
+  const wanted = request.containers ?? allBehind(manifest);
+  for (const container of wanted) containerOf(manifest, container);
+  const containers: CatchUpData[] = [];
+  const failures: CatchUpsData['failed'][number][] = [];
+  for (const container of new Set(wanted)) {
+    try {
+      request.signal.throwIfAborted();
+      containers.push(await updateCatchUp(store, { ...request, container }));
+    } catch (thrown) {
+      // Where nothing was published, that it was interrupted is all there is to say.
+      if (containers.length === 0) request.signal.throwIfAborted();
+      const error = request.signal.aborted ? interrupted() : toLaminaError(thrown);
+      failures.push({ container, code: error.code, message: error.message });
+      request.onFailed(container, error);
+    }
+  }
+  if (containers.length === 0 && failures.length > 0) throw noneCaughtUp(failures);
+  return { containers, failed: failures };
+}
+
+const interrupted = () => failed('the catch-up was interrupted before it', { code: 'INTERRUPTED' });
+
+/** With those whose layer was rolled back: nothing leads on from there, and that is to be said. */
+function allBehind(manifest: Manifest): string[] {
+  const isBehind = (name: string) =>
+    containerOf(manifest, name).layer !== baseOf(manifest, containerOf(manifest, name).base).head;
+  return Object.keys(manifest.containers).filter(isBehind).sort();
+}
+
+function noneCaughtUp(failures: CatchUpsData['failed']): LaminaError {
+  const reasons = failures.map(({ container, message }) => `  ${container}: ${message}`);
+  return failed(`none of the containers could be caught up:\n${reasons.join('\n')}`, {
+    code: 'NONE_CAUGHT_UP',
+    hint: 'nothing was changed; lamina update catch-up CONTAINER says what to do about one of them',
+  });
+}
+
 function stepsData({ done, manifest }: CatchUpResult): CatchUpStepData[] {
-  return done.map(({ step, commit, met, conflicts }) => ({
+  return done.map(({ step, commit, because, conflicts }) => ({
     updates: step.updates.map((id) => own(manifest.updates, id)?.name ?? id),
     layer: step.layer,
     outcome: commit.outcome,
@@ -62,7 +124,7 @@ function stepsData({ done, manifest }: CatchUpResult): CatchUpStepData[] {
     entries: commit.delta?.entries ?? 0,
     bytes: commit.delta?.bytes ?? 0,
     conflicts: commit.conflicts ?? 0,
-    met: met === undefined ? null : rootPath(met),
+    ...becauseData(because ?? null),
     conflictPaths: conflicts.map(rootPath),
   }));
 }

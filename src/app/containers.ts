@@ -24,7 +24,7 @@ import {
 } from '../mount/index.js';
 import type { HostView, MountMode } from '../mount/index.js';
 import { activeManual, refuseUnderHand, runInContainer, withHold } from '../servicing/index.js';
-import type { SignalSource } from '../servicing/index.js';
+import type { RunOptions, SignalSource } from '../servicing/index.js';
 import type { Held } from '../platform/held.js';
 import { acquireLock } from '../platform/lock.js';
 import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
@@ -212,12 +212,13 @@ const onlyOurs: HostView = { suid: true, dev: true };
 
 const lockPatience = 10_000;
 
-export type { SignalSource };
+export type { RunOptions, SignalSource };
 
 export interface RunContainerOptions {
   readonly network: boolean;
   /** What comes before the command has begun, or after it, is nobody's: the mount is made and cleared up as without it. */
   readonly signals: SignalSource;
+  readonly options?: RunOptions;
 }
 
 /** Runs a command isolated in a container's root, mounted for as long as it takes where it is not mounted. Gives the command's exit code. */

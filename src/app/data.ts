@@ -4,6 +4,7 @@ import type { Change } from '../changeset/index.js';
 import { baseOf, catchUpSteps, containerOf, layerChain, own, updatesOf } from '../manifest/index.js';
 import type { Effect, Manifest, NodeId, Update } from '../manifest/index.js';
 import type { FoundMount } from '../mount/index.js';
+import type { RanBecauseOf } from '../store/index.js';
 
 /** What commands give, in the field names of --json. */
 export interface BaseData {
@@ -81,6 +82,19 @@ function updatesMissed(manifest: Manifest, container: string): string[] | null {
 /** A path in a root or a tree, as --json has it: absolute. */
 export function rootPath(path: BytePath): string {
   return `/${toText(path)}`;
+}
+
+/** Why a procedure was run in a container: what it did on the base with a path at which the container shows something else. */
+export type RanBecauseOfData = RanBecauseOf;
+
+export function becauseData(because: RanBecauseOf | null): {
+  ranBecauseOf: RanBecauseOfData | null;
+  met: string | null;
+} {
+  if (because === null) return { ranBecauseOf: null, met: null };
+  const path = `/${because.path}`;
+  const did = because.did.map((each) => ({ ...each, path: `/${each.path}` }));
+  return { ranBecauseOf: { path, did }, met: path };
 }
 
 export interface ChangeData {

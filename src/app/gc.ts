@@ -1,4 +1,5 @@
 import { toText } from '../base/bytes.js';
+import { publishedPasts, sizesOf } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { displacedList } from './displaced.js';
 
@@ -17,6 +18,8 @@ export interface GcData {
   readonly bytes: number;
   /** What rollbacks displaced in containers that are there: it stays. */
   readonly displaced: { readonly count: number; readonly bytes: number };
+  /** Updates on record that ended, with what it takes to apply them again: they stay. */
+  readonly history: { readonly count: number; readonly bytes: number };
 }
 
 /** Removes what no manifest refers to, and tells how much it was. */
@@ -24,12 +27,14 @@ export async function gc(store: Store, { dryRun }: { dryRun: boolean }): Promise
   const { found, left } = await store.collectGarbage(dryRun);
   const displaced = (await displacedList(store)).filter(({ orphaned }) => !orphaned);
   const gone = found.filter(({ path }) => !left.some((each) => each.path === path));
+  const history = publishedPasts(store.paths, await store.read()).map(({ directory }) => directory);
   return {
     dryRun,
     found: found.map(({ kind, path, bytes }) => ({ kind, path: toText(path), bytes })),
     left: left.map(({ path, reason }) => ({ path: toText(path), reason })),
     bytes: total(gone),
     displaced: { count: displaced.length, bytes: total(displaced) },
+    history: { count: history.length, bytes: sizesOf(history).reduce((sum, bytes) => sum + bytes, 0) },
   };
 }
 

@@ -11,6 +11,8 @@ import { NodeReader, runningCommands } from '../store/index.js';
 import type { Running, Store } from '../store/index.js';
 import { baseData, changeData, containerData, nodesData, updatesData } from './data.js';
 import type { BaseData, ChangeData, ContainerData, NodeData, UpdateData } from './data.js';
+import { pastList } from './past.js';
+import type { PastData } from './past.js';
 
 export interface StatusData {
   readonly store: string;
@@ -94,8 +96,17 @@ async function mountedElsewhere(store: Store, manifest: Manifest, here: readonly
   return found;
 }
 
-export async function updateList(store: Store): Promise<UpdateData[]> {
-  return updatesData(await store.read());
+export interface UpdateListData {
+  readonly updates: readonly UpdateData[];
+  /** Only where all were asked for: those that ended, newest end first. */
+  readonly ended?: readonly PastData[];
+}
+
+/** @param all also those that failed, were rolled back or were discarded */
+export async function updateList(store: Store, all: boolean): Promise<UpdateListData> {
+  const manifest = await store.read();
+  const updates = updatesData(manifest);
+  return all ? { updates, ended: pastList(store, manifest) } : { updates };
 }
 
 /**

@@ -39,7 +39,7 @@ export interface CommitData {
 export async function updateCommit(
   store: Store,
   name: string,
-  options: { readonly replay: boolean; readonly signal: AbortSignal },
+  options: Parameters<typeof commitManual>[2],
 ): Promise<CommitData> {
   const { id, update, effects } = await commitManual(store, name, options);
   const containers = [...effects].map(([container, { conflicts, passed, hiding }]) => ({

@@ -1,78 +1,95 @@
-import { readFile } from 'node:fs/promises';
-import * as z from 'zod';
-import { display, toBuffer } from '../base/bytes.js';
-import { damaged, isSystemError } from '../base/errors.js';
-import { updateNamed } from '../manifest/index.js';
+import { notFound } from '../base/errors.js';
+import { own, updateNamed } from '../manifest/index.js';
+import type { Manifest, Update } from '../manifest/index.js';
 import { readCatchUps } from '../store/index.js';
 import type { Store } from '../store/index.js';
-import { updateData } from './data.js';
-import type { UpdateData } from './data.js';
+import { becauseData, updateData } from './data.js';
+import type { RanBecauseOfData, UpdateData } from './data.js';
+import { findPast, keptOf, pastData } from './past.js';
+import type { PastData } from './past.js';
+import { readReport, reportedOf } from './report.js';
+import type { Reported } from './report.js';
 
-export interface UpdateShowData extends UpdateData {
-  readonly effects: readonly (UpdateData['effects'][number] & {
-    /** A path that the procedure read or wrote on the base, and the container has of its own, for which it ran there; null where that was not recorded. */
-    readonly met: string | null;
-    /** Where the container's content and the update's could not be brought together. */
-    readonly conflictPaths: readonly string[];
-    /** Why the container stayed on its old layer; null where it did not, or that was not recorded. */
-    readonly failure: string | null;
-  })[];
+/** What is told of each container beside what a list tells. */
+interface ShownEffect {
+  /** Why the procedure ran there; null where it did not, or that was not recorded. */
+  readonly ranBecauseOf: RanBecauseOfData | null;
+  /** The path of `ranBecauseOf`, for who reads documents of earlier versions. */
+  readonly met: string | null;
+  /** Where the container's content and the update's could not be brought together. */
+  readonly conflictPaths: readonly string[];
+  /** Why the container stayed on its old layer, or is not well; null where neither is so, or that was not recorded. */
+  readonly failure: string | null;
 }
 
-/** What an update did, in the base and in each container. @throws LaminaError notFound; damaged: its records */
-export async function updateShow(store: Store, name: string): Promise<UpdateShowData> {
+export interface UpdateShowData extends UpdateData {
+  /** Why it was rolled back; null where it was not, or that was not recorded. */
+  readonly reason: string | null;
+  readonly effects: readonly (UpdateData['effects'][number] & ShownEffect)[];
+}
+
+export interface PastShowData extends PastData {
+  readonly effects: readonly (PastData['effects'][number] & ShownEffect)[];
+}
+
+/**
+ * What an update did, in the base and in each container; or what became of one that ended.
+ * @param which a name, or an id. A name is that of an update in the store first, else that of the newest that ended
+ * @throws LaminaError notFound; damaged: its records
+ */
+export async function updateShow(store: Store, which: string): Promise<UpdateShowData | PastShowData> {
   const manifest = await store.read();
-  const { id, update } = updateNamed(manifest, name);
-  const report = await readReport(store, id);
-  const later = readCatchUps(store.paths, id);
-  const data = updateData(manifest, id, update);
-  const absolute = (path: string) => `/${path}`;
+  const standing = findUpdate(manifest, which);
+  if (standing !== undefined) return showStanding(store, manifest, standing);
+  const past = findPast(store, manifest, which);
+  if (past === undefined)
+    throw notFound(`no update is named '${which}'`, { code: 'NO_UPDATE', hint: 'see lamina update list --all' });
+  const report = await readReport(keptOf(store, manifest, past).report);
+  const data = pastData(store, manifest, past);
   return {
     ...data,
     effects: data.effects.map((effect) => {
-      const record = later.get(effect.container)?.record;
-      if (record !== undefined) {
-        const met = record.met === null ? null : absolute(record.met);
-        return { ...effect, met, conflictPaths: record.conflicts.map(absolute), failure: null };
-      }
-      const { conflicts = [], passed = [] } = report.containers?.[effect.container] ?? {};
-      const paths = report.conflicts?.[effect.container] ?? [...conflicts, ...passed];
-      const { container } = effect;
-      const [met, failure] = [report.met?.[container], report.failures?.[container] ?? null];
-      return {
-        ...effect,
-        met: met === undefined ? null : absolute(met),
-        conflictPaths: paths.map(absolute),
-        failure,
-      };
+      const { failure, ...told } = shownEffect(reportedOf(report, effect.container));
+      return { ...effect, ...told, failure: effect.failure ?? failure };
     }),
   };
 }
 
-const pathsBy = z.record(z.string(), z.array(z.string()));
+interface Standing {
+  readonly id: string;
+  readonly update: Update;
+}
 
-/** What of a report is told. */
-const reportSchema = z.object({
-  met: z.record(z.string(), z.string()).optional(),
-  conflicts: pathsBy.optional(),
-  failures: z.record(z.string(), z.string()).optional(),
-  /** Of an update by hand. */
-  containers: z
-    .record(z.string(), z.object({ conflicts: z.array(z.string()), passed: z.array(z.string()) }).partial())
-    .optional(),
-});
+function findUpdate(manifest: Manifest, which: string): Standing | undefined {
+  const update = own(manifest.updates, which);
+  if (update !== undefined) return { id: which, update };
+  const isNamed = Object.values(manifest.updates).some(({ name }) => name === which);
+  return isNamed ? updateNamed(manifest, which) : undefined;
+}
 
-/** The update's report, which need not be there: the store is whole without it. @throws LaminaError damaged */
-async function readReport(store: Store, id: string): Promise<z.infer<typeof reportSchema>> {
-  const file = store.paths.update(id).report;
-  try {
-    return reportSchema.parse(JSON.parse(await readFile(toBuffer(file), 'utf8')));
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return {};
-    throw damaged(`${display(file)} is not the report of an update`, {
-      code: 'REPORT_DAMAGED',
-      hint: 'restore it from a backup of the store, or remove it: nothing else needs it',
-      cause: error,
-    });
-  }
+async function showStanding(store: Store, manifest: Manifest, { id, update }: Standing): Promise<UpdateShowData> {
+  const report = await readReport(store.paths.update(id).report);
+  const later = readCatchUps(store.paths, id);
+  const data = updateData(manifest, id, update);
+  const reason = update.state === 'rolled-back' ? (findPast(store, manifest, id)?.reason ?? null) : null;
+  return {
+    ...data,
+    reason,
+    effects: data.effects.map((effect) => {
+      const record = later.get(effect.container)?.record;
+      const reported =
+        record === undefined
+          ? reportedOf(report, effect.container)
+          : { because: record.ranBecauseOf, conflicts: record.conflicts, failure: null };
+      return { ...effect, ...shownEffect(reported) };
+    }),
+  };
+}
+
+function shownEffect({ because, conflicts, failure }: Reported): ShownEffect {
+  return {
+    ...becauseData(because),
+    conflictPaths: conflicts.map((path) => `/${path}`),
+    failure,
+  };
 }

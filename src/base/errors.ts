@@ -61,9 +61,18 @@ export function failed(message: string, options?: ErrorOptions): LaminaError {
   return new LaminaError('failed', message, options);
 }
 
+/** Errors of the system that Node has no words for, by its `errno`. */
+const unnamed: Readonly<Record<number, string>> = {
+  [-74]: 'EBADMSG: bad message',
+  [-116]: 'ESTALE: stale file handle',
+  [-117]: 'EUCLEAN: structure needs cleaning',
+};
+
 /** The text of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  if (!(thrown instanceof Error)) return String(thrown);
+  const words = isSystemError(thrown) ? unnamed[thrown.errno ?? 0] : undefined;
+  return words === undefined ? thrown.message : thrown.message.replace(/^(Unknown system error -\d+): \1/, words);
 }
 
 /** `thrown` itself where it is a LaminaError, else a `failed` one that tells its message and keeps it as cause. */

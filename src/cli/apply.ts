@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { ApplyData } from '../app/apply.js';
-import { printable } from '../base/bytes.js';
+import type { ApplyData, ApplyRequest } from '../app/apply.js';
+import type { Redo } from '../app/redo.js';
 import { availableParallelism } from 'node:os';
 import { collect, conflictOption, numberOf } from './arguments.js';
 import type { ConflictWord } from './arguments.js';
@@ -9,6 +9,7 @@ import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
 import { determinismText } from './determinism-text.js';
 import { partlyDone, setExitCode } from './exit-code.js';
+import { leftBehind } from './output.js';
 import type { Output } from './output.js';
 import { progressLine, rawHelp, speakers } from './progress.js';
 import { previewText } from './preview-text.js';
@@ -36,10 +37,41 @@ interface ApplyOptions {
 }
 
 export function addApply(update: Command): void {
-  update
+  const command = update
     .command('apply <base> <procedure>')
-    .description('run a procedure on a base and in each container on it, and publish what it made')
-    .option('--name <name>', "the update's name (default: the procedure's)")
+    .description('run a procedure on a base and in each container on it, and publish what it made');
+  addOptions(command, "the update's name (default: the procedure's)", '(default: keep)')
+    .addHelpText(
+      'after',
+      '\nA procedure is an executable script, or a directory or tar with update.json. Whatever goes wrong, nothing is changed. Ends with 6 where\ncontainers were left behind.\n\nExamples:\n  lamina update apply debian ./upgrade.sh --name openssl-fix\n  lamina update apply debian ./upgrade.sh --container web --timeout 600',
+    )
+    .action(async (base: string, procedure: string, options: ApplyOptions, called: Command) => {
+      refuseIdle(called, idle);
+      await apply(contextOf(called), { base, procedure: pathOf(procedure) }, options);
+    });
+}
+
+export function addRedo(update: Command): void {
+  const command = update
+    .command('redo <update>')
+    .description('apply an update again that was rolled back, was discarded or failed, by what is kept of it');
+  addOptions(command, "the update's name (default: the one it had)", '(default: as it was applied)')
+    .addHelpText(
+      'after',
+      '\nThe update is one of lamina update list --all, by its name (then the newest of that name) or its id. It is applied to the present head of its base,\nin all containers there, with the options it had; those that are given here take their place.\n\nExamples:\n  lamina update redo openssl-fix\n  lamina update redo openssl-fix --dry-run',
+    )
+    .action(async (which: string, options: ApplyOptions, called: Command) => {
+      refuseIdle(called, idle);
+      const context = contextOf(called);
+      const { redoOf } = await import('../app/redo.js');
+      await apply(context, await redoOf(await context.store(), which), options);
+    });
+}
+
+/** What `apply` and `redo` have in common. */
+function addOptions(command: Command, name: string, otherwise: string): Command {
+  return command
+    .option('--name <name>', name)
     .option('--container <name>', 'only this container; may be repeated', collect)
     .option('--network', 'let the procedure use the network')
     .option('--timeout <seconds>', 'end a run that takes longer')
@@ -52,7 +84,7 @@ export function addApply(update: Command): void {
     .option('--allow-failures', 'end with 0 also where containers were left behind')
     .addOption(
       conflictOption(
-        "of a package's layer, where a container has its own: keep it and put the layer's beside, or (default: keep)",
+        `of a package's layer, where a container has its own: keep it and put the layer's beside, or ${otherwise}`,
       ),
     )
     .option('--no-health', "leave out the package's health check")
@@ -61,15 +93,7 @@ export function addApply(update: Command): void {
     .option('--check-determinism', 'run on the base twice, and tell what differs and how to leave it out')
     .option('--again', 'also where the base has had this very update already')
     .option('--raw', rawHelp)
-    .option('--always-run', 'run in every container, also where it provably makes no difference')
-    .addHelpText(
-      'after',
-      '\nA procedure is an executable script, or a directory or tar with update.json. Whatever goes wrong, nothing is changed. Ends with 6 where\ncontainers were left behind.\n\nExamples:\n  lamina update apply debian ./upgrade.sh --name openssl-fix\n  lamina update apply debian ./upgrade.sh --container web --timeout 600',
-    )
-    .action(async (base: string, procedure: string, options: ApplyOptions, command: Command) => {
-      refuseIdle(command, idle);
-      await apply(contextOf(command), base, procedure, options);
-    });
+    .option('--always-run', 'run in every container, also where it provably makes no difference');
 }
 
 const idle: readonly IdleRule[] = [
@@ -77,34 +101,31 @@ const idle: readonly IdleRule[] = [
   { option: 'health', unless: ({ dryRun }) => dryRun !== true, because: 'with --dry-run, which makes no health check' },
 ];
 
-async function apply(
-  { output, store, signal }: Context,
-  base: string,
-  procedure: string,
-  options: ApplyOptions,
-): Promise<void> {
+/** What is applied, and what is known of how. */
+type Subject = Pick<ApplyRequest, 'base' | 'procedure'> & Partial<Redo>;
+
+async function apply({ output, store, signal }: Context, subject: Subject, options: ApplyOptions): Promise<void> {
   const { updateApply } = await import('../app/apply.js');
   const timeout = numberOf('timeout', options.timeout);
   const jobs = numberOf('jobs', options.jobs);
   const line = await progressLine(terminalStream());
-  const write = speakers(base, line, options.raw === true);
+  const write = speakers(subject.base, line, options.raw === true);
   const data = await updateApply(await store(), {
-    base,
-    procedure: pathOf(procedure),
+    ...subject,
     name: options.name,
     containers: options.container,
-    network: options.network === true,
-    timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-    alwaysRun: options.alwaysRun === true,
+    network: options.network === true || subject.network === true,
+    timeoutMs: timeout === undefined ? subject.timeoutMs : timeout * 1000,
+    alwaysRun: options.alwaysRun === true || subject.alwaysRun === true,
     repeated: options.again === true ? 'apply' : 'refuse',
     jobs: jobs === undefined ? undefined : Math.ceil(jobs),
     health: options.health,
     dryRun: options.dryRun === true,
     checkDeterminism: options.checkDeterminism === true,
     onFailure: options.onFailure,
-    conflict: options.conflict,
+    conflict: options.conflict ?? subject.conflict,
     onFailed: (container, error) => {
-      line.write(Buffer.from(`container ${container} stays on its old layer: ${printable(error.message)}\n`));
+      line.write(Buffer.from(`${leftBehind(container, error)}\n`));
     },
     signal,
     onOutput: write,

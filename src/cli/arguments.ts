@@ -25,3 +25,14 @@ export function countOf(option: string, text: string | undefined): number | unde
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw usage(`--${option} ${text}: give a whole number from 0`);
 }
+
+const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
+
+/** @throws LaminaError usage where the text is no size: a number of bytes, or of KiB, MiB, GiB, TiB by its letter */
+export function bytesOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text) ?? [];
+  const bytes = Math.floor(Number(number) * (units[unit.toLowerCase()] ?? Number.NaN));
+  if (number !== '' && bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
+  throw usage(`--${option} ${text}: give a size, as 512m or 2g`);
+}

@@ -1,20 +1,24 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { CatchUpData } from '../app/catch-up.js';
+import type { CatchUpData, CatchUpsData } from '../app/catch-up.js';
+import { usage } from '../base/errors.js';
 import { bytesText } from '../base/units.js';
 import { conflictOption, numberOf } from './arguments.js';
+import type { Progress } from '../servicing/index.js';
 import type { ConflictWord } from './arguments.js';
+import { becauseText } from './because-text.js';
 import { contextOf } from './context.js';
 import type { Context } from './context.js';
 import { partlyDone, setExitCode } from './exit-code.js';
-import { counted, shown, table } from './output.js';
+import { counted, leftBehind, shown, table } from './output.js';
 import { changesText } from './preview-text.js';
 import { progressLine, rawHelp, speakers } from './progress.js';
 import { terminalStream } from './stream.js';
-import { refuseIdle, withDryRun } from './usage.js';
+import { fullName, refuseIdle, withDryRun } from './usage.js';
 import type { IdleRule } from './usage.js';
 
 interface CatchUpOptions {
+  readonly all?: boolean;
   readonly timeout?: string;
   readonly alwaysRun?: boolean;
   readonly raw?: boolean;
@@ -28,8 +32,9 @@ interface CatchUpOptions {
 
 export function addCatchUp(update: Command): void {
   update
-    .command('catch-up <container>')
-    .description('service a container that stayed behind for each newer layer of its base')
+    .command('catch-up [container...]')
+    .description('service containers that stayed behind for each newer layer of their base')
+    .option('--all', 'every container that is behind')
     .option('--timeout <seconds>', 'end a run that takes longer (default: as when the update was applied)')
     .addOption(
       conflictOption(
@@ -41,7 +46,7 @@ export function addCatchUp(update: Command): void {
         .choices(['abort', 'stop'])
         .default('abort'),
     )
-    .option('--allow-failures', 'with --on-failure stop: end with 0 also where it stopped')
+    .option('--allow-failures', 'of several, or with --on-failure stop: end with 0 also where one stayed behind')
     .option('--no-health', 'leave out the health check of the newest update')
     .option('--dry-run', 'do everything but publish, and tell what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
@@ -49,12 +54,23 @@ export function addCatchUp(update: Command): void {
     .option('--always-run', 'run every procedure, also where it provably makes no difference')
     .addHelpText(
       'after',
-      '\nThe recorded procedures of the updates that it missed are run in their order, as one transaction. Each of these updates can be rolled back afterwards.\nEnds with 6 where --on-failure stop stopped it.\n\nExample:\n  lamina update catch-up web',
+      '\nThe recorded procedures of the updates that it missed are run in their order, as one transaction a container. Each of these updates can be rolled back afterwards.\nOf several containers, those that cannot be caught up stay where they are, and the others go on. Ends with 6 where some stayed behind.\n\nExamples:\n  lamina update catch-up web\n  lamina update catch-up --all',
     )
-    .action(async (container: string, options: CatchUpOptions, command: Command) => {
-      refuseIdle(command, idle);
-      await catchUp(contextOf(command), container, options);
+    .action(async (containers: string[], options: CatchUpOptions, command: Command) => {
+      const [only, ...others] = containers;
+      checkWhich(command, containers, options);
+      if (only !== undefined && others.length === 0) refuseIdle(command, idle);
+      else refuseIdle(command, [withDryRun('verbose')]);
+      await catchUp(contextOf(command), containers, options);
     });
+}
+
+function checkWhich(command: Command, containers: readonly string[], { all }: CatchUpOptions): void {
+  const hint = `see ${fullName(command)} --help`;
+  if (all === true && containers.length > 0)
+    throw usage('--all does nothing with names of containers', { hint: 'leave one of them out' });
+  if (all !== true && containers.length === 0)
+    throw usage('it is not said which containers are to be caught up', { hint: `name them, or give --all; ${hint}` });
 }
 
 const idle: readonly IdleRule[] = [
@@ -62,16 +78,15 @@ const idle: readonly IdleRule[] = [
   {
     option: 'allowFailures',
     unless: ({ onFailure }) => onFailure === 'stop',
-    because: 'without --on-failure stop: a failure ends the catch-up',
+    because: 'of one container without --on-failure stop: a failure ends the catch-up',
   },
 ];
 
-async function catchUp({ output, store, signal }: Context, container: string, options: CatchUpOptions) {
-  const { updateCatchUp } = await import('../app/catch-up.js');
+async function catchUp({ output, store, signal }: Context, containers: readonly string[], options: CatchUpOptions) {
+  const { updateCatchUp, updateCatchUps } = await import('../app/catch-up.js');
   const timeout = numberOf('timeout', options.timeout);
   const line = await progressLine(terminalStream());
-  const data = await updateCatchUp(await store(), {
-    container,
+  const request = {
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
     alwaysRun: options.alwaysRun === true,
     conflict: options.conflict,
@@ -80,25 +95,48 @@ async function catchUp({ output, store, signal }: Context, container: string, op
     dryRun: options.dryRun === true,
     signal,
     onOutput: speakers('', line, options.raw === true),
-    onProgress: (progress) => {
+    onProgress: (progress: Progress) => {
       line.update(progress);
     },
-  }).finally(() => {
+    onFailed: (container: string, error: Error) => {
+      line.write(Buffer.from(`${leftBehind(container, error)}\n`));
+    },
+  };
+  const [only, ...others] = containers;
+  const verbose = options.verbose === true;
+  try {
+    if (only !== undefined && others.length === 0) {
+      const data = await updateCatchUp(await store(), { ...request, container: only });
+      if (data.stopped !== null && options.allowFailures !== true) setExitCode(partlyDone);
+      line.stop();
+      output.result(data, () => catchUpText(data, verbose));
+      return;
+    }
+    const data = await updateCatchUps(await store(), { ...request, containers: options.all ? undefined : containers });
+    const isPart = data.failed.length > 0 || data.containers.some(({ stopped }) => stopped !== null);
+    if (isPart && options.allowFailures !== true) setExitCode(partlyDone);
     line.stop();
-  });
-  if (data.stopped !== null && options.allowFailures !== true) setExitCode(partlyDone);
-  output.result(data, () => catchUpText(data, options.verbose === true));
+    output.result(data, () => catchUpsText(data, verbose));
+  } finally {
+    line.stop();
+  }
+}
+
+function catchUpsText({ containers, failed }: CatchUpsData, verbose: boolean): string {
+  if (containers.length === 0) return 'no container is behind';
+  const left = failed.length === 0 ? [] : [`left behind: ${failed.map(({ container }) => container).join(', ')}`];
+  return [...containers.map((data) => catchUpText(data, verbose)), ...left].join('\n\n');
 }
 
 function catchUpText(data: CatchUpData, verbose: boolean): string {
   const { container, base, steps, stopped, preview } = data;
   if (steps.length === 0) return `container ${container} is on the newest layer of base ${base}`;
-  const rows = steps.map(({ updates, outcome, storage, entries, bytes, conflicts, met }) => [
+  const rows = steps.map(({ updates, outcome, storage, entries, bytes, conflicts, ranBecauseOf }) => [
     updates.join(' + '),
     outcome,
     storage === null ? '-' : `${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`,
     conflicts === 0 ? '-' : String(conflicts),
-    met === null ? '-' : met,
+    becauseText(ranBecauseOf),
   ]);
   const updates = counted(steps.flatMap((step) => step.updates).length, 'update');
   const head =

@@ -15,13 +15,17 @@ export function addGcCommand(program: Command): void {
       const data = await gc(await store(), { dryRun: options.dryRun === true });
       const rows = data.found.map(({ kind, bytes, path }) => [kind, bytesText(bytes), path]);
       const total = `${data.dryRun ? 'would remove' : 'removed'} ${counted(rows.length - data.left.length, 'thing')}, ${bytesText(data.bytes)}`;
-      const { count, bytes } = data.displaced;
+      const { displaced, history } = data;
       const kept =
-        count === 0
+        displaced.count === 0
           ? ''
-          : `\n${bytesText(bytes)} displaced by ${counted(count, 'rollback')} stay: see lamina displaced list`;
+          : `\n${bytesText(displaced.bytes)} displaced by ${counted(displaced.count, 'rollback')} stay: see lamina displaced list`;
+      const ended =
+        history.count === 0
+          ? ''
+          : `\n${bytesText(history.bytes)} of ${counted(history.count, 'update')} that ended stay: see lamina update list --all`;
       const found =
         rows.length === 0 ? 'there is no garbage' : `${table(['KIND', 'SIZE', 'PATH'], rows, '')}\n${total}`;
-      output.result(data, () => found + kept);
+      output.result(data, () => found + kept + ended);
     });
 }

@@ -2,11 +2,17 @@ import type { Command } from 'commander';
 import type { CommitData } from '../app/manual.js';
 import type { HostView } from '../mount/index.js';
 import { contextOf, pathOf } from './context.js';
+import { partlyDone, setExitCode } from './exit-code.js';
 import { hostViewHelp, warnOfHostView } from './host-view-text.js';
-import { shown } from './output.js';
+import { leftBehind, shown } from './output.js';
 import { updateText } from './update-text.js';
 
-export function addManual(update: Command): void {
+interface CommitOptions {
+  readonly replay: boolean;
+  readonly allowFailures?: boolean;
+}
+
+function addBegin(update: Command): void {
   update
     .command('begin <base> <dir>')
     .description('mount a base on an empty directory to change it by hand')
@@ -27,18 +33,28 @@ export function addManual(update: Command): void {
         () => `base ${base} is mounted on ${shown(data.mountpoint)}; then: lamina update commit ${data.name}`,
       );
     });
+}
+
+export function addManual(update: Command): void {
+  addBegin(update);
   update
     .command('commit <update>')
     .description('make what was done by hand the newest layer, and do the same in the containers on the base')
     .option('--no-replay', "leave the containers' own content as it is, over the new layer")
+    .option('--allow-failures', 'end with 0 also where containers were left behind')
     .addHelpText(
       'after',
-      "\nRenames, removals, links, modes, owners and attributes act on each container's own files. What was written is merged where both are text;\nelse the container's own file stays, and the new one is put beside it as NAME.lamina-new.\n\nExample:\n  lamina update commit by-hand",
+      "\nRenames, removals, links, modes, owners and attributes act on each container's own files. What was written is merged where both are text;\nelse the container's own file stays, and the new one is put beside it as NAME.lamina-new.\nEnds with 6 where containers were left behind, for what they hold.\n\nExample:\n  lamina update commit by-hand",
     )
-    .action(async (name: string, options: { replay: boolean }, command: Command) => {
+    .action(async (name: string, options: CommitOptions, command: Command) => {
       const { output, store, signal } = contextOf(command);
       const { updateCommit } = await import('../app/manual.js');
-      const data = await updateCommit(await store(), name, { replay: options.replay, signal });
+      const onFailed = (container: string, error: Error) => {
+        output.note(leftBehind(container, error));
+      };
+      const data = await updateCommit(await store(), name, { replay: options.replay, signal, onFailed });
+      if (options.allowFailures !== true && data.update.effects.some(({ outcome }) => outcome === 'failed'))
+        setExitCode(partlyDone);
       output.result(data, () => [`committed update ${name}`, updateText(data.update), ...remarks(data)].join('\n'));
     });
   update

@@ -44,6 +44,11 @@ export class Output {
 /** A text of the data, for a terminal. */
 export const shown = (text: string) => display(fromText(text));
 
+/** What is said of a container that an update leaves behind. */
+export function leftBehind(container: string, { message }: Error): string {
+  return `container ${container} stays on its old layer: ${printable(message)}`;
+}
+
 /** Columns, aligned; the last one runs free. Cells are texts as JSON has them. No rows: `none`. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], none: string): string {
   if (rows.length === 0) return none;

@@ -55,10 +55,9 @@ export function makeProgram(): Command {
   addInspectCommands(program);
   addVerifyCommand(program);
   addWatchCommand(program);
-  for (const command of [program, ...allCommands(program)]) {
-    if (command.commands.length > 0) addHelp(command);
-    onUsageError(command);
-  }
+  for (const command of [program, ...allCommands(program)]) if (command.commands.length > 0) addHelp(command);
+  // Of those that show help, too: else what is typed wrongly of them would end the process without a word.
+  for (const command of [program, ...allCommands(program)]) onUsageError(command);
   return program;
 }
 

@@ -5,6 +5,8 @@ import { collect } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
 import { shown } from './output.js';
+import { refuseIdle } from './usage.js';
+import type { IdleRule } from './usage.js';
 
 interface RollbackOptions {
   readonly container?: string[];
@@ -37,10 +39,20 @@ export function addRollbackCommand(program: Command): void {
     .action(async (name: string, options: RollbackOptions, command: Command) => {
       const context = contextOf(command);
       if (options.restore !== undefined) await restore(context, name, options.restore, options);
-      else if (options.to !== undefined || options.force === true) throw usage('--to and --force go with --restore');
-      else await rollback(context, name, options);
+      else {
+        refuseIdle(command, idle);
+        await rollback(context, name, options);
+      }
     });
 }
+
+const withRestore = (option: string): IdleRule => ({
+  option,
+  unless: ({ restore: path }) => path !== undefined,
+  because: 'without --restore: a rollback puts nothing back',
+  instead: 'say what to put back with --restore PATH (lamina displaced list tells what there is), or leave it out',
+});
+const idle: readonly IdleRule[] = [withRestore('to'), withRestore('force')];
 
 async function rollback({ output, store }: Context, name: string, options: RollbackOptions): Promise<void> {
   const { rollback: undo } = await import('../app/rollback.js');
@@ -56,9 +68,13 @@ async function restore(
   { container = [], to, force, discard, withNewer, dryRun }: RollbackOptions,
 ): Promise<void> {
   if (discard === true || withNewer === true || dryRun === true || container.length > 1)
-    throw usage('--restore goes with one --container, and with --to or --force');
+    throw usage('--restore goes with one --container, and with --to or --force', {
+      hint: 'leave out the other options: with --restore nothing is rolled back',
+    });
   if (to !== undefined && force === true)
-    throw usage('--force is for what is in the way in the container: with --to nothing may be there');
+    throw usage('--force is for what is in the way in the container: with --to nothing may be there', {
+      hint: 'leave out --force, and give with --to a path where nothing is',
+    });
   const { rollbackRestore } = await import('../app/rollback.js');
   const place = to === undefined ? undefined : pathOf(to);
   const data = await rollbackRestore(await store(), { update, path, container: container[0], to: place, force });

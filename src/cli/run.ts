@@ -1,6 +1,8 @@
-import type { Command, Option } from 'commander';
-import type { SignalSource } from '../app/containers.js';
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { RunOptions, SignalSource } from '../app/containers.js';
 import { usage } from '../base/errors.js';
+import { bytesOf, collect, countOf, numberOf } from './arguments.js';
 import { contextOf } from './context.js';
 import { setExitCode } from './exit-code.js';
 
@@ -13,25 +15,83 @@ export function addRunCommand(program: Command): void {
     .usage('[options] <container> [command...]')
     .description("run a command isolated in a container's root")
     .option('--network', 'with the network')
-    .addHelpText(
-      'after',
-      `
-What follows the container's name is the command's; without a command, a shell. The exit code is the command's; 125: lamina
-failed, 126: the command cannot be invoked, 127: it is not found. The command gets the signals that lamina gets; a second SIGINT ends it.
-
-Examples:
-  lamina run web nginx -t
-  lamina run --network web apt-get update`,
+    .option('--user <user[:group]>', "as this user of the container's; a name or a number")
+    .option('--pids <number>', 'at most so many processes and threads (default: 2048)')
+    .option('--memory <size>', 'at most so much memory, swapped out or not (default: 80 % of the machine)')
+    .option('--cpus <number>', 'at most the time of so many processors (default: all, after what else wants them)')
+    .option('--shm-size <size>', 'size of /dev/shm (default: 64m)')
+    .option(
+      '--cap-add <capability>',
+      'with one more capability of root, or all; may be repeated (risk: see below)',
+      collect,
     )
-    .action(async (name: string, words: string[], options: { network?: boolean }, command: Command) => {
+    .option('--cap-drop <capability>', 'without one, or all; may be repeated', collect)
+    .addOption(
+      new Option('--no-new-privileges <boolean>', 'false: set-user-ID programs work (risk: see below)').choices([
+        'true',
+        'false',
+      ]),
+    )
+    .addHelpText('after', help)
+    .action(async (name: string, words: string[], options: RunWords, command: Command) => {
       const signals = relayedSignals();
       const { output, store } = contextOf(command);
       if (output.json)
         throw usage('--json does nothing with run, which prints what its command does', { hint: 'leave --json out' });
       const { run } = await import('../app/containers.js');
       const line = words.length > 0 ? words : ['/bin/sh'];
-      setExitCode(await run(await store(), name, line, { network: options.network === true, signals }));
+      const asked = { network: options.network === true, signals, options: optionsOf(options) };
+      setExitCode(await run(await store(), name, line, asked));
     });
+}
+
+const help = `
+What follows the container's name is the command's; without a command, a shell. The exit code is the command's; 125: lamina
+failed, 126: the command cannot be invoked, 127: it is not found. The command gets the signals that lamina gets; a second SIGINT ends it.
+Where input and output are a terminal the command has one of its own, which they are passed on to.
+
+A container is kept from the host by what root in it may not do. Each --cap-add takes some of that away: with SYS_ADMIN,
+SYS_MODULE, SYS_RAWIO, SYS_PTRACE, DAC_READ_SEARCH and the like, or all, a program in it can become root of the machine.
+--no-new-privileges=false lets its users become its root by su, sudo and other set-user-ID programs of the container: use it only
+where you trust all of them. Sizes are bytes, or k, m, g, t.
+
+Examples:
+  lamina run web nginx -t
+  lamina run --network web apt-get update
+  lamina run --user www-data --memory 512m --pids 100 web ./job`;
+
+interface RunWords {
+  readonly network?: boolean;
+  readonly user?: string;
+  readonly pids?: string;
+  readonly memory?: string;
+  readonly cpus?: string;
+  readonly shmSize?: string;
+  readonly capAdd?: string[];
+  readonly capDrop?: string[];
+  /** Commander's name of --no-new-privileges; true where it was not given. */
+  readonly newPrivileges: boolean | 'true' | 'false';
+}
+
+function optionsOf(words: RunWords): RunOptions {
+  return {
+    limits: {
+      processes: wholeNumberOf('pids', words.pids),
+      memoryBytes: bytesOf('memory', words.memory),
+      processors: numberOf('cpus', words.cpus),
+      sharedBytes: bytesOf('shm-size', words.shmSize),
+    },
+    user: words.user,
+    addedCapabilities: words.capAdd ?? [],
+    droppedCapabilities: words.capDrop ?? [],
+    mayGainPrivileges: words.newPrivileges === 'false',
+  };
+}
+
+function wholeNumberOf(option: string, text: string | undefined): number | undefined {
+  const value = countOf(option, text);
+  if (value === 0) throw usage(`--${option} 0: give a whole number above 0`);
+  return value;
 }
 
 const relayed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;

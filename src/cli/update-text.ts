@@ -1,6 +1,7 @@
 import type { UpdateData } from '../app/data.js';
 import { bytesText } from '../base/units.js';
-import type { UpdateShowData } from '../app/update-show.js';
+import type { PastShowData, UpdateShowData } from '../app/update-show.js';
+import { becauseText } from './because-text.js';
 import { counted, shown, table } from './output.js';
 
 /** An update for people: its layer, and what it did in each container. */
@@ -10,12 +11,12 @@ export function updateText(update: UpdateData | UpdateShowData): string {
     outcome,
     storage === null ? '-' : `${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`,
     conflicts === 0 ? '-' : String(conflicts),
-    ...('met' in more ? [more.met === null ? '-' : more.met] : []),
+    ...('ranBecauseOf' in more ? [becauseText(more.ranBecauseOf)] : []),
     storage ?? '',
   ]);
   const layer = `${counted(update.entries, 'entry', 'entries')}, ${bytesText(update.bytes)}`;
   const head = `base ${update.base}: delta layer ${update.layer}, ${layer}, ${update.state}`;
-  const because = update.effects.some((effect) => 'met' in effect) ? ['RAN BECAUSE OF'] : [];
+  const because = update.effects.some((effect) => 'ranBecauseOf' in effect) ? ['RAN BECAUSE OF'] : [];
   const columns = ['CONTAINER', 'OUTCOME', 'SIDE EFFECT', 'CONFLICTS', ...because, 'DELTA STORAGE'];
   const told = update.effects.flatMap(({ container, ...more }) =>
     'conflictPaths' in more && more.conflictPaths.length > 0
@@ -27,5 +28,35 @@ export function updateText(update: UpdateData | UpdateShowData): string {
       ? [`container ${container} stays on its old layer: ${shown(more.failure)}`]
       : [],
   );
-  return [head, table(columns, rows, 'no container was on the base'), ...told, ...left].join('\n');
+  const why = 'reason' in update && update.reason !== null ? [`why: ${lines(update.reason)}`] : [];
+  return [head, ...why, table(columns, rows, 'no container was on the base'), ...told, ...left].join('\n');
+}
+
+/** A text of several lines, each safe for a terminal. */
+const lines = (text: string) => text.split('\n').map(shown).join('\n  ');
+
+/** An update that ended, for people. */
+export function endedText(past: PastShowData): string {
+  const rows = past.effects.map(({ container, outcome, failure, ranBecauseOf }) => [
+    container,
+    outcome ?? '-',
+    becauseText(ranBecauseOf),
+    failure ?? '',
+  ]);
+  const columns = ['CONTAINER', 'OUTCOME', 'RAN BECAUSE OF', 'FAILURE'];
+  const again = past.redo ? [`to apply it again: lamina update redo ${past.name}`] : [];
+  const made = past.version === null ? '' : `, made version ${past.version}`;
+  return [
+    `base ${past.base}: ${past.procedure}, ${past.state} (${past.id})${made}`,
+    `begun ${past.created}, ended ${past.ended}`,
+    `why: ${lines(past.reason)}`,
+    ...(rows.length === 0 ? [] : [table(columns, rows, '')]),
+    ...again,
+  ].join('\n');
+}
+
+/** The first line of a reason, short enough for a list. */
+export function shortReason(reason: string): string {
+  const [line = ''] = reason.split('\n');
+  return line.length > 100 ? `${line.slice(0, 99)}…` : line;
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addApply } from './apply.js';
+import { addApply, addRedo } from './apply.js';
 import { addCatchUp } from './catch-up.js';
 import { contextOf } from './context.js';
 import { addGcCommand } from './gc.js';
@@ -7,44 +7,70 @@ import { addManual } from './manual.js';
 import { addMergeCommand } from './merge.js';
 import { counted, table } from './output.js';
 import { addRollbackCommand } from './rollback.js';
-import { updateText } from './update-text.js';
+import type { UpdateListData } from '../app/inspect.js';
+import { endedText, shortReason, updateText } from './update-text.js';
 
 export function addUpdateCommands(program: Command): void {
   const update = program.command('update').description('change a base, and every container on it, in one transaction');
   addApply(update);
+  addRedo(update);
   addManual(update);
   addCatchUp(update);
+  addList(update);
+  addShow(update);
+  addRollbackCommand(program);
+  addMergeCommand(program);
+  addGcCommand(program);
+}
+
+function addList(update: Command): void {
   update
     .command('list')
     .description('list the updates')
-    .addHelpText('after', '\nExample:\n  lamina update list')
-    .action(async (_options: object, command: Command) => {
+    .option('--all', 'also those that failed, were rolled back or were discarded, with the reason')
+    .addHelpText('after', '\nExamples:\n  lamina update list\n  lamina update list --all')
+    .action(async (options: { all?: boolean }, command: Command) => {
       const { output, store } = contextOf(command);
       const { updateList } = await import('../app/inspect.js');
-      const updates = await updateList(await store());
-      const rows = updates.map((each) => [
-        each.name,
-        each.base,
-        each.state,
-        counted(each.entries, 'entry', 'entries'),
-        counted(each.effects.length, 'container'),
-        each.created,
-      ]);
-      output.result({ updates }, () =>
-        table(['UPDATE', 'BASE', 'STATE', 'LAYER', 'CONTAINERS', 'CREATED'], rows, 'there are no updates'),
-      );
+      const data = await updateList(await store(), options.all === true);
+      output.result(data, () => listText(data));
     });
+}
+
+function listText({ updates, ended }: UpdateListData): string {
+  const head = ['UPDATE', 'BASE', 'STATE', 'LAYER', 'CONTAINERS', 'CREATED'];
+  const past = new Map((ended ?? []).map((each) => [each.id, each]));
+  const rows = updates.map((each) => [
+    each.name,
+    each.base,
+    each.state,
+    counted(each.entries, 'entry', 'entries'),
+    counted(each.effects.length, 'container'),
+    each.created,
+    ...(ended === undefined ? [] : [shortReason(past.get(each.id)?.reason ?? '-')]),
+  ]);
+  if (ended === undefined) return table(head, rows, 'there are no updates');
+  const standing = new Set(updates.map(({ id }) => id));
+  const gone = ended.filter(({ id }) => !standing.has(id));
+  const others = gone.map(({ name, base, state, effects, created, reason }) => [
+    ...[name, base, state, '-', counted(effects.length, 'container'), created],
+    shortReason(reason),
+  ]);
+  return table([...head, 'REASON'], [...rows, ...others], 'there are no updates, and none on record');
+}
+
+function addShow(update: Command): void {
   update
     .command('show <update>')
-    .description('show what an update did, in the base and in each container')
-    .addHelpText('after', '\nExample:\n  lamina update show openssl-fix')
+    .description('show what an update did, in the base and in each container, or why it ended')
+    .addHelpText(
+      'after',
+      '\nAlso of an update that lamina update list --all tells of, by its name (then the newest of that name) or its id.\n\nExample:\n  lamina update show openssl-fix',
+    )
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
       const { updateShow } = await import('../app/update-show.js');
       const data = await updateShow(await store(), name);
-      output.result(data, () => updateText(data));
+      output.result(data, () => ('layer' in data ? updateText(data) : endedText(data)));
     });
-  addRollbackCommand(program);
-  addMergeCommand(program);
-  addGcCommand(program);
 }

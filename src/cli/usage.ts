@@ -56,10 +56,10 @@ type Options = Readonly<Record<string, unknown>>;
  */
 export function refuseIdle(command: Command, rules: readonly IdleRule[]): void {
   const options = command.opts<Options>();
-  for (const { option, unless, because } of rules) {
+  for (const { option, unless, because, instead = 'leave it out' } of rules) {
     if (command.getOptionValueSource(option) !== 'cli' || unless(options)) continue;
     const flag = command.options.find((each) => each.attributeName() === option)?.long ?? `--${option}`;
-    throw usage(`${flag} does nothing ${because}`, { hint: `leave it out, or see ${fullName(command)} --help` });
+    throw usage(`${flag} does nothing ${because}`, { hint: `${instead}, or see ${fullName(command)} --help` });
   }
 }
 
@@ -70,6 +70,8 @@ export interface IdleRule {
   readonly unless: (options: Options) => boolean;
   /** "without --dry-run" */
   readonly because: string;
+  /** What to do; by default to leave it out. */
+  readonly instead?: string;
 }
 
 /** `option` is for a dry run only. */

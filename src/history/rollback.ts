@@ -10,6 +10,8 @@ import type { ContainerHold } from '../servicing/index.js';
 import { StagedReader, afterPublish, cloneTree, copyOrigins, withTransaction } from '../store/index.js';
 import type { NodePaths, StagedNode, Store, Transaction } from '../store/index.js';
 import { stageAside } from './aside.js';
+import { stageRolledBack } from './past.js';
+import type { RollbackCause } from './past.js';
 import { sortContainer } from './sort.js';
 import type { ContainerSorting } from './sort.js';
 
@@ -22,6 +24,8 @@ export interface RollbackOptions {
   readonly withNewer?: boolean | undefined;
   /** Everything but publishing: the report says what would become of what was written since. */
   readonly dryRun?: boolean | undefined;
+  /** Why, where not because somebody wished it: containers were not well. */
+  readonly because?: RollbackCause | undefined;
 }
 
 /** What became of what was written since an update in one container. */
@@ -91,6 +95,8 @@ class Undoing {
     const updates: string[] = [];
     for (const request of requests) {
       updates.push(now.updates[request.update]?.name ?? request.update);
+      if (request.containers === undefined && this.options.dryRun !== true)
+        stageRolledBack(this.transaction, now, request.update, { ...this.options, wanted: name });
       now = await this.#undo(now, request);
     }
     const report = { name, updates, containers: this.#reports, staying: [...this.#staying].sort() };

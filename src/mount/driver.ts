@@ -1,4 +1,5 @@
 import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { display, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, refused } from '../base/errors.js';
@@ -36,6 +37,9 @@ export interface MountRequest {
 }
 
 const startPatience = 30_000;
+/** So many more tries to unmount what is busy without a visible user, and milliseconds between them. */
+const unseenTries = 20;
+const unseenPause = 50;
 
 /** Mounts a stack; the driver goes on by itself. @throws LaminaError failed with the driver's own line */
 export async function mountStack(request: MountRequest): Promise<void> {
@@ -102,18 +106,28 @@ export async function unmountStack(
   work: BytePath | undefined,
   options: { lazy?: boolean } = {},
 ): Promise<void> {
-  try {
-    await unmountFuse(mountpoint, options);
-  } catch (error) {
-    const holders = await holdersOf(mountpoint);
-    if (isSystemError(error, 'EBUSY') || holders.length > 0) throw mountBusy(mountpoint, holders, error);
-    throw error;
-  }
+  await unmountUnlessUsed(mountpoint, options);
   if (work === undefined) return;
   try {
     await driverEnded(work);
   } catch (error) {
     throw error instanceof LockHeld ? stillDriven(mountpoint, work, error) : error;
+  }
+}
+
+/** A program that ends keeps a mount busy for a moment after /proc has stopped naming it: where nobody is seen to use the mount, it is tried again. */
+async function unmountUnlessUsed(mountpoint: BytePath, options: { lazy?: boolean }): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await unmountFuse(mountpoint, options);
+      return;
+    } catch (error) {
+      const holders = await holdersOf(mountpoint);
+      const busy = isSystemError(error, 'EBUSY');
+      if (holders.length > 0 || (busy && tries === unseenTries)) throw mountBusy(mountpoint, holders, error);
+      if (!busy) throw error;
+      await sleep(unseenPause);
+    }
   }
 }
 

@@ -8,7 +8,7 @@ import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
 import { renameSync, syncFileSystem } from './native.js';
 import type { RenameMode } from './native.js';
-import { removeTreeAtOnce } from './walk.js';
+import { removeTreeAtOnce, walk } from './walk.js';
 
 /** Called before each step that a crash may fall behind; `step` is the operation and the step, `path` what it is about. */
 export type DurableHook = (step: string, path: BytePath) => void;
@@ -65,6 +65,20 @@ export async function syncTree(directory: Path): Promise<void> {
     await syncFileSystem(handle.fd);
   } finally {
     await handle.close();
+  }
+}
+
+/** fsync(2) of all files and directories of a small tree: that which others have written to the file system need not be waited for. */
+export async function syncEach(root: BytePath): Promise<void> {
+  durableStep('sync-each', root);
+  for (const { at, stats } of walk(root)) {
+    if (!stats.isFile() && !stats.isDirectory()) continue;
+    const handle = await open(bytesOf(at), constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
   }
 }
 

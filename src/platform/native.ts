@@ -275,11 +275,6 @@ export function isForegroundSync(terminal: number): boolean {
   return asNumber(callSync(call)) === 1;
 }
 
-/** Makes our process group the one that a terminal listens to. */
-export function takeForegroundSync(terminal: number): void {
-  callSync({ operation: 'takeForeground', subject: { syscall: 'tcsetpgrp', path: terminal }, args: [terminal] });
-}
-
 // Mounts
 
 /** Flags of mount(2), <sys/mount.h>. */

@@ -12,6 +12,7 @@ import type { EffectCommit, Manifest, Update } from '../manifest/index.js';
 import { stageFile } from '../platform/durable.js';
 import { NodeReader, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
+import { attemptOf, onRecord } from './attempt.js';
 import type { Work } from './delta.js';
 import type { Determinism } from './determinism.js';
 import { healthAfter } from './health.js';
@@ -26,12 +27,13 @@ import type { Procedure } from './procedure.js';
 import { ProgressCount } from './progress.js';
 import type { Progress } from './progress.js';
 import { runOnBase, unpackOnBase } from './on-base.js';
+import { ranBecauseOf } from './ran-because.js';
+import type { Met } from './ran-because.js';
 import type { BaseWork } from './on-base.js';
 import { withReplayViews } from './replay/container.js';
 import { plainSettings, sandboxUmask, writeSettings } from './settings.js';
 import type { ConflictChoice, Settings } from './settings.js';
-import { ownTrouble } from './own-trouble.js';
-import { isProcedureFailure } from './run.js';
+import { LeftBehind } from './left-behind.js';
 import { serviceContainer } from './service.js';
 import type { RunOptions } from './service.js';
 
@@ -42,6 +44,8 @@ export interface ApplyRequest {
   /** Where it is read, if not by its name: `Held.at`. */
   readonly procedureAt?: BytePath | undefined;
   readonly name?: string | undefined;
+  /** The name where none is given, or one like it that is free; by default the procedure's. */
+  readonly preferredName?: string | undefined;
   /** Only these; undefined: all on the base's head. */
   readonly containers?: readonly string[] | undefined;
   readonly network: boolean;
@@ -104,7 +108,7 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
         const reader = new NodeReader(store, manifest);
         const head = baseOf(manifest, request.base).head;
         const work: Work = { transaction, reader, layers: reader.layers(head), signal: request.signal };
-        await hold.add(manifest, request.containers ?? containersOn(manifest, head));
+        await hold.addPresent(manifest, request.containers ?? containersOn(manifest, head));
         const { procedure, stored } = await storeProcedure(given, transaction.paths.update.procedure);
         const applied =
           request.repeated === 'tell' ? findApplied(manifest, request.base, procedure, stored.hash) : undefined;
@@ -116,20 +120,33 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
         if (request.repeated !== 'apply') checkRepeated(manifest, request.base, procedure, stored.hash);
         checkPackage(manifest, request.base, procedure);
         writeSettings(transaction.paths.update.settings, settingsOf(request));
-        const name = request.name ?? freeName(manifest, procedure.defaultName);
-        const options = { ...request, procedure, update: name };
-        const progress = new ProgressCount('containers', request.onProgress);
-        const onBase = procedure.kind === 'layer' ? unpackOnBase : runOnBase;
-        const baseRun = await progress.onBase(async () => onBase(work, options));
-        const servicing = new Servicing({ work, hold, baseRun, request, options, progress });
-        const finished = await servicing.finish({ id: newId('u'), name, head, stored, procedure });
-        return { procedure, ...finished, determinism: baseRun.determinism };
+        const name = request.name ?? freeName(manifest, request.preferredName ?? procedure.defaultName);
+        const commit = { id: newId('u'), name, head, stored, procedure };
+        const service = async () => serviceAll(work, hold, request, commit);
+        if (request.dryRun === true) return { procedure, ...(await service()) };
+        const containers = request.containers ?? containersOn(manifest, head);
+        const attempt = attemptOf({ ...commit, base: request.base, containers });
+        return { procedure, ...(await onRecord(transaction, { attempt, signal: request.signal }, service)) };
       },
       { base: request.base },
     );
     // The containers are still held: nobody has them mounted.
     return { ...result, unhealthy: await healthAfter(store, { ...request, check: procedure.health }, result) };
   });
+}
+
+async function serviceAll(
+  work: Work,
+  hold: ContainerHold,
+  request: ApplyRequest,
+  commit: Commit,
+): Promise<ApplyResult> {
+  const options = { ...request, procedure: commit.procedure, update: commit.name };
+  const progress = new ProgressCount('containers', request.onProgress);
+  const onBase = commit.procedure.kind === 'layer' ? unpackOnBase : runOnBase;
+  const baseRun = await progress.onBase(async () => onBase(work, options));
+  const servicing = new Servicing({ work, hold, baseRun, request, options, progress });
+  return { ...(await servicing.finish(commit)), determinism: baseRun.determinism };
 }
 
 function checkNewName(manifest: Manifest, name: string): void {
@@ -189,13 +206,14 @@ interface ServicingSite {
 class Servicing {
   readonly #effects = new Map<string, EffectCommit>();
   /** Of the containers in which the procedure ran: a path for which it had to, where that was looked for. */
-  readonly #met = new Map<string, string>();
+  readonly #met = new Map<string, Met>();
   /** Paths at which a container and the layer could not be brought together. */
   readonly #conflicts = new Map<string, readonly string[]>();
-  /** Why containers stay on their old layer. */
-  readonly #failures = new Map<string, string>();
+  readonly #left: LeftBehind;
 
-  constructor(readonly site: ServicingSite) {}
+  constructor(readonly site: ServicingSite) {
+    this.#left = new LeftBehind({ transaction: site.work.transaction, ...site.request });
+  }
 
   async finish(commit: Commit): Promise<ApplyResult> {
     const { store } = this.site.work.transaction;
@@ -227,28 +245,36 @@ class Servicing {
   }
 
   async #service(manifest: Manifest, containers: readonly string[]): Promise<void> {
-    await this.site.hold.add(manifest, containers);
+    const present = await this.#hold(manifest, containers);
     await this.site.work.transaction.sync();
     // Containers made since the start are unknown to the reader of that time.
     const work = { ...this.site.work, reader: new NodeReader(this.site.work.transaction.store, manifest) };
-    this.site.progress.expect(containers.length);
+    this.site.progress.expect(present.length);
     const { layer, delta } = this.site.baseRun;
     if (layer === undefined) {
-      await this.#serviceEach(manifest, containers, async (name) => {
+      await this.#serviceEach(manifest, present, async (name) => {
         const { commit, met } = await serviceContainer(work, manifest, name, this.site.baseRun, this.site.options);
-        if (met !== undefined) this.#met.set(name, toText(met));
+        if (met !== undefined) this.#met.set(name, met);
         return commit;
       });
       return;
     }
     const views = { delta: delta.node, journals: [work.transaction.paths.update.run().journal] };
     await withReplayViews(work, views, async (mounted) =>
-      this.#serviceEach(manifest, containers, async (name) => {
-        const { commit, conflicts } = await layer.service(work, manifest, name, mounted);
+      this.#serviceEach(manifest, present, async (name) => {
+        const { commit, conflicts, met } = await layer.service(work, manifest, name, mounted);
+        if (met !== undefined) this.#met.set(name, { path: met, by: 'layer' });
         if (conflicts.length > 0) this.#conflicts.set(name, conflicts.map(toText));
         return commit;
       }),
     );
+  }
+
+  /** Those whose storages are there. */
+  async #hold(manifest: Manifest, containers: readonly string[]): Promise<string[]> {
+    const missing = await this.site.hold.addPresent(manifest, containers);
+    for (const [name, error] of missing) this.#effects.set(name, this.#left.leave(manifest, name, error));
+    return containers.filter((name) => !missing.has(name));
   }
 
   async #serviceEach(
@@ -258,24 +284,10 @@ class Servicing {
   ): Promise<void> {
     await mapLimit(containers, this.site.request.jobs ?? availableParallelism(), async (name) => {
       this.site.progress.start(name);
-      const commit = await service(name).catch((error: unknown) => this.#leave(manifest, name, error));
+      const commit = await service(name).catch((error: unknown) => this.#left.leave(manifest, name, error));
       this.#effects.set(name, commit);
       this.site.progress.end(name, commit.outcome);
     });
-  }
-
-  /**
-   * A container stays on its old layer where its procedure fails and that is wanted, and where its own content is why it cannot be serviced. Whatever else goes wrong is the
-   * transaction's.
-   */
-  #leave(manifest: Manifest, container: string, error: unknown): EffectCommit {
-    const { onFailure, onFailed, signal } = this.site.request;
-    const own = isProcedureFailure(error) ? (onFailure === 'skip' ? error : undefined) : ownTrouble(error);
-    if (signal.aborted || own === undefined) throw error;
-    this.site.work.transaction.leaveUnsealed(containerOf(manifest, container).storage);
-    this.#failures.set(container, own.message);
-    onFailed?.(container, own);
-    return { container, outcome: 'failed', delta: null, sealed: null, top: null };
   }
 
   #sorted(): EffectCommit[] {
@@ -293,9 +305,12 @@ class Servicing {
     const { transaction } = this.site.work;
     this.site.request.signal.throwIfAborted();
     const effects = this.#sorted();
-    const met = Object.fromEntries(this.#met);
-    const failures = Object.fromEntries(this.#failures);
-    const told = { met, conflicts: Object.fromEntries(this.#conflicts), failures };
+    const because = Object.fromEntries(await ranBecauseOf([transaction.paths.update.run()], this.#met));
+    const told = {
+      ranBecauseOf: because,
+      conflicts: Object.fromEntries(this.#conflicts),
+      failures: this.#left.reasons,
+    };
     const { determinism } = this.site.baseRun;
     const report = {
       update: name,

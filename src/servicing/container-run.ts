@@ -1,12 +1,16 @@
 import { display, fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed } from '../base/errors.js';
+import { parseCapabilities } from './isolation/capabilities.js';
 import { HeldPlanting } from './isolation/held.js';
+import type { Limits } from './isolation/limits.js';
 import { planSandbox } from './isolation/plan.js';
 import type { SandboxPlan } from './isolation/plan.js';
 import { hostResolver, plantingOf } from './isolation/plant.js';
 import { MountedRoot } from './isolation/root.js';
+import type { Privileges } from './isolation/setup.js';
 import type { SignalSource } from './isolation/signals.js';
+import { userOf } from './isolation/user.js';
 import { runInSandbox } from './sandbox.js';
 
 export interface ContainerRunRequest {
@@ -16,6 +20,17 @@ export interface ContainerRunRequest {
   readonly command: readonly string[];
   readonly network: boolean;
   readonly signals: SignalSource;
+  readonly options?: RunOptions | undefined;
+}
+
+/** What a person asks of a sandbox beyond, or below, what is common. */
+export interface RunOptions {
+  readonly limits: Limits;
+  /** A name or number of the root's own, `:` and a group. */
+  readonly user?: string | undefined;
+  readonly addedCapabilities: readonly string[];
+  readonly droppedCapabilities: readonly string[];
+  readonly mayGainPrivileges: boolean;
 }
 
 /** HOST_NAME_MAX, gethostname(2) */
@@ -29,18 +44,32 @@ export async function runInContainer(request: ContainerRunRequest): Promise<numb
   try {
     const plan = planSandbox(root, { network });
     checkPlaces(container, plan);
+    const privileges = privilegesOf(root, plan, request.options);
     const resolver = resolverToShow(root, plan);
     const planting = plantingOf({ ...plan, network: plan.network.filter(({ missing }) => missing) }, hostName);
     const held = await HeldPlanting.make(root, planting, existingIn(plan));
     try {
-      const interactive = request.signals;
-      return (await runInSandbox({ ...request, plan, resolver, hostName, interactive })).exitCode;
+      const { command, signals: interactive, options } = request;
+      const common = { root: request.root, command, network, plan, resolver, hostName, interactive };
+      return (await runInSandbox({ ...common, limits: options?.limits, privileges })).exitCode;
     } finally {
       held.release();
     }
   } finally {
     root.close();
   }
+}
+
+/** @throws LaminaError usage, notFound: no such capability, no such user */
+function privilegesOf(root: MountedRoot, { places }: SandboxPlan, options: RunOptions | undefined): Privileges {
+  if (options === undefined) return {};
+  const { user } = options;
+  return {
+    user: user === undefined ? undefined : userOf(root, user, Object.values(places.of)),
+    add: parseCapabilities('--cap-add', options.addedCapabilities),
+    drop: parseCapabilities('--cap-drop', options.droppedCapabilities),
+    mayGain: options.mayGainPrivileges,
+  };
 }
 
 /** A person's container is not changed to make room for the sandbox. */

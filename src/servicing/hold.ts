@@ -1,5 +1,6 @@
+import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isSystemError, refused } from '../base/errors.js';
+import { LaminaError, damaged, isSystemError, refused } from '../base/errors.js';
 import { containerOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { describeMount, describeUse, findMounts } from '../mount/index.js';
@@ -18,15 +19,30 @@ export class ContainerHold {
   constructor(readonly store: Store) {}
 
   async add(manifest: Manifest, containers: Iterable<string>): Promise<void> {
+    for (const error of (await this.addPresent(manifest, containers)).values()) throw error;
+  }
+
+  /** As `add`, of the containers whose top storage is there. Gives the others with what they lack: nobody can mount them. */
+  async addPresent(manifest: Manifest, containers: Iterable<string>): Promise<Map<string, LaminaError>> {
     const added: string[] = [];
+    const missing = new Map<string, LaminaError>();
     for (const container of containers) {
       if (this.#locks.has(container)) continue;
       const { storage } = containerOf(manifest, container);
       const { work } = this.store.paths.node(storage);
       const lock = await this.#lockOf(manifest, container, work);
+      if (lock instanceof LaminaError) {
+        missing.set(container, lock);
+        continue;
+      }
       this.#locks.set(container, { storage, lock });
       added.push(container);
     }
+    await this.#refuseShown(manifest, added);
+    return missing;
+  }
+
+  async #refuseShown(manifest: Manifest, added: readonly string[]): Promise<void> {
     // A mount that is read-only holds no lock, and would lose what it shows.
     const mounted = new Set((await findMounts(this.store)).map(({ container }) => container));
     const shown = added.find((container) => mounted.has(container));
@@ -34,13 +50,25 @@ export class ContainerHold {
     if (shown !== undefined && use !== undefined) throw inUse(shown, use);
   }
 
-  async #lockOf(manifest: Manifest, container: string, work: BytePath): Promise<Lock> {
+  /** Where the directory that is locked is not there: the error that says so. */
+  async #lockOf(manifest: Manifest, container: string, work: BytePath): Promise<Lock | LaminaError> {
     for (;;) {
-      const lock = await lockOf(work, container);
+      const lock = await lockOf(work);
+      if (lock === 'missing') return this.#missing(manifest, container, work);
       if (lock !== undefined) return lock;
       const use = await useOf(this.store, manifest, container);
       if (use !== undefined) throw inUse(container, use);
     }
+  }
+
+  /** @throws LaminaError refused: the storage has gone since the manifest was read, as it should */
+  async #missing(manifest: Manifest, container: string, work: BytePath): Promise<LaminaError> {
+    const now = (await this.store.read()).containers[container]?.storage;
+    if (now !== containerOf(manifest, container).storage) throw changed(container);
+    return damaged(`the storage of container '${container}' is not there: ${display(work)} is missing`, {
+      code: 'NODE_MISSING',
+      hint: 'run lamina verify',
+    });
   }
 
   /** Between the reading of a manifest and the hold the containers may have got other storages. @throws LaminaError refused */
@@ -55,12 +83,12 @@ export class ContainerHold {
   }
 }
 
-/** @throws LaminaError refused: the storage has gone since the manifest was read */
-async function lockOf(work: BytePath, container: string): Promise<Lock | undefined> {
+/** Undefined: others have it. */
+async function lockOf(work: BytePath): Promise<Lock | 'missing' | undefined> {
   try {
     return await takeLock(work);
   } catch (error) {
-    if (isSystemError(error, 'ENOENT', 'EISDIR')) throw changed(container);
+    if (isSystemError(error, 'ENOENT', 'EISDIR')) return 'missing';
     throw error;
   }
 }

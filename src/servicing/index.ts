@@ -15,3 +15,5 @@ export { readJournal } from './journal.js';
 export type { LoggedOperation } from './journal.js';
 export * from './catch-up/catch-up.js';
 export { Tree } from './replay/tree.js';
+export { readStored } from './stored.js';
+export { readSettings } from './settings.js';

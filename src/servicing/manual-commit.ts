@@ -1,6 +1,7 @@
 import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
+import type { LaminaError } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import type { TimedRun } from '../changeset/index.js';
 import { commitUpdate } from '../manifest/index.js';
@@ -13,9 +14,14 @@ import type { DeltaLayer, Work } from './delta.js';
 import { handWork } from './hand-mount.js';
 import { isRecordTorn, stageHandRecord } from './hand-record.js';
 import { HandTouched, stageWithout } from './hand-overlap.js';
+import { LeftBehind } from './left-behind.js';
+import type { LeaveRequest } from './left-behind.js';
+import { ranBecauseOf } from './ran-because.js';
+import type { Met } from './ran-because.js';
 import { replayInContainer, withReplayViews } from './replay/container.js';
 import { readCapture } from './run.js';
 import { readStorages } from './service.js';
+import type { ContainerStorages } from './service.js';
 import { plainSettings, writeSettings } from './settings.js';
 
 /** What a commit by hand came to in one container. */
@@ -42,8 +48,11 @@ export interface ManualCommit {
   readonly transaction: Transaction;
   readonly found: { readonly name: string; readonly base: string; readonly head: string };
   readonly containers: readonly string[];
+  /** Those whose storage is not there, with the error that says so. */
+  readonly missing: ReadonlyMap<string, LaminaError>;
   readonly replay: boolean;
   readonly signal: AbortSignal;
+  readonly onFailed?: LeaveRequest['onFailed'];
 }
 
 /** Stages the delta layer and what follows from it in the containers, and publishes it all. The servicing mount is gone. */
@@ -60,9 +69,13 @@ export async function publishManual(commit: ManualCommit): Promise<ManualResult>
   const capture = await readCapture({ directory, mountpoint, ...handWork(paths), kept }, undefined);
   const delta = await stageDeltaLayer(work, capture);
   const times = { span: capture.span, written: delta.listing };
-  const { effects, told } = await followInContainers(work, commit, { ...delta, times });
+  const followed = await followInContainers(work, commit, { ...delta, times });
+  const { told, left } = followed;
+  const effects = [...followed.effects].sort((a, b) => (a.container < b.container ? -1 : 1));
+  const because = Object.fromEntries(await ranBecauseOf([{ journal: kept.journal }], followed.met));
   writeSettings(paths.update.settings, { ...plainSettings, noReplay: !commit.replay });
-  const report = { update: found.name, base: found.base, layer: delta.sealed, effects, containers: textsOf(told) };
+  const about = { update: found.name, base: found.base, layer: delta.sealed, effects, ranBecauseOf: because };
+  const report = { ...about, containers: textsOf(told), failures: left.reasons };
   stageFile(paths.update.report, `${JSON.stringify(report, null, 2)}\n`);
   const published = await transaction.publish(
     (present) =>
@@ -106,28 +119,58 @@ type TimedDelta = DeltaLayer & { readonly times: TimedRun };
 interface Followed {
   readonly effects: EffectCommit[];
   readonly told: Map<string, ManualEffect>;
+  readonly left: LeftBehind;
+  /** Of containers in which the journal is replayed: a path for which. */
+  readonly met: Map<string, Met>;
 }
 
-/** Containers whose storages meet nothing that the layer changes are pinned to it; in the others the journal is replayed. */
+interface Meeting {
+  readonly container: string;
+  readonly storages: ContainerStorages;
+}
+
+/**
+ * Containers whose storages meet nothing that the layer changes are pinned to it; in the others the journal is replayed. One whose own content cannot be read or written stays on
+ * its old layer.
+ */
 async function followInContainers(work: Work, commit: ManualCommit, delta: TimedDelta): Promise<Followed> {
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
   const touched = new HandTouched(delta.listing, layers);
-  const followed: Followed = { effects: [], told: new Map() };
+  const left = new LeftBehind(commit);
+  const followed: Followed = { effects: [], told: new Map(), met: new Map(), left };
   await work.transaction.sync();
-  const meeting: { container: string; storages: Awaited<ReturnType<typeof readStorages>> }[] = [];
+  const meeting: Meeting[] = [];
   for (const container of commit.containers) {
-    const storages = await readStorages(work, commit.manifest, container);
-    const overlap = touched.overlap(storages);
-    const met = overlap.paths;
-    if (met.length > 0 && commit.replay) {
-      meeting.push({ container, storages });
-      continue;
-    }
-    if (met.length > 0) followed.told.set(container, { conflicts: [], passed: [], hiding: met });
-    followed.effects.push(await stageWithout(work, container, storages, overlap));
+    await orLeave(commit, followed, container, async () => {
+      const missing = commit.missing.get(container);
+      if (missing !== undefined) throw missing;
+      const storages = await readStorages(work, commit.manifest, container);
+      const overlap = touched.overlap(storages);
+      const [path] = overlap.paths;
+      if (path !== undefined && commit.replay) {
+        meeting.push({ container, storages });
+        followed.met.set(container, { path, by: 'run' });
+        return;
+      }
+      followed.effects.push(await stageWithout(work, container, storages, overlap));
+      if (path !== undefined) followed.told.set(container, { conflicts: [], passed: [], hiding: overlap.paths });
+    });
   }
   if (meeting.length > 0) await replayInAll(work, { commit, delta, meeting }, followed);
   return followed;
+}
+
+async function orLeave(
+  { manifest }: ManualCommit,
+  { effects, left }: Followed,
+  container: string,
+  follow: () => Promise<void>,
+): Promise<void> {
+  try {
+    await follow();
+  } catch (error) {
+    effects.push(left.leave(manifest, container, error));
+  }
 }
 
 async function replayInAll(
@@ -135,23 +178,23 @@ async function replayInAll(
   request: {
     readonly commit: ManualCommit;
     readonly delta: TimedDelta;
-    readonly meeting: readonly { container: string; storages: Awaited<ReturnType<typeof readStorages>> }[];
+    readonly meeting: readonly Meeting[];
   },
-  { effects, told }: Followed,
+  followed: Followed,
 ): Promise<void> {
-  const { delta, meeting } = request;
+  const { commit, delta, meeting } = request;
   const node = { id: delta.node.id, tree: delta.node.tree, index: delta.node.index };
   const journals = [work.transaction.paths.update.run().journal];
   await withReplayViews(work, { delta: node, journals }, async (views) => {
     for (const { container, storages } of meeting) {
       work.signal.throwIfAborted();
-      const { commit, report } = await replayInContainer(work, container, storages, {
-        delta,
-        times: delta.times,
-        views,
+      await orLeave(commit, followed, container, async () => {
+        const asked = { delta, times: delta.times, views };
+        const replayed = await replayInContainer(work, container, storages, asked);
+        const { report } = replayed;
+        followed.effects.push(replayed.commit);
+        if (report.conflicts.length + report.passed.length > 0) followed.told.set(container, { ...report, hiding: [] });
       });
-      effects.push(commit);
-      if (report.conflicts.length + report.passed.length > 0) told.set(container, { ...report, hiding: [] });
     }
   });
 }

@@ -7,13 +7,24 @@ import { baseOf, checkUpdateName, containersOn, validateName } from '../manifest
 import type { Manifest, UpdateId } from '../manifest/index.js';
 import { checkHostView, findTransactionMount, withMountpoint } from '../mount/index.js';
 import type { HostView, Mountpoint } from '../mount/index.js';
-import { Published, Transaction, afterFailure, bootId, handState, readTransaction } from '../store/index.js';
+import {
+  Published,
+  Transaction,
+  afterFailure,
+  bootId,
+  endedNow,
+  handState,
+  keepEnded,
+  readAttempt,
+  readTransaction,
+  tryToKeep,
+} from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { endHandMount, freeze, mountNew, reopen, reopenAfter } from './hand-mount.js';
 import type { HandDetails } from './hand-mount.js';
 import { withHold } from './hold.js';
 import { publishManual } from './manual-commit.js';
-import type { ManualResult } from './manual-commit.js';
+import type { ManualCommit, ManualResult } from './manual-commit.js';
 
 /** Servicing by a person: a mount to work in, then commit or abort. */
 export interface ManualServicing extends HandDetails {
@@ -100,7 +111,17 @@ export async function abortManual(store: Store, name: string): Promise<void> {
     transaction.lock.release();
     throw error;
   }
+  await keepAborted(transaction, name);
   await transaction.discard();
+}
+
+async function keepAborted({ store, paths }: Transaction, name: string): Promise<void> {
+  const how = { state: 'discarded', cause: 'abort', reason: 'aborted by lamina update abort' } as const;
+  await tryToKeep(`update '${name}'`, async () => {
+    const attempt = await readAttempt(paths);
+    if (attempt === undefined) return;
+    await store.change(async (manifest) => keepEnded(store.paths, manifest, paths, endedNow(attempt, how)));
+  });
 }
 
 /**
@@ -111,7 +132,7 @@ export async function abortManual(store: Store, name: string): Promise<void> {
 export async function commitManual(
   store: Store,
   name: string,
-  options: { readonly replay: boolean; readonly signal: AbortSignal },
+  options: Pick<ManualCommit, 'replay' | 'signal' | 'onFailed'>,
 ): Promise<ManualResult> {
   const found = await manualNamed(store, name);
   return withHold(store, async (hold) => {
@@ -123,7 +144,7 @@ export async function commitManual(
       });
     }
     const containers = containersOn(manifest, found.head);
-    await hold.add(manifest, containers);
+    const missing = await hold.addPresent(manifest, containers);
     const transaction = await Transaction.attach(store, found.id);
     const id: UpdateId = newId('u');
     try {
@@ -135,7 +156,7 @@ export async function commitManual(
       throw error;
     }
     try {
-      return await publishManual({ id, manifest, transaction, found, containers, ...options });
+      return await publishManual({ id, manifest, transaction, found, containers, missing, ...options });
     } catch (error) {
       if (error instanceof Published) await afterFailure(async () => transaction.discard());
       throw error instanceof Published ? error : await reopenAfter(error, transaction, found);

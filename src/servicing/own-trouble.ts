@@ -10,9 +10,10 @@ const codesOfContent = new Set([
   'INDEX_DAMAGED',
   'NODE_MISSING',
   'TREE_TOO_DEEP',
+  'NO_INTERPRETER',
 ]);
 
-/** What a system call says of a name, a link or a value that it was given; others (ENOSPC, EIO, EMFILE) are about the machine. */
+/** What a system call says of a name, a link or a value that it was given; others (ENOSPC, EMFILE) are about the machine. */
 const errnosOfContent = [
   'ENAMETOOLONG',
   'ELOOP',
@@ -31,6 +32,10 @@ const errnosOfContent = [
   'ENODATA',
 ];
 
+/** What a disk or its file system says of a place of it that is broken: a container's, where it was read. Node has no names for some. */
+const errnosOfDisk = ['EIO', 'EUCLEAN', 'Unknown system error -117', 'EBADMSG', 'ESTALE', 'Unknown system error -116'];
+const reading = new Set(['lstat', 'stat', 'fstat', 'scandir', 'open', 'read', 'readlink', 'getxattr', 'listxattr']);
+
 /**
  * The error with which a container is left behind, where its own content is the reason why it cannot be serviced: that must not keep the update from the others. Undefined:
  * the machine, the store or the program is the reason, and the update is discarded.
@@ -38,12 +43,17 @@ const errnosOfContent = [
 export function ownTrouble(error: unknown): LaminaError | undefined {
   if (error instanceof LaminaError && !codesOfContent.has(error.code)) return undefined;
   const cause = systemCause(error);
-  if (cause !== undefined && !isSystemError(cause, ...errnosOfContent)) return undefined;
+  if (cause !== undefined && !isOfContent(cause, error)) return undefined;
   return error instanceof LaminaError || cause !== undefined ? toLaminaError(error) : undefined;
 }
 
+function isOfContent({ code = '', syscall = '' }: NodeJS.ErrnoException, error: unknown): boolean {
+  const reads = error instanceof LaminaError ? error.code === 'READ_FAILED' : reading.has(syscall);
+  return errnosOfContent.includes(code) || (reads && errnosOfDisk.includes(code));
+}
+
 /** The system call that failed, where one did. */
-function systemCause(error: unknown): Error | undefined {
+function systemCause(error: unknown): NodeJS.ErrnoException | undefined {
   for (let at = error; at instanceof Error; at = at.cause) if (isSystemError(at)) return at;
   return undefined;
 }

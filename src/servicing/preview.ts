@@ -47,13 +47,18 @@ export async function previewOf(
     const containers: ContainerPreview[] = [];
     for (const { container, outcome, delta: side } of effects) {
       if (manifest.containers[container] === undefined) continue; // removed meanwhile
+      if (outcome === 'failed') {
+        // It stays as it is, and what it holds may be why.
+        containers.push({ container, outcome, entries: 0, bytes: 0, changes: [] });
+        continue;
+      }
       const storages = await treesOf(storageChain(manifest, containerOf(manifest, container).storage));
       const effect = side === null ? [] : [await stagedTree(work, side.id)];
       const [before, after] = [
         [...storages, ...layers],
         [...effect, ...storages, layer, ...layers],
       ];
-      const changes = outcome === 'failed' ? [] : await changesOf(contents, before, after, [...effect, layer]);
+      const changes = await changesOf(contents, before, after, [...effect, layer]);
       containers.push({ container, outcome, entries: side?.entries ?? 0, bytes: side?.bytes ?? 0, changes });
     }
     const base = await changesOf(contents, layers, [layer, ...layers], [layer]);

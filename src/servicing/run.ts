@@ -17,12 +17,13 @@ import { isEmptyPlanting, plant, plantingOf } from './isolation/plant.js';
 import type { Planting } from './isolation/plant.js';
 import { MountedRoot } from './isolation/root.js';
 import type { RootReader } from './isolation/root.js';
+import { shownDirectory } from './isolation/setup.js';
 import { withoutPlanted } from './isolation/unplant.js';
 import { OutputLog } from './output.js';
 import { commandOf } from './procedure.js';
 import type { Procedure } from './procedure.js';
 import { forgetMountedOver } from './reads.js';
-import { failureOf, procedureHostName, runInSandbox, shownDirectory } from './sandbox.js';
+import { failureOf, procedureHostName, runInSandbox } from './sandbox.js';
 import { beginSpan, endSpan } from './span.js';
 
 /** What was written in a view, as a tree on it. */

@@ -1,18 +1,19 @@
 import { constants } from 'node:os';
-import { display, fromBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { LaminaError, failed } from '../base/errors.js';
+import { failed } from '../base/errors.js';
+import type { LaminaError } from '../base/errors.js';
 import { distFile } from '../platform/install.js';
 import { runProcess } from '../platform/process.js';
 import type { ProcessResult } from '../platform/process.js';
 import { SandboxSignals } from './isolation/signals.js';
 import type { SignalSource } from './isolation/signals.js';
-import { inMountOrder } from './isolation/places.js';
-import type { MountName } from './isolation/places.js';
+import type { Limits } from './isolation/limits.js';
+import { NamelessFile } from './isolation/nameless.js';
 import type { SandboxPlan } from './isolation/plan.js';
-import { NamelessFile, setupRecords } from './isolation/setup.js';
-import { isForeground, takeForeground } from './isolation/terminal.js';
-import { systemCallFilter } from './seccomp.js';
+import { setupRecords } from './isolation/setup.js';
+import type { Privileges, SandboxSetup } from './isolation/setup.js';
+import { isForeground } from './isolation/terminal.js';
+import { systemCallFilter } from './calls/filter.js';
 
 /** What a command in a sandbox may and gets. The environment has nothing else in it (docs/architecture.md, "The sandbox"). */
 export interface SandboxRequest {
@@ -21,13 +22,15 @@ export interface SandboxRequest {
   readonly plan: SandboxPlan;
   readonly command: readonly string[];
   readonly network: boolean;
-  /** Shown over the root's own; by default what the root has is seen. */
+  /** A file over which the host's is shown; by default what the root has is seen. */
   readonly resolver?: BytePath | undefined;
   readonly hostName?: string | undefined;
   /** More variables. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Host paths shown below /run/lamina, read-only: name there → path. */
   readonly shown?: ReadonlyMap<string, BytePath> | undefined;
+  readonly limits?: Limits | undefined;
+  readonly privileges?: Privileges | undefined;
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** With our own input and output, for people; the command gets the signals that come. Else input is closed and output goes to `onOutput`. */
@@ -35,29 +38,8 @@ export interface SandboxRequest {
   readonly onOutput?: ((chunk: Buffer) => void) | undefined;
 }
 
-/** Where `shown` paths appear, as a root with a plain /run has it. */
-export const shownDirectory = (plan: SandboxPlan): string => `/${toText(plan.places.of.run)}/lamina`;
-
 /** Of a procedure: its runs must be alike. */
 export const procedureHostName = 'lamina';
-
-/** What package managers and their scripts need of root's powers: no mounting, no modules, no raw devices, no tracing. */
-const capabilities = [
-  'CHOWN',
-  'DAC_OVERRIDE',
-  'DAC_READ_SEARCH',
-  'FOWNER',
-  'FSETID',
-  'KILL',
-  'SETGID',
-  'SETUID',
-  'SETPCAP',
-  'SETFCAP',
-  'MKNOD',
-  'SYS_CHROOT',
-  'NET_BIND_SERVICE',
-  'AUDIT_WRITE',
-];
 
 const environment = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -67,21 +49,20 @@ const environment = {
   LOGNAME: 'root',
 };
 
-/** How much of what is printed is kept for an error: bubblewrap's own words come first. */
+/** How much of what is printed is kept for an error: lamina-sandbox's own words come first. */
 const wordsKept = 4096;
 
 /**
- * Runs a command isolated by bubblewrap: own mounts, processes, IPC, host name and, unless `network`, network; a minimal /dev, /proc, /run and /tmp as the root's own machine has them at
+ * Runs a command isolated by lamina-sandbox: own mounts, processes, IPC, host name and, unless `network`, network; a minimal /dev, /proc, /run and /tmp as the root's own machine has them at
  * its start. All its processes end with it.
- * @throws LaminaError failed where bubblewrap is missing or the sandbox cannot be made
+ * @throws LaminaError failed where the sandbox cannot be made
  */
 export async function runInSandbox(request: SandboxRequest): Promise<ProcessResult> {
-  const { interactive, plan, onOutput, timeoutMs, signal } = request;
-  const foreground = interactive !== undefined && isForeground();
-  const setup = setupRecords(plan, request.hostName ?? procedureHostName, foreground);
+  const { interactive, onOutput, timeoutMs, signal, privileges } = request;
+  const isTerminal = interactive !== undefined && isForeground();
   const files = {
-    filter: new NamelessFile(systemCallFilter({ tracing: interactive !== undefined })),
-    setup: new NamelessFile(setup),
+    filter: new NamelessFile(systemCallFilter({ tracing: interactive !== undefined, added: privileges?.add ?? [] })),
+    setup: new NamelessFile(setupRecords(setupOf(request, isTerminal))),
     status: new NamelessFile(),
     information: new NamelessFile(),
   };
@@ -89,13 +70,13 @@ export async function runInSandbox(request: SandboxRequest): Promise<ProcessResu
   let words = '';
   try {
     const result = await runProcess({
-      command: 'bwrap',
-      args: sandboxArguments(request),
-      env: { PATH: process.env['PATH'] ?? environment.PATH },
+      command: distFile('lamina-sandbox'),
+      args: [...descriptors, ...request.command],
+      env: {},
       stdin: interactive ? 'inherit' : 'closed',
       output: interactive ? 'inherit' : 'pipe',
-      // What a terminal sends to our group must not end bubblewrap; the command gets it from us.
-      ownGroup: !foreground,
+      // With our own input it stays in our group, which the terminal gives its keys to.
+      ownGroup: !interactive,
       descriptors: Object.values(files).map(({ descriptor }) => descriptor),
       graceMs: 2000,
       onOutput: (chunk) => {
@@ -107,79 +88,39 @@ export async function runInSandbox(request: SandboxRequest): Promise<ProcessResu
     });
     if (result.ended === 'by-itself' && files.status.text() === '') throw notMade(words, result);
     return result;
-  } catch (error) {
-    if (!(error instanceof LaminaError) || error.kind !== 'notFound') throw error;
-    throw failed('bubblewrap is missing, which isolates what runs in a root', {
-      code: 'NO_SANDBOX',
-      hint: 'install it (Debian: bubblewrap)',
-      cause: error,
-    });
   } finally {
     signals?.close();
-    if (foreground) takeForeground();
     for (const file of Object.values(files)) file.close();
   }
 }
 
 function notMade(words: string, { exitCode }: ProcessResult): LaminaError {
-  const said = words.trim() === '' ? `bubblewrap ended with ${exitCode}` : words.trim();
-  return failed(`the sandbox could not be made: ${said}`, {
+  const said = words.replaceAll(/^lamina: /gm, '').trim();
+  return failed(`the sandbox could not be made: ${said === '' ? `lamina-sandbox ended with ${exitCode}` : said}`, {
     code: 'NO_SANDBOX',
     hint: 'correct what it says and try again; docs/architecture.md, "The sandbox", lists what it needs',
   });
 }
 
-/**
- * Of the kernel and not of a namespace, and root may write there without any capability: what /proc/sys/kernel/core_pattern says is run by the host. bubblewrap covers these
- * only where it is not root itself. What it covers for root as well: irq, bus, sysrq-trigger.
- */
-const kernelSettings = ['sys', 'fs', 'acpi', 'asound', 'scsi', 'driver'];
-
 /** Descriptors, in the order in which they are handed over. */
-const descriptor = { filter: '3', setup: '4', status: '5', information: '6' };
+const descriptors = ['3', '4', '5', '6'];
 
-function sandboxArguments(request: SandboxRequest): string[] {
-  const { plan, interactive, resolver } = request;
-  const variables = {
-    ...environment,
-    TERM: interactive === undefined ? 'dumb' : (process.env['TERM'] ?? 'dumb'),
-    ...request.environment,
+function setupOf(request: SandboxRequest, isTerminal: boolean): SandboxSetup {
+  const { root, plan, network, resolver, interactive, privileges = {} } = request;
+  const { user } = privileges;
+  return {
+    ...{ root, plan, network, resolver, privileges },
+    hostName: request.hostName ?? procedureHostName,
+    shown: request.shown ?? new Map<string, BytePath>(),
+    environment: {
+      ...environment,
+      ...(user === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }),
+      TERM: interactive === undefined ? 'dumb' : (process.env['TERM'] ?? 'dumb'),
+      ...request.environment,
+    },
+    limits: request.limits ?? {},
+    input: interactive === undefined ? 'none' : isTerminal ? 'terminal' : 'given',
   };
-  const shown = shownDirectory(plan);
-  return [
-    ...['--bind', argument(request.root), '/'],
-    ...inMountOrder(plan.places).flatMap(({ name, path }) => mountArguments(name, `/${toText(path)}`)),
-    ...[...(request.shown ?? [])].flatMap(([name, path]) => ['--ro-bind', argument(path), `${shown}/${name}`]),
-    ...['--ro-bind', distFile('lamina-init'), `${shown}/init`],
-    ...(resolver === undefined ? [] : ['--ro-bind', '/etc/resolv.conf', `/${toText(resolver)}`]),
-    ...(request.network ? [] : ['--unshare-net']),
-    ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', request.hostName ?? procedureHostName],
-    ...['--die-with-parent', '--as-pid-1'],
-    ...(process.getuid?.() === 0
-      ? ['--cap-drop', 'ALL', ...capabilities.flatMap((name) => ['--cap-add', `CAP_${name}`])]
-      : ['--unshare-user', '--uid', '0', '--gid', '0']),
-    ...['--seccomp', descriptor.filter, '--info-fd', descriptor.information],
-    '--clearenv',
-    ...Object.entries(variables).flatMap(([name, value]) => ['--setenv', name, value]),
-    ...['--chdir', '/', '--', `${shown}/init`, descriptor.setup, descriptor.status, ...request.command],
-  ];
-}
-
-function mountArguments(name: MountName, path: string): string[] {
-  if (name === 'dev') return ['--dev', path];
-  if (name === 'tmp') return ['--perms', '1777', '--tmpfs', path];
-  if (name === 'run') return ['--perms', '0755', '--tmpfs', path];
-  const settings = kernelSettings.map((setting) => [`/proc/${setting}`, `${path}/${setting}`]);
-  return ['--proc', path, ...settings.flatMap(([from = '', to = '']) => ['--ro-bind-try', from, to])];
-}
-
-/** Node passes arguments as UTF-8 only. */
-function argument(path: BytePath): string {
-  const text = toText(path);
-  if (fromBuffer(Buffer.from(text)) === path) return text;
-  throw failed(`the path ${display(path)} is not UTF-8, so it cannot be given to bubblewrap`, {
-    hint: 'keep the store, and what is run, in a directory with a UTF-8 name',
-  });
 }
 
 /** A person's words for how a command ended that was to end well; undefined where it did. */

@@ -8,6 +8,8 @@ import { stageDeltaStorage, stageRootStorage } from './delta.js';
 import type { DeltaLayer, Work } from './delta.js';
 import type { SandboxOnBase } from './isolation/plan.js';
 import { viewRoot } from './isolation/root.js';
+import { metAt } from './ran-because.js';
+import type { Met } from './ran-because.js';
 import { runProcedure } from './run.js';
 import { alignCapture } from './span.js';
 import type { Capture, RunRequest, WrittenTree } from './run.js';
@@ -53,8 +55,8 @@ export interface BaseRun {
 export interface ServicedContainer {
   readonly commit: EffectCommit;
   readonly capture: Capture | undefined;
-  /** Where it ran: a path on which the run on the base and the container's storages met; undefined where nobody looked. */
-  readonly met: BytePath | undefined;
+  /** Where it ran: a path for which it had to; undefined where nobody looked. */
+  readonly met: Met | undefined;
 }
 
 /**
@@ -72,7 +74,9 @@ export async function serviceContainer(
   const lowers = [...storages.mountable, ...work.reader.mountable(work.layers)];
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
   const looked = viewRoot([...storages.listings, ...layers], lowers);
-  const met = skip?.overlap(storages.listings) ?? (skip && sandbox?.differingPath(storages.listings, () => looked));
+  const overlap = skip?.overlap(storages.listings);
+  const differing = skip && overlap === undefined ? sandbox?.differingPath(storages.listings, () => looked) : undefined;
+  const met = metAt(overlap, 'run') ?? metAt(differing, 'sandbox');
   if (skip !== undefined && met === undefined)
     return { commit: await stageSkipped(work, { container, storages, skip, delta }), capture: undefined, met };
   const captured = await runProcedure({

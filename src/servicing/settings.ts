@@ -38,7 +38,7 @@ const settingsSchema = z.strictObject({
     .default(null),
 });
 
-/** In a sandbox (native/init/main.cc), whatever that of the caller is. */
+/** In a sandbox (native/sandbox/inherit.cc), whatever that of the caller is. */
 export const sandboxUmask = '0022';
 
 export const plainSettings: Settings = {

@@ -8,7 +8,7 @@ import { alignTimes, withTimes } from '../changeset/index.js';
 import type { Listing, Span, TimedRun } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
 import { setTimesSync } from '../platform/native.js';
-import { reach } from '../store/index.js';
+import { withReach } from '../store/index.js';
 import type { RunPaths } from '../store/index.js';
 
 const nanoseconds = z.string().regex(/^-?\d{1,24}$/);
@@ -62,7 +62,9 @@ export function alignCapture<T extends { readonly tree: BytePath; readonly listi
 ): T {
   if (base === undefined) return capture;
   const times = alignTimes(capture.listing, capture.span, base);
-  for (const [path, mtimeNs] of times) reach(capture.tree, path, (at) => setTimesSync(at, { mtimeNs }));
+  withReach(capture.tree, (tree) => {
+    for (const [path, mtimeNs] of times) tree.at(path, (at) => setTimesSync(at, { mtimeNs }));
+  });
   return { ...capture, listing: withTimes(capture.listing, times) };
 }
 

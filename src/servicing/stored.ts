@@ -74,24 +74,29 @@ async function unpack(at: BytePath, source: BytePath, target: BytePath): Promise
 /**
  * The procedure of an update that is in the store.
  * @param at where it lies
+ * @param hint what to do where it is damaged
  * @throws LaminaError damaged: it is not what was applied
  */
-export async function readStored(at: BytePath, update: Update): Promise<Procedure> {
+export async function readStored(
+  at: BytePath,
+  update: Pick<Update, 'name' | 'procedure'>,
+  hint = 'run lamina verify',
+): Promise<Procedure> {
   const { kind, hash } = update.procedure;
   let found: string;
   try {
     found = await contentHash(at);
   } catch (error) {
-    throw damagedProcedure(update, error);
+    throw damagedProcedure(update, hint, error);
   }
-  if (!sameProcedure(found, hash)) throw damagedProcedure(update, undefined);
+  if (!sameProcedure(found, hash)) throw damagedProcedure(update, hint, undefined);
   return kind === 'script' ? { ...plainProcedure, kind, file: '', defaultName: update.name } : readPackage(at, at);
 }
 
-function damagedProcedure(update: Update, cause: unknown) {
+function damagedProcedure(update: Pick<Update, 'name'>, hint: string, cause: unknown) {
   return damaged(`the procedure of update '${update.name}' is no longer what was applied`, {
     code: 'PROCEDURE_DAMAGED',
-    hint: 'run lamina verify',
+    hint,
     cause,
   });
 }

@@ -8,17 +8,27 @@ import type { Manifest } from '../manifest/index.js';
 import { namesIn } from './names-in.js';
 import { catchUpGeneration } from './paths.js';
 import type { CatchUpPaths, RunPaths, StorePaths } from './paths.js';
+import { pathAlone, ranBecauseOfSchema } from './ran-because.js';
 
 /** What updates/<id>/catch-up-<generation>/catch-up.json says. Paths are texts. */
-const recordSchema = z
+const common = {
+  container: z.string().min(1),
+  /** Where the container's content and the update's could not be brought together. */
+  conflicts: z.array(z.string()).readonly(),
+};
+const presentSchema = z
   .strictObject({
-    container: z.string().min(1),
-    /** A path for which the procedure ran; null where nobody looked. */
-    met: z.string().nullable(),
-    /** Where the container's content and the update's could not be brought together. */
-    conflicts: z.array(z.string()).readonly(),
+    ...common,
+    /** Null where nobody looked. */
+    ranBecauseOf: ranBecauseOfSchema.nullable(),
   })
   .readonly();
+/** Earlier versions have the path alone. */
+const earlierSchema = z
+  .strictObject({ ...common, met: z.string().nullable() })
+  .transform(({ met, ...rest }) => ({ ...rest, ranBecauseOf: met === null ? null : pathAlone(met) }))
+  .readonly();
+const recordSchema = z.union([presentSchema, earlierSchema]);
 
 export type CatchUpRecord = z.infer<typeof recordSchema>;
 

@@ -9,7 +9,8 @@ import { makePlainDirectory, setExactly } from '../platform/exact.js';
 import { readXattrsSync } from '../platform/native.js';
 import { walk } from '../platform/walk.js';
 import { isMark, markNamespace } from './marks.js';
-import { reach } from './reach.js';
+import { withReach } from './reach.js';
+import type { Reach } from './reach.js';
 
 /** How a copy of a tree is to differ from it. */
 export interface TreeEdits {
@@ -34,7 +35,13 @@ interface Made {
  * once the new tree is published. Not durable.
  * @throws LaminaError failed, with the path; what was made so far stays
  */
-export function cloneTree(from: BytePath, to: BytePath, { without, directories, files }: TreeEdits): void {
+export function cloneTree(from: BytePath, to: BytePath, edits: TreeEdits): void {
+  withReach(to, (tree) => {
+    clone(from, tree, edits);
+  });
+}
+
+function clone(from: BytePath, to: Reach, { without, directories, files }: TreeEdits): void {
   const made: Made[] = [];
   for (const { path, at, stats } of walk(from, { enter: (entry) => !without.has(entry.path) })) {
     if (without.has(path)) continue;
@@ -42,20 +49,20 @@ export function cloneTree(from: BytePath, to: BytePath, { without, directories, 
       stagedStep(path);
       const file = files.get(path);
       if (stats.isDirectory()) {
-        reach(to, path, makePlainDirectory);
+        to.at(path, makePlainDirectory);
         made.push({ path, stats, xattrs: readXattrsSync(at) });
-      } else if (file === undefined) reach(to, path, (target) => linkSync(at, target));
+      } else if (file === undefined) to.at(path, (target) => linkSync(at, target));
       else writeFile(to, path, file);
     } catch (error) {
-      throw cannotMake(to, path, error);
+      throw cannotMake(to.tree, path, error);
     }
   }
   // Deepest first: what is made in a directory changes its times, and its mode may forbid it.
   for (const each of made.reverse()) finishDirectory(to, each, directories.get(each.path));
 }
 
-function finishDirectory(to: BytePath, { path, stats, xattrs }: Made, edited: Entry | undefined): void {
-  reach(to, path, (at) => {
+function finishDirectory(to: Reach, { path, stats, xattrs }: Made, edited: Entry | undefined): void {
+  to.at(path, (at) => {
     setExactly(at, {
       uid: edited?.uid ?? Number(stats.uid),
       gid: edited?.gid ?? Number(stats.gid),
@@ -71,12 +78,12 @@ function marksIn(xattrs: ReadonlyMap<string, Buffer>): [string, Buffer][] {
 }
 
 function writeFile(
-  to: BytePath,
+  to: Reach,
   path: BytePath,
   { content, attributes }: { content: Uint8Array; attributes: Entry },
 ): void {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const descriptor = reach(to, path, (at) => openSync(at, flags, 0o600));
+  const descriptor = to.at(path, (at) => openSync(at, flags, 0o600));
   try {
     for (let done = 0; done < content.length;) done += writeSync(descriptor, content, done);
     const { uid, gid, mode, xattrs, mtimeNs } = attributes;

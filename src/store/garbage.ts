@@ -1,23 +1,32 @@
 import { basename, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName } from '../platform/durable.js';
-import { walk } from '../platform/walk.js';
 import { orphanedAsides, unpublishedAsides } from './asides.js';
 import { unpublishedCatchUps } from './catch-ups.js';
 import { Clearing } from './clearing.js';
 import type { Left } from './clearing.js';
+import { unpublishedPasts } from './history.js';
 import { namesIn } from './names-in.js';
 import type { NodePaths, StorePaths } from './paths.js';
-import { endMounts, isDeadTransaction } from './recovery.js';
+import { endDead, isDeadTransaction } from './recovery.js';
+import { sizesOf } from './sizes.js';
 
 /** Something in the store that nothing refers to. */
 export interface Garbage {
   readonly kind:
-    'transaction' | 'node' | 'update' | 'catch-up' | 'index' | 'origins' | 'aside' | 'displaced' | 'temporary';
+    | 'transaction'
+    | 'node'
+    | 'update'
+    | 'catch-up'
+    | 'index'
+    | 'origins'
+    | 'aside'
+    | 'displaced'
+    | 'history'
+    | 'temporary';
   readonly path: BytePath;
   /** On disk; without inodes that something else has a name of, and without what lies deeper than a walk goes. */
   readonly bytes: number;
@@ -34,11 +43,11 @@ export async function findGarbage(paths: StorePaths, manifest: Manifest): Promis
   for (const id of namesIn(paths.nodes))
     if (isId(id, 'bdse') && own(manifest.nodes, id) === undefined) found.push(['node', paths.node(id).directory]);
   for (const [id, { sealed }] of Object.entries(manifest.nodes)) found.push(...garbageIn(paths.node(id), sealed));
-  for (const id of namesIn(paths.updates))
-    if (isId(id, 'u') && own(manifest.updates, id) === undefined) found.push(['update', paths.update(id).directory]);
+  for (const id of unknownUpdates(paths, manifest)) found.push(['update', paths.update(id).directory]);
   for (const directory of unpublishedCatchUps(paths, manifest)) found.push(['catch-up', directory]);
   for (const id of unpublishedAsides(paths, manifest)) found.push(['aside', paths.aside(id).directory]);
   for (const id of orphanedAsides(paths, manifest)) found.push(['displaced', paths.aside(id).directory]);
+  for (const { directory } of unpublishedPasts(paths, manifest)) found.push(['history', directory]);
   for (const id of namesIn(paths.transactions))
     if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id), manifest)))
       found.push(['transaction', paths.transaction(id).directory]);
@@ -46,6 +55,11 @@ export async function findGarbage(paths: StorePaths, manifest: Manifest): Promis
   return found
     .map(([kind, path], i) => ({ kind, path, bytes: sizes[i] ?? 0 }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Updates that the manifest does not hold. */
+export function unknownUpdates(paths: StorePaths, manifest: Manifest): string[] {
+  return namesIn(paths.updates).filter((id) => isId(id, 'u') && own(manifest.updates, id) === undefined);
 }
 
 function garbageIn(node: NodePaths, sealed: boolean): [Garbage['kind'], BytePath][] {
@@ -60,33 +74,17 @@ function garbageIn(node: NodePaths, sealed: boolean): [Garbage['kind'], BytePath
 }
 
 /** Gives what could not be removed. */
-export async function removeGarbage(paths: StorePaths, garbage: readonly Garbage[]): Promise<readonly Left[]> {
+export async function removeGarbage(
+  paths: StorePaths,
+  manifest: Manifest,
+  garbage: readonly Garbage[],
+): Promise<readonly Left[]> {
   const clearing = new Clearing();
   for (const { path } of garbage.filter(({ kind }) => kind === 'transaction'))
-    await clearing.remove(path, () => endMounts(paths.transaction(basename(path))));
+    await clearing.remove(path, async () => endDead(paths, manifest, paths.transaction(basename(path))));
   await clearing.removeAll(
     garbage.filter(({ kind }) => kind !== 'transaction'),
     ({ path }) => path,
   );
   return clearing.left;
-}
-
-/** Bytes of blocks that come free where all of these go, as far as they can be looked at. */
-export function sizesOf(trees: readonly BytePath[]): number[] {
-  const names = new Map<string, bigint>();
-  return trees.map((tree) => {
-    let bytes = 0n;
-    try {
-      for (const { stats } of walk(tree, { tooDeep: 'leave out' })) {
-        const inode = `${stats.dev}:${stats.ino}`;
-        const seen = (names.get(inode) ?? 0n) + 1n;
-        names.set(inode, seen);
-        if (stats.isDirectory() || seen === stats.nlink) bytes += stats.blocks * 512n;
-      }
-    } catch (error) {
-      // What may not be read may still be removed: its size is all that is not known.
-      if (!isSystemError(error)) throw error;
-    }
-    return Number(bytes);
-  });
 }

@@ -52,11 +52,12 @@ async function takeBack(made: readonly BytePath[], reason: unknown): Promise<voi
   }
 }
 
-const directoriesOf = ({ nodes, updates, transactions, asides, mounts }: StorePaths) => [
+const directoriesOf = ({ nodes, updates, transactions, asides, history, mounts }: StorePaths) => [
   nodes,
   updates,
   transactions,
   asides,
+  history,
   mounts,
 ];
 

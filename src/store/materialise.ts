@@ -10,7 +10,7 @@ import { readInodes } from '../platform/inodes.js';
 import { copyFileData, copyFileDataSync, makeWhiteoutSync, mknodSync } from '../platform/native.js';
 import type { Target } from '../platform/native.js';
 import { removeTree } from '../platform/walk.js';
-import { reach } from './reach.js';
+import { Reach, reach } from './reach.js';
 
 /** How overlay marks are written: `trusted` xattrs where there is privilege, else `user` ones. */
 export type MarkNamespace = 'trusted' | 'user';
@@ -46,6 +46,8 @@ export async function materialise(request: MaterialiseRequest): Promise<void> {
   } catch (error) {
     removeTree(request.tree);
     throw error;
+  } finally {
+    writer.end();
   }
 }
 
@@ -67,7 +69,13 @@ class TreeWriter {
   readonly #directories: { path: BytePath; attributes: Entry; opaque: boolean }[] = [];
   readonly #withXattrWhiteouts = new Set<BytePath>();
 
-  constructor(readonly request: MaterialiseRequest) {}
+  readonly #tree: Reach;
+  readonly #sources: readonly Reach[];
+
+  constructor(readonly request: MaterialiseRequest) {
+    this.#tree = new Reach(request.tree);
+    this.#sources = request.sources.map((tree) => new Reach(tree));
+  }
 
   begin(): void {
     const { tree, plan } = this.request;
@@ -77,6 +85,10 @@ class TreeWriter {
       throw cannotMake(tree, '' as BytePath, error);
     }
     this.#directories.push({ path: '' as BytePath, attributes: plan.root, opaque: false });
+  }
+
+  end(): void {
+    for (const each of [this.#tree, ...this.#sources]) each.close();
   }
 
   async write(): Promise<void> {
@@ -95,7 +107,7 @@ class TreeWriter {
   }
 
   #at<T>(path: BytePath, work: (at: Buffer) => T): T {
-    return reach(this.request.tree, path, work);
+    return this.#tree.at(path, work);
   }
 
   async #make(operation: PlanOperation): Promise<void> {
@@ -116,7 +128,7 @@ class TreeWriter {
         this.#at(operation.path, (at) => makeNode(at, operation.attributes));
         return;
       case 'link':
-        this.#at(operation.to, (to) => this.#at(operation.path, (at) => linkSync(to, at)));
+        reach(this.request.tree, operation.to, (to) => this.#at(operation.path, (at) => linkSync(to, at)));
         return;
       case 'whiteout':
         this.#makeWhiteout(operation.path);
@@ -143,14 +155,20 @@ class TreeWriter {
   }
 
   async #makeFile(operation: PlanOperation & { kind: 'file' }): Promise<void> {
-    const { path, attributes, source } = operation;
-    const tree = must(this.request.sources[source.layer], `the tree of layer ${source.layer}`);
-    if (this.request.linkable?.has(operation) === true && this.#linkFile(tree, operation)) return;
-    const from = reach(tree, source.path, (at) => openSync(at, readFlags));
+    const { source } = operation;
+    const from = must(this.#sources[source.layer], `the tree of layer ${source.layer}`);
+    if (this.request.linkable?.has(operation) === true && this.#linkFile(from, operation)) return;
+    await this.#copyFile(operation, from);
+  }
+
+  async #copyFile(operation: PlanOperation & { kind: 'file' }, source: Reach): Promise<void> {
+    const { path, attributes } = operation;
+    const from = source.at(operation.source.path, (at) => openSync(at, readFlags));
     try {
       const { size, mode } = fstatSync(from);
       const regular = (mode & constants.S_IFMT) === constants.S_IFREG;
-      if (!regular || size !== attributes.size) throw changedSource(source.path, tree, attributes.size);
+      if (!regular || size !== attributes.size)
+        throw changedSource(operation.source.path, source.tree, attributes.size);
       const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
       const to = this.#at(path, (at) => openSync(at, flags, 0o600));
       try {
@@ -166,10 +184,11 @@ class TreeWriter {
   }
 
   /** False where the inode has as many names as the file system allows. */
-  #linkFile(tree: BytePath, { path, attributes, source }: PlanOperation & { kind: 'file' }): boolean {
-    return reach(tree, source.path, (from) => {
+  #linkFile(tree: Reach, { path, attributes, source }: PlanOperation & { kind: 'file' }): boolean {
+    return tree.at(source.path, (from) => {
       const stats = lstatSync(from);
-      if (!stats.isFile() || stats.size !== attributes.size) throw changedSource(source.path, tree, attributes.size);
+      if (!stats.isFile() || stats.size !== attributes.size)
+        throw changedSource(source.path, tree.tree, attributes.size);
       try {
         this.#at(path, (at) => linkSync(from, at));
         return true;

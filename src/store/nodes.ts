@@ -5,6 +5,7 @@ import type { Entry, Listing } from '../changeset/index.js';
 import { layerChain, nodeOf, stackOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { removeAllDurably } from '../platform/durable.js';
+import { retireUpdates } from './history-keep.js';
 import { scanListing } from './node-index/scan.js';
 import type { NodePaths } from './paths.js';
 import type { Store } from './store.js';
@@ -69,8 +70,12 @@ export class NodeReader {
   }
 }
 
-/** Removes the files of nodes and updates that the manifest holds no more. What a crash leaves of this, the next change clears away. */
+/**
+ * Removes the files of nodes and updates that the manifest holds no more; of an update on record that by which it is applied again is kept. What a crash leaves of this, the next change
+ * clears away.
+ */
 export async function removeFiles(store: Store, nodes: readonly NodeId[], updates: readonly string[]): Promise<void> {
+  await retireUpdates(store.paths, updates);
   await removeAllDurably([
     ...nodes.map((id) => store.paths.node(id).directory),
     ...updates.map((id) => store.paths.update(id).directory),

@@ -27,6 +27,10 @@ export class StorePaths {
   get asides(): BytePath {
     return join(this.root, 'asides');
   }
+  /** Of updates that ended: what they were, why they ended, and how to apply them again. */
+  get history(): BytePath {
+    return join(this.root, 'history');
+  }
   get mounts(): BytePath {
     return join(this.root, 'mounts');
   }
@@ -41,6 +45,9 @@ export class StorePaths {
   }
   aside(id: string): AsidePaths {
     return asidePaths(join(this.asides, id));
+  }
+  past(update: string): PastPaths {
+    return pastPaths(join(this.history, update));
   }
   /** Where `run` mounts a container for as long as its command takes; the lock is held so long. */
   runMount(id: string): { readonly mountpoint: BytePath; readonly lock: BytePath } {
@@ -64,6 +71,23 @@ export interface AsidePaths {
 function asidePaths(directory: BytePath): AsidePaths {
   const description = join(directory, 'aside.json');
   return { directory, tree: join(directory, 'tree'), description, generation: join(directory, 'generation') };
+}
+
+/** What is kept of an update that ended. */
+export interface PastPaths {
+  readonly directory: BytePath;
+  readonly record: BytePath;
+  /** Of what was published and rolled back: the generation of the manifest that the rollback made, as a decimal number. */
+  readonly generation: BytePath;
+  readonly procedure: BytePath;
+  readonly settings: BytePath;
+  readonly report: BytePath;
+}
+
+function pastPaths(directory: BytePath): PastPaths {
+  const { procedure, settings, report } = new UpdatePaths(directory);
+  const [record, generation] = [join(directory, 'record.json'), join(directory, 'generation')];
+  return { directory, record, generation, procedure, settings, report };
 }
 
 /** What lies in the directory of a node. */
@@ -182,6 +206,17 @@ export class TransactionPaths {
   /** What will be asides/<id>. */
   aside(id: string): AsidePaths {
     return asidePaths(join(this.asides, id));
+  }
+  get pasts(): BytePath {
+    return join(this.directory, 'history');
+  }
+  /** What will be history/<update>. */
+  past(update: string): PastPaths {
+    return pastPaths(join(this.pasts, update));
+  }
+  /** What an update is that is being applied: for its record, where it fails. */
+  get attempt(): BytePath {
+    return join(this.directory, 'attempt.json');
   }
   /** The index of a storage that the transaction will seal. */
   index(id: string): BytePath {

@@ -17,6 +17,8 @@ import { unpublishedCatchUps } from './catch-ups.js';
 import { Clearing } from './clearing.js';
 import type { Left } from './clearing.js';
 import { handState } from './hand-state.js';
+import { unpublishedPasts } from './history.js';
+import { keepInterrupted, retireUpdates, tryToKeep } from './history-keep.js';
 import { namesIn } from './names-in.js';
 import type { StorePaths, TransactionPaths } from './paths.js';
 
@@ -44,7 +46,8 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
     try {
       if (await isKept(paths.transaction(id), manifest)) continue;
       const transaction = paths.transaction(id);
-      if (await clearing.remove(transaction.directory, () => endMounts(transaction))) transactions.push(id);
+      const end = async () => endDead(paths, manifest, transaction);
+      if (await clearing.remove(transaction.directory, end)) transactions.push(id);
     } finally {
       if (held !== 'missing') held.release();
     }
@@ -54,8 +57,9 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
   const unknownUpdates = namesIn(paths.updates).filter(
     (id) => isId(id, 'u') && own(manifest.updates, id) === undefined,
   );
+  await clearing.removeAll(unpublishedPasts(paths, manifest), ({ directory }) => directory);
   const nodes = await clearing.removeAll(unknownNodes, (id) => paths.node(id).directory);
-  const updates = await clearing.removeAll(unknownUpdates, (id) => paths.update(id).directory);
+  const updates = await removeUpdates(paths, unknownUpdates, clearing);
   const writable = Object.entries(manifest.nodes).filter(([, { sealed }]) => !sealed);
   const others = [
     ...unpublishedAsides(paths, manifest).map((id) => paths.aside(id).directory),
@@ -70,6 +74,16 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
   return { transactions, nodes, updates, left: clearing.left };
 }
 
+/** Of those on record, that by which they are applied again is kept. Gives the ids of those that are gone. */
+async function removeUpdates(paths: StorePaths, ids: readonly string[], clearing: Clearing): Promise<string[]> {
+  const onRecord = ids.filter((id) => isThereSync(paths.past(id).record));
+  const others = ids.filter((id) => !onRecord.includes(id));
+  const gone = await clearing.removeAll(others, (id) => paths.update(id).directory);
+  for (const id of onRecord)
+    if (await clearing.remove(paths.update(id).directory, async () => retireUpdates(paths, [id]))) gone.push(id);
+  return gone;
+}
+
 /**
  * Removes all of a transaction, with what is mounted in it. A driver may write as long as it lives, after an unmount too: first it has to end.
  * @throws LockHeld where one goes on; all is still there
@@ -78,6 +92,12 @@ export async function removeTransaction(transaction: TransactionPaths): Promise<
   await endMounts(transaction);
   // As long as something is there it is somebody's.
   await removeDurably(transaction.directory, 'lock');
+}
+
+/** What comes before the transaction of a process that is gone is removed. */
+export async function endDead(paths: StorePaths, manifest: Manifest, transaction: TransactionPaths): Promise<void> {
+  await endMounts(transaction);
+  await tryToKeep('an update that was interrupted', async () => keepInterrupted(paths, manifest, transaction));
 }
 
 /** Unmounts what is mounted in a transaction, and waits until no driver writes into it any more. */

@@ -18,10 +18,11 @@ import { writeFileDurably } from '../platform/durable.js';
 import { LockHeld, acquireLock, lockHolder } from '../platform/lock.js';
 import type { Lock, LockMode } from '../platform/lock.js';
 import type { Left } from './clearing.js';
-import { findGarbage, removeGarbage } from './garbage.js';
+import { findGarbage, removeGarbage, unknownUpdates } from './garbage.js';
 import { markNamespace } from './marks.js';
 import { checkMarks, checkOwnership } from './ownership.js';
 import type { Garbage } from './garbage.js';
+import { retireUpdates } from './history-keep.js';
 import { StorePaths } from './paths.js';
 import { recoverDead } from './recovery.js';
 import type { Recovery } from './recovery.js';
@@ -96,8 +97,10 @@ export class Store {
     const lock = await this.#lock('exclusive');
     try {
       await this.#announce();
-      const found = await findGarbage(this.paths, (await this.#load()).manifest);
-      return { found, left: dryRun ? [] : await removeGarbage(this.paths, found) };
+      const { manifest } = await this.#load();
+      if (!dryRun) await retireUpdates(this.paths, unknownUpdates(this.paths, manifest));
+      const found = await findGarbage(this.paths, manifest);
+      return { found, left: dryRun ? [] : await removeGarbage(this.paths, manifest, found) };
     } finally {
       lock.release();
     }

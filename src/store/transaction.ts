@@ -23,13 +23,14 @@ import { removeTree } from '../platform/walk.js';
 import { endDriver } from '../platform/work-lock.js';
 import { materialise } from './materialise.js';
 import type { MaterialiseRequest } from './materialise.js';
+import { makeHistory, trimHistory } from './history-keep.js';
 import { afterFailure, afterPublish, removeFiles } from './nodes.js';
 import { encodeIndex } from './node-index/writer.js';
 import { listingOf, scanTree } from './node-index/scan.js';
 import type { ScannedEntry } from './node-index/scan.js';
 import { namesIn } from './names-in.js';
 import { NodePaths } from './paths.js';
-import type { AsidePaths, CatchUpPaths, TransactionPaths } from './paths.js';
+import type { AsidePaths, CatchUpPaths, PastPaths, TransactionPaths } from './paths.js';
 import { endMounts, removeTransaction, unmountBelow } from './recovery.js';
 import { Published, lockPatience } from './store.js';
 import type { Store } from './store.js';
@@ -51,6 +52,7 @@ export class Transaction {
   readonly #staged = new Map<NodeId, NodePaths>();
   readonly #indexes = new Map<NodeId, BytePath>();
   readonly #asides: string[] = [];
+  readonly #pasts: string[] = [];
   readonly #catchUps = new Set<string>();
 
   private constructor(
@@ -107,8 +109,15 @@ export class Transaction {
     for (const name of others) await endDriver(join(runs, name, fromText('work')));
     for (const map of [this.#staged, this.#indexes, this.#catchUps]) map.clear();
     this.#asides.length = 0;
+    this.#pasts.length = 0;
     const staged = [paths.nodes, paths.indexes, paths.update.directory];
-    for (const path of [...staged, paths.asides, paths.catchUps, ...others.map((name) => join(runs, name))])
+    for (const path of [
+      ...staged,
+      paths.asides,
+      paths.pasts,
+      paths.catchUps,
+      ...others.map((name) => join(runs, name)),
+    ])
       removeTree(path);
     for (const directory of staged) mkdirSync(toBuffer(directory), 0o700);
   }
@@ -152,6 +161,12 @@ export class Transaction {
     mkdirSync(toBuffer(staged.directory), 0o700);
     this.#asides.push(id);
     return { staged, place: this.store.paths.aside(id) };
+  }
+
+  /** Where the record of an update goes that is rolled back. */
+  stagePast(update: string): PastPaths {
+    this.#pasts.push(update);
+    return this.paths.past(update);
   }
 
   /** A place for what an update's run in a container that is caught up leaves, its directory made. */
@@ -239,12 +254,18 @@ export class Transaction {
       const transition = 'manifest' in made ? made : { manifest: made, removedNodes: [], removedUpdates: [] };
       const next = transition.manifest;
       // A name in the manifest tells of all else that is moved whether it was published; of these this does.
-      for (const id of this.#asides) stageFile(this.paths.aside(id).generation, `${next.generation}\n`);
+      const dated = [
+        ...this.#asides.map((id) => this.paths.aside(id)),
+        ...this.#pasts.map((id) => this.paths.past(id)),
+      ];
+      for (const { generation } of dated) stageFile(generation, `${next.generation}\n`);
+      if (this.#pasts.length > 0) await makeHistory(this.store.paths);
       await this.sync();
       const moves: Move[] = [
         ...[...this.#staged].map(([id, node]) => [node.directory, this.store.paths.node(id).directory] as const),
         ...[...this.#indexes].map(([id, index]) => [index, this.store.paths.node(id).index] as const),
         ...this.#asides.map((id) => [this.paths.aside(id).directory, this.store.paths.aside(id).directory] as const),
+        ...this.#pasts.map((id) => [this.paths.past(id).directory, this.store.paths.past(id).directory] as const),
       ];
       for (const id of this.#catchUps) {
         const place = this.store.paths.update(id).catchUp(next.generation);
@@ -260,6 +281,7 @@ export class Transaction {
         throw error;
       }
       await this.#clearUp(transition.removedNodes, transition.removedUpdates);
+      if (this.#pasts.length > 0) await afterPublish(async () => trimHistory(this.store.paths, next));
       await this.store.indexes.write(this.store.paths, next);
       return next;
     });

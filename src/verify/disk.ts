@@ -1,12 +1,19 @@
 import { readdir } from 'node:fs/promises';
-import { fromBuffer, join, toBuffer } from '../base/bytes.js';
+import { basename, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isId } from '../base/ids.js';
-import { isSystemError } from '../base/errors.js';
+import { isSystemError, messageOf } from '../base/errors.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { deadSockets, isLost, storeMounts } from '../mount/index.js';
-import { deadRunMounts, isDeadTransaction, unpublishedCatchUps } from '../store/index.js';
+import {
+  deadRunMounts,
+  isDeadTransaction,
+  publishedPasts,
+  readPast,
+  unpublishedCatchUps,
+  unpublishedPasts,
+} from '../store/index.js';
 import type { Store, StorePaths } from '../store/index.js';
 import type { Removable } from './finding.js';
 import type { StoreNames } from './names.js';
@@ -40,7 +47,21 @@ export async function readNames(paths: StorePaths, manifest: Manifest): Promise<
     transactions,
     dead,
     asides: await withContent(paths.asides),
+    history: await readHistory(paths, manifest),
   };
+}
+
+async function readHistory(paths: StorePaths, manifest: Manifest): Promise<StoreNames['history']> {
+  const damaged = new Map<string, string>();
+  for (const past of publishedPasts(paths, manifest)) {
+    try {
+      readPast(past);
+    } catch (error) {
+      damaged.set(basename(past.directory), messageOf(error));
+    }
+  }
+  const unpublished = unpublishedPasts(paths, manifest).map(({ directory }) => basename(directory));
+  return { names: await namesIn(paths.history), unpublished, damaged };
 }
 
 const leftMount = { code: 'LOST_MOUNT', severity: 'leftover' } as const;

@@ -15,6 +15,13 @@ export interface StoreNames {
   /** Transactions whose process is gone. */
   readonly dead: ReadonlySet<string>;
   readonly asides: ReadonlyMap<string, readonly string[]>;
+  /** What is kept of updates that ended. */
+  readonly history: {
+    readonly names: readonly string[];
+    readonly unpublished: readonly string[];
+    /** Records that cannot be read, with the reason. */
+    readonly damaged: ReadonlyMap<string, string>;
+  };
 }
 
 const clearsAway = 'remove it';
@@ -32,10 +39,11 @@ export function nameFaults(manifest: Manifest, names: StoreNames): Fault[] {
     ...names.unpublishedCatchUps.map((name) => leftover('UNPUBLISHED_CATCH_UP', name, 'the catch-up was never made')),
     ...names.transactions.flatMap((id) => transactionFaults(id, names.dead)),
     ...[...names.asides].flatMap(([id, held]) => asideFaults(id, held)),
+    ...historyFaults(names.history),
   ];
 }
 
-const rootNames = new Set(['manifest.json', 'lock', 'nodes', 'updates', 'transactions', 'asides', 'mounts']);
+const rootNames = new Set(['manifest.json', 'lock', 'nodes', 'updates', 'transactions', 'asides', 'history', 'mounts']);
 
 function rootFaults(name: string): Fault[] {
   if (rootNames.has(name) || /^manifest-v\d+\.json$/.test(name)) return [];
@@ -86,6 +94,14 @@ function asideFaults(id: string, held: readonly string[]): Fault[] {
   // It is written last: without it the rollback was never published, and the container still has it all.
   if (held.includes('aside.json')) return [];
   return [leftover('UNFINISHED_ASIDE', `asides/${id}`, 'the rollback that began it was never made')];
+}
+
+function historyFaults({ names, unpublished, damaged }: StoreNames['history']): Fault[] {
+  return [
+    ...names.filter((id) => !isId(id, 'u')).map((id) => stranger(`history/${id}`)),
+    ...unpublished.map((id) => leftover('UNFINISHED_RECORD', `history/${id}`, 'what it tells of was never done')),
+    ...[...damaged].map(([id, message]) => damage('HISTORY_DAMAGED', `history/${id}`, message)),
+  ];
 }
 
 function damage(code: string, subject: string, message: string): Fault {

@@ -22,6 +22,7 @@ const recovered = new Set([
   'UNKNOWN_UPDATE',
   'UNPUBLISHED_CATCH_UP',
   'UNFINISHED_ASIDE',
+  'UNFINISHED_RECORD',
   'DEAD_TRANSACTION',
   'DEAD_RUN',
 ]);

@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -11,7 +12,7 @@ import {
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { setExitCode } from '../../src/cli/exit-code.js';
 import { divert } from '../../src/cli/stream.js';
@@ -123,6 +124,7 @@ export class CrashWorld {
     content.delete('/lock');
     content.delete('/manifest-v1.json');
     forgetStaging(content);
+    forgetEnded(store, content);
     return content;
   }
 
@@ -161,6 +163,17 @@ function forgetStaging(content: Snapshot): void {
     const [, transaction = '', below = ''] = /^(\/transactions\/t-[0-9a-f]+)\/(.+)$/.exec(path) ?? [];
     if (!content.has(`${transaction}/runs/base/upper`)) continue;
     if (!/^(transaction\.json|runs|runs\/base|runs\/base\/upper(\/.*)?)$/.test(below)) content.delete(path);
+  }
+}
+
+/** What was never published is on record only where a crash came before it was: a rollback's record comes with the rollback. */
+function forgetEnded(store: string, content: Snapshot): void {
+  content.delete('/history');
+  for (const path of [...content.keys()]) {
+    const [, record = ''] = /^(\/history\/u-[0-9a-f]+)(\/|$)/.exec(path) ?? [];
+    if (record === '' || content.has(`${record}/generation`)) continue;
+    expect(JSON.parse(readFileSync(join(store, record, 'record.json'), 'utf8'))).toHaveProperty('reason');
+    content.delete(path);
   }
 }
 

@@ -68,6 +68,9 @@ describe.skipIf(!isRoot)('bad input', () => {
     [2, /unknown command 'nonsense'/, ['help', 'update', 'nonsense']],
     [2, /unknown command 'more'/, ['help', 'status', 'more']],
     [2, /unknown command 'nonsense'/, ['update', 'help', 'nonsense']],
+    [2, /unknown option '--bogus'/, ['help', '--bogus']],
+    [2, /--to does nothing without --restore/, ['rollback', 'never', '--to', '/tmp/x']],
+    [2, /--force does nothing without --restore.*\n.*--restore PATH/, ['rollback', 'never', '--force']],
     [2, /'lamina update' needs a command/, ['update']],
     [2, /'lamina' needs a command/, []],
   ])('%s: %s', async (code, says, args) => {

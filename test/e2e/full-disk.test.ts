@@ -1,4 +1,4 @@
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, statfsSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildTiny, differences, isRoot, run } from '../support/lamina.js';
 
@@ -56,7 +56,7 @@ describe.skipIf(!isRoot)('a full disk', () => {
     await failsWithoutTrace(left, 'update', 'apply', 'tiny', script);
   });
 
-  it('ends the commit of what was done by hand, which aborts it', async () => {
+  it('ends the commit of what was done by hand, which is kept', async () => {
     const before = world.storeContent();
     const point = world.makeDirectory('by-hand');
     await world.run('update', 'begin', 'tiny', point, '--name', 'manual');
@@ -66,6 +66,8 @@ describe.skipIf(!isRoot)('a full disk', () => {
     expect(done.code).toBe(1);
     rmSync(ballast());
     await world.run('recover');
+    expect(statSync(`${point}/etc/large`).size).toBe(100_000);
+    await world.run('update', 'abort', 'manual');
     expect([...differences(before, world.storeContent())]).toEqual([]);
   });
 

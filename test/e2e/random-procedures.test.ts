@@ -7,7 +7,7 @@ import { World, buildTiny, copyTree, differences, isRoot, runFlat } from '../sup
 
 /** Updates applied one on another; by hand more, from another seed: LAMINA_RANDOM_UPDATES, LAMINA_RANDOM_SEED. */
 const updates = Number(process.env['LAMINA_RANDOM_UPDATES'] ?? 12);
-const seed = Number(process.env['LAMINA_RANDOM_SEED'] ?? 1);
+const seed = Number(process.env['LAMINA_RANDOM_SEED'] ?? 5);
 /** Roots are compared after so many updates, and at the end. */
 const compareEvery = 4;
 
@@ -69,6 +69,7 @@ describe.skipIf(!isRoot)('random procedures', () => {
         if (step % compareEvery === compareEvery - 1) await compareAll(`after update ${step}`);
       }
       await compareAll('at the end');
+      process.stdout.write(`random procedures: ${JSON.stringify(outcomes)}\n`);
       // Procedures that meet nothing, or everything, would try little.
       expect(outcomes['skipped']).toBeGreaterThan(updates / 2);
       expect(outcomes['changed']).toBeGreaterThan(updates / 4);

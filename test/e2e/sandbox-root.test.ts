@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot, runFlat, copyTree, differences } from '../support/lamina.js';
+import { World, buildTiny, checkout, isRoot, runFlat, start, copyTree, differences } from '../support/lamina.js';
 
 interface Applied {
   readonly update: { readonly effects: readonly { readonly container: string; readonly outcome: string }[] } | null;
@@ -275,14 +275,21 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
 
   it('says that the sandbox could not be made, and not that the procedure failed', async () => {
     await containers('web');
-    const bin = world.makeDirectory('bin');
-    writeFileSync(join(bin, 'bwrap'), '#!/bin/sh\necho "bwrap: no luck today" >&2\nexit 1\n', { mode: 0o755 });
-    const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}` };
-    const update = await world.start(['update', 'apply', 'b', world.script('u', 'true')], { env }).finished;
+    // An installation whose lamina-sandbox fails.
+    const dist = world.path('dist');
+    copyTree(join(checkout, 'dist'), dist);
+    rmSync(join(dist, 'lamina-sandbox'));
+    writeFileSync(join(dist, 'lamina-sandbox'), '#!/bin/sh\necho "lamina: no luck today" >&2\nexit 1\n', {
+      mode: 0o755,
+    });
+    const env = { ...process.env, LAMINA_STORE: world.store };
+    const lamina = async (...args: string[]) =>
+      start(process.execPath, [join(dist, 'lamina.js'), ...args], { env }).finished;
+    const update = await lamina('update', 'apply', 'b', world.script('u', 'true'));
     expect(update.code).toBe(1);
-    expect(update.stderr).toMatch(/the sandbox could not be made: bwrap: no luck today/);
+    expect(update.stderr).toMatch(/the sandbox could not be made: no luck today/);
     expect(update.stderr).not.toMatch(/the procedure failed/);
-    const run = await world.start(['run', 'web', 'true'], { env }).finished;
+    const run = await lamina('run', 'web', 'true');
     expect(run.code).toBe(125);
   });
 

@@ -76,14 +76,6 @@ describe.skipIf(!isRoot)('the sandbox', () => {
     expect(said.match(/\b0{16}\b/g)).toHaveLength(3);
   });
 
-  it('does not show the program of the host that made it, to be changed by its link in /proc', async () => {
-    const said = await procedure(
-      'for n in /proc/[0-9]*; do chmod 4755 $n/exe 2>&1 | grep -o Read-only || true; done; cat /proc/1/comm',
-    );
-    expect(said).toMatch(/^Read-only\n/);
-    expect(said).toMatch(/^init$/m);
-  });
-
   it('shows no file, process or device of the host', async () => {
     const said = await procedure(
       `ls -d ${world.directory} ${checkout} 2>&1 | grep -c "No such" || true
@@ -100,7 +92,7 @@ describe.skipIf(!isRoot)('the sandbox', () => {
         'lamina',
         'Permission denied',
         'Permission denied',
-        'core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero /run: lamina lock  /run/lamina: init procedure ',
+        'core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero /run: lamina lock  /run/lamina: procedure ',
       ].map((line) => line.trim()),
     );
   });
@@ -109,9 +101,6 @@ describe.skipIf(!isRoot)('the sandbox', () => {
     const said = await procedure(
       `for file in /proc/sys/vm/swappiness /proc/sys/kernel/core_pattern; do
          (cat $file >$file) 2>&1 | grep -o Read-only || echo written
-       done
-       for path in fs irq bus acpi scsi driver sysrq-trigger; do
-         [ ! -e /proc/$path ] || grep -E "^[^ ]+ /proc/$path [^ ]+ ro," /proc/mounts >/dev/null || echo "$path can be written"
        done
        kill -0 ${process.pid} 2>&1 | grep -o "No such process" || echo reached; ls -A /sys | wc -l`,
     );

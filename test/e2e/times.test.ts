@@ -9,7 +9,7 @@ const furniture = `
 mkdir /w; echo s >/w/src; echo o >/w/obj; echo 1 >/w/f; echo 1 >/w/g; ln /w/f /w/h; ln -s f /w/s
 touch -d '2001-01-01 00:00:00' /w/src; touch -d '2002-01-01 00:00:00' /w/obj`;
 
-/** Nothing but a time changes, and somebody compares it. */
+/** Nothing but a time changes, and somebody compares it. What must differ in time waits for the kernel's next tick. */
 const touched = 'touch /w/src; ls /w >/dev/null; sleep 0.05; echo 1 >/w/stamp';
 
 /** Written one after the other, some of it only in a container; and times that are data. */
@@ -17,7 +17,7 @@ const ordered = `
 for file in /w/*.own /w/g; do [ ! -f $file ] || sed -i 's/1/2/' $file; sleep 0.05; done
 cat /w/f | sed 's/1/2/' >/w/f.new; mv /w/f.new /w/f; sleep 0.05
 echo same >/w/tie-a; touch -r /w/tie-a /w/tie-b
-cp -p /w/obj /w/copy; touch -d '1950-02-03 04:05:06' /w/past; mv /w/src /w/moved; rm /w/s; ln -s g /w/s`;
+cp -p /w/obj /w/copy; touch -d '1950-02-03 04:05:06' /w/past; mv /w/src /w/moved; sleep 0.05; rm /w/s; ln -s g /w/s`;
 
 /** Names in the order of their times; those of one time together. */
 function order(directory: string): string[] {
@@ -51,7 +51,7 @@ describe.skipIf(!isRoot)('modification times', () => {
     }
     const doing = world.script(
       'doing',
-      'echo 1 >/w/a.own; echo 1 >/w/b.own; touch -d 2003-01-01 /w/a.own; echo 1 >>/w/g',
+      'echo 1 >/w/a.own; echo 1 >/w/b.own; touch -d 2003-01-01 /w/a.own; sleep 0.05; echo 1 >>/w/g',
     );
     await world.mounted('own', (mounted) => {
       runFlat(mounted, doing);

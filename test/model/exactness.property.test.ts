@@ -11,7 +11,7 @@ import {
   withTimes,
 } from '../../src/changeset/index.js';
 import type { Entry, Listing, Span } from '../../src/changeset/index.js';
-import { numRuns } from '../unit/changeset/arbitrary.js';
+import { longTimeout, numRuns } from '../unit/changeset/arbitrary.js';
 import { planListing, weaker } from '../unit/changeset/flat.js';
 import { cases, runOn, times, worldOf } from './cases.js';
 import { copyOf, listingOfRoot } from './machine.js';
@@ -47,7 +47,7 @@ function checkOrder(raw: Listing, aligned: Listing, span: Span, onBase: Listing)
 describe('an update', () => {
   it(
     'makes of every container what the procedure makes of a flat copy, by the smallest delta storage',
-    { timeout: 120_000 },
+    { timeout: longTimeout },
     () => {
       let changed = 0;
       let count = 0;

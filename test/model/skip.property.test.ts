@@ -9,7 +9,7 @@ import {
   SkipRule,
   withTimes,
 } from '../../src/changeset/index.js';
-import { numRuns } from '../unit/changeset/arbitrary.js';
+import { longTimeout, numRuns } from '../unit/changeset/arbitrary.js';
 import { planListing } from '../unit/changeset/flat.js';
 import { cases, runOn, times, worldOf } from './cases.js';
 import type { Case } from './cases.js';
@@ -83,7 +83,7 @@ describe('a container that is skipped', () => {
     expect(judge(within('d/a/own', [{ kind: 'chmod', path: 'd/a', mode: 0o600 }]))).toBe('copied');
   });
 
-  it('gets what running the procedure in it would have made', { timeout: 120_000 }, () => {
+  it('gets what running the procedure in it would have made', { timeout: longTimeout }, () => {
     const answers = { run: 0, pinned: 0, copied: 0 };
     fc.assert(
       fc.property(cases, (each) => {

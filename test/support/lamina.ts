@@ -155,10 +155,11 @@ export class World {
     return this.mounted(container, (root) => snapshot(root));
   }
 
-  /** All that the store holds, to the last attribute, but the words in the lock: they tell who had it last. */
+  /** All that the store holds, to the last attribute, but the words in the lock, which tell who had it last, and what is on record of updates that ended. */
   storeContent(): Snapshot {
     const content = snapshot(this.store);
     content.set('/lock', 'a lock');
+    for (const path of content.keys()) if (path.startsWith('/history')) content.delete(path);
     return content;
   }
 

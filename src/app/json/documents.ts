@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import type { ApplyData } from '../apply.js';
-import type { CatchUpData } from '../catch-up.js';
+import type { CatchUpData, CatchUpsData } from '../catch-up.js';
 import type { DisplacedData, DisplacedEntries } from '../displaced.js';
 import type { ExplainData } from '../explain.js';
 import type { GcData } from '../gc.js';
 import type { GraphData } from '../graph.js';
-import type { StatusData } from '../inspect.js';
+import type { StatusData, UpdateListData } from '../inspect.js';
 import type { ItemReport } from '../inbox-item.js';
 import type { LogData } from '../log.js';
 import type { BeginData, CommitData } from '../manual.js';
@@ -67,6 +67,11 @@ const catchUp = z.strictObject({
   preview: z.strictObject({ changes: z.array(part.detailedChange) }).optional(),
 }) as z.ZodType<CatchUpData> & z.ZodObject;
 
+const catchUps = z.strictObject({
+  containers: z.array(catchUp),
+  failed: z.array(z.strictObject({ container: name, code: z.string(), message: z.string() })),
+}) as z.ZodType<CatchUpsData> & z.ZodObject;
+
 const paths = z.array(path);
 
 const commit = z.strictObject({
@@ -100,6 +105,7 @@ const gc = z.strictObject({
   left,
   bytes: count,
   displaced: z.strictObject({ count, bytes: count }),
+  history: z.strictObject({ count, bytes: count }),
 }) satisfies z.ZodType<GcData>;
 
 const log = z.strictObject({ operations: z.array(part.operation), ran: z.boolean() }) satisfies z.ZodType<LogData>;
@@ -164,6 +170,11 @@ const restored = z.strictObject({
   replaced: paths,
 }) satisfies z.ZodType<Restored>;
 
+const updateList = z.strictObject({
+  updates: z.array(update),
+  ended: z.array(part.endedUpdate).optional(),
+}) as z.ZodType<UpdateListData> & z.ZodObject;
+
 const began = z.strictObject({ name, base: name, mountpoint: path }) satisfies z.ZodType<BeginData>;
 const removed = z.strictObject({ removed: name });
 
@@ -195,9 +206,10 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   'update begin': [began],
   'update commit': [commit],
   'update abort': [z.strictObject({ aborted: name })],
-  'update catch-up': [catchUp],
-  'update list': [z.strictObject({ updates: z.array(update) })],
-  'update show': [part.shownUpdate],
+  'update catch-up': [catchUp, catchUps],
+  'update redo': [apply],
+  'update list': [updateList],
+  'update show': [part.shownUpdate, part.shownEnded],
   rollback: [part.rollback, restored],
   'displaced list': [z.strictObject({ displaced: z.array(displaced) })],
   'displaced show': [displacedEntries],

@@ -2,10 +2,11 @@ import * as z from 'zod';
 import type { ContentDiff } from '../../changeset/index.js';
 import type { Determinism, LoggedOperation } from '../../servicing/index.js';
 import type { DetailedChangeData } from '../apply.js';
-import type { BaseData, ChangeData, ContainerData, NodeData, UpdateData } from '../data.js';
+import type { BaseData, ChangeData, ContainerData, NodeData, RanBecauseOfData, UpdateData } from '../data.js';
 import type { Origin } from '../explain.js';
+import type { PastData } from '../past.js';
 import type { RollbackData } from '../rollback.js';
-import type { UpdateShowData } from '../update-show.js';
+import type { PastShowData, UpdateShowData } from '../update-show.js';
 
 /*
  * What documents have in common, as schemas. Each is checked against the type that the command gives; that it allows nothing else is checked against what commands print (test/support).
@@ -15,6 +16,7 @@ export const name = z.string();
 /** Of a node. */
 export const displacedId = z.string().regex(/^a-[0-9a-f]{16}$/);
 export const id = z.string().regex(/^[bdse]-[0-9a-f]{16}$/);
+const updateId = z.string().regex(/^u-[0-9a-f]{16}$/);
 export const count = z.number().int().nonnegative();
 /** In a root or on the machine: absolute. Bytes that are not UTF-8 are U+DC80…U+DCFF (docs/format.md). */
 export const path = z.string().regex(/^\//);
@@ -60,7 +62,7 @@ const effect = z.strictObject({
 });
 
 export const update = z.strictObject({
-  id: z.string().regex(/^u-[0-9a-f]{16}$/),
+  id: updateId,
   name,
   base: name,
   layer: id,
@@ -74,11 +76,45 @@ export const update = z.strictObject({
   effects: z.array(effect),
 }) satisfies z.ZodType<UpdateData>;
 
+/** `did`: what the procedure did on the base, there or at another path that this one depends on. */
+export const ranBecauseOf = z.strictObject({
+  path,
+  did: z.array(z.strictObject({ action: z.string(), path })),
+}) satisfies z.ZodType<RanBecauseOfData>;
+
+const shownEffect = {
+  ranBecauseOf: ranBecauseOf.nullable(),
+  met: path.nullable(),
+  conflictPaths: z.array(path),
+  failure: z.string().nullable(),
+};
+
 export const shownUpdate = update.extend({
-  effects: z.array(
-    effect.extend({ met: path.nullable(), conflictPaths: z.array(path), failure: z.string().nullable() }),
-  ),
+  reason: z.string().nullable(),
+  effects: z.array(effect.extend(shownEffect)),
 }) satisfies z.ZodType<UpdateShowData>;
+
+const endedEffect = z.strictObject({ container: name, outcome: outcome.nullable(), failure: z.string().nullable() });
+
+export const endedUpdate = z.strictObject({
+  id: updateId,
+  name,
+  base: name,
+  state: z.enum(['failed', 'rolled-back', 'discarded']),
+  cause: z.enum(['procedure', 'health', 'interrupted', 'error', 'rollback', 'discard', 'abort', 'unmounted']),
+  reason: z.string(),
+  version: z.string().nullable(),
+  description: z.string().nullable(),
+  procedure: z.enum(['script', 'package', 'layer', 'manual']),
+  redo: z.boolean(),
+  created: time,
+  ended: time,
+  effects: z.array(endedEffect),
+}) satisfies z.ZodType<PastData>;
+
+export const shownEnded = endedUpdate.extend({
+  effects: z.array(endedEffect.extend(shownEffect)),
+}) satisfies z.ZodType<PastShowData>;
 
 export const entryType = z.enum(['file', 'directory', 'symlink', 'block', 'character', 'fifo', 'socket', 'whiteout']);
 
@@ -132,6 +168,7 @@ export const caughtUpStep = z.strictObject({
   entries: count,
   bytes: count,
   conflicts: count,
+  ranBecauseOf: ranBecauseOf.nullable(),
   met: path.nullable(),
   conflictPaths: z.array(path),
 });

@@ -13,6 +13,7 @@ import { checkContainer } from '../health.js';
 import { withHold } from '../hold.js';
 import { ProgressCount } from '../progress.js';
 import type { Progress } from '../progress.js';
+import { ownTrouble } from '../own-trouble.js';
 import { isProcedureFailure } from '../run.js';
 import { readStored } from '../stored.js';
 import { serviceStep } from './step.js';
@@ -21,7 +22,7 @@ import type { StepEffect } from './step.js';
 
 export interface CatchUpRequest extends StepOptions {
   readonly container: string;
-  /** Where a procedure fails: discard all, or publish the layers before it and stop there. By default `abort`. */
+  /** Where a procedure fails, or the container's content cannot be serviced: discard all, or publish the layers before it and stop there. By default `abort`. */
   readonly onFailure?: 'abort' | 'stop' | undefined;
   /** Whether the health check of the newest update that has one is run before anything is published; by default it is. */
   readonly health?: boolean | undefined;
@@ -128,17 +129,18 @@ class CatchUp {
       this.#progress.end(name, effect.commit.outcome);
       return true;
     } catch (error) {
-      if (onFailure !== 'stop' || this.#done.length === 0 || signal.aborted || !isProcedureFailure(error)) throw error;
-      this.#stopped = { step, error };
+      const own = isProcedureFailure(error) ? error : ownTrouble(error);
+      if (onFailure !== 'stop' || this.#done.length === 0 || signal.aborted || own === undefined) throw error;
+      this.#stopped = { step, error: own };
       return false;
     }
   }
 
-  #record({ updates }: CatchUpStep, { met, conflicts }: StepEffect): void {
+  #record({ updates }: CatchUpStep, { because, conflicts }: StepEffect): void {
     for (const id of updates) {
       const record: CatchUpRecord = {
         container: this.request.container,
-        met: met === undefined ? null : toText(met),
+        ranBecauseOf: because ?? null,
         conflicts: id === updates.at(-1) ? conflicts.map(toText) : [],
       };
       const { description } = this.transaction.paths.catchUp(id);

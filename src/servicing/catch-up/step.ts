@@ -3,11 +3,14 @@ import { failed, isSystemError, must, refused } from '../../base/errors.js';
 import { SkipRule } from '../../changeset/index.js';
 import { containerOf, updateOf } from '../../manifest/index.js';
 import type { CatchUpStep, EffectCommit, Manifest, UpdateId } from '../../manifest/index.js';
+import type { RanBecauseOf } from '../../store/index.js';
 import type { Work } from '../delta.js';
 import { SandboxOnBase } from '../isolation/plan.js';
 import { viewRoot } from '../isolation/root.js';
 import { LayerServicing, layerListings } from '../layer/service.js';
 import { HandTouched, stageWithout } from '../hand-overlap.js';
+import { metAt, ranBecauseOf } from '../ran-because.js';
+import type { Met } from '../ran-because.js';
 import { readReadSet } from '../reads.js';
 import { replayInContainer, withReplayViews } from '../replay/container.js';
 import { isProcedureFailure } from '../run.js';
@@ -22,8 +25,8 @@ import type { Recorded, StepOptions, StepSite } from './site.js';
 /** What a layer is to a container that is caught up, staged. */
 export interface StepEffect {
   readonly commit: EffectCommit;
-  /** A path for which the procedure ran; undefined where nobody looked. */
-  readonly met?: BytePath | undefined;
+  /** Why the procedure ran; undefined where nobody looked, or it did not. */
+  readonly because?: RanBecauseOf | undefined;
   /** Paths at which the container and the layer could not be brought together. */
   readonly conflicts: readonly BytePath[];
 }
@@ -83,10 +86,25 @@ async function run(site: StepSite): Promise<StepEffect> {
   const storages = await readStorages(work, manifest, container);
   const [only, ...others] = recorded;
   const skip = only === undefined || others.length > 0 ? undefined : await skipRule(site, only);
-  const met = skip?.overlap(storages.listings) ?? (skip && only && (await otherSandbox(site, only, storages)));
+  const overlap = skip?.overlap(storages.listings);
+  const asked = skip !== undefined && overlap === undefined ? only : undefined;
+  const other = asked && (await otherSandbox(site, asked, storages));
+  const met = metAt(overlap, 'run') ?? metAt(other, 'sandbox');
   if (skip !== undefined && met === undefined)
     return { commit: await stageSkipped(work, { container, storages, skip, delta }), conflicts: [] };
-  return { commit: await runInOrder(site, storages), met, conflicts: [] };
+  return { commit: await runInOrder(site, storages), because: await becauseOf(site, met), conflicts: [] };
+}
+
+/** What the recorded runs on the base did with a path. */
+async function becauseOf(
+  { work, container, recorded }: Pick<StepSite, 'work' | 'container' | 'recorded'>,
+  met: Met | undefined,
+) {
+  const runs = recorded.map(({ id, update }) => {
+    const { reads, journal } = work.transaction.store.paths.update(id).run();
+    return update.procedure.kind === 'manual' ? { journal } : { reads, journal };
+  });
+  return met && (await ranBecauseOf(runs, new Map([[container, met]]))).get(container);
 }
 
 async function skipRule({ work, delta, options }: StepSite, { id, settings }: Recorded): Promise<SkipRule | undefined> {
@@ -128,10 +146,14 @@ async function withViews<T>(
 }
 
 /** Layers that were merged are one change to the container. */
-async function merge({ work, manifest, container, recorded, delta, options }: StepSite, views: Views) {
+async function merge(
+  { work, manifest, container, recorded, delta, options }: StepSite,
+  views: Views,
+): Promise<StepEffect> {
   const { settings, place } = newest(recorded);
   const layer = new LayerServicing(delta, await layerListings(work), options.conflict ?? settings.conflict);
-  return layer.service(work, manifest, container, views, place);
+  const { commit, conflicts, met } = await layer.service(work, manifest, container, views, place);
+  return { commit, conflicts, because: await becauseOf({ work, container, recorded }, metAt(met, 'layer')) };
 }
 
 /** Updates by hand that were merged are one, done in one go: their journals follow on each other. */
@@ -140,16 +162,20 @@ async function replay(site: StepSite, views: Views): Promise<StepEffect> {
   const layers = await layerListings(work);
   const storages = await readStorages(work, manifest, container);
   const overlap = new HandTouched(delta.listing, layers).overlap(storages);
-  const [met] = overlap.paths;
+  const met = metAt(overlap.paths[0], 'run');
   const { settings, place } = newest(recorded);
   if (met === undefined || recorded.every((each) => each.settings.noReplay))
-    return { commit: await stageWithout(work, container, storages, overlap), met, conflicts: [] };
+    return { commit: await stageWithout(work, container, storages, overlap), conflicts: [] };
   const conflict = options.conflict ?? settings.conflict;
   const span = readSpan(work.transaction.store.paths.update(newest(recorded).id).run().span);
   const times = span && { span, written: delta.listing };
   const request = { delta, times, views, place, conflict };
   const { commit, report } = await replayInContainer(work, container, storages, request);
-  return { commit, met, conflicts: [...new Set([...report.conflicts, ...report.passed])].sort() };
+  return {
+    commit,
+    because: await becauseOf(site, met),
+    conflicts: [...new Set([...report.conflicts, ...report.passed])].sort(),
+  };
 }
 
 const newest = (recorded: readonly Recorded[]): Recorded => must(recorded.at(-1), 'an update');

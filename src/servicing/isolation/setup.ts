@@ -1,21 +1,108 @@
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import { components, join as joinPath, toBuffer } from '../../base/bytes.js';
+import { components, fromText, join, toText } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { newId } from '../../base/ids.js';
-import { temporaryDirectory } from '../../platform/command-line.js';
-import { filled } from './plant.js';
+import { capabilities, commonCapabilities, numberOf } from './capabilities.js';
+import type { Capability } from './capabilities.js';
+import { limitRecords, processLimits } from './limits.js';
+import type { Limits } from './limits.js';
+import { inMountOrder } from './places.js';
+import { filled, hostResolver } from './plant.js';
 import type { SandboxPlan } from './plan.js';
+import type { SandboxUser } from './user.js';
 
-/** The records that lamina-init reads (native/init/setup.h). */
-export function setupRecords(plan: SandboxPlan, hostName: string, foreground: boolean): Buffer {
+/** What the command may, beyond or below what is common. */
+export interface Privileges {
+  /** By default root. */
+  readonly user?: SandboxUser | undefined;
+  readonly add?: readonly Capability[] | undefined;
+  readonly drop?: readonly Capability[] | undefined;
+  /** Set-user-ID programs and capabilities of files count. */
+  readonly mayGain?: boolean | undefined;
+}
+
+/** All that is asked of a sandbox. */
+export interface SandboxSetup {
+  /** The root it sees, in which there is all that the plan says is missing. */
+  readonly root: BytePath;
+  readonly plan: SandboxPlan;
+  readonly hostName: string;
+  readonly network: boolean;
+  /** A file of the root over which the host's names of the network are shown. */
+  readonly resolver: BytePath | undefined;
+  /** Host paths shown below /run/lamina, read-only: name there → path. */
+  readonly shown: ReadonlyMap<string, BytePath>;
+  /** Names and values as text. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly limits: Limits;
+  readonly privileges: Privileges;
+  /** Whether there is input, and whether it and the output are a terminal. */
+  readonly input: 'none' | 'given' | 'terminal';
+}
+
+type Records = (readonly string[])[];
+
+/** Where `shown` paths appear. */
+export const shownIn = (plan: SandboxPlan): BytePath => join(plan.places.of.run, 'lamina');
+
+/** The records that lamina-sandbox reads (native/sandbox/spec.h). */
+export function setupRecords(setup: SandboxSetup): Buffer {
+  const { bounds, sizes } = limitRecords(setup.limits);
+  const records: Records = [
+    ['root', setup.root],
+    ...inMountOrder(setup.plan.places).map(({ name, path }) => ['place', name, path, sizeOf(name, sizes)]),
+    ['shm', sizes.shm],
+    ...[...setup.shown].map(([name, path]) => ['show', path, join(shownIn(setup.plan), fromText(name))]),
+    ...coverRecords(setup),
+    ...directoryRecords(setup),
+    ['host-name', fromText(setup.hostName)],
+    ...Object.entries(setup.environment).map(([name, value]) => ['set', fromText(`${name}=${value}`)]),
+    ...privilegeRecords(setup.privileges),
+    ...processLimits.map(([number, soft, hard]) => ['limit', `${number}`, soft, hard]),
+    ...bounds,
+    ...(setup.network ? [['host-network']] : []),
+    ...(setup.input === 'none' ? [] : [['input']]),
+    ...(setup.input === 'terminal' ? [['terminal']] : []),
+  ];
+  return Buffer.from(records.map((fields) => fields.map((field) => `${field}\0`).join('')).join(''), 'latin1');
+}
+
+function sizeOf(name: string, sizes: { readonly run: string; readonly tmp: string }): string {
+  return name === 'run' ? sizes.run : name === 'tmp' ? sizes.tmp : '';
+}
+
+/** A copy of the host's file, so that nothing of the host is within reach. */
+function coverRecords({ resolver }: SandboxSetup): Records {
+  const content = resolver === undefined ? undefined : hostResolver();
+  return resolver === undefined || content === undefined ? [] : [['cover', resolver, textOf(content)]];
+}
+
+const textOf = (content: Buffer): string => content.toString('latin1').replaceAll('\0', '');
+
+function privilegeRecords({ user, add = [], drop = [], mayGain = false }: Privileges): Records {
+  const granted = grantedBy(add, drop);
+  const kept = user === undefined || user.uid === 0 ? [] : granted.filter((each) => add.includes(each));
+  return [
+    ...granted.map((each) => ['capability', `${numberOf(each)}`]),
+    ...kept.map((each) => ['keep-capability', `${numberOf(each)}`]),
+    ...(user === undefined ? [] : [['user', `${user.uid}`, `${user.gid}`]]),
+    ...(user?.groups ?? []).map((group) => ['group', `${group}`]),
+    ...(mayGain ? [['gains-privileges']] : []),
+  ];
+}
+
+/** Who takes all away and adds some has those; who adds all and takes some away has the others. */
+function grantedBy(add: readonly Capability[], drop: readonly Capability[]): readonly Capability[] {
+  if (capabilities.every((each) => drop.includes(each))) return [...new Set(add)];
+  return [...new Set([...commonCapabilities, ...add])].filter((each) => !drop.includes(each));
+}
+
+function directoryRecords({ plan, hostName }: SandboxSetup): Records {
   const isRoot = process.getuid?.() === 0;
-  const fields: string[] = foreground ? ['foreground'] : [];
+  const records: Records = [];
   const directory = (path: BytePath, mode: number, uid: number, gid: number) => {
     // Without root there is one user only.
-    fields.push('directory', `/${path}`, mode.toString(8), isRoot ? `${uid}` : '0', isRoot ? `${gid}` : '0');
+    const owner = isRoot ? [`${uid}`, `${gid}`] : ['0', '0'];
+    records.push(['directory', `/${path}`, mode.toString(8), ...owner]);
   };
-  for (const path of Object.values(plan.places.of)) fields.push('mounted', `/${path}`);
-  directory(joinPath(plan.places.of.dev, 'shm'), 0o1777, 0, 0);
   for (const { path, mode, uid, gid } of plan.directories) directory(path, mode, uid, gid);
   const made = new Set<string>(plan.directories.map(({ path }) => path));
   for (const file of plan.network.filter(({ inMount }) => inMount)) {
@@ -24,38 +111,19 @@ export function setupRecords(plan: SandboxPlan, hostName: string, foreground: bo
         directory(parent, 0o755, 0, 0);
         made.add(parent);
       }
-      fields.push('file', `/${path}`, content.toString('latin1').replaceAll('\0', ''));
+      records.push(['file', `/${path}`, textOf(content)]);
     }
   }
-  return Buffer.from(fields.map((field) => `${field}\0`).join(''), 'latin1');
+  return records;
 }
 
 function parentsInMount(path: BytePath, { places }: SandboxPlan): BytePath[] {
   const names = components(path);
-  const parents = names.slice(0, -1).map((_, i) => joinPath(...names.slice(0, i + 1)));
+  const parents = names.slice(0, -1).map((_, i) => join(...names.slice(0, i + 1)));
   const roots = Object.values(places.of).filter((place) => path.startsWith(`${place}/`));
   const depth = Math.max(...roots.map((place) => components(place).length));
   return parents.slice(depth);
 }
 
-/** A file without a name: what is in it is handed over by its descriptor, to be read from its start. */
-export class NamelessFile {
-  readonly descriptor: number;
-
-  constructor(content: Buffer = Buffer.alloc(0)) {
-    const path = toBuffer(joinPath(temporaryDirectory(), `lamina-${newId('m')}.file`));
-    this.descriptor = openSync(path, 'wx+', 0o600);
-    unlinkSync(path);
-    for (let at = 0; at < content.length;) at += writeSync(this.descriptor, content, at, content.length - at, at);
-  }
-
-  /** What another process has written to it. */
-  text(): string {
-    const buffer = Buffer.alloc(1 << 12);
-    return buffer.toString('latin1', 0, readSync(this.descriptor, buffer, 0, buffer.length, 0));
-  }
-
-  close(): void {
-    closeSync(this.descriptor);
-  }
-}
+/** `shownIn` as a path for the command. */
+export const shownDirectory = (plan: SandboxPlan): string => `/${toText(shownIn(plan))}`;

@@ -1,5 +1,5 @@
 import { isSystemError } from '../../base/errors.js';
-import type { NamelessFile } from './setup.js';
+import type { NamelessFile } from './nameless.js';
 
 /** Signals that come to us and are meant for a command. */
 export interface SignalSource {
@@ -16,7 +16,7 @@ export class SandboxSignals {
   #timer: NodeJS.Timeout | undefined;
   #interrupts = 0;
 
-  /** @param files in which bubblewrap tells the process, and the process that it listens */
+  /** @param files in which lamina-sandbox tells the process, and the process that it listens */
   constructor(
     source: SignalSource,
     readonly files: { readonly status: NamelessFile; readonly information: NamelessFile },

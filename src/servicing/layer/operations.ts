@@ -1,6 +1,6 @@
 import { dirname, toText } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { compareViews, equalApartFromTimes, equalResolved } from '../../changeset/index.js';
+import { compareViews, equalApartFromTimes } from '../../changeset/index.js';
 import type { Change, Entry, View } from '../../changeset/index.js';
 import type { RecordedOperation } from '../replay/replay.js';
 
@@ -50,11 +50,11 @@ class OperationWriter {
     this.#changes = changes.filter(({ path }) => !(this.#isOwn(path) && this.#isLeftAlone(path)));
   }
 
-  /** Of a file that has only more or fewer other names now. */
+  /** Of a file that has only more or fewer other names now, or another time: no reason to bring a second version into a container that has its own. */
   #isLeftAlone(path: BytePath): boolean {
     const [before, after] = [this.views.before.get(path), this.views.after.get(path)];
     if (before === undefined || after === undefined) return false;
-    return equalResolved(this.views.before, before, this.views.after, after);
+    return equalApartFromTimes(this.views.before, before, this.views.after, after);
   }
 
   /** Deepest first. */

@@ -35,6 +35,14 @@ export async function captureLayer(work: Work, procedure: Procedure): Promise<Wr
   return { tree, listing: layerListing(await scanListing(tree, { hash: true, signal: work.signal }), marks, below) };
 }
 
+/** What a layer is to one container, staged. */
+interface ServicedByLayer {
+  readonly commit: EffectCommit;
+  readonly conflicts: readonly BytePath[];
+  /** A path for which the two were brought together; undefined: there was no need to. */
+  readonly met?: BytePath;
+}
+
 /** What a layer is to the containers on a base. */
 export class LayerServicing {
   readonly #touched: TouchedPaths;
@@ -63,9 +71,10 @@ export class LayerServicing {
     container: string,
     views: ReplayViews,
     place?: RunPlace,
-  ): Promise<{ commit: EffectCommit; conflicts: readonly BytePath[] }> {
+  ): Promise<ServicedByLayer> {
     const storages = await readStorages(work, manifest, container);
-    if (!this.#meets(storages)) return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
+    const met = this.#met(storages);
+    if (met === undefined) return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
     const own = new View([...storages.listings, ...this.layers]);
     const { operations, conflicts } = layerOperations(
       { before: this.#before, after: this.#after, own },
@@ -76,14 +85,17 @@ export class LayerServicing {
     const { commit, report } = await replayInContainer(work, container, storages, request);
     const all = [...new Set([...conflicts, ...report.conflicts, ...report.passed])].sort();
     if (this.conflict === 'fail' && all.length > 0) throw conflicting(container, all);
-    return { commit: { ...commit, conflicts: all.length }, conflicts: all };
+    return { commit: { ...commit, conflicts: all.length }, conflicts: all, met };
   }
 
-  #meets({ listings }: ContainerStorages): boolean {
-    return listings.some((listing, i) => {
+  /** A path at which the container's storages have something where the layer changes something. */
+  #met({ listings }: ContainerStorages): BytePath | undefined {
+    for (const [i, listing] of listings.entries()) {
       const below = new View([...listings.slice(i + 1), ...this.layers]);
-      return this.#touched.hiding(listing, below).length > 0;
-    });
+      const [first] = this.#touched.hiding(listing, below);
+      if (first !== undefined) return first;
+    }
+    return undefined;
   }
 }
 

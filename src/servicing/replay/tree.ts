@@ -17,9 +17,9 @@ import {
 } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
-import { join, nameWithEnding } from '../../base/bytes.js';
+import { display, join, nameWithEnding } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { isSystemError } from '../../base/errors.js';
+import { failed, isSystemError, messageOf } from '../../base/errors.js';
 import {
   copyFileDataSync,
   mknodSync,
@@ -228,7 +228,12 @@ export class Tree {
   }
 
   #read<T>(path: BytePath, work: (descriptor: number) => T): T {
-    return this.#opened(path, readFlags, work);
+    try {
+      return this.#opened(path, readFlags, work);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      throw failed(`cannot read /${display(path)}: ${messageOf(error)}`, { code: 'READ_FAILED', cause: error });
+    }
   }
 
   #write(path: BytePath, work: (descriptor: number) => void): void {

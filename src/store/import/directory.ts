@@ -28,6 +28,15 @@ export interface ImportOptions {
 /** Copies a directory into a fresh tree, with owners, modes, times, hard links, devices and xattrs. */
 export async function importDirectory(source: BytePath, tree: BytePath, options: ImportOptions): Promise<void> {
   const writer = new TreeWriter(tree);
+  try {
+    await copyAll(source, writer, options);
+    writer.finish();
+  } finally {
+    writer.close();
+  }
+}
+
+async function copyAll(source: BytePath, writer: TreeWriter, options: ImportOptions): Promise<void> {
   const firstNames = new Map<string, BytePath>();
   let bytes = 0;
   for (const entry of walk(source, { hold: true })) {
@@ -44,7 +53,6 @@ export async function importDirectory(source: BytePath, tree: BytePath, options:
     }
     options.onProgress?.({ bytes, total: undefined, entries: writer.entries });
   }
-  writer.finish();
 }
 
 async function copyMember(writer: TreeWriter, { path, at, stats }: WalkEntry): Promise<void> {

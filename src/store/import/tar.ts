@@ -31,10 +31,21 @@ export async function importTar(
   options: ImportOptions,
   kind: ArchiveKind = {},
 ): Promise<TreeWriter> {
-  const called = options.calledAs ?? display(archive);
-  const total = statSync(toBuffer(archive)).size;
   const writer = new TreeWriter(tree);
   const ids = new KnownIds();
+  try {
+    await writeMembers({ writer, ids, kind }, archive, options);
+    writer.finish();
+    checkNames(writer, ids);
+    return writer;
+  } finally {
+    writer.close();
+  }
+}
+
+async function writeMembers(work: Omit<Work, 'reader'>, archive: BytePath, options: ImportOptions): Promise<void> {
+  const called = options.calledAs ?? display(archive);
+  const total = statSync(toBuffer(archive)).size;
   let read = 0;
   const compression = await compressionOf(archive);
   const stream = decompressed(archive, compression, (bytes) => (read += bytes), called);
@@ -43,7 +54,7 @@ export async function importTar(
   try {
     for (let member = await reader.next(); member !== undefined; member = await reader.next()) {
       options.signal?.throwIfAborted();
-      await writeMember({ writer, reader, ids, kind }, member);
+      await writeMember({ ...work, reader }, member);
       count += 1;
       options.onProgress?.({ bytes: read, total, entries: count });
     }
@@ -56,9 +67,6 @@ export async function importTar(
   }
   if (count === 0 && !reader.ended) throw corrupt(called, 'it has no content');
   if (!reader.ended && compression === 'none') throw unended(called);
-  writer.finish();
-  checkNames(writer, ids);
-  return writer;
 }
 
 /**

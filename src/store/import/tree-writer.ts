@@ -23,7 +23,7 @@ import { mknodSync, setTimesSync, setXattrSync } from '../../platform/native.js'
 import type { Target } from '../../platform/native.js';
 import { removeTree, walk } from '../../platform/walk.js';
 import { escapeMark, markNamespace } from '../marks.js';
-import { reach } from '../reach.js';
+import { Reach, reach } from '../reach.js';
 import { unsafe } from './tar/errors.js';
 
 /** What an archive or a directory says of one of its members. */
@@ -54,11 +54,13 @@ export class TreeWriter {
   /** Directories that hold the escaped whiteout of an overlay inside. */
   readonly #withWhiteouts = new Set<BytePath>();
   readonly #privileged = process.getuid?.() === 0;
+  readonly #reach: Reach;
   #nameBytes = 0;
 
   constructor(readonly tree: BytePath) {
     // Nothing that is made in it takes anything from the directories above: directories get their access lists when all is in them.
     makePlainDirectory(tree);
+    this.#reach = new Reach(tree);
     this.#kinds.set('' as BytePath, 'directory');
     this.#directories.set('' as BytePath, plainDirectory);
   }
@@ -100,7 +102,7 @@ export class TreeWriter {
   /** The content of a file, by bytes; undefined where that is no file, or a large one. */
   textOf(path: BytePath): string | undefined {
     if (this.#kinds.get(path) !== 'file') return undefined;
-    return reach(this.tree, path, (at) => (lstatSync(at).size > 1 << 22 ? undefined : readFileSync(at, 'latin1')));
+    return this.#reach.at(path, (at) => (lstatSync(at).size > 1 << 22 ? undefined : readFileSync(at, 'latin1')));
   }
 
   /** Directories that no member told of. */
@@ -176,10 +178,10 @@ export class TreeWriter {
 
   /** Attributes of directories, deepest first: writing into one would change its times, and its mode may forbid it. */
   finish(): void {
-    for (const [path, attributes] of [...this.#directories].sort(([a], [b]) => (a < b ? 1 : -1))) {
+    for (const [path, attributes] of [...this.#directories].reverse()) {
       this.#guard(path, () => {
         stagedStep(path);
-        reach(this.tree, path, (at) => {
+        this.#reach.at(path, (at) => {
           if (this.#withWhiteouts.has(path)) {
             setXattrSync(at, `${markNamespace()}.overlay.overlay.opaque`, Buffer.from('x'));
           }
@@ -195,6 +197,11 @@ export class TreeWriter {
     setXattrSync(descriptor, `${markNamespace()}.overlay.overlay.whiteout`, Buffer.from('y'));
     this.finishFile(path, descriptor, attributes);
     this.#withWhiteouts.add(dirname(path));
+  }
+
+  /** What was opened on the way to deep members; must be called when all is written, or it failed. */
+  close(): void {
+    this.#reach.close();
   }
 
   #finish(at: Buffer, attributes: MemberAttributes, hasMode: boolean): void {
@@ -221,7 +228,7 @@ export class TreeWriter {
     if (this.#kinds.size > most.names || this.#nameBytes > most.allNameBytes)
       throw unsafe(`it has more than ${most.names} names, or names of more than ${most.allNameBytes} bytes together`);
     return this.#guard(path, () =>
-      reach(this.tree, path, (at) => {
+      this.#reach.at(path, (at) => {
         stagedStep(path);
         this.#replace(path, at);
         const result = work(at);

@@ -5,7 +5,7 @@ import xxhash from 'xxhash-wasm';
 import type { XXHashAPI } from 'xxhash-wasm';
 import type { BytePath } from '../../base/bytes.js';
 import { display } from '../../base/bytes.js';
-import { failed, messageOf } from '../../base/errors.js';
+import { failed, isSystemError, messageOf } from '../../base/errors.js';
 import type { LaminaError } from '../../base/errors.js';
 import { MemoryListing, makeEntry } from '../../changeset/index.js';
 import type { Entry, EntryType, Listing } from '../../changeset/index.js';
@@ -72,6 +72,8 @@ export async function scanTree(tree: BytePath, options: ScanOptions): Promise<Sc
       await breathe();
       options.signal?.throwIfAborted();
     }
+  } catch (error) {
+    throw isSystemError(error) ? unreadable(tree, '' as BytePath, error) : error;
   } finally {
     // Also where the walk failed: nothing may go on reading when this is over.
     await scan.contents.finish();
@@ -118,7 +120,7 @@ class Scan {
         entry.xxh64 = this.hasher.h64Raw(Buffer.from(target, 'latin1'));
       else if (stats.isFile() && !xattrs.has(this.#metacopy)) this.#addContent(at, entry);
     } catch (error) {
-      throw this.#unreadable(path, error);
+      throw unreadable(this.tree, path, error);
     }
   }
 
@@ -131,16 +133,14 @@ class Scan {
     this.contents.add(at, entry.stats, (hash) => {
       if (!(hash instanceof Error)) [entry.hash, entry.xxh64] = [hash.blake3, hash.xxh64];
       else if (this.options.onUnreadable !== undefined) this.options.onUnreadable(entry.path, hash);
-      else this.failure ??= this.#unreadable(entry.path, hash);
+      else this.failure ??= unreadable(this.tree, entry.path, hash);
     });
   }
+}
 
-  #unreadable(path: BytePath, error: unknown) {
-    return failed(`cannot read ${display(path)} of ${display(this.tree)}: ${messageOf(error)}`, {
-      code: 'READ_FAILED',
-      cause: error,
-    });
-  }
+function unreadable(tree: BytePath, path: BytePath, error: unknown) {
+  const what = path === '' ? display(tree) : `${display(path)} of ${display(tree)}`;
+  return failed(`cannot read ${what}: ${messageOf(error)}`, { code: 'READ_FAILED', cause: error });
 }
 
 /** xxh64 with seed 0 (docs/format.md). */

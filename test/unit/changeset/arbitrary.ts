@@ -4,6 +4,8 @@ import type { Entry, EntryType } from '../../../src/changeset/index.js';
 
 /** Cases of each property: LAMINA_PROPERTY_RUNS for more. */
 export const numRuns = Number(process.env['LAMINA_PROPERTY_RUNS'] ?? 1500);
+/** Of the slowest ones, in milliseconds. */
+export const longTimeout = Math.max(120_000, numRuns * 60);
 
 export interface TreeOptions {
   /** Redirects and metacopy. */
@@ -19,18 +21,32 @@ interface Item {
   readonly flag: number;
   readonly hash: number;
   readonly group: number;
-  readonly children: Record<string, Item | null>;
+  readonly children: Items;
 }
 
 const names = ['a', 'b', 'c'];
 const redirects = ['/a', '/b/a', '/c', 'a', 'b', 'c', '/a/b/c'];
 
-/** Tiny overlay trees out of few names, attributes and contents, so that they meet each other often. */
+type Items = Record<string, Item | null>;
+
+/** Tiny overlay trees out of few names, attributes and contents, so that they meet each other often. Some lie deep, below directories one in the other. */
 export function listing(options: TreeOptions = {}): fc.Arbitrary<MemoryListing> {
-  return items(3, options).map((children) => build(children, options));
+  const above = fc.oneof(
+    { weight: 7, arbitrary: fc.constant<string[]>([]) },
+    { weight: 1, arbitrary: fc.array(fc.constantFrom('a', 'b'), { minLength: 1, maxLength: 12 }) },
+  );
+  return fc
+    .tuple(items(3, options), above, fc.nat(15))
+    .map(([children, directories, root]) => build(below(children, directories), root, options));
 }
 
-function items(depth: number, options: TreeOptions): fc.Arbitrary<Record<string, Item | null>> {
+function below(children: Items, directories: readonly string[]): Items {
+  return directories.reduceRight<Items>((inner, name) => {
+    return { [name]: { type: 'directory', flag: 0, hash: 0, group: 0, children: inner } };
+  }, children);
+}
+
+function items(depth: number, options: TreeOptions): fc.Arbitrary<Items> {
   const types: fc.WeightedArbitrary<EntryType>[] = [
     { weight: 5, arbitrary: fc.constant('file' as const) },
     { weight: depth > 1 ? 6 : 1, arbitrary: fc.constant('directory' as const) },
@@ -47,10 +63,10 @@ function items(depth: number, options: TreeOptions): fc.Arbitrary<Record<string,
   return fc.record(Object.fromEntries(names.map((name) => [name, fc.option(item)])));
 }
 
-function build(children: Record<string, Item | null>, options: TreeOptions): MemoryListing {
-  const entries: Entry[] = [];
+function build(children: Items, root: number, options: TreeOptions): MemoryListing {
+  const entries: Entry[] = [rootOf(root)];
   const groups = new Map<number, Entry>();
-  const add = (directory: string, items: Record<string, Item | null>) => {
+  const add = (directory: string, items: Items) => {
     for (const [name, item] of Object.entries(items)) {
       if (item === null) continue;
       const entry = entryOf(directory + name, item, options);
@@ -68,10 +84,32 @@ function build(children: Record<string, Item | null>, options: TreeOptions): Mem
   return new MemoryListing(entries);
 }
 
+/** Mostly as every other; else of another mode or owner, or with attributes. */
+function rootOf(flag: number): Entry {
+  const xattrs = xattrsOf(flag, 0, 'directory');
+  return makeEntry({ path: '', type: 'directory', mode: flag === 2 ? 0o700 : 0o755, uid: flag === 3 ? 5 : 0, xattrs });
+}
+
+/** An extended attribute, or access lists: what they hold is bytes to a changeset. */
+function xattrsOf(flag: number, hash: number, type: EntryType): Map<string, Uint8Array> {
+  const value = new Uint8Array([2, 0, 0, 0, hash]);
+  if (flag === 1) return new Map([['user.x', value]]);
+  if (flag === 6) return new Map([['system.posix_acl_access', value]]);
+  if (flag === 7 && type === 'directory') return new Map([['system.posix_acl_default', value]]);
+  return new Map();
+}
+
+/** Two that are near, so that equal ones come often, and some that 64 bits of nanoseconds do not hold. */
+function timeOf(flag: number): bigint {
+  if (flag === 8) return -(10n ** 20n);
+  if (flag === 9) return 253_402_300_800n * 10n ** 9n;
+  return flag % 3 === 0 ? 1n : 0n;
+}
+
 function entryOf(path: string, { type, flag, hash }: Item, { moved = false, weightless = false }: TreeOptions): Entry {
-  const xattrs = flag === 1 ? new Map([['user.x', new Uint8Array([hash])]]) : new Map<string, Uint8Array>();
+  const xattrs = xattrsOf(flag, hash, type);
   // Of a directory it is no difference, so there it may be any.
-  const mtimeNs = BigInt(type === 'directory' ? flag : flag % 3 === 0 ? 1 : 0);
+  const mtimeNs = type === 'directory' ? BigInt(flag) : timeOf(flag);
   if (type === 'directory') {
     const mode = flag === 2 || flag === 3 ? 0o700 : 0o755;
     const redirect = moved && flag >= 12 ? redirects[(flag + hash * 4) % redirects.length]! : '';

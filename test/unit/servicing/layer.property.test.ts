@@ -204,6 +204,22 @@ describe.runIf(isRoot)('a layer and a container', () => {
     expect(found.conflicts).toEqual(conflict === 'theirs' ? ['d'] : ['d', 'f']);
   });
 
+  it('keep what a container has in the place of a file that the layer only gives another time', async () => {
+    const base = new Map<string, Node>([
+      ['a', plainFile('a')],
+      ['b', plainFile('b')],
+      ['c', plainFile('c')],
+    ]);
+    const own = new Map<string, Node>([
+      ['a', dir],
+      ['b', plainFile('mine')],
+    ]);
+    const members = ['a', 'b', 'c'].map((name) => ({ name, content: name, mtime: 1 }));
+    const found = await layerIn(toText(at()), { base, own, members, conflict: 'keep' });
+    expect(is(found.container)).toEqual({ a: 'directory', b: 'mine' });
+    expect(found.conflicts).toEqual([]);
+  });
+
   it('keep a version of the container that the layer would make another name of a file of its own', async () => {
     const base = new Map<string, Node>([
       ['a', plainFile('a')],

@@ -23,20 +23,24 @@ function storeWith(records: Record<number, string>): StorePaths {
 describe('records of catch-ups', () => {
   it('count by container, the newest of each', () => {
     const record = (container: string, met: string | null) => JSON.stringify({ container, met, conflicts: ['etc/x'] });
-    const paths = storeWith({ 9: record('web', 'old'), 10: record('web', null), 7: record('db', 'etc') });
+    const because = { path: 'etc', did: [{ action: 'open', path: 'etc' }] };
+    const newer = JSON.stringify({ container: 'new', ranBecauseOf: because, conflicts: [] });
+    const paths = storeWith({ 9: record('web', 'old'), 10: record('web', null), 7: record('db', 'etc'), 6: newer });
     const found = readCatchUps(paths, update);
     expect(
       [...found].map(
         ([
           name,
           {
-            record: { met, conflicts },
+            record: { ranBecauseOf, conflicts },
           },
-        ]) => [name, met, conflicts],
+        ]) => [name, ranBecauseOf, conflicts],
       ),
     ).toEqual([
       ['web', null, ['etc/x']],
-      ['db', 'etc', ['etc/x']],
+      // Earlier versions have the path alone.
+      ['db', { path: 'etc', did: [] }, ['etc/x']],
+      ['new', because, []],
     ]);
     expect(runOf(paths, update, 'web')).toEqual(paths.update(update).catchUp(10));
     expect(runOf(paths, update, 'idle')).toEqual(paths.update(update).run('idle'));

@@ -14,13 +14,24 @@ const ids = Object.keys(manifest.nodes);
 
 /** What must lie there for the manifest. */
 const right: StoreNames = {
-  root: ['asides', 'lock', 'manifest-v1.json', 'manifest.json', 'mounts', 'nodes', 'transactions', 'updates'],
+  root: [
+    'asides',
+    'history',
+    'lock',
+    'manifest-v1.json',
+    'manifest.json',
+    'mounts',
+    'nodes',
+    'transactions',
+    'updates',
+  ],
   nodes: new Map(ids.map((id) => [id, manifest.nodes[id]?.sealed === true ? ['index', 'tree'] : ['tree', 'work']])),
   updates: Object.keys(manifest.updates),
   unpublishedCatchUps: [],
   transactions: [`t-${hex}`],
   dead: new Set(),
   asides: new Map([[`a-${hex}`, ['aside.json', 'tree']]]),
+  history: { names: [`u-${hex}`], unpublished: [], damaged: new Map() },
 };
 const faults = (names: Partial<StoreNames>) =>
   nameFaults(manifest, { ...right, ...names }).map(
@@ -46,6 +57,8 @@ describe('the names in a store', () => {
     ]);
     expect(faults({ dead: new Set([`t-${hex}`]) })).toEqual([`DEAD_TRANSACTION transactions/t-${hex} +`]);
     expect(faults({ asides: new Map([[`a-${hex}`, ['tree']]]) })).toEqual([`UNFINISHED_ASIDE asides/a-${hex} +`]);
+    const begun = { names: [`u-${hex}`], unpublished: [`u-${hex}`], damaged: new Map<string, string>() };
+    expect(faults({ history: begun })).toEqual([`UNFINISHED_RECORD history/u-${hex} +`]);
     const open = new Map([...right.nodes, [writable, ['index', 'origins.json', 'tree', 'work']]]);
     expect(faults({ nodes: open })).toEqual([
       `UNUSED_INDEX nodes/${writable}/index +`,
@@ -57,9 +70,13 @@ describe('the names in a store', () => {
     expect(faults({ root: [...right.root, 'notes'] })).toEqual(['STRANGER notes']);
     expect(faults({ nodes: new Map([...right.nodes, ['backup', ['tree']]]) })).toEqual(['STRANGER nodes/backup']);
     expect(faults({ transactions: ['old'] })).toEqual(['STRANGER transactions/old']);
+    const history = { names: ['notes'], unpublished: [], damaged: new Map<string, string>() };
+    expect(faults({ history })).toEqual(['STRANGER history/notes']);
   });
 
   it('that are missing are damage nobody can mend', () => {
+    const history = { names: [`u-${hex}`], unpublished: [], damaged: new Map([[`u-${hex}`, 'it is no JSON']]) };
+    expect(faults({ history })).toEqual([`HISTORY_DAMAGED history/u-${hex}`]);
     expect(faults({ updates: [] })).toEqual([`UPDATE_FILES_MISSING ${right.updates[0] ?? ''}`]);
     expect(faults({ nodes: new Map([...right.nodes, [sealed, []]]) })).toEqual([
       `TREE_MISSING ${sealed}`,

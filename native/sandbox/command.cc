@@ -1,19 +1,20 @@
-#include "init/command.h"
+#include "sandbox/command.h"
 
 #include <csignal>
 #include <optional>
 #include <string>
 
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "init/message.h"
+#include "sandbox/message.h"
+#include "sandbox/privileges.h"
 
-namespace lamina::init {
+namespace lamina::sandbox {
 namespace {
 
 constexpr int first_of_others = 3;
-constexpr int signal_base = 128;
 
 // A process that follows: no descriptors but the standard ones, every signal as a program expects to find it.
 void reset_process() {
@@ -27,15 +28,10 @@ void reset_process() {
   if (sigprocmask(SIG_SETMASK, &none, nullptr) != 0) fail("cannot unblock signals");
 }
 
-// A group of its own in any case: what the command sends to its group must not reach who has started us.
-void leave_group(bool foreground) {
-  if (!foreground) {
-    if (setsid() < 0) fail("cannot begin a session");
-    return;
-  }
-  if (setpgid(0, 0) != 0) fail("cannot begin a process group");
-  // From the background this raises SIGTTOU, which is blocked.
-  if (tcsetpgrp(STDIN_FILENO, getpid()) != 0) fail("cannot give the terminal to the command");
+// A session of its own in any case: what the command sends to its group must not reach who has started us.
+void lead_session(bool terminal) {
+  if (setsid() < 0) fail("cannot begin a session");
+  if (terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) fail("cannot give the terminal to the command");
 }
 
 // What a terminal sends to a whole group goes to the whole group here, too.
@@ -50,35 +46,30 @@ void pass_on(int number, pid_t command) {
 int exit_code_of(int status) { return WIFSIGNALED(status) ? signal_base + WTERMSIG(status) : WEXITSTATUS(status); }
 
 // Gives the command's exit code once it has ended.
-std::optional<int> reap(pid_t command, const Setup& setup) {
+std::optional<int> reap(pid_t command) {
   std::optional<int> code;
   int status = 0;
-  for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
-    if (!WIFSTOPPED(status)) {
-      if (pid == command) code = exit_code_of(status);
-    } else if (pid == command && setup.foreground && WSTOPSIG(status) == SIGTSTP) {
-      // There is no shell above it that could take the terminal back and continue it.
-      (void)kill(-command, SIGCONT);
-    }
-  }
+  for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+    if (pid == command) code = exit_code_of(status);
   return code;
 }
 
 }  // namespace
 
-pid_t start_command(char* const* arguments, const Setup& setup) {
+pid_t start_command(char* const* arguments, const Spec& spec) {
   const pid_t command = fork();
   if (command < 0) fail("cannot start a process");
   if (command > 0) return command;
-  leave_group(setup.foreground);
+  lead_session(spec.terminal);
   reset_process();
+  become_user(spec);
   execvp(arguments[0], arguments);
   const int error = errno;
   say(std::string("cannot run '") + arguments[0] + "'", error);
   _exit(error == ENOENT ? not_found : cannot_be_invoked);
 }
 
-int wait_for_command(pid_t command, const Setup& setup) {
+int wait_for_command(pid_t command) {
   sigset_t all;
   sigfillset(&all);
   for (;;) {
@@ -86,10 +77,10 @@ int wait_for_command(pid_t command, const Setup& setup) {
     if (number < 0) continue;
     if (number != SIGCHLD) {
       pass_on(number, command);
-    } else if (const auto code = reap(command, setup)) {
+    } else if (const auto code = reap(command)) {
       return *code;
     }
   }
 }
 
-}  // namespace lamina::init
+}  // namespace lamina::sandbox

@@ -1,0 +1,47 @@
+// Bounds for all processes of a sandbox together.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "sandbox/hierarchies.h"
+#include "sandbox/spec.h"
+
+namespace lamina::sandbox {
+
+// A control group in each hierarchy that has what is to be bounded.
+class ControlGroup {
+ public:
+  // What no hierarchy can bound is left out; where it was asked for, the process ends.
+  explicit ControlGroup(const Bounds& bounds);
+  ControlGroup(const ControlGroup&) = delete;
+  ControlGroup& operator=(const ControlGroup&) = delete;
+
+  bool bounds_processes() const { return bounds_processes_; }
+  bool bounds_memory() const { return bounds_memory_; }
+
+  // With all that it will start.
+  void add(pid_t process) const;
+
+  // Whether the kernel has ended a process because the memory was used up.
+  bool ran_out_of_memory() const;
+
+  // Once no process is left.
+  void remove() const;
+
+ private:
+  struct Group {
+    std::string directory;
+    bool unified;
+  };
+  void make_in(const Hierarchy& hierarchy, const Bounds& bounds);
+
+  std::vector<Group> groups_;
+  bool bounds_processes_ = false;
+  bool bounds_memory_ = false;
+  bool bounds_processors_ = false;
+};
+
+}  // namespace lamina::sandbox

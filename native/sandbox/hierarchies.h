@@ -1,0 +1,26 @@
+// The control groups that this process may make groups below (cgroups(7)).
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lamina::sandbox {
+
+enum class Controller { processes, memory, processors };
+
+struct Hierarchy {
+  // A directory in which a group with these controllers can be made.
+  std::string directory;
+  std::vector<Controller> controllers;
+  // Of version 2: its files have other names.
+  bool unified = false;
+};
+
+// One for each hierarchy that has a controller of use.
+// @param mounts, memberships the text of /proc/self/mountinfo and /proc/self/cgroup
+std::vector<Hierarchy> hierarchies(const std::string& mounts, const std::string& memberships);
+
+// What a file holds; "" where it cannot be read.
+std::string text_of(const std::string& path);
+
+}  // namespace lamina::sandbox

@@ -1,0 +1,36 @@
+// Makes a sandbox (docs/architecture.md, "The sandbox") and runs a command in it:
+//
+//   lamina-sandbox FILTER SETUP STATUS INFORMATION COMMAND [ARGUMENT…]
+//
+// The first four are open descriptors: the filter of system calls (sandbox/privileges.h), what the sandbox is to be
+// (sandbox/spec.h), where "started" is written once all of it is there, and where the number of its first process is. Ends with
+// the command's exit code: 126 where that cannot be invoked, 127 where it is not found, 125 where the sandbox could not be made;
+// and all that is left in the sandbox ends with it, as the kernel has it of a first process.
+#include <csignal>
+#include <cstdlib>
+
+#include "sandbox/maker.h"
+#include "sandbox/message.h"
+#include "sandbox/sealed.h"
+
+namespace {
+
+using namespace lamina::sandbox;
+
+constexpr int least_arguments = 6;
+
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  if (sigprocmask(SIG_SETMASK, &all, nullptr) != 0) fail("cannot block signals");
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count < least_arguments) fail("lamina-sandbox: too few arguments", EINVAL);
+  run_from_memory(arguments);
+  block_signals();
+  const Descriptors descriptors = {atoi(arguments[1]), atoi(arguments[2]), atoi(arguments[3]), atoi(arguments[4])};
+  return make_sandbox(descriptors, arguments + least_arguments - 1);
+}

@@ -1,0 +1,81 @@
+// Passes on what a command reads and writes. It has pipes or a terminal of its own, so that nothing of ours is within its reach:
+// what is open can be opened anew by /proc/self/fd, for writing as well.
+#pragma once
+
+#include <poll.h>
+#include <termios.h>
+
+#include <string>
+#include <vector>
+
+#include "sandbox/spec.h"
+
+namespace lamina::sandbox {
+
+// The ends that the command gets as 0, 1 and 2; -1: none.
+struct CommandEnds {
+  int input = -1;
+  int output = -1;
+  int error = -1;
+};
+
+class Relay {
+ public:
+  explicit Relay(const Spec& spec);
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  const CommandEnds& ends() const { return ends_; }
+
+  // After the first process has got them.
+  void close_ends();
+
+  // Of a terminal that the command has been given; ours passes on every key from now on.
+  // @param master, other what a pseudo terminal's two sides are
+  void begin_terminal(int master, int other);
+
+  // What is to be waited for, to be given to poll(2).
+  void add_to(pollfd* waits, std::size_t& count) const;
+
+  // Does what can be done at once.
+  void go_on(const pollfd* waits, std::size_t count);
+
+  // The size of our terminal has changed.
+  void resize() const;
+
+  // Once no process of the command is left: passes on what it has written, and gives back what it has not read.
+  void finish();
+
+  // In milliseconds; -1: as long as nothing happens.
+  int patience() const;
+
+  bool has_lost_output() const { return lost_; }
+
+ private:
+  struct Channel {
+    int from = -1;
+    int to = -1;
+    const char* name = "";
+    bool is_input = false;
+    std::string waiting;
+  };
+  bool may_read(const Channel& channel) const;
+  void receive(Channel& channel);
+  void send(Channel& channel);
+  void end(Channel& channel);
+  void drain(Channel& channel);
+  void give_back(const Channel& channel) const;
+  void restore_terminal() const;
+
+  CommandEnds ends_;
+  // Of a pipe that a file is passed on by: tells what is left in it when the command has ended.
+  int unread_ = -1;
+  std::vector<Channel> channels_;
+  bool on_terminal_ = false;
+  int master_ = -1;
+  int other_ = -1;
+  termios before_ = {};
+  bool lost_ = false;
+};
+
+}  // namespace lamina::sandbox

@@ -1,0 +1,28 @@
+// The root of a sandbox, and what is mounted in it.
+#pragma once
+
+#include <vector>
+
+#include "sandbox/spec.h"
+
+namespace lamina::sandbox {
+
+// Mounts that are taken from the host's side, before the sandbox has a root of its own. -1: not there.
+struct Taken {
+  int root = -1;
+  std::vector<int> nodes;
+  // As in Spec.
+  std::vector<int> shown;
+  std::vector<int> covers;
+};
+
+// To be called in a mount namespace that is nobody else's.
+// @param as_root of the host
+Taken take(const Spec& spec, bool as_root);
+
+// Makes the root this process's, in mount, process and IPC namespaces of its own, with all that is mounted in it; nothing of what
+// was mounted before is left.
+// @param own_users it has a user namespace of its own
+void enter_root(const Spec& spec, const Taken& taken, bool own_users);
+
+}  // namespace lamina::sandbox

@@ -1,0 +1,108 @@
+// What a sandbox is to be, as its maker in src/ wrote it down.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+namespace lamina::sandbox {
+
+struct Place {
+  enum class Kind { proc, dev, run, tmp };
+  Kind kind = Kind::tmp;
+  // Below the root, without a symlink on the way.
+  std::string path;
+  // Of a file system in memory, in bytes.
+  std::string size;
+};
+
+struct Shown {
+  std::string from;
+  std::string path;
+};
+
+struct Content {
+  std::string path;
+  std::string content;
+};
+
+struct Directory {
+  std::string path;
+  mode_t mode = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+struct Limit {
+  int resource = 0;
+  rlim_t soft = 0;
+  rlim_t hard = 0;
+};
+
+// For all processes of the sandbox together; 0: none.
+struct Bounds {
+  std::uint64_t processes = 0;
+  std::uint64_t memory = 0;
+  // In thousandths of a processor.
+  std::uint64_t processors = 0;
+  // It must be kept to, or nothing runs. Else what the machine cannot do is left out.
+  bool processes_asked = false;
+  bool memory_asked = false;
+  bool processors_asked = false;
+};
+
+struct Spec {
+  std::string root;
+  // Outer ones first.
+  std::vector<Place> places;
+  std::string shm_size;
+  std::vector<Shown> shown;
+  // Shown read-only over files of the root.
+  std::vector<Content> covers;
+  std::vector<Directory> directories;
+  std::vector<Content> files;
+  std::string host_name;
+  std::vector<std::string> environment;
+  std::vector<unsigned> capabilities;
+  // Also for who is not root.
+  std::vector<unsigned> kept_capabilities;
+  std::vector<Limit> limits;
+  Bounds bounds;
+  // The user that the command runs as.
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  bool host_network = false;
+  bool gains_privileges = false;
+  // Standard input comes from ours; else there is none.
+  bool input = false;
+  // Input and output of the command are a terminal of its own, for ours are one.
+  bool terminal = false;
+};
+
+// Reads the records of a file. Each is a word and its fields, every one ended by a NUL:
+//
+//   root PATH
+//   place KIND PATH SIZE            what is mounted: proc, dev, run or tmp
+//   shm SIZE                        of /dev/shm
+//   show FROM PATH                  FROM of the host, read-only at PATH, which is made in a place
+//   cover PATH CONTENT              a file that hides the root's own, read-only
+//   directory PATH MODE UID GID     made in a place where it is missing; gets these attributes
+//   file PATH CONTENT               made in a place, mode 0644
+//   host-name NAME
+//   set NAME=VALUE                  a variable of the environment
+//   capability NUMBER               one that root has
+//   keep-capability NUMBER          one that the command has, whoever runs it
+//   limit NUMBER SOFT HARD          of setrlimit(2); `-` is infinity
+//   processes NUMBER asked|-        and memory BYTES, processors THOUSANDTHS: for all together
+//   user UID GID                    that the command runs as
+//   group GID                       one more of that user's
+//   host-network, gains-privileges, input, terminal
+//
+// PATHs are in the root. Ends the process where a record is not one of these.
+Spec read_spec(int file);
+
+}  // namespace lamina::sandbox

@@ -1,0 +1,42 @@
+#include "sandbox/users.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "sandbox/hierarchies.h"
+#include "sandbox/message.h"
+
+namespace lamina::sandbox {
+namespace {
+
+std::string file_of(pid_t process, const char* name) { return "/proc/" + std::to_string(process) + "/" + name; }
+
+void write_file(const std::string& path, const std::string& text) {
+  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0 || write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) fail("cannot write " + path);
+  close(file);
+}
+
+std::string mapping(unsigned own) { return "0 " + std::to_string(own) + " 1\n"; }
+
+}  // namespace
+
+bool is_machines_root() {
+  unsigned inside = 1;
+  unsigned outside = 1;
+  unsigned count = 0;
+  const std::string map = text_of("/proc/self/uid_map");
+  if (sscanf(map.c_str(), "%u %u %u", &inside, &outside, &count) != 3) fail("cannot read /proc/self/uid_map");
+  return geteuid() == 0 && inside == 0 && outside == 0 && count == ~0u;
+}
+
+void give_users(pid_t process) {
+  write_file(file_of(process, "uid_map"), mapping(geteuid()));
+  // A map of groups takes that the groups cannot be changed any more.
+  write_file(file_of(process, "setgroups"), "deny");
+  write_file(file_of(process, "gid_map"), mapping(getegid()));
+}
+
+}  // namespace lamina::sandbox

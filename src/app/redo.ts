@@ -1,0 +1,34 @@
+import { readSettings, readStored } from '../servicing/index.js';
+import type { ApplyRequest } from '../servicing/index.js';
+import type { Store } from '../store/index.js';
+import { keptOf, pastToRedo, refuseWithout } from './past.js';
+
+/** What of a request to apply an update its record says. */
+export type Redo = Pick<
+  ApplyRequest,
+  'base' | 'procedure' | 'preferredName' | 'network' | 'timeoutMs' | 'alwaysRun' | 'conflict'
+>;
+
+/**
+ * How an update that ended is applied again: its procedure as it was kept, and the options that it was applied with.
+ * @throws LaminaError notFound; refused: it is in force, or nothing is kept that could be applied; damaged: that is not what was applied
+ */
+export async function redoOf(store: Store, which: string): Promise<Redo> {
+  const manifest = await store.read();
+  const past = pastToRedo(store, manifest, which);
+  refuseWithout(store, manifest, past);
+  const { procedure, settings: kept } = keptOf(store, manifest, past);
+  const { base, name } = past;
+  const hint = `apply it from where it came from: lamina update apply ${base} PROCEDURE --name ${name}`;
+  await readStored(procedure, past, hint);
+  const { network, timeoutSeconds, alwaysRun, conflict } = await readSettings(kept);
+  return {
+    base,
+    procedure,
+    preferredName: name,
+    network,
+    timeoutMs: timeoutSeconds === null ? undefined : timeoutSeconds * 1000,
+    alwaysRun,
+    conflict: past.procedure.kind === 'layer' ? conflict : undefined,
+  };
+}

@@ -1,0 +1,23 @@
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { walk } from '../platform/walk.js';
+
+/** Bytes of blocks that come free where all of these go, as far as they can be looked at. */
+export function sizesOf(trees: readonly BytePath[]): number[] {
+  const names = new Map<string, bigint>();
+  return trees.map((tree) => {
+    let bytes = 0n;
+    try {
+      for (const { stats } of walk(tree, { tooDeep: 'leave out' })) {
+        const inode = `${stats.dev}:${stats.ino}`;
+        const seen = (names.get(inode) ?? 0n) + 1n;
+        names.set(inode, seen);
+        if (stats.isDirectory() || seen === stats.nlink) bytes += stats.blocks * 512n;
+      }
+    } catch (error) {
+      // What may not be read may still be removed: its size is all that is not known.
+      if (!isSystemError(error)) throw error;
+    }
+    return Number(bytes);
+  });
+}

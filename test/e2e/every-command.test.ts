@@ -1,0 +1,209 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command, Option } from 'commander';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setExitCode } from '../../src/cli/exit-code.js';
+import { main, makeProgram } from '../../src/cli/program.js';
+import { divert } from '../../src/cli/stream.js';
+import { allCommands, fullName } from '../../src/cli/usage.js';
+import { mapLimit } from '../../src/base/concurrency.js';
+import type { Finished } from '../support/lamina.js';
+import { World, buildTiny, differences, isRoot, mountPoints } from '../support/lamina.js';
+import { closedCommands } from './closed-commands.js';
+import type { Closed, ClosedWorld } from './closed-commands.js';
+
+/** Every command that the program has, so that a new one is tried, too. */
+const commands = allCommands(makeProgram()).filter(({ commands: below }) => below.length === 0);
+const wordsOf = (command: Command) => fullName(command).split(' ').slice(1);
+const nobody = 'nobody';
+
+/** Something typed that is wrong, and the exit code that says so. */
+interface Wrong {
+  readonly args: readonly string[];
+  readonly code: number;
+  readonly says: RegExp;
+}
+
+const takesValue = ({ required, optional }: Option) => required || optional;
+const mandatory = (command: Command) =>
+  command.options.flatMap((option) => (option.mandatory && takesValue(option) ? [option.long!, nobody] : []));
+const required = (command: Command) => command.registeredArguments.filter((each) => each.required);
+
+/** What can be typed wrongly of a command, by what it says of itself. The first two are tried in more ways. */
+function wrongOf(command: Command): Wrong[] {
+  const words = wordsOf(command);
+  const isHelp = words.at(-1) === 'help';
+  const failed = words[0] === 'run' ? 125 : 2;
+  const more = mandatory(command);
+  const filled = required(command).map(() => nobody);
+  const most = command.registeredArguments.map(() => nobody);
+  const isVariadic = command.registeredArguments.some(({ variadic }) => variadic);
+  const typed = (code: number, says: RegExp, ...args: readonly string[]): Wrong => ({
+    args: [...words, ...args],
+    code,
+    says,
+  });
+  const wrong = [typed(failed, /unknown option '--bogus'/, ...more, '--bogus')];
+  const names = isHelp ? [nobody] : most;
+  const unknown = isHelp ? 2 : words[0] === 'run' ? 125 : 3;
+  if (names.length > 0) wrong.push(typed(unknown, /nobody/, ...more, ...names));
+  if (filled.length > 0) wrong.push(typed(failed, /missing required argument/, ...more));
+  if (more.length > 0) wrong.push(typed(failed, /required option/, ...filled));
+  if (!isVariadic) wrong.push(typed(failed, /too many arguments/, ...more, ...most, 'more'));
+  const [valued] = command.options.filter(takesValue);
+  if (valued !== undefined) wrong.push(typed(failed, /argument missing/, ...filled, valued.long!));
+  for (const { long, argChoices } of command.options)
+    if (argChoices !== undefined) wrong.push(typed(failed, /Allowed choices are/, ...filled, long!, nobody));
+  return wrong;
+}
+
+describe.skipIf(!isRoot)('every command', { timeout: 60_000 }, () => {
+  let world: ClosedWorld;
+  let before: ReturnType<World['storeContent']>;
+
+  beforeAll(async () => {
+    const made = new World('every');
+    await made.run('init');
+    await made.run('base', 'import', 'tiny', buildTiny(made.path('tiny')));
+    for (const name of ['web', 'db']) await made.run('create', name, '--base', 'tiny');
+    world = Object.assign(made, { points: made.makeDirectory('points') });
+    before = world.storeContent();
+  });
+  afterAll(() => {
+    expect(world.mounts()).toEqual([]);
+    world.remove();
+  });
+
+  const wrong = commands.map(wrongOf);
+  const sideBySide = 4;
+
+  /** What is not right in how a command said with --json what is wrong. */
+  function faultsOf({ args, code, says }: Wrong, done: Said): object[] {
+    const { error } = documentIn(done.stdout);
+    // Of `run` that --json does nothing comes before a name that is not there.
+    const right = says.test(error?.message ?? '') || (args[0] === 'run' && /--json/.test(error?.message ?? ''));
+    const isWhole = typeof error?.hint === 'string' && isTold(done.stderr);
+    return right && isWhole && done.code === code ? [] : [{ expected: code, args, ...done }];
+  }
+
+  it('is tried', () => {
+    expect(commands.length).toBeGreaterThan(30);
+    expect(wrong.flat().length).toBeGreaterThan(100);
+  });
+
+  it('says what was typed wrongly and what to do, with --json in one document', async () => {
+    const told: object[] = [];
+    // A process for each would take longer than all else.
+    for (const each of wrong.flat())
+      told.push(...faultsOf(each, await here(['--store', world.store, '--json', ...each.args])));
+    expect(told).toEqual([]);
+    expect([...differences(before, world.storeContent())]).toEqual([]);
+  });
+
+  it('does so as a process, too', async () => {
+    const told = await mapLimit(wrong, sideBySide, async ([each]) =>
+      faultsOf(each!, await world.start(['--json', ...each!.args]).finished),
+    );
+    expect(told.flat()).toEqual([]);
+  });
+
+  it('says so without --json on standard error alone', async () => {
+    const told = await mapLimit(wrong, sideBySide, async (each) => {
+      const { args, code, says } = each.at(-1)!;
+      const done = await world.start(args).finished;
+      const right = done.code === code && says.test(done.stderr) && isTold(done.stderr) && done.stdout === '';
+      return right ? [] : [{ expected: code, args, ...done }];
+    });
+    expect(told.flat()).toEqual([]);
+  });
+
+  it('ends with the same code where nobody reads', async () => {
+    const told = await mapLimit(wrong, sideBySide, async (each, i) => {
+      const { args, code } = each[1] ?? each[0]!;
+      const ended = await closed(i % 2 === 0 ? args : ['--json', ...args], 'both');
+      return ended.code === code ? [] : [{ expected: code, args, ...ended }];
+    });
+    expect(told.flat()).toEqual([]);
+    expect([...differences(before, world.storeContent())]).toEqual([]);
+  });
+
+  it('finds no store where there is none', async () => {
+    const missing = world.path('missing');
+    const told: object[] = [];
+    for (const command of commands) {
+      const words = wordsOf(command);
+      if (words.at(-1) === 'help' || words[0] === 'init') continue;
+      const filled = required(command).map(() => 'tiny');
+      const done = await here(['--store', missing, ...words, ...mandatory(command), ...filled]);
+      if (![2, 3, 125].includes(done.code ?? 0) || !isTold(done.stderr)) told.push({ words, ...done });
+    }
+    expect(told).toEqual([]);
+    expect(existsSync(missing)).toBe(false);
+  });
+
+  it('is run into a closed pipe below', () => {
+    const names = commands.map((each) => wordsOf(each).join(' ')).filter((name) => !name.endsWith('help'));
+    expect(Object.keys(closedCommands).sort()).toEqual(names.sort());
+  });
+
+  it.each(Object.entries(closedCommands))(
+    '%s ends quietly where nobody reads, and its code tells the truth',
+    async (_, command: Closed) => {
+      await command.prepare?.(world);
+      const transactions = join(world.store, 'transactions');
+      const manifest = world.manifest();
+      const ended = await closed(await command.args(world), 'stdout');
+      expect({ code: ended.code, stderr: ended.stderr.replace(/^--- .*\n/gm, '') }).toEqual({
+        code: 0,
+        stderr: command.says === undefined ? '' : (expect.stringMatching(command.says) as string),
+      });
+      if (command.done === undefined) expect(world.manifest()).toBe(manifest);
+      else expect(await command.done(world)).toBe(true);
+      await command.after?.(world);
+      expect(readdirSync(transactions)).toEqual([]);
+      expect(mountPoints().filter((point) => point.startsWith(`${world.points}/`))).toEqual([]);
+    },
+  );
+
+  /** Runs a command whose output goes into a pipe that nobody reads from. */
+  async function closed(args: readonly string[], which: 'stdout' | 'both'): Promise<{ code: number; stderr: string }> {
+    const child = spawn(process.execPath, [world.cli, ...args], {
+      env: { ...process.env, LAMINA_STORE: world.store },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stderr = '';
+    child.stdout.destroy();
+    if (which === 'both') child.stderr.destroy();
+    else child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+    return { code: code ?? -1, stderr };
+  }
+});
+
+type Said = Pick<Finished, 'code' | 'stdout' | 'stderr'>;
+
+/** Runs a command in this process. */
+async function here(args: readonly string[]): Promise<Said> {
+  const said = { stdout: '', stderr: '' };
+  divert((stream, bytes) => (said[stream] += Buffer.from(bytes).toString()));
+  setExitCode(0);
+  try {
+    return { code: await main(['node', 'lamina', ...args]), ...said };
+  } finally {
+    divert(undefined);
+  }
+}
+
+/** One line that says what is wrong, one that says what to do, and no trace of the program. */
+function isTold(stderr: string): boolean {
+  return /^lamina: .+\n {2}.+\n$/.test(stderr) && !/^\s+at |node:|\.ts:|\.js:/m.test(stderr);
+}
+
+function documentIn(text: string): { error?: { code: string; message: string; hint: string | null } } {
+  try {
+    return JSON.parse(text) as ReturnType<typeof documentIn>;
+  } catch {
+    return {};
+  }
+}
