@@ -32,8 +32,8 @@ export function checkOwnership(paths: StorePaths): void {
   if (exposed !== undefined) throw exposedStore(root, exposed);
 }
 
-const partsOf = ({ nodes, updates, transactions, asides, mounts, manifest, lock }: StorePaths) => [
-  ...[nodes, updates, transactions, asides, mounts],
+const partsOf = ({ nodes, updates, transactions, asides, history, mounts, manifest, lock }: StorePaths) => [
+  ...[nodes, updates, transactions, asides, history, mounts],
   ...[manifest, lock],
 ];
 

@@ -12,7 +12,7 @@ const isStatic = (file: string) => !readelf('-l', file).includes('DYNAMIC');
 
 describe('the native programs', () => {
   it('are all there', () => {
-    expect(programs).toEqual(expect.arrayContaining(['addon.node', 'laminafs', 'lamina-init']));
+    expect(programs).toEqual(expect.arrayContaining(['addon.node', 'laminafs', 'lamina-sandbox']));
   });
 
   it.each(programs)('%s has no writable code, an unexecutable stack and read-only relocations', (name) => {
