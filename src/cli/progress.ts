@@ -139,7 +139,7 @@ export function speakers(base: string, line: Pick<ProgressLine, 'write'>, raw: b
     speaker = who;
     const text = texts.get(who) ?? new PrintableText();
     texts.set(who, text);
-    line.write(raw ? chunk : Buffer.from(text.add(chunk)));
+    line.write(raw ? chunk : text.add(chunk));
   };
 }
 

@@ -13,6 +13,7 @@ export class OutputLog {
   readonly #path: BytePath;
   readonly #descriptor: number;
   #written = 0;
+  #isFull = false;
   #tail = Buffer.alloc(0);
   #failure: unknown;
 
@@ -25,21 +26,22 @@ export class OutputLog {
   /** Throws nothing, for it is called where nobody could catch it: see `check`. */
   add(chunk: Buffer): void {
     this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-tailBytes);
-    const room = keptBytes - this.#written;
-    if (room <= 0 || this.#failure !== undefined) return;
+    if (this.#isFull || this.#failure !== undefined) return;
     try {
-      this.#keep(chunk, room);
+      this.#keep(chunk);
     } catch (error) {
       this.#failure = error;
     }
   }
 
-  #keep(chunk: Buffer, room: number): void {
+  #keep(chunk: Buffer): void {
     stagedStep(this.#path);
-    const kept = chunk.subarray(0, room);
+    const kept = chunk.subarray(0, keptBytes - this.#written);
     for (let at = 0; at < kept.length;) at += writeSync(this.#descriptor, kept, at);
     this.#written += kept.length;
-    if (kept.length < chunk.length) writeSync(this.#descriptor, `\n[output above ${keptBytes} bytes left out]\n`);
+    if (kept.length === chunk.length) return;
+    this.#isFull = true;
+    writeSync(this.#descriptor, `\n[output above ${keptBytes} bytes left out]\n`);
   }
 
   /** @throws LaminaError failed where some of the output could not be kept */

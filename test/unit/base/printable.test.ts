@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { display, fromBuffer } from '../../../src/base/bytes.js';
 import { PrintableText } from '../../../src/base/printable.js';
 
 function shown(...chunks: (string | Buffer)[]): string {
   const text = new PrintableText();
-  return chunks.map((chunk) => text.add(Buffer.from(chunk as string))).join('') + text.end();
+  const parts = chunks.map((chunk) => text.add(Buffer.from(chunk as string)));
+  return Buffer.concat([...parts, text.end()]).toString();
 }
 
 describe('what a program prints', () => {
@@ -33,12 +35,25 @@ describe('what a program prints', () => {
         let pieces = '';
         let at = 0;
         for (const cut of [...cuts.sort((a, b) => a - b), printed.length]) {
-          pieces += text.add(printed.subarray(at, Math.max(at, cut)));
+          pieces += text.add(printed.subarray(at, Math.max(at, cut))).toString();
           at = Math.max(at, cut);
         }
-        expect(pieces + text.end()).toBe(whole);
+        expect(pieces + text.end().toString()).toBe(whole);
         expect(whole).toMatch(/^[^\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$/);
       }),
+    );
+  });
+
+  it('is shown as names are, but for line breaks, tabs and carriage returns', () => {
+    const units = fc.constantFrom('a', '\x00', '\x9b', 'ü', '漢', '🙂', '\u202e', '\ufeff', '\ud7ff');
+    const bytes = fc.uint8Array({ maxLength: 12 }).map((each) => Buffer.from(each));
+    const text = fc.array(units, { maxLength: 8 }).map((each) => Buffer.from(each.join('')));
+    fc.assert(
+      fc.property(fc.array(fc.oneof(bytes, text), { maxLength: 6 }), (parts) => {
+        const printed = Buffer.concat(parts).filter((byte) => ![0x09, 0x0a, 0x0d].includes(byte));
+        expect(shown(Buffer.from(printed))).toBe(display(fromBuffer(Buffer.from(printed))));
+      }),
+      { numRuns: 1000 },
     );
   });
 });
