@@ -54,7 +54,7 @@ function wrongOf(command: Command): Wrong[] {
   const [valued] = command.options.filter(takesValue);
   if (valued !== undefined) wrong.push(typed(failed, /argument missing/, ...filled, valued.long!));
   for (const { long, argChoices } of command.options)
-    if (argChoices !== undefined) wrong.push(typed(failed, /Allowed choices are/, ...filled, long!, nobody));
+    if (argChoices !== undefined) wrong.push(typed(failed, /Allowed choices are/, long!, nobody, ...filled));
   return wrong;
 }
 
