@@ -122,6 +122,9 @@ async function unmountUnlessUsed(mountpoint: BytePath, options: { lazy?: boolean
       await unmountFuse(mountpoint, options);
       return;
     } catch (error) {
+      const isGone = isSystemError(error, 'ENOENT') || isSystemError(error, 'EINVAL');
+      // Somebody else has unmounted it just now.
+      if (isGone && mountAt(await readMountInfo(), mountpoint) === undefined) return;
       const holders = await holdersOf(mountpoint);
       const busy = isSystemError(error, 'EBUSY');
       if (holders.length > 0 || (busy && tries === unseenTries)) throw mountBusy(mountpoint, holders, error);
