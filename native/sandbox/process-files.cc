@@ -16,7 +16,7 @@
 namespace lamina::sandbox {
 namespace {
 
-// They tell of the machine, its memory and its keys. As container engines have it.
+// They show the machine, its memory and its keys. As container engines have it.
 constexpr const char* hidden[] = {"acpi",        "asound",      "interrupts", "kcore",      "keys",
                                   "kmsg",        "kpagecgroup", "kpagecount", "kpageflags", "latency_stats",
                                   "sched_debug", "scsi",        "timer_list", "timer_stats"};

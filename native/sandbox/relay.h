@@ -68,7 +68,7 @@ class Relay {
   void restore_terminal() const;
 
   CommandEnds ends_;
-  // Of a pipe that a file is passed on by: tells what is left in it when the command has ended.
+  // Of a pipe that a file is passed on by: says how much is left in it when the command has ended.
   int unread_ = -1;
   std::vector<Channel> channels_;
   bool on_terminal_ = false;

@@ -8,7 +8,7 @@ import type { RanBecauseOf } from '../store/index.js';
 
 const pathsBy = z.record(z.string(), z.array(z.string()));
 
-/** What of a report is told. */
+/** The part of a report that is shown. */
 const reportSchema = z.object({
   ranBecauseOf: z.record(z.string(), ranBecauseOfSchema).optional(),
   /** Of earlier versions: the path alone. */

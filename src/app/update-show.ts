@@ -10,7 +10,7 @@ import type { PastData } from './past.js';
 import { readReport, reportedOf } from './report.js';
 import type { Reported } from './report.js';
 
-/** What is told of each container beside what a list tells. */
+/** What is shown of each container beyond what a list has. */
 interface ShownEffect {
   /** Why the procedure ran there; null where it did not, or that was not recorded. */
   readonly ranBecauseOf: RanBecauseOfData | null;

@@ -50,7 +50,7 @@ const withRestore = (option: string): IdleRule => ({
   option,
   unless: ({ restore: path }) => path !== undefined,
   because: 'without --restore: a rollback puts nothing back',
-  instead: 'say what to put back with --restore PATH (lamina displaced list tells what there is), or leave it out',
+  instead: 'say what to put back with --restore PATH (lamina displaced list shows what there is), or leave it out',
 });
 const idle: readonly IdleRule[] = [withRestore('to'), withRestore('force')];
 

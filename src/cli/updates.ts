@@ -65,7 +65,7 @@ function addShow(update: Command): void {
     .description('show what an update did, in the base and in each container, or why it ended')
     .addHelpText(
       'after',
-      '\nAlso of an update that lamina update list --all tells of, by its name (then the newest of that name) or its id.\n\nExample:\n  lamina update show openssl-fix',
+      '\nAlso of an update that lamina update list --all shows, by its name (then the newest of that name) or its id.\n\nExample:\n  lamina update show openssl-fix',
     )
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);

@@ -72,7 +72,7 @@ export async function trimHistory(paths: StorePaths, manifest: Manifest, limits 
   if (gone.length > 0) await removeAllDurably(gone);
 }
 
-/** None where the record is damaged: it stays for who mends it, and verify tells of it. */
+/** None where the record is damaged: it stays for who mends it, and verify reports it. */
 function readable(place: PastPaths): (PastPaths & { readonly past: PastUpdate })[] {
   try {
     return [{ ...place, past: readPast(place) }];

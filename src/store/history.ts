@@ -78,7 +78,7 @@ export function readPast({ record, directory }: PastPaths): PastUpdate {
   try {
     return recordSchema.parse(JSON.parse(readFileSync(toBuffer(record), 'utf8')));
   } catch (error) {
-    throw damaged(`${display(record)} does not tell what became of an update`, {
+    throw damaged(`${display(record)} does not say what became of an update`, {
       code: 'HISTORY_DAMAGED',
       hint: `restore it from a backup of the store, or remove ${display(directory)}: then only that update is forgotten`,
       cause: error,

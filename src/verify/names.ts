@@ -99,7 +99,7 @@ function asideFaults(id: string, held: readonly string[]): Fault[] {
 function historyFaults({ names, unpublished, damaged }: StoreNames['history']): Fault[] {
   return [
     ...names.filter((id) => !isId(id, 'u')).map((id) => stranger(`history/${id}`)),
-    ...unpublished.map((id) => leftover('UNFINISHED_RECORD', `history/${id}`, 'what it tells of was never done')),
+    ...unpublished.map((id) => leftover('UNFINISHED_RECORD', `history/${id}`, 'what it records was never done')),
     ...[...damaged].map(([id, message]) => damage('HISTORY_DAMAGED', `history/${id}`, message)),
   ];
 }

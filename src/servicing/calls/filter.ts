@@ -45,7 +45,7 @@ const terminalInput = [0x5412, 0x541c];
 /** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET of linux/socket.h. Others are rarely used parts of the kernel, some of which lead to the host whatever network there is. */
 const families = [1, 2, 10, 16, 17];
 const unixSockets = 1;
-/** AF_VSOCK: programs of a virtual machine that try it are told that they may not. */
+/** AF_VSOCK: programs of a virtual machine that try it get an error. */
 const hostSockets = 40;
 const netlink = 16;
 /** NETLINK_AUDIT: the host's audit. Without it libaudit holds that the kernel has none. */
