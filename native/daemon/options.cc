@@ -36,6 +36,7 @@ read-only. In values, write \: for a colon and \, for a comma.
   threads=N              workers that read /dev/fuse (default: one a processor, at least two)
   io_uring=auto|on|off   take requests over io_uring, by a queue for each processor (auto: where the kernel offers it)
   supervise=on|off       replace a worker that has died (default: off)
+  idmap=on|off           mounts of it may show other owners: mount_setattr(2), MOUNT_ATTR_IDMAP (default: off)
   writeback              let the kernel gather small writes
   volatile               answer fsync at once
   noacl                  do not obey POSIX access lists
@@ -187,6 +188,8 @@ bool Parser::driver_option(const std::string& name, const std::string& value) {
     options_.server.synchronous = name == "fsync" && value != "0";
   } else if (name == "supervise") {
     options_.supervise = on_off(name, value);
+  } else if (name == "idmap") {
+    options_.server.idmap = on_off(name, value);
   } else if (name == "noacl") {
     options_.server.access_lists = false;
   } else if (name == "noxattrs") {
@@ -290,6 +293,10 @@ void Parser::finish() {
   }
   if (options_.server.ring == server::Ring::on && options_.supervise) {
     fail("io_uring=on does not go with supervise=on: the kernel cannot send its requests again");
+  }
+  // The kernel then names the caller only where something is created.
+  if (options_.server.idmap && !options_.filter.journal.empty()) {
+    fail("journal= does not go with idmap=on: who changes something would not be recorded");
   }
   if (options_.server.mode == server::Mode::passthrough) {
     // The kernel would gather the writes and let nothing pass (FUSE_WRITEBACK_CACHE).

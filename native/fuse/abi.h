@@ -99,6 +99,9 @@ inline constexpr std::uint64_t allow_idmap = 1ULL << 40;
 inline constexpr std::uint64_t over_io_uring = 1ULL << 41;
 }  // namespace init
 
+// For uid and gid where the connection may be mapped (FUSE_ALLOW_IDMAP) and the request creates nothing.
+inline constexpr std::uint32_t unknown_id = ~0U;
+
 struct InHeader {
   std::uint32_t len, opcode;
   std::uint64_t unique, nodeid;

@@ -189,7 +189,7 @@ Result<OverlayDirectories> open_writable(const Options& options, const MarkNames
 }
 
 bool overlooks_modes() {
-  const auto capable = sys::has_capability(::getpid(), CAP_DAC_OVERRIDE);
+  const auto capable = sys::has_capability_here(::getpid(), CAP_DAC_OVERRIDE);
   return capable.ok() ? *capable : ::geteuid() == 0;  // without /proc
 }
 

@@ -37,6 +37,7 @@ struct ServerOptions {
   bool writeback = false;                               // the kernel gathers small writes
   bool synchronous = true;                              // off (volatile): fsync is answered at once
   bool xattrs = true;                                   // off (noxattrs): nobody sees or sets extended attributes
+  bool idmap = false;                                   // mounts of it may show other owners (MOUNT_ATTR_IDMAP)
   bool access_lists = true;                             // off (noacl): the kernel does not obey POSIX access lists
   std::function<void(const std::string& line)> trace;   // called by all workers; empty: no trace
   std::function<void(const std::string& line)> report;  // of what a person should know; empty: nobody is told

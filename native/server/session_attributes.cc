@@ -119,7 +119,7 @@ std::string Session::visible_names(Exchange& exchange, std::string names) {
   constexpr std::string_view trusted = "trusted.";
   if (names.find(trusted) == std::string::npos) return names;
   const overlay::Caller caller = exchange.caller();
-  const auto privileged = sys::has_capability(caller.pid, CAP_SYS_ADMIN);
+  const auto privileged = sys::has_capability_here(caller.pid, CAP_SYS_ADMIN);
   if (privileged.ok() ? *privileged : caller.uid == 0) return names;
   std::string visible;
   sys::for_each_name(names, [&](std::string_view name) {

@@ -30,6 +30,7 @@ void Session::init(Exchange& exchange) {
   if (options_.mode == Mode::passthrough) wanted |= init::passthrough | init::atomic_o_trunc;
   if (options_.writeback) wanted |= init::writeback_cache;
   if (options_.access_lists) wanted |= init::posix_acl;
+  if (options_.idmap) wanted |= init::allow_idmap;
   if (ring_offered_) wanted |= init::over_io_uring;
   const std::uint64_t agreed = offered & wanted;
   out.flags = static_cast<std::uint32_t>(agreed);

@@ -73,7 +73,9 @@ Status Session::join_open(Exchange& exchange, const Opening& opening, OpenFile& 
 
 // Root that lacks CAP_FSETID is looked for only where there is something to lose: that costs more than the opening.
 Result<bool> Session::opens_as_root(const Exchange& exchange, const Opening& opening) {
-  if (!opening.writes() || exchange.header().uid != 0) return false;
+  const std::uint32_t uid = exchange.header().uid;
+  if (!opening.writes() || (uid != 0 && uid != abi::unknown_id)) return false;
+  if (uid == abi::unknown_id) return keeps_setid(exchange);
   LAMINA_ASSIGN(const Attributes attributes, file_system_.attributes(opening.node));
   return (attributes.mode & (setuid | setgid)) == 0 || keeps_setid(exchange);
 }

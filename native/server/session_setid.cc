@@ -24,16 +24,16 @@ bool program_setgid(std::uint32_t mode) { return (mode & (setgid | group_execute
 bool Session::is_stranger(const Exchange& exchange, std::uint32_t group) {
   const overlay::Caller caller = exchange.caller();
   if (caller.gid == group) return false;
-  const auto groups = sys::supplementary_groups(caller.pid);
+  const auto groups = sys::groups_of(caller.pid);
   return !groups.ok() || std::find(groups->begin(), groups->end(), group) == groups->end();
 }
 
-// FALLOCATE and COPY_FILE_RANGE do not say whether the caller may keep setuid. A capability counts in the first user namespace
-// only, where root is 0.
+// FALLOCATE and COPY_FILE_RANGE do not say whether the caller may keep setuid.
 bool Session::keeps_setid(const Exchange& exchange) {
-  if (exchange.header().uid != 0) return false;
-  const auto privileged = sys::has_capability(exchange.caller().pid, CAP_FSETID);
-  return !privileged.ok() || *privileged;
+  const std::uint32_t uid = exchange.header().uid;
+  if (uid != 0 && uid != abi::unknown_id) return false;
+  const auto privileged = sys::has_capability_here(exchange.caller().pid, CAP_FSETID);
+  return privileged.ok() ? *privileged : uid == 0;
 }
 
 // A change that takes setuid away: whether setgid without group execute goes, too (setattr_should_drop_sgid of the kernel).

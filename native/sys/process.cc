@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -44,6 +45,32 @@ Result<Number> status_field(std::int32_t pid, std::string_view label, int base) 
   return number;
 }
 
+// The numbers in the line of /proc/PID/status that begins with a label.
+std::vector<std::uint32_t> numbers_after(std::string_view status, std::string_view label) {
+  const std::size_t at = status.find(label);
+  if (at == std::string_view::npos) return {};
+  const char* next = status.data() + at + label.size();
+  const char* const end = status.data() + status.find('\n', at + 1);
+  std::vector<std::uint32_t> numbers;
+  while (next < end) {
+    std::uint32_t number = 0;
+    const auto [rest, code] = std::from_chars(next, end, number);
+    if (code != std::errc()) break;
+    numbers.push_back(number);
+    next = rest + 1;
+  }
+  return numbers;
+}
+
+Result<bool> shares_user_namespace(std::int32_t pid) {
+  std::array<char, 32> path = {};
+  (void)std::snprintf(path.data(), path.size(), "/proc/%d/ns/user", pid);
+  struct stat theirs = {};
+  struct stat ours = {};
+  if (::stat(path.data(), &theirs) != 0 || ::stat("/proc/self/ns/user", &ours) != 0) return last_error();
+  return theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+}
+
 // Costs a tenth of reading the status. False also where it cannot be told.
 bool leads_a_process(std::int32_t thread) {
   return FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, thread, 0))).valid();
@@ -61,27 +88,20 @@ Result<Process> process_of(std::int32_t thread) {
   return process;
 }
 
-Result<std::vector<std::uint32_t>> supplementary_groups(std::int32_t pid) {
+Result<std::vector<std::uint32_t>> groups_of(std::int32_t pid) {
   LAMINA_ASSIGN(const std::string status, read_proc(pid, "status", std::size_t{1} << 20U));  // 65,536 groups at most
-  constexpr std::string_view label = "\nGroups:\t";
-  const std::size_t at = status.find(label);
-  if (at == std::string::npos) return Errno{EIO};
-  const char* next = status.data() + at + label.size();
-  const char* const end = status.data() + status.find('\n', at + 1);
-  std::vector<std::uint32_t> groups;
-  while (next < end) {
-    std::uint32_t group = 0;
-    const auto [rest, code] = std::from_chars(next, end, group);
-    if (code != std::errc()) break;
-    groups.push_back(group);
-    next = rest + 1;
-  }
+  // Real, effective, saved, and for files.
+  const std::vector<std::uint32_t> own = numbers_after(status, "\nGid:\t");
+  if (own.size() != 4) return Errno{EIO};
+  std::vector<std::uint32_t> groups = numbers_after(status, "\nGroups:\t");
+  groups.push_back(own.back());
   return groups;
 }
 
-Result<bool> has_capability(std::int32_t pid, unsigned capability) {
+Result<bool> has_capability_here(std::int32_t pid, unsigned capability) {
   LAMINA_ASSIGN(const auto effective, status_field<std::uint64_t>(pid, "\nCapEff:\t", 16));
-  return (effective >> capability & 1U) != 0;
+  if ((effective >> capability & 1U) == 0) return false;
+  return shares_user_namespace(pid);
 }
 
 namespace {

@@ -19,10 +19,12 @@ struct Process {
 // The process that a thread is one of, for a caller may be known by its thread's number, and threads have names of their own.
 // ENOENT, ESRCH where it has ended.
 Result<Process> process_of(std::int32_t thread);
-// Whether the process has a capability in effect (/proc/PID/status, CapEff). ENOENT, ESRCH where it has ended.
-Result<bool> has_capability(std::int32_t pid, unsigned capability);
-// Its supplementary groups, in this user namespace (/proc/PID/status, Groups). ENOENT, ESRCH where it has ended.
-Result<std::vector<std::uint32_t>> supplementary_groups(std::int32_t pid);
+// Whether the process has a capability in effect (/proc/PID/status, CapEff) in our user namespace: those that it has in another
+// one do not count here. ENOENT, ESRCH where it has ended; EACCES where its user namespace is not to be seen.
+Result<bool> has_capability_here(std::int32_t pid, unsigned capability);
+// The group that it makes files with, and its supplementary groups, as our user namespace numbers them (/proc/PID/status, Gid,
+// Groups). ENOENT, ESRCH where it has ended.
+Result<std::vector<std::uint32_t>> groups_of(std::int32_t pid);
 // Keeps a capability out of effect for this thread alone while it lives. Does nothing where it was not in effect.
 class WithoutCapability {
  public:
