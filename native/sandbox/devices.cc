@@ -95,6 +95,11 @@ std::vector<int> take_nodes(bool make) {
   return nodes;
 }
 
+void give_nodes(const std::vector<int>& nodes, uid_t owner) {
+  for (const int node : nodes)
+    if (fchownat(node, "", owner, owner, AT_EMPTY_PATH) != 0) fail("cannot set the owner of a device node");
+}
+
 std::vector<int> file_in_memory(const std::string& content, std::size_t mounts) {
   constexpr char name[] = "file";
   const std::string size = std::to_string(content.size() + page_bytes);

@@ -1,7 +1,9 @@
 // The device nodes of a sandbox: inodes of its own, so that nothing done to them is done to the host's.
 #pragma once
 
+#include <sys/types.h>
 #include <cstddef>
+
 #include <string>
 #include <vector>
 
@@ -18,6 +20,9 @@ const std::vector<Node>& device_nodes();
 // A mount of each node, in their order. As root of the host they are made anew; else the host's are taken, which an ordinary user
 // cannot change. To be called where mounting is allowed, in a mount namespace that others do not see.
 std::vector<int> take_nodes(bool make);
+
+// Makes nodes that were made anew somebody's, user and group.
+void give_nodes(const std::vector<int>& nodes, uid_t owner);
 
 // Mounts of one read-only file with this content, on a file system of its own.
 std::vector<int> file_in_memory(const std::string& content, std::size_t mounts);

@@ -21,25 +21,15 @@ namespace {
 constexpr mode_t common_umask = 022;
 
 // Above the caller's hard limit only root may go: an ordinary user's stays.
-void set_limit(const Limit& wanted) {
+void set_limit(pid_t process, const Limit& wanted) {
   const auto resource = static_cast<__rlimit_resource>(wanted.resource);
   rlimit limit = {wanted.soft, wanted.hard};
-  if (setrlimit(resource, &limit) == 0) return;
+  if (prlimit(process, resource, &limit, nullptr) == 0) return;
   rlimit present = {};
-  if (errno != EPERM || getrlimit(resource, &present) != 0) fail("cannot set a limit of processes");
+  if (errno != EPERM || prlimit(process, resource, nullptr, &present) != 0) fail("cannot set a limit of processes");
   limit.rlim_max = std::min(limit.rlim_max, present.rlim_max);
   limit.rlim_cur = std::min(limit.rlim_cur, limit.rlim_max);
-  if (setrlimit(resource, &limit) != 0) fail("cannot set a limit of processes");
-}
-
-// A service that must not be ended (sshd has -1000) passes that on; a sandbox is ended before it.
-void be_ended_like_others() {
-  constexpr char path[] = "/proc/self/oom_score_adj";
-  const int file = open(path, O_RDWR | O_CLOEXEC);
-  char text[16] = {};
-  if (file < 0 || pread(file, text, sizeof text - 1, 0) < 0) fail(std::string("cannot read ") + path);
-  if (atoi(text) < 0 && write(file, "0", 1) < 0) fail(std::string("cannot write ") + path);
-  close(file);
+  if (prlimit(process, resource, &limit, nullptr) != 0) fail("cannot set a limit of processes");
 }
 
 void leave_real_time() {
@@ -57,9 +47,22 @@ void leave_keys() {
 
 }  // namespace
 
+void be_ended_like_others() {
+  constexpr char path[] = "/proc/self/oom_score_adj";
+  const int file = open(path, O_RDWR | O_CLOEXEC);
+  char text[16] = {};
+  if (file < 0 || pread(file, text, sizeof text - 1, 0) < 0) fail(std::string("cannot read ") + path);
+  if (atoi(text) < 0 && write(file, "0", 1) < 0) fail(std::string("cannot write ") + path);
+  close(file);
+}
+
+void set_limits(pid_t process, const Spec& spec) {
+  for (const Limit& limit : spec.limits) set_limit(process, limit);
+}
+
 void set_inherited(const Spec& spec) {
-  for (const Limit& limit : spec.limits) set_limit(limit);
-  be_ended_like_others();
+  constexpr pid_t itself = 0;
+  set_limits(itself, spec);
   leave_real_time();
   if (personality(PER_LINUX) < 0) fail("cannot set the personality");
   leave_keys();

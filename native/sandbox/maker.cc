@@ -14,7 +14,10 @@
 #include <optional>
 
 #include "sandbox/control-group.h"
+#include "sandbox/devices.h"
 #include "sandbox/first.h"
+#include "sandbox/id-range.h"
+#include "sandbox/inherit.h"
 #include "sandbox/message.h"
 #include "sandbox/mounts.h"
 #include "sandbox/privileges.h"
@@ -111,16 +114,92 @@ int exit_code(int code, const ControlGroup& group, const Relay& relay) {
   return code == 0 && relay.has_lost_output() ? output_lost : code;
 }
 
+struct Start {
+  const Spec& spec;
+  const Descriptors& descriptors;
+  const std::string& filter;
+  const Taken* taken;
+  const CommandEnds& ends;
+  const Channels& channels;
+  char* const* arguments;
+};
+
+pid_t start_first(const Start& start, bool own_users) {
+  const auto first =
+      static_cast<pid_t>(syscall(SYS_clone, namespaces(start.spec, own_users) | SIGCHLD, nullptr, nullptr, nullptr, 0));
+  if (first != 0) return first;
+  close(start.channels.go_write);
+  be_first({start.spec, start.filter, start.taken, start.ends, start.channels.go_read, start.channels.terminal_there,
+            start.descriptors.status, own_users, start.arguments});
+}
+
+// What the maker does for a sandbox with a range of users, which has no power to do it.
+void prepare_range(pid_t first, uid_t root, const Start& start) {
+  give_nodes(start.taken->nodes, root);
+  for (const int end : {start.ends.input, start.ends.output, start.ends.error})
+    if (end >= 0 && fchown(end, root, root) != 0) fail("cannot give input and output to the sandbox");
+  set_limits(first, start.spec);
+}
+
+void give_up(pid_t first) {
+  (void)kill(first, SIGKILL);
+  while (waitpid(first, nullptr, 0) < 0 && errno == EINTR) continue;
+}
+
+// The first process of a sandbox with a range of users; -1 where this machine cannot have one.
+pid_t start_with_range(const Start& start, const IdRange& range) {
+  const pid_t first = start_first(start, true);
+  if (first < 0) {
+    // user_namespaces(7): none are allowed (ENOSPC), not to this process (EPERM), or the kernel has none (EINVAL).
+    if (errno != ENOSPC && errno != EPERM && errno != EINVAL) fail("cannot make the namespaces of a sandbox");
+    return -1;
+  }
+  if (!give_range(first, range.first(), *start.taken)) {
+    give_up(first);
+    return -1;
+  }
+  prepare_range(first, range.first(), start);
+  return first;
+}
+
+void refuse_without_users() {
+  fail(
+      "this machine cannot give the sandbox a user namespace, which --userns own asks for: it takes Linux 6.12, user namespaces "
+      "that are not switched off, and a container that was mounted by this version of lamina (see lamina host)",
+      EOPNOTSUPP);
+}
+
+void refuse_user(uid_t user) {
+  fail("user " + std::to_string(user) + " is none of the " + std::to_string(IdRange::count) +
+           " that a user namespace has here; --userns host runs without one",
+       EINVAL);
+}
+
+pid_t start_sandbox(const Start& start, const std::optional<IdRange>& range, bool as_root) {
+  if (range) {
+    const pid_t first = start_with_range(start, *range);
+    if (first >= 0) return first;
+    if (start.spec.own_users == Spec::OwnUsers::always) refuse_without_users();
+  }
+  const pid_t first = start_first(start, !as_root);
+  if (first < 0) fail("cannot make the namespaces of a sandbox");
+  if (!as_root) give_one_user(first);
+  return first;
+}
+
 }  // namespace
 
 int make_sandbox(const Descriptors& descriptors, char* const* arguments) {
   end_with_caller();
+  be_ended_like_others();
   Spec spec = read_spec(descriptors.setup);
   const std::string filter = read_filter(descriptors.filter);
   const bool as_root = geteuid() == 0;
-  const bool own_users = !as_root;
+  std::optional<IdRange> range;
+  if (as_root && spec.own_users != Spec::OwnUsers::no && is_machines_root()) range.emplace();
+  if (range && spec.uid >= IdRange::count) refuse_user(spec.uid);
   const ControlGroup group(spec.bounds);
-  bound_without_group(spec, group, own_users);
+  bound_without_group(spec, group, !as_root || range.has_value());
   Relay relay(spec);
   const Channels channels = make_channels(spec.terminal);
   const int host_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
@@ -130,19 +209,13 @@ int make_sandbox(const Descriptors& descriptors, char* const* arguments) {
     if (unshare(CLONE_NEWNS) != 0) fail("cannot make a mount namespace");
     taken = take(spec, is_machines_root());
   }
-  const auto first = static_cast<pid_t>(syscall(SYS_clone, namespaces(spec, own_users) | SIGCHLD, nullptr, nullptr, nullptr, 0));
-  if (first < 0) fail("cannot make the namespaces of a sandbox");
-  if (first == 0) {
-    close(channels.go_write);
-    be_first({spec, filter, taken ? &*taken : nullptr, relay.ends(), channels.go_read, channels.terminal_there,
-              descriptors.status, own_users, arguments});
-  }
+  const pid_t first =
+      start_sandbox({spec, descriptors, filter, taken ? &*taken : nullptr, relay.ends(), channels, arguments}, range, as_root);
   // Mounts that the host takes away meanwhile must not be kept by us.
   if (as_root && setns(host_mounts, CLONE_NEWNS) != 0) fail("cannot leave the mount namespace");
   relay.close_ends();
   close(channels.go_read);
   report(descriptors.information, first);
-  if (own_users) give_users(first);
   let_go(channels.go_write);
   group.add(first);
   let_go(channels.go_write);

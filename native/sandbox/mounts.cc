@@ -42,6 +42,15 @@ void set_attributes(int mount, std::uint64_t attributes, bool with_submounts, co
   if (mount_setattr(mount, "", flags, &change, sizeof change) != 0) fail(std::string("cannot protect the mount of ") + what);
 }
 
+bool map_owners(int mount, int user_namespace) {
+  mount_attr change = {};
+  change.attr_set = MOUNT_ATTR_IDMAP;
+  change.userns_fd = static_cast<unsigned>(user_namespace);
+  if (mount_setattr(mount, "", AT_EMPTY_PATH, &change, sizeof change) == 0) return true;
+  if (errno != EINVAL) fail("cannot map the owners of the root");
+  return false;
+}
+
 void attach(int mount, int place, const char* what) {
   if (move_mount(mount, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
     fail(std::string("cannot mount ") + what);

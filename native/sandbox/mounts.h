@@ -17,6 +17,10 @@ int new_mount(const char* type, const MountOptions& options, std::uint64_t attri
 // What is at a path, as a mount of its own. @param with_submounts and what is mounted below it
 int clone_of(int directory, const char* path, bool with_submounts);
 
+// Shows the files of a mount that is nowhere yet to a user namespace with the owners that they have on disk. False where the
+// kernel or the file system cannot (mount_setattr(2), "ID-mapped mounts").
+bool map_owners(int mount, int user_namespace);
+
 void set_attributes(int mount, std::uint64_t attributes, bool with_submounts, const char* what);
 
 // Puts a mount at what is open, and closes neither.

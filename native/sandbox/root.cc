@@ -20,6 +20,8 @@ constexpr std::uint64_t plain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 struct Own {
   int process_files = -1;
   std::vector<int> empty_files;
+  // As in Spec.
+  std::vector<int> covers;
   bool users = false;
 };
 
@@ -128,19 +130,19 @@ Taken take(const Spec& spec, bool as_root) {
     set_attributes(mount, plain | MOUNT_ATTR_RDONLY, false, shown.path.c_str());
     taken.shown.push_back(mount);
   }
-  for (const Content& content : spec.covers) taken.covers.push_back(file_in_memory(content.content, 1).front());
   return taken;
 }
 
 void enter_root(const Spec& spec, const Taken& taken, bool own_users) {
   make_private();
-  const Own own = {new_process_files(), file_in_memory("", most_hidden()), own_users};
+  Own own = {new_process_files(), file_in_memory("", most_hidden()), {}, own_users};
+  for (const Content& content : spec.covers) own.covers.push_back(file_in_memory(content.content, 1).front());
   change_root(taken.root);
   for (const Place& place : spec.places) mount_place(spec, place, taken, own);
   close(own.process_files);
   for (const int file : own.empty_files) close(file);
   for (std::size_t i = 0; i < spec.shown.size(); ++i) show(taken.root, spec.shown[i], taken.shown[i]);
-  for (std::size_t i = 0; i < spec.covers.size(); ++i) cover(taken.root, spec.covers[i], taken.covers[i]);
+  for (std::size_t i = 0; i < spec.covers.size(); ++i) cover(taken.root, spec.covers[i], own.covers[i]);
 }
 
 }  // namespace lamina::sandbox

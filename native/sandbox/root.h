@@ -13,7 +13,6 @@ struct Taken {
   std::vector<int> nodes;
   // As in Spec.
   std::vector<int> shown;
-  std::vector<int> covers;
 };
 
 // To be called in a mount namespace that is nobody else's.

@@ -48,6 +48,8 @@ void run_from_memory(char** arguments) {
   if (file < 0) fail("cannot make a file in memory");
   copy(own, file);
   if (fchmod(file, 0500) != 0 || fcntl(file, F_ADD_SEALS, seals) != 0) fail("cannot seal a file in memory");
+  // The sandbox sees this name: where the host has the program is none of its affair.
+  arguments[0] = const_cast<char*>(program_name);
   fexecve(file, arguments, environ);
   fail("cannot run lamina-sandbox from memory");
 }

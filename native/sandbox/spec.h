@@ -76,6 +76,8 @@ struct Spec {
   gid_t gid = 0;
   std::vector<gid_t> groups;
   bool host_network = false;
+  // Whether root's sandbox gets a user namespace.
+  enum class OwnUsers { no, where_possible, always } own_users = OwnUsers::no;
   bool gains_privileges = false;
   // Standard input comes from ours; else there is none.
   bool input = false;
@@ -100,6 +102,7 @@ struct Spec {
 //   processes NUMBER asked|-        and memory BYTES, processors THOUSANDTHS: for all together
 //   user UID GID                    that the command runs as
 //   group GID                       one more of that user's
+//   own-users always|-              a user namespace also for root; `-`: where that is possible
 //   host-network, gains-privileges, input, terminal
 //
 // PATHs are in the root. Ends the process where a record is not one of these.

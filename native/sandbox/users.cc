@@ -6,7 +6,9 @@
 #include <string>
 
 #include "sandbox/hierarchies.h"
+#include "sandbox/id-range.h"
 #include "sandbox/message.h"
+#include "sandbox/mounts.h"
 
 namespace lamina::sandbox {
 namespace {
@@ -19,7 +21,9 @@ void write_file(const std::string& path, const std::string& text) {
   close(file);
 }
 
-std::string mapping(unsigned own) { return "0 " + std::to_string(own) + " 1\n"; }
+std::string mapping(unsigned outside, unsigned count) {
+  return "0 " + std::to_string(outside) + " " + std::to_string(count) + "\n";
+}
 
 }  // namespace
 
@@ -32,11 +36,21 @@ bool is_machines_root() {
   return geteuid() == 0 && inside == 0 && outside == 0 && count == ~0u;
 }
 
-void give_users(pid_t process) {
-  write_file(file_of(process, "uid_map"), mapping(geteuid()));
+void give_one_user(pid_t process) {
+  write_file(file_of(process, "uid_map"), mapping(geteuid(), 1));
   // A map of groups takes that the groups cannot be changed any more.
   write_file(file_of(process, "setgroups"), "deny");
-  write_file(file_of(process, "gid_map"), mapping(getegid()));
+  write_file(file_of(process, "gid_map"), mapping(getegid(), 1));
+}
+
+bool give_range(pid_t process, uid_t first, const Taken& taken) {
+  write_file(file_of(process, "uid_map"), mapping(first, IdRange::count));
+  write_file(file_of(process, "gid_map"), mapping(first, IdRange::count));
+  const int users = open(file_of(process, "ns/user").c_str(), O_RDONLY | O_CLOEXEC);
+  if (users < 0) fail("cannot open the user namespace of the sandbox");
+  const bool mapped = map_owners(taken.root, users);
+  close(users);
+  return mapped;
 }
 
 }  // namespace lamina::sandbox

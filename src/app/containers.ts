@@ -24,7 +24,7 @@ import {
 } from '../mount/index.js';
 import type { HostView, MountMode } from '../mount/index.js';
 import { activeManual, refuseUnderHand, runInContainer, withHold } from '../servicing/index.js';
-import type { RunOptions, SignalSource } from '../servicing/index.js';
+import type { RunOptions, SandboxUsers, SignalSource } from '../servicing/index.js';
 import type { Held } from '../platform/held.js';
 import { acquireLock } from '../platform/lock.js';
 import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
@@ -158,9 +158,12 @@ async function mountContainer(
     mode,
     source: containerSource(store, name),
     control: store.paths.control(name),
-    options: hostViewOptions(view),
+    options: [...hostViewOptions(view), ...mappableOptions()],
   });
 }
+
+/** So that a sandbox's users are a range of its own (`run`). Without root the kernel maps no owners. */
+const mappableOptions = () => (process.getuid?.() === 0 ? ['idmap=on'] : []);
 
 /** Unmounts a container, named or by its mount point. @throws LaminaError notFound; refused: it is in use */
 export async function umount(store: Store, what: string, directory: BytePath): Promise<ContainerData> {
@@ -212,7 +215,7 @@ const onlyOurs: HostView = { suid: true, dev: true };
 
 const lockPatience = 10_000;
 
-export type { RunOptions, SignalSource };
+export type { RunOptions, SandboxUsers, SignalSource };
 
 export interface RunContainerOptions {
   readonly network: boolean;

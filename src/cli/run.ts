@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { RunOptions, SignalSource } from '../app/containers.js';
+import type { RunOptions, SandboxUsers, SignalSource } from '../app/containers.js';
 import { usage } from '../base/errors.js';
 import { bytesOf, collect, countOf, numberOf } from './arguments.js';
 import { contextOf } from './context.js';
@@ -32,6 +32,9 @@ export function addRunCommand(program: Command): void {
         'false',
       ]),
     )
+    .addOption(
+      new Option('--userns <whose>', 'whose users it has: see below').choices(['auto', 'own', 'host']).default('auto'),
+    )
     .addHelpText('after', help)
     .action(async (name: string, words: string[], options: RunWords, command: Command) => {
       const signals = relayedSignals();
@@ -50,10 +53,15 @@ What follows the container's name is the command's; without a command, a shell. 
 failed, 126: the command cannot be invoked, 127: it is not found. The command gets the signals that lamina gets; a second SIGINT ends it.
 Where input and output are a terminal the command has one of its own, which they are passed on to.
 
-A container is kept from the host by what root in it may not do. Each --cap-add takes some of that away: with SYS_ADMIN,
-SYS_MODULE, SYS_RAWIO, SYS_PTRACE, DAC_READ_SEARCH and the like, or all, a program in it can become root of the machine.
---no-new-privileges=false lets its users become its root by su, sudo and other set-user-ID programs of the container: use it only
-where you trust all of them. Sizes are bytes, or k, m, g, t.
+Root's containers run in a user namespace: users 0 to 65535 of a container are nobody on the host, though its files keep the owners
+that they have. auto: where the machine can (lamina host says whether), own: or else not at all, host: without. In one, device nodes
+cannot be made, users above 65535 show as 65534, and with --network ports below 1024 cannot be taken: --userns host lets all that
+be, but root in the container is then root of the machine, kept from it only by what it may not do.
+
+Each --cap-add takes away from what keeps a container from the host. With --userns host, SYS_ADMIN, SYS_MODULE, SYS_RAWIO, SYS_PTRACE,
+DAC_READ_SEARCH and the like, or all, let a program in it become root of the machine. --no-new-privileges=false lets its users become
+its root by su, sudo and other set-user-ID programs of the container: use it only where you trust all of them. Sizes are bytes, or
+k, m, g, t.
 
 Examples:
   lamina run web nginx -t
@@ -71,6 +79,7 @@ interface RunWords {
   readonly capDrop?: string[];
   /** Commander's name of --no-new-privileges; true where it was not given. */
   readonly newPrivileges: boolean | 'true' | 'false';
+  readonly userns: SandboxUsers;
 }
 
 function optionsOf(words: RunWords): RunOptions {
@@ -85,6 +94,7 @@ function optionsOf(words: RunWords): RunOptions {
     addedCapabilities: words.capAdd ?? [],
     droppedCapabilities: words.capDrop ?? [],
     mayGainPrivileges: words.newPrivileges === 'false',
+    users: words.userns,
   };
 }
 

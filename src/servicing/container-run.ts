@@ -8,7 +8,7 @@ import { planSandbox } from './isolation/plan.js';
 import type { SandboxPlan } from './isolation/plan.js';
 import { hostResolver, plantingOf } from './isolation/plant.js';
 import { MountedRoot } from './isolation/root.js';
-import type { Privileges } from './isolation/setup.js';
+import type { Privileges, SandboxUsers } from './isolation/setup.js';
 import type { SignalSource } from './isolation/signals.js';
 import { userOf } from './isolation/user.js';
 import { runInSandbox } from './sandbox.js';
@@ -31,6 +31,7 @@ export interface RunOptions {
   readonly addedCapabilities: readonly string[];
   readonly droppedCapabilities: readonly string[];
   readonly mayGainPrivileges: boolean;
+  readonly users: SandboxUsers;
 }
 
 /** HOST_NAME_MAX, gethostname(2) */
@@ -51,7 +52,8 @@ export async function runInContainer(request: ContainerRunRequest): Promise<numb
     try {
       const { command, signals: interactive, options } = request;
       const common = { root: request.root, command, network, plan, resolver, hostName, interactive };
-      return (await runInSandbox({ ...common, limits: options?.limits, privileges })).exitCode;
+      const asked = { limits: options?.limits, privileges, users: options?.users ?? 'auto' };
+      return (await runInSandbox({ ...common, ...asked })).exitCode;
     } finally {
       held.release();
     }

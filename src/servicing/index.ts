@@ -5,6 +5,7 @@ export type { DetailedChange } from './contents.js';
 export type { HealthFailure } from './health.js';
 export * from './procedure.js';
 export * from './container-run.js';
+export type { SandboxUsers } from './isolation/setup.js';
 export type { SignalSource } from './isolation/signals.js';
 export * from './hold.js';
 export * from './active.js';

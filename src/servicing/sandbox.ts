@@ -11,7 +11,7 @@ import type { Limits } from './isolation/limits.js';
 import { NamelessFile } from './isolation/nameless.js';
 import type { SandboxPlan } from './isolation/plan.js';
 import { setupRecords } from './isolation/setup.js';
-import type { Privileges, SandboxSetup } from './isolation/setup.js';
+import type { Privileges, SandboxSetup, SandboxUsers } from './isolation/setup.js';
 import { isForeground } from './isolation/terminal.js';
 import { systemCallFilter } from './calls/filter.js';
 
@@ -31,6 +31,8 @@ export interface SandboxRequest {
   readonly shown?: ReadonlyMap<string, BytePath> | undefined;
   readonly limits?: Limits | undefined;
   readonly privileges?: Privileges | undefined;
+  /** By default the host's: what a procedure writes takes all the powers that a machine's root has over files. */
+  readonly users?: SandboxUsers | undefined;
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** With our own input and output, for people; the command gets the signals that come. Else input is closed and output goes to `onOutput`. */
@@ -119,6 +121,7 @@ function setupOf(request: SandboxRequest, isTerminal: boolean): SandboxSetup {
       ...request.environment,
     },
     limits: request.limits ?? {},
+    users: request.users ?? 'host',
     input: interactive === undefined ? 'none' : isTerminal ? 'terminal' : 'given',
   };
 }

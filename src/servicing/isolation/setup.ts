@@ -19,6 +19,9 @@ export interface Privileges {
   readonly mayGain?: boolean | undefined;
 }
 
+/** Whose users a sandbox of root has: those of a user namespace (`own`), of one where the machine can give it one (`auto`), or the host's. */
+export type SandboxUsers = 'auto' | 'own' | 'host';
+
 /** All that is asked of a sandbox. */
 export interface SandboxSetup {
   /** The root it sees, in which there is all that the plan says is missing. */
@@ -34,6 +37,7 @@ export interface SandboxSetup {
   readonly environment: Readonly<Record<string, string>>;
   readonly limits: Limits;
   readonly privileges: Privileges;
+  readonly users: SandboxUsers;
   /** Whether there is input, and whether it and the output are a terminal. */
   readonly input: 'none' | 'given' | 'terminal';
 }
@@ -58,6 +62,7 @@ export function setupRecords(setup: SandboxSetup): Buffer {
     ...privilegeRecords(setup.privileges),
     ...processLimits.map(([number, soft, hard]) => ['limit', `${number}`, soft, hard]),
     ...bounds,
+    ...(setup.users === 'host' ? [] : [['own-users', setup.users === 'own' ? 'always' : '-']]),
     ...(setup.network ? [['host-network']] : []),
     ...(setup.input === 'none' ? [] : [['input']]),
     ...(setup.input === 'terminal' ? [['terminal']] : []),
