@@ -21,6 +21,7 @@ class ControlGroup {
 
   bool bounds_processes() const { return bounds_processes_; }
   bool bounds_memory() const { return bounds_memory_; }
+  bool bounds_processors() const { return bounds_processors_; }
 
   // With all that it will start.
   void add(pid_t process) const;

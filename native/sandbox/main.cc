@@ -6,11 +6,16 @@
 // (sandbox/spec.h), where "started" is written once all of it is there, and where the number of its first process is. Ends with
 // the command's exit code: 126 where that cannot be invoked, 127 where it is not found, 125 where the sandbox could not be made;
 // and all that is left in the sandbox ends with it, as the kernel has it of a first process.
+//
+//   lamina-sandbox --probe MOUNT
+//
+// says what this machine can give a sandbox (sandbox/probe.h).
 #include <csignal>
 #include <cstdlib>
 
 #include "sandbox/maker.h"
 #include "sandbox/message.h"
+#include "sandbox/probe.h"
 #include "sandbox/sealed.h"
 
 namespace {
@@ -28,6 +33,8 @@ void block_signals() {
 }  // namespace
 
 int main(int count, char** arguments) {
+  constexpr int probe_arguments = 3;
+  if (count == probe_arguments && strcmp(arguments[1], "--probe") == 0) return probe_machine(arguments[2]);
   if (count < least_arguments) fail("lamina-sandbox: too few arguments", EINVAL);
   run_from_memory(arguments);
   block_signals();

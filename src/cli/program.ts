@@ -9,6 +9,7 @@ import { addContainerCommands } from './containers.js';
 import { addDisplacedCommands } from './displaced.js';
 import { exitCode } from './exit-code.js';
 import { addHelp } from './help.js';
+import { addHostCommand } from './host.js';
 import { addInspectCommands } from './inspect.js';
 import { runArguments, runFailed } from './run.js';
 import { write } from './stream.js';
@@ -48,6 +49,7 @@ export function makeProgram(): Command {
       // It is thrown, and told by `main`.
       outputError: () => undefined,
     });
+  addHostCommand(program);
   addBaseCommands(program);
   addContainerCommands(program);
   addUpdateCommands(program);

@@ -22,7 +22,7 @@ export type MountMode = 'stateless' | 'passthrough' | 'servicing';
 
 export interface MountRequest {
   /** Newest first. */
-  readonly lowers: readonly MountableNode[];
+  readonly lowers: readonly Pick<MountableNode, 'tree' | 'index'>[];
   /** The writable tree and its work directory; without them the mount is read-only. */
   readonly upper?: { readonly tree: BytePath; readonly work: BytePath } | undefined;
   readonly mountpoint: BytePath;

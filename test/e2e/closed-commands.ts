@@ -40,6 +40,7 @@ const displacedIds = async (world: World) =>
 const dropAll = (world: World) => world.run('displaced', 'drop', '--all');
 
 export const closedCommands: Readonly<Record<string, Closed>> = {
+  host: reads('host'),
   init: {
     args: (world) => ['--store', world.path('fresh'), 'init'],
     done: (world) => existsSync(world.path('fresh', 'manifest.json')),

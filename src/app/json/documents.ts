@@ -4,6 +4,7 @@ import type { CatchUpData, CatchUpsData } from '../catch-up.js';
 import type { DisplacedData, DisplacedEntries } from '../displaced.js';
 import type { ExplainData } from '../explain.js';
 import type { GcData } from '../gc.js';
+import type { HostData } from '../host.js';
 import type { GraphData } from '../graph.js';
 import type { StatusData, UpdateListData } from '../inspect.js';
 import type { ItemReport } from '../inbox-item.js';
@@ -192,9 +193,18 @@ const displacedEntries = displaced.extend({
   entries: z.array(z.strictObject({ path, type: part.entryType, bytes: count })),
 }) satisfies z.ZodType<DisplacedEntries>;
 
+const host = z.strictObject({
+  kernel: z.string(),
+  root: z.boolean(),
+  features: z.array(
+    z.strictObject({ name: z.string(), available: z.boolean(), detail: z.string(), hint: z.string().nullable() }),
+  ),
+}) satisfies z.ZodType<HostData>;
+
 /** What a command prints with --json, by what is typed for it. Several: one of them. `run` prints what its command does. */
 export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   init: [z.strictObject({ store: path })],
+  host: [host],
   'base import': [base],
   'base list': [z.strictObject({ bases: z.array(base) })],
   'base remove': [removed],

@@ -1,0 +1,161 @@
+import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
+import { release } from 'node:os';
+import { fromText, join, toBuffer, toText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { isSystemError, messageOf, toLaminaError } from '../base/errors.js';
+import { mountStack, unmountStack } from '../mount/index.js';
+import { temporaryDirectory } from '../platform/command-line.js';
+import { probeSandbox, systemCallFilter } from '../servicing/index.js';
+import type { SandboxProbe } from '../servicing/index.js';
+
+/** Something that Lamina makes use of, and whether this machine has it. */
+export interface HostFeature {
+  readonly name: string;
+  readonly available: boolean;
+  /** What it is good for, or why it is not there. */
+  readonly detail: string;
+  /** How it is had; null where it is there. */
+  readonly hint: string | null;
+}
+
+export interface HostData {
+  /** As uname(2) names its release. */
+  readonly kernel: string;
+  readonly root: boolean;
+  readonly features: readonly HostFeature[];
+}
+
+/** What this machine offers. What can be tried is tried: a mount is made and taken away again, and what a sandbox wants. */
+export async function host(): Promise<HostData> {
+  const root = process.getuid?.() === 0;
+  const device = fuseDevice();
+  const tried = device.available ? await tryMount(root) : [];
+  return {
+    kernel: release(),
+    root,
+    features: [device, ...tried, passthrough(root), ioUring(), systemCalls(), ...programs.map(program)],
+  };
+}
+
+const having = (name: string, detail: string): HostFeature => ({ name, available: true, detail, hint: null });
+const lacking = (name: string, detail: string, hint: string): HostFeature => ({
+  name,
+  available: false,
+  detail,
+  hint,
+});
+
+function fuseDevice(): HostFeature {
+  try {
+    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+    return having('fuse', 'file systems in user space');
+  } catch (error) {
+    const hint = 'load the kernel module (modprobe fuse), or let this container have the device /dev/fuse';
+    return lacking('fuse', `/dev/fuse: ${messageOf(error)}`, hint);
+  }
+}
+
+/** A mount of an empty layer, and what a sandbox can have in it. */
+async function tryMount(root: boolean): Promise<HostFeature[]> {
+  const scratch = fromText(mkdtempSync(toText(join(temporaryDirectory(), 'lamina-host-' as BytePath))));
+  const tree = join(scratch, 'tree');
+  const mountpoint = join(scratch, 'mount');
+  for (const directory of [tree, mountpoint]) mkdirSync(toBuffer(directory));
+  try {
+    const options = root ? ['idmap=on'] : [];
+    await mountStack({
+      lowers: [{ tree, index: undefined }],
+      mountpoint,
+      mode: 'stateless',
+      source: 'lamina:host',
+      options,
+    });
+    try {
+      const probe = root ? await probeSandbox(mountpoint) : undefined;
+      return [having('mounting', 'containers and updates can be mounted'), ...sandboxFeatures(probe)];
+    } finally {
+      await unmountStack(mountpoint, undefined);
+    }
+  } catch (error) {
+    const { message, hint } = toLaminaError(error);
+    return [lacking('mounting', message, hint ?? 'without root, install fuse3')];
+  } finally {
+    for (const directory of [tree, mountpoint, scratch]) rmdirSync(toBuffer(directory));
+  }
+}
+
+/** @param probe undefined without root: then a sandbox has a user namespace in any case, and mostly no control group */
+function sandboxFeatures(probe: SandboxProbe | undefined): HostFeature[] {
+  if (probe === undefined) return [];
+  const feature = (name: string, reason: string | undefined, detail: string, hint: string) =>
+    reason === undefined ? having(name, detail) : lacking(name, reason, hint);
+  const group = 'mount the control groups (version 1 or 2) below /sys/fs/cgroup, with this controller';
+  return [
+    feature(
+      'user-namespace',
+      probe.users,
+      'root in lamina run is nobody on the host',
+      'use Linux 6.12 or later, and allow user namespaces: sysctl user.max_user_namespaces; until then keep to containers that you trust',
+    ),
+    feature('bound-processes', probe.processes, 'lamina run --pids', group),
+    feature('bound-memory', probe.memory, 'lamina run --memory', group),
+    feature('bound-processors', probe.processors, 'lamina run --cpus', group),
+  ];
+}
+
+/** docs/decisions/0013-passthrough-by-file.md */
+const passthroughSince = [6, 9] as const;
+
+function passthrough(root: boolean): HostFeature {
+  const name = 'passthrough';
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  const isNew = major > passthroughSince[0] || (major === passthroughSince[0] && minor >= passthroughSince[1]);
+  if (!root) return lacking(name, 'the kernel gives it to root only', 'mount as root: lamina mount --mode passthrough');
+  return isNew
+    ? having(name, 'lamina mount --mode passthrough: files are read and written at the speed of the layers')
+    : lacking(name, 'this kernel does not have it', `use Linux ${passthroughSince.join('.')} or later`);
+}
+
+function ioUring(): HostFeature {
+  const name = 'io-uring';
+  const setting = '/sys/module/fuse/parameters/enable_uring';
+  const hint = `use Linux 6.14 or later, and: echo Y >${setting}`;
+  try {
+    const isOn = readFileSync(setting, 'latin1').startsWith('Y');
+    return isOn ? having(name, 'laminafs -o io_uring=on') : lacking(name, `${setting} says no`, hint);
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT')) throw error;
+    return lacking(name, 'this kernel does not have it', hint);
+  }
+}
+
+/** Programs of the host, and what they are for. */
+const programs = [
+  ['xz', 'reads archives that end in .xz', 'xz-utils'],
+  ['zstd', 'reads archives that end in .zst', 'zstd'],
+] as const;
+
+function program([name, purpose, debianPackage]: (typeof programs)[number]): HostFeature {
+  const directories = (process.env['PATH'] ?? '').split(':').filter((directory) => directory !== '');
+  const isThere = directories.some((directory) => {
+    try {
+      accessSync(`${directory}/${name}`, constants.X_OK);
+      return true;
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return false;
+      throw error;
+    }
+  });
+  return isThere ? having(name, purpose) : lacking(name, 'it is not in PATH', `install it (Debian: ${debianPackage})`);
+}
+
+function systemCalls(): HostFeature {
+  const name = 'system-call-filter';
+  try {
+    systemCallFilter({ tracing: false, added: [] });
+    return having(name, `for ${process.arch}`);
+  } catch (error) {
+    const { message, hint } = toLaminaError(error);
+    return lacking(name, message, hint ?? '');
+  }
+}
