@@ -57,7 +57,7 @@ function fuseDevice(): HostFeature {
 
 /** A mount of an empty layer, and what a sandbox can have in it. */
 async function tryMount(root: boolean): Promise<HostFeature[]> {
-  const scratch = fromText(mkdtempSync(toText(join(temporaryDirectory(), 'lamina-host-' as BytePath))));
+  const scratch = fromText(mkdtempSync(toText(join(temporaryDirectory(), 'lamina-host-'))));
   const tree = join(scratch, 'tree');
   const mountpoint = join(scratch, 'mount');
   for (const directory of [tree, mountpoint]) mkdirSync(toBuffer(directory));
