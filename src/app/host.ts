@@ -1,7 +1,6 @@
 import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
 import { release } from 'node:os';
 import { fromText, join, toBuffer, toText } from '../base/bytes.js';
-import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf, toLaminaError } from '../base/errors.js';
 import { mountStack, unmountStack } from '../mount/index.js';
 import { temporaryDirectory } from '../platform/command-line.js';
