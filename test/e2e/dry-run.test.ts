@@ -64,4 +64,17 @@ describe.skipIf(!isRoot)('a dry run', () => {
     expect(text).not.toMatch(/secret:/);
     expect([...differences(before, world.storeContent())]).toEqual([]);
   });
+
+  it('compares what it can beside a file that takes long', async () => {
+    const changes = (value: number, short: string) =>
+      `seq 1 85000 | sed 's/.*/k&: ${value}/' >/srv/long.yaml; echo ${short} >/srv/short`;
+    await world.run('update', 'apply', 'tiny', world.script('long', changes(1, 'a')));
+    const again = world.script('again', changes(2, 'b'));
+    const { preview } = await world.json<{ preview: Preview }>('update', 'apply', 'tiny', again, '--dry-run');
+    const of = (path: string) => preview.base.changes.find((each) => each.path === path)?.content;
+    expect(of('/srv/short')).toMatchObject({ kind: 'text' });
+    // By its keys where the machine is quick, else with a note that it took too long.
+    expect(of('/srv/long.yaml')).toMatchObject({ kind: expect.stringMatching(/^(keys|binary)$/) as string });
+    await world.run('rollback', 'long');
+  });
 });

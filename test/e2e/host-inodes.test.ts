@@ -2,21 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, lstatSync, openSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { changeAll } from '../support/attacks.js';
 import { World, buildTiny, checkout, isRoot } from '../support/lamina.js';
-
-/** Everything that a process can name without knowing a path: links of the kernel, devices, what is mounted. */
-const within = '/proc/[0-9]*/exe /proc/[0-9]*/cwd /proc/[0-9]*/root /proc/[0-9]*/fd/* /proc/[0-9]*/ns/*';
-const reachable = `${within} /proc/[0-9]*/map_files/* /proc/[0-9]*/task/*/fd/* /dev/* /dev/pts/* /dev/shm /run/* /run/lamina/* /sys /sys/*`;
-const attack = `#!/bin/sh
-for path in ${reachable} /proc/* /proc/net/* /proc/sys/kernel/core_pattern /proc/irq/*/smp_affinity /proc/bus/*; do
-  case $path in /proc/[0-9]*/root | /proc/[0-9]*/cwd) continue ;; esac
-  chmod 4777 "$path"; chown 1234:1234 "$path"; touch -d 2001-01-01 "$path"; ln "$path" /srv/linked; mv "$path" /srv/moved
-  if [ -f "$path" ]; then
-    printf x >>"$path"
-    { printf y 1<>"$path"; } 2>&1
-  fi
-done >/dev/null 2>&1
-echo tried`;
 
 /** Files in memory of the kernel that are one for the machine: whoever may change them changes them for all that mount them later. */
 const kernelFiles = [
@@ -66,7 +53,7 @@ describe.skipIf(!isRoot)('inodes of the host', () => {
     return [...all, ...namespaces, kernelState()];
   }
 
-  it.each([[['run', 'web']], [['run', '--network', 'web']]])(
+  it.each([[['run', 'web']], [['run', '--network', 'web']], [['run', '--userns', 'host', 'web']]])(
     'are changed by nothing that lamina %s runs',
     async (words) => {
       const input = world.path('input');
@@ -76,7 +63,7 @@ describe.skipIf(!isRoot)('inodes of the host', () => {
       chmodSync(input, 0o640);
       const before = hostState(input, output);
       const [from, to] = [openSync(input, 'r'), openSync(output, 'a')];
-      const through = [process.execPath, world.cli, ...words, '--', 'sh', '-c', attack];
+      const through = [process.execPath, world.cli, ...words, '--', 'sh', '-c', changeAll];
       const env = { ...process.env, LAMINA_STORE: world.store };
       const { status } = spawnSync(through[0] ?? '', through.slice(1), { env, stdio: [from, to, to] });
       closeSync(from);
@@ -89,7 +76,7 @@ describe.skipIf(!isRoot)('inodes of the host', () => {
   );
 
   it.each([[[]], [['--network']]])('are changed by no procedure; options: %j', async (options: string[]) => {
-    const script = world.script('probe', attack);
+    const script = world.script('probe', changeAll);
     const before = hostState(script);
     const content = readFileSync(script, 'utf8');
     const { stderr } = await world.attempt('update', 'apply', 'tiny', script, '--dry-run', ...options);

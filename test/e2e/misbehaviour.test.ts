@@ -107,6 +107,20 @@ describe.skipIf(!isRoot)('a procedure that misbehaves', () => {
     await world.run('rollback', 'prints');
   });
 
+  it('prints what would work in a terminal: shown escaped, and with --raw as it was printed', async () => {
+    const script = world.script(
+      'colours',
+      String.raw`printf '\033]0;owned\007\033[2Jred\n'; printf '\302\233\n' >&2; exit 3`,
+    );
+    const escaped = await world.attempt('update', 'apply', 'tiny', script);
+    const raw = await world.attempt('update', 'apply', 'tiny', script, '--raw');
+    expect([escaped.code, raw.code]).toEqual([1, 1]);
+    // eslint-disable-next-line no-control-regex -- these are what must not be there
+    expect(escaped.stdout + escaped.stderr).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/);
+    expect(escaped.stderr).toContain(String.raw`\x1b]0;owned\x07\x1b[2Jred`);
+    expect(raw.stderr).toContain('\u001b]0;owned\u0007\u001b[2Jred\n');
+  });
+
   it('has its mount copied into a mount namespace that outlives it', async () => {
     const script = world.script('copied', 'echo waiting; sleep 2; echo x >/etc/copied');
     const apply = world.start(['update', 'apply', 'tiny', script]);
