@@ -84,6 +84,7 @@ constexpr std::array table{
     Operation{"syncFileSystem", "i", [](const Arguments& a) { return value_of(sync_file_system(number(a, 0))); }},
     Operation{"closeOnExec", "i", [](const Arguments& a) { return value_of(close_on_exec(number(a, 0))); }},
     Operation{"isForeground", "i", [](const Arguments& a) { return value_of(is_foreground(number(a, 0))); }},
+    Operation{"execute", "sb", [](const Arguments& a) { return value_of(execute(a.strings[0], a.strings[1])); }},
     Operation{"mount", "ssssi", run_mount},
     Operation{"unmount", "si", [](const Arguments& a) { return value_of(unmount(a.strings[0], number(a, 0))); }},
 };

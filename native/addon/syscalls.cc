@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <vector>
 
 #include <csignal>
 #include <cstdio>
@@ -124,6 +125,17 @@ Status sync_file_system(int descriptor) {
 
 Status close_on_exec(int first) {
   return status_of([&] { return ::close_range(static_cast<unsigned>(first), ~0U, CLOSE_RANGE_CLOEXEC); });
+}
+
+Status execute(const std::string& program, std::string_view words) {
+  std::string text(words);
+  std::vector<char*> arguments;
+  for (std::size_t at = 0; at < text.size(); at = text.find('\0', at) + 1) arguments.push_back(text.data() + at);
+  arguments.push_back(nullptr);
+  // Node closes them at exec.
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) (void)::fcntl(stream, F_SETFD, 0);
+  ::execve(program.c_str(), arguments.data(), environ);
+  return sys::last_error();
 }
 
 Result<std::int64_t> is_foreground(int terminal) {

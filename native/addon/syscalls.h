@@ -72,6 +72,10 @@ sys::Status sync_file_system(int descriptor);
 // close_range(2) with CLOSE_RANGE_CLOEXEC: no program that is run later gets a descriptor from this one on.
 sys::Status close_on_exec(int first);
 
+// execve(2): another program takes the place of this process, with its environment. Words are its arguments from its own name
+// on, each ended by NUL. Returns only where it failed.
+sys::Status execute(const std::string& program, std::string_view words);
+
 // tcgetpgrp(3): 1 where the terminal's foreground group is ours, else 0.
 sys::Result<std::int64_t> is_foreground(int terminal);
 

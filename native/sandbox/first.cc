@@ -18,6 +18,7 @@
 #include "sandbox/privileges.h"
 #include "sandbox/setup.h"
 #include "sandbox/terminal.h"
+#include "sandbox/users.h"
 
 namespace lamina::sandbox {
 namespace {
@@ -109,7 +110,7 @@ void be_first(const First& first) {
   set_inherited(spec);
   if (sethostname(spec.host_name.c_str(), spec.host_name.size()) != 0) fail("cannot set the host name");
   if (!spec.host_network) bring_up_loopback();
-  enter_root(spec, first.taken != nullptr ? *first.taken : take(spec, false), first.own_users);
+  enter_root(spec, first.taken != nullptr ? *first.taken : take(spec, false), !is_machines_root());
   make_directories_and_files(spec);
   set_input_and_output(first);
   give_to_user(spec);

@@ -10,9 +10,14 @@
 //   lamina-sandbox --probe MOUNT
 //
 // says what this machine can give a sandbox (sandbox/probe.h).
+//
+//   lamina-sandbox --enter STATE UIDS GIDS COMMAND [ARGUMENT…]
+//
+// runs a command as root of an ordinary user's subordinate ids (sandbox/enter.h).
 #include <csignal>
 #include <cstdlib>
 
+#include "sandbox/enter.h"
 #include "sandbox/maker.h"
 #include "sandbox/message.h"
 #include "sandbox/probe.h"
@@ -35,6 +40,8 @@ void block_signals() {
 int main(int count, char** arguments) {
   constexpr int probe_arguments = 3;
   if (count == probe_arguments && strcmp(arguments[1], "--probe") == 0) return probe_machine(arguments[2]);
+  constexpr int enter_arguments = 6;
+  if (count >= enter_arguments && strcmp(arguments[1], "--enter") == 0) enter_users(arguments + 2);
   if (count < least_arguments) fail("lamina-sandbox: too few arguments", EINVAL);
   run_from_memory(arguments);
   block_signals();

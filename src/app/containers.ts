@@ -27,6 +27,7 @@ import { activeManual, refuseUnderHand, runInContainer, withHold } from '../serv
 import type { RunOptions, SandboxUsers, SignalSource } from '../servicing/index.js';
 import type { Held } from '../platform/held.js';
 import { acquireLock } from '../platform/lock.js';
+import { isMachineRoot } from '../platform/privileges.js';
 import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { containerData } from './data.js';
@@ -163,7 +164,7 @@ async function mountContainer(
 }
 
 /** So that a sandbox's users are a range of its own (`run`). Without root the kernel maps no owners. */
-const mappableOptions = () => (process.getuid?.() === 0 ? ['idmap=on'] : []);
+const mappableOptions = () => (isMachineRoot() ? ['idmap=on'] : []);
 
 /** Unmounts a container, named or by its mount point. @throws LaminaError notFound; refused: it is in use */
 export async function umount(store: Store, what: string, directory: BytePath): Promise<ContainerData> {

@@ -4,6 +4,9 @@ import { fromText, join, toBuffer, toText } from '../base/bytes.js';
 import { isSystemError, messageOf, toLaminaError } from '../base/errors.js';
 import { mountStack, unmountStack } from '../mount/index.js';
 import { temporaryDirectory } from '../platform/command-line.js';
+import { isMachineRoot, isRoot } from '../platform/privileges.js';
+import { hasProgram } from '../platform/programs.js';
+import { ownMaps } from '../platform/subordinate-ids.js';
 import { probeSandbox, systemCallFilter } from '../servicing/index.js';
 import type { SandboxProbe } from '../servicing/index.js';
 
@@ -26,13 +29,21 @@ export interface HostData {
 
 /** What this machine offers. What can be tried is tried: a mount is made and taken away again, and what a sandbox wants. */
 export async function host(): Promise<HostData> {
-  const root = process.getuid?.() === 0;
+  const root = isMachineRoot();
   const device = fuseDevice();
   const tried = device.available ? await tryMount(root) : [];
   return {
     kernel: release(),
     root,
-    features: [device, ...tried, passthrough(root), ioUring(), systemCalls(), ...programs.map(program)],
+    features: [
+      device,
+      ...tried,
+      passthrough(root),
+      ioUring(),
+      systemCalls(),
+      ...subordinateIds(),
+      ...programs.map(program),
+    ],
   };
 }
 
@@ -135,17 +146,25 @@ const programs = [
 ] as const;
 
 function program([name, purpose, debianPackage]: (typeof programs)[number]): HostFeature {
-  const directories = (process.env['PATH'] ?? '').split(':').filter((directory) => directory !== '');
-  const isThere = directories.some((directory) => {
-    try {
-      accessSync(`${directory}/${name}`, constants.X_OK);
-      return true;
-    } catch (error) {
-      if (isSystemError(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return false;
-      throw error;
-    }
-  });
-  return isThere ? having(name, purpose) : lacking(name, 'it is not in PATH', `install it (Debian: ${debianPackage})`);
+  return hasProgram(name)
+    ? having(name, purpose)
+    : lacking(name, 'it is not in PATH', `install it (Debian: ${debianPackage})`);
+}
+
+/** Of a user who is not root. */
+function subordinateIds(): HostFeature[] {
+  if (isRoot()) return [];
+  const name = 'subordinate-ids';
+  if (ownMaps() === undefined)
+    return [
+      lacking(
+        name,
+        '/etc/subuid and /etc/subgid give you none',
+        'as root: usermod --add-subuids … --add-subgids … you',
+      ),
+    ];
+  if (!hasProgram('newuidmap')) return [lacking(name, 'newuidmap is not in PATH', 'install it (Debian: uidmap)')];
+  return [having(name, 'lamina init --subordinate-ids: containers have all their users')];
 }
 
 function systemCalls(): HostFeature {

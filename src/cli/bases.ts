@@ -3,6 +3,15 @@ import { contextOf, pathOf } from './context.js';
 import { counted, table } from './output.js';
 import { terminalStream } from './stream.js';
 
+const initHelp = `
+A store of a user who is not root has one user, root, whose files are that user's. With --subordinate-ids its containers have the
+users that /etc/subuid and /etc/subgid give, as apt, su and services want it. Files of the store then belong to these, and commands
+work, and mount, in a user namespace of the store: lamina unshare shows what is mounted there.
+
+Examples:
+  lamina --store /srv/lamina init
+  lamina init --subordinate-ids`;
+
 export function addBaseCommands(program: Command): void {
   addInit(program);
   const base = program.command('base').description('the read-only roots that containers share');
@@ -14,13 +23,14 @@ function addInit(program: Command): void {
   program
     .command('init')
     .description('make an empty store')
-    .addHelpText('after', '\nExample:\n  lamina --store /srv/lamina init')
-    .action(async (_options: object, command: Command) => {
+    .option('--subordinate-ids', 'without root: with all users that a root has, by your subordinate ids (see below)')
+    .addHelpText('after', initHelp)
+    .action(async (options: { subordinateIds?: true }, command: Command) => {
       const { output, root } = contextOf(command);
       const { init } = await import('../app/bases.js');
       const { display } = await import('../base/bytes.js');
       const at = await root();
-      await init(at);
+      await init(at, options);
       output.result({ store: at }, () => `made an empty store at ${display(at)}`);
     });
 }

@@ -5,7 +5,9 @@ import { bytesText } from '../base/units.js';
 import { contextOf, pathOf } from './context.js';
 import { hostViewHelp, warnOfHostView } from './host-view-text.js';
 import { shown } from './output.js';
+import { isMachineRoot, isRoot } from '../platform/privileges.js';
 import { addRunCommand } from './run.js';
+import { addUnshareCommand } from './unshare.js';
 
 export function addContainerCommands(program: Command): void {
   program
@@ -36,6 +38,7 @@ export function addContainerCommands(program: Command): void {
     });
   addMountCommands(program);
   addRunCommand(program);
+  addUnshareCommand(program);
 }
 
 function addMountCommands(program: Command): void {
@@ -59,6 +62,7 @@ function addMountCommands(program: Command): void {
       const { mount } = await import('../app/containers.js');
       const data = await mount(await store(), name, pathOf(directory), options);
       warnOfHostView(output, directory, options);
+      if (isRoot() && !isMachineRoot()) output.note('it is seen in this user namespace: lamina unshare');
       output.result(data, () => `mounted container ${name} on ${shown(data.mountpoint ?? directory)}`);
     });
   program

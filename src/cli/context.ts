@@ -32,6 +32,7 @@ export function contextOf(command: Command): Context {
     store: async () => {
       const at = await root();
       await (await import('./as-owner.js')).workAsOwner(at);
+      if (process.getuid?.() !== 0) (await import('./subordinate.js')).enterUsers(at);
       return new (await import('../store/store.js')).Store(at);
     },
   };

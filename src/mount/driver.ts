@@ -10,6 +10,7 @@ import type { Held } from '../platform/held.js';
 import { distFile } from '../platform/install.js';
 import { LockHeld, isLocked, lockHolderPid } from '../platform/lock.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
+import { isMachineRoot } from '../platform/privileges.js';
 import { runProcess } from '../platform/process.js';
 import { unmountFuse } from '../platform/unmount.js';
 import { driverEnded, endDriver } from '../platform/work-lock.js';
@@ -89,7 +90,7 @@ function optionLines({ lowers, upper, mode, source, held, control, filter, optio
   if (lowers.some(({ index }) => index !== undefined))
     lines.push(`lowerindex=${list(lowers.map(({ index }) => index))}`);
   if (upper !== undefined) lines.push(`upperdir=${escape(upper.tree)}`, `workdir=${escape(upper.work)}`);
-  if (process.getuid?.() !== 0) lines.push('userxattr');
+  if (!isMachineRoot()) lines.push('userxattr');
   if (held !== undefined) lines.push(`mountpoint_at=/proc/${process.pid}/fd/${held.descriptor}`);
   const optional = { control, filter: filter?.rules, journal: filter?.journal, readset: filter?.reads };
   for (const [name, path] of Object.entries(optional)) if (path !== undefined) lines.push(`${name}=${escape(path)}`);

@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs';
 import { dirname, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { usage } from '../base/errors.js';
+import { isMachineRoot } from '../platform/privileges.js';
 
 /**
  * What of a tree works on the host where it is mounted for people to look at. Its content is anybody's: a set-user-ID program in it would give root, and a device node a disk, to every
@@ -19,10 +20,10 @@ export function hostViewOptions({ suid, dev }: HostView): string[] {
   return [...(suid === true ? [] : ['nosuid']), ...(dev === true ? [] : ['nodev'])];
 }
 
-/** @throws LaminaError usage: without root the kernel gives neither, whatever is asked for */
+/** @throws LaminaError usage: without root of the machine the kernel gives neither, whatever is asked for */
 export function checkHostView({ suid, dev }: HostView): void {
   const asked = [...(suid === true ? ['--suid'] : []), ...(dev === true ? ['--dev'] : [])];
-  if (asked.length === 0 || process.getuid?.() === 0) return;
+  if (asked.length === 0 || isMachineRoot()) return;
   throw usage(`${asked.join(' and ')} would do nothing: what is mounted without root is always nosuid and nodev`, {
     hint: 'leave it out, or do it as root in a store of root',
   });

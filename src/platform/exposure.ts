@@ -1,9 +1,10 @@
-import { lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { components, dirname, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { getXattrSync } from './native.js';
+import { isMachineRoot, isRoot } from './privileges.js';
 
 /*
  * Who may change what a path leads to. A path is as good as the directories on its way, and the symlinks: who may rename or replace one of these decides what is opened. Where all
@@ -40,7 +41,7 @@ export function exposureOnTheWay(path: BytePath): Exposure | undefined {
     if (stats === undefined) return undefined;
     if (!stats.isSymbolicLink()) at = next;
     else {
-      if (!isTrusted(stats.uid)) return { path: next, how: 'owner', uid: stats.uid };
+      if (!isTrusted(stats.uid, next)) return { path: next, how: 'owner', uid: stats.uid };
       // The kernel refuses such a path, too.
       if (++symlinks > mostSymlinks) return undefined;
       const target = fromBuffer(readlinkSync(toBuffer(next), 'buffer'));
@@ -73,15 +74,15 @@ function exposureOf(
 ): Exposure | undefined {
   if (stats === undefined) return undefined;
   const { uid } = stats;
-  if (!isTrusted(uid)) return { path, how: 'owner', uid };
+  if (!isTrusted(uid, path)) return { path, how: 'owner', uid };
   if (stats.isSymbolicLink() || (stats.isDirectory() && rule === 'sticky is enough' && (stats.mode & sticky) !== 0))
     return undefined;
   return mayOthersWrite(path, stats) ? { path, how: 'writable', uid } : undefined;
 }
 
-/** Root, and who runs this process. */
-export function isTrusted(uid: number): boolean {
-  return uid === 0 || uid === process.getuid?.() || isUnmapped(uid);
+/** Root, and who runs this process. @param path what the user owns; a symlink itself */
+export function isTrusted(uid: number, path: BytePath): boolean {
+  return uid === 0 || uid === process.getuid?.() || (uid === overflowUid && isUnmapped(path));
 }
 
 /** The mask of an access list stands where the group's bits do: then it may be somebody else's. */
@@ -105,13 +106,30 @@ function hasAccessList(path: BytePath): boolean {
 }
 
 const overflowUid = 65534;
+/** O_NOATIME of open(2), which Node has a name for on Linux only in later versions. */
+const noAccessTime = 0o1000000;
 
-/** In a user namespace what belongs to users outside of it, as the host's root, is shown as nobody's: of these nobody inside can be one. */
-function isUnmapped(uid: number): boolean {
-  if (uid !== overflowUid) return false;
+/**
+ * In a user namespace what belongs to users outside of it, as the host's root, is shown as nobody's: of these nobody inside can be one. Where the namespace has a nobody of its own, the
+ * kernel tells them apart: only the owner, and root over what its users own, may open a file without touching its access time.
+ */
+function isUnmapped(path: BytePath): boolean {
   const ranges = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
-  return !ranges.some((line) => {
+  const isMapped = ranges.some((line) => {
     const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
-    return uid >= first && uid < first + count;
+    return overflowUid >= first && overflowUid < first + count;
   });
+  if (!isMapped) return true;
+  if (!isRoot() || isMachineRoot()) return false;
+  try {
+    closeSync(
+      openSync(toBuffer(path), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | noAccessTime),
+    );
+    return false;
+  } catch (error) {
+    if (isSystemError(error, 'EPERM', 'EACCES')) return true;
+    // A symlink cannot be opened: it is as good as the directory that it lies in.
+    if (isSystemError(error, 'ELOOP')) return (lstatSync(toBuffer(dirname(path))).mode & 0o002) === 0;
+    throw error;
+  }
 }

@@ -75,7 +75,7 @@ function openPath(path: BytePath): number {
 function targetOf(descriptor: number, name: BytePath, path: BytePath): BytePath {
   try {
     const link = fstatSync(descriptor, { bigint: true });
-    if (!isTrusted(Number(link.uid))) {
+    if (!isTrusted(Number(link.uid), name)) {
       throw refused(`a symlink of user ${link.uid} is on the way to ${display(path)}: it may lead anywhere`, {
         code: 'FOREIGN_SYMLINK',
         hint: 'give the path of what is meant, without symlinks of other users',

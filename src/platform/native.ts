@@ -269,6 +269,17 @@ export function flockSync(descriptor: number, mode: 'shared' | 'exclusive' | 'un
 
 // Terminals
 
+/**
+ * Another program takes the place of this process, with its environment, working directory and standard streams.
+ * @param words its arguments from its own name on
+ * @returns never; throws a SystemError where the program cannot be run
+ */
+export function executeSync(program: Path, words: readonly string[]): never {
+  const text = Buffer.concat(words.flatMap((word) => [bytesOf(word), Buffer.of(0)]));
+  callSync({ operation: 'execute', subject: { syscall: 'execve', path: program }, args: [bytesOf(program), text] });
+  throw new TypeError('execve(2) came back without an error');
+}
+
 /** Whether our process group is the one that a terminal listens to. */
 export function isForegroundSync(terminal: number): boolean {
   const call = { operation: 'isForeground', subject: { syscall: 'tcgetpgrp', path: terminal }, args: [terminal] };

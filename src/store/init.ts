@@ -16,7 +16,10 @@ import { Store, isThere, lockPatience } from './store.js';
  * Makes an empty store. Where an earlier attempt was cut short it goes on with what that left.
  * @throws LaminaError refused: something is there; failed: the file system cannot hold overlay trees
  */
-export async function initStore(root: BytePath): Promise<Store> {
+export async function initStore(
+  root: BytePath,
+  options: { readonly withUsers?: boolean | undefined } = {},
+): Promise<Store> {
   const store = new Store(root);
   const { paths } = store;
   const made = await makeRoot(root, paths);
@@ -30,9 +33,10 @@ export async function initStore(root: BytePath): Promise<Store> {
     for (const directory of directoriesOf(paths)) {
       if (!(await isThere(directory))) await makeDirectoryDurably(directory, 0o700);
     }
+    if (options.withUsers === true) await writeFileDurably(paths.users, '', { mode: 0o600 });
     await writeFileDurably(paths.manifest, serialiseManifest(emptyManifest(markNamespace())));
   } catch (error) {
-    await takeBack(made ? [root] : isRefusal(error) ? [] : [...directoriesOf(paths), paths.lock], error);
+    await takeBack(made ? [root] : isRefusal(error) ? [] : [...directoriesOf(paths), paths.lock, paths.users], error);
     throw error;
   } finally {
     lock.release();
@@ -97,7 +101,7 @@ async function refuseStrangers(root: BytePath, paths: StorePaths): Promise<void>
       hint: 'use it, or choose another place with --store',
     });
   }
-  const known = [...directoriesOf(paths), paths.lock, join(root, probeName)];
+  const known = [...directoriesOf(paths), paths.lock, paths.users, join(root, probeName)];
   const strange = names.filter((name) => !known.includes(name) && !isTemporaryName(basename(name)));
   for (const directory of directoriesOf(paths)) {
     if (names.includes(directory) && (await readdir(toBuffer(directory))).length > 0) strange.push(directory);

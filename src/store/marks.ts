@@ -1,7 +1,8 @@
+import { isMachineRoot } from '../platform/privileges.js';
 import type { MarkNamespace } from './materialise.js';
 
-/** Which extended attributes are overlay marks here: `trusted` with root, `user` without. */
-export const markNamespace = (): MarkNamespace => (process.getuid?.() === 0 ? 'trusted' : 'user');
+/** Which extended attributes are overlay marks here: `trusted` for root of the machine, `user` for everybody else. */
+export const markNamespace = (): MarkNamespace => (isMachineRoot() ? 'trusted' : 'user');
 
 /**
  * True of an attribute by which overlayfs records something of its own. An escaped one ("trusted.overlay.overlay.x") is content: a mark of an overlay that

@@ -32,9 +32,9 @@ export function checkOwnership(paths: StorePaths): void {
   if (exposed !== undefined) throw exposedStore(root, exposed);
 }
 
-const partsOf = ({ nodes, updates, transactions, asides, history, mounts, manifest, lock }: StorePaths) => [
+const partsOf = ({ nodes, updates, transactions, asides, history, mounts, manifest, lock, users }: StorePaths) => [
   ...[nodes, updates, transactions, asides, history, mounts],
-  ...[manifest, lock],
+  ...[manifest, lock, users],
 ];
 
 function exposureOfPart(path: BytePath): Exposure | undefined {

@@ -15,6 +15,10 @@ export class StorePaths {
   get lock(): BytePath {
     return join(this.root, 'lock');
   }
+  /** There where the store's users are its owner and the subordinate ids of that; names the process that holds their user namespace. */
+  get users(): BytePath {
+    return join(this.root, 'users');
+  }
   get nodes(): BytePath {
     return join(this.root, 'nodes');
   }

@@ -43,7 +43,17 @@ export function nameFaults(manifest: Manifest, names: StoreNames): Fault[] {
   ];
 }
 
-const rootNames = new Set(['manifest.json', 'lock', 'nodes', 'updates', 'transactions', 'asides', 'history', 'mounts']);
+const rootNames = new Set([
+  'manifest.json',
+  'lock',
+  'nodes',
+  'updates',
+  'transactions',
+  'asides',
+  'history',
+  'mounts',
+  'users',
+]);
 
 function rootFaults(name: string): Fault[] {
   if (rootNames.has(name) || /^manifest-v\d+\.json$/.test(name)) return [];

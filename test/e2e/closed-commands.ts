@@ -17,6 +17,8 @@ export interface Closed {
   readonly after?: (world: ClosedWorld) => unknown;
   /** What it says on standard error, which is read. */
   readonly says?: RegExp;
+  /** Where it cannot be 0. */
+  readonly code?: number;
 }
 
 const reads = (...args: string[]): Closed => ({ args: () => args });
@@ -80,6 +82,8 @@ export const closedCommands: Readonly<Record<string, Closed>> = {
     args: () => ['run', 'web', 'sh', '-c', 'trap "" PIPE; echo said 2>/dev/null; echo ran >/srv/ran'],
     done: async (world) => (await world.inside('web', 'cat /srv/ran')) === 'ran\n',
   },
+  // Refused, for the store's users are the host's.
+  unshare: { args: () => ['unshare'], says: /no user namespace/, code: 2 },
   'update apply': {
     args: (world) => ['update', 'apply', 'tiny', script(world, 'made')],
     done: isNamed('made'),

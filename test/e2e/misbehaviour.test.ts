@@ -115,7 +115,7 @@ describe.skipIf(!isRoot)('a procedure that misbehaves', () => {
     const escaped = await world.attempt('update', 'apply', 'tiny', script);
     const raw = await world.attempt('update', 'apply', 'tiny', script, '--raw');
     expect([escaped.code, raw.code]).toEqual([1, 1]);
-     
+
     expect(escaped.stdout + escaped.stderr).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/);
     expect(escaped.stderr).toContain(String.raw`\x1b]0;owned\x07\x1b[2Jred`);
     expect(raw.stderr).toContain('\u001b]0;owned\u0007\u001b[2Jred\n');

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, lstatSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changeAll } from '../support/attacks.js';
@@ -9,38 +9,61 @@ import type { Finished } from '../support/lamina.js';
 /** Debian's `nobody`: fusermount3 wants a name for whoever mounts. */
 const user = 65_534;
 
-describe.skipIf(!isRoot)('a sandbox of an ordinary user', () => {
-  let world: World;
-  let home: string;
+/** A world of this user's: `home`, with a store in it, on a machine that lets everybody mount and gives the user subordinate ids. */
+class UserWorld extends World {
+  readonly home: string;
 
-  beforeAll(async () => {
-    world = new World('rootless');
-    chmodSync(world.directory, 0o755);
-    cpSync(join(checkout, 'dist'), world.path('dist'), { recursive: true });
+  constructor(name: string) {
+    super(name);
+    chmodSync(this.directory, 0o755);
+    cpSync(join(checkout, 'dist'), this.path('dist'), { recursive: true });
     // A device node that every user may open, as Debian's has it.
+    spawnSync('mknod', ['-m', '666', this.path('fuse'), 'c', '10', '229']);
+    writeFileSync(this.path('ids'), `nobody:300000:65536\n`);
+    const binds = ['fuse /dev/fuse', 'ids /etc/subuid', 'ids /etc/subgid'].map((words) => `mount --bind ${words}`);
     writeFileSync(
-      world.path('enter'),
-      'mount --bind "$1" /dev/fuse && shift && exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"\n',
+      this.path('enter'),
+      `cd ${this.directory} && ${binds.join(' && ')} && exec setpriv --reuid ${user} --regid ${user} --clear-groups "$@"\n`,
     );
-    spawnSync('mknod', ['-m', '666', world.path('fuse'), 'c', '10', '229']);
-    home = world.makeDirectory('home');
-    const root = buildTiny(join(home, 'tiny'));
+    this.home = this.makeDirectory('home');
+    const root = buildTiny(join(this.home, 'tiny'));
     // An ordinary user cannot make device nodes.
     for (const name of readdirSync(join(root, 'dev'))) rmSync(join(root, 'dev', name));
-    spawnSync('chown', ['-R', `${user}:${user}`, home]);
-    expect(await as('init')).toMatchObject({ code: 0, stderr: '' });
-    expect(await as('base', 'import', 'tiny', root)).toMatchObject({ code: 0 });
-    expect(await as('create', 'web', '--base', 'tiny')).toMatchObject({ code: 0 });
+    // Owners and access lists as they are: in a user namespace those of a directory would be nobody's.
+    const kinds = ['--acls', '--xattrs', '--xattrs-include=user.*'];
+    const packed = spawnSync('tar', [...kinds, '-C', root, '-cf', join(this.home, 'tiny.tar'), '.']);
+    if (packed.status !== 0) throw new Error(packed.stderr.toString());
+    spawnSync('chown', ['-R', `${user}:${user}`, this.home]);
+  }
+
+  async as(...args: string[]): Promise<Finished> {
+    const through = ['unshare', '--mount', 'sh', this.path('enter')];
+    const env = { ...process.env, LAMINA_STORE: join(this.home, 'store'), HOME: this.home };
+    return start(process.execPath, [this.path('dist/lamina.js'), ...args], { through, env }).finished;
+  }
+
+  async fill(source: string, ...options: string[]): Promise<void> {
+    for (const words of [
+      ['init', ...options],
+      ['base', 'import', 'tiny', join(this.home, source)],
+      ['create', 'web', '--base', 'tiny'],
+    ])
+      expect(await this.as(...words)).toMatchObject({ code: 0, stderr: '' });
+  }
+}
+
+describe.skipIf(!isRoot)('a sandbox of an ordinary user', () => {
+  let world: UserWorld;
+
+  beforeAll(async () => {
+    world = new UserWorld('rootless');
+    await world.fill('tiny');
   });
   afterAll(() => {
     world.remove();
   });
 
-  async function as(...args: string[]): Promise<Finished> {
-    const through = ['unshare', '--mount', 'sh', world.path('enter'), world.path('fuse')];
-    const env = { ...process.env, LAMINA_STORE: join(home, 'store'), HOME: home };
-    return start(process.execPath, [world.path('dist/lamina.js'), ...args], { through, env }).finished;
-  }
+  const as = async (...args: string[]) => world.as(...args);
   const script = async (options: string[], text: string) => as('run', ...options, 'web', 'sh', '-c', text);
 
   function hostState(): string[] {
@@ -70,7 +93,7 @@ describe.skipIf(!isRoot)('a sandbox of an ordinary user', () => {
 
   it('changes none by a procedure', async () => {
     const before = hostState();
-    const procedure = join(home, 'procedure');
+    const procedure = join(world.home, 'procedure');
     writeFileSync(procedure, changeAll, { mode: 0o755 });
     const { stderr } = await as('update', 'apply', 'tiny', procedure, '--dry-run');
     expect(stderr).toMatch(/^tried$/m);
@@ -84,7 +107,7 @@ describe.skipIf(!isRoot)('a sandbox of an ordinary user', () => {
       'mount -t tmpfs none /mnt',
       'echo 10 >/proc/sys/kernel/panic',
       'echo b >/proc/sysrq-trigger',
-      `ls ${home}`,
+      `ls ${world.home}`,
       `kill -0 ${process.pid}`,
       'chown 5 /etc/hosts',
       'su user -c true',
@@ -96,5 +119,92 @@ describe.skipIf(!isRoot)('a sandbox of an ordinary user', () => {
     }
     const processes = await script([], 'ls -d /proc/[0-9]* | wc -l');
     expect(Number(processes.stdout)).toBeLessThan(6);
+  });
+});
+
+describe.skipIf(!isRoot)('a store with subordinate ids', () => {
+  let world: UserWorld;
+
+  beforeAll(async () => {
+    world = new UserWorld('subordinate');
+    await world.fill('tiny.tar', '--subordinate-ids');
+  });
+  afterAll(() => {
+    // It would end by itself a little later.
+    process.kill(holder(), 'SIGKILL');
+    world.remove();
+  });
+
+  const holder = () => Number(readFileSync(join(world.home, 'store/users'), 'utf8').split(' ')[0]);
+  const script = async (text: string, ...options: string[]) => world.as('run', ...options, 'web', 'sh', '-c', text);
+
+  it("has all users of a root, and their files are the user's subordinate ids'", async () => {
+    const seen = await script(
+      'chown 5:6 /etc/hosts; stat -c "%u %g" /etc/hosts; su user -c "id -u; echo hi >/home/user/mine"; stat -c %u /home/user/mine',
+    );
+    expect([seen.stderr, seen.stdout]).toEqual(['', '5 6\n1000\n1000\n']);
+    const found = spawnSync('find', [
+      join(world.home, 'store/nodes'),
+      '-path',
+      '*/tree/etc/hosts',
+      '-printf',
+      '%U %G\n',
+    ]);
+    expect(found.stdout.toString()).toContain('300004 300005\n');
+  });
+
+  it('is updated, rolled back and verified as every store', async () => {
+    const procedure = join(world.home, 'procedure');
+    const text =
+      '#!/bin/sh\nset -e\nchown 7 /etc/passwd; mkdir /made; chown 1000 /made; chmod 4755 /bin/busybox; rm -r /srv\n';
+    writeFileSync(procedure, text, { mode: 0o755 });
+    expect(await world.as('update', 'apply', 'tiny', procedure, '--name', 'two')).toMatchObject({ code: 0 });
+    const look = 'stat -c "%u %a" /etc/passwd /made /etc/hosts; ls -d /srv';
+    expect((await script(look)).stdout).toBe('7 644\n1000 755\n5 644\n');
+    expect(await world.as('rollback', 'two')).toMatchObject({ code: 0 });
+    expect((await script(look)).stdout).toBe('0 644\n5 644\n/srv\n');
+    expect(await world.as('verify')).toMatchObject({ code: 0 });
+    expect((await world.as('gc')).stdout).toMatch(/there is no garbage/);
+  });
+
+  it('mounts where lamina unshare shows it, and there only', async () => {
+    const place = join(world.home, 'place');
+    mkdirSync(place, { mode: 0o777 });
+    spawnSync('chown', [`${user}`, place]);
+    expect(await world.as('mount', 'web', place)).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/unshare/) as string,
+    });
+    expect(readdirSync(place)).toEqual([]);
+    expect((await world.as('unshare', '--', 'stat', '-c', '%u', `${place}/etc/hosts`)).stdout).toBe('5\n');
+    expect((await world.as('unshare', '--', 'sh', '-c', 'exit 9')).code).toBe(9);
+    expect((await world.as('unshare', 'nothing-like-it')).code).toBe(3);
+    expect((await world.as('status')).stdout).toContain(place);
+    expect((await script('stat -c %u /etc/hosts')).stdout).toBe('5\n');
+    expect(await world.as('umount', 'web')).toMatchObject({ code: 0 });
+  });
+
+  it('is the same for commands side by side, and is removed whole', async () => {
+    const all = await Promise.all(['a', 'b', 'c'].map(async (name) => world.as('create', name, '--base', 'tiny')));
+    expect(all.map(({ code }) => code)).toEqual([0, 0, 0]);
+    const ran = await Promise.all(
+      ['a', 'b', 'c'].map(async (name) => world.as('run', name, 'chown', '99', '/etc/hostname')),
+    );
+    expect(ran.map(({ stderr }) => stderr)).toEqual(['', '', '']);
+    for (const name of ['a', 'b', 'c', 'web']) expect(await world.as('remove', name)).toMatchObject({ code: 0 });
+    expect(await world.as('base', 'remove', 'tiny')).toMatchObject({ code: 0 });
+    expect(readdirSync(join(world.home, 'store/nodes'))).toEqual([]);
+  });
+
+  it('is refused to whoever has no such ids, and to root', async () => {
+    writeFileSync(world.path('ids'), 'somebody:300000:65536\n');
+    const refusedThere = await world.as('status');
+    expect([refusedThere.code, refusedThere.stderr]).toEqual([
+      4,
+      expect.stringMatching(/subordinate ids, which you do not/),
+    ]);
+    const none = await world.as('--store', join(world.home, 'other'), 'init', '--subordinate-ids');
+    expect([none.code, none.stderr]).toEqual([4, expect.stringMatching(/has no subordinate ids.*\n.*usermod/)]);
+    expect((await world.attempt('init', '--subordinate-ids')).code).toBe(2);
   });
 });

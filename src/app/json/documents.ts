@@ -201,7 +201,7 @@ const host = z.strictObject({
   ),
 }) satisfies z.ZodType<HostData>;
 
-/** What a command prints with --json, by what is typed for it. Several: one of them. `run` prints what its command does. */
+/** What a command prints with --json, by what is typed for it. Several: one of them. `run` and `unshare` print what their command does. */
 export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   init: [z.strictObject({ store: path })],
   host: [host],

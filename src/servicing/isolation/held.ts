@@ -18,11 +18,12 @@ import type { BytePath } from '../../base/bytes.js';
 import { failed, isSystemError, refused } from '../../base/errors.js';
 import { newId } from '../../base/ids.js';
 import { flockSync, getXattrSync, removeXattrSync, renameSync, setXattrSync } from '../../platform/native.js';
+import { isMachineRoot } from '../../platform/privileges.js';
 import type { Planting } from './plant.js';
 import type { MountedRoot } from './root.js';
 
 /** Says of a directory or file that the sandbox of a run made it, and what it was: whoever leaves it last removes it where it is still the same. */
-const mark = process.getuid?.() === 0 ? 'trusted.lamina.planted' : 'user.lamina.planted';
+const mark = isMachineRoot() ? 'trusted.lamina.planted' : 'user.lamina.planted';
 const directoryMark = 'directory';
 const attempts = 200;
 const attemptMs = 10;

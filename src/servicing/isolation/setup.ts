@@ -1,4 +1,5 @@
 import { components, fromText, join, toText } from '../../base/bytes.js';
+import { isRoot } from '../../platform/privileges.js';
 import type { BytePath } from '../../base/bytes.js';
 import { capabilities, commonCapabilities, numberOf } from './capabilities.js';
 import type { Capability } from './capabilities.js';
@@ -101,11 +102,10 @@ function grantedBy(add: readonly Capability[], drop: readonly Capability[]): rea
 }
 
 function directoryRecords({ plan, hostName }: SandboxSetup): Records {
-  const isRoot = process.getuid?.() === 0;
   const records: Records = [];
   const directory = (path: BytePath, mode: number, uid: number, gid: number) => {
     // Without root there is one user only.
-    const owner = isRoot ? [`${uid}`, `${gid}`] : ['0', '0'];
+    const owner = isRoot() ? [`${uid}`, `${gid}`] : ['0', '0'];
     records.push(['directory', `/${path}`, mode.toString(8), ...owner]);
   };
   for (const { path, mode, uid, gid } of plan.directories) directory(path, mode, uid, gid);

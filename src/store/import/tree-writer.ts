@@ -21,6 +21,7 @@ import { stagedStep } from '../../platform/durable.js';
 import { makePlainDirectory } from '../../platform/exact.js';
 import { mknodSync, setTimesSync, setXattrSync } from '../../platform/native.js';
 import type { Target } from '../../platform/native.js';
+import { isMachineRoot, isRoot } from '../../platform/privileges.js';
 import { removeTree, walk } from '../../platform/walk.js';
 import { escapeMark, markNamespace } from '../marks.js';
 import { Reach, reach } from '../reach.js';
@@ -42,6 +43,23 @@ const most = { nameBytes: 32_768, names: 12_000_000, allNameBytes: 2 ** 30 } as 
 /** The kernel applies an access list's bits to the mode, and chmod(2) changes the list: so this comes last. */
 const accessList = 'system.posix_acl_access';
 
+/** @throws LaminaError refused: a user namespace has no such user */
+function setOwner(path: BytePath, { uid, gid }: MemberAttributes, set: (uid: number, gid: number) => void): void {
+  if (!isRoot()) return;
+  try {
+    set(uid, gid);
+  } catch (error) {
+    if (!isSystemError(error, 'EINVAL')) throw error;
+    throw refused(
+      `${display(path)} belongs to user ${uid} and group ${gid}, which are not both in this user namespace`,
+      {
+        code: 'NO_SUCH_ID',
+        hint: 'have more subordinate ids in /etc/subuid and /etc/subgid, or import it as root of the machine',
+      },
+    );
+  }
+}
+
 const plainDirectory: MemberAttributes = { mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, xattrs: new Map() };
 
 /**
@@ -53,7 +71,6 @@ export class TreeWriter {
   readonly #directories = new Map<BytePath, MemberAttributes>();
   /** Directories that hold the escaped whiteout of an overlay inside. */
   readonly #withWhiteouts = new Set<BytePath>();
-  readonly #privileged = process.getuid?.() === 0;
   readonly #reach: Reach;
   #nameBytes = 0;
 
@@ -119,7 +136,9 @@ export class TreeWriter {
   finishFile(path: BytePath, descriptor: number, attributes: MemberAttributes): void {
     this.#guard(path, () => {
       try {
-        if (this.#privileged) fchownSync(descriptor, attributes.uid, attributes.gid);
+        setOwner(path, attributes, (uid, gid) => {
+          fchownSync(descriptor, uid, gid);
+        });
         this.#setXattrs(descriptor, attributes, () => {
           fchmodSync(descriptor, attributes.mode & 0o7777);
         });
@@ -134,7 +153,7 @@ export class TreeWriter {
     if (target === '') throw unsafe(`its symlink ${display(path)} has no target`);
     this.#make(path, 'symlink', (at) => {
       symlinkSync(Buffer.from(target, 'latin1'), at);
-      this.#finish(at, attributes, false);
+      this.#finish(path, at, attributes, false);
     });
   }
 
@@ -164,15 +183,15 @@ export class TreeWriter {
       this.#escapedWhiteout(path, attributes);
       return;
     }
-    if (isDevice && !this.#privileged) {
-      throw refused(`${display(path)} is a device, which only root can make`, {
+    if (isDevice && !isMachineRoot()) {
+      throw refused(`${display(path)} is a device, which only root of the machine can make`, {
         code: 'DEVICE',
         hint: 'import it as root, or leave devices out',
       });
     }
     this.#make(path, 'node', (at) => {
       mknodSync(at, type | 0o600, device.major, device.minor);
-      this.#finish(at, attributes, true);
+      this.#finish(path, at, attributes, true);
     });
   }
 
@@ -185,7 +204,7 @@ export class TreeWriter {
           if (this.#withWhiteouts.has(path)) {
             setXattrSync(at, `${markNamespace()}.overlay.overlay.opaque`, Buffer.from('x'));
           }
-          this.#finish(at, attributes, true);
+          this.#finish(path, at, attributes, true);
         });
       });
     }
@@ -204,8 +223,10 @@ export class TreeWriter {
     this.#reach.close();
   }
 
-  #finish(at: Buffer, attributes: MemberAttributes, hasMode: boolean): void {
-    if (this.#privileged) lchownSync(at, attributes.uid, attributes.gid);
+  #finish(path: BytePath, at: Buffer, attributes: MemberAttributes, hasMode: boolean): void {
+    setOwner(path, attributes, (uid, gid) => {
+      lchownSync(at, uid, gid);
+    });
     this.#setXattrs(at, attributes, () => {
       if (hasMode) chmodSync(at, attributes.mode & 0o7777);
     });

@@ -1,0 +1,27 @@
+import type { Command } from 'commander';
+import { usage } from '../base/errors.js';
+import { contextOf } from './context.js';
+
+export function addUnshareCommand(program: Command): void {
+  program
+    .command('unshare [command...]')
+    .usage('[options] [--] [command...]')
+    .description("run a command where the mounts of a user's store with subordinate ids are; without one, a shell")
+    .addHelpText('after', unshareHelp)
+    .action(async (words: string[], _options: object, command: Command) => {
+      const { output, store } = contextOf(command);
+      if (output.json)
+        throw usage('--json does nothing with unshare, which prints what its command does', {
+          hint: 'leave --json out',
+        });
+      const { unshare } = await import('../app/unshare.js');
+      await unshare(await store(), words);
+    });
+}
+
+const unshareHelp = `
+As root of the store's user namespace, with the host's files: what belongs to the store's users can be read, copied and removed there.
+
+Examples:
+  lamina mount web ~/web; lamina unshare -- ls -l ~/web
+  lamina unshare`;

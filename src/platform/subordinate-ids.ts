@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { isSystemError } from '../base/errors.js';
+
+/** A run of numbers that are a user's to use as those of other users. */
+interface Range {
+  readonly first: number;
+  readonly count: number;
+}
+
+const greatestId = 2 ** 32 - 2;
+
+/** Lines of subuid(5): NAME or number, first, count. Others are passed over, as the kernel's helpers do. */
+export function rangesOf(text: string, user: { readonly name: string; readonly id: number }): Range[] {
+  return text.split('\n').flatMap((line) => {
+    const [, owner, first, count] = /^([^:]+):(\d{1,10}):(\d{1,10})$/.exec(line.trim()) ?? [];
+    if (owner !== user.name && owner !== `${user.id}`) return [];
+    const range = { first: Number(first), count: Number(count) };
+    return range.count > 0 && range.first + range.count - 1 <= greatestId ? [range] : [];
+  });
+}
+
+/** What newuidmap(1) takes: 0 is `own`, and from 1 on come the ranges. Undefined where there is none. */
+export function mapOf(own: number, ranges: readonly Range[]): string | undefined {
+  if (ranges.length === 0) return undefined;
+  let inside = 1;
+  const rows = ranges.map(({ first, count }) => {
+    const row = `${inside} ${first} ${count}`;
+    inside += count;
+    return row;
+  });
+  return [`0 ${own} 1`, ...rows].join(' ');
+}
+
+export interface IdMaps {
+  readonly users: string;
+  readonly groups: string;
+}
+
+/** The maps of this user's own user namespace; undefined where /etc/subuid or /etc/subgid gives no ids. */
+export function ownMaps(): IdMaps | undefined {
+  const { uid, gid, username } = userInfo();
+  const user = { name: username, id: uid };
+  const users = mapOf(uid, rangesOf(textOf('/etc/subuid'), user));
+  const groups = mapOf(gid, rangesOf(textOf('/etc/subgid'), user));
+  return users === undefined || groups === undefined ? undefined : { users, groups };
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return '';
+    throw error;
+  }
+}
