@@ -225,7 +225,9 @@ class IndexReader {
       const value = name + blob.readUInt16LE(next);
       const end = value + blob.readUInt32LE(next + 4);
       if (end > blob.length) throw new RangeError('an attribute lies outside');
-      attributes.set(blob.toString('latin1', name, value), blob.subarray(value, end));
+      const called = blob.toString('latin1', name, value);
+      if (called === '' || called.includes('\0')) throw new RangeError('an attribute has no possible name');
+      attributes.set(called, blob.subarray(value, end));
       next = end;
     }
     return marksOf(attributes);
