@@ -4,9 +4,11 @@ import { LaminaError } from '../../src/base/errors.js';
 
 /** For readers of untrusted bytes: inputs that no writer would make, and what every reader promises of them. */
 
-/** Cases of a property: a sample, or LAMINA_PROPERTY_RUNS where that is more. */
-export function cases(sample: number): { readonly numRuns: number; readonly endOnFailure: boolean } {
-  return { numRuns: Math.max(sample, Number(process.env['LAMINA_PROPERTY_RUNS'] ?? 0)), endOnFailure: true };
+const asked = Number(process.env['LAMINA_PROPERTY_RUNS'] ?? 0);
+
+/** Cases of a property: a sample, or LAMINA_PROPERTY_RUNS where that is more; of large inputs a twentieth of it. */
+export function cases(sample: number, inputs: 'small' | 'large' = 'small'): { numRuns: number; endOnFailure: boolean } {
+  return { numRuns: Math.max(sample, inputs === 'small' ? asked : Math.ceil(asked / 20)), endOnFailure: true };
 }
 
 /** Milliseconds for one case. Generous: only what takes longer than in proportion to its input gets there. */
@@ -168,7 +170,7 @@ function changedAt(value: unknown, steps: readonly number[], how: string, key: s
   if (typeof value !== 'object' || value === null) return odd;
   const keys = Object.keys(value);
   if (how === 'add' && others.length === 0)
-    return { ...value, ...(JSON.parse(`{${JSON.stringify(key)}: ${JSON.stringify(odd) ?? 'null'}}`) as object) };
+    return { ...value, ...(JSON.parse(`{${JSON.stringify(key)}: ${JSON.stringify(odd)}}`) as object) };
   const at = keys[step % Math.max(keys.length, 1)];
   if (at === undefined) return odd;
   const record = value as Record<string, unknown>;

@@ -49,7 +49,7 @@ describe('the difference of two contents', () => {
         const outcome = await outcomeOf(() => contentDiff(name as BytePath, content(before), content(after)));
         if (!('value' in outcome)) throw outcome.error;
       }),
-      cases(60),
+      cases(60, 'large'),
     ); // prettier-ignore
   });
 

@@ -75,7 +75,7 @@ describe('a manifest', () => {
       fc.asyncProperty(repetitive(parts, 2_000_000), fc.constantFrom('', '{"format":"lamina-store","version":3,"nodes":'), async (text, head) => {
         await outcomeOf(() => parseManifest(head + text, 'some.json'));
       }),
-      cases(15),
+      cases(15, 'large'),
     ); // prettier-ignore
   });
 });

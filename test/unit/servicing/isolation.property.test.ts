@@ -134,7 +134,7 @@ describe('the passwd, group and tmpfiles.d of any root', () => {
         await outcomeOf(() => planSandbox(root, { network: true }));
         await outcomeOf(() => userOf(root, 'app', []));
       }),
-      cases(25),
+      cases(25, 'large'),
     );
   });
 });
@@ -169,7 +169,7 @@ describe('a path of any root', () => {
         const root = new MemoryRoot({}, { ...links, l30: 'd' }, ['d']);
         await outcomeOf(() => follow(root, 'l0'));
       }),
-      cases(8),
+      cases(8, 'large'),
     ); // prettier-ignore
   });
 });

@@ -98,7 +98,7 @@ describe('an update.json', () => {
         await outcomeOf(() => parsePackage({ version: 1, procedure: 'x', ...field(long) }));
         expect(process.memoryUsage().rss - before).toBeLessThan(512 << 20);
       }),
-      cases(25),
+      cases(25, 'large'),
     ); // prettier-ignore
   });
 });

@@ -112,7 +112,7 @@ describe('a journal', () => {
         writeFileSync(file, `{"version":1}\n${text}`, 'latin1');
         await outcomeOf(() => readReadSet(file));
       }),
-      cases(8),
+      cases(8, 'large'),
     );
   });
 });

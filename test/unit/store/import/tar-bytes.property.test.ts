@@ -190,7 +190,7 @@ describe.skipIf(!isRoot)('bytes that are read as a tar', () => {
           );
         },
       ),
-      cases(40),
+      cases(40, 'large'),
     );
     await fc.assert(
       fc.asyncProperty(
@@ -200,7 +200,7 @@ describe.skipIf(!isRoot)('bytes that are read as a tar', () => {
           await outcomeOf(() => membersOf(archive, 65_536));
         },
       ),
-      cases(40),
+      cases(40, 'large'),
     );
   });
 
