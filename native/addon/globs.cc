@@ -12,8 +12,9 @@ namespace lamina::addon {
 
 namespace {
 
-// All alternatives of all patterns: each is tried on each path.
+// All alternatives of all patterns, and their bytes: each is tried on each path.
 constexpr std::size_t most_alternatives = 16384;
+constexpr std::size_t most_bytes = std::size_t{1} << 20U;
 
 std::vector<std::string_view> parts_of(std::string_view list) {
   std::vector<std::string_view> parts;
@@ -30,11 +31,17 @@ using Globs = std::vector<filter::Glob>;
 sys::Result<Globs> compile(std::string_view patterns, std::string& fault) {
   Globs globs;
   std::size_t alternatives = 0;
+  std::size_t bytes = 0;
   for (const std::string_view pattern : parts_of(patterns)) {
     LAMINA_ASSIGN(filter::Glob glob, filter::Glob::compile(pattern, fault));
     alternatives += glob.alternatives();
     if (alternatives > most_alternatives) {
       fault = "the patterns have more than " + std::to_string(most_alternatives) + " alternatives together";
+      return sys::Errno{EINVAL};
+    }
+    bytes += glob.bytes();
+    if (bytes > most_bytes) {
+      fault = "the patterns and their alternatives have more than " + std::to_string(most_bytes) + " bytes together";
       return sys::Errno{EINVAL};
     }
     globs.push_back(std::move(glob));

@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t max_alternatives = 4096;
 // The kernel takes no longer path. Braces are expanded one inside the other, so that length bounds the depth of that, too.
 constexpr std::size_t max_length = 4096;
+// Bytes of all alternatives: each takes the memory and the time of a pattern of its length.
+constexpr std::size_t max_expanded = std::size_t{256} * 1024;
 
 // The length of what begins `text` and is not to be looked into: an escaped character or a set.
 std::size_t opaque_length(std::string_view text) {
@@ -46,27 +48,45 @@ Brace read_brace(std::string_view text, std::size_t open) {
   return brace;
 }
 
-// Appends all alternatives of `text` to `out`; false with a problem.
-bool expand(const std::string& text, std::vector<std::string>& out, std::string& problem) {
-  std::size_t at = 0;
-  while (at < text.size() && text[at] != '{') at += opaque_length(std::string_view(text).substr(at));
-  if (at >= text.size()) {
-    out.push_back(text);
-    if (out.size() > max_alternatives) problem = "has more than " + std::to_string(max_alternatives) + " alternatives";
-    return problem.empty();
+// The alternatives of a pattern, or why there are none.
+class Expansion {
+ public:
+  explicit Expansion(std::string& problem) : problem_(problem) {}
+
+  // False with a problem.
+  bool add(const std::string& text) {
+    std::size_t at = 0;
+    while (at < text.size() && text[at] != '{') at += opaque_length(std::string_view(text).substr(at));
+    if (at >= text.size()) return keep(text);
+    const Brace brace = read_brace(text, at);
+    if (brace.end == std::string_view::npos) problem_ = "has a { without its }";
+    for (const std::string_view part : brace.parts) {
+      if (!problem_.empty()) break;
+      std::string alternative = text.substr(0, at);
+      alternative += part;
+      alternative += text.substr(brace.end);
+      // What stands before the brace is free of braces, and what a part holds is expanded by this call.
+      if (!add(alternative)) break;
+    }
+    return problem_.empty();
   }
-  const Brace brace = read_brace(text, at);
-  if (brace.end == std::string_view::npos) problem = "has a { without its }";
-  for (const std::string_view part : brace.parts) {
-    if (!problem.empty()) break;
-    std::string alternative = text.substr(0, at);
-    alternative += part;
-    alternative += text.substr(brace.end);
-    // What stands before the brace is free of braces, and what a part holds is expanded by this call.
-    if (!expand(alternative, out, problem)) break;
+
+  [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  bool keep(const std::string& text) {
+    texts_.push_back(text);
+    bytes_ += text.size();
+    if (texts_.size() > max_alternatives) problem_ = "has more than " + std::to_string(max_alternatives) + " alternatives";
+    if (bytes_ > max_expanded) problem_ = "has alternatives of more than " + std::to_string(max_expanded) + " bytes together";
+    return problem_.empty();
   }
-  return problem.empty();
-}
+
+  std::string& problem_;
+  std::vector<std::string> texts_;
+  std::size_t bytes_ = 0;
+};
 
 }  // namespace
 
@@ -162,11 +182,12 @@ sys::Result<Glob> Glob::compile(std::string_view pattern, std::string& explanati
     explanation = "a pattern of " + std::to_string(pattern.size()) + " bytes: at most " + std::to_string(max_length) + " can be";
     return sys::Errno{EINVAL};
   }
-  std::vector<std::string> texts;
+  Expansion expansion(problem);
   Glob glob;
-  if (problem.empty() && expand(std::string(pattern), texts, problem)) {
+  if (problem.empty() && expansion.add(std::string(pattern))) {
     Compiler compiler(problem);
-    for (const std::string& text : texts) glob.alternatives_.push_back(compiler.alternative(text));
+    for (const std::string& text : expansion.texts()) glob.alternatives_.push_back(compiler.alternative(text));
+    glob.bytes_ = expansion.bytes();
   }
   if (problem.empty()) return glob;
   explanation = "pattern \"" + std::string(pattern) + "\" " + problem;

@@ -44,6 +44,7 @@ std::string document_problem(const json& document) {
   if (!document.is_object()) return R"(is no object {"version": 1, "rules": [...]})";
   const auto version = document.find("version");
   if (version == document.end()) return "has no \"version\"";
+  if (version->is_structured()) return "has a version that is no number; this driver knows version 1";
   if (*version != 1)
     return "has version " + version->dump(-1, ' ', false, json::error_handler_t::replace) + "; this driver knows version 1";
   const auto rules = document.find("rules");

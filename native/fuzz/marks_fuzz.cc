@@ -1,12 +1,18 @@
-// The decoder of overlay marks: any attributes on any kind of file, and any name that a user gives an attribute.
+// The decoders of extended attributes: overlay marks on any kind of file, any name that a user gives an attribute, access lists,
+// and what the driver notes for itself.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
+#include <span>
 #include <string>
 
+#include "daemon/mount_record.h"
 #include "fuzz/input.h"
+#include "overlay/acl.h"
 #include "overlay/marks.h"
+#include "overlay/protection.h"
 
 namespace {
 
@@ -60,18 +66,54 @@ void redirect(std::string_view text) {
   }
 }
 
+std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+
+// What is valid is written again as it was understood, and says the same of the mode.
+void access_list(Input& input) {
+  const std::uint32_t mode = input.byte() | (std::uint32_t{input.byte()} << 8U);
+  const std::string_view blob = input.rest();
+  const auto list = lamina::overlay::Acl::parse(bytes_of(blob));
+  const auto inherited = lamina::overlay::inherit(bytes_of(blob), S_IFDIR | (mode & 07777U), 022);
+  require(list.ok() == inherited.ok());
+  if (!list.ok()) return;
+  const auto again = lamina::overlay::Acl::parse(list->serialize());
+  require(again.ok() && again->entries() == list->entries() && list->serialize().size() == blob.size());
+  if (list->empty()) return;
+  require((list->mode() & ~0777U) == 0 && list->with_mode(mode).mode() == (mode & 0777U));
+  require(list->masked_by(mode).mode() == (list->mode() & mode & 0777U));
+  require((inherited->mode & 0777U & ~mode) == 0 && inherited->default_list == list->serialize());
+}
+
+void notes(std::string_view text) {
+  const auto record = lamina::daemon::decode_mount_record(text);
+  if (record) require(lamina::daemon::decode_mount_record(encode(*record)) == record);
+  const auto number = lamina::overlay::decode_lower_number(bytes_of(text));
+  if (number && text.size() == lamina::overlay::lower_number_size) {
+    const auto again = encode(*number);
+    require(std::equal(again.begin(), again.end(), bytes_of(text).begin()));
+  }
+  const auto protection = lamina::overlay::decode_protection(text);
+  require(lamina::overlay::decode_protection(encode(protection)) == protection);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
   const std::uint8_t choice = input.byte();
   const MarkNames marks((choice & 1U) != 0);
-  switch ((choice >> 1U) % 3) {
+  switch ((choice >> 1U) % 5) {
     case 0:
       names(marks, std::string(input.rest()));
       break;
     case 1:
       redirect(input.rest());
+      break;
+    case 2:
+      access_list(input);
+      break;
+    case 3:
+      notes(input.rest());
       break;
     default:
       attributes(marks, input);

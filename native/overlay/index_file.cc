@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <climits>
 #include <cstring>
 
 #include "overlay/xxh64.h"
@@ -63,6 +64,11 @@ Result<const std::byte*> map_file(int descriptor, std::size_t size) {
 }
 
 }  // namespace
+
+bool is_possible_name(std::string_view name) {
+  return !name.empty() && name.size() <= NAME_MAX && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
 
 Result<std::unique_ptr<IndexFile>> IndexFile::open(const std::string& path, std::string& explanation) {
   const auto refuse = [&](const std::string& problem, int error) {
@@ -148,7 +154,7 @@ Result<std::string> IndexFile::path(std::uint32_t number) const {
   while (number != 0) {
     LAMINA_ASSIGN(const IndexEntry current, entry(number));
     LAMINA_ASSIGN(const std::string_view found, name(current));
-    if (current.parent >= number || found.empty() || found.find('/') != std::string_view::npos) return sys::Errno{EIO};
+    if (current.parent >= number || !is_possible_name(found)) return sys::Errno{EIO};
     names.push_back(found);
     length += found.size() + 1;
     number = current.parent;
@@ -183,7 +189,8 @@ Result<std::vector<std::uint32_t>> IndexFile::group(std::uint32_t number) const 
   for (std::uint32_t index = 0; index < record.count; ++index) {
     const std::uint32_t found = member(record.first + index);
     LAMINA_ASSIGN(const IndexEntry other, this->entry(found));
-    if (other.group != entry.group) return sys::Errno{EIO};
+    if (other.group != entry.group || S_ISDIR(other.mode)) return sys::Errno{EIO};
+    if (!members.empty() && found <= members.back()) return sys::Errno{EIO};
     members.push_back(found);
   }
   if (std::find(members.begin(), members.end(), number) == members.end()) return sys::Errno{EIO};
@@ -195,13 +202,14 @@ Result<std::vector<std::uint32_t>> IndexFile::group_members_below(std::uint32_t 
   for (std::uint32_t index = 0; index < header_.members; ++index) {
     const std::uint32_t found = member(index);
     LAMINA_ASSIGN(IndexEntry at, entry(found));
+    if (S_ISDIR(at.mode)) return sys::Errno{EIO};
     std::uint32_t number = found;
     // A parent comes before its children.
     while (number > directory && at.parent < number) {
       number = at.parent;
       LAMINA_ASSIGN(at, entry(number));
     }
-    if (number == directory) below.push_back(found);
+    if (number == directory && found != directory) below.push_back(found);
   }
   return below;
 }

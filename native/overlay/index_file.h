@@ -74,6 +74,9 @@ inline constexpr std::string_view index_magic = "LAMINAIX";
 inline constexpr std::uint32_t oldest_index_version = 1;
 inline constexpr std::uint32_t index_version = 2;
 
+// Whether a directory can have a child of that name.
+[[nodiscard]] bool is_possible_name(std::string_view name);
+
 class IndexFile {
  public:
   // Checks the header and that every section lies in the file; not the checksum, which would read all of it. On failure
@@ -98,14 +101,14 @@ class IndexFile {
     std::uint32_t first = 0, count = 0;
   };
   Result<Range> children(std::uint32_t directory) const;
-  // The names from the root, joined by slashes; "" is the root.
+  // The names from the root, joined by slashes; "" is the root. EIO where one of them is no possible name.
   Result<std::string> path(std::uint32_t number) const;
 
   // ENODATA where the entry has none of that name. The value lies in the map, as long as this object lives.
   Result<std::span<const std::byte>> xattr(const IndexEntry& entry, std::string_view name) const;
   Result<std::string> xattr_names(const IndexEntry& entry) const;  // each ended by NUL
 
-  // The entries of a hard-link group, ascending; the entry alone where it belongs to none.
+  // The entries of a hard-link group, ascending; the entry alone where it belongs to none. EIO where a directory is in one.
   Result<std::vector<std::uint32_t>> group(std::uint32_t number) const;
   // The entries of all groups that lie below a directory.
   Result<std::vector<std::uint32_t>> group_members_below(std::uint32_t directory) const;

@@ -13,7 +13,8 @@ struct Attribute {
   std::span<const std::byte> value;
 };
 
-// Takes the first attribute off `block`; nothing where it does not lie in it whole.
+// Takes the first attribute off `block`; nothing where it does not lie in it whole, or has a NUL in its name, which would be two
+// names in a list.
 std::optional<Attribute> take_attribute(std::span<const std::byte>& block) {
   constexpr std::size_t head = 8;
   if (block.size() < head) return std::nullopt;
@@ -24,6 +25,7 @@ std::optional<Attribute> take_attribute(std::span<const std::byte>& block) {
   block = block.subspan(head);
   if (name_length == 0 || name_length > block.size() || value_length > block.size() - name_length) return std::nullopt;
   const Attribute attribute{{reinterpret_cast<const char*>(block.data()), name_length}, block.subspan(name_length, value_length)};
+  if (attribute.name.find('\0') != std::string_view::npos) return std::nullopt;
   block = block.subspan(std::size_t{name_length} + value_length);
   return attribute;
 }

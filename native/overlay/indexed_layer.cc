@@ -30,11 +30,6 @@ Attributes attributes_of(const IndexEntry& entry) {
   return attributes;
 }
 
-bool valid_name(std::string_view name) {
-  return !name.empty() && name.size() <= NAME_MAX && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
-         name.find('\0') == std::string_view::npos;
-}
-
 }  // namespace
 
 Result<std::uint64_t> IndexedLayer::ino(std::uint32_t number, const IndexEntry& entry) const {
@@ -80,7 +75,7 @@ Result<LowerEntry> IndexedLayer::get(const LowerRef& reference) const { return l
 Result<Layer::Child> IndexedLayer::child(std::uint32_t number) const {
   LAMINA_ASSIGN(const IndexEntry entry, index_->entry(number));
   LAMINA_ASSIGN(const std::string_view name, index_->name(entry));
-  if (!valid_name(name)) return sys::Errno{EIO};
+  if (!is_possible_name(name)) return sys::Errno{EIO};
   Child child;
   child.whiteout = is_whiteout(entry);
   child.entry.cookie = cookie_of_hash(entry.name_hash);

@@ -32,6 +32,14 @@ export function fromText(text: string): BytePath {
   return bytes as BytePath;
 }
 
+/** Lone surrogates but U+DC80…U+DCFF. */
+const noBytes = /[\ud800-\udc7f\udd00-\udfff]/u;
+
+/** Whether `fromText` takes a text. */
+export function isBytesText(text: string): boolean {
+  return !noBytes.test(text);
+}
+
 /** The text for JSON: UTF-8 decoded, each byte that is not part of it as U+DC80…U+DCFF. `fromText` undoes it. */
 export function toText(path: BytePath): string {
   if (ascii.test(path)) return path;

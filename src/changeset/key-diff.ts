@@ -132,7 +132,9 @@ function iniKeys(text: string): Keys {
 
 function yamlKeys(text: string): Keys {
   const keys = new Map<string, string>();
-  const documents = parsed('YAML', () => parseAllDocuments(text, { version: '1.2', uniqueKeys: true }));
+  // The library would write warnings, with what the file holds, to our standard error.
+  const options = { version: '1.2', uniqueKeys: true, logLevel: 'error' } as const;
+  const documents = parsed('YAML', () => parseAllDocuments(text, options));
   [...documents].forEach((document, at) => {
     const [error] = document.errors;
     if (error !== undefined) throw new NoKeys(`it is no valid YAML: ${error.message.split('\n')[0] ?? ''}`);

@@ -1,8 +1,8 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { basename, dirname, toBuffer, toText } from '../base/bytes.js';
+import { basename, dirname, display, isBytesText, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isSystemError } from '../base/errors.js';
+import { failed, isSystemError } from '../base/errors.js';
 
 /** What a driver says of itself (docs/format.md, "Control socket"). Its process is numbered as in its own PID namespace. */
 export interface DriverAnswer {
@@ -12,8 +12,13 @@ export interface DriverAnswer {
 
 /** Milliseconds. */
 const patience = 2_000;
+/** A mount point, each byte of it escaped, and a few words. Characters. */
+const longestAnswer = 1 << 20;
 
-/** Asks the driver at a control socket; undefined where none answers. */
+/**
+ * Asks the driver at a control socket; undefined where none answers.
+ * @throws LaminaError failed: what answers is no driver
+ */
 export async function pingDriver(socket: BytePath): Promise<DriverAnswer | undefined> {
   let directory: number;
   try {
@@ -24,33 +29,53 @@ export async function pingDriver(socket: BytePath): Promise<DriverAnswer | undef
   }
   try {
     // A socket's own path has 107 bytes only (unix(7)).
-    return await ping(`/proc/self/fd/${directory}/${toText(basename(socket))}`);
+    return answerOf(await ping(`/proc/self/fd/${directory}/${toText(basename(socket))}`), socket);
   } finally {
     closeSync(directory);
   }
 }
 
-async function ping(path: string): Promise<DriverAnswer | undefined> {
+/** What is answered; '' where nobody is. */
+async function ping(path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const connection = createConnection(path);
     let said = '';
     connection.setTimeout(patience, () => connection.destroy());
     connection.on('error', (error) => {
-      if (isSystemError(error, 'ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE')) resolve(undefined);
+      if (isSystemError(error, 'ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE')) resolve('');
       else reject(error);
     });
     connection.on('close', () => {
-      resolve(answerOf(said));
+      resolve(said);
     });
     connection.on('data', (chunk: Buffer) => {
       said += chunk.toString('utf8');
-      if (said.includes('\n')) connection.end();
+      if (said.includes('\n') || said.length > longestAnswer) connection.destroy();
     });
     connection.write('{"command":"ping"}\n');
   });
 }
 
 /** Of a driver that dies the answer may be cut short. */
-function answerOf(said: string): DriverAnswer | undefined {
-  return said.endsWith('\n') ? (JSON.parse(said) as DriverAnswer) : undefined;
+function answerOf(said: string, socket: BytePath): DriverAnswer | undefined {
+  const [line = '', ...others] = said.split('\n');
+  if (others.length === 0 && said.length <= longestAnswer) return undefined;
+  let cause: unknown;
+  try {
+    const value: unknown = JSON.parse(line);
+    if (isAnswer(value)) return value;
+  } catch (error) {
+    cause = error;
+  }
+  throw failed(`what listens at ${display(socket)} does not answer as a driver of Lamina does`, {
+    code: 'BAD_ANSWER',
+    hint: 'end the process that listens there',
+    cause,
+  });
+}
+
+function isAnswer(value: unknown): value is DriverAnswer {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pid, mountpoint } = value as Record<string, unknown>;
+  return Number.isInteger(pid) && typeof mountpoint === 'string' && isBytesText(mountpoint);
 }

@@ -1,6 +1,5 @@
-import { createReadStream, linkSync, readFileSync } from 'node:fs';
+import { linkSync, readFileSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { compareBytes, fromText, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
@@ -8,7 +7,9 @@ import { stageFile, stagedStep } from '../platform/durable.js';
 import { isThereSync } from '../platform/walk.js';
 import { handParts, lacksReads } from '../store/index.js';
 import type { RunPaths, TransactionPaths } from '../store/index.js';
+import { journalDamaged } from './journal.js';
 import { readLines } from './reads.js';
+import { recordLines } from './record-lines.js';
 
 /** Whether the record of an update by hand may lack what was done last in one of its mounts: the driver of that was killed. */
 export function isRecordTorn(paths: TransactionPaths): boolean {
@@ -43,9 +44,10 @@ async function joinJournals(journals: readonly BytePath[], to: BytePath): Promis
   try {
     let number = 0;
     for (const journal of journals.filter(isThereSync)) {
-      for await (const line of createInterface({ input: createReadStream(toBuffer(journal)) })) {
-        if (!line.endsWith('}')) continue;
-        await file.appendFile(`${line.replace(/^\{"n":\d+/, `{"n":${String(++number)}`)}\n`);
+      for await (const { text, whole } of recordLines(journal)) {
+        if (text === undefined && whole) throw journalDamaged(journal, number);
+        if (text?.endsWith('}') !== true) continue;
+        await file.appendFile(`${text.replace(/^\{"n":\d+/, `{"n":${String(++number)}`)}\n`);
       }
     }
   } finally {

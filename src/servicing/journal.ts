@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { display, toBuffer } from '../base/bytes.js';
+import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged } from '../base/errors.js';
+import type { LaminaError } from '../base/errors.js';
+import { isRecordedPath, isRecordedText, recordLines } from './record-lines.js';
 
 /** A line of the journal (docs/format.md). Paths begin with a slash and are texts as JSON has them. */
 export interface LoggedOperation {
@@ -23,21 +23,44 @@ export interface LoggedOperation {
  */
 export async function* readJournal(file: BytePath): AsyncGenerator<LoggedOperation> {
   let count = 0;
-  for await (const line of createInterface({ input: createReadStream(toBuffer(file)) })) {
-    if (line === '') continue;
-    yield parseLine(line, file, count);
+  for await (const { text } of recordLines(file)) {
+    if (text === '') continue;
+    yield parseLine(text, file, count);
     count += 1;
   }
 }
 
-function parseLine(line: string, file: BytePath, count: number): LoggedOperation {
+function parseLine(line: string | undefined, file: BytePath, count: number): LoggedOperation {
+  let cause: unknown;
   try {
-    return JSON.parse(line) as LoggedOperation;
+    const value: unknown = line === undefined ? undefined : JSON.parse(line);
+    if (isOperation(value)) return value;
   } catch (error) {
-    throw damaged(`the journal ${display(file)} is damaged after ${String(count)} lines`, {
-      code: 'JOURNAL_DAMAGED',
-      hint: 'run lamina verify',
-      cause: error,
-    });
+    cause = error;
   }
+  throw journalDamaged(file, count, cause);
+}
+
+/** @param count whole lines before the one that is none */
+export function journalDamaged(file: BytePath, count: number, cause?: unknown): LaminaError {
+  return damaged(`the journal ${display(file)} is damaged after ${String(count)} lines`, {
+    code: 'JOURNAL_DAMAGED',
+    hint: 'run lamina verify',
+    cause,
+  });
+}
+
+/** Operations whose `to` is another path, and not what a symlink or an attribute says. */
+const ofTwoPaths = new Set(['rename', 'exchange', 'link']);
+
+function isOperation(value: unknown): value is LoggedOperation {
+  if (typeof value !== 'object' || value === null) return false;
+  const { time, pid, uid, gid, command, operation, path, to } = value as Record<string, unknown>;
+  const isTo = ofTwoPaths.has(String(operation)) ? isRecordedPath(to) : to === undefined || isRecordedText(to);
+  return (
+    isTo &&
+    isRecordedPath(path) &&
+    [pid, uid, gid].every(Number.isInteger) &&
+    [time, command, operation].every(isRecordedText)
+  );
 }

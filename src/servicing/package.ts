@@ -1,21 +1,25 @@
 import * as z from 'zod';
+import { isBytesText } from '../base/bytes.js';
 import { namePattern, parseRange, versionPattern } from '../manifest/index.js';
 import { globFault } from '../platform/globs.js';
 
-const relativePath = z
-  .string()
-  .regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0]+$/, 'must be a path below the package, without ".."');
-const glob = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0]*$/, 'must begin with /');
+/** Any string may come out of JSON; one with another lone surrogate stands for no bytes. */
+const bytesText = z.string().refine(isBytesText, {
+  error: 'must not hold a lone surrogate but U+DC80 to U+DCFF',
+  abort: true,
+});
+const relativePath = bytesText.regex(
+  /^(?!\/)(?!(?:[\s\S]*\/)?\.\.(?:\/|$))[^\0]+$/,
+  'must be a path below the package, without ".."',
+);
+const glob = bytesText.max(4096).regex(/^\/[^\0]*$/, 'must begin with /');
 const globs = z.array(glob).max(1000);
 const seconds = z
   .number()
   .positive()
   .max(30 * 24 * 3600);
 const name = z.string().regex(namePattern, 'must be 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit');
-const text = z.string().regex(/^[^\0]*$/, 'must not hold a NUL');
+const text = bytesText.regex(/^[^\0]*$/, 'must not hold a NUL');
 const version = z.string().regex(versionPattern, 'must be a version such as 12.4 or 1:2.3~rc1-4');
 const variables = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable'), text);
 
@@ -23,7 +27,7 @@ const fields = z.strictObject({
   $schema: z.string().optional().describe('For editors; not read'),
   version: z.literal(1).describe('Of this format. The version of the software is told by "to"'),
   name: name.optional().describe("The update's name; by default that of the directory or archive"),
-  description: z.string().max(4096).optional(),
+  description: bytesText.max(4096).optional(),
   base: name.optional().describe('The base it is for; by default any'),
   from: z
     .string()

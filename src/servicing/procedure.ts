@@ -178,7 +178,7 @@ function checkInside(at: BytePath, file: string, source: BytePath): void {
   try {
     real = fromBuffer(realpathSync.native(toBuffer(join(at, fromText(file))), 'buffer'));
   } catch (error) {
-    if (!isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
+    if (!isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) throw error;
     throw notFound(`the package ${display(source)} has no ${display(file)}, which its update.json names`, {
       code: 'NO_PROCEDURE',
       hint: 'put it there, or mend "procedure" in update.json',

@@ -4,22 +4,54 @@ import type { BytePath } from '../base/bytes.js';
 import { damaged } from '../base/errors.js';
 import type { ReadSet } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
+import { isRecordedPath, recordLines } from './record-lines.js';
 
 export interface ReadLine {
   readonly path: string;
   readonly kinds: readonly string[];
 }
 
-/** The lines of a read set that the driver wrote at the end of a mount (docs/format.md). @throws LaminaError damaged */
+const kindNames = new Set(['found', 'absent', 'listed', 'opened', 'link', 'xattr', 'whole']);
+
+/** The lines of a read set that the driver wrote at the end of a mount (docs/format.md). @throws LaminaError damaged; ENOENT where there is none */
 export async function readLines(file: BytePath): Promise<ReadLine[]> {
-  const [head, ...lines] = (await readFile(toBuffer(file), 'utf8')).split('\n');
-  if (head !== '{"version":1}' || lines.pop() !== '') {
-    throw damaged(`the read set ${display(file)} is not whole`, {
-      code: 'READ_SET_DAMAGED',
-      hint: 'apply the update again; with --always-run no read set is needed',
-    });
+  const lines: ReadLine[] = [];
+  let isWhole = false;
+  for await (const { text, whole } of recordLines(file)) {
+    if (!whole) throw notWhole(file);
+    if (isWhole) lines.push(parseLine(text, file, lines.length));
+    else if (text === '{"version":1}') isWhole = true;
+    else break;
   }
-  return lines.map((line) => JSON.parse(line) as ReadLine);
+  if (!isWhole) throw notWhole(file);
+  return lines;
+}
+
+function parseLine(line: string | undefined, file: BytePath, count: number): ReadLine {
+  let cause: unknown;
+  try {
+    const value: unknown = line === undefined ? undefined : JSON.parse(line);
+    if (isReadLine(value)) return value;
+  } catch (error) {
+    cause = error;
+  }
+  throw readSetDamaged(`the read set ${display(file)} is damaged after ${String(count)} lines`, cause);
+}
+
+function isReadLine(value: unknown): value is ReadLine {
+  if (typeof value !== 'object' || value === null) return false;
+  const { path, kinds } = value as Record<string, unknown>;
+  return isRecordedPath(path) && Array.isArray(kinds) && kinds.every((kind) => kindNames.has(kind as string));
+}
+
+const notWhole = (file: BytePath) => readSetDamaged(`the read set ${display(file)} is not whole`);
+
+function readSetDamaged(what: string, cause?: unknown) {
+  return damaged(what, {
+    code: 'READ_SET_DAMAGED',
+    hint: 'apply the update again; with --always-run no read set is needed',
+    cause,
+  });
 }
 
 /** @throws LaminaError damaged */
@@ -42,8 +74,17 @@ export async function readReadSet(file: BytePath): Promise<ReadSet> {
  */
 export async function forgetMountedOver(file: BytePath, mountedOver: readonly BytePath[]): Promise<void> {
   const text = await readFile(toBuffer(file), 'latin1');
-  const begins = mountedOver.map((path) => `{"path":${JSON.stringify(`/${toText(path)}`)},`);
+  const begins = mountedOver.map((path) => Buffer.from(`{"path":${asWritten(`/${toText(path)}`)},`).toString('latin1'));
   const lines = text.split('\n');
   const kept = lines.filter((line) => !begins.some((begin) => line.startsWith(begin)));
   if (kept.length < lines.length) stageFile(file, Buffer.from(kept.join('\n'), 'latin1'));
+}
+
+const codes: Readonly<Record<string, string>> = { b: '08', t: '09', n: '0a', f: '0c', r: '0d' };
+
+/** A string as the driver writes it: every control character by its number. */
+function asWritten(text: string): string {
+  return JSON.stringify(text).replace(/\\(.)/g, (escape, letter: string) =>
+    codes[letter] === undefined ? escape : `\\u00${codes[letter]}`,
+  );
 }

@@ -58,8 +58,8 @@ export function orphanedAsides(paths: StorePaths, manifest: Manifest): string[] 
 function isPublished({ description, generation }: AsidePaths, manifest: Manifest): boolean {
   if (textOf(description) === undefined) return false;
   const said = textOf(generation);
-  // Those of earlier versions say nothing.
-  return said === undefined || Number(said) <= manifest.generation;
+  // Those of earlier versions say nothing; and what is no number, as of a broken disk, is no proof that nobody answers for them.
+  return said === undefined || !(Number(said) > manifest.generation);
 }
 
 function asideIds({ asides }: StorePaths): string[] {

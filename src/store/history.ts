@@ -120,8 +120,8 @@ function isPublished({ directory, record, generation }: PastPaths, manifest: Man
   const state = own(manifest.updates, basename(directory))?.state;
   if (state !== undefined && state !== 'rolled-back') return false;
   const said = generationIn(generation);
-  // What was never published needs no manifest.
-  return said === undefined || said <= manifest.generation;
+  // What was never published needs no manifest; and what is no number, as of a broken disk, proves nothing.
+  return said === undefined || !(said > manifest.generation);
 }
 
 function generationIn(file: PastPaths['generation']): number | undefined {

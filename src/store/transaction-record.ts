@@ -1,25 +1,44 @@
 import { readFile } from 'node:fs/promises';
-import { toBuffer } from '../base/bytes.js';
-import { isSystemError } from '../base/errors.js';
+import * as z from 'zod';
+import { display, toBuffer } from '../base/bytes.js';
+import { damaged, isSystemError } from '../base/errors.js';
 import type { TransactionPaths } from './paths.js';
 
-/** What transactions/<id>/transaction.json says. `details` is the kind's own. */
-export interface TransactionRecord {
-  readonly kind: string;
-  /** In its own PID namespace. */
-  readonly process: number;
-  /** What was typed, without the program. Missing in records of Lamina 0.1. */
-  readonly command?: string;
-  readonly created: string;
-  readonly details: Readonly<Record<string, unknown>>;
-}
+/** What transactions/<id>/transaction.json says. */
+const recordSchema = z
+  .object({
+    kind: z.string(),
+    /** In its own PID namespace. */
+    process: z.number(),
+    /** What was typed, without the program. Missing in records of Lamina 0.1. */
+    command: z.string().optional(),
+    created: z.string(),
+    /** The kind's own. */
+    details: z.record(z.string(), z.unknown()).readonly(),
+  })
+  .readonly();
 
-/** What a transaction says of itself; undefined where it has gone or says nothing. */
-export async function readTransaction(paths: TransactionPaths): Promise<TransactionRecord | undefined> {
+export type TransactionRecord = z.infer<typeof recordSchema>;
+
+/** What a transaction says of itself; undefined where it has gone or says nothing. @throws LaminaError damaged */
+export async function readTransaction({
+  description,
+  directory,
+}: TransactionPaths): Promise<TransactionRecord | undefined> {
+  let text: string;
   try {
-    return JSON.parse(await readFile(toBuffer(paths.description), 'utf8')) as TransactionRecord;
+    text = await readFile(toBuffer(description), 'utf8');
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
     throw error;
+  }
+  try {
+    return recordSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw damaged(`${display(description)} does not tell what was begun`, {
+      code: 'TRANSACTION_DAMAGED',
+      hint: `restore it from a backup of the store; or remove ${display(directory)}, with the work that it holds`,
+      cause: error,
+    });
   }
 }

@@ -67,6 +67,18 @@ describe.skipIf(!isRoot)('options of lamina run', () => {
     expect((await run('--user', ':', 'web', 'true')).code).toBe(125);
   });
 
+  it("takes nothing in the container's passwd for what is asked of the sandbox", async () => {
+    const home = String.raw`/\000capability\00021\000host-network`;
+    expect(
+      await script([], `printf 'odd:x:1001:1000::${home}:/bin/sh\\n' >>/etc/passwd; tail -n 1 /etc/passwd`),
+    ).toContain('odd');
+    expect((await run('--user', 'odd', 'web', 'true')).code).toBe(125);
+    const shown = 'grep Cap /proc/self/status; wc -l </proc/net/dev';
+    const plain = await script(['--user', '4712'], shown);
+    expect(plain).toContain('CapBnd');
+    expect(await script(['--user', '1001'], shown)).toBe(plain);
+  });
+
   it('adds capabilities and takes them away', async () => {
     const effective = async (...options: string[]) =>
       BigInt(`0x${(await script(options, 'sed -n "s/^CapEff:.//p" /proc/self/status')).trim()}`);

@@ -88,6 +88,9 @@ TEST(Glob, ExplainsWhatIsWrong) {
   std::string many = "/";
   for (int depth = 0; depth < 20; ++depth) many += "{a,b}";
   EXPECT_NE(problem(many).find("4096 alternatives"), std::string::npos);
+  std::string heavy = "/";
+  for (int depth = 0; depth < 12; ++depth) heavy += "{a,b}";
+  EXPECT_NE(problem(heavy + std::string(1000, '?')).find("262144 bytes together"), std::string::npos);
   std::string deep;
   for (int depth = 0; depth < 70; ++depth) deep += "/a";
   EXPECT_NE(problem(deep).find("63 components"), std::string::npos);
@@ -123,6 +126,7 @@ TEST(Rules, ExplainWhatIsWrong) {
       {R"({"rules":[]})", "has no \"version\""},
       {R"({"version":2,"rules":[]})", "has version 2"},
       {R"({"version":"x\udcff","rules":[]})", "has version"},
+      {R"({"version":[[1]],"rules":[]})", "has a version that is no number"},
       {R"({"version":1})", "has no list"},
       {R"({"version":1,"rules":[],"extra":1})", "unknown key \"extra\""},
       {R"({"version":1,"rules":[1]})", "rule 1: is no object"},

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <cstddef>
 #include <cstring>
 #include <random>
 
@@ -145,6 +146,75 @@ TEST_F(IndexFileTest, SurvivesAnyDamage) {
     for (std::uint32_t number = 0; number < 400; ++number) ask_everything(**layer, {nullptr, number}, 7);
   }
   EXPECT_GT(opened, 20);
+}
+
+// What a writer never leaves, with the right places of all sections.
+class OddIndexTest : public IndexFileTest {
+ protected:
+  void SetUp() override {
+    IndexFileTest::SetUp();
+    std::memcpy(&header_, bytes_.data(), sizeof(header_));
+    const auto sound = open(bytes_);
+    deep_ = *resolve(**sound, "etc/deep");
+    leaf_ = *resolve(**sound, "etc/deep/deeper/leaf");
+    linked_ = *resolve(**sound, "third");
+  }
+  template <typename T>
+  void set(std::uint64_t at, T value) {
+    std::memcpy(bytes_.data() + at, &value, sizeof(value));
+  }
+  [[nodiscard]] std::uint64_t entry_at(std::uint32_t number) const {
+    return header_.entries_offset + std::uint64_t{number} * index_entry_size;
+  }
+  [[nodiscard]] std::unique_ptr<Layer> layer() {
+    other_.file("index", bytes_);
+    auto opened = Layer::open({tree_.path(), other_.path("index")}, 1, test::user_marks(), explanation_);
+    return opened.ok() ? std::move(*opened) : nullptr;
+  }
+
+  IndexHeader header_;
+  std::uint32_t deep_ = 0, leaf_ = 0, linked_ = 0;
+};
+
+TEST_F(OddIndexTest, HasNoDirectoryInAGroup) {
+  ASSERT_GE(header_.members, 3U);
+  set(entry_at(deep_) + offsetof(IndexEntry, group), std::uint32_t{0});
+  set(header_.members_offset, deep_);
+  const auto odd = layer();
+  ASSERT_TRUE(odd);
+  for (const std::uint32_t number : {0U, deep_}) EXPECT_TRUE(odd->links_below({nullptr, number}).failed_with(EIO)) << number;
+  EXPECT_TRUE(odd->link_group({nullptr, deep_}).failed_with(EIO));
+}
+
+TEST_F(OddIndexTest, HasEachNameOfAGroupOnce) {
+  std::uint32_t last = 0;
+  std::memcpy(&last, bytes_.data() + header_.members_offset + 8, sizeof(last));
+  set(header_.members_offset, last);
+  const auto odd = layer();
+  ASSERT_TRUE(odd);
+  EXPECT_TRUE(odd->link_group({nullptr, linked_}).failed_with(EIO));
+}
+
+TEST_F(OddIndexTest, LeadsNowhereByImpossibleNames) {
+  std::uint32_t offset = 0;
+  std::memcpy(&offset, bytes_.data() + entry_at(deep_) + offsetof(IndexEntry, name_offset), sizeof(offset));
+  set(entry_at(deep_) + offsetof(IndexEntry, name_length), std::uint16_t{2});
+  for (const char* name : {"..", "a/", "/"}) {
+    std::memcpy(bytes_.data() + header_.strings_offset + offset, name, 2);
+    const auto odd = layer();
+    ASSERT_TRUE(odd);
+    EXPECT_TRUE(odd->path({nullptr, leaf_}).failed_with(EIO)) << name;
+    EXPECT_TRUE(odd->open({nullptr, leaf_}, O_RDONLY).failed_with(EIO)) << name;
+  }
+}
+
+TEST_F(OddIndexTest, HasNoAttributeOfTwoNames) {
+  const std::size_t at = bytes_.find("user.colour");
+  ASSERT_NE(at, std::string::npos);
+  bytes_[at + 6] = '\0';
+  const auto odd = layer();
+  ASSERT_TRUE(odd);
+  EXPECT_TRUE(odd->xattr_names({nullptr, linked_}).failed_with(EIO));
 }
 
 TEST_F(IndexFileTest, RefusesPathsThatGoInCircles) {

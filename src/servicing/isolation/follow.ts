@@ -1,4 +1,4 @@
-import { components, join } from '../../base/bytes.js';
+import { components, dirname, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import type { RootEntry, RootReader } from './root.js';
 
@@ -17,41 +17,41 @@ export type Followed =
 const mostSymlinks = 40;
 const longestPath = 4096;
 
-/** @param covered directories over which something empty is mounted */
+/**
+ * Takes time in proportion to the names that are passed, whatever the symlinks are: a root is anybody's.
+ * @param covered directories over which something empty is mounted
+ */
 export function follow(root: RootReader, path: string, covered: readonly BytePath[] = []): Followed {
-  let rest: string[] = components(path as BytePath);
-  let at: BytePath[] = [];
+  /** The names to go, the next one last. */
+  const rest = components(path as BytePath).reverse();
+  let here = '' as BytePath;
   let entry: RootEntry | undefined = { type: 'directory', target: '' };
-  for (let followed = 0; rest.length > 0;) {
-    const [name = '', ...others] = rest;
-    rest = others;
+  let followed = 0;
+  for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
     if (name === '.') continue;
-    const here = join(...at);
-    if (covered.includes(here)) return inside(here, [name, ...others]);
+    if (covered.includes(here)) return inside(here, [name, ...rest.reverse()]);
     if (entry !== undefined && entry.type !== 'directory') return { kind: 'nowhere' };
     if (name === '..') {
       if (entry === undefined) return { kind: 'nowhere' };
-      at.pop();
+      here = dirname(here);
       continue;
     }
-    const next = join(here, name);
+    const next = (here === '' ? name : `${here}/${name}`) as BytePath;
     const found: RootEntry | undefined = entry === undefined || covered.includes(next) ? undefined : root.entry(next);
     if (found?.type !== 'symlink') {
-      at.push(name as BytePath);
+      here = next;
       entry = found;
       continue;
     }
     if (++followed > mostSymlinks || found.target.length > longestPath) return { kind: 'nowhere' };
-    if (found.target.startsWith('/')) at = [];
-    entry = { type: 'directory', target: '' };
-    rest = [...components(found.target as BytePath), ...rest];
+    if (found.target.startsWith('/')) here = '' as BytePath;
+    rest.push(...components(found.target as BytePath).reverse());
   }
-  const here = join(...at);
   if (covered.includes(here)) return { kind: 'covered', path: here, by: here };
   return entry === undefined ? { kind: 'absent', path: here } : { kind: 'found', path: here, entry };
 }
 
 function inside(by: BytePath, names: readonly string[]): Followed {
   const rest = names.filter((name) => name !== '.');
-  return rest.includes('..') ? { kind: 'nowhere' } : { kind: 'covered', path: join(by, ...rest), by };
+  return rest.includes('..') ? { kind: 'nowhere' } : { kind: 'covered', path: join(by, rest.join('/')), by };
 }

@@ -1,6 +1,7 @@
-import { components, fromText, join, toText } from '../../base/bytes.js';
+import { components, display, fromText, join, toText } from '../../base/bytes.js';
 import { isRoot } from '../../platform/privileges.js';
 import type { BytePath } from '../../base/bytes.js';
+import { failed } from '../../base/errors.js';
 import { capabilities, commonCapabilities, numberOf } from './capabilities.js';
 import type { Capability } from './capabilities.js';
 import { limitRecords, processLimits } from './limits.js';
@@ -68,7 +69,17 @@ export function setupRecords(setup: SandboxSetup): Buffer {
     ...(setup.input === 'none' ? [] : [['input']]),
     ...(setup.input === 'terminal' ? [['terminal']] : []),
   ];
-  return Buffer.from(records.map((fields) => fields.map((field) => `${field}\0`).join('')).join(''), 'latin1');
+  return Buffer.from(records.flat().map(ended).join(''), 'latin1');
+}
+
+/** A NUL ends a field: one inside would begin a record that nobody asked for. */
+function ended(field: string): string {
+  if (field.includes('\0'))
+    throw failed(`the sandbox cannot be made: ${display(field)} has a NUL in it`, {
+      code: 'NO_SANDBOX',
+      hint: 'give names, values and paths without a NUL',
+    });
+  return `${field}\0`;
 }
 
 function sizeOf(name: string, sizes: { readonly run: string; readonly tmp: string }): string {

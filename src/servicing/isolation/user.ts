@@ -1,3 +1,4 @@
+import { toText } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { notFound, usage } from '../../base/errors.js';
 import { follow } from './follow.js';
@@ -8,7 +9,7 @@ export interface SandboxUser {
   readonly uid: number;
   readonly gid: number;
   readonly groups: readonly number[];
-  /** As the root's own passwd has it. */
+  /** As the root's own passwd has them, as texts. Without a NUL. */
   readonly name: string;
   readonly home: string;
 }
@@ -32,7 +33,7 @@ export function userOf(root: RootReader, given: string, covered: readonly BytePa
   const gid = group === undefined ? (idOf(row?.[3] ?? '0') ?? 0) : groupOf(groups, group);
   const member = groups.filter(([, , , members = '']) => members.split(',').includes(name));
   const others = group === undefined ? member.flatMap(([, , id = '']) => idOf(id) ?? []) : [];
-  return { uid, gid, groups: others, name, home: row?.[5] ?? '/' };
+  return { uid, gid, groups: others, name: toText(name as BytePath), home: toText((row?.[5] ?? '/') as BytePath) };
 }
 
 function groupOf(groups: readonly (readonly string[])[], given: string): number {
@@ -53,9 +54,10 @@ function idOf(text: string): number | undefined {
   return /^\d{1,10}$/.test(text) && Number(text) <= greatestId ? Number(text) : undefined;
 }
 
-/** As Latin-1: names are bytes. */
+/** As Latin-1: names are bytes. A line with a NUL is no row: no field of it can be given to a program. */
 function rowsOf(root: RootReader, path: string, covered: readonly BytePath[]): string[][] {
   const led = follow(root, path, covered);
   const bytes = led.kind === 'found' ? root.read(led.path, largestFile) : undefined;
-  return (bytes?.toString('latin1') ?? '').split('\n').map((line) => line.split(':'));
+  const lines = (bytes?.toString('latin1') ?? '').split('\n');
+  return lines.filter((line) => !line.includes('\0')).map((line) => line.split(':'));
 }

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { LaminaError, damaged, failed, isSystemError, messageOf } from '../../base/errors.js';
+import { damaged, failed, isSystemError, messageOf } from '../../base/errors.js';
+import type { LaminaError } from '../../base/errors.js';
 import { nanosecondsOf } from '../../base/time.js';
 import { MemoryListing } from '../../changeset/index.js';
 import type { Entry, Listing } from '../../changeset/index.js';
@@ -45,14 +46,13 @@ export async function readStoredIndex(path: BytePath): Promise<StoredIndex> {
     if (isAccess(error)) throw error;
     throw indexDamaged(path, messageOf(error), error);
   }
+  const fault = await faultOf(file);
+  if (fault !== undefined) throw indexDamaged(path, fault);
   try {
-    const fault = await faultOf(file);
-    if (fault !== undefined) throw indexDamaged(path, fault);
     const reader = new IndexReader(file);
     const listing = new MemoryListing(reader.entries());
     return { file, version: reader.version, listing, oldContents: reader.oldContents };
   } catch (error) {
-    if (error instanceof LaminaError) throw error;
     throw indexDamaged(path, messageOf(error), error);
   }
 }
@@ -68,6 +68,9 @@ export async function readIndex(path: BytePath): Promise<Listing> {
 export function versionOf(file: Buffer): Version {
   return file.length >= headerSize && file.readUInt32LE(header.version) === 1 ? 1 : version;
 }
+
+/** Bytes, as Linux has it (NAME_MAX). */
+const longestName = 255;
 
 /** What this user may not read is not damaged. */
 const isAccess = (error: unknown) => isSystemError(error, 'EACCES', 'EPERM');
@@ -120,6 +123,7 @@ class IndexReader {
   readonly #strings: number;
   readonly #stringsLength: number;
   readonly #xattrsAt: number;
+  readonly #xattrsLength: number;
   readonly #hashesAt: number;
   readonly #hashCount: number;
   readonly version: Version;
@@ -130,6 +134,7 @@ class IndexReader {
     this.#strings = this.#long(header.strings);
     this.#stringsLength = this.#long(header.stringsLength);
     this.#xattrsAt = this.#long(header.xattrs);
+    this.#xattrsLength = this.#long(header.xattrsLength);
     this.version = this.#int(header.version) === 1 ? 1 : 2;
     this.#hashesAt = this.#long(header.hashes);
     this.#hashCount = this.#int(header.hashCount);
@@ -162,6 +167,10 @@ class IndexReader {
     const type = typeOf(mode, { major: rdevMajor, minor: rdevMinor });
     const group = this.#int(at + field.group);
     const seconds = this.#view.getBigInt64(at + field.mtime, true);
+    const size = this.#long(at + field.size);
+    if (!Number.isSafeInteger(size)) throw new RangeError(`entry ${number} has no possible size`);
+    if (number === 0 && type !== 'directory') throw new RangeError('its root is no directory');
+    if (type === 'directory' && group !== none) throw new RangeError(`entry ${number} is a directory of several names`);
     const { opaque, metacopy, redirect, xattrs } = this.#marks(at);
     if (type === 'file' && this.version === 1)
       this.oldContents.set(path, { entry: number, xxh64: this.#view.getBigUint64(at + field.content, true) });
@@ -170,7 +179,7 @@ class IndexReader {
       mode: mode & 0o7777,
       uid: this.#int(at + field.uid),
       gid: this.#int(at + field.gid),
-      size: this.#long(at + field.size),
+      size,
       mtimeNs: nanosecondsOf(seconds, BigInt(this.#int(at + field.mtimeNs))),
       rdevMajor,
       rdevMinor,
@@ -196,6 +205,7 @@ class IndexReader {
     const name = this.#text(this.#int(at + field.name), this.#view.getUint16(at + field.nameLength, true));
     const above = number === 0 ? '' : this.#paths[parent];
     if (above === undefined) throw new RangeError('an entry stands before its directory');
+    if (number === 0 ? name !== '' : !isName(name)) throw new RangeError(`entry ${number} has no possible name`);
     const path = (above === '' ? name : `${above}/${name}`) as BytePath;
     this.#paths.push(path);
     return path;
@@ -204,17 +214,27 @@ class IndexReader {
   #marks(at: number): Pick<Entry, 'opaque' | 'metacopy' | 'redirect' | 'xattrs'> {
     const offset = this.#int(at + field.xattrs);
     if (offset === none) return noMarks;
+    const length = this.#int(at + field.xattrsLength);
+    if (offset + length > this.#xattrsLength) throw new RangeError('attributes lie outside');
     const attributes = new Map<string, Buffer>();
     const start = this.#xattrsAt + offset;
-    const blob = this.file.subarray(start, start + this.#int(at + field.xattrsLength));
+    const blob = this.file.subarray(start, start + length);
     for (let next = 0; next < blob.length;) {
       const name = next + 8;
+      if (name > blob.length) throw new RangeError('an attribute lies outside');
       const value = name + blob.readUInt16LE(next);
       const end = value + blob.readUInt32LE(next + 4);
       if (end > blob.length) throw new RangeError('an attribute lies outside');
-      attributes.set(blob.toString('latin1', name, value), blob.subarray(value, end));
+      const called = blob.toString('latin1', name, value);
+      if (called === '' || called.includes('\0')) throw new RangeError('an attribute has no possible name');
+      attributes.set(called, blob.subarray(value, end));
       next = end;
     }
     return marksOf(attributes);
   }
+}
+
+/** Of a child of a directory. */
+function isName(name: string): boolean {
+  return name !== '' && name.length <= longestName && name !== '.' && name !== '..' && !/[/\0]/.test(name);
 }

@@ -77,6 +77,7 @@ describe('globs', () => {
     ['x', /begin with/],
     [`/${'{a,b}'.repeat(13)}`, /4096 alternatives/],
     [`/${'{a}'.repeat(100_000)}`, /at most 4096/],
+    [`/${'{a,b}'.repeat(12)}${'?'.repeat(4000)}`, /262144 bytes together/],
     [`/${'x'.repeat(5000)}`, /at most 4096/],
   ])('are told to be wrong: %.40s', (glob, fault) => {
     expect(globFault([glob])).toMatch(fault);
@@ -85,5 +86,9 @@ describe('globs', () => {
 
   it('have a limit together', () => {
     expect(globFault(Array.from({ length: 5 }, () => `/${'{a,b}'.repeat(12)}`))).toMatch(/together/);
+    expect(globFault(Array.from({ length: 5 }, () => `/{a,b}${'{a,b}'.repeat(8)}${'?'.repeat(450)}`))).toMatch(
+      /1048576 bytes together/,
+    );
+    expect(globFault(Array.from({ length: 250 }, (_, i) => `/${'x'.repeat(4000)}${String(i)}`))).toBeUndefined();
   });
 });

@@ -43,6 +43,7 @@ describe('update.json', () => {
     [/^procedure/, { procedure: '../run.sh' }],
     [/^procedure/, { procedure: 'a/../../run.sh' }],
     [/^procedure/, { procedure: 'a/..' }],
+    [/^procedure/, { procedure: 'a\n/../../run.sh' }],
     [/^procedure/, { procedure: '' }],
     [/^procedure/, { procedure: { layer: '/x.tar' } }],
     [/^procedure/, { procedure: { layer: 'x.tar', script: 'y' } }],
@@ -55,6 +56,9 @@ describe('update.json', () => {
     [/^environment/, { environment: { A: 'c\0' } }],
     [/^ephemeral/, { ephemeral: ['var/**'] }],
     [/^protect/, { protect: '/etc' }],
+    [/^protect.*surrogate/, { protect: ['/\ud800'] }],
+    [/^procedure/, { procedure: '\ud800' }],
+    [/^description.*surrogate/, { description: '\udfff' }],
   ])('is refused: %s %j', (says, change) => {
     const parsed = parsePackage({ ...whole, ...change });
     expect('faults' in parsed ? parsed.faults.join('\n') : parsed).toMatch(new RegExp(says.source, 'm'));

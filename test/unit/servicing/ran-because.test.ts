@@ -14,7 +14,8 @@ function run(reads: Readonly<Record<string, readonly string[]>>, operations: rea
   const files = { reads: at(`reads-${number}`), journal: at(`journal-${number}`) };
   const lines = Object.entries(reads).map(([path, kinds]) => JSON.stringify({ path, kinds }));
   writeFileSync(toBuffer(files.reads), ['{"version":1}', ...lines, ''].join('\n'));
-  const journal = operations.map(([operation, path, to]) => `${JSON.stringify({ operation, path, to })}\n`);
+  const caller = { time: '2026-01-01T00:00:00.000000000Z', pid: 1, uid: 0, gid: 0, command: 'sh' };
+  const journal = operations.map(([operation, path, to]) => `${JSON.stringify({ ...caller, operation, path, to })}\n`);
   writeFileSync(toBuffer(files.journal), journal.join(''));
   return files;
 }
