@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { limitNamed, limits } from '../base/limits.js';
 import { namePattern, parseRange, versionPattern } from '../manifest/index.js';
 import { globFault } from '../platform/globs.js';
 
@@ -7,9 +8,9 @@ const relativePath = z
   .regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0]+$/, 'must be a path below the package, without ".."');
 const glob = z
   .string()
-  .max(4096)
+  .max(limits.globLength.value, `is too long; ${limitNamed(limits.globLength)}`)
   .regex(/^\/[^\0]*$/, 'must begin with /');
-const globs = z.array(glob).max(1000);
+const globs = z.array(glob).max(limits.packageGlobs.value, `has too many globs; ${limitNamed(limits.packageGlobs)}`);
 const seconds = z
   .number()
   .positive()

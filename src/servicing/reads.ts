@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { display, fromText, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged } from '../base/errors.js';
+import { limits, overLimit } from '../base/limits.js';
 import type { ReadSet } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
 
@@ -10,8 +11,18 @@ export interface ReadLine {
   readonly kinds: readonly string[];
 }
 
-/** The lines of a read set that the driver wrote at the end of a mount (docs/format.md). @throws LaminaError damaged */
-export async function readLines(file: BytePath): Promise<ReadLine[]> {
+/**
+ * The lines of a read set that the driver wrote at the end of a mount (docs/format.md).
+ * @throws LaminaError damaged; refused, OVER_LIMIT: a procedure looked at more than can be held in memory
+ */
+export async function readLines(file: BytePath, limit = limits.readSet): Promise<ReadLine[]> {
+  const { size } = await stat(toBuffer(file));
+  if (size > limit.value)
+    throw overLimit(
+      limit,
+      `the procedure looked at so many names that its read set ${display(file)} has ${size} bytes`,
+      'apply the update with --always-run, which needs no read set',
+    );
   const [head, ...lines] = (await readFile(toBuffer(file), 'utf8')).split('\n');
   if (head !== '{"version":1}' || lines.pop() !== '') {
     throw damaged(`the read set ${display(file)} is not whole`, {
@@ -22,7 +33,7 @@ export async function readLines(file: BytePath): Promise<ReadLine[]> {
   return lines.map((line) => JSON.parse(line) as ReadLine);
 }
 
-/** @throws LaminaError damaged */
+/** @throws LaminaError as `readLines` */
 export async function readReadSet(file: BytePath): Promise<ReadSet> {
   const seen = new Set<BytePath>();
   const listed = new Set<BytePath>();

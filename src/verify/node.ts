@@ -39,6 +39,7 @@ export async function checkNode(check: NodeCheck): Promise<NodeReport> {
     scanned = await scanTree(paths.tree, {
       hash: !check.quick && (stored.version === 1 ? 'both' : 'blake3'),
       signal: check.signal,
+      anyHoles: true,
       onUnreadable: (path, error) => unreadable.set(path, messageOf(error)),
     });
   } catch (error) {
