@@ -14,13 +14,14 @@ export interface TreeLimits {
   readonly holes: Limit;
 }
 
-/** Memory that an entry takes at most while its tree is read, compared and indexed: measured with short paths. */
+/** Heap that an entry takes at most while its tree is read and indexed, measured with short paths, and what else there is. */
 const bytesPerEntry = 2048;
+const otherBytes = 64 << 20;
 
 /** Fewer entries than the limit where the heap of this process holds fewer: beyond it Node ends the process, and all work with it. */
 export function treeLimitsFor(heapBytes: number): TreeLimits {
   const { entries, names, entryAttributes, treeAttributes, holes } = limits;
-  const value = Math.min(entries.value, Math.floor(heapBytes / bytesPerEntry));
+  const value = Math.min(entries.value, Math.max(0, Math.floor((heapBytes - otherBytes) / bytesPerEntry)));
   return { entries: { ...entries, value }, names, entryAttributes, treeAttributes, holes };
 }
 

@@ -93,9 +93,10 @@ describe.skipIf(!isRoot)('a tree', () => {
 
 describe('the limit entries', () => {
   it('is as many as the heap holds, and never more than documented', () => {
-    expect(treeLimitsFor(4 * 2 ** 30).entries.value).toBe(2 ** 21);
+    expect(treeLimitsFor(4 * 2 ** 30).entries.value).toBe(2 ** 21 - 2 ** 15);
+    expect(treeLimitsFor(1000).entries.value).toBe(0);
     expect(treeLimitsFor(2 ** 50)).toEqual(expect.objectContaining({ entries: limits.entries }));
-    const bounds = new TreeBounds('x', treeLimitsFor(4096));
+    const bounds = new TreeBounds('x', treeLimitsFor((64 << 20) + 4096));
     bounds.addEntry('a' as BytePath);
     bounds.addEntry('b' as BytePath);
     expect(() => {
