@@ -44,6 +44,8 @@ export async function checkNode(check: NodeCheck): Promise<NodeReport> {
     });
   } catch (error) {
     check.signal.throwIfAborted();
+    // Larger than this process can read, which is no damage.
+    if (error instanceof LaminaError && error.code === 'OVER_LIMIT') throw error;
     return { faults: isMissing(error) ? [] : [damage('TREE_UNREADABLE', messageOf(error))] };
   }
   if (stored.index === undefined) {

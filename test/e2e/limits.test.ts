@@ -203,4 +203,24 @@ describe.runIf(isRoot)('beyond a limit', { timeout: 240_000 }, () => {
     expect(await world.inside('idle', 'cat /etc/one')).toBe('2\n');
     expect(await world.inside('own', 'cat /etc/one; test ! -e /srv/here/claims')).toBe('1\n');
   });
+
+  it('a tree of more entries than the heap holds is refused, and a container left behind, before Node ends', async () => {
+    const small = { env: { NODE_OPTIONS: '--max-old-space-size=70' } };
+    const inSmall = async (...args: string[]) => world.start(args, small).finished;
+    const says = expect.stringMatching(/; the limit 'entries' is \d{2},\d{3} entries/) as string;
+    const source = world.makeDirectory('many');
+    for (let i = 0; i < 30_000; i++) writeFileSync(join(source, String(i)), '');
+    expect(await inSmall('base', 'import', 'many', source)).toMatchObject({ code: 4, stderr: says });
+    for (const name of ['many', 'few']) await world.run('create', name, '--base', 'tiny');
+    await world.inside('many', 'cd /srv; seq 30000 | xargs touch');
+    const script = world.script('three', 'echo 3 >/etc/three; ls /srv');
+    const apply = ['update', 'apply', 'tiny', script, '--container', 'many', '--container', 'few'];
+    expect(await inSmall(...apply)).toMatchObject({ code: 6, stderr: says });
+    expect(await world.inside('few', 'cat /etc/three')).toBe('3\n');
+    await world.run('update', 'catch-up', 'many');
+    expect(await world.inside('many', 'cat /etc/three')).toBe('3\n');
+    // What was sealed with a larger heap is not damaged.
+    expect(await inSmall('verify')).toMatchObject({ code: 4, stderr: says });
+    await world.run('verify');
+  });
 });
