@@ -36,12 +36,12 @@ sys::Result<Globs> compile(std::string_view patterns, std::string& fault) {
     LAMINA_ASSIGN(filter::Glob glob, filter::Glob::compile(pattern, fault));
     alternatives += glob.alternatives();
     if (alternatives > most_alternatives) {
-      fault = "the patterns have more than " + std::to_string(most_alternatives) + " alternatives together";
+      fault = "the patterns have too many alternatives together; the limit 'alternatives of all globs' is 16,384 alternatives";
       return sys::Errno{EINVAL};
     }
     bytes += glob.bytes();
     if (bytes > most_bytes) {
-      fault = "the patterns and their alternatives have more than " + std::to_string(most_bytes) + " bytes together";
+      fault = "the patterns and their alternatives are too long together; the limit 'bytes of all globs' is 1 MiB";
       return sys::Errno{EINVAL};
     }
     globs.push_back(std::move(glob));

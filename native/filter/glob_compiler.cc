@@ -8,6 +8,7 @@ namespace lamina::filter {
 
 namespace {
 
+// The limits below are named as in src/base/limits.ts and docs/security.md.
 constexpr std::size_t max_alternatives = 4096;
 // The kernel takes no longer path. Braces are expanded one inside the other, so that length bounds the depth of that, too.
 constexpr std::size_t max_length = 4096;
@@ -78,8 +79,9 @@ class Expansion {
   bool keep(const std::string& text) {
     texts_.push_back(text);
     bytes_ += text.size();
-    if (texts_.size() > max_alternatives) problem_ = "has more than " + std::to_string(max_alternatives) + " alternatives";
-    if (bytes_ > max_expanded) problem_ = "has alternatives of more than " + std::to_string(max_expanded) + " bytes together";
+    if (texts_.size() > max_alternatives)
+      problem_ = "has too many alternatives; the limit 'glob alternatives' is 4,096 alternatives";
+    if (bytes_ > max_expanded) problem_ = "has too long alternatives; the limit 'glob expansion' is 262,144 bytes";
     return problem_.empty();
   }
 
@@ -103,7 +105,7 @@ class Glob::Compiler {
       if (text == "." || text == "..") problem_ = "has a component \".\" or \"..\", which no path of a mount has";
       if (!text.empty()) components.push_back(component(text));
     }
-    if (components.size() > max_components) problem_ = "has more than " + std::to_string(max_components) + " components";
+    if (components.size() > max_components) problem_ = "has too many components; the limit 'glob components' is 63 components";
     return components;
   }
 
@@ -179,7 +181,7 @@ sys::Result<Glob> Glob::compile(std::string_view pattern, std::string& explanati
   std::string problem;
   if (!pattern.starts_with('/')) problem = "does not begin with /";
   if (pattern.size() > max_length) {
-    explanation = "a pattern of " + std::to_string(pattern.size()) + " bytes: at most " + std::to_string(max_length) + " can be";
+    explanation = "a pattern of " + std::to_string(pattern.size()) + " bytes; the limit 'glob length' is 4,096 bytes";
     return sys::Errno{EINVAL};
   }
   Expansion expansion(problem);

@@ -44,6 +44,7 @@ interface Desk {
   readonly name: BytePath;
   /** For what does not say which base it is for. */
   readonly base: string | undefined;
+  readonly maxBytes: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -85,18 +86,18 @@ function errorData({ code, message, hint }: LaminaError): NonNullable<ItemReport
   return { code, message, hint: hint ?? null };
 }
 
-async function apply({ store, name, base, signal }: Desk, item: InboxItem): Promise<Done> {
+async function apply({ store, name, base, maxBytes, signal }: Desk, item: InboxItem): Promise<Done> {
   const path = join(name, item.name);
   checkPlain(item.path, path);
   const given = await checkProcedure(path, item.path);
-  const target = (await intendedBase(given)) ?? base;
+  const target = (await intendedBase(given, maxBytes)) ?? base;
   if (target === undefined) {
     throw usage(`${display(path)} does not say which base it is for`, {
       code: 'BASE_NEEDED',
       hint: 'put "base" into its update.json, or start the watch with --base',
     });
   }
-  const what = { base: target, procedure: path, procedureAt: item.path };
+  const what = { base: target, procedure: path, procedureAt: item.path, maxBytes };
   const result = await applyChecked(store, { ...what, network: false, repeated: 'tell', signal });
   if (result.id === undefined || result.update === undefined) return { outcome: 'unchanged' };
   const update = updateData(await store.read(), result.id, result.update);

@@ -6,7 +6,7 @@ import { keptOf, pastToRedo, refuseWithout } from './past.js';
 /** What of a request to apply an update its record says. */
 export type Redo = Pick<
   ApplyRequest,
-  'base' | 'procedure' | 'preferredName' | 'network' | 'timeoutMs' | 'alwaysRun' | 'conflict'
+  'base' | 'procedure' | 'preferredName' | 'network' | 'timeoutMs' | 'alwaysRun' | 'conflict' | 'maxBytes'
 >;
 
 /**
@@ -21,7 +21,7 @@ export async function redoOf(store: Store, which: string): Promise<Redo> {
   const { base, name } = past;
   const hint = `apply it from where it came from: lamina update apply ${base} PROCEDURE --name ${name}`;
   await readStored(procedure, past, hint);
-  const { network, timeoutSeconds, alwaysRun, conflict } = await readSettings(kept);
+  const { network, timeoutSeconds, alwaysRun, conflict, maxBytes } = await readSettings(kept);
   return {
     base,
     procedure,
@@ -30,5 +30,7 @@ export async function redoOf(store: Store, which: string): Promise<Redo> {
     timeoutMs: timeoutSeconds === null ? undefined : timeoutSeconds * 1000,
     alwaysRun,
     conflict: past.procedure.kind === 'layer' ? conflict : undefined,
+    // What was an archive is kept unpacked.
+    maxBytes: past.procedure.kind === 'layer' ? (maxBytes ?? undefined) : undefined,
   };
 }

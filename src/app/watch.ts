@@ -28,6 +28,8 @@ export interface WatchRequest {
   readonly settleMs: number;
   /** For how long an item is tried again where others have what it needs: the store, or a container that is mounted. */
   readonly patienceMs: number;
+  /** Of archives: `ImportOptions.maxBytes`. */
+  readonly maxBytes?: number | undefined;
   /** Ends the watch; what is being done then is aborted and stays in the inbox. */
   readonly signal: AbortSignal;
   /** Others may write to the inbox, and that is meant: who puts a package there changes every container. */
@@ -141,13 +143,13 @@ async function workThrough(store: Store, request: WatchRequest, at: BytePath, be
 /** Undefined where the item stays: it was aborted, or waits for others, and with it all that came after it. */
 async function tryItem(
   store: Store,
-  { inbox, at, base, signal, onWait }: WatchRequest & { readonly at: BytePath },
+  { inbox, at, base, maxBytes, signal, onWait }: WatchRequest & { readonly at: BytePath },
   item: InboxItem,
   patience: Patience,
 ): Promise<ItemReport | undefined> {
   const attempt = patience.begin(item, performance.now());
   try {
-    return await workOff({ store, inbox: at, name: inbox, base, signal }, item, attempt);
+    return await workOff({ store, inbox: at, name: inbox, base, maxBytes, signal }, item, attempt);
   } catch (error) {
     if (!attempt.patient || !isPassing(error)) throw error;
     if (patience.isNews(error)) onWait?.(toText(item.name), error);

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createTwoFilesPatch } from 'diff';
 import { basename, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { limitNamed, limits } from '../base/limits.js';
 import { NoKeys, isSecret, keyChanges, keyFormatOf } from './key-diff.js';
 import type { KeyChange, KeyFormat } from './key-diff.js';
 import { sameTime } from './equality.js';
@@ -9,15 +10,12 @@ import type { Entry } from './model.js';
 
 export type { KeyChange, KeyFormat } from './key-diff.js';
 
-/** A larger file is told by size and hash alone. Bytes. */
-export const largestDiffed = 1 << 20;
-
 /** A file before or after a change. */
 export interface FileContent {
   readonly size: number;
   /** BLAKE3, 64 hexadecimal digits. */
   readonly hash: string;
-  /** Undefined where it is larger than `largestDiffed`. */
+  /** Undefined where it is larger than the limit "compared file". */
   readonly bytes: Uint8Array | undefined;
 }
 
@@ -49,7 +47,9 @@ export function contentDiff(
   });
   const [a, b] = [textOf(before), textOf(after)];
   if (a === undefined || b === undefined)
-    return binary(isLarge(before) || isLarge(after) ? 'too large for a comparison' : null);
+    return binary(
+      isLarge(before) || isLarge(after) ? `too large for a comparison; ${limitNamed(limits.comparedFile)}` : null,
+    );
   let note: string | null = null;
   const format = before === undefined || after === undefined ? undefined : keyFormatOf(name, b);
   try {
@@ -62,7 +62,9 @@ export function contentDiff(
   }
   if (isSecret(name)) return binary('its lines are secret');
   const diff = unified(toText(path), a, b, before === undefined, after === undefined);
-  return diff === undefined ? binary('too different for a comparison by lines') : { kind: 'text', diff, note };
+  return diff === undefined
+    ? binary(`too different for a comparison by lines; ${limitNamed(limits.comparedEdits)}`)
+    : { kind: 'text', diff, note };
 }
 
 function told(content: FileContent | undefined): Omit<FileContent, 'bytes'> | null {
@@ -83,7 +85,10 @@ function textOf(content: FileContent | undefined): string | undefined {
 
 function unified(path: string, a: string, b: string, added: boolean, deleted: boolean): string | undefined {
   const [from, to] = [added ? '/dev/null' : `a/${path}`, deleted ? '/dev/null' : `b/${path}`];
-  const patch = createTwoFilesPatch(from, to, a, b, undefined, undefined, { context: 3, maxEditLength: 1000 });
+  const patch = createTwoFilesPatch(from, to, a, b, undefined, undefined, {
+    context: 3,
+    maxEditLength: limits.comparedEdits.value,
+  });
   return patch?.replace(/^=+\n/, '');
 }
 

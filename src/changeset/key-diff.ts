@@ -1,5 +1,6 @@
 import ini from 'ini';
 import { parseAllDocuments } from 'yaml';
+import { limitNamed, limits } from '../base/limits.js';
 
 /** One key of a configuration file that two versions of it disagree about. */
 export interface KeyChange {
@@ -78,6 +79,7 @@ function parsed<T>(format: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
+    if (error instanceof NoKeys) throw error;
     throw new NoKeys(
       `it is no valid ${format}: ${(error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''}`,
     );
@@ -138,14 +140,22 @@ function yamlKeys(text: string): Keys {
   [...documents].forEach((document, at) => {
     const [error] = document.errors;
     if (error !== undefined) throw new NoKeys(`it is no valid YAML: ${error.message.split('\n')[0] ?? ''}`);
-    const value: unknown = parsed('YAML', () => document.toJS({ maxAliasCount: 100 }) as unknown);
+    const value: unknown = parsed('YAML', () => plainValue(document));
     for (const [key, each] of flattened(value))
       put(keys, documents.length > 1 ? `document ${at + 1} ${key}` : key, each);
   });
   return keys;
 }
 
-const deepest = 60;
+function plainValue(document: { toJS(options: { maxAliasCount: number }): unknown }): unknown {
+  try {
+    return document.toJS({ maxAliasCount: limits.aliases.value });
+  } catch (error) {
+    // What the library throws where aliases stand for too much.
+    if (!(error instanceof ReferenceError && /alias count/.test(error.message))) throw error;
+    throw new NoKeys(`its aliases stand for too much; ${limitNamed(limits.aliases)}`);
+  }
+}
 
 function flattened(value: unknown): Keys {
   const keys = new Map<string, string>();
@@ -154,7 +164,7 @@ function flattened(value: unknown): Keys {
 }
 
 function flatten(value: unknown, key: string, depth: number, into: Map<string, string>): void {
-  if (depth > deepest) throw new NoKeys(`it is nested deeper than ${deepest} levels`);
+  if (depth > limits.nesting.value) throw new NoKeys(`it is nested deeper than may be; ${limitNamed(limits.nesting)}`);
   const isEmpty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
   if (typeof value !== 'object' || value === null || isEmpty) {
     put(into, key === '' ? '(all)' : key, typeof value === 'string' ? value : JSON.stringify(value));

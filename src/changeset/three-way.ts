@@ -1,4 +1,5 @@
 import { diffArrays } from 'diff';
+import { limits } from '../base/limits.js';
 
 /** Why two contents cannot be brought together. */
 export type ConflictReason = 'no-base' | 'binary' | 'too-large' | 'too-different' | 'overlap';
@@ -12,10 +13,10 @@ export type ContentMerge =
   | { readonly kind: 'conflict'; readonly reason: ConflictReason };
 
 /** Files larger than this are not merged by lines. Bytes. */
-export const largestMerged = 4 << 20;
+export const largestMerged = limits.mergedFile.value;
 
 /** Lines that one side may add and remove: the time a comparison takes grows with it, to about a second. */
-const mostEdits = 2000;
+const mostEdits = limits.mergedEdits.value;
 
 /**
  * Three-way merge of file content. Text (no NUL byte in any of the three) is merged by lines, whose endings belong to them; every byte survives. Changes that overlap or

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { ApplyData, ApplyRequest } from '../app/apply.js';
 import type { Redo } from '../app/redo.js';
 import { availableParallelism } from 'node:os';
-import { collect, conflictOption, numberOf } from './arguments.js';
+import { bytesOf, collect, conflictOption, maxSizeHelp, numberOf } from './arguments.js';
 import type { ConflictWord } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
@@ -34,6 +34,7 @@ interface ApplyOptions {
   readonly allowFailures?: boolean;
   readonly conflict?: ConflictWord;
   readonly health: boolean;
+  readonly maxSize?: string;
 }
 
 export function addApply(update: Command): void {
@@ -87,6 +88,7 @@ function addOptions(command: Command, name: string, otherwise: string): Command 
         `of a package's layer, where a container has its own: keep it and put the layer's beside, or ${otherwise}`,
       ),
     )
+    .option('--max-size <size>', maxSizeHelp)
     .option('--no-health', "leave out the package's health check")
     .option('--dry-run', 'do everything but publish, and tell what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
@@ -120,6 +122,7 @@ async function apply({ output, store, signal }: Context, subject: Subject, optio
     repeated: options.again === true ? 'apply' : 'refuse',
     jobs: jobs === undefined ? undefined : Math.ceil(jobs),
     health: options.health,
+    maxBytes: bytesOf('max-size', options.maxSize) ?? subject.maxBytes,
     dryRun: options.dryRun === true,
     checkDeterminism: options.checkDeterminism === true,
     onFailure: options.onFailure,

@@ -26,6 +26,10 @@ export function countOf(option: string, text: string | undefined): number | unde
   throw usage(`--${option} ${text}: give a whole number from 0`);
 }
 
+/** Of --max-size. The limits that it takes the place of: docs/security.md, "Limits of input". */
+export const maxSizeHelp =
+  'what an archive may unpack to, as 20g (default: 200 times its size, and 90 % of the free space)';
+
 const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
 
 /** @throws LaminaError usage where the text is no size: a number of bytes, or of KiB, MiB, GiB, TiB by its letter */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { bytesOf, maxSizeHelp } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { counted, table } from './output.js';
 import { terminalStream } from './stream.js';
@@ -35,35 +36,41 @@ function addInit(program: Command): void {
     });
 }
 
+interface ImportWords {
+  readonly contentVersion?: string;
+  readonly empty?: true;
+  readonly maxSize?: string;
+}
+
 function addImport(base: Command): void {
   base
     .command('import <name> <source>')
     .description('make a base from a directory or a tar (plain, gzip, xz, zstd)')
     .option('--content-version <version>', 'the version of what it holds, for update packages that ask for one')
     .option('--empty', 'allow a source that holds nothing')
+    .option('--max-size <size>', maxSizeHelp)
     .addHelpText(
       'after',
       '\nExamples:\n  lamina base import debian rootfs.tar.zst\n  lamina base import debian /srv/roots/debian',
     )
-    .action(
-      async (name: string, source: string, options: { contentVersion?: string; empty?: true }, command: Command) => {
-        const { output, store, signal } = contextOf(command);
-        const { baseImport } = await import('../app/bases.js');
-        const bar = await importBar();
-        try {
-          const data = await baseImport(await store(), name, pathOf(source), {
-            version: options.contentVersion,
-            allowEmpty: options.empty,
-            signal,
-            onProgress: bar?.update,
-          });
-          bar?.stop();
-          output.result(data, () => `imported base ${name} as ${data.head}`);
-        } finally {
-          bar?.stop();
-        }
-      },
-    );
+    .action(async (name: string, source: string, options: ImportWords, command: Command) => {
+      const { output, store, signal } = contextOf(command);
+      const { baseImport } = await import('../app/bases.js');
+      const bar = await importBar();
+      try {
+        const data = await baseImport(await store(), name, pathOf(source), {
+          version: options.contentVersion,
+          allowEmpty: options.empty,
+          maxBytes: bytesOf('max-size', options.maxSize),
+          signal,
+          onProgress: bar?.update,
+        });
+        bar?.stop();
+        output.result(data, () => `imported base ${name} as ${data.head}`);
+      } finally {
+        bar?.stop();
+      }
+    });
 }
 
 function addListAndRemove(base: Command): void {

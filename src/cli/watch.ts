@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { printable } from '../base/bytes.js';
 import type { ItemReport } from '../app/inbox-item.js';
 import type { LaminaError } from '../base/errors.js';
-import { countOf, numberOf } from './arguments.js';
+import { bytesOf, countOf, maxSizeHelp, numberOf } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { setExitCode } from './exit-code.js';
 import { shown } from './output.js';
@@ -13,6 +13,7 @@ interface WatchOptions {
   readonly base?: string;
   readonly settle: string;
   readonly patience: string;
+  readonly maxSize?: string;
 }
 
 export function addWatchCommand(program: Command): void {
@@ -27,16 +28,18 @@ export function addWatchCommand(program: Command): void {
     .option('--base <name>', 'the base for packages and scripts that do not say theirs')
     .option('--settle <seconds>', 'what has not changed for so long is taken as whole', '2')
     .option('--patience <seconds>', 'try so long where a container is mounted or the store is in use', '600')
+    .option('--max-size <size>', maxSizeHelp)
     .addHelpText(
       'after',
       '\nMove packages in by rename. NAME.rollback, an empty file, rolls update NAME back. What is done goes to done/ or failed/, with a report.\n\nExamples:\n  lamina watch /var/spool/lamina\n  lamina watch ./inbox --once --base debian',
     )
     .action(async (directory: string, options: WatchOptions, command: Command) => {
-      const { once = false, shared = false, base, settle, patience } = options;
+      const { once = false, shared = false, base, settle, patience, maxSize } = options;
       const { output, store, signal } = contextOf(command);
       const { watchInbox } = await import('../app/watch.js');
       const settleMs = (numberOf('settle', settle) ?? 2) * 1000;
       const patienceMs = (countOf('patience', patience) ?? 0) * 1000;
+      const maxBytes = bytesOf('max-size', maxSize);
       const items: ItemReport[] = [];
       const onItem = (report: ItemReport) => {
         if (once) items.push(report);
@@ -45,7 +48,8 @@ export function addWatchCommand(program: Command): void {
       const onWait = (item: string, { message }: LaminaError) => {
         output.note(printable(`${shown(item)}: waits: ${message}; it is tried again for ${patience} s`));
       };
-      const request = { inbox: pathOf(directory), base, once, shared, settleMs, patienceMs, signal, onItem, onWait };
+      const times = { settleMs, patienceMs };
+      const request = { inbox: pathOf(directory), base, once, shared, maxBytes, ...times, signal, onItem, onWait };
       const counts = await watchInbox(await store(), request);
       if (once && counts.failed > 0) setExitCode(1);
       output.result(once ? { ...counts, items } : counts, () => `${counts.done} done, ${counts.failed} failed`);

@@ -14,6 +14,7 @@ import { compareBytes, display, fromBuffer, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { failed, isSystemError } from '../base/errors.js';
+import { limitNamed, limits } from '../base/limits.js';
 import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
 import { removeBelow, removeBelowSync, unlinkFiles } from './native.js';
@@ -36,7 +37,7 @@ export interface WalkOptions {
   readonly order?: 'before' | 'after';
   /** Whether to go into a directory; by default into all. Asked before the directory is read, in both orders. */
   readonly enter?: (entry: WalkEntry) => boolean;
-  /** What lies deeper than `longestTreePath` allows: an error (the default), or left out. */
+  /** What lies deeper than the limits "path depth" and "deep paths" allows: an error (the default), or left out. */
   readonly tooDeep?: 'fail' | 'leave out';
   /**
    * Others may change the tree meanwhile: each directory on the way is held open, and what is in it is reached from there, so that none can be replaced by a symlink. An entry's `at`
@@ -53,12 +54,6 @@ const slash = Buffer.from('/');
  */
 const longestPath = 768;
 
-/**
- * The limit "path depth" (docs/format.md): the longest path below the root of a tree, in bytes, and what all paths that are longer than PATH_MAX may come to
- * together. What is held of a tree in memory has a path each: those of a chain of directories grow with the square of its depth.
- */
-export const longestTreePath = 32 << 10;
-const mostDeepBytes = 144 << 20;
 const pathMax = 4096;
 /** Directories that a walk holds open at once; those further out are opened again from what is in them. */
 const mostHeld = 256;
@@ -67,7 +62,7 @@ const mostHeld = 256;
  * All entries at and below `root`, depth first, the names of a directory in byte order. Symlinks are not followed. Blocks;
  * between two entries other work may go on. Whoever changes the tree meanwhile sees to it that names that were listed
  * stay: an entry that vanishes is an error (ENOENT).
- * @throws LaminaError failed, TREE_TOO_DEEP: a path is longer than the limit
+ * @throws LaminaError failed, TREE_TOO_DEEP: beyond the limits "path depth" or "deep paths" (docs/security.md, "Limits of input")
  */
 export function* walk(root: Path, options: WalkOptions = {}): Generator<WalkEntry, void, undefined> {
   const after = options.order === 'after';
@@ -177,7 +172,7 @@ class Levels {
   }
 }
 
-/** Sees to it that what a tree holds can be held in memory. */
+/** Sees to it that the paths of a tree can be held in memory. */
 class Depth {
   #deepBytes = 0;
 
@@ -186,12 +181,14 @@ class Depth {
   allows({ path }: WalkEntry, { tooDeep }: WalkOptions): boolean {
     if (path.length <= pathMax) return true;
     this.#deepBytes += path.length;
-    if (path.length <= longestTreePath && this.#deepBytes <= mostDeepBytes) return true;
+    const isLong = path.length > limits.pathDepth.value;
+    if (!isLong && this.#deepBytes <= limits.deepPaths.value) return true;
     if (tooDeep === 'leave out') return false;
     const start = display(path.slice(0, 60));
-    throw failed(`${display(shownRoot(this.root))} holds paths that are too long, below /${start}…`, {
+    const limit = limitNamed(isLong ? limits.pathDepth : limits.deepPaths);
+    throw failed(`${display(shownRoot(this.root))} holds paths that are too long, below /${start}…; ${limit}`, {
       code: 'TREE_TOO_DEEP',
-      hint: `a path may have ${longestTreePath} bytes, and those of more than ${pathMax} bytes ${mostDeepBytes >> 20} MiB together: move what is so deep up, or remove it`,
+      hint: 'move what is so deep up, or remove it',
     });
   }
 }

@@ -26,6 +26,17 @@ export function checkHow(kinds: readonly string[], { network, timeoutMs, alwaysR
   if (alwaysRun === true) throw idle('--always-run', nothing);
 }
 
+/** Whether a procedure of this kind and form is unpacked. @throws LaminaError usage: --max-size would do nothing */
+export function checkMaxBytes(
+  { maxBytes, repeated }: { readonly maxBytes?: number | undefined; readonly repeated?: string | undefined },
+  kind: string,
+  form: string,
+): void {
+  // A watch gives it to all that comes.
+  if (maxBytes !== undefined && repeated !== 'tell' && kind !== 'layer' && form !== 'archive')
+    throw idle('--max-size', 'nothing is unpacked');
+}
+
 function idle(option: string, why: string) {
   return usage(`${option} does nothing here: ${why}`, { code: 'IDLE_OPTION', hint: `leave ${option} out` });
 }

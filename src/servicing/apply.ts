@@ -20,7 +20,7 @@ import type { HealthFailure } from './health.js';
 import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
 import type { Preview } from './preview.js';
-import { checkHow, checkPackage, checkRepeated, findApplied } from './applicable.js';
+import { checkHow, checkMaxBytes, checkPackage, checkRepeated, findApplied } from './applicable.js';
 import { checkProcedure } from './procedure.js';
 import { storeProcedure } from './stored.js';
 import type { Procedure } from './procedure.js';
@@ -31,8 +31,8 @@ import { ranBecauseOf } from './ran-because.js';
 import type { Met } from './ran-because.js';
 import type { BaseWork } from './on-base.js';
 import { withReplayViews } from './replay/container.js';
-import { plainSettings, sandboxUmask, writeSettings } from './settings.js';
-import type { ConflictChoice, Settings } from './settings.js';
+import { settingsOf, writeSettings } from './settings.js';
+import type { ConflictChoice } from './settings.js';
 import { LeftBehind } from './left-behind.js';
 import { serviceContainer } from './service.js';
 import type { RunOptions } from './service.js';
@@ -69,6 +69,8 @@ export interface ApplyRequest {
   readonly conflict?: ConflictChoice | undefined;
   /** Runs on the base twice and tells what differs; the update is made of the first run. */
   readonly checkDeterminism?: boolean | undefined;
+  /** Of a package's archive and layer: `ImportOptions.maxBytes`. */
+  readonly maxBytes?: number | undefined;
   /** Where the base has had this very procedure already: refuse it, tell of the update that it made, or apply it once more. By default `refuse`. */
   readonly repeated?: 'refuse' | 'tell' | 'apply' | undefined;
   readonly signal: AbortSignal;
@@ -109,7 +111,7 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
         const head = baseOf(manifest, request.base).head;
         const work: Work = { transaction, reader, layers: reader.layers(head), signal: request.signal };
         await hold.addPresent(manifest, request.containers ?? containersOn(manifest, head));
-        const { procedure, stored } = await storeProcedure(given, transaction.paths.update.procedure);
+        const { procedure, stored } = await storeProcedure(given, transaction.paths.update.procedure, request.maxBytes);
         const applied =
           request.repeated === 'tell' ? findApplied(manifest, request.base, procedure, stored.hash) : undefined;
         if (applied !== undefined) {
@@ -117,6 +119,7 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
           return { ...applied, procedure, already: true };
         }
         checkHow([procedure.kind], request);
+        checkMaxBytes(request, procedure.kind, given.form);
         if (request.repeated !== 'apply') checkRepeated(manifest, request.base, procedure, stored.hash);
         checkPackage(manifest, request.base, procedure);
         writeSettings(transaction.paths.update.settings, settingsOf(request));
@@ -160,17 +163,6 @@ function freeName(manifest: Manifest, wanted: string): string {
     const candidate = count === 1 ? wanted : `${wanted}-${count}`;
     if (!taken.has(candidate)) return validateName('update', candidate);
   }
-}
-
-function settingsOf({ network, timeoutMs, conflict, alwaysRun }: ApplyRequest): Settings {
-  return {
-    ...plainSettings,
-    network,
-    timeoutSeconds: timeoutMs === undefined ? null : timeoutMs / 1000,
-    conflict: conflict ?? plainSettings.conflict,
-    alwaysRun: alwaysRun === true,
-    umask: sandboxUmask,
-  };
 }
 
 function checkContainer(manifest: Manifest, name: string, base: string, head: string): void {

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { BytePath } from '../base/bytes.js';
-import { attributeChanges, largestDiffed } from '../changeset/content-diff.js';
+import { limits } from '../base/limits.js';
+import { attributeChanges } from '../changeset/content-diff.js';
 import { hashOf, sourceOf } from '../changeset/index.js';
 import type { Change, ContentDiff, FileContent, Resolved, View } from '../changeset/index.js';
 import { hexOfHash } from '../platform/hash.js';
@@ -21,9 +22,6 @@ export interface PlacedView {
   /** As the view's stack. */
   readonly trees: readonly BytePath[];
 }
-
-/** Bytes of files that a preview reads before it stops telling contents. */
-const mostRead = 64 << 20;
 
 /** Tells contents of changed files. Many containers change alike: a pair of files is compared once. */
 export class Contents {
@@ -51,7 +49,7 @@ export class Contents {
     if (before !== undefined && after !== undefined && before.hash === after.hash) return undefined;
     const key = [path, before?.tree, before?.path, after?.tree, after?.path].join('\0');
     let known = this.#known.get(key);
-    if (known === undefined && this.#read < mostRead) {
+    if (known === undefined && this.#read < limits.comparedTogether.value) {
       known = await this.#thread.compare({
         path,
         before: before && this.#load(before),
@@ -64,7 +62,7 @@ export class Contents {
 
   #load({ tree, path, size, hash }: PlacedFile): FileContent {
     const content = { size, hash: hexOfHash(hash) };
-    if (size > largestDiffed) return { ...content, bytes: undefined };
+    if (size > limits.comparedFile.value) return { ...content, bytes: undefined };
     this.#read += size;
     return { ...content, bytes: readBelow(tree, path) };
   }
@@ -102,7 +100,7 @@ function readBelow(tree: BytePath, path: BytePath): Uint8Array | undefined {
   const descriptor = reach(tree, path, (at) => openSync(at, flags));
   try {
     const stats = fstatSync(descriptor);
-    return stats.isFile() && stats.size <= largestDiffed ? readFileSync(descriptor) : undefined;
+    return stats.isFile() && stats.size <= limits.comparedFile.value ? readFileSync(descriptor) : undefined;
   } finally {
     closeSync(descriptor);
   }

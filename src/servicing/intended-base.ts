@@ -11,16 +11,20 @@ import type { GivenProcedure } from './procedure.js';
 
 /**
  * The base that a package says it is for; undefined: it does not say, as scripts never do.
- * @throws LaminaError as `checkProcedure`; refused: an unsafe archive; failed: a broken one
+ * @param maxBytes `ImportOptions.maxBytes`
+ * @throws LaminaError as `checkProcedure`; refused: an unsafe archive, or one beyond a limit; failed: a broken one
  */
-export async function intendedBase({ source, from, form }: GivenProcedure): Promise<string | undefined> {
+export async function intendedBase(
+  { source, from, form }: GivenProcedure,
+  maxBytes?: number,
+): Promise<string | undefined> {
   if (form === 'script') return undefined;
   return withHeld(from, async ({ at }) =>
-    form === 'directory' ? (await readFields(at, source)).base : archivedBase(at, source),
+    form === 'directory' ? (await readFields(at, source)).base : archivedBase(at, source, maxBytes),
   );
 }
 
-async function archivedBase(at: BytePath, source: BytePath): Promise<string | undefined> {
+async function archivedBase(at: BytePath, source: BytePath, maxBytes?: number): Promise<string | undefined> {
   const scratch = join(temporaryDirectory(), `lamina-package-${newId('m')}`);
   mkdirSync(toBuffer(scratch), { mode: 0o700 });
   try {
@@ -28,7 +32,8 @@ async function archivedBase(at: BytePath, source: BytePath): Promise<string | un
     await importTar(
       at,
       tree,
-      { calledAs: display(source) },
+      // Next to nothing of it is written: how much is free there does not matter.
+      { calledAs: display(source), maxBytes, freeBytes: Number.MAX_SAFE_INTEGER },
       { special: (path, isFile) => !mayLeadToDescription(path, isFile) },
     );
     return (await readFields(packageRoot(tree), source)).base;

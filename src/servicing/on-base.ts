@@ -15,6 +15,7 @@ interface Options extends RunOptions {
   readonly alwaysRun?: boolean | undefined;
   readonly conflict?: ConflictChoice | undefined;
   readonly checkDeterminism?: boolean | undefined;
+  readonly maxBytes?: number | undefined;
 }
 
 export async function runOnBase(work: Work, options: Options): Promise<BaseWork> {
@@ -43,9 +44,9 @@ export async function runOnBase(work: Work, options: Options): Promise<BaseWork>
 
 export async function unpackOnBase(
   work: Work,
-  { procedure, conflict = 'keep', checkDeterminism }: Options,
+  { procedure, conflict = 'keep', checkDeterminism, maxBytes }: Options,
 ): Promise<BaseWork> {
-  const delta = await stageDeltaLayer(work, await captureLayer(work, procedure));
+  const delta = await stageDeltaLayer(work, await captureLayer(work, procedure, maxBytes));
   const layer = new LayerServicing(delta, await layerListings(work), conflict);
   // Nothing runs, so nothing can differ.
   return {

@@ -2,10 +2,11 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, messageOf } from '../base/errors.js';
+import { limitNamed, limits } from '../base/limits.js';
 import { stagedStep } from '../platform/durable.js';
 
-/** Bytes of a run's output that are kept; a procedure that prints for ever must not fill the store. */
-const keptBytes = 64 << 20;
+/** A procedure that prints for ever must not fill the store. */
+const keptBytes = limits.output.value;
 const tailBytes = 8 << 10;
 
 /** Keeps what a run prints in a file, and its last lines for an error. */
@@ -41,7 +42,7 @@ export class OutputLog {
     this.#written += kept.length;
     if (kept.length === chunk.length) return;
     this.#isFull = true;
-    writeSync(this.#descriptor, `\n[output above ${keptBytes} bytes left out]\n`);
+    writeSync(this.#descriptor, `\n[output left out; ${limitNamed(limits.output)}]\n`);
   }
 
   /** @throws LaminaError failed where some of the output could not be kept */

@@ -10,6 +10,7 @@ const codesOfContent = new Set([
   'INDEX_DAMAGED',
   'NODE_MISSING',
   'TREE_TOO_DEEP',
+  'OVER_LIMIT',
   'NO_INTERPRETER',
 ]);
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { isBytesText } from '../base/bytes.js';
+import { limitNamed, limits } from '../base/limits.js';
 import { namePattern, parseRange, versionPattern } from '../manifest/index.js';
 import { globFault } from '../platform/globs.js';
 
@@ -12,8 +13,10 @@ const relativePath = bytesText.regex(
   /^(?!\/)(?!(?:[\s\S]*\/)?\.\.(?:\/|$))[^\0]+$/,
   'must be a path below the package, without ".."',
 );
-const glob = bytesText.max(4096).regex(/^\/[^\0]*$/, 'must begin with /');
-const globs = z.array(glob).max(1000);
+const glob = bytesText
+  .max(limits.globLength.value, `is too long; ${limitNamed(limits.globLength)}`)
+  .regex(/^\/[^\0]*$/, 'must begin with /');
+const globs = z.array(glob).max(limits.packageGlobs.value, `has too many globs; ${limitNamed(limits.packageGlobs)}`);
 const seconds = z
   .number()
   .positive()

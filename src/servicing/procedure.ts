@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { basename, display, fromBuffer, fromText, isBelow, join, shellWord, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf, notFound, usage } from '../base/errors.js';
+import { limitNamed, limits } from '../base/limits.js';
 import { withHeld } from '../platform/held.js';
 import type { HealthCheck } from './health.js';
 import { interpreterOf, startOf } from './interpreter.js';
@@ -132,8 +133,6 @@ export async function readPackage(at: BytePath, source: BytePath): Promise<Proce
   };
 }
 
-const largestDescription = 1 << 20;
-
 /** What an update.json says. @param at where the package lies; @param source what people know it as */
 export async function readFields(at: BytePath, source: BytePath): Promise<PackageFields> {
   let value: unknown;
@@ -144,8 +143,9 @@ export async function readFields(at: BytePath, source: BytePath): Promise<Packag
     );
     try {
       const status = await handle.stat();
-      if (!status.isFile() || status.size > largestDescription)
-        throw badPackage(source, ['it is no file, or too large']);
+      if (!status.isFile()) throw badPackage(source, ['it is no file']);
+      if (status.size > limits.packageDescription.value)
+        throw badPackage(source, [`it has ${status.size} bytes; ${limitNamed(limits.packageDescription)}`]);
       value = JSON.parse(await handle.readFile('utf8'));
     } finally {
       await handle.close();

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { display, fromText, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged } from '../base/errors.js';
+import { limits, overLimit } from '../base/limits.js';
 import type { ReadSet } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
 import { isRecordedPath, recordLines } from './record-lines.js';
@@ -13,8 +14,18 @@ export interface ReadLine {
 
 const kindNames = new Set(['found', 'absent', 'listed', 'opened', 'link', 'xattr', 'whole']);
 
-/** The lines of a read set that the driver wrote at the end of a mount (docs/format.md). @throws LaminaError damaged; ENOENT where there is none */
-export async function readLines(file: BytePath): Promise<ReadLine[]> {
+/**
+ * The lines of a read set that the driver wrote at the end of a mount (docs/format.md).
+ * @throws LaminaError damaged; refused, OVER_LIMIT: a procedure looked at more than can be held in memory; ENOENT where there is none
+ */
+export async function readLines(file: BytePath, limit = limits.readSet): Promise<ReadLine[]> {
+  const { size } = await stat(toBuffer(file));
+  if (size > limit.value)
+    throw overLimit(
+      limit,
+      `the procedure looked at so many names that its read set ${display(file)} has ${size} bytes`,
+      'apply the update with --always-run, which needs no read set',
+    );
   const lines: ReadLine[] = [];
   let isWhole = false;
   for await (const { text, whole } of recordLines(file)) {
@@ -54,7 +65,7 @@ function readSetDamaged(what: string, cause?: unknown) {
   });
 }
 
-/** @throws LaminaError damaged */
+/** @throws LaminaError as `readLines` */
 export async function readReadSet(file: BytePath): Promise<ReadSet> {
   const seen = new Set<BytePath>();
   const listed = new Set<BytePath>();

@@ -20,6 +20,8 @@ export interface Settings {
   readonly alwaysRun: boolean;
   /** The umask that its procedure ran with, octal; null: not recorded, as by earlier versions. */
   readonly umask: string | null;
+  /** What its archives were allowed to unpack to; null: the common limits held. */
+  readonly maxBytes: number | null;
   /** Of an update by hand: containers were only pinned to its layer. */
   readonly noReplay: boolean;
 }
@@ -36,6 +38,7 @@ const settingsSchema = z.strictObject({
     .regex(/^[0-7]{4}$/)
     .nullable()
     .default(null),
+  maxBytes: z.number().int().positive().nullable().default(null),
 });
 
 /** In a sandbox (native/sandbox/inherit.cc), whatever that of the caller is. */
@@ -48,11 +51,35 @@ export const plainSettings: Settings = {
   alwaysRun: false,
   noReplay: false,
   umask: null,
+  maxBytes: null,
 };
 
+/** What a command says of how its procedure is applied. */
+interface Asked {
+  readonly network: boolean;
+  readonly timeoutMs?: number | undefined;
+  readonly conflict?: ConflictChoice | undefined;
+  readonly alwaysRun?: boolean | undefined;
+  readonly maxBytes?: number | undefined;
+}
+
+/** The settings of an update that is applied now. */
+export function settingsOf({ network, timeoutMs, conflict, alwaysRun, maxBytes }: Asked): Settings {
+  return {
+    network,
+    timeoutSeconds: timeoutMs === undefined ? null : timeoutMs / 1000,
+    conflict: conflict ?? plainSettings.conflict,
+    alwaysRun: alwaysRun === true,
+    noReplay: false,
+    umask: sandboxUmask,
+    maxBytes: maxBytes ?? null,
+  };
+}
+
 export function writeSettings(file: BytePath, settings: Settings): void {
-  const { network, timeoutSeconds, conflict, alwaysRun, noReplay, umask } = settings;
-  const text = JSON.stringify({ version: 1, network, timeoutSeconds, conflict, alwaysRun, noReplay, umask }, null, 2);
+  const { network, timeoutSeconds, conflict, alwaysRun, noReplay, umask, maxBytes } = settings;
+  const fields = { version: 1, network, timeoutSeconds, conflict, alwaysRun, noReplay, umask, maxBytes };
+  const text = JSON.stringify(fields, null, 2);
   stageFile(file, `${text}\n`);
 }
 

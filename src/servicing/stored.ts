@@ -17,13 +17,15 @@ import type { GivenProcedure, Procedure } from './procedure.js';
 
 /**
  * Keeps the procedure at `target`, so that it can be looked at and run again, and reads what was kept.
- * @throws LaminaError as `checkProcedure`; refused: an unsafe archive; failed: a broken one
+ * @param maxBytes of an archive: `ImportOptions.maxBytes`
+ * @throws LaminaError as `checkProcedure`; refused: an unsafe archive, or one beyond a limit; failed: a broken one
  */
 export async function storeProcedure(
   given: GivenProcedure,
   target: BytePath,
+  maxBytes?: number,
 ): Promise<{ procedure: Procedure; stored: Update['procedure'] }> {
-  return withHeld(given.from, async ({ at }) => storeHeld(at, given, target));
+  return withHeld(given.from, async ({ at }) => storeHeld(at, given, target, maxBytes));
 }
 
 /** What counts is what was copied: it is looked at again, there. @param at what is copied, and stays the same whoever changes its name */
@@ -31,6 +33,7 @@ async function storeHeld(
   at: BytePath,
   { source, form }: GivenProcedure,
   target: BytePath,
+  maxBytes: number | undefined,
 ): ReturnType<typeof storeProcedure> {
   if (formOf(at, source) !== form) throw changedMeanwhile(source);
   if (form === 'script') {
@@ -40,7 +43,7 @@ async function storeHeld(
   } else if (form === 'directory') {
     await importDirectory(at, target, { calledAs: display(source) });
   } else {
-    await unpack(at, source, target);
+    await unpack(at, source, target, maxBytes);
   }
   const procedure =
     form === 'script'
@@ -57,9 +60,9 @@ function changedMeanwhile(source: BytePath) {
 }
 
 /** A tar of a package: of what is in its directory, or of the directory itself. */
-async function unpack(at: BytePath, source: BytePath, target: BytePath): Promise<void> {
+async function unpack(at: BytePath, source: BytePath, target: BytePath, maxBytes: number | undefined): Promise<void> {
   const whole = `${target}.unpacked` as BytePath;
-  await importTar(at, whole, { calledAs: display(source) });
+  await importTar(at, whole, { calledAs: display(source), maxBytes });
   const names = await readdir(toBuffer(whole), 'buffer');
   const [only] = names;
   const outer = names.length === 1 && only !== undefined ? join(whole, fromBuffer(only)) : undefined;

@@ -39,10 +39,13 @@ export async function checkNode(check: NodeCheck): Promise<NodeReport> {
     scanned = await scanTree(paths.tree, {
       hash: !check.quick && (stored.version === 1 ? 'both' : 'blake3'),
       signal: check.signal,
+      anyHoles: true,
       onUnreadable: (path, error) => unreadable.set(path, messageOf(error)),
     });
   } catch (error) {
     check.signal.throwIfAborted();
+    // Larger than this process can read, which is no damage.
+    if (error instanceof LaminaError && error.code === 'OVER_LIMIT') throw error;
     return { faults: isMissing(error) ? [] : [damage('TREE_UNREADABLE', messageOf(error))] };
   }
   if (stored.index === undefined) {

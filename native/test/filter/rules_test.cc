@@ -87,13 +87,13 @@ TEST(Glob, ExplainsWhatIsWrong) {
   EXPECT_NE(problem("/a\\").find("backslash"), std::string::npos);
   std::string many = "/";
   for (int depth = 0; depth < 20; ++depth) many += "{a,b}";
-  EXPECT_NE(problem(many).find("4096 alternatives"), std::string::npos);
+  EXPECT_NE(problem(many).find("is 4,096 alternatives"), std::string::npos);
   std::string heavy = "/";
   for (int depth = 0; depth < 12; ++depth) heavy += "{a,b}";
-  EXPECT_NE(problem(heavy + std::string(1000, '?')).find("262144 bytes together"), std::string::npos);
+  EXPECT_NE(problem(heavy + std::string(1000, '?')).find("is 262,144 bytes"), std::string::npos);
   std::string deep;
   for (int depth = 0; depth < 70; ++depth) deep += "/a";
-  EXPECT_NE(problem(deep).find("63 components"), std::string::npos);
+  EXPECT_NE(problem(deep).find("is 63 components"), std::string::npos);
 }
 
 TEST(Rules, TheFirstThatCoversDecides) {

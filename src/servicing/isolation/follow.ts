@@ -1,5 +1,6 @@
 import { components, dirname, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
+import { limits } from '../../base/limits.js';
 import type { RootEntry, RootReader } from './root.js';
 
 /** Where a path of a root leads, every symlink on the way followed inside the root. */
@@ -14,7 +15,7 @@ export type Followed =
   | { readonly kind: 'nowhere' };
 
 /** As the kernel has it (path_resolution(7)). */
-const mostSymlinks = 40;
+const mostSymlinks = limits.followedLinks.value;
 const longestPath = 4096;
 
 /**

@@ -1,5 +1,6 @@
 import { components, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
+import { limits } from '../../base/limits.js';
 import { follow } from './follow.js';
 import type { Places } from './places.js';
 import type { RootReader } from './root.js';
@@ -14,8 +15,14 @@ export interface WantedDirectory {
 
 /** Those of tmpfiles.d(5) that a root can bring, the one that counts first first. */
 const configurations = ['etc/tmpfiles.d', 'usr/local/lib/tmpfiles.d', 'usr/lib/tmpfiles.d', 'lib/tmpfiles.d'];
-/** A root is anybody's: what is read of it is bounded. */
-const most = { files: 512, bytes: 1 << 18, directories: 512, depth: 12, nameBytes: 255 };
+/** A root is anybody's: what is read of it is bounded. What is beyond a limit asks for nothing, as a line that cannot be understood. */
+const most = {
+  files: limits.tmpfilesFiles.value,
+  bytes: limits.tmpfilesFile.value,
+  directories: limits.tmpfilesDirectories.value,
+  depth: limits.tmpfilesDepth.value,
+  nameBytes: limits.nameLength.value,
+};
 
 /** Types of lines that ask for a directory; without btrfs, subvolumes are directories. */
 const directoryLine = /^[dDvqQ][!+=~^$-]*$/;
@@ -123,7 +130,7 @@ class Owners {
     let table = this.#known.get(path);
     if (table === undefined) {
       const led = follow(this.root, path, this.covered);
-      const bytes = led.kind === 'found' ? this.root.read(led.path, 1 << 20) : undefined;
+      const bytes = led.kind === 'found' ? this.root.read(led.path, limits.accountFile.value) : undefined;
       const rows = (bytes?.toString('latin1') ?? '').split('\n').map((line) => line.split(':'));
       table = new Map(
         rows.filter(([, , id = '']) => /^\d{1,9}$/.test(id)).map(([name = '', , id]) => [name, Number(id)]),

@@ -1,6 +1,7 @@
 import { toText } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { notFound, usage } from '../../base/errors.js';
+import { limits, overLimit } from '../../base/limits.js';
 import { follow } from './follow.js';
 import type { RootReader } from './root.js';
 
@@ -14,12 +15,11 @@ export interface SandboxUser {
   readonly home: string;
 }
 
-const largestFile = 1 << 20;
 const greatestId = 2 ** 32 - 2;
 
 /**
  * The user that `--user` names: a name or number of the root's own, `:` and a group where it is not the user's.
- * @throws LaminaError usage, notFound: a name that the root does not have
+ * @throws LaminaError usage, notFound: a name that the root does not have; refused, OVER_LIMIT: its passwd or group is too large
  */
 export function userOf(root: RootReader, given: string, covered: readonly BytePath[]): SandboxUser {
   const [user = '', group, ...more] = given.split(':');
@@ -57,7 +57,13 @@ function idOf(text: string): number | undefined {
 /** As Latin-1: names are bytes. A line with a NUL is no row: no field of it can be given to a program. */
 function rowsOf(root: RootReader, path: string, covered: readonly BytePath[]): string[][] {
   const led = follow(root, path, covered);
-  const bytes = led.kind === 'found' ? root.read(led.path, largestFile) : undefined;
+  const bytes = led.kind === 'found' ? root.read(led.path, limits.accountFile.value) : undefined;
+  if (bytes === undefined && led.kind === 'found' && led.entry.type === 'file')
+    throw overLimit(
+      limits.accountFile,
+      `/${path} of the container is too large to look users up in`,
+      'leave --user out, or make the file shorter',
+    );
   const lines = (bytes?.toString('latin1') ?? '').split('\n');
   return lines.filter((line) => !line.includes('\0')).map((line) => line.split(':'));
 }

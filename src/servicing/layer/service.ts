@@ -18,8 +18,11 @@ import type { ConflictChoice } from '../settings.js';
 import { layerListing } from './listing.js';
 import { layerOperations } from './operations.js';
 
-/** Unpacks the layer of a package: what a run on the base would have written. */
-export async function captureLayer(work: Work, procedure: Procedure): Promise<WrittenTree> {
+/**
+ * Unpacks the layer of a package: what a run on the base would have written.
+ * @param maxBytes `ImportOptions.maxBytes`
+ */
+export async function captureLayer(work: Work, procedure: Procedure, maxBytes?: number): Promise<WrittenTree> {
   const { paths } = work.transaction;
   const { directory } = paths.run('base');
   const kept = paths.update.run();
@@ -30,6 +33,7 @@ export async function captureLayer(work: Work, procedure: Procedure): Promise<Wr
   const marks = await importLayer(join(paths.update.procedure, fromText(procedure.file)), tree, {
     signal: work.signal,
     calledAs: `the package's layer ${procedure.file}`,
+    maxBytes,
   });
   const below = new View(await layerListings(work));
   return { tree, listing: layerListing(await scanListing(tree, { hash: true, signal: work.signal }), marks, below) };

@@ -6,6 +6,8 @@ import { copyFileData, readXattrsSync } from '../../platform/native.js';
 import { walk } from '../../platform/walk.js';
 import type { WalkEntry } from '../../platform/walk.js';
 import { deviceOf } from '../node-index/scan.js';
+import { TreeBounds } from '../tree-bounds.js';
+import type { TreeLimits } from '../tree-bounds.js';
 import { TreeWriter } from './tree-writer.js';
 import type { MemberAttributes } from './tree-writer.js';
 
@@ -23,11 +25,17 @@ export interface ImportOptions {
   readonly signal?: AbortSignal | undefined;
   /** What errors call the source, where its path says nothing to who gave it. */
   readonly calledAs?: string | undefined;
+  /** Of an archive: bytes that it may unpack to; by default docs/security.md says, "Limits of input". */
+  readonly maxBytes?: number | undefined;
+  /** Of an archive: bytes that are free where it is unpacked; by default those of the file system. */
+  readonly freeBytes?: number | undefined;
+  /** Others than docs/security.md has. */
+  readonly limits?: TreeLimits | undefined;
 }
 
 /** Copies a directory into a fresh tree, with owners, modes, times, hard links, devices and xattrs. */
 export async function importDirectory(source: BytePath, tree: BytePath, options: ImportOptions): Promise<void> {
-  const writer = new TreeWriter(tree);
+  const writer = new TreeWriter(tree, new TreeBounds(options.calledAs ?? display(source), options.limits));
   try {
     await copyAll(source, writer, options);
     writer.finish();
@@ -47,6 +55,7 @@ async function copyAll(source: BytePath, writer: TreeWriter, options: ImportOpti
     if (first !== undefined) {
       writer.link(path, first);
     } else {
+      if (stats.isFile()) writer.bounds.addFile(path, stats);
       await copyMember(writer, entry);
       firstNames.set(inode, path);
       if (stats.isFile()) bytes += Number(stats.size);

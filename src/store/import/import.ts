@@ -25,7 +25,7 @@ export interface BaseOptions extends ImportOptions {
 
 /**
  * Makes a base from a directory or a tar.
- * @throws LaminaError usage: bad name; refused: the name is taken, the archive is unsafe, the source is an image or empty; notFound: no such source; failed: it cannot be read or written
+ * @throws LaminaError usage: bad name; refused: beyond a limit, the name is taken, the archive is unsafe, the source is an image or empty; notFound: no such source; failed: it cannot be read or written
  */
 export async function importBase(
   store: Store,
@@ -47,6 +47,11 @@ async function importHeld(
 ): Promise<SealedNode> {
   const version = options.version ?? null;
   const isDirectory = checkSource(source, options.calledAs);
+  if (isDirectory && options.maxBytes !== undefined)
+    throw usage('--max-size does nothing here: a directory is not unpacked', {
+      code: 'IDLE_OPTION',
+      hint: 'leave --max-size out',
+    });
   const manifest = await store.read();
   if (own(manifest.bases, name) !== undefined) {
     throw refused(`a base named '${name}' exists already`, { code: 'BASE_EXISTS', hint: 'choose another name' });

@@ -2,6 +2,7 @@ import { closeSync, constants, ftruncateSync, statSync, writeSync } from 'node:f
 import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, failed, messageOf, refused, spaceHint } from '../../base/errors.js';
+import { TreeBounds } from '../tree-bounds.js';
 import { compressionOf, decompressed } from './decompress.js';
 import type { ImportOptions } from './directory.js';
 import { xattrsOf } from './tar/attributes.js';
@@ -12,6 +13,7 @@ import { TarReader } from './tar/reader.js';
 import { ByteSource } from './tar/source.js';
 import { TreeWriter } from './tree-writer.js';
 import type { MemberAttributes } from './tree-writer.js';
+import { UnpackBounds, freeFor } from './unpack-bounds.js';
 
 /** What a kind of archive asks for beyond plain tars. */
 export interface ArchiveKind {
@@ -23,7 +25,7 @@ export interface ArchiveKind {
 
 /**
  * Writes the members of a tar (plain, gzip, xz, zstd) into a fresh tree.
- * @throws LaminaError refused: the archive is unsafe, or of a kind that is not read; failed: it is truncated or corrupt, or cannot be written
+ * @throws LaminaError refused: the archive is unsafe, beyond a limit, or of a kind that is not read; failed: it is truncated or corrupt, or cannot be written
  */
 export async function importTar(
   archive: BytePath,
@@ -31,10 +33,13 @@ export async function importTar(
   options: ImportOptions,
   kind: ArchiveKind = {},
 ): Promise<TreeWriter> {
-  const writer = new TreeWriter(tree);
+  const called = options.calledAs ?? display(archive);
+  const { size } = statSync(toBuffer(archive));
+  const unpack = new UnpackBounds({ called, size, most: options.maxBytes, free: options.freeBytes ?? freeFor(tree) });
+  const writer = new TreeWriter(tree, new TreeBounds(called, options.limits));
   const ids = new KnownIds();
   try {
-    await writeMembers({ writer, ids, kind }, archive, options);
+    await writeMembers({ writer, ids, kind, unpack }, { at: archive, called, size }, options);
     writer.finish();
     checkNames(writer, ids);
     return writer;
@@ -43,20 +48,33 @@ export async function importTar(
   }
 }
 
-async function writeMembers(work: Omit<Work, 'reader'>, archive: BytePath, options: ImportOptions): Promise<void> {
-  const called = options.calledAs ?? display(archive);
-  const total = statSync(toBuffer(archive)).size;
+interface Archive {
+  readonly at: BytePath;
+  readonly called: string;
+  readonly size: number;
+}
+
+async function writeMembers(
+  work: Omit<Work, 'reader'>,
+  { at, called, size }: Archive,
+  options: ImportOptions,
+): Promise<void> {
   let read = 0;
-  const compression = await compressionOf(archive);
-  const stream = decompressed(archive, compression, (bytes) => (read += bytes), called);
-  const reader = new TarReader(new ByteSource(stream as AsyncIterable<Buffer>, options.signal), called);
+  const compression = await compressionOf(at);
+  if (compression === 'none') work.unpack.expect(size);
+  const stream = decompressed(at, compression, (bytes) => (read += bytes), called);
+  const onBytes = (bytes: number) => {
+    work.unpack.add(bytes);
+  };
+  const source = new ByteSource(stream as AsyncIterable<Buffer>, { signal: options.signal, onBytes });
+  const reader = new TarReader(source, called);
   let count = 0;
   try {
     for (let member = await reader.next(); member !== undefined; member = await reader.next()) {
       options.signal?.throwIfAborted();
       await writeMember({ ...work, reader }, member);
       count += 1;
-      options.onProgress?.({ bytes: read, total, entries: count });
+      options.onProgress?.({ bytes: read, total: size, entries: count });
     }
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -85,6 +103,7 @@ interface Work {
   readonly reader: TarReader;
   readonly ids: KnownIds;
   readonly kind: ArchiveKind;
+  readonly unpack: UnpackBounds;
 }
 
 async function writeMember(work: Work, member: TarMember): Promise<void> {
@@ -118,9 +137,15 @@ function refuseDevice(path: BytePath, { kind, device }: TarMember): void {
   if (isDevice && device.major + device.minor > 0) throw unsafe(`it holds the device ${display(path)}`);
 }
 
-async function writeFile({ writer, reader }: Work, path: BytePath, attributes: MemberAttributes): Promise<void> {
+async function writeFile(
+  { writer, reader, unpack }: Work,
+  path: BytePath,
+  attributes: MemberAttributes,
+): Promise<void> {
+  const { size, holes } = reader;
+  writer.bounds.addHoles(path, holes);
+  unpack.addHoles(holes);
   const descriptor = writer.beginFile(path);
-  const { size } = reader;
   let end = 0;
   try {
     for await (const { data, at } of reader.content()) {

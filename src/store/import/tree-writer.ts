@@ -17,6 +17,7 @@ import {
 import { components, dirname, display, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, failed, isSystemError, messageOf, refused, spaceHint } from '../../base/errors.js';
+import { limits } from '../../base/limits.js';
 import { stagedStep } from '../../platform/durable.js';
 import { makePlainDirectory } from '../../platform/exact.js';
 import { mknodSync, setTimesSync, setXattrSync } from '../../platform/native.js';
@@ -25,7 +26,8 @@ import { isMachineRoot, isRoot } from '../../platform/privileges.js';
 import { removeTree, walk } from '../../platform/walk.js';
 import { escapeMark, markNamespace } from '../marks.js';
 import { Reach, reach } from '../reach.js';
-import { unsafe } from './tar/errors.js';
+import type { TreeBounds } from '../tree-bounds.js';
+import { beyond, unsafe } from './tar/errors.js';
 
 /** What an archive or a directory says of one of its members. */
 export interface MemberAttributes {
@@ -38,8 +40,6 @@ export interface MemberAttributes {
 
 type Kind = 'directory' | 'file' | 'symlink' | 'node';
 
-/** What an archive may ask for: bytes of one name with its directories (docs/format.md, "Limits"), the number and the bytes of all. */
-const most = { nameBytes: 32_768, names: 12_000_000, allNameBytes: 2 ** 30 } as const;
 /** The kernel applies an access list's bits to the mode, and chmod(2) changes the list: so this comes last. */
 const accessList = 'system.posix_acl_access';
 
@@ -72,9 +72,11 @@ export class TreeWriter {
   /** Directories that hold the escaped whiteout of an overlay inside. */
   readonly #withWhiteouts = new Set<BytePath>();
   readonly #reach: Reach;
-  #nameBytes = 0;
 
-  constructor(readonly tree: BytePath) {
+  constructor(
+    readonly tree: BytePath,
+    readonly bounds: TreeBounds,
+  ) {
     // Nothing that is made in it takes anything from the directories above: directories get their access lists when all is in them.
     makePlainDirectory(tree);
     this.#reach = new Reach(tree);
@@ -88,17 +90,17 @@ export class TreeWriter {
 
   /**
    * The path of a member below the tree.
-   * @throws LaminaError refused: an absolute name but the root's, one with `..`, or one that is too long
+   * @throws LaminaError refused: an absolute name but the root's, one with `..`, or one beyond the limits "path depth" and "name length"
    */
   static pathOf(name: BytePath): BytePath {
-    if (name.length > most.nameBytes)
-      throw unsafe(`it holds a name of ${name.length} bytes with its directories, at most ${most.nameBytes} can be`);
+    if (name.length > limits.pathDepth.value)
+      throw beyond(limits.pathDepth, `it holds a name of ${name.length} bytes with its directories`);
     if (name.startsWith('/') && /[^./]|\.\./.test(name)) throw unsafe(`it holds the absolute name ${display(name)}`);
     if (name.includes('\0')) throw unsafe(`it holds the name ${display(name)}, which has a NUL in it`);
     const parts = components(name).filter((part) => part !== '.');
     if (parts.some((part) => part === '..')) throw unsafe(`it holds the name ${display(name)}, which leads out of it`);
-    const long = parts.find((part) => part.length > 255);
-    if (long !== undefined) throw unsafe(`it holds a name of ${long.length} bytes, at most 255 can be`);
+    const long = parts.find((part) => part.length > limits.nameLength.value);
+    if (long !== undefined) throw beyond(limits.nameLength, `it holds a name of ${long.length} bytes`);
     return parts.join('/') as BytePath;
   }
 
@@ -108,6 +110,7 @@ export class TreeWriter {
         mkdirSync(at, { mode: 0o700 });
       });
     }
+    this.bounds.addAttributes(path, attributes.xattrs);
     this.#directories.set(path, attributes);
   }
 
@@ -136,6 +139,7 @@ export class TreeWriter {
   finishFile(path: BytePath, descriptor: number, attributes: MemberAttributes): void {
     this.#guard(path, () => {
       try {
+        this.bounds.addAttributes(path, attributes.xattrs);
         setOwner(path, attributes, (uid, gid) => {
           fchownSync(descriptor, uid, gid);
         });
@@ -151,10 +155,16 @@ export class TreeWriter {
 
   symlink(path: BytePath, target: string, attributes: MemberAttributes): void {
     if (target === '') throw unsafe(`its symlink ${display(path)} has no target`);
-    this.#make(path, 'symlink', (at) => {
-      symlinkSync(Buffer.from(target, 'latin1'), at);
-      this.#finish(path, at, attributes, false);
-    });
+    this.bounds.addAttributes(path, attributes.xattrs);
+    this.#make(
+      path,
+      'symlink',
+      (at) => {
+        symlinkSync(Buffer.from(target, 'latin1'), at);
+        this.#finish(path, at, attributes, false);
+      },
+      target,
+    );
   }
 
   /**
@@ -189,6 +199,7 @@ export class TreeWriter {
         hint: 'import it as root, or leave devices out',
       });
     }
+    this.bounds.addAttributes(path, attributes.xattrs);
     this.#make(path, 'node', (at) => {
       mknodSync(at, type | 0o600, device.major, device.minor);
       this.#finish(path, at, attributes, true);
@@ -242,16 +253,15 @@ export class TreeWriter {
     if (list !== undefined) setXattrSync(target, accessList, list);
   }
 
-  #make<T>(path: BytePath, kind: Kind, work: (at: Buffer) => T): T {
+  /** @param target of a symlink */
+  #make<T>(path: BytePath, kind: Kind, work: (at: Buffer) => T, target = ''): T {
     if (path === '') throw unsafe('its root is no directory');
     this.#ensureParent(dirname(path));
-    this.#nameBytes += path.length;
-    if (this.#kinds.size > most.names || this.#nameBytes > most.allNameBytes)
-      throw unsafe(`it has more than ${most.names} names, or names of more than ${most.allNameBytes} bytes together`);
     return this.#guard(path, () =>
       this.#reach.at(path, (at) => {
         stagedStep(path);
         this.#replace(path, at);
+        this.bounds.addEntry(path, target);
         const result = work(at);
         this.#kinds.set(path, kind);
         return result;
@@ -265,7 +275,7 @@ export class TreeWriter {
     if (present === undefined) return;
     if (present !== 'directory') unlinkSync(at);
     else this.#removeDirectory(path, at);
-    this.#kinds.delete(path);
+    this.#forget(path);
   }
 
   #removeDirectory(path: BytePath, at: Buffer): void {
@@ -276,12 +286,16 @@ export class TreeWriter {
       if (!isSystemError(error, 'ENOTEMPTY', 'EEXIST')) throw error;
       for (const entry of walk(at)) {
         const each = join(path, entry.path);
-        this.#kinds.delete(each);
+        if (entry.path !== '') this.#forget(each);
         this.#directories.delete(each);
         this.#withWhiteouts.delete(each);
       }
       removeTree(at);
     }
+  }
+
+  #forget(path: BytePath): void {
+    if (this.#kinds.delete(path)) this.bounds.removeEntry();
   }
 
   #ensureParent(path: BytePath): void {

@@ -5,8 +5,7 @@ import xxhash from 'xxhash-wasm';
 import type { XXHashAPI } from 'xxhash-wasm';
 import type { BytePath } from '../../base/bytes.js';
 import { display } from '../../base/bytes.js';
-import { failed, isSystemError, messageOf } from '../../base/errors.js';
-import type { LaminaError } from '../../base/errors.js';
+import { LaminaError, failed, isSystemError, messageOf } from '../../base/errors.js';
 import { MemoryListing, makeEntry } from '../../changeset/index.js';
 import type { Entry, EntryType, Listing } from '../../changeset/index.js';
 import type { HashKinds } from '../../platform/hash.js';
@@ -14,6 +13,8 @@ import { readXattrsSync } from '../../platform/native.js';
 import { walk } from '../../platform/walk.js';
 import type { WalkEntry } from '../../platform/walk.js';
 import { isMark, markNamespace } from '../marks.js';
+import { TreeBounds } from '../tree-bounds.js';
+import type { TreeLimits } from '../tree-bounds.js';
 import { FileHasher } from './hashing.js';
 
 /** What a tree holds at a path, as the file system tells it. */
@@ -40,6 +41,10 @@ export interface ScanOptions {
   readonly onUnreadable?: (path: BytePath, error: Error) => void;
   /** The BLAKE3 of a file's content where it is known: the file need not be read. */
   readonly known?: ((path: BytePath) => bigint | undefined) | undefined;
+  /** Whether the limit "holes" holds: not for what was sealed, by whatever version. By default it does. */
+  readonly anyHoles?: boolean;
+  /** Others than docs/security.md has. */
+  readonly limits?: TreeLimits | undefined;
 }
 
 const fileTypes: Record<number, EntryType> = {
@@ -59,7 +64,7 @@ export const hashers = xxhash();
 
 /**
  * Reads all of a tree, parents before children; contents on all processors, beside the walk. The root is the first.
- * @throws LaminaError failed with the path that could not be read
+ * @throws LaminaError failed with the path that could not be read, or as `walk`; refused, OVER_LIMIT
  */
 export async function scanTree(tree: BytePath, options: ScanOptions): Promise<ScannedEntry[]> {
   const scan = new Scan(tree, options, await hashers);
@@ -94,6 +99,7 @@ class Scan {
   readonly contents: FileHasher;
   readonly #kinds: HashKinds;
   failure: LaminaError | undefined;
+  readonly #bounds: TreeBounds;
   readonly #metacopy = `${markNamespace()}.overlay.metacopy`;
 
   constructor(
@@ -103,6 +109,7 @@ class Scan {
   ) {
     this.#kinds = typeof options.hash === 'boolean' ? 'blake3' : options.hash;
     this.contents = new FileHasher(this.#kinds);
+    this.#bounds = new TreeBounds(display(tree), options.limits);
   }
 
   includes(path: BytePath): boolean {
@@ -113,6 +120,8 @@ class Scan {
     try {
       const xattrs = readXattrsSync(at);
       const target = stats.isSymbolicLink() ? readlinkSync(at, 'latin1') : '';
+      this.#bounds.addEntry(path, target);
+      this.#bounds.addAttributes(path, xattrs);
       const entry = { path, stats, xattrs, target, hash: 0n, xxh64: 0n };
       this.entries.push(entry);
       if (this.options.hash === false) return;
@@ -120,7 +129,7 @@ class Scan {
         entry.xxh64 = this.hasher.h64Raw(Buffer.from(target, 'latin1'));
       else if (stats.isFile() && !xattrs.has(this.#metacopy)) this.#addContent(at, entry);
     } catch (error) {
-      throw unreadable(this.tree, path, error);
+      throw error instanceof LaminaError ? error : unreadable(this.tree, path, error);
     }
   }
 
@@ -130,6 +139,7 @@ class Scan {
       entry.hash = known;
       return;
     }
+    if (this.options.anyHoles !== true) this.#bounds.addFile(entry.path, entry.stats);
     this.contents.add(at, entry.stats, (hash) => {
       if (!(hash instanceof Error)) [entry.hash, entry.xxh64] = [hash.blake3, hash.xxh64];
       else if (this.options.onUnreadable !== undefined) this.options.onUnreadable(entry.path, hash);

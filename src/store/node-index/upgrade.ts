@@ -21,7 +21,7 @@ export interface UpgradedIndex {
  * @throws LaminaError damaged where a content is not the one that was sealed; failed where one cannot be read
  */
 export async function upgradeIndex(index: StoredIndex, tree: BytePath, signal?: AbortSignal): Promise<UpgradedIndex> {
-  const scanned = await scanTree(tree, { hash: 'both', signal });
+  const scanned = await scanTree(tree, { hash: 'both', signal, anyHoles: true });
   const upgraded = await upgradedFrom(index, scanned);
   if (typeof upgraded === 'object') return upgraded;
   throw damaged(`${display(upgraded)} in ${display(tree)} is not what was sealed`, {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BytePath } from '../../../src/base/bytes.js';
+import { limitNamed, limits } from '../../../src/base/limits.js';
 import { attributeChanges, contentDiff } from '../../../src/changeset/content-diff.js';
 import { makeEntry } from '../../../src/changeset/index.js';
 
@@ -71,10 +72,10 @@ describe('a file that changes, by its keys', () => {
   it('falls back to its lines, and says why', () => {
     expect(note('a.json', '{}', '{')).toMatch(/no valid JSON/);
     expect(note('a.yaml', 'a: 1', 'a: 1\na: 2')).toMatch(/no valid YAML/);
-    expect(note('a.yaml', 'a: 1', `a: &a [1]\nb: [${'*a,'.repeat(200)}]`)).toMatch(/no valid YAML/);
+    expect(note('a.yaml', 'a: 1', `a: &a [1]\nb: [${'*a,'.repeat(200)}]`)).toMatch(limitNamed(limits.aliases));
     expect(note('a.service', '[S]\nE=1\n', '[S]\nE=1\nE=2\n')).toMatch(/\[S\] E occurs twice/);
     expect(note('a.json', '{"a":1}', '{"a": 1}')).toMatch(/layout, order or comments/);
-    expect(note('a.json', '1', `${'['.repeat(100)}${']'.repeat(100)}`)).toMatch(/deeper/);
+    expect(note('a.json', '1', `${'['.repeat(100)}${']'.repeat(100)}`)).toMatch(limitNamed(limits.nesting));
     expect(note('passwd', 'root:x\n', 'root:y\n')).toMatch(/fields/);
     expect(keys('a.json', '{"__proto__":{"x":1}}', '{"__proto__":{"x":2}}')).toEqual([['__proto__.x', '1', '2']]);
   });
@@ -102,12 +103,12 @@ describe('a file that changes, otherwise', () => {
     const large = { size: 1 << 30, hash: '0'.repeat(16), bytes: undefined };
     expect(contentDiff('x' as BytePath, large, file('x'))).toMatchObject({
       kind: 'binary',
-      note: 'too large for a comparison',
+      note: `too large for a comparison; ${limitNamed(limits.comparedFile)}`,
     });
     const lines = (word: string) => Array.from({ length: 3000 }, (_, at) => `${word}${String(at)}\n`).join('');
     expect(diff('x', lines('a'), lines('b'))).toMatchObject({
       kind: 'binary',
-      note: expect.stringMatching(/different/) as string,
+      note: expect.stringContaining(limitNamed(limits.comparedEdits)) as string,
     });
   });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { largestMerged, mergeContents } from '../../../src/changeset/index.js';
+import { limits } from '../../../src/base/limits.js';
+import { mergeContents } from '../../../src/changeset/index.js';
 import { numRuns } from './arbitrary.js';
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
@@ -57,10 +58,23 @@ describe('merging contents', () => {
   });
 
   it('is not tried on large files', () => {
-    const base = Buffer.alloc(largestMerged + 1, 'a\n');
+    const base = Buffer.alloc(limits.mergedFile.value + 1, 'a\n');
     const [ours, theirs] = [Buffer.concat([bytes('b\n'), base]), Buffer.concat([base, bytes('c\n')])];
     expect(mergeContents(base, ours, theirs)).toEqual({ kind: 'conflict', reason: 'too-large' });
     expect(mergeContents(base, base, theirs).kind).toBe('theirs');
+  });
+
+  it('is tried on as many edits as the limit says', () => {
+    const lines = (from: string, count: number, to = from) =>
+      Array.from({ length: 5_000 }, (_, i) => `${i < count ? to : from} ${i}\n`).join('');
+    const theirs = `${lines('a', 0)}more\n`;
+    // A line that is another counts twice: one goes, one comes.
+    const most = limits.mergedEdits.value / 2;
+    expect(merge(lines('a', 0), lines('a', most, 'b'), theirs)).toMatchObject({ kind: 'merged' });
+    expect(merge(lines('a', 0), lines('a', most + 1, 'b'), theirs)).toEqual({
+      kind: 'conflict',
+      reason: 'too-different',
+    });
   });
 
   it('takes many equal lines in good time, and gives up on what is a different text', () => {

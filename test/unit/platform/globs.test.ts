@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BytePath } from '../../../src/base/bytes.js';
+import { limitNamed, limits } from '../../../src/base/limits.js';
 import { globFault, globMatcher } from '../../../src/platform/globs.js';
 
 const matches = (glob: string, path: string) => globMatcher([glob])(path as BytePath);
@@ -71,23 +72,26 @@ describe('globs', () => {
     expect(performance.now() - begun).toBeLessThan(1000);
   });
 
-  it.each([
+  it.each<[string, RegExp | string]>([
     ['/{a', /without its }/],
     ['/[a', /without its \]/],
     ['x', /begin with/],
-    [`/${'{a,b}'.repeat(13)}`, /4096 alternatives/],
-    [`/${'{a}'.repeat(100_000)}`, /at most 4096/],
-    [`/${'{a,b}'.repeat(12)}${'?'.repeat(4000)}`, /262144 bytes together/],
-    [`/${'x'.repeat(5000)}`, /at most 4096/],
+    [`/${'{a,b}'.repeat(13)}`, limitNamed(limits.globAlternatives)],
+    [`/${'{a}'.repeat(100_000)}`, limitNamed(limits.globLength)],
+    [`/${'{a,b}'.repeat(12)}${'?'.repeat(4000)}`, limitNamed(limits.globExpansion)],
+    [`/${'a/'.repeat(70)}`, limitNamed(limits.globComponents)],
+    [`/${'x'.repeat(5000)}`, limitNamed(limits.globLength)],
   ])('are told to be wrong: %.40s', (glob, fault) => {
     expect(globFault([glob])).toMatch(fault);
     expect(() => matches(glob, 'x')).toThrow(expect.objectContaining({ code: 'EINVAL' }));
   });
 
   it('have a limit together', () => {
-    expect(globFault(Array.from({ length: 5 }, () => `/${'{a,b}'.repeat(12)}`))).toMatch(/together/);
+    expect(globFault(Array.from({ length: 5 }, () => `/${'{a,b}'.repeat(12)}`))).toMatch(
+      limitNamed(limits.allGlobAlternatives),
+    );
     expect(globFault(Array.from({ length: 5 }, () => `/{a,b}${'{a,b}'.repeat(8)}${'?'.repeat(450)}`))).toMatch(
-      /1048576 bytes together/,
+      limitNamed(limits.allGlobBytes),
     );
     expect(globFault(Array.from({ length: 250 }, (_, i) => `/${'x'.repeat(4000)}${String(i)}`))).toBeUndefined();
   });

@@ -2,6 +2,8 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, symlinkSync,
 import { describe, expect, it } from 'vitest';
 import { fromBuffer, fromText, join, toBuffer } from '../../../src/base/bytes.js';
 import type { BytePath } from '../../../src/base/bytes.js';
+import type { Limit } from '../../../src/base/limits.js';
+import { limitNamed, limits } from '../../../src/base/limits.js';
 import { removeTree, removeTreeAtOnce, walk } from '../../../src/platform/walk.js';
 import { temporaryDirectory } from './temporary.js';
 
@@ -71,6 +73,47 @@ describe('walk', () => {
     expect(entries.at(-1)?.path.length).toBe(depth * 201 + 'bottom'.length);
     removeTree(root);
     expect(existsSync(root)).toBe(false);
+  });
+});
+
+describe('walk, beyond a limit,', () => {
+  /** Directories until a path is longer than `bytes`, and then `work`, with the last of them as working directory. */
+  function inDepth(name: string, bytes: number, work: () => void): BytePath {
+    const root = at(name);
+    mkdirSync(toBuffer(root));
+    const here = process.cwd();
+    process.chdir(root);
+    try {
+      for (let length = 0; length <= bytes; length += 201) {
+        mkdirSync('d'.repeat(200));
+        process.chdir('d'.repeat(200));
+      }
+      work();
+    } finally {
+      process.chdir(here);
+    }
+    return root;
+  }
+  const fault = (limit: Limit) =>
+    expect.objectContaining({
+      code: 'TREE_TOO_DEEP',
+      message: expect.stringContaining(limitNamed(limit)) as string,
+    }) as unknown;
+
+  it('names the depth of a path', () => {
+    const root = inDepth('path-depth', limits.pathDepth.value, () => undefined);
+    expect(() => [...walk(root)]).toThrow(fault(limits.pathDepth));
+    const seen = [...walk(root, { tooDeep: 'leave out' })];
+    expect(seen.at(-1)?.path.length).toBeLessThanOrEqual(limits.pathDepth.value);
+    removeTree(root);
+  });
+
+  it('names what deep paths come to together', () => {
+    const root = inDepth('deep-paths', 32_000, () => {
+      for (let i = 0; i < limits.deepPaths.value / 32_000; i++) writeFileSync(String(i), '');
+    });
+    expect(() => [...walk(root)]).toThrow(fault(limits.deepPaths));
+    removeTree(root);
   });
 });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { limitNamed, limits } from '../../../src/base/limits.js';
 import { packageJsonSchema, parsePackage } from '../../../src/servicing/package.js';
 import { checkout } from '../../support/lamina.js';
 
@@ -62,6 +63,17 @@ describe('update.json', () => {
   ])('is refused: %s %j', (says, change) => {
     const parsed = parsePackage({ ...whole, ...change });
     expect('faults' in parsed ? parsed.faults.join('\n') : parsed).toMatch(new RegExp(says.source, 'm'));
+  });
+
+  it.each([
+    [limits.packageGlobs, Array.from({ length: limits.packageGlobs.value + 1 }, (_, i) => `/${i}`)],
+    [limits.globLength, [`/${'a'.repeat(limits.globLength.value)}`]],
+  ])('is refused beyond the limit $name', (limit, ephemeral) => {
+    const parsed = parsePackage({ ...whole, ephemeral });
+    expect('faults' in parsed ? parsed.faults.join('\n') : parsed).toContain(limitNamed(limit));
+    expect(
+      parsePackage({ ...whole, ephemeral: ephemeral.map((glob) => glob.slice(0, -1) || '/').slice(1) }),
+    ).toHaveProperty('fields');
   });
 
   it('has its schema published: write it anew with npx vitest run -u, if this fails', async () => {

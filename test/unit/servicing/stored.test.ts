@@ -32,6 +32,7 @@ describe('a stored procedure', () => {
       alwaysRun: true,
       noReplay: true,
       umask: '0022',
+      maxBytes: 2 ** 40,
     };
     writeSettings(file, settings);
     expect(await readSettings(file)).toMatchObject(settings);

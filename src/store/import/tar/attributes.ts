@@ -1,8 +1,9 @@
 import { display, toText } from '../../../base/bytes.js';
 import type { BytePath } from '../../../base/bytes.js';
+import { limits } from '../../../base/limits.js';
 import { AccessListError, accessListOf } from './access-list.js';
 import type { IdOf } from './access-list.js';
-import { unsafe, unsupported } from './errors.js';
+import { beyond, unsafe, unsupported } from './errors.js';
 import type { TarMember } from './member.js';
 import type { PaxRecords } from './records.js';
 
@@ -30,10 +31,17 @@ export function xattrsOf(member: TarMember, idOf: IdOf): ReadonlyMap<string, Buf
         Buffer.from(value),
       );
   }
-  for (const name of xattrs.keys())
-    if (name === '' || name.length > 255 || name.includes('\0'))
-      throw unsafe(`${display(member.name)} has the attribute '${display(name)}', which is no name of one`);
+  for (const [name, value] of xattrs) check(member, name, value);
   return xattrs;
+}
+
+function check(member: TarMember, name: string, value: Buffer): void {
+  const has = `${display(member.name)} has the attribute '${display(name.slice(0, 60))}'`;
+  if (name === '' || name.includes('\0')) throw unsafe(`${has}, which is no name of one`);
+  if (name.length > limits.attributeName.value)
+    throw beyond(limits.attributeName, `${has}…, a name of ${name.length} bytes`);
+  if (value.length > limits.attributeValue.value)
+    throw beyond(limits.attributeValue, `${has} with a value of ${value.length} bytes`);
 }
 
 /** Attributes that are told as texts. */

@@ -1,5 +1,7 @@
 import { failed, refused } from '../../../base/errors.js';
 import type { LaminaError } from '../../../base/errors.js';
+import { overLimit } from '../../../base/limits.js';
+import type { Limit } from '../../../base/limits.js';
 
 /** The archive is not to be trusted any further. */
 export function unsafe(what: string): LaminaError {
@@ -7,6 +9,11 @@ export function unsafe(what: string): LaminaError {
     code: 'UNSAFE_ARCHIVE',
     hint: 'get a sound archive from a source you trust',
   });
+}
+
+/** The archive is beyond a limit; `what` is by how much. */
+export function beyond(limit: Limit, what: string): LaminaError {
+  return overLimit(limit, `the archive cannot be imported: ${what}`, 'get a sound archive from a source you trust');
 }
 
 /** The archive states or holds what this version does not read; `hint` says how to make one that it reads. */

@@ -1,6 +1,8 @@
 import { display, fromBuffer } from '../../../base/bytes.js';
 import type { BytePath } from '../../../base/bytes.js';
-import { corrupt, noTar, truncated, unsafe } from './errors.js';
+import { limits } from '../../../base/limits.js';
+import type { Limit } from '../../../base/limits.js';
+import { beyond, corrupt, noTar, truncated, unsafe } from './errors.js';
 import { Header, blockSize, isZero, paddingOf } from './header.js';
 import { memberOf } from './member.js';
 import type { Before, TarMember } from './member.js';
@@ -9,9 +11,6 @@ import type { ExtendedHeader, PaxRecords } from './records.js';
 import { insideSparseMap, oldSparseMap, recordedSparseMap } from './sparse.js';
 import type { SparseMap } from './sparse.js';
 import type { ByteSource } from './source.js';
-
-const largestExtendedHeader = 8 << 20;
-const largestName = 64 << 10;
 
 /** Part of a file's content: the bytes from `at` on. */
 export interface Piece {
@@ -69,6 +68,11 @@ export class TarReader {
   /** The size of the member's content: of a sparse file, with its holes. */
   get size(): number {
     return this.#map?.realSize ?? this.#left;
+  }
+
+  /** Of a sparse file: bytes that are not stored. Before any of its content is read. */
+  get holes(): number {
+    return this.size - this.#left;
   }
 
   /** The content of the member that `next` gave, once. Of a sparse file what is not in its holes. */
@@ -152,20 +156,20 @@ export class TarReader {
 
   async #extended(header: Header): Promise<ExtendedHeader> {
     const what = `the extended header ${display(header.name)}`;
-    return parseRecords(await this.#body(header, what, largestExtendedHeader), what);
+    return parseRecords(await this.#body(header, what, limits.extendedHeader), what);
   }
 
   /** A name of GNU's: what is behind a NUL is not of it. */
   async #longText(header: Header): Promise<BytePath> {
-    const text = await this.#body(header, 'a header with a long name', largestName);
+    const text = await this.#body(header, 'a header with a long name', limits.longName);
     const end = text.indexOf(0);
     return fromBuffer(end < 0 ? text : text.subarray(0, end));
   }
 
-  async #body(header: Header, what: string, most: number): Promise<Buffer> {
+  async #body(header: Header, what: string, limit: Limit): Promise<Buffer> {
     const { size } = header;
-    if (size === undefined || size < 0 || size > most)
-      throw unsafe(`${what} is ${size === undefined ? 'of no size' : `of ${size} bytes`}, at most ${most} can be`);
+    if (size === undefined || size < 0) throw unsafe(`${what} has a size that is none`);
+    if (size > limit.value) throw beyond(limit, `${what} is of ${size} bytes`);
     const body = await this.source.take(size);
     const whole = body.length === size && (await this.source.skip(paddingOf(size)));
     if (!whole) throw truncated(this.called, what);

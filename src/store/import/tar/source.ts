@@ -7,7 +7,11 @@ export class ByteSource {
 
   constructor(
     chunks: AsyncIterable<Buffer>,
-    private readonly signal?: AbortSignal,
+    private readonly options: {
+      readonly signal?: AbortSignal | undefined;
+      /** Told of each chunk before it is given; what it throws ends the reading. */
+      readonly onBytes?: (bytes: number) => void;
+    } = {},
   ) {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
@@ -28,9 +32,10 @@ export class ByteSource {
   /** From one to `most` of the next bytes; undefined at the end. */
   async some(most: number): Promise<Buffer | undefined> {
     while (this.#rest.length === 0) {
-      this.signal?.throwIfAborted();
+      this.options.signal?.throwIfAborted();
       const next = await this.#chunks.next();
       if (next.done === true) return undefined;
+      this.options.onBytes?.(next.value.length);
       this.#rest = next.value;
     }
     return this.#cut(Math.min(most, this.#rest.length));

@@ -1,6 +1,8 @@
 import { display } from '../../../base/bytes.js';
 import type { BytePath } from '../../../base/bytes.js';
-import { unsafe, unsupported } from './errors.js';
+import { limits } from '../../../base/limits.js';
+import type { Limit } from '../../../base/limits.js';
+import { beyond, unsafe, unsupported } from './errors.js';
 import type { Header } from './header.js';
 import { blockSize } from './header.js';
 import { decimal, fieldNumber } from './numbers.js';
@@ -17,11 +19,10 @@ export interface SparsePiece {
   readonly size: number;
 }
 
-const mostPieces = 1 << 20;
-/** What a few bytes of an archive may claim, and somebody has to read later. */
-const largestRealSize = 2 ** 41;
+/** An error that names the file; with the limit that it is beyond. */
+type Say = (what: string, limit?: Limit) => Error;
 
-type Say = (what: string) => Error;
+const mostPieces = limits.sparsePieces.value;
 
 /** The map of a GNU header of type `S`: four pieces in it, the others in blocks behind it. `block` gives the next. */
 export async function oldSparseMap(header: Header, path: BytePath, block: () => Promise<Buffer>): Promise<SparseMap> {
@@ -34,7 +35,7 @@ export async function oldSparseMap(header: Header, path: BytePath, block: () => 
   while (extended) {
     const next = await block();
     addPieces(next, 0, 21, pieces);
-    if (pieces.length > mostPieces) throw say('too many pieces');
+    if (pieces.length > mostPieces) throw tooMany(say);
     extended = next[504] !== 0;
   }
   return checked(pieces, fieldNumber(header.block, 483, 12), say);
@@ -76,7 +77,7 @@ export function recordedSparseMap(
     );
   }
   const numbers = map === undefined ? sparsePairs.flat() : map === '' ? [] : map.split(',');
-  if (numbers.length > mostPieces * 2) throw say('too many pieces');
+  if (numbers.length > mostPieces * 2) throw tooMany(say);
   if (numbers.length !== Number(text('numblocks') ?? Number.NaN) * 2) throw say('another number of pieces than stated');
   return checked(paired(numbers.map((each) => decimal(each) ?? Number.NaN)), decimal(text('size') ?? ''), say);
 }
@@ -106,7 +107,7 @@ export async function insideSparseMap(
     text = text.slice(end + 1);
     if (number === undefined) throw say('a malformed map');
     if (numbers.length === 0) wanted += number * 2;
-    if (wanted > mostPieces * 2) throw say('too many pieces');
+    if (wanted > mostPieces * 2 + 1) throw tooMany(say);
     numbers.push(number);
   }
   const realSize = decimal(records.get('GNU.sparse.realsize')?.toString('latin1') ?? '');
@@ -115,8 +116,12 @@ export async function insideSparseMap(
 
 const sayOf =
   (path: BytePath): Say =>
-  (what) =>
-    unsafe(`the sparse file ${display(path)} has ${what}`);
+  (what, limit) => {
+    const text = `the sparse file ${display(path)} has ${what}`;
+    return limit === undefined ? unsafe(text) : beyond(limit, text);
+  };
+
+const tooMany = (say: Say) => say('too many pieces', limits.sparsePieces);
 
 function paired(numbers: readonly number[]): SparsePiece[] {
   const pieces: SparsePiece[] = [];
@@ -128,7 +133,8 @@ function paired(numbers: readonly number[]): SparsePiece[] {
 /** In order, apart, within the file. */
 function checked(pieces: readonly SparsePiece[], realSize: number | undefined, say: Say): SparseMap {
   if (realSize === undefined || !(realSize >= 0)) throw say('no size');
-  if (realSize > largestRealSize) throw say(`a size of ${realSize} bytes, at most ${largestRealSize} can be`);
+  // What a few bytes of an archive may claim, and somebody has to read later.
+  if (realSize > limits.holes.value) throw say(`a size of ${realSize} bytes`, limits.holes);
   let end = 0;
   for (const { offset, size } of pieces) {
     if (!(offset >= end) || !(size >= 0) || !(offset + size <= realSize)) throw say('pieces that cannot be');

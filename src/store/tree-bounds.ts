@@ -1,0 +1,107 @@
+import { getHeapStatistics } from 'node:v8';
+import type { BigIntStats } from 'node:fs';
+import { display } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { limits, overLimit } from '../base/limits.js';
+import type { Limit } from '../base/limits.js';
+
+/** The limits of one tree that count all of it. */
+export interface TreeLimits {
+  readonly entries: Limit;
+  readonly names: Limit;
+  readonly entryAttributes: Limit;
+  readonly treeAttributes: Limit;
+  readonly holes: Limit;
+}
+
+/** Heap that an entry takes at most while its tree is read and indexed, measured with short paths, and what else there is. */
+const bytesPerEntry = 2048;
+const otherBytes = 64 << 20;
+
+/** Fewer entries than the limit where the heap of this process holds fewer: beyond it Node ends the process, and all work with it. */
+export function treeLimitsFor(heapBytes: number): TreeLimits {
+  const { entries, names, entryAttributes, treeAttributes, holes } = limits;
+  const value = Math.min(entries.value, Math.max(0, Math.floor((heapBytes - otherBytes) / bytesPerEntry)));
+  return { entries: { ...entries, value }, names, entryAttributes, treeAttributes, holes };
+}
+
+let present: TreeLimits | undefined;
+const treeLimits = () => (present ??= treeLimitsFor(getHeapStatistics().heap_size_limit));
+
+/** Counts what an untrusted tree holds. Each method throws LaminaError OVER_LIMIT at the first entry beyond a limit. */
+export class TreeBounds {
+  #entries = 0;
+  #nameBytes = 0;
+  #attributeBytes = 0;
+  #holeBytes = 0;
+  /** Inodes with holes and several names. */
+  readonly #sparse = new Set<string>();
+
+  /** @param called the tree, for people */
+  constructor(
+    readonly called: string,
+    readonly most: TreeLimits = treeLimits(),
+  ) {}
+
+  /** @param target of a symlink, else '' */
+  addEntry(path: BytePath, target = ''): void {
+    this.#entries += 1;
+    this.#nameBytes += path.length + target.length;
+    if (this.#entries > this.most.entries.value)
+      throw overLimit(
+        this.most.entries,
+        `${this.called} has more entries than can be held in memory`,
+        'remove some of them; a larger heap allows more, up to 12,000,000: NODE_OPTIONS=--max-old-space-size=MIB',
+      );
+    if (this.#nameBytes > this.most.names.value)
+      throw overLimit(
+        this.most.names,
+        `the paths and symlinks of ${this.called} are too long together`,
+        'move what is deep up, or remove some of it',
+      );
+  }
+
+  /** One that was added has been replaced, or is gone. */
+  removeEntry(): void {
+    this.#entries -= 1;
+  }
+
+  addAttributes(path: BytePath, xattrs: ReadonlyMap<string, Uint8Array>): void {
+    if (xattrs.size === 0) return;
+    let bytes = 0;
+    for (const [name, value] of xattrs) bytes += name.length + value.length;
+    if (bytes > this.most.entryAttributes.value)
+      throw overLimit(
+        this.most.entryAttributes,
+        `/${display(path)} of ${this.called} has attributes of ${bytes} bytes`,
+        'remove some of its extended attributes: setfattr --remove NAME FILE',
+      );
+    this.#attributeBytes += bytes;
+    if (this.#attributeBytes > this.most.treeAttributes.value)
+      throw overLimit(
+        this.most.treeAttributes,
+        `the entries of ${this.called} have too many attributes together`,
+        'remove some of their extended attributes: setfattr --remove NAME FILE',
+      );
+  }
+
+  /** Of a file whose content is to be read; of an inode once, however many names it has. */
+  addFile(path: BytePath, stats: Pick<BigIntStats, 'dev' | 'ino' | 'nlink' | 'size' | 'blocks'>): void {
+    const holes = Number(stats.size - stats.blocks * 512n);
+    if (holes <= 0) return;
+    const inode = `${stats.dev}:${stats.ino}`;
+    if (this.#sparse.has(inode)) return;
+    if (stats.nlink > 1n) this.#sparse.add(inode);
+    this.addHoles(path, holes);
+  }
+
+  addHoles(path: BytePath, bytes: number): void {
+    this.#holeBytes += bytes;
+    if (this.#holeBytes > this.most.holes.value)
+      throw overLimit(
+        this.most.holes,
+        `the files of ${this.called} have holes of ${this.#holeBytes} bytes, up to /${display(path)}`,
+        'shorten or remove files that are much larger than the space they take',
+      );
+  }
+}
