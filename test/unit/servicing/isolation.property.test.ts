@@ -68,7 +68,7 @@ const isId = (value: number) => Number.isInteger(value) && value >= 0 && value <
 /** The words that lamina-sandbox reads, each with as many fields as it has (native/sandbox/spec.cc). */
 const fieldsOf: Readonly<Record<string, number>> = {
   root: 1, place: 3, shm: 1, show: 2, cover: 2, directory: 4, file: 2, 'host-name': 1, set: 1, capability: 1, 'keep-capability': 1, limit: 3, processes: 2, memory: 2,
-  processors: 2, user: 2, group: 1, 'host-network': 0, 'gains-privileges': 0, input: 0, terminal: 0,
+  processors: 2, user: 2, group: 1, 'own-users': 1, 'host-network': 0, 'gains-privileges': 0, input: 0, terminal: 0,
 }; // prettier-ignore
 
 function recordsIn(records: Buffer): string[][] {

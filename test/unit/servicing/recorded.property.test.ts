@@ -172,7 +172,7 @@ describe('a read set', () => {
   it('that is not there is missing, not damaged', async () => {
     mkdirSync(toBuffer(at('empty')));
     const missing = join(at('empty'), 'none');
-    await expect(readLines(missing)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'open' });
+    await expect(readLines(missing)).rejects.toMatchObject({ code: 'ENOENT' });
     await expect(all(readJournal(missing))).rejects.toMatchObject({ code: 'ENOENT', syscall: 'open' });
   });
 });
