@@ -23,12 +23,13 @@ import {
   withMountpoint,
 } from '../mount/index.js';
 import type { HostView, MountMode } from '../mount/index.js';
-import { activeManual, refuseUnderHand, runInContainer, withHold } from '../servicing/index.js';
+import { activeManual, refuseUnderHand, runInContainer } from '../servicing/index.js';
 import type { RunOptions, SignalSource } from '../servicing/index.js';
 import type { Held } from '../platform/held.js';
 import { acquireLock } from '../platform/lock.js';
 import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
 import type { Store } from '../store/index.js';
+import { withHold } from '../transaction/index.js';
 import { containerData } from './data.js';
 import type { ContainerData } from './data.js';
 import { displacedIn, removeDisplaced } from './displaced.js';

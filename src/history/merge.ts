@@ -5,9 +5,10 @@ import type { FoldedTree, Listing } from '../changeset/index.js';
 import { applyMerge, foldableStorages, nodeOf, planMerge } from '../manifest/index.js';
 import type { Fold, Manifest, MergePlan, NodeId, SealedNode, UpdateId } from '../manifest/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
-import { refuseWhileServicing, withHold } from '../servicing/index.js';
+import { refuseWhileServicing } from '../servicing/index.js';
 import { NodeReader, markNamespace, readOrigins, withTransaction, writeOrigins } from '../store/index.js';
 import type { Origins, StagedNode, Store, Transaction } from '../store/index.js';
+import { withHold } from '../transaction/index.js';
 
 export interface MergeOptions {
   /** Only this base; undefined: all. */

@@ -7,9 +7,10 @@ import { own, replaceNodes, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
-import { Tree, withHold } from '../servicing/index.js';
+import { Tree } from '../servicing/index.js';
 import { NodeReader, cloneTree, markNamespace, unescapeMark, withTransaction } from '../store/index.js';
 import type { StagedNode, Store, Transaction } from '../store/index.js';
+import { withHold } from '../transaction/index.js';
 import { groupOf } from './aside.js';
 
 /** What was put aside, and where it is to go. */

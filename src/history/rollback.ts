@@ -5,10 +5,11 @@ import type { Manifest, NodeId, RollbackRequest, SealedNode, Transition } from '
 import { removeAllDurably } from '../platform/durable.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { isThereSync } from '../platform/walk.js';
-import { refuseUnderHand, withHold } from '../servicing/index.js';
-import type { ContainerHold } from '../servicing/index.js';
+import { refuseUnderHand } from '../servicing/index.js';
 import { StagedReader, afterPublish, cloneTree, copyOrigins, withTransaction } from '../store/index.js';
 import type { NodePaths, StagedNode, Store, Transaction } from '../store/index.js';
+import { withHold } from '../transaction/index.js';
+import type { ContainerHold } from '../transaction/index.js';
 import { stageAside } from './aside.js';
 import { stageRolledBack } from './past.js';
 import type { RollbackCause } from './past.js';
@@ -100,7 +101,10 @@ class Undoing {
       now = await this.#undo(now, request);
     }
     const report = { name, updates, containers: this.#reports, staying: [...this.#staying].sort() };
-    if (this.options.dryRun === true) return report;
+    if (this.options.dryRun === true) {
+      await this.transaction.discard();
+      return report;
+    }
     const published = await this.transaction.publish(async (present) => {
       const transition = this.#again(present);
       await refuseUnderHand(this.transaction.store, present, transition.removedNodes);

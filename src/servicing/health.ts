@@ -57,6 +57,7 @@ async function checkHealth(store: Store, request: HealthRequest): Promise<Health
         return failure === undefined ? [] : [failure];
       }),
     );
+    await transaction.discard();
     return outcomes.flat();
   });
 }

@@ -6,7 +6,6 @@ export type { HealthFailure } from './health.js';
 export * from './procedure.js';
 export * from './container-run.js';
 export type { SignalSource } from './isolation/signals.js';
-export * from './hold.js';
 export * from './active.js';
 export * from './manual.js';
 export { intendedBase } from './intended-base.js';

@@ -22,7 +22,7 @@ import {
 import type { Store } from '../store/index.js';
 import { endHandMount, freeze, mountNew, reopen, reopenAfter } from './hand-mount.js';
 import type { HandDetails } from './hand-mount.js';
-import { withHold } from './hold.js';
+import { withHold } from '../transaction/index.js';
 import { publishManual } from './manual-commit.js';
 import type { ManualCommit, ManualResult } from './manual-commit.js';
 
@@ -68,7 +68,7 @@ async function beginOn(
     await afterFailure(async () => transaction.discard());
     throw error;
   }
-  transaction.lock.release();
+  transaction.leave();
   return { id: transaction.id, state: 'open', mountpoint: mountpoint.path, ...details };
 }
 
@@ -108,7 +108,7 @@ export async function abortManual(store: Store, name: string): Promise<void> {
   try {
     await endHandMount(transaction, found);
   } catch (error) {
-    transaction.lock.release();
+    transaction.leave();
     throw error;
   }
   await keepAborted(transaction, name);
@@ -152,7 +152,7 @@ export async function commitManual(
       await transaction.reset('base');
       await freeze(transaction, found, id);
     } catch (error) {
-      transaction.lock.release();
+      transaction.leave();
       throw error;
     }
     try {
@@ -183,7 +183,7 @@ export async function reopenInterrupted(store: Store): Promise<Reopened[]> {
     } catch (error) {
       reopened.push({ name, directory, error });
     } finally {
-      transaction.lock.release();
+      transaction.leave();
     }
   }
   return reopened;

@@ -10,7 +10,7 @@ import type { CatchUpRecord, Store, Transaction } from '../../store/index.js';
 import type { DetailedChange } from '../contents.js';
 import { checkHow } from '../applicable.js';
 import { checkContainer } from '../health.js';
-import { withHold } from '../hold.js';
+import { withHold } from '../../transaction/index.js';
 import { ProgressCount } from '../progress.js';
 import type { Progress } from '../progress.js';
 import { ownTrouble } from '../own-trouble.js';
@@ -103,6 +103,7 @@ class CatchUp {
       if (dryRun === true) {
         const { previewCatchUp } = await import('./preview.js');
         const changes = await previewCatchUp(this.transaction, { before, after: now, container });
+        await this.transaction.discard();
         return this.#result(now, changes);
       }
       const published = await this.#publish();

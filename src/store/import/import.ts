@@ -8,7 +8,7 @@ import type { Held } from '../../platform/held.js';
 import { addBase, own, validateName } from '../../manifest/index.js';
 import type { SealedNode } from '../../manifest/index.js';
 import type { Store } from '../store.js';
-import { withTransaction } from '../transaction.js';
+import { withTransaction } from '../with-transaction.js';
 import { importDirectory } from './directory.js';
 import type { ImportOptions } from './directory.js';
 import { imageError } from './image-source.js';

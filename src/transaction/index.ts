@@ -1,0 +1,2 @@
+export * from './hold.js';
+export * from './runner.js';
