@@ -12,7 +12,6 @@ import { withHold } from '../transaction/index.js';
 import type { ContainerHold } from '../transaction/index.js';
 import { stageAside } from './aside.js';
 import { stageRolledBack } from './past.js';
-import type { RollbackCause } from './past.js';
 import { sortContainer } from './sort.js';
 import type { ContainerSorting } from './sort.js';
 
@@ -25,8 +24,6 @@ export interface RollbackOptions {
   readonly withNewer?: boolean | undefined;
   /** Everything but publishing: the report says what would become of what was written since. */
   readonly dryRun?: boolean | undefined;
-  /** Why, where not because somebody wished it: containers were not well. */
-  readonly because?: RollbackCause | undefined;
 }
 
 /** What became of what was written since an update in one container. */

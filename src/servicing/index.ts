@@ -1,8 +1,8 @@
 export * from './apply.js';
+export type * from './apply-request.js';
 export type { Progress } from './progress.js';
 export type * from './preview.js';
 export type { DetailedChange } from './contents.js';
-export type { HealthFailure } from './health.js';
 export * from './procedure.js';
 export * from './container-run.js';
 export type { SignalSource } from './isolation/signals.js';

@@ -1,5 +1,5 @@
 import { toText } from '../../base/bytes.js';
-import { failed, must, refused } from '../../base/errors.js';
+import { must, refused } from '../../base/errors.js';
 import type { LaminaError } from '../../base/errors.js';
 import { isoNow } from '../../base/time.js';
 import { addEffects, catchUpSteps, containerOf, updateOf } from '../../manifest/index.js';
@@ -9,7 +9,8 @@ import { StagedReader, withTransaction } from '../../store/index.js';
 import type { CatchUpRecord, Store, Transaction } from '../../store/index.js';
 import type { DetailedChange } from '../contents.js';
 import { checkHow } from '../applicable.js';
-import { checkContainer } from '../health.js';
+import { Unhealthy, checkHealth, unhealthyText } from '../health.js';
+import type { HealthFailure } from '../health.js';
 import { withHold } from '../../transaction/index.js';
 import { ProgressCount } from '../progress.js';
 import type { Progress } from '../progress.js';
@@ -170,13 +171,19 @@ class CatchUp {
       if (update.procedure.kind !== 'package' && update.procedure.kind !== 'layer') continue;
       const { health } = await readStored(this.transaction.store.paths.update(id).procedure, update);
       if (health === undefined) continue;
+      const { procedure } = this.transaction.store.paths.update(id);
       const reader = new StagedReader(this.transaction, now);
-      const checked = { health, update: { id, name: update.name }, signal, onOutput };
-      const failure = await checkContainer(this.transaction, reader, container, checked);
-      signal.throwIfAborted();
-      if (failure !== undefined) throw unhealthy(update.name, failure);
+      const checked = { health, update: update.name, procedure, signal, onOutput };
+      const failures = await checkHealth(reader, [container], checked);
+      if (failures.length > 0) throw this.#unhealthy(update.name, failures);
       return;
     }
+  }
+
+  #unhealthy(update: string, failures: readonly HealthFailure[]): Unhealthy {
+    const text = unhealthyText(update, failures, 'would not be well');
+    const containers = failures.map(({ container, failure }) => ({ container, outcome: null, failure }));
+    return new Unhealthy(text, 'nothing was changed; --no-health leaves the check out', containers);
   }
 
   /** Undefined where the base has newer layers meanwhile. */
@@ -197,17 +204,6 @@ class CatchUp {
 }
 
 class LayersCame extends Error {}
-
-function unhealthy(
-  update: string,
-  { container, failure, lines }: { container: string; failure: string; lines: string },
-) {
-  const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
-  return failed(
-    `container '${container}' would not be well after update '${update}': the health check failed: ${failure}; ${said}`,
-    { code: 'UNHEALTHY', hint: 'nothing was changed; --no-health leaves the check out' },
-  );
-}
 
 function stale() {
   return refused('the layers of the base have changed since the catch-up was begun', {
