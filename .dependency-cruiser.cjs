@@ -6,6 +6,7 @@ const rows = [
   ['base'],
   ['platform', 'manifest', 'changeset'],
   ['store', 'mount'],
+  ['transaction'],
   ['servicing'],
   ['history', 'verify'],
   ['app'],

@@ -58,7 +58,7 @@ export async function functionsOf(checkout) {
   await build({
     stdin: {
       contents: `
-        export { create } from './src/app/containers.js';
+        export { create } from './src/app/create.js';
         export { Store } from './src/store/index.js';
         export { checkGraph, emptyManifest, parseManifest, serialiseManifest } from './src/manifest/index.js';
         export { writeFileDurably } from './src/platform/durable.js';

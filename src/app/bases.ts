@@ -1,13 +1,17 @@
 import { userInfo } from 'node:os';
 import type { BytePath } from '../base/bytes.js';
-import { refused, usage } from '../base/errors.js';
+import { must, refused, usage } from '../base/errors.js';
+import { isoNow } from '../base/time.js';
+import { addBase, own, removeBase, validateName } from '../manifest/index.js';
+import type { Manifest, NewBase, SealedNode } from '../manifest/index.js';
 import { isRoot } from '../platform/privileges.js';
 import { hasProgram } from '../platform/programs.js';
 import { ownMaps } from '../platform/subordinate-ids.js';
-import { afterPublish, importBase, initStore, removeFiles } from '../store/index.js';
-import type { BaseOptions, Store } from '../store/index.js';
 import { refuseUnderHand } from '../servicing/index.js';
-import { removeBase } from '../manifest/index.js';
+import { initStore, withImportSource } from '../store/index.js';
+import type { BaseOptions, ImportSource, Store, Transaction } from '../store/index.js';
+import { publishChange, publishRemoval, withChange } from '../transaction/index.js';
+import type { Change } from '../transaction/index.js';
 import { baseData } from './data.js';
 import type { BaseData } from './data.js';
 
@@ -36,14 +40,54 @@ function checkSubordinateIds(): void {
     throw refused(`${missing} is not in PATH`, { code: 'NO_SUBORDINATE_IDS', hint: 'install it (Debian: uidmap)' });
 }
 
+/**
+ * Makes a base from a directory or a tar.
+ * @throws LaminaError usage: bad name; refused: beyond a limit, the name is taken, the archive is unsafe, the source is an image or empty; notFound: no such source; failed: it cannot be read or written
+ */
 export async function baseImport(
   store: Store,
   name: string,
   source: BytePath,
   options: BaseOptions,
 ): Promise<BaseData> {
-  await importBase(store, name, source, options);
-  return baseData(await store.read(), name);
+  validateName('base', name);
+  return withImportSource(source, options, async (held) => {
+    const before = async () => {
+      refuseTaken(await store.read(), name);
+      held.check();
+    };
+    const manifest = await withChange(store, { kind: 'import', signal: options.signal, before }, async (site) =>
+      publishChange(site, new Import(site.transaction, held, { name, version: options.version ?? null })),
+    );
+    return baseData(must(manifest, 'what was published'), name);
+  });
+}
+
+function refuseTaken(manifest: Manifest, name: string): void {
+  if (own(manifest.bases, name) === undefined) return;
+  throw refused(`a base named '${name}' exists already`, { code: 'BASE_EXISTS', hint: 'choose another name' });
+}
+
+/** The change that an import makes. */
+class Import implements Change<ImportSource> {
+  #layer: SealedNode | undefined;
+
+  constructor(
+    readonly transaction: Transaction,
+    readonly source: ImportSource,
+    readonly base: Pick<NewBase, 'name' | 'version'>,
+  ) {}
+
+  readonly plan = (): ImportSource | undefined => (this.#layer === undefined ? this.source : undefined);
+
+  readonly stage = async (source: ImportSource): Promise<void> => {
+    this.#layer = await source.stage(this.transaction);
+  };
+
+  readonly transition = (manifest: Manifest): Manifest => {
+    const layer = must(this.#layer, 'the layer that was imported');
+    return addBase(manifest, { ...this.base, layer, created: isoNow() });
+  };
 }
 
 export async function baseList(store: Store): Promise<BaseData[]> {
@@ -55,10 +99,11 @@ export async function baseList(store: Store): Promise<BaseData[]> {
 
 /** Removes a base with its layers and updates. @throws LaminaError refused while containers stand on it */
 export async function baseRemove(store: Store, name: string): Promise<void> {
-  await store.change(async (manifest, publish) => {
-    const { manifest: next, removedNodes, removedUpdates } = removeBase(manifest, name);
-    await refuseUnderHand(store, manifest, removedNodes);
-    await publish(next);
-    await afterPublish(async () => removeFiles(store, removedNodes, removedUpdates));
+  await publishRemoval(store, {
+    transition: async (present) => {
+      const transition = removeBase(present, name);
+      await refuseUnderHand(store, present, transition.removedNodes);
+      return transition;
+    },
   });
 }

@@ -3,8 +3,7 @@ import { basename, dirname, display, fromBuffer, join, toBuffer, fromText } from
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, isSystemError, notFound, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
-import { isoNow } from '../base/time.js';
-import { baseOf, containerOf, createContainer, own, removeContainer, stackOf } from '../manifest/index.js';
+import { containerOf, own, removeContainer, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import {
   checkHostView,
@@ -23,31 +22,18 @@ import {
   withMountpoint,
 } from '../mount/index.js';
 import type { HostView, MountMode } from '../mount/index.js';
-import { activeManual, refuseUnderHand, runInContainer, withHold } from '../servicing/index.js';
+import { activeManual, refuseUnderHand, runInContainer } from '../servicing/index.js';
 import type { RunOptions, SandboxUsers, SignalSource } from '../servicing/index.js';
 import type { Held } from '../platform/held.js';
 import { acquireLock } from '../platform/lock.js';
 import { isMachineRoot } from '../platform/privileges.js';
-import { NodeReader, afterPublish, removeFiles, withTransaction } from '../store/index.js';
+import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
+import { publishRemoval, withHold } from '../transaction/index.js';
 import { containerData } from './data.js';
 import type { ContainerData } from './data.js';
 import { displacedIn, removeDisplaced } from './displaced.js';
 import type { DisplacedData } from './displaced.js';
-
-/** A container with an empty storage on the newest layer of a base. */
-export async function create(store: Store, name: string, base: string): Promise<ContainerData> {
-  const before = await store.read();
-  const reader = new NodeReader(store, before);
-  const root = await reader.rootEntry(reader.layers(baseOf(before, base).head));
-  const manifest = await withTransaction(store, 'create', async (transaction) => {
-    const top = transaction.stageTop(root);
-    return transaction.publish((present) =>
-      createContainer(present, { name, base, storage: top.id, created: isoNow() }),
-    );
-  });
-  return containerData(manifest, name, []);
-}
 
 /**
  * Removes a container with its storages, what rollbacks displaced in it, and layers that only it stood on.
@@ -61,17 +47,19 @@ export async function remove(
 ): Promise<readonly DisplacedData[]> {
   return withHold(store, async (hold) => {
     await hold.add(await store.read(), [name]);
-    return store.change(async (manifest, publish) => {
-      const { manifest: next, removedNodes, removedUpdates } = removeContainer(manifest, name);
-      hold.check(manifest);
-      await refuseUnderHand(store, manifest, removedNodes);
-      const displaced = displacedIn(store, manifest, name);
-      if (displaced.length > 0) onDisplaced(displaced);
-      await publish(next);
-      await afterPublish(async () => removeFiles(store, removedNodes, removedUpdates));
-      await afterPublish(async () => removeDisplaced(store, displaced));
-      return displaced;
+    let displaced: readonly DisplacedData[] = [];
+    await publishRemoval(store, {
+      transition: async (present) => {
+        const transition = removeContainer(present, name);
+        hold.check(present);
+        await refuseUnderHand(store, present, transition.removedNodes);
+        displaced = displacedIn(store, present, name);
+        if (displaced.length > 0) onDisplaced(displaced);
+        return transition;
+      },
+      clearUp: async () => removeDisplaced(store, displaced),
     });
+    return displaced;
   });
 }
 

@@ -8,9 +8,8 @@ import { own, updateNamed } from '../manifest/index.js';
 import { makeDirectoryDurably, removeDurably, renameDurably, writeFileDurably } from '../platform/durable.js';
 import { holdPath } from '../platform/held.js';
 import type { Held } from '../platform/held.js';
-import { checkProcedure, intendedBase } from '../servicing/index.js';
+import { applyUpdate, checkProcedure, intendedBase } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
-import { applyChecked } from './apply.js';
 import { updateData } from './data.js';
 import type { UpdateData } from './data.js';
 import { lookAt, rollbackOf } from './inbox.js';
@@ -98,7 +97,7 @@ async function apply({ store, name, base, maxBytes, signal }: Desk, item: InboxI
     });
   }
   const what = { base: target, procedure: path, procedureAt: item.path, maxBytes };
-  const result = await applyChecked(store, { ...what, network: false, repeated: 'tell', signal });
+  const result = await applyUpdate(store, { ...what, network: false, repeated: 'tell', signal });
   if (result.id === undefined || result.update === undefined) return { outcome: 'unchanged' };
   const update = updateData(await store.read(), result.id, result.update);
   return { outcome: result.already === true ? 'already' : 'applied', update };

@@ -17,7 +17,7 @@ export function addContainerCommands(program: Command): void {
     .addHelpText('after', '\nExample:\n  lamina create web --base debian')
     .action(async (name: string, options: { base: string }, command: Command) => {
       const { output, store } = contextOf(command);
-      const { create } = await import('../app/containers.js');
+      const { create } = await import('../app/create.js');
       const data = await create(await store(), name, options.base);
       output.result(data, () => `created container ${name} on base ${data.base}`);
     });

@@ -3,11 +3,13 @@ import { refused } from '../base/errors.js';
 import { foldOrigins, foldTrees, planSize, refersBelow } from '../changeset/index.js';
 import type { FoldedTree, Listing } from '../changeset/index.js';
 import { applyMerge, foldableStorages, nodeOf, planMerge } from '../manifest/index.js';
-import type { Fold, Manifest, MergePlan, NodeId, SealedNode, UpdateId } from '../manifest/index.js';
+import type { Fold, Manifest, MergePlan, NodeId, SealedNode, Transition, UpdateId } from '../manifest/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
-import { refuseWhileServicing, withHold } from '../servicing/index.js';
-import { NodeReader, markNamespace, readOrigins, withTransaction, writeOrigins } from '../store/index.js';
+import { refuseWhileServicing } from '../servicing/index.js';
+import { NodeReader, markNamespace, readOrigins, writeOrigins } from '../store/index.js';
 import type { Origins, StagedNode, Store, Transaction } from '../store/index.js';
+import { publishChange, withChange } from '../transaction/index.js';
+import type { Change, ContainerHold } from '../transaction/index.js';
 
 export interface MergeOptions {
   /** Only this base; undefined: all. */
@@ -55,29 +57,61 @@ export async function merge(store: Store, options: MergeOptions): Promise<MergeR
   const told = { updates, containers: plan.containers };
   if (options.dryRun === true || plan.folds.length === 0)
     return { ...told, steps: await preview(reader, plan, options) };
-  return withHold(store, async (hold) => {
-    await hold.add(manifest, plan.containers);
-    await refuseWhileServicing(store, manifest);
-    await confirmed(updates, options);
-    return withTransaction(store, 'merge', async (transaction) => {
-      const steps: MergeStep[] = [];
-      const trees: SealedNode[] = [];
-      for (const fold of plan.folds) {
-        const folded = await read(reader, fold, options);
-        const sealed = await stage(transaction, reader, fold, folded, options.signal);
-        trees.push(sealed);
-        steps.push(stepOf(manifest, fold, folded.tree, sealed.id));
-      }
-      await transaction.publish(async (present) => {
-        await refuseWhileServicing(store, present, transaction.id);
-        if (JSON.stringify(planMerge(present, request)) !== JSON.stringify(plan)) throw stale();
-        hold.check(present);
-        options.signal.throwIfAborted();
-        return applyMerge(present, plan, trees);
-      });
-      return { ...told, steps };
-    });
+  const begin = {
+    kind: 'merge',
+    signal: options.signal,
+    before: async (hold: ContainerHold) => {
+      await hold.add(manifest, plan.containers);
+      await refuseWhileServicing(store, manifest);
+      await confirmed(updates, options);
+    },
+  };
+  return withChange(store, begin, async (site) => {
+    const folding = new Folding(site.transaction, reader, { request, plan, options });
+    await publishChange(site, folding);
+    return { ...told, steps: folding.steps };
   });
+}
+
+interface Confirmed {
+  readonly request: Parameters<typeof planMerge>[1];
+  /** What was confirmed: nothing else may be done. */
+  readonly plan: MergePlan;
+  readonly options: MergeOptions;
+}
+
+/** The change that a merge makes. */
+class Folding implements Change<readonly Fold[]> {
+  readonly steps: MergeStep[] = [];
+  readonly #trees: SealedNode[] = [];
+
+  /** @param reader of the manifest that the plan was made for */
+  constructor(
+    readonly transaction: Transaction,
+    readonly reader: NodeReader,
+    readonly confirmed: Confirmed,
+  ) {}
+
+  readonly plan = (manifest: Manifest): readonly Fold[] | undefined => {
+    const { request, plan } = this.confirmed;
+    if (JSON.stringify(planMerge(manifest, request)) !== JSON.stringify(plan)) throw stale();
+    return this.#trees.length < plan.folds.length ? plan.folds.slice(this.#trees.length) : undefined;
+  };
+
+  readonly stage = async (folds: readonly Fold[], manifest: Manifest): Promise<void> => {
+    const { options } = this.confirmed;
+    for (const fold of folds) {
+      const folded = await read(this.reader, fold, options);
+      const sealed = await stage(this.transaction, this.reader, fold, folded, options.signal);
+      this.#trees.push(sealed);
+      this.steps.push(stepOf(manifest, fold, folded.tree, sealed.id));
+    }
+  };
+
+  readonly transition = (manifest: Manifest): Transition => applyMerge(manifest, this.confirmed.plan, this.#trees);
+
+  readonly permit = async (present: Manifest): Promise<void> =>
+    refuseWhileServicing(this.transaction.store, present, this.transaction.id);
 }
 
 const nameOf = (manifest: Manifest, id: UpdateId) => manifest.updates[id]?.name ?? id;

@@ -4,16 +4,8 @@ import type { Manifest, UpdateId } from '../manifest/index.js';
 import { stagePastRecord } from '../store/index.js';
 import type { PastUpdate, Transaction } from '../store/index.js';
 
-/** Why an update is rolled back that containers did not take well. */
-export interface RollbackCause {
-  readonly reason: string;
-  /** By container: what was wrong with it. */
-  readonly failures: ReadonlyMap<string, string>;
-}
-
 interface RollbackIntent {
   readonly discard?: boolean | undefined;
-  readonly because?: RollbackCause | undefined;
   /** The update whose rollback was asked for: others are above it. */
   readonly wanted: string;
 }
@@ -37,18 +29,11 @@ export function stageRolledBack(
     procedure,
     to: version,
     description,
-    containers: effects.map(({ container, outcome }) => {
-      const failure = intent.because?.failures.get(container) ?? null;
-      return { container, outcome, failure };
-    }),
+    containers: effects.map(({ container, outcome }) => ({ container, outcome, failure: null })),
   });
 }
 
-function howOf(
-  name: string,
-  { discard, because, wanted }: RollbackIntent,
-): Pick<PastUpdate, 'state' | 'cause' | 'reason'> {
-  if (because !== undefined) return { state: 'failed', cause: 'health', reason: because.reason };
+function howOf(name: string, { discard, wanted }: RollbackIntent): Pick<PastUpdate, 'state' | 'cause' | 'reason'> {
   const why = name === wanted ? 'rolled back' : `rolled back with the older update '${wanted}', which it stood on`;
   return discard === true
     ? { state: 'discarded', cause: 'discard', reason: `${why}; what was written since was dropped` }

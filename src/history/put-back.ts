@@ -3,13 +3,15 @@ import { dirname, display, isBelow, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, must, notFound, refused, spaceHint } from '../base/errors.js';
 import type { Entry, Listing } from '../changeset/index.js';
-import { own, replaceNodes, stackOf } from '../manifest/index.js';
-import type { Manifest } from '../manifest/index.js';
+import { containerOf, own, replaceNodes, stackOf } from '../manifest/index.js';
+import type { Manifest, NodeId, Transition } from '../manifest/index.js';
 import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
-import { Tree, withHold } from '../servicing/index.js';
-import { NodeReader, cloneTree, markNamespace, unescapeMark, withTransaction } from '../store/index.js';
+import { Tree } from '../servicing/index.js';
+import { NodeReader, cloneTree, markNamespace, unescapeMark } from '../store/index.js';
 import type { StagedNode, Store, Transaction } from '../store/index.js';
+import { publishChange, withChange } from '../transaction/index.js';
+import type { Change, ContainerHold } from '../transaction/index.js';
 import { groupOf } from './aside.js';
 
 /** What was put aside, and where it is to go. */
@@ -31,29 +33,56 @@ export interface PutBackRequest {
  */
 export async function putBack(store: Store, request: PutBackRequest): Promise<readonly BytePath[]> {
   const { container } = request;
-  return withHold(store, async (hold) => {
-    const before = await store.read();
-    checkContainer(before, container);
-    await hold.add(before, [container]);
-    return withTransaction(store, 'restore', async (transaction) => {
+  const begin = {
+    kind: 'restore',
+    before: async (hold: ContainerHold) => {
       const manifest = await store.read();
-      hold.check(manifest);
-      const reader = new NodeReader(store, manifest);
-      const [top] = reader.container(container);
-      const old = must(top, 'a top storage');
-      const staged = transaction.stage('storage');
-      makePlainDirectory(staged.work);
-      cloneTree(reader.place(old).tree, staged.tree, { without: new Set(), directories: new Map(), files: new Map() });
-      const replaced = await inRoot(transaction, reader, container, staged, (root) => new Placing(root, request).run());
-      await transaction.publish((present) => {
-        hold.check(present);
-        const next = replaceNodes(present, new Map([[old, { id: staged.id, entries: 0, bytes: 0 }]]));
-        const published = { ...next, generation: present.generation + 1 };
-        return { manifest: published, removedNodes: [old], removedUpdates: [] };
-      });
-      return replaced;
-    });
+      checkContainer(manifest, container);
+      await hold.add(manifest, [container]);
+    },
+  };
+  return withChange(store, begin, async (site) => {
+    const restoring = new Restoring(site.transaction, request);
+    await publishChange(site, restoring);
+    return restoring.replaced;
   });
+}
+
+/** The change that a restore makes: its plan is the top storage that a copy takes the place of. */
+class Restoring implements Change<NodeId> {
+  #replaced: readonly BytePath[] = [];
+  /** The top storage as it was, and the copy. */
+  #tops: { readonly old: NodeId; readonly staged: StagedNode } | undefined;
+
+  constructor(
+    readonly transaction: Transaction,
+    readonly request: PutBackRequest,
+  ) {}
+
+  get replaced(): readonly BytePath[] {
+    return this.#replaced;
+  }
+
+  readonly plan = (manifest: Manifest): NodeId | undefined =>
+    this.#tops === undefined ? containerOf(manifest, this.request.container).storage : undefined;
+
+  readonly stage = async (old: NodeId, manifest: Manifest): Promise<void> => {
+    const { container } = this.request;
+    const reader = new NodeReader(this.transaction.store, manifest);
+    const staged = this.transaction.stage('storage');
+    this.#tops = { old, staged };
+    makePlainDirectory(staged.work);
+    cloneTree(reader.place(old).tree, staged.tree, { without: new Set(), directories: new Map(), files: new Map() });
+    const place = (root: BytePath) => new Placing(root, this.request).run();
+    this.#replaced = await inRoot(this.transaction, reader, container, staged, place);
+  };
+
+  readonly transition = (manifest: Manifest): Transition => {
+    const { old, staged } = must(this.#tops, 'the copy of the top storage');
+    const next = replaceNodes(manifest, new Map([[old, { id: staged.id, entries: 0, bytes: 0 }]]));
+    const published = { ...next, generation: manifest.generation + 1 };
+    return { manifest: published, removedNodes: [old], removedUpdates: [] };
+  };
 }
 
 function checkContainer(manifest: Manifest, container: string): void {

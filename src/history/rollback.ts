@@ -1,17 +1,17 @@
 import type { BytePath } from '../base/bytes.js';
-import { refused } from '../base/errors.js';
+import { must, refused } from '../base/errors.js';
 import { nodeOf, replaceNodes, rollbackUpdate, updateNamed, updatesToUndo } from '../manifest/index.js';
 import type { Manifest, NodeId, RollbackRequest, SealedNode, Transition } from '../manifest/index.js';
 import { removeAllDurably } from '../platform/durable.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { isThereSync } from '../platform/walk.js';
-import { refuseUnderHand, withHold } from '../servicing/index.js';
-import type { ContainerHold } from '../servicing/index.js';
-import { StagedReader, afterPublish, cloneTree, copyOrigins, withTransaction } from '../store/index.js';
-import type { NodePaths, StagedNode, Store, Transaction } from '../store/index.js';
+import { refuseUnderHand } from '../servicing/index.js';
+import { StagedReader, afterPublish, cloneTree, copyOrigins } from '../store/index.js';
+import type { NodePaths, StagedNode, Store } from '../store/index.js';
+import { previewChange, publishChange, withChange } from '../transaction/index.js';
+import type { Change, Site } from '../transaction/index.js';
 import { stageAside } from './aside.js';
 import { stageRolledBack } from './past.js';
-import type { RollbackCause } from './past.js';
 import { sortContainer } from './sort.js';
 import type { ContainerSorting } from './sort.js';
 
@@ -24,8 +24,6 @@ export interface RollbackOptions {
   readonly withNewer?: boolean | undefined;
   /** Everything but publishing: the report says what would become of what was written since. */
   readonly dryRun?: boolean | undefined;
-  /** Why, where not because somebody wished it: containers were not well. */
-  readonly because?: RollbackCause | undefined;
 }
 
 /** What became of what was written since an update in one container. */
@@ -64,59 +62,98 @@ interface Step {
  * @throws LaminaError notFound; refused: a newer update stands on it, it was merged, a container is mounted
  */
 export async function rollback(store: Store, name: string, options: RollbackOptions = {}): Promise<RollbackReport> {
-  return withHold(store, async (hold) => {
-    // Refused before anything is begun, where it can be told.
-    const before = await store.read();
-    const first = updatesToUndo(before, updateNamed(before, name).id, options)[0];
-    if (first !== undefined) rollbackUpdate(before, first);
-    return withTransaction(store, 'rollback', async (transaction) => {
-      const undoing = new Undoing(transaction, hold, await store.read(), options);
-      return undoing.run(name);
-    });
+  const begin = {
+    kind: 'rollback',
+    before: async () => {
+      const manifest = await store.read();
+      const first = updatesToUndo(manifest, updateNamed(manifest, name).id, options)[0];
+      if (first !== undefined) rollbackUpdate(manifest, first);
+    },
+  };
+  return withChange(store, begin, async (site) => {
+    const undoing = new Undoing(site, name, options);
+    if (options.dryRun === true) return previewChange(site, undoing, () => undoing.report);
+    const published = must(await publishChange(site, undoing), 'what was published');
+    await afterPublish(async () => undoing.openTops(published));
+    return undoing.report;
   });
 }
 
-class Undoing {
+/** The change that a rollback makes: its plan names the updates to undo, newest first. */
+class Undoing implements Change<readonly RollbackRequest[]> {
   readonly #steps: Step[] = [];
+  readonly #updates: string[] = [];
   readonly #reports: ContainerReport[] = [];
   readonly #staying = new Set<string>();
   readonly #staged = new Set<NodeId>();
+  /** What the steps were prepared on. */
+  #prepared: Manifest | undefined;
 
   constructor(
-    readonly transaction: Transaction,
-    readonly hold: ContainerHold,
-    readonly manifest: Manifest,
+    readonly site: Site,
+    readonly name: string,
     readonly options: RollbackOptions,
   ) {}
 
-  async run(name: string): Promise<RollbackReport> {
-    const requests = updatesToUndo(this.manifest, updateNamed(this.manifest, name).id, this.options);
-    let now = this.manifest;
-    const updates: string[] = [];
+  get report(): RollbackReport {
+    const { name } = this;
+    return { name, updates: this.#updates, containers: this.#reports, staying: [...this.#staying].sort() };
+  }
+
+  readonly plan = (manifest: Manifest): readonly RollbackRequest[] | undefined =>
+    this.#prepared === undefined
+      ? updatesToUndo(manifest, updateNamed(manifest, this.name).id, this.options)
+      : undefined;
+
+  readonly stage = async (requests: readonly RollbackRequest[], manifest: Manifest): Promise<void> => {
+    this.#prepared = manifest;
+    let now = manifest;
     for (const request of requests) {
-      updates.push(now.updates[request.update]?.name ?? request.update);
+      this.#updates.push(now.updates[request.update]?.name ?? request.update);
       if (request.containers === undefined && this.options.dryRun !== true)
-        stageRolledBack(this.transaction, now, request.update, { ...this.options, wanted: name });
+        stageRolledBack(this.site.transaction, now, request.update, { ...this.options, wanted: this.name });
       now = await this.#undo(now, request);
     }
-    const report = { name, updates, containers: this.#reports, staying: [...this.#staying].sort() };
-    if (this.options.dryRun === true) return report;
-    const published = await this.transaction.publish(async (present) => {
-      const transition = this.#again(present);
-      await refuseUnderHand(this.transaction.store, present, transition.removedNodes);
-      return transition;
-    });
-    await afterPublish(async () => this.#openTops(published));
-    return report;
+  };
+
+  /** All steps on the present manifest. @throws LaminaError refused where it is no longer what they were prepared for */
+  readonly transition = (present: Manifest): Transition => {
+    let manifest = present;
+    for (const { request, found, replaced } of this.#steps) {
+      const result = rollbackUpdate(manifest, request);
+      if (foundIn(result.containers) !== found) throw stale();
+      manifest = replaceNodes(result.manifest, replaced);
+    }
+    const gone = (before: object, after: object) =>
+      Object.keys(before)
+        .filter((id) => !Object.hasOwn(after, id))
+        .sort();
+    return {
+      manifest: { ...manifest, generation: present.generation + 1 },
+      removedNodes: gone(present.nodes, manifest.nodes),
+      removedUpdates: gone(present.updates, manifest.updates),
+    };
+  };
+
+  readonly permit = async (present: Manifest, { removedNodes }: Transition): Promise<void> =>
+    refuseUnderHand(this.site.transaction.store, present, removedNodes);
+
+  /** Storages that are on top again have no index any more, and nobody knows what in them is an update's. After a crash the next change sees to it. */
+  async openTops(published: Manifest): Promise<void> {
+    const { paths } = this.site.transaction.store;
+    const containers = [...new Set(this.#reports.map(({ container }) => container))];
+    const tops = containers.flatMap((name) => published.containers[name]?.storage ?? []);
+    const opened = tops.filter((id) => this.#prepared?.nodes[id]?.sealed === true);
+    await removeAllDurably(opened.flatMap((id) => paths.node(id).ofSealed).filter(isThereSync));
   }
 
   async #undo(manifest: Manifest, request: RollbackRequest): Promise<Manifest> {
     const planned = rollbackUpdate(manifest, request);
-    await this.hold.add(
-      this.manifest,
+    await this.site.hold.add(
+      must(this.#prepared, 'the manifest of the plan'),
       planned.containers.map(({ container }) => container),
     );
-    const reader = new StagedReader(this.transaction, manifest);
+    const reader = new StagedReader(this.site.transaction, manifest);
     const sortings: ContainerSorting[] = [];
     for (const change of planned.containers)
       sortings.push(await sortContainer(reader, request.update, change, this.options.discard === true));
@@ -143,7 +180,7 @@ class Undoing {
       sorting.aside.length === 0
         ? undefined
         : await stageAside(
-            this.transaction,
+            this.site.transaction,
             { update, container },
             { view: sorting.view, paths: sorting.aside, sources: sorting.sources },
           );
@@ -159,49 +196,21 @@ class Undoing {
     edits: Parameters<typeof cloneTree>[2],
     after: Manifest,
   ): Promise<SealedNode> {
-    const staged = this.transaction.stage('storage');
+    const { transaction } = this.site;
+    const staged = transaction.stage('storage');
     makePlainDirectory(staged.work);
     cloneTree(reader.place(node).tree, staged.tree, edits);
     const made = nodeOf(after, node).sealed
       ? await this.#seal(reader.place(node), staged)
       : { id: staged.id, entries: 0, bytes: 0 };
-    if (this.#staged.delete(node)) await this.transaction.unstage(node);
+    if (this.#staged.delete(node)) await transaction.unstage(node);
     this.#staged.add(staged.id);
     return made;
   }
 
   async #seal({ origins }: NodePaths, staged: StagedNode): Promise<SealedNode> {
     await copyOrigins(origins, staged.origins);
-    return this.transaction.seal(staged);
-  }
-
-  /** All steps on the present manifest. @throws LaminaError refused where it is no longer what they were prepared for */
-  #again(present: Manifest): Transition {
-    this.hold.check(present);
-    let manifest = present;
-    for (const { request, found, replaced } of this.#steps) {
-      const result = rollbackUpdate(manifest, request);
-      if (foundIn(result.containers) !== found) throw stale();
-      manifest = replaceNodes(result.manifest, replaced);
-    }
-    const gone = (before: object, after: object) =>
-      Object.keys(before)
-        .filter((id) => !Object.hasOwn(after, id))
-        .sort();
-    return {
-      manifest: { ...manifest, generation: present.generation + 1 },
-      removedNodes: gone(present.nodes, manifest.nodes),
-      removedUpdates: gone(present.updates, manifest.updates),
-    };
-  }
-
-  /** Storages that are on top again have no index any more, and nobody knows what in them is an update's. After a crash the next change sees to it. */
-  async #openTops(published: Manifest): Promise<void> {
-    const { paths } = this.transaction.store;
-    const containers = [...new Set(this.#reports.map(({ container }) => container))];
-    const tops = containers.flatMap((name) => published.containers[name]?.storage ?? []);
-    const opened = tops.filter((id) => this.manifest.nodes[id]?.sealed === true);
-    await removeAllDurably(opened.flatMap((id) => paths.node(id).ofSealed).filter(isThereSync));
+    return this.site.transaction.seal(staged);
   }
 }
 

@@ -1,9 +1,10 @@
-import { LaminaError, messageOf } from '../base/errors.js';
+import { messageOf } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import { own } from '../manifest/index.js';
 import { writeFileDurably } from '../platform/durable.js';
 import { endedNow, keepEnded, tryToKeep } from '../store/index.js';
 import type { Attempt, PastUpdate, Transaction } from '../store/index.js';
+import { Unhealthy } from './health.js';
 import type { Procedure } from './procedure.js';
 import { isProcedureFailure } from './run.js';
 
@@ -21,7 +22,8 @@ export async function onRecord<T>(
   try {
     return await work();
   } catch (error) {
-    const past = endedNow(attempt, { state: 'failed', cause: causeOf(error, signal), reason: messageOf(error) });
+    const reached = error instanceof Unhealthy ? { ...attempt, containers: error.containers } : attempt;
+    const past = endedNow(reached, { state: 'failed', cause: causeOf(error, signal), reason: messageOf(error) });
     await tryToKeep(`update '${attempt.name}'`, async () =>
       store.change(async (manifest) => {
         // Where it was published all the same, it is no failed one.
@@ -50,5 +52,5 @@ export function attemptOf(begun: {
 function causeOf(error: unknown, signal: AbortSignal): PastUpdate['cause'] {
   if (signal.aborted) return 'interrupted';
   if (isProcedureFailure(error)) return 'procedure';
-  return error instanceof LaminaError && error.code === 'UNHEALTHY' ? 'health' : 'error';
+  return error instanceof Unhealthy ? 'health' : 'error';
 }

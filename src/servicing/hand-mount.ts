@@ -113,7 +113,7 @@ export async function reopenAfter(error: unknown, transaction: Transaction, deta
       `${why}; lamina recover tries it again, lamina update commit ${details.name} needs no mount`,
     );
   } finally {
-    transaction.lock.release();
+    transaction.leave();
   }
 }
 

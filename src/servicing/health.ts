@@ -3,13 +3,12 @@ import { availableParallelism } from 'node:os';
 import { join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
-import { messageOf } from '../base/errors.js';
-import type { Update } from '../manifest/index.js';
+import { LaminaError, messageOf } from '../base/errors.js';
 import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { removeTreeAtOnce } from '../platform/walk.js';
-import { NodeReader, makeEmptyTree, withTransaction } from '../store/index.js';
-import type { Store, Transaction } from '../store/index.js';
+import { makeEmptyTree } from '../store/index.js';
+import type { Attempt, StagedReader } from '../store/index.js';
 import { OutputLog } from './output.js';
 import { planSandbox } from './isolation/plan.js';
 import type { SandboxPlan } from './isolation/plan.js';
@@ -33,76 +32,79 @@ export interface HealthFailure {
   readonly lines: string;
 }
 
-interface HealthRequest {
+/** The health check of an update whose containers are staged. */
+export interface HealthRequest {
   readonly health: HealthCheck;
-  readonly update: { readonly id: string; readonly name: string };
-  readonly containers: readonly string[];
+  /** Its name. */
+  readonly update: string;
+  /** Where its package lies. */
+  readonly procedure: BytePath;
   readonly jobs?: number | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: ((container: string | undefined, chunk: Buffer) => void) | undefined;
 }
 
-const linesShown = 15;
-
-/**
- * Runs a health check in the roots of containers, side by side: isolated, and over a throw-away upper, so that what it writes never becomes theirs. The containers must be held.
- * @returns those that failed, in the order of `containers`
- */
-async function checkHealth(store: Store, request: HealthRequest): Promise<HealthFailure[]> {
-  return withTransaction(store, 'health', async (transaction) => {
-    const manifest = await store.read();
-    const outcomes = await mapLimit(request.containers, request.jobs ?? availableParallelism(), async (container) =>
-      outcomeOf(container, request.signal, async () => {
-        const failure = await checkContainer(transaction, new NodeReader(store, manifest), container, request);
-        return failure === undefined ? [] : [failure];
-      }),
-    );
-    return outcomes.flat();
-  });
-}
-
-/** The health check of an update that was just published, in all the containers that it reached. The containers must be held. */
-export async function healthAfter(
-  store: Store,
-  request: Pick<HealthRequest, 'jobs' | 'signal' | 'onOutput'> & {
-    readonly check: HealthCheck | undefined;
-    readonly health?: boolean | undefined;
-  },
-  result: { readonly id: string | undefined; readonly update: Update | undefined; readonly already?: boolean },
-): Promise<HealthFailure[]> {
-  const { check, health, jobs, signal, onOutput } = request;
-  const { id, update, already } = result;
-  if (check === undefined || health === false || id === undefined || update === undefined) return [];
-  if (already === true) return [];
-  const containers = update.effects.filter(({ outcome }) => outcome !== 'failed').map(({ container }) => container);
-  const [first] = containers;
-  if (first === undefined) return [];
-  const whole = { health: check, update: { id, name: update.name }, containers, jobs, signal, onOutput };
-  return outcomeOf(first, signal, async () => checkHealth(store, whole));
-}
-
-/** Where the check could not be made, nobody knows that the container is well: that is a failure, too. */
-async function outcomeOf(
-  container: string,
-  signal: AbortSignal,
-  check: () => Promise<HealthFailure[]>,
-): Promise<HealthFailure[]> {
-  if (signal.aborted) return [{ container, failure: 'it was interrupted', lines: '' }];
-  try {
-    return await check();
-  } catch (error) {
-    return [{ container, failure: messageOf(error), lines: '' }];
+/** An update that must not be published: containers would not be well after it. */
+export class Unhealthy extends LaminaError {
+  constructor(
+    message: string,
+    hint: string,
+    /** All that the update reached, for its record. */
+    readonly containers: Attempt['containers'],
+  ) {
+    super('failed', message, { code: 'UNHEALTHY', hint });
   }
 }
 
-/** Runs a health check in the root that a container has by what `reader` reads. */
-export async function checkContainer(
-  transaction: Transaction,
-  reader: NodeReader,
+const linesShown = 15;
+
+/**
+ * Runs a health check in the roots that containers have by what `reader` reads, side by side: isolated, and over a throw-away upper, so that what it writes never becomes theirs. The
+ * containers must be held. Where the check cannot be made, nobody knows that the container is well: that is a failure, too.
+ * @returns those that failed, in the order of `containers`
+ * @throws the signal's reason
+ */
+export async function checkHealth(
+  reader: StagedReader,
+  containers: readonly string[],
+  request: HealthRequest,
+): Promise<HealthFailure[]> {
+  const { signal, jobs = availableParallelism() } = request;
+  const found = await mapLimit(containers, jobs, async (container): Promise<HealthFailure[]> => {
+    signal.throwIfAborted();
+    try {
+      const failure = await checkContainer(reader, container, request);
+      return failure === undefined ? [] : [failure];
+    } catch (error) {
+      return [{ container, failure: messageOf(error), lines: '' }];
+    }
+  });
+  signal.throwIfAborted();
+  return found.flat();
+}
+
+/** @param is what is said of each container */
+export function unhealthyText(
+  update: string,
+  failures: readonly HealthFailure[],
+  is: 'is not well' | 'would not be well',
+): string {
+  const told = failures.map(({ container, failure, lines }) => {
+    const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
+    return `container '${container}' ${is} after update '${update}': the health check failed: ${failure}; ${said}`;
+  });
+  const names = failures.map(({ container }) => container).join(', ');
+  const all =
+    failures.length > 1 ? [`${failures.length} containers are not well after update '${update}': ${names}`] : [];
+  return [...all, ...told].join('\n');
+}
+
+async function checkContainer(
+  reader: StagedReader,
   container: string,
-  { health, update, signal, onOutput }: Omit<HealthRequest, 'containers' | 'jobs'>,
+  { health, update, procedure, signal, onOutput }: HealthRequest,
 ): Promise<HealthFailure | undefined> {
-  const { store } = transaction;
+  const { store, transaction } = reader;
   const nodes = reader.container(container);
   const run = transaction.paths.run(`health-${container}`);
   const [upper, work] = [join(run.directory, 'upper'), join(run.directory, 'work')];
@@ -129,8 +131,8 @@ export async function checkContainer(
         plan,
         command: ['/bin/sh', '-c', health.command],
         network: false,
-        environment: { LAMINA_UPDATE: update.name },
-        shown: new Map([['procedure', store.paths.update(update.id).procedure]]),
+        environment: { LAMINA_UPDATE: update },
+        shown: new Map([['procedure', procedure]]),
         timeoutMs: health.timeoutMs,
         signal,
         onOutput: (chunk) => {

@@ -1,8 +1,8 @@
 export * from './apply.js';
+export type * from './apply-request.js';
 export type { Progress } from './progress.js';
 export type * from './preview.js';
 export type { DetailedChange } from './contents.js';
-export type { HealthFailure } from './health.js';
 export * from './procedure.js';
 export * from './container-run.js';
 export type { SandboxUsers } from './isolation/setup.js';
@@ -10,7 +10,6 @@ export { probeSandbox } from './isolation/probe.js';
 export type { SandboxProbe } from './isolation/probe.js';
 export { systemCallFilter } from './calls/filter.js';
 export type { SignalSource } from './isolation/signals.js';
-export * from './hold.js';
 export * from './active.js';
 export * from './manual.js';
 export { intendedBase } from './intended-base.js';

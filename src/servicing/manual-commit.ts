@@ -1,17 +1,17 @@
 import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { refused } from '../base/errors.js';
-import type { LaminaError } from '../base/errors.js';
+import { must, refused } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import type { TimedRun } from '../changeset/index.js';
-import { commitUpdate } from '../manifest/index.js';
+import { baseOf, commitUpdate, containersOn, own } from '../manifest/index.js';
 import type { EffectCommit, Manifest, Update, UpdateId } from '../manifest/index.js';
 import { stageFile } from '../platform/durable.js';
 import { NodeReader } from '../store/index.js';
-import type { Transaction } from '../store/index.js';
+import type { Change, Site } from '../transaction/index.js';
 import { stageDeltaLayer } from './delta.js';
 import type { DeltaLayer, Work } from './delta.js';
 import { handWork } from './hand-mount.js';
+import type { HandDetails } from './hand-mount.js';
 import { isRecordTorn, stageHandRecord } from './hand-record.js';
 import { HandTouched, stageWithout } from './hand-overlap.js';
 import { LeftBehind } from './left-behind.js';
@@ -41,61 +41,189 @@ export interface ManualResult {
   readonly effects: ReadonlyMap<string, ManualEffect>;
 }
 
-export interface ManualCommit {
-  /** That the update will have. */
-  readonly id: UpdateId;
-  readonly manifest: Manifest;
-  readonly transaction: Transaction;
-  readonly found: { readonly name: string; readonly base: string; readonly head: string };
-  readonly containers: readonly string[];
-  /** Those whose storage is not there, with the error that says so. */
-  readonly missing: ReadonlyMap<string, LaminaError>;
+export interface ManualOptions {
+  /** False: containers are only pinned to the layer. */
   readonly replay: boolean;
   readonly signal: AbortSignal;
   readonly onFailed?: LeaveRequest['onFailed'];
 }
 
-/** Stages the delta layer and what follows from it in the containers, and publishes it all. The servicing mount is gone. */
-export async function publishManual(commit: ManualCommit): Promise<ManualResult> {
-  const { id, manifest, transaction, found, signal } = commit;
-  const { paths } = transaction;
-  if (commit.replay && isRecordTorn(paths)) throw recordTorn(found.name);
-  const reader = new NodeReader(transaction.store, manifest);
-  const work: Work = { transaction, reader, layers: reader.layers(found.head), signal };
-  const kept = paths.update.run();
-  stageFile(paths.update.procedure, '');
-  await stageHandRecord(paths, kept);
-  const { directory, mountpoint } = paths.run('base');
-  const capture = await readCapture({ directory, mountpoint, ...handWork(paths), kept }, undefined);
-  const delta = await stageDeltaLayer(work, capture);
-  const times = { span: capture.span, written: delta.listing };
-  const followed = await followInContainers(work, commit, { ...delta, times });
-  const { told, left } = followed;
-  const effects = [...followed.effects].sort((a, b) => (a.container < b.container ? -1 : 1));
-  const because = Object.fromEntries(await ranBecauseOf([{ journal: kept.journal }], followed.met));
-  writeSettings(paths.update.settings, { ...plainSettings, noReplay: !commit.replay });
-  const about = { update: found.name, base: found.base, layer: delta.sealed, effects, ranBecauseOf: because };
-  const report = { ...about, containers: textsOf(told), failures: left.reasons };
-  stageFile(paths.update.report, `${JSON.stringify(report, null, 2)}\n`);
-  const published = await transaction.publish(
-    (present) =>
-      commitUpdate(present, {
-        id,
-        name: found.name,
-        base: found.base,
-        version: null,
-        description: null,
-        parent: found.head,
-        created: isoNow(),
-        layer: delta.sealed,
-        effects,
-        procedure: { kind: 'manual', hash: '0'.repeat(16) },
-      }),
-    id,
-  );
-  const update = published.updates[id];
-  if (update === undefined) throw refused(`update '${found.name}' was not published`);
-  return { id, update, effects: told };
+export interface ManualCommit extends ManualOptions {
+  /** That the update will have. */
+  readonly id: UpdateId;
+  readonly found: HandDetails;
+}
+
+interface Meeting {
+  readonly container: string;
+  readonly storages: ContainerStorages;
+}
+
+type TimedDelta = DeltaLayer & { readonly times: TimedRun };
+
+/**
+ * The change that `update commit` makes, once the servicing mount is gone: its plan names the containers that have not followed yet. The delta layer is staged with the first.
+ * Containers whose storages meet nothing that the layer changes are pinned to it; in the others the journal is replayed. One whose own content cannot be read or written stays on its
+ * old layer.
+ */
+export class ManualChange implements Change<readonly string[]> {
+  readonly #effects = new Map<string, EffectCommit>();
+  readonly #told = new Map<string, ManualEffect>();
+  /** Of containers in which the journal is replayed: a path for which. */
+  readonly #met = new Map<string, Met>();
+  readonly #left: LeftBehind;
+  #layer: TimedDelta | undefined;
+
+  constructor(
+    readonly site: Site,
+    readonly commit: ManualCommit,
+  ) {
+    this.#left = new LeftBehind({ transaction: site.transaction, ...commit });
+  }
+
+  get update(): UpdateId {
+    return this.commit.id;
+  }
+
+  readonly plan = (manifest: Manifest): readonly string[] | undefined => {
+    const { found } = this.commit;
+    checkHead(manifest, found);
+    const missing = containersOn(manifest, found.head).filter((name) => !this.#effects.has(name));
+    return this.#layer === undefined || missing.length > 0 ? missing : undefined;
+  };
+
+  /** @throws LaminaError refused: the record is torn, and it is to be replayed */
+  readonly stage = async (containers: readonly string[], manifest: Manifest): Promise<void> => {
+    const { transaction } = this.site;
+    const reader = new NodeReader(transaction.store, manifest);
+    const layers = reader.layers(this.commit.found.head);
+    const work: Work = { transaction, reader, layers, signal: this.commit.signal };
+    this.#layer ??= await this.#stageLayer(work);
+    await this.#follow(work, manifest, containers);
+    await this.#stageReport();
+  };
+
+  readonly transition = (manifest: Manifest): Manifest => {
+    const { id, found } = this.commit;
+    return commitUpdate(manifest, {
+      id,
+      name: found.name,
+      base: found.base,
+      version: null,
+      description: null,
+      parent: found.head,
+      created: isoNow(),
+      layer: this.#staged.sealed,
+      // Of those that could not be held one may have been removed.
+      effects: this.#sorted().filter(({ container }) => own(manifest.containers, container) !== undefined),
+      procedure: { kind: 'manual', hash: '0'.repeat(16) },
+    });
+  };
+
+  /** What came of it, once it is published. */
+  result(published: Manifest): ManualResult {
+    const { id } = this.commit;
+    return { id, update: must(own(published.updates, id), `update ${id}`), effects: this.#told };
+  }
+
+  get #staged(): TimedDelta {
+    return must(this.#layer, 'the delta layer');
+  }
+
+  #sorted(): EffectCommit[] {
+    return [...this.#effects.values()].sort((a, b) => (a.container < b.container ? -1 : 1));
+  }
+
+  async #stageLayer(work: Work): Promise<TimedDelta> {
+    const { paths } = work.transaction;
+    const { replay, found } = this.commit;
+    if (replay && isRecordTorn(paths)) throw recordTorn(found.name);
+    const kept = paths.update.run();
+    stageFile(paths.update.procedure, '');
+    writeSettings(paths.update.settings, { ...plainSettings, noReplay: !replay });
+    await stageHandRecord(paths, kept);
+    const { directory, mountpoint } = paths.run('base');
+    const capture = await readCapture({ directory, mountpoint, ...handWork(paths), kept }, undefined);
+    const delta = await stageDeltaLayer(work, capture);
+    return { ...delta, times: { span: capture.span, written: delta.listing } };
+  }
+
+  async #follow(work: Work, manifest: Manifest, containers: readonly string[]): Promise<void> {
+    const lacking = await this.site.hold.addPresent(manifest, containers);
+    const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
+    const touched = new HandTouched(this.#staged.listing, layers);
+    await work.transaction.sync();
+    const meeting: Meeting[] = [];
+    for (const container of containers) {
+      await this.#orLeave(manifest, container, async () => {
+        const error = lacking.get(container);
+        if (error !== undefined) throw error;
+        const storages = await readStorages(work, manifest, container);
+        const overlap = touched.overlap(storages);
+        const [path] = overlap.paths;
+        if (path !== undefined && this.commit.replay) {
+          meeting.push({ container, storages });
+          this.#met.set(container, { path, by: 'run' });
+          return;
+        }
+        this.#effects.set(container, await stageWithout(work, container, storages, overlap));
+        if (path !== undefined) this.#told.set(container, { conflicts: [], passed: [], hiding: overlap.paths });
+      });
+    }
+    if (meeting.length > 0) await this.#replay(work, manifest, meeting);
+  }
+
+  async #orLeave(manifest: Manifest, container: string, follow: () => Promise<void>): Promise<void> {
+    try {
+      await follow();
+    } catch (error) {
+      this.#effects.set(container, this.#left.leave(manifest, container, error));
+    }
+  }
+
+  async #replay(work: Work, manifest: Manifest, meeting: readonly Meeting[]): Promise<void> {
+    const delta = this.#staged;
+    const { id, tree, index } = delta.node;
+    const journals = [work.transaction.paths.update.run().journal];
+    await withReplayViews(work, { delta: { id, tree, index }, journals }, async (views) => {
+      for (const { container, storages } of meeting) {
+        work.signal.throwIfAborted();
+        await this.#orLeave(manifest, container, async () => {
+          const asked = { delta, times: delta.times, views };
+          const { commit, report } = await replayInContainer(work, container, storages, asked);
+          this.#effects.set(container, commit);
+          const { conflicts, passed } = report;
+          if (conflicts.length + passed.length > 0) this.#told.set(container, { conflicts, passed, hiding: [] });
+        });
+      }
+    });
+  }
+
+  /** Of all that is staged so far; one that was staged before is replaced. */
+  async #stageReport(): Promise<void> {
+    const { update } = this.site.transaction.paths;
+    const { name, base } = this.commit.found;
+    const because = await ranBecauseOf([{ journal: update.run().journal }], this.#met);
+    const report = {
+      update: name,
+      base,
+      layer: this.#staged.sealed,
+      effects: this.#sorted(),
+      ranBecauseOf: Object.fromEntries(because),
+      containers: textsOf(this.#told),
+      failures: this.#left.reasons,
+    };
+    stageFile(update.report, `${JSON.stringify(report, null, 2)}\n`);
+  }
+}
+
+/** @throws LaminaError refused: the base has gone on */
+export function checkHead(manifest: Manifest, { base, head, name, directory }: HandDetails): void {
+  if (baseOf(manifest, base).head === head) return;
+  throw refused(`base '${base}' has a newer layer than the one that update '${name}' was begun on`, {
+    code: 'STALE',
+    hint: `roll back what came since, and commit then; or copy what you need out of ${directory}, abort it and begin again`,
+  });
 }
 
 function recordTorn(name: string) {
@@ -112,89 +240,4 @@ function textsOf(told: ReadonlyMap<string, ManualEffect>): Record<string, Record
     hiding: hiding.map(toText),
   });
   return Object.fromEntries([...told].map(([container, effect]) => [container, texts(effect)]));
-}
-
-type TimedDelta = DeltaLayer & { readonly times: TimedRun };
-
-interface Followed {
-  readonly effects: EffectCommit[];
-  readonly told: Map<string, ManualEffect>;
-  readonly left: LeftBehind;
-  /** Of containers in which the journal is replayed: a path for which. */
-  readonly met: Map<string, Met>;
-}
-
-interface Meeting {
-  readonly container: string;
-  readonly storages: ContainerStorages;
-}
-
-/**
- * Containers whose storages meet nothing that the layer changes are pinned to it; in the others the journal is replayed. One whose own content cannot be read or written stays on
- * its old layer.
- */
-async function followInContainers(work: Work, commit: ManualCommit, delta: TimedDelta): Promise<Followed> {
-  const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
-  const touched = new HandTouched(delta.listing, layers);
-  const left = new LeftBehind(commit);
-  const followed: Followed = { effects: [], told: new Map(), met: new Map(), left };
-  await work.transaction.sync();
-  const meeting: Meeting[] = [];
-  for (const container of commit.containers) {
-    await orLeave(commit, followed, container, async () => {
-      const missing = commit.missing.get(container);
-      if (missing !== undefined) throw missing;
-      const storages = await readStorages(work, commit.manifest, container);
-      const overlap = touched.overlap(storages);
-      const [path] = overlap.paths;
-      if (path !== undefined && commit.replay) {
-        meeting.push({ container, storages });
-        followed.met.set(container, { path, by: 'run' });
-        return;
-      }
-      followed.effects.push(await stageWithout(work, container, storages, overlap));
-      if (path !== undefined) followed.told.set(container, { conflicts: [], passed: [], hiding: overlap.paths });
-    });
-  }
-  if (meeting.length > 0) await replayInAll(work, { commit, delta, meeting }, followed);
-  return followed;
-}
-
-async function orLeave(
-  { manifest }: ManualCommit,
-  { effects, left }: Followed,
-  container: string,
-  follow: () => Promise<void>,
-): Promise<void> {
-  try {
-    await follow();
-  } catch (error) {
-    effects.push(left.leave(manifest, container, error));
-  }
-}
-
-async function replayInAll(
-  work: Work,
-  request: {
-    readonly commit: ManualCommit;
-    readonly delta: TimedDelta;
-    readonly meeting: readonly Meeting[];
-  },
-  followed: Followed,
-): Promise<void> {
-  const { commit, delta, meeting } = request;
-  const node = { id: delta.node.id, tree: delta.node.tree, index: delta.node.index };
-  const journals = [work.transaction.paths.update.run().journal];
-  await withReplayViews(work, { delta: node, journals }, async (views) => {
-    for (const { container, storages } of meeting) {
-      work.signal.throwIfAborted();
-      await orLeave(commit, followed, container, async () => {
-        const asked = { delta, times: delta.times, views };
-        const replayed = await replayInContainer(work, container, storages, asked);
-        const { report } = replayed;
-        followed.effects.push(replayed.commit);
-        if (report.conflicts.length + report.passed.length > 0) followed.told.set(container, { ...report, hiding: [] });
-      });
-    }
-  });
 }

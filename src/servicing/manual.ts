@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { fromBuffer, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { notFound, refused } from '../base/errors.js';
+import { must, notFound, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { baseOf, checkUpdateName, containersOn, validateName } from '../manifest/index.js';
 import type { Manifest, UpdateId } from '../manifest/index.js';
@@ -20,11 +20,11 @@ import {
   tryToKeep,
 } from '../store/index.js';
 import type { Store } from '../store/index.js';
+import { publishChange, withHold } from '../transaction/index.js';
 import { endHandMount, freeze, mountNew, reopen, reopenAfter } from './hand-mount.js';
 import type { HandDetails } from './hand-mount.js';
-import { withHold } from './hold.js';
-import { publishManual } from './manual-commit.js';
-import type { ManualCommit, ManualResult } from './manual-commit.js';
+import { ManualChange, checkHead } from './manual-commit.js';
+import type { ManualOptions, ManualResult } from './manual-commit.js';
 
 /** Servicing by a person: a mount to work in, then commit or abort. */
 export interface ManualServicing extends HandDetails {
@@ -68,7 +68,7 @@ async function beginOn(
     await afterFailure(async () => transaction.discard());
     throw error;
   }
-  transaction.lock.release();
+  transaction.leave();
   return { id: transaction.id, state: 'open', mountpoint: mountpoint.path, ...details };
 }
 
@@ -108,7 +108,7 @@ export async function abortManual(store: Store, name: string): Promise<void> {
   try {
     await endHandMount(transaction, found);
   } catch (error) {
-    transaction.lock.release();
+    transaction.leave();
     throw error;
   }
   await keepAborted(transaction, name);
@@ -127,24 +127,13 @@ async function keepAborted({ store, paths }: Transaction, name: string): Promise
 /**
  * Makes what was done by hand the newest layer, and does in the base's containers what the journal says was done in the base. Where it fails, what was done by hand is mounted
  * again as it was.
- * @param options.replay false: containers are only pinned to the layer; what their own storages hold keeps hiding it
  */
-export async function commitManual(
-  store: Store,
-  name: string,
-  options: Pick<ManualCommit, 'replay' | 'signal' | 'onFailed'>,
-): Promise<ManualResult> {
+export async function commitManual(store: Store, name: string, options: ManualOptions): Promise<ManualResult> {
   const found = await manualNamed(store, name);
   return withHold(store, async (hold) => {
     const manifest = await store.read();
-    if (baseOf(manifest, found.base).head !== found.head) {
-      throw refused(`base '${found.base}' has a newer layer than the one that update '${name}' was begun on`, {
-        code: 'STALE',
-        hint: `roll back what came since, and commit then; or copy what you need out of ${found.directory}, abort it and begin again`,
-      });
-    }
-    const containers = containersOn(manifest, found.head);
-    const missing = await hold.addPresent(manifest, containers);
+    checkHead(manifest, found);
+    await hold.addPresent(manifest, containersOn(manifest, found.head));
     const transaction = await Transaction.attach(store, found.id);
     const id: UpdateId = newId('u');
     try {
@@ -152,11 +141,13 @@ export async function commitManual(
       await transaction.reset('base');
       await freeze(transaction, found, id);
     } catch (error) {
-      transaction.lock.release();
+      transaction.leave();
       throw error;
     }
     try {
-      return await publishManual({ id, manifest, transaction, found, containers, missing, ...options });
+      const site = { transaction, hold, signal: options.signal };
+      const change = new ManualChange(site, { id, found, ...options });
+      return change.result(must(await publishChange(site, change), 'what was published'));
     } catch (error) {
       if (error instanceof Published) await afterFailure(async () => transaction.discard());
       throw error instanceof Published ? error : await reopenAfter(error, transaction, found);
@@ -183,7 +174,7 @@ export async function reopenInterrupted(store: Store): Promise<Reopened[]> {
     } catch (error) {
       reopened.push({ name, directory, error });
     } finally {
-      transaction.lock.release();
+      transaction.leave();
     }
   }
   return reopened;

@@ -83,7 +83,7 @@ function readable(place: PastPaths): (PastPaths & { readonly past: PastUpdate })
 }
 
 /**
- * Keeps what became of an update that was never published, with its procedure, which is moved out of its transaction. On disk when it is done. The caller holds the
+ * Keeps what became of an update that was never published, with its procedure and its report, which are moved out of its transaction. On disk when it is done. The caller holds the
  * store's exclusive lock.
  */
 export async function keepEnded(
@@ -96,7 +96,7 @@ export async function keepEnded(
   if (isThereSync(place.directory)) return;
   // Where a try before this one was cut short, the procedure is there already.
   stagePastRecord(staged, past);
-  for (const name of ['procedure', 'settings'] as const) moveStaged(transaction.update[name], staged[name]);
+  for (const name of ['procedure', 'settings', 'report'] as const) moveStaged(transaction.update[name], staged[name]);
   await syncEach(staged.directory);
   await makeHistory(paths);
   await renameDurably(staged.directory, place.directory, 'noreplace');

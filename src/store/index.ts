@@ -7,6 +7,7 @@ export * from './init.js';
 export * from './recovery.js';
 export * from './hand-state.js';
 export * from './transaction.js';
+export * from './with-transaction.js';
 export * from './nodes.js';
 export * from './origins.js';
 export * from './catch-ups.js';

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { newId } from '../base/ids.js';
 import { fromText, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { failed } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import type { Manifest, NodeId, SealedNode, Transition } from '../manifest/index.js';
 import type { Entry, Listing, PlanOperation } from '../changeset/index.js';
@@ -24,7 +25,7 @@ import { endDriver } from '../platform/work-lock.js';
 import { materialise } from './materialise.js';
 import type { MaterialiseRequest } from './materialise.js';
 import { makeHistory, trimHistory } from './history-keep.js';
-import { afterFailure, afterPublish, removeFiles } from './nodes.js';
+import { afterPublish, removeFiles } from './nodes.js';
 import { encodeIndex } from './node-index/writer.js';
 import { listingOf, scanTree } from './node-index/scan.js';
 import type { ScannedEntry } from './node-index/scan.js';
@@ -45,8 +46,15 @@ export interface StagedNode extends NodePaths {
 }
 
 /**
- * Work that becomes part of the store by one publish, or leaves no trace. While this process lives it holds the transaction's lock; once it is gone, the next change
- * of the store clears the transaction away.
+ * Work that becomes part of the store by one publish, or leaves no trace.
+ *
+ * A transaction is *open* from `begin` or `attach` on, and must be ended by one of three:
+ * - `publish`, where it succeeds. Where it throws, the transaction is as open as before, with all that was staged.
+ * - `discard`: all that was staged is removed.
+ * - `leave`, of an update by hand only: it goes on without a process, for a later command to `attach`.
+ * `withTransaction` sees to it. One that has ended refuses everything but `discard`, as an internal error.
+ *
+ * While it is open this process holds its lock. Where the process is gone without an end, the next change of the store clears the transaction away, but for one by hand.
  */
 export class Transaction {
   readonly #staged = new Map<NodeId, NodePaths>();
@@ -102,6 +110,7 @@ export class Transaction {
 
   /** Takes back all that was staged; runs go, but the one of this name. */
   async reset(keptRun: string): Promise<void> {
+    this.#mustBeOpen();
     const { paths } = this;
     const { runs } = paths;
     const others = namesIn(runs).filter((name) => toText(name) !== keptRun);
@@ -122,8 +131,26 @@ export class Transaction {
     for (const directory of staged) mkdirSync(toBuffer(directory), 0o700);
   }
 
-  /** A node of a new id, its directory made. */
+  /** Ends this process's part: the transaction goes on without a process, until it is attached. */
+  leave(): void {
+    this.lock.release();
+  }
+
+  /** Whether it was begun or attached, and has not ended yet. */
+  get isOpen(): boolean {
+    return this.lock.held;
+  }
+
+  #mustBeOpen(): void {
+    if (!this.isOpen) throw failed(`internal error: transaction ${this.id} has ended`, { code: 'INTERNAL' });
+  }
+
+  /**
+   * A node of a new id, its directory made. It does not promise that anything in it is on disk, nor that it will be published: that is for `publish` and the manifest's change to see
+   * to. The caller writes the tree, and nothing checks it.
+   */
   stage(kind: StagedKind): StagedNode {
+    this.#mustBeOpen();
     const id = newId(nodePrefixes[kind]);
     const node = this.paths.node(id);
     stagedStep(node.directory);
@@ -154,6 +181,7 @@ export class Transaction {
 
   /** A place for what a rollback puts aside, its directory made; and where it will be. */
   stageAside(): { readonly staged: AsidePaths; readonly place: AsidePaths } {
+    this.#mustBeOpen();
     const id = newId('a');
     const staged = this.paths.aside(id);
     stagedStep(staged.directory);
@@ -165,12 +193,14 @@ export class Transaction {
 
   /** Where the record of an update goes that is rolled back. */
   stagePast(update: string): PastPaths {
+    this.#mustBeOpen();
     this.#pasts.push(update);
     return this.paths.past(update);
   }
 
   /** A place for what an update's run in a container that is caught up leaves, its directory made. */
   stageCatchUp(update: string): CatchUpPaths {
+    this.#mustBeOpen();
     const staged = this.paths.catchUp(update);
     mkdirSync(toBuffer(staged.directory), { recursive: true, mode: 0o700 });
     this.#catchUps.add(update);
@@ -189,8 +219,12 @@ export class Transaction {
     if (node !== undefined) await removeDurably(node.directory);
   }
 
-  /** Writes the index of a staged node's tree, which must not change any more. */
+  /**
+   * Writes the index of a staged node's tree, which must not change any more. The tree is on disk when it is done. It does not promise that the index is, which `publish` syncs; nor that
+   * the tree stays as it is: nothing keeps anybody from writing into it, and only `lamina verify` finds that out.
+   */
   async seal(node: StagedNode, signal?: AbortSignal): Promise<SealedNode> {
+    this.#mustBeOpen();
     await syncTree(node.tree);
     return this.#writeIndex(node, await scanTree(node.tree, { hash: true, signal }));
   }
@@ -222,6 +256,7 @@ export class Transaction {
 
   /** Makes the index with which a writable storage, of the store or staged, will be sealed at publish. Call `sync` before: what an index says of blocks is final then. */
   async sealExisting(id: NodeId, signal?: AbortSignal): Promise<{ node: SealedNode; listing: Listing }> {
+    this.#mustBeOpen();
     const index = this.paths.index(id);
     this.#indexes.set(id, index);
     const scanned = await scanTree(this.#placeOf(id).tree, { hash: true, signal });
@@ -244,11 +279,16 @@ export class Transaction {
   /**
    * Moves what is staged to its place and replaces the manifest by what `change` makes of the present one; then the files go of what is not in it any more. Fails
    * without a trace; a crash leaves only what the next change clears away.
+   *
+   * When it is done, the new manifest and all that was staged are on disk. It does not promise that what the manifest holds no more is gone: what cannot be removed goes with the next
+   * change, and a warning says so. Nor that the manifest which it returns is still the present one: the store's lock is given back.
+   * @throws Published: it was published, but is not known to be on disk; anything else: nothing was published
    */
   async publish(
     change: (manifest: Manifest) => Manifest | Transition | Promise<Transition>,
     update?: string,
   ): Promise<Manifest> {
+    this.#mustBeOpen();
     return this.store.change(async (manifest, publish) => {
       const made = await change(manifest);
       const transition = 'manifest' in made ? made : { manifest: made, removedNodes: [], removedUpdates: [] };
@@ -298,9 +338,9 @@ export class Transaction {
     });
   }
 
-  /** Removes all that was staged. */
+  /** Removes all that was staged. Of one that has ended there is nothing left to remove. */
   async discard(): Promise<void> {
-    await this.#end();
+    if (this.isOpen) await this.#end();
   }
 
   async #end(): Promise<void> {
@@ -336,24 +376,4 @@ function contentBytes(scanned: readonly ScannedEntry[]): number {
   const files = scanned.filter(({ stats }) => stats.isFile());
   const inodes = new Map(files.map(({ stats }) => [`${stats.dev}:${stats.ino}`, Number(stats.size)]));
   return [...inodes.values()].reduce((sum, size) => sum + size, 0);
-}
-
-/** Runs `work` in a transaction that is discarded where it throws. `work` publishes it, or discards it itself. */
-export async function withTransaction<T>(
-  store: Store,
-  kind: string,
-  work: (transaction: Transaction) => Promise<T>,
-  details: TransactionRecord['details'] = {},
-): Promise<T> {
-  const transaction = await Transaction.begin(store, kind, details);
-  try {
-    const result = await work(transaction);
-    if (transaction.lock.held) await transaction.discard();
-    return result;
-  } catch (error) {
-    await afterFailure(async () => {
-      if (transaction.lock.held) await transaction.discard();
-    });
-    throw error;
-  }
 }

@@ -97,10 +97,11 @@ describe.skipIf(!isRoot)('updates that ended', () => {
     const record = await newest();
     expect(record).toMatchObject({ name: 'sick', state: 'failed', cause: 'health', redo: true, version: '9' });
     expect(record.reason).toMatch(/2 containers are not well.*: db, web/);
-    expect(record.effects.map(({ container, failure }) => [container, failure !== null])).toEqual([
-      ['db', true],
-      ['web', true],
+    expect(record.effects.map(({ container, outcome, failure }) => [container, outcome, failure !== null])).toEqual([
+      ['db', 'skipped', true],
+      ['web', 'skipped', true],
     ]);
+    expect(keptOf(record)).toEqual(['procedure', 'record.json', 'report.json', 'settings.json']);
     expect(await world.run('update', 'show', 'sick')).toMatch(/why: 2 containers are not well[^]*ill here/);
     rmSync(place, { recursive: true });
     // The health check is kept, too.

@@ -1,16 +1,18 @@
 import { toText } from '../../base/bytes.js';
-import { failed, must, refused } from '../../base/errors.js';
+import { must, refused } from '../../base/errors.js';
 import type { LaminaError } from '../../base/errors.js';
 import { isoNow } from '../../base/time.js';
 import { addEffects, catchUpSteps, containerOf, updateOf } from '../../manifest/index.js';
 import type { CatchUpStep, Manifest } from '../../manifest/index.js';
 import { stageFile } from '../../platform/durable.js';
-import { StagedReader, withTransaction } from '../../store/index.js';
+import { StagedReader } from '../../store/index.js';
 import type { CatchUpRecord, Store, Transaction } from '../../store/index.js';
+import { previewChange, publishChange, withChange } from '../../transaction/index.js';
+import type { Change, ContainerHold, Site } from '../../transaction/index.js';
 import type { DetailedChange } from '../contents.js';
 import { checkHow } from '../applicable.js';
-import { checkContainer } from '../health.js';
-import { withHold } from '../hold.js';
+import { Unhealthy, checkHealth, unhealthyText } from '../health.js';
+import type { HealthFailure } from '../health.js';
 import { ProgressCount } from '../progress.js';
 import type { Progress } from '../progress.js';
 import { ownTrouble } from '../own-trouble.js';
@@ -61,21 +63,33 @@ export async function catchUp(store: Store, request: CatchUpRequest): Promise<Ca
     updates.map(({ procedure }) => procedure.kind),
     request,
   );
-  return withHold(store, async (hold) => {
-    await hold.add(before, [request.container]);
-    return withTransaction(
-      store,
-      'catch-up',
-      async (transaction) => {
-        await transaction.sync();
-        return new CatchUp(transaction, request).run();
-      },
-      { container: request.container },
-    );
+  const begin = {
+    kind: 'catch-up',
+    details: { container: request.container },
+    signal: request.signal,
+    before: async (hold: ContainerHold) => hold.add(before, [request.container]),
+  };
+  return withChange(store, begin, async (site) => {
+    await site.transaction.sync();
+    const change = new CatchUpChange(site.transaction, request);
+    return request.dryRun === true ? preview(site, change) : publish(site, change);
   });
 }
 
-class CatchUp {
+async function publish(site: Site, change: CatchUpChange): Promise<CatchUpResult> {
+  return change.result(must(await publishChange(site, change), 'what was published'), undefined);
+}
+
+async function preview(site: Site, change: CatchUpChange): Promise<CatchUpResult> {
+  return previewChange(site, change, async (before, after) => {
+    const { previewCatchUp } = await import('./preview.js');
+    const { container } = change.request;
+    return change.result(after, await previewCatchUp(site.transaction, { before, after, container }));
+  });
+}
+
+/** The change that a catch-up makes: its plan names the layers that the container has not been serviced for. */
+class CatchUpChange implements Change<readonly CatchUpStep[]> {
   readonly #done: CaughtUp[] = [];
   #stopped: CatchUpResult['stopped'];
   readonly #created = isoNow();
@@ -88,29 +102,40 @@ class CatchUp {
     this.#progress = new ProgressCount('updates', request.onProgress);
   }
 
-  async run(): Promise<CatchUpResult> {
-    const { dryRun, container, health } = this.request;
-    for (;;) {
-      const before = await this.transaction.store.read();
-      let now = this.#onto(before);
-      const steps = catchUpSteps(now, container);
-      this.#progress.expect(steps.length);
-      for (const step of steps) {
-        if (!(await this.#service(now, step))) break;
-        now = this.#onto(before);
-      }
-      if (health !== false) await this.#check(now);
-      if (dryRun === true) {
-        const { previewCatchUp } = await import('./preview.js');
-        const changes = await previewCatchUp(this.transaction, { before, after: now, container });
-        return this.#result(now, changes);
-      }
-      const published = await this.#publish();
-      if (published !== undefined) return this.#result(published, undefined);
-    }
-  }
+  readonly plan = (manifest: Manifest): readonly CatchUpStep[] | undefined => {
+    const steps = catchUpSteps(this.#onto(manifest), this.request.container);
+    return this.#stopped !== undefined || steps.length === 0 ? undefined : steps;
+  };
 
-  #result(manifest: Manifest, changes: CatchUpResult['changes']): CatchUpResult {
+  readonly stage = async (steps: readonly CatchUpStep[], manifest: Manifest): Promise<void> => {
+    this.#progress.expect(steps.length);
+    for (const step of steps) if (!(await this.#service(this.#onto(manifest), step))) return;
+  };
+
+  readonly transition = (manifest: Manifest): Manifest => ({
+    ...this.#onto(manifest),
+    generation: manifest.generation + 1,
+  });
+
+  /** By the check of the newest update that has one: older ones need not hold any more. @throws Unhealthy */
+  readonly judge = async (after: Manifest): Promise<void> => {
+    const { container, signal, onOutput, health: wanted } = this.request;
+    if (wanted === false) return;
+    for (const id of this.#done.flatMap(({ step }) => step.updates).reverse()) {
+      const update = updateOf(after, id);
+      if (update.procedure.kind !== 'package' && update.procedure.kind !== 'layer') continue;
+      const { procedure } = this.transaction.store.paths.update(id);
+      const { health } = await readStored(procedure, update);
+      if (health === undefined) continue;
+      const reader = new StagedReader(this.transaction, after);
+      const checked = { health, update: update.name, procedure, signal, onOutput };
+      const failures = await checkHealth(reader, [container], checked);
+      if (failures.length > 0) throw unhealthy(update.name, failures);
+      return;
+    }
+  };
+
+  result(manifest: Manifest, changes: CatchUpResult['changes']): CatchUpResult {
     return { done: this.#done, stopped: this.#stopped, manifest, changes };
   }
 
@@ -160,52 +185,12 @@ class CatchUp {
     }
     return now;
   }
-
-  /** Of the newest update that has a check: older ones need not hold any more. */
-  async #check(now: Manifest): Promise<void> {
-    const { container, signal, onOutput } = this.request;
-    for (const id of this.#done.flatMap(({ step }) => step.updates).reverse()) {
-      const update = updateOf(now, id);
-      if (update.procedure.kind !== 'package' && update.procedure.kind !== 'layer') continue;
-      const { health } = await readStored(this.transaction.store.paths.update(id).procedure, update);
-      if (health === undefined) continue;
-      const reader = new StagedReader(this.transaction, now);
-      const checked = { health, update: { id, name: update.name }, signal, onOutput };
-      const failure = await checkContainer(this.transaction, reader, container, checked);
-      signal.throwIfAborted();
-      if (failure !== undefined) throw unhealthy(update.name, failure);
-      return;
-    }
-  }
-
-  /** Undefined where the base has newer layers meanwhile. */
-  async #publish(): Promise<Manifest | undefined> {
-    this.request.signal.throwIfAborted();
-    try {
-      return await this.transaction.publish((present) => {
-        const next = this.#onto(present);
-        if (this.#stopped === undefined && catchUpSteps(next, this.request.container).length > 0)
-          throw new LayersCame();
-        return { ...next, generation: present.generation + 1 };
-      });
-    } catch (error) {
-      if (error instanceof LayersCame) return undefined;
-      throw error;
-    }
-  }
 }
 
-class LayersCame extends Error {}
-
-function unhealthy(
-  update: string,
-  { container, failure, lines }: { container: string; failure: string; lines: string },
-) {
-  const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
-  return failed(
-    `container '${container}' would not be well after update '${update}': the health check failed: ${failure}; ${said}`,
-    { code: 'UNHEALTHY', hint: 'nothing was changed; --no-health leaves the check out' },
-  );
+function unhealthy(update: string, failures: readonly HealthFailure[]): Unhealthy {
+  const text = unhealthyText(update, failures, 'would not be well');
+  const containers = failures.map(({ container, failure }) => ({ container, outcome: null, failure }));
+  return new Unhealthy(text, 'nothing was changed; --no-health leaves the check out', containers);
 }
 
 function stale() {

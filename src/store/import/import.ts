@@ -2,13 +2,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed, isSystemError, messageOf, notFound, refused, usage } from '../../base/errors.js';
-import { isoNow } from '../../base/time.js';
 import { holdPath } from '../../platform/held.js';
 import type { Held } from '../../platform/held.js';
-import { addBase, own, validateName } from '../../manifest/index.js';
 import type { SealedNode } from '../../manifest/index.js';
-import type { Store } from '../store.js';
-import { withTransaction } from '../transaction.js';
+import type { Transaction } from '../transaction.js';
 import { importDirectory } from './directory.js';
 import type { ImportOptions } from './directory.js';
 import { imageError } from './image-source.js';
@@ -23,47 +20,38 @@ export interface BaseOptions extends ImportOptions {
   readonly allowEmpty?: boolean | undefined;
 }
 
-/**
- * Makes a base from a directory or a tar.
- * @throws LaminaError usage: bad name; refused: beyond a limit, the name is taken, the archive is unsafe, the source is an image or empty; notFound: no such source; failed: it cannot be read or written
- */
-export async function importBase(
-  store: Store,
-  name: string,
-  source: BytePath,
-  options: BaseOptions = {},
-): Promise<SealedNode> {
-  validateName('base', name);
-  const calledAs = options.calledAs ?? display(source);
-  return holdSource(source, async (at) => importHeld(store, name, at, { ...options, calledAs }));
+/** What is to be imported, whatever its name leads to meanwhile. */
+export interface ImportSource {
+  /** @throws LaminaError refused: it is an image, or empty; of a tar that is found out only when it is staged */
+  readonly check: () => void;
+  /** Stages it as a layer. @throws LaminaError refused: the archive is unsafe, or as `check`; failed: it cannot be read or written */
+  readonly stage: (transaction: Transaction) => Promise<SealedNode>;
 }
 
-/** @param source what is imported, whatever its name leads to meanwhile */
-async function importHeld(
-  store: Store,
-  name: string,
+/** Holds a directory or a tar for `work`. @throws LaminaError notFound: no such source; usage: it is neither */
+export async function withImportSource<T>(
   source: BytePath,
-  options: BaseOptions & { readonly calledAs: string },
-): Promise<SealedNode> {
-  const version = options.version ?? null;
-  const isDirectory = checkSource(source, options.calledAs);
-  if (isDirectory && options.maxBytes !== undefined)
-    throw usage('--max-size does nothing here: a directory is not unpacked', {
-      code: 'IDLE_OPTION',
-      hint: 'leave --max-size out',
-    });
-  const manifest = await store.read();
-  if (own(manifest.bases, name) !== undefined) {
-    throw refused(`a base named '${name}' exists already`, { code: 'BASE_EXISTS', hint: 'choose another name' });
-  }
-  if (isDirectory) checkRoot(source, options);
-  return withTransaction(store, 'import', async (transaction) => {
-    const node = transaction.stage('base-layer');
-    await (isDirectory ? importDirectory : importTar)(source, node.tree, options);
-    if (!isDirectory) checkRoot(node.tree, options);
-    const layer = await transaction.seal(node, options.signal);
-    await transaction.publish((present) => addBase(present, { name, layer, version, created: isoNow() }));
-    return layer;
+  options: BaseOptions,
+  work: (source: ImportSource) => Promise<T>,
+): Promise<T> {
+  const called = { ...options, calledAs: options.calledAs ?? display(source) };
+  return holdSource(source, async (at) => {
+    const isDirectory = checkSource(at, called.calledAs);
+    if (isDirectory && options.maxBytes !== undefined)
+      throw usage('--max-size does nothing here: a directory is not unpacked', {
+        code: 'IDLE_OPTION',
+        hint: 'leave --max-size out',
+      });
+    const check = () => {
+      if (isDirectory) checkRoot(at, called);
+    };
+    const stage = async (transaction: Transaction) => {
+      const node = transaction.stage('base-layer');
+      await (isDirectory ? importDirectory : importTar)(at, node.tree, called);
+      if (!isDirectory) checkRoot(node.tree, called);
+      return transaction.seal(node, called.signal);
+    };
+    return work({ check, stage });
   });
 }
 

@@ -265,7 +265,7 @@ describe.skipIf(!isRoot)('in a directory with a default access list and the set-
       expect(lists).not.toContain('default:');
       expect(lists).not.toContain('4242');
       expect(attributesBelow(toText(work)).get('')).toMatch(/^40700 0:\d+ \d+$/);
-      return Promise.resolve();
+      await transaction.discard();
     });
   });
 });

@@ -89,6 +89,25 @@ describe.skipIf(!isRoot)('a transaction', () => {
     expect(after).toEqual(before);
   });
 
+  it('must be ended, and is of no use then', async () => {
+    const store = await newStore();
+    const before = contentOf(store);
+    const kept: Transaction[] = [];
+    const forgotten = withTransaction(store, 'test', async (transaction) => {
+      kept.push(transaction);
+      transaction.stageTop(root);
+      return Promise.resolve('done');
+    });
+    await expect(forgotten).rejects.toThrow(/neither published nor discarded/);
+    expect(contentOf(store)).toEqual(before);
+    const [ended] = kept;
+    expect(ended!.isOpen).toBe(false);
+    expect(() => ended!.stage('storage')).toThrow(/has ended/);
+    await expect(ended!.publish((manifest) => manifest)).rejects.toThrow(/has ended/);
+    await ended!.discard();
+    expect(contentOf(store)).toEqual(before);
+  });
+
   it('is cleared away once its process is gone, and not before', async () => {
     const store = await newStore();
     const transaction = await Transaction.begin(store, 'test');
@@ -160,6 +179,7 @@ describe.skipIf(!isRoot)('a transaction', () => {
     await withTransaction(store, 'test', async (transaction) => {
       await transaction.sealExisting(storage);
       expect(existsSync(toBuffer(store.paths.node(storage).index))).toBe(false);
+      await transaction.discard();
     });
     expect(existsSync(toBuffer(store.paths.node(storage).index))).toBe(false);
     expect(statSync(toBuffer(store.paths.node(storage).work)).isDirectory()).toBe(true);

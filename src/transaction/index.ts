@@ -1,0 +1,3 @@
+export * from './hold.js';
+export * from './removal.js';
+export * from './runner.js';
