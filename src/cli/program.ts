@@ -6,6 +6,7 @@ import { locateStore } from '../store/location.js';
 import { Output } from './output.js';
 import { addBaseCommands } from './bases.js';
 import { addContainerCommands } from './containers.js';
+import { addCompletionCommand } from './completion/command.js';
 import { addDisplacedCommands } from './displaced.js';
 import { exitCode } from './exit-code.js';
 import { addHelp } from './help.js';
@@ -59,6 +60,7 @@ export function makeProgram(store = defaultStore()): Command {
   addInspectCommands(program);
   addVerifyCommand(program);
   addWatchCommand(program);
+  addCompletionCommand(program);
   for (const command of [program, ...allCommands(program)]) if (command.commands.length > 0) addHelp(command);
   // Of those that show help, too: else what is typed wrongly of them would end the process without a word.
   for (const command of [program, ...allCommands(program)]) onUsageError(command);
