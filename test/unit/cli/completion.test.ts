@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { complete } from '../../../src/cli/completion/complete.js';
 import { storeNames } from '../../../src/cli/completion/names.js';
 import { makeProgram } from '../../../src/cli/program.js';
-import { run } from '../../support/lamina.js';
+import { isRoot, run } from '../../support/lamina.js';
 
 const program = makeProgram('here');
 const known = { containers: ['db', 'web'], bases: ['debian'], updates: ['fix', 'two'] };
@@ -117,6 +117,13 @@ describe('the names that it offers', () => {
     expect(storeNames(store('null', 'null'))).toEqual(none);
     expect(storeNames(join(scratch, 'fifo'))).toEqual(none);
     expect(storeNames(join(scratch, 'linked'))).toEqual(none);
+  });
+
+  it.runIf(isRoot)('are none where the manifest is that of another user', () => {
+    const theirs = store('theirs', whole);
+    expect(storeNames(theirs).bases).toEqual(['tiny']);
+    chownSync(join(theirs, 'manifest.json'), 65534, 65534);
+    expect(storeNames(theirs)).toEqual(none);
   });
 
   it('hold no word that a shell or a terminal would obey', () => {
