@@ -1,3 +1,4 @@
+import { sentenceOf } from './page.js';
 import type { CommandPage } from './page.js';
 import { roffOf } from './roff.js';
 import type { ManPage, ManPart } from './roff.js';
@@ -26,9 +27,10 @@ function manPageOf(page: CommandPage, pages: readonly CommandPage[]): ManPage {
     summary: page.summary.charAt(0).toLowerCase() + page.summary.slice(1).replace(/\.$/, ''),
     synopsis: [`${page.name} ${page.usage}`],
     parts: [
-      { title: 'DESCRIPTION', paragraphs: page.paragraphs },
+      { title: 'DESCRIPTION', paragraphs: [sentenceOf(page.summary)] },
       { title: 'OPTIONS', rows: page.options },
       { title: 'COMMANDS', rows: isProgram ? leaves(pages) : page.commands },
+      { title: 'NOTES', paragraphs: page.paragraphs },
       { title: 'EXAMPLES', typed: page.examples },
     ] satisfies ManPart[],
     seeAlso: isProgram

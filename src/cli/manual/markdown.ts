@@ -1,3 +1,4 @@
+import { sentenceOf } from './page.js';
 import type { CommandPage, Row } from './page.js';
 
 /** One document with all pages, the first of which is the program's own. */
@@ -21,11 +22,11 @@ export function markdownOf([program, ...pages]: readonly CommandPage[]): string 
 function sectionOf({ name, summary, usage, options, commands, paragraphs, examples }: CommandPage): string[] {
   return [
     `## ${name}`,
-    `${capitalised(escape(summary))}${/[.!?]$/.test(summary) ? '' : '.'}`,
+    escape(sentenceOf(summary)),
     fenced([`${name} ${usage}`]),
-    ...paragraphs.map(escape),
     ...table('command', commands),
     ...table('option', options),
+    ...paragraphs.map(escape),
     ...(examples.length > 0 ? [fenced(examples)] : []),
   ];
 }
@@ -38,7 +39,6 @@ function table(head: string, rows: readonly Row[]): string[] {
 
 const fenced = (lines: readonly string[]) => ['```sh', ...lines, '```'].join('\n');
 const anchor = (name: string) => name.replaceAll(' ', '-');
-const capitalised = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Lets nothing in a text be taken for markup. */
-const escape = (text: string) => text.replace(/[\\`*_<>|[\]]/g, '\\$&');
+const escape = (text: string) => text.replace(/[\\`*<>|[\]]/g, '\\$&');

@@ -22,6 +22,11 @@ export interface CommandPage {
   readonly examples: readonly string[];
 }
 
+/** A summary as a sentence. */
+export function sentenceOf(summary: string): string {
+  return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}${/[.!?]$/.test(summary) ? '' : '.'}`;
+}
+
 /** The program's own page, then one for each command, groups before what is in them. Hidden commands and `help` have none. */
 export function commandPages(program: Command): CommandPage[] {
   const help = program.createHelp();
@@ -39,10 +44,11 @@ function pageOf(help: Help, command: Command): CommandPage {
     name: fullName(command),
     summary: command.description(),
     usage: command.usage(),
-    options: help.visibleOptions(command).map((option) => ({
-      term: help.optionTerm(option),
-      text: help.optionDescription(option),
-    })),
+    options: help
+      .visibleOptions(command)
+      // All have it; the program's own page says so.
+      .filter(({ long }) => command.parent === null || long !== '--help')
+      .map((option) => ({ term: help.optionTerm(option), text: help.optionDescription(option) })),
     commands: shown(help, command).map((each) => ({
       term: fullName(each),
       text: each.description(),
