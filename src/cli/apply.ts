@@ -2,7 +2,6 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ApplyData, ApplyRequest } from '../app/apply.js';
 import type { Redo } from '../app/redo.js';
-import { availableParallelism } from 'node:os';
 import { bytesOf, collect, conflictOption, maxSizeHelp, numberOf } from './arguments.js';
 import type { ConflictWord } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
@@ -76,7 +75,7 @@ function addOptions(command: Command, name: string, otherwise: string): Command 
     .option('--container <name>', 'only this container; may be repeated', collect)
     .option('--network', 'let the procedure use the network')
     .option('--timeout <seconds>', 'end a run that takes longer')
-    .option('--jobs <n>', `containers serviced side by side (default: ${availableParallelism()}, one a processor)`)
+    .option('--jobs <n>', 'containers serviced side by side (default: one a processor)')
     .addOption(
       new Option('--on-failure <what>', 'where it fails in a container: discard all, or leave that one behind')
         .choices(['abort', 'skip'])

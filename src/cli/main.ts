@@ -7,6 +7,9 @@ import { write } from './stream.js';
 if (process.argv.length === 3 && (process.argv[2] === '--version' || process.argv[2] === '-V')) {
   write('stdout', `${version}\n`);
   process.exitCode = exitCode();
+} else if (process.argv[2] === '__complete') {
+  const { answer } = await import('./completion/answer.js');
+  answer(process.argv.slice(3));
 } else {
   const { main } = await import('./program.js');
   const { commandLine } = await import('../platform/command-line.js');

@@ -6,6 +6,7 @@ import { locateStore } from '../store/location.js';
 import { Output } from './output.js';
 import { addBaseCommands } from './bases.js';
 import { addContainerCommands } from './containers.js';
+import { addCompletionCommand } from './completion/command.js';
 import { addDisplacedCommands } from './displaced.js';
 import { exitCode } from './exit-code.js';
 import { addHelp } from './help.js';
@@ -33,12 +34,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-export function makeProgram(): Command {
+/** @param store the words that help has for the store of whoever asks */
+export function makeProgram(store = defaultStore()): Command {
   const program = new Command('lamina')
     .description('Keeps the state of containers across updates of the base they share.')
     .version(version)
-    .option('--store <dir>', `the store (default: ${defaultStore()})`)
+    .option('--store <dir>', `the store (default: ${store})`)
     .option('--json', 'print one JSON document on standard output')
+    .addHelpText('after', help)
     .configureOutput({
       writeOut: (text) => {
         write('stdout', text);
@@ -57,11 +60,22 @@ export function makeProgram(): Command {
   addInspectCommands(program);
   addVerifyCommand(program);
   addWatchCommand(program);
+  addCompletionCommand(program);
   for (const command of [program, ...allCommands(program)]) if (command.commands.length > 0) addHelp(command);
   // Of those that show help, too: else what is typed wrongly of them would end the process without a word.
   for (const command of [program, ...allCommands(program)]) onUsageError(command);
   return program;
 }
+
+const help = `
+Exit codes: 0 done; 1 failed, and nothing changed; 2 wrong usage; 3 no such thing; 4 refused (in use, would lose data); 5 the store is
+damaged; 6 done in part; 7 done, but the output could not be written. run ends with its command's code, or with 125, 126 or 127.
+
+LAMINA_STORE names the store where --store does not. LAMINA_DEBUG=1 says of an error where in the program it comes from.
+LAMINA_LOCK_TIMEOUT_MS is how long a command waits for others that hold the store, in milliseconds (default: 30000).
+
+Example:
+  lamina help update apply`;
 
 /** The store of whoever asks, in words. */
 function defaultStore(): string {

@@ -30,7 +30,7 @@ const fields = z.strictObject({
   $schema: z.string().optional().describe('For editors; not read'),
   version: z.literal(1).describe('Of this format. The version of the software is told by "to"'),
   name: name.optional().describe("The update's name; by default that of the directory or archive"),
-  description: bytesText.max(4096).optional(),
+  description: bytesText.max(4096).optional().describe('What it is for'),
   base: name.optional().describe('The base it is for; by default any'),
   from: z
     .string()
@@ -45,7 +45,7 @@ const fields = z.strictObject({
     .describe('The script to run, or the tar in OCI layer form that is the change itself'),
   network: z.boolean().optional().describe('Whether it may use the network; by default not'),
   timeoutSeconds: seconds.optional().describe('A run that takes longer has failed; by default there is no limit'),
-  environment: variables.optional(),
+  environment: variables.optional().describe('Variables that the procedure gets'),
   ephemeral: globs.optional().describe('What is written here does not become part of the update'),
   protect: globs.optional().describe('Writing here fails'),
   health: z

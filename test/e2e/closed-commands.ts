@@ -43,6 +43,7 @@ const dropAll = (world: World) => world.run('displaced', 'drop', '--all');
 
 export const closedCommands: Readonly<Record<string, Closed>> = {
   host: reads('host'),
+  completion: reads('completion', 'bash'),
   init: {
     args: (world) => ['--store', world.path('fresh'), 'init'],
     done: (world) => existsSync(world.path('fresh', 'manifest.json')),

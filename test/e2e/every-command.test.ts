@@ -46,7 +46,7 @@ function wrongOf(command: Command): Wrong[] {
   });
   const wrong = [typed(failed, /unknown option '--bogus'/, ...more, '--bogus')];
   const names = isHelp ? [nobody] : most;
-  const unknown = isHelp ? 2 : words[0] === 'run' ? 125 : words[0] === 'unshare' ? 2 : 3;
+  const unknown = isHelp ? 2 : words[0] === 'run' ? 125 : ['unshare', 'completion'].includes(words[0] ?? '') ? 2 : 3;
   // `unshare` is for stores of another kind.
   const says = words[0] === 'unshare' ? /no user namespace/ : /nobody/;
   if (names.length > 0) wrong.push(typed(unknown, says, ...more, ...names));

@@ -234,6 +234,7 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   explain: [explain],
   recover: [recover],
   verify: [verify],
+  completion: [z.strictObject({ shell: z.enum(['bash', 'zsh', 'fish']), script: z.string() })],
   watch: [z.strictObject({ done: count, failed: count, items: z.array(item).optional() })],
 };
 

@@ -8,9 +8,9 @@ interface Step {
   readonly prints: readonly string[];
 }
 
-/** What the README's console blocks show, in order: `$` begins a command, `>` goes on with it. */
-function tour(): Step[] {
-  const text = readFileSync(join(checkout, 'README.md'), 'utf8');
+/** What a document's console blocks show, in order: `$` begins a command, `>` goes on with it. */
+function stepsOf(document: string): Step[] {
+  const text = readFileSync(join(checkout, document), 'utf8');
   const lines = [...text.matchAll(/^```console\n(.*?)^```$/gms)].flatMap(([, block = '']) =>
     block.trimEnd().split('\n'),
   );
@@ -18,7 +18,7 @@ function tour(): Step[] {
   for (const line of lines) {
     const last = steps.at(-1);
     if (line.startsWith('$ ')) steps.push({ command: line.slice(2), prints: [] });
-    else if (last === undefined) throw new Error(`the README shows output before a command: ${line}`);
+    else if (last === undefined) throw new Error(`${document} shows output before a command: ${line}`);
     else if (line.startsWith('> ') && last.prints.length === 0) last.command += `\n${line.slice(2)}`;
     else last.prints.push(line);
   }
@@ -44,11 +44,14 @@ function asPattern(lines: readonly string[]): RegExp {
   return new RegExp(`^${escaped.join('')}$`);
 }
 
-describe.skipIf(!isRoot)("the README's tour", () => {
+describe.skipIf(!isRoot).each([
+  { document: 'README.md', fewest: 8 },
+  { document: 'docs/tutorial.md', fewest: 16 },
+])('$document', ({ document, fewest }) => {
   let world: World;
 
   beforeAll(() => {
-    world = new World('readme');
+    world = new World('tutorial');
     buildTiny(world.path('tiny'));
   });
   afterAll(() => {
@@ -56,9 +59,9 @@ describe.skipIf(!isRoot)("the README's tour", () => {
     world.remove();
   });
 
-  it('prints what the README shows', async () => {
-    const steps = tour();
-    expect(steps.length).toBeGreaterThan(15);
+  it('shows what its commands print', async () => {
+    const steps = stepsOf(document);
+    expect(steps.length).toBeGreaterThanOrEqual(fewest);
     const lamina = `lamina() { '${process.execPath}' '${world.cli}' "$@"; }; cd '${world.directory}'`;
     for (const { command, prints } of steps) {
       const env = { ...process.env, LAMINA_STORE: world.store };
