@@ -17,13 +17,14 @@ class UserWorld extends World {
     super(name);
     chmodSync(this.directory, 0o755);
     cpSync(join(checkout, 'dist'), this.path('dist'), { recursive: true });
-    // A device node that every user may open, as Debian's has it.
-    spawnSync('mknod', ['-m', '666', this.path('fuse'), 'c', '10', '229']);
     writeFileSync(this.path('ids'), `nobody:300000:65536\n`);
-    const binds = ['fuse /dev/fuse', 'ids /etc/subuid', 'ids /etc/subgid'].map((words) => `mount --bind ${words}`);
+    // A device node that every user may open, as Debian's has it; on a file system of its own, for that of this world may have no devices.
+    const node = ['mount -t tmpfs -o mode=755 none dev', 'mknod -m 666 dev/fuse c 10 229'];
+    this.makeDirectory('dev');
+    const binds = ['dev/fuse /dev/fuse', 'ids /etc/subuid', 'ids /etc/subgid'].map((words) => `mount --bind ${words}`);
     writeFileSync(
       this.path('enter'),
-      `cd ${this.directory} && ${binds.join(' && ')} && exec setpriv --reuid ${user} --regid ${user} --clear-groups "$@"\n`,
+      `cd ${this.directory} && ${[...node, ...binds].join(' && ')} && exec setpriv --reuid ${user} --regid ${user} --clear-groups "$@"\n`,
     );
     this.home = this.makeDirectory('home');
     const root = buildTiny(join(this.home, 'tiny'));
@@ -38,7 +39,7 @@ class UserWorld extends World {
 
   async as(...args: string[]): Promise<Finished> {
     const through = ['unshare', '--mount', 'sh', this.path('enter')];
-    const env = { ...process.env, LAMINA_STORE: join(this.home, 'store'), HOME: this.home };
+    const env = { ...process.env, LAMINA_STORE: join(this.home, 'store'), HOME: this.home, TMPDIR: this.home };
     return start(process.execPath, [this.path('dist/lamina.js'), ...args], { through, env }).finished;
   }
 
