@@ -80,8 +80,8 @@ export async function readReadSet(file: BytePath): Promise<ReadSet> {
 }
 
 /**
- * Takes names that the sandbox has mounted over out of a read set: it looked them up, and what runs in it cannot see what they hide.
- * What else was looked up stays, whoever did it.
+ * Removes from a read set the names that the sandbox mounts over: the sandbox looked them up, and programs in it cannot
+ * see what the mounts hide. All other lookups stay.
  */
 export async function forgetMountedOver(file: BytePath, mountedOver: readonly BytePath[]): Promise<void> {
   const text = await readFile(toBuffer(file), 'latin1');
