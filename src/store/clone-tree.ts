@@ -33,7 +33,7 @@ interface Made {
 /**
  * Makes a tree like `from`, with all overlay marks, but for the edits. Everything but directories is linked (link(2)),
  * so no content is copied: valid only if `from` is removed once the new tree is published. Not durable.
- * @throws LaminaError failed, with the path; what was made so far stays
+ * @throws LaminaError failed, with the path; what was made so far is left
  */
 export function cloneTree(from: BytePath, to: BytePath, edits: TreeEdits): void {
   withReach(to, (tree) => {
