@@ -57,7 +57,7 @@ interface Attempt {
 
 /**
  * Runs an item and files it with its report.
- * @returns undefined it was aborted, and the item stays
+ * @returns undefined: it was aborted, and the item stays
  * @throws LaminaError damaged: the store, and not the item, is at fault; with `patient` any error for which `isPassing`
  * is true. The item stays
  */

@@ -26,7 +26,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(runs ?? [...argv]);
     return exitCode();
   } catch (error) {
-    // Help, or the version, was asked for and given.
+    // Help, or the version, was requested and printed.
     if (error instanceof CommanderError && error.exitCode === 0) return exitCode();
     const code = new Output(wantsJson((runs ?? argv).slice(2))).error(error);
     return runs === undefined ? code : runFailed;
@@ -46,7 +46,7 @@ export function makeProgram(): Command {
       writeErr: (text) => {
         write('stderr', printable(text));
       },
-      // It is thrown, and told by `main`.
+      // The error is thrown, and printed by `main`.
       outputError: () => undefined,
     });
   addHostCommand(program);
@@ -58,12 +58,12 @@ export function makeProgram(): Command {
   addVerifyCommand(program);
   addWatchCommand(program);
   for (const command of [program, ...allCommands(program)]) if (command.commands.length > 0) addHelp(command);
-  // Of those that show help, too: else what is typed wrongly of them would end the process without a word.
+  // Also for the commands that show help: else wrong usage of them would end the process without a message.
   for (const command of [program, ...allCommands(program)]) onUsageError(command);
   return program;
 }
 
-/** The store of whoever asks, in words. */
+/** The caller's default store, in words. */
 function defaultStore(): string {
   try {
     return display(locateStore(undefined));
