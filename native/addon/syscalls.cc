@@ -42,7 +42,7 @@ auto on(const Target& target, ByPath by_path, ByDescriptor by_descriptor) {
   return by_descriptor(std::get<int>(target));
 }
 
-// Reads what `call(buffer, size)` gives, whatever its size: the size may change between asking for it and reading.
+// Reads the result of `call(buffer, size)` of any size: the size may change between the query and the read.
 template <typename Call>
 Result<std::string> read_whole(Call call) {
   std::string buffer(256, '\0');

@@ -122,8 +122,8 @@ Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source
   // The list acts as a mode: it may deny the owner what the other attributes need.
   if (copied && has_list) copy_xattr(access_acl_name);
   LAMINA_TRY(copied);
-  // Last, in the space that is left. Where names come apart, the others keep the lower's number: the copy has its own, as the
-  // in the kernel.
+  // Last, in the space that is left. If the hard links are separated, the others keep the lower's number: the copy has its own,
+  // as the in the kernel.
   if (!inode.is_directory() && !comes_apart(layer(source), from)) {
     LAMINA_TRY(mark_number(inode, work(), temporary, copy.ino));
   }

@@ -89,7 +89,7 @@ class FileSystem {
   virtual Status sync(NodeId node, bool data_only) = 0;  // files and directories
 
   // For clients that access the real files of `file` directly (FUSE passthrough).
-  // Whether the data of a regular file is still a lower's: the first write will put another real file in its place.
+  // Whether the data of a regular file is still a lower's: the first write will replace it by another real file.
   virtual Result<bool> data_in_lower(NodeId node) = 0;
   // From now on writes to the file bypass this object. `mapped`: even when it is no longer open.
   virtual Status expect_unseen_writes(NodeId node, bool mapped) = 0;
@@ -98,12 +98,12 @@ class FileSystem {
   virtual Status replace_node(NodeId node) = 0;
   [[nodiscard]] virtual std::optional<NodeId> replacement(NodeId node) const = 0;
   // The nodes whose number and link count a copy-up has changed on this thread since the last call: of names of a lower's file
-  // that come apart.
+  // that are separated.
   virtual std::vector<NodeId> take_renumbered() = 0;
   // A regular file from each file system that data may come from, open, with its layer's path; of those that hold any.
   virtual Result<std::vector<std::pair<RealFileRef, std::string>>> samples() = 0;
 
-  // Whether the file's content may change (EPERM: chattr(1), +i, and +a unless what is written goes to the end). `file` asks the
+  // Whether the file's content may change (EPERM: chattr(1), +i, and +a unless writes go to the end). `file` asks the
   // same.
   virtual Status may_write(NodeId node, bool appends) = 0;
 

@@ -52,7 +52,7 @@ struct OverlayDirectories {
 // What the layers hold under a name of a merged directory.
 struct Found {
   bool visible = false;
-  bool in_upper = false;  // the upper has an entry, be it a whiteout
+  bool in_upper = false;  // the upper has an entry, maybe a whiteout
   bool upper_whiteout = false;
   bool unmarked = false;           // the upper's entry was made just now: it has none of our marks
   bool metacopy = false;           // of the upper's file

@@ -157,7 +157,7 @@ void Server::stop() {
   stopping_.store(true);
   session_->give_up_ring();
   constexpr auto pause = std::chrono::milliseconds(2);
-  // A signal that comes just before the read is lost: send it again.
+  // A signal just before the read is lost: send it again.
   const auto wake_all = [](const auto& workers) {
     bool all_ended = true;
     for (const auto& worker : workers) {

@@ -50,7 +50,7 @@ class Session {
   sys::Status work(fuse::RingEntry& entry, const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping);
   // Call it before the first request, with whether there are workers for io_uring.
   void offer_ring(bool offered) { ring_offered_ = offered; }
-  // No INIT will come any more.
+  // No INIT will arrive any more.
   void give_up_ring();
   [[nodiscard]] bool uses_ring() const { return ring_.load() == Ring::agreed; }
   [[nodiscard]] Statistics statistics() const;

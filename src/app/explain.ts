@@ -35,7 +35,7 @@ export interface Origin {
 export interface ExplainData {
   readonly container: string;
   readonly path: string;
-  /** Where it comes from. Of a directory that several nodes make up, the newest, whose attributes are seen. */
+  /** Where it comes from. For a merged directory, the newest node, whose attributes are seen. */
   readonly origin: Origin;
   /** Of a directory: the other nodes that it is merged from, newest first. */
   readonly merged: readonly Origin[];

@@ -56,7 +56,7 @@ export function lookAt(inbox: BytePath, name: BytePath): InboxItem | undefined {
   }
 }
 
-/** The order of arrival: what has been complete for longest comes first; of the same moment, by name. */
+/** The order of arrival: what has been complete for longest comes first; at the same time, by name. */
 export function byArrival(a: InboxItem, b: InboxItem): number {
   return a.changedMs - b.changedMs || compareBytes(a.name, b.name);
 }

@@ -183,7 +183,7 @@ async function follow(inbox: BytePath, bell: Bell): Promise<{ close(): Promise<v
   return watcher;
 }
 
-/** chokidar handles UTF-8 paths only. What changes within a package is seen when its name is looked at next. */
+/** chokidar handles UTF-8 paths only. What changes within a package is seen at the next scan. */
 function followBytes(inbox: BytePath, bell: Bell): { close(): void } {
   const watcher = watchDirectory(toBuffer(inbox), () => {
     bell.ring();

@@ -31,7 +31,7 @@ export async function stageAside(
   return place.directory;
 }
 
-/** The path in an aside of the given path, or undefined. */
+/** The aside's path for the given one, or undefined. */
 export function holdingPath({ paths }: AsideRecord, path: BytePath): BytePath | undefined {
   return paths.map((text) => fromText(text)).find((each) => each === path || isBelow(path, each));
 }

@@ -44,8 +44,8 @@ export interface MergePlan {
 
 /**
  * What can be folded, down the whole hierarchy: sealed storages and delta storages into what they stand on within each container; then a layer into its parent where
- * that has no other child, is no base's head, and no container and no storage stands on it. A folded storage stands on the layer of its newest part; others stay on
- * the layer they were made on.
+ * that has no other child, is not the head of a base, and no container and no storage stands on it. A folded storage
+ * stands on the layer of its newest part; others stay on the layer they were made on.
  *
  * An update is merged, and can no longer be rolled back by itself, where its layer becomes part of another tree, or where in a container what lies below and above
  * it is folded into one.

@@ -30,7 +30,7 @@ export function checkHostView({ suid, dev }: HostView): void {
   });
 }
 
-/** Whether users other than its owner may come to a directory: all directories above it are searchable by everybody. */
+/** Whether users other than its owner can reach a directory: all directories above it are searchable by everybody. */
 export function isReachedByAll(path: BytePath): boolean {
   for (let at = dirname(path); ; at = dirname(at)) {
     if ((lstatSync(toBuffer(at)).mode & 0o001) === 0) return false;

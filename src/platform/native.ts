@@ -331,7 +331,7 @@ export async function mount(request: MountRequest): Promise<void> {
 }
 
 export interface UnmountOptions {
-  /** MNT_DETACH: the name is free at once, the file system goes when nobody uses it any more. */
+  /** MNT_DETACH: the name is free at once, the file system is released after its last use. */
   readonly lazy?: boolean;
 }
 

@@ -12,7 +12,7 @@ export interface HowOptions {
 }
 
 /**
- * Whether what was asked for has a meaning for procedures of these kinds.
+ * Checks that the requested options apply to procedures of these kinds.
  * @throws LaminaError usage: an option would do nothing
  */
 export function checkHow(kinds: readonly string[], { network, timeoutMs, alwaysRun, conflict }: HowOptions): void {

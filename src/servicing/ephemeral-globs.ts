@@ -9,7 +9,7 @@ export interface Differing {
 }
 
 /**
- * Globs that name what differs: a path as it is where both runs have it, a pattern where it has another name each time.
+ * Globs that name what differs: a path as it is where both runs have it, a pattern where the name changes each time.
  * No glob may also match a path of `agreed`, the paths that the runs wrote alike: that path would be lost.
  */
 export function ephemeralGlobs(differing: readonly Differing[], agreed: readonly BytePath[]): string[] {

@@ -28,7 +28,7 @@ import { plainSettings, writeSettings } from './settings.js';
 export interface ManualEffect {
   /** Paths of which both the container and the update have a version of their own: the update's is beside the container's. */
   readonly conflicts: readonly BytePath[];
-  /** Paths at which the container had nothing to act on, or something that stood in the way. */
+  /** Paths at which the container had nothing to act on, or something was in the way. */
   readonly passed: readonly BytePath[];
   /** Without a replay: paths at which the container's own storage keeps hiding the new layer. */
   readonly hiding: readonly BytePath[];

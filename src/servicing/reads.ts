@@ -16,7 +16,8 @@ const kindNames = new Set(['found', 'absent', 'listed', 'opened', 'link', 'xattr
 
 /**
  * The lines of a read set that the driver wrote at the end of a mount (docs/format.md).
- * @throws LaminaError damaged; refused, OVER_LIMIT: a procedure looked at more than can be held in memory; ENOENT where there is none
+ * @throws LaminaError damaged; refused, OVER_LIMIT: a procedure read more paths than fit in memory; ENOENT where there
+ * is none
  */
 export async function readLines(file: BytePath, limit = limits.readSet): Promise<ReadLine[]> {
   const { size } = await stat(toBuffer(file));

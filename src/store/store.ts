@@ -66,7 +66,10 @@ export class Store {
     this.paths = new StorePaths(root);
   }
 
-  /** The manifest as it is now. @throws LaminaError notFound, damaged; refused while somebody changes the store for long */
+  /**
+   * The manifest as it is now. @throws LaminaError notFound, damaged; refused: another command changes the store for
+   * too long
+   */
   async read(): Promise<Manifest> {
     const lock = await this.#lock('shared');
     try {

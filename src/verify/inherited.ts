@@ -13,7 +13,7 @@ const defaultList = 'system.posix_acl_default';
 
 /**
  * Directories in a container's storages that have the default access list of the directory they are in, while what is
- * below gives them none: earlier versions left this when they made a storage anew in a rollback. A user may have set
+ * below gives them none: earlier versions left this when they rebuilt a storage in a rollback. A user may have set
  * it, so only the user can decide to remove it.
  */
 export async function inheritedLists(store: Store, manifest: Manifest, container: string): Promise<Fault[]> {

@@ -56,7 +56,7 @@ const hostSockets = 40;
 const netlink = 16;
 /** NETLINK_AUDIT: the host's audit. Without it libaudit assumes that the kernel has no audit. */
 const audit = 9;
-/** SYS_SOCKET of linux/net.h, as socketcall(2) has it: its arguments lie in memory, where no filter can look. */
+/** SYS_SOCKET of linux/net.h, as in socketcall(2): its arguments lie in memory, where no filter can look. */
 const makeSocket = 1;
 /** PER_LINUX, PER_LINUX32, UNAME26, both, and the question what it is: personality(2). */
 const personalities = [0, 8, 0x20000, 0x20008, 0xffffffff];
@@ -71,7 +71,7 @@ export interface FilterOptions {
 }
 
 /**
- * The program as seccomp(2) has it.
+ * The program as in seccomp(2).
  * @param processor as in process.arch
  * @throws LaminaError failed: the processor is not known here
  */

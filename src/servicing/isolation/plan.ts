@@ -100,7 +100,7 @@ export class SandboxOnBase {
   }
 
   /**
-   * A path that was looked at, of which a storage may show something else. A directory that the base has too only leads
+   * A path that was read and at which a storage may differ. A directory that the base has too only leads
    * to other paths.
    */
   #touchedPath(storages: readonly Listing[]): BytePath | undefined {

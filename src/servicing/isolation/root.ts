@@ -16,7 +16,7 @@ export interface RootEntry {
 }
 
 /**
- * A root to be looked into. Paths are relative to it, and no component of them may be a symlink: resolve symlinks by
+ * Read access to a root. Paths are relative to it, and no component of them may be a symlink: resolve symlinks by
  * `follow` first.
  */
 export interface RootReader {
@@ -62,7 +62,7 @@ export function viewRoot(listings: readonly Listing[], stack: readonly Mountable
   );
 }
 
-/** O_PATH of open(2), which Node has no name for: a directory to go on from, without reading it. */
+/** O_PATH of open(2), which Node has no name for: a directory as a base for further lookups, without reading it. */
 const onlyPath = 0o10000000;
 
 /**

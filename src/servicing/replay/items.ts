@@ -5,7 +5,7 @@ import { damaged, must } from '../../base/errors.js';
 import type { ConflictChoice } from '../settings.js';
 import type { Tree } from './tree.js';
 
-/** Where something stands in the container: a name in the counterpart of a directory of the base. */
+/** A place in the container: a name in the counterpart of a directory of the base. */
 export interface Place {
   readonly directory: Item;
   readonly name: string;

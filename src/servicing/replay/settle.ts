@@ -11,7 +11,7 @@ export interface Settled {
   readonly passed: readonly BytePath[];
 }
 
-/** A file, or another object that is no directory, in one of the trees. */
+/** A file, or another object that is not a directory, in one of the trees. */
 interface Version {
   readonly tree: Tree;
   readonly path: BytePath;
@@ -94,7 +94,7 @@ class Settling {
       return;
     }
     if (ours === undefined) {
-      // The container had removed the file that the update made anew.
+      // The container had removed the file that the update made again.
       for (const path of paths) this.#container.unlink(path);
       if (before !== undefined && changed) this.passed.push(at);
       return;

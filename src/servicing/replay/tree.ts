@@ -253,7 +253,7 @@ export class Tree {
   }
 }
 
-/** Fills the buffer as far as the file goes. */
+/** Fills the buffer up to the end of the file. */
 function readFull(descriptor: number, buffer: Buffer, position: number): number {
   let done = 0;
   while (done < buffer.length) {
