@@ -32,8 +32,8 @@ class Channel {
   // not know the node.
   [[nodiscard]] sys::Status invalidate_attributes(std::uint64_t node) const;
   // Registers the real file behind `descriptor` with the kernel, for answers to OPEN with passthrough
-  // (FUSE_DEV_IOC_BACKING_OPEN). Writes through it use the capabilities that the thread has now. EPERM
-  // without CAP_SYS_ADMIN; ELOOP where its file system is itself stacked on another.
+  // (FUSE_DEV_IOC_BACKING_OPEN). Writes through it use the capabilities that the thread has now. EPERM without CAP_SYS_ADMIN;
+  // ELOOP where its file system is itself stacked on another.
   [[nodiscard]] sys::Result<std::int32_t> open_backing(int descriptor) const;
   // Drops the registration; files that are open with it stay open.
   [[nodiscard]] sys::Status close_backing(std::int32_t id) const;
@@ -42,8 +42,8 @@ class Channel {
   // Makes the kernel look a name up again before it is used (FUSE_NOTIFY_INVAL_ENTRY, FUSE_EXPIRE_ONLY). Not from a worker,
   // either.
   [[nodiscard]] sys::Status invalidate_name(std::uint64_t parent, std::string_view name) const;
-  // Makes the kernel resend all requests that were read and not answered, before all others and marked
-  // (FUSE_NOTIFY_RESEND, Linux 6.9).
+  // Makes the kernel resend all requests that were read and not answered, before all others and marked (FUSE_NOTIFY_RESEND, Linux
+  // 6.9).
   [[nodiscard]] sys::Status resend() const;
   // True: receive() would not block.
   [[nodiscard]] sys::Result<bool> pending() const;

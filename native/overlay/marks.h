@@ -48,8 +48,8 @@ class MarkNames {
 
 // Reads the value of an attribute; ENODATA where there is none.
 using AttributeReader = std::function<Result<std::vector<std::byte>>(std::string_view attribute)>;
-// The marks of a file with `status`. EIO for an invalid mark. The xattr form of a whiteout counts only
-// in a directory that holds_xattr_whiteouts(): the caller checks that if `whiteout` is set for a regular file.
+// The marks of a file with `status`. EIO for an invalid mark. The xattr form of a whiteout counts only in a directory that
+// holds_xattr_whiteouts(): the caller checks that if `whiteout` is set for a regular file.
 Result<Marks> read_marks(const MarkNames& names, const sys::FileStatus& status, const AttributeReader& read);
 // The same for the child `name` of `directory`, or the descriptor itself (O_PATH too) where `name` is "", by xattr calls.
 Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& status, int directory, std::string_view name);

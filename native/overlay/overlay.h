@@ -328,8 +328,7 @@ class Overlay final : public FileSystem {
   RecentLists lists_{most_listed_names};
   std::atomic<std::uint64_t> forgotten_{0};  // since memory was trimmed
   std::mutex linked_mutex_;
-  // The names of files of the upper that have several, by st_ino; searched when any_name() needs them. Guarded by
-  // linked_mutex_.
+  // The names of files of the upper that have several, by st_ino; searched when any_name() needs them. Guarded by linked_mutex_.
   std::optional<std::unordered_map<std::uint64_t, std::vector<std::string>>> linked_;
   std::mutex redirects_mutex_;
   // Guarded by redirects_mutex_, and searched when a group's names are needed: of each lower, and of the upper.

@@ -4,8 +4,7 @@
 namespace lamina::sandbox {
 
 // Runs a command as root of a user namespace whose users are the caller and the caller's subordinate ids, in a mount namespace of
-// its own. Both stay, held by a process, as long as they are in use, so that mounts are there for the next
-// command.
+// its own. Both stay, held by a process, as long as they are in use, so that mounts are there for the next command.
 //
 //   STATE UIDS GIDS COMMAND [ARGUMENT…]
 //

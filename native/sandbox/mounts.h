@@ -17,8 +17,8 @@ int new_mount(const char* type, const MountOptions& options, std::uint64_t attri
 // A detached mount of what is at a path. @param with_submounts includes the mounts below it
 int clone_of(int directory, const char* path, bool with_submounts);
 
-// Shows the files of a detached mount to a user namespace with the owners that they have on disk. False where the
-// kernel or the file system cannot (mount_setattr(2), "ID-mapped mounts").
+// Shows the files of a detached mount to a user namespace with the owners that they have on disk. False where the kernel or the
+// file system cannot (mount_setattr(2), "ID-mapped mounts").
 bool map_owners(int mount, int user_namespace);
 
 void set_attributes(int mount, std::uint64_t attributes, bool with_submounts, const char* what);

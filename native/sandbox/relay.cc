@@ -85,8 +85,8 @@ void Relay::resize() const {
   if (master_ >= 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) (void)ioctl(master_, TIOCSWINSZ, &size);
 }
 
-// A terminal's input is not taken from others: from the foreground group, and from a pager, which is active while
-// our writes to it block.
+// A terminal's input is not taken from others: from the foreground group, and from a pager, which is active while our writes to
+// it block.
 bool Relay::may_read(const Channel& channel) const {
   if (channel.from < 0 || channel.waiting.size() >= buffer_bytes) return false;
   if (!channel.is_input || on_terminal_ || isatty(channel.from) == 0) return channel.waiting.empty();

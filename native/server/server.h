@@ -74,8 +74,8 @@ class Server {
   sys::Status resume(std::vector<fuse::Channel> channels);
   // Waits for all workers to end; the error of the first that ended for another reason than the mount's end.
   sys::Status wait();
-  // Ends the workers while the mount exists: each finishes its request. Later requests wait for the channels to
-  // be closed, which the destructor does.
+  // Ends the workers while the mount exists: each finishes its request. Later requests wait for the channels to be closed, which
+  // the destructor does.
   void stop();
 
   [[nodiscard]] Statistics statistics() const;

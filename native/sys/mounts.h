@@ -28,8 +28,7 @@ Result<std::vector<std::int32_t>> other_mount_namespaces();
 // open_tree(2)). Not yet attached; the file system lives as long as the descriptor. ENOENT where it was replaced meanwhile. The
 // process must have one thread.
 Result<FileDescriptor> clone_mount_of(std::int32_t pid, const std::string& mountpoint, std::uint64_t device);
-// Attaches such a clone to a directory, private, with the per-mount MS_* flags of mount(2) (mount_setattr(2),
-// move_mount(2)).
+// Attaches such a clone to a directory, private, with the per-mount MS_* flags of mount(2) (mount_setattr(2), move_mount(2)).
 Status attach_mount(int clone, const std::string& mountpoint, unsigned long flags);
 // The file system that is mounted at a path, without a request to its server (statx(2), AT_STATX_DONT_SYNC).
 Result<std::uint64_t> device_at(const std::string& path);

@@ -100,8 +100,8 @@ export class SandboxOnBase {
   }
 
   /**
-   * A path that was read and at which a storage may differ. A directory that the base has too only leads
-   * to other paths.
+   * A path that was read and at which a storage may differ. A directory that the base has too only leads to other
+   * paths.
    */
   #touchedPath(storages: readonly Listing[]): BytePath | undefined {
     for (const [path, before] of this.#looked.entries) {
