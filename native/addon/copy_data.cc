@@ -18,7 +18,7 @@ using sys::Status;
 
 namespace {
 
-// The file system, or this pair of files, does not support the call: another way may do.
+// The file system, or this pair of files, does not support the call: another way may work.
 bool unsupported(int number) {
   return number == EOPNOTSUPP || number == EXDEV || number == EINVAL || number == ENOTTY || number == ENOSYS;
 }
@@ -61,7 +61,7 @@ Status copy_range(int from, int to, Range range) {
     off_t out = range.begin;
     const ssize_t length = ::copy_file_range(from, &in, to, &out, static_cast<std::size_t>(range.end - range.begin), 0);
     if (length < 0 && errno == EINTR) continue;
-    // Some file systems answer 0 for what read(2) does give.
+    // Some file systems return 0 where read(2) does return data.
     if (length == 0 || (length < 0 && unsupported(errno))) return copy_through_memory(from, to, range);
     if (length < 0) return last_error();
     range.begin += length;

@@ -49,7 +49,7 @@ sys::Result<Globs> compile(std::string_view patterns, std::string& fault) {
   return globs;
 }
 
-// The same patterns are asked for path after path: those of the last call are kept.
+// The same patterns are used call after call: those of the last call are cached.
 sys::Result<std::shared_ptr<const Globs>> compiled(std::string_view patterns) {
   static std::mutex mutex;
   static std::string last_patterns;

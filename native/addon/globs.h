@@ -1,4 +1,4 @@
-// The driver's own globs for JavaScript, so that both sides mean the same by a pattern, and neither takes long over a name.
+// The driver's own globs for JavaScript, so that both sides match alike, in bounded time.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace lamina::addon {
 
-// What is wrong with patterns, each ended by NUL: a line for a person; empty where nothing is.
+// The error in patterns, each ended by NUL: a line for people; empty: none.
 std::string glob_fault(std::string_view patterns);
 // Of each path, each ended by NUL, whether one of the patterns covers it: a byte, 1 or 0. Paths have no leading slash. EINVAL
-// where `glob_fault` has something to say.
+// where `glob_fault` reports an error.
 sys::Result<std::string> match_globs(std::string_view patterns, std::string_view paths);
 
 }  // namespace lamina::addon

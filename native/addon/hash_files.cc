@@ -1,4 +1,4 @@
-// The hashes of many files in one call: what a call from JavaScript costs is more than hashing a small file does.
+// The hashes of many files in one call: a call from JavaScript costs more than hashing a small file.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ static_assert(std::endian::native == std::endian::little, "the answer is written
 
 constexpr std::size_t chunk_size = std::size_t{256} * 1024;
 
-// O_NONBLOCK: should a FIFO lie where a file was, opening it must not wait. O_NOATIME only the owner may ask for (open(2)).
+// O_NONBLOCK: opening must not block on a FIFO in the place of a file. Only the owner may use O_NOATIME (open(2)).
 Result<sys::FileDescriptor> open_to_read(const char* path) {
   constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   int descriptor = ::open(path, flags | O_NOATIME);
@@ -43,7 +43,7 @@ Result<sys::FileDescriptor> open_to_read(const char* path) {
   return sys::FileDescriptor(descriptor);
 }
 
-// What is asked for of a content.
+// The requested hashes of a content.
 class Hashes {
  public:
   explicit Hashes(HashKinds kinds) {

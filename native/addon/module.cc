@@ -1,6 +1,6 @@
-// The N-API side: `sync.NAME(...)` answers at once, `async.NAME(...)` runs on libuv's pool and answers by a promise.
-// Both give a Buffer, a number ≥ 0, or the negative errno of the failed call; src/platform makes errors of those.
-// Arguments of the wrong kind are a mistake of the caller: TypeError.
+// The N-API side: `sync.NAME(...)` returns the result, `async.NAME(...)` runs on libuv's pool and returns a promise.
+// Both give a Buffer, a number ≥ 0, or the negative errno of the failed call; src/platform turns those into errors.
+// Arguments of the wrong kind throw a TypeError.
 #include <node_api.h>
 
 #include <cstring>
@@ -39,7 +39,7 @@ std::optional<std::string> read_bytes(napi_env env, napi_value value) {
   return length == 0 ? std::string() : std::string(static_cast<const char*>(data), length);
 }
 
-// False where the value is not what the signature's character asks for.
+// False where the value does not match the signature's character.
 bool read_argument(napi_env env, napi_value value, char kind, Arguments& arguments) {
   auto number = kind == 'i' || kind == 't' ? read_number(env, value) : std::nullopt;
   if (number) {
@@ -52,7 +52,7 @@ bool read_argument(napi_env env, napi_value value, char kind, Arguments& argumen
   if (kind == 'i') return false;
   auto bytes = read_bytes(env, value);
   if (!bytes) return false;
-  // The kernel would take the part before the NUL for the whole.
+  // The kernel would use only the part before the NUL.
   if (kind != 'b' && bytes->find('\0') != std::string::npos) return false;
   if (kind == 't')
     arguments.targets.emplace_back(std::move(*bytes));
@@ -66,7 +66,7 @@ napi_value throw_type_error(napi_env env, const std::string& message) {
   return nullptr;
 }
 
-// Reads the call's arguments; where they are wrong, throws in JavaScript and gives nothing.
+// Reads the call's arguments; where they are wrong, throws in JavaScript and returns nothing.
 std::optional<Arguments> read_arguments(napi_env env, napi_callback_info info, const Operation*& operation) {
   napi_value values[max_arguments];
   std::size_t count = max_arguments;
@@ -109,7 +109,7 @@ napi_value call_now(napi_env env, napi_callback_info info) {
   return arguments ? to_javascript(env, operation->run(*arguments)) : nullptr;
 }
 
-// A call on its way through libuv's pool; freed when it has answered.
+// A call on its way through libuv's pool; freed when it has completed.
 struct Pending {
   const Operation* operation = nullptr;
   Arguments arguments;
@@ -123,7 +123,7 @@ void execute(napi_env, void* data) {
   pending->result = pending->operation->run(pending->arguments);
 }
 
-// Where Node is being torn down the calls fail, and nobody is left to be told.
+// While Node shuts down the calls fail, and no one is left to report to.
 void complete(napi_env env, napi_status, void* data) {
   const std::unique_ptr<Pending> pending(static_cast<Pending*>(data));
   if (napi_value answer = to_javascript(env, pending->result)) (void)napi_resolve_deferred(env, pending->deferred, answer);

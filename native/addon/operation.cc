@@ -39,7 +39,7 @@ Result<Value> run_rename(const Arguments& a) {
 
 // Numbers: which times to set (1 access, 2 modification), then seconds and nanoseconds of both.
 Result<Value> run_set_times(const Arguments& a) {
-  constexpr std::int64_t second = 1'000'000'000;  // UTIME_NOW and UTIME_OMIT are beyond it
+  constexpr std::int64_t second = 1'000'000'000;  // UTIME_NOW and UTIME_OMIT are above it
   if (a.numbers[2] < 0 || a.numbers[2] >= second || a.numbers[4] < 0 || a.numbers[4] >= second) return sys::Errno{EINVAL};
   const auto time = [&](std::size_t index) {
     return FileTime{.seconds = a.numbers[index], .nanoseconds = static_cast<std::uint32_t>(a.numbers[index + 1])};

@@ -12,7 +12,7 @@
 
 namespace lamina::addon {
 
-// The arguments in their order, split by kind. The signature of the operation says which come.
+// The arguments in their order, split by kind. The signature of the operation lists them.
 struct Arguments {
   std::vector<Target> targets;
   std::vector<std::string> strings;

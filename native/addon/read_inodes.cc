@@ -1,4 +1,4 @@
-// The inodes of many files in one call: what a call from JavaScript costs is more than reading one.
+// The inodes of many files in one call: a call from JavaScript costs more than reading one.
 #include <sys/stat.h>
 
 #include <algorithm>

@@ -35,14 +35,14 @@ Status status_of(Call call) {
   return {};
 }
 
-// `by_path` or `by_descriptor`, whichever the target asks for.
+// `by_path` or `by_descriptor`, depending on the target.
 template <typename ByPath, typename ByDescriptor>
 auto on(const Target& target, ByPath by_path, ByDescriptor by_descriptor) {
   if (const auto* path = std::get_if<std::string>(&target)) return by_path(path->c_str());
   return by_descriptor(std::get<int>(target));
 }
 
-// Reads what `call(buffer, size)` gives, whatever its size: the size may change between asking for it and reading.
+// Reads the result of `call(buffer, size)` of any size: the size may change between the query and the read.
 template <typename Call>
 Result<std::string> read_whole(Call call) {
   std::string buffer(256, '\0');
@@ -140,7 +140,7 @@ Status execute(const std::string& program, std::string_view words) {
 
 Result<std::int64_t> is_foreground(int terminal) {
   const pid_t group = ::tcgetpgrp(terminal);
-  // Somebody else's terminal: not ours to give.
+  // Not our controlling terminal: its foreground group cannot be read.
   if (group < 0 && errno == ENOTTY) return 0;
   if (group < 0) return sys::Errno{errno};
   return group == ::getpgrp() ? 1 : 0;

@@ -29,17 +29,17 @@ sys::Status remove_xattr(const Target& target, const std::string& name);
 sys::Status make_node(const std::string& path, mode_t mode, std::uint32_t major, std::uint32_t minor);
 // renameat2(2): RENAME_NOREPLACE, RENAME_EXCHANGE.
 sys::Status rename_with_flags(const std::string& from, const std::string& to, unsigned flags);
-// Unlinks all that is no directory in a directory. Gives the names of the directories in it, each ended by NUL.
+// Unlinks everything but directories in a directory. Returns the names of the directories in it, each ended by NUL.
 sys::Result<std::string> unlink_files(const std::string& directory);
 // Removes all that is below a directory, however deep. Directories that their owner may not write are made writable first.
 sys::Status remove_below(const std::string& directory);
-// A time as file systems have it: whole seconds since 1970, negative before it, and 0 to 999,999,999 ns after that second.
+// A time as in file systems: whole seconds since 1970, negative before it, and 0 to 999,999,999 ns after that second.
 // Nanoseconds alone would end in 2262, and ext4 goes to 2446.
 struct FileTime {
   std::int64_t seconds = 0;
   std::uint32_t nanoseconds = 0;
 };
-// utimensat(2). A time that is left out stays.
+// utimensat(2). A time that is left out is not changed.
 struct Times {
   std::optional<FileTime> access, modification;
 };
@@ -50,8 +50,8 @@ sys::Status clone_file(int from, int to);
 // Makes `to` equal to `from`, holes included: cloned where the file system can, else copied by data segment (lseek(2)
 // SEEK_DATA). Gives the bytes copied, 0 for a clone. Both offsets are left undefined.
 sys::Result<std::int64_t> copy_file_data(int from, int to);
-// Which hashes of a content are asked for. BLAKE3 tells contents apart, whoever made them; xxh64, seed 0, is what older indexes
-// have.
+// The requested hashes of a content. BLAKE3 distinguishes contents, even hostile ones; xxh64, seed 0, is used in older
+// indexes.
 struct HashKinds {
   bool blake3 = true, xxh64 = false;
 };
@@ -60,8 +60,8 @@ struct FileHash {
   std::uint64_t xxh64 = 0;
   std::uint8_t blake3[32] = {};
 };
-// Of files: paths, each ended by NUL. Answers a FileHash each, as it lies in memory; a hash that was not asked for is zero.
-// Does not touch access times where the caller may ask for that (O_NOATIME).
+// Of files: paths, each ended by NUL. Returns a FileHash for each, as in memory; a hash that was not requested is zero.
+// Does not change access times where O_NOATIME is permitted.
 std::string hash_files(std::string_view paths, HashKinds kinds);
 // lstat(2) of files: paths, each ended by NUL. Brings their inodes into memory; gives how many there are.
 std::int64_t read_inodes(std::string_view paths);
@@ -72,14 +72,14 @@ sys::Status sync_file_system(int descriptor);
 // close_range(2) with CLOSE_RANGE_CLOEXEC: no program that is run later gets a descriptor from this one on.
 sys::Status close_on_exec(int first);
 
-// execve(2): another program takes the place of this process, with its environment. Words are its arguments from its own name
+// execve(2): replaces this process with another program, with its environment. Words are its arguments from its own name
 // on, each ended by NUL. Returns only where it failed.
 sys::Status execute(const std::string& program, std::string_view words);
 
 // tcgetpgrp(3): 1 where the terminal's foreground group is ours, else 0.
 sys::Result<std::int64_t> is_foreground(int terminal);
 
-// mount(2). Empty source, type and data are given to the kernel as null.
+// mount(2). Empty source, type and data are passed to the kernel as null.
 struct MountRequest {
   std::string source, target, type, data;
   unsigned long flags = 0;

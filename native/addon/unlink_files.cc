@@ -1,5 +1,5 @@
-// All but the directories of a directory removed in one call, or all that is below it: what a call from JavaScript costs is more
-// than unlinking a file does.
+// All but the directories of a directory removed in one call, or all that is below it: a call from JavaScript costs more
+// than unlinking a file.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -51,19 +51,19 @@ Result<FileDescriptor> open_directory(int at, const char* name) {
   return FileDescriptor(descriptor);
 }
 
-// Unlinks all that is no directory; gives the names of the directories.
+// Unlinks everything but directories; returns the names of the directories.
 Result<std::vector<std::string>> unlink_files_in(int descriptor) {
   LAMINA_ASSIGN(FileDescriptor again, open_directory(descriptor, "."));
   const Directory directory(::fdopendir(again.get()));
   if (directory == nullptr) return last_error();
   (void)again.release();  // closedir(3) closes it
-  // All names first: what readdir(3) gives after a removal is not told.
+  // Reads all names first: the results of readdir(3) after a removal are unspecified.
   LAMINA_ASSIGN(auto names, names_in(directory.get()));
   // In the order in which inodes lie on the disk.
   std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.ino < b.ino; });
   std::vector<std::string> left;
   for (auto& [ino, name, is_directory] : names) {
-    // Where the file system tells no types, unlink(2) does: EISDIR.
+    // Where the file system reports no types, unlink(2) detects directories: EISDIR.
     if (!is_directory && ::unlinkat(descriptor, name.c_str(), 0) == 0) continue;
     if (!is_directory && errno != EISDIR) return last_error();
     left.push_back(std::move(name));
@@ -78,7 +78,7 @@ struct Level {
   std::vector<std::string> directories;
 };
 
-// Makes it one that its owner may write, and unlinks the files in it.
+// Makes it writable for its owner, and unlinks the files in it.
 Result<Level> enter(int descriptor) {
   struct stat64 status {};
   if (::fstat64(descriptor, &status) != 0) return last_error();
@@ -96,7 +96,7 @@ Result<FileDescriptor> open_child(int parent, const std::string& name) {
   return open_directory(parent, name.c_str());
 }
 
-// The directory above, which must be the one that was come from: nobody else moves directories about meanwhile.
+// The directory above, which must be the one descended from: the caller ensures that no directory moves meanwhile.
 Result<FileDescriptor> open_parent(int descriptor, const Level& expected) {
   LAMINA_ASSIGN(FileDescriptor parent, open_directory(descriptor, ".."));
   struct stat64 status {};

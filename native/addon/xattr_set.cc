@@ -1,4 +1,4 @@
-// All attributes of a file in one call: what a scan of a tree asks for each entry.
+// All attributes of a file in one call: a scan of a tree needs them for each entry.
 #include <algorithm>
 #include <cstring>
 #include <vector>

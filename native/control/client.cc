@@ -11,14 +11,14 @@
 namespace lamina::control {
 
 std::string failure_line(std::string_view message) {
-  // Built from its parts, so that "ok" comes first; bytes that are no UTF-8 are replaced.
+  // Built from its parts, so that "ok" comes first; bytes that are not UTF-8 are replaced.
   const nlohmann::json text(message);
   return R"({"ok":false,"error":)" + text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "}\n";
 }
 
 short Client::events() const {
   if (failed_) return 0;
-  if (!output_.empty()) return POLLOUT;  // and hears no more until it has listened
+  if (!output_.empty()) return POLLOUT;  // reads no more until it has taken its answers
   return ended_ ? 0 : POLLIN;
 }
 

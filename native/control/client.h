@@ -1,4 +1,4 @@
-// One client of the control socket: what it has sent and not ended with a newline, and what it has not yet taken.
+// One client of the control socket: its unfinished input line, and the output that it has not yet read.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,7 @@ namespace lamina::control {
 
 class Client {
  public:
-  // Answers a line, without its newline; the answer is with its own.
+  // Answers a line, passed without its newline; the answer includes one.
   using Answerer = std::function<std::string(std::string_view line)>;
 
   explicit Client(sys::FileDescriptor socket) : socket_(std::move(socket)) {}
@@ -22,7 +22,7 @@ class Client {
   // Reads what is there and answers every whole line.
   void read(const Answerer& answer);
   void write();
-  // Says why, and ends.
+  // Sends the reason, and ends.
   void refuse(std::string_view message);
 
  private:
@@ -31,7 +31,7 @@ class Client {
 
   sys::FileDescriptor socket_;
   std::string input_, output_;
-  bool ended_ = false;   // it sends no more, or is heard no more
+  bool ended_ = false;   // it sends no more, or is read no more
   bool failed_ = false;  // nothing can be sent
 };
 

@@ -83,7 +83,7 @@ void ThreadedServer::accept_clients() {
   while (true) {
     auto accepted = sys::accept_client(socket_.listener());
     if (!accepted.ok()) {
-      // Out of descriptors or memory the waiting client keeps the listener ready: try again soon, not at once.
+      // Without descriptors or memory for it, a waiting client keeps the listener ready: retry soon, not at once.
       if (!accepted.failed_with(EAGAIN)) std::this_thread::sleep_for(std::chrono::milliseconds(50));
       return;
     }

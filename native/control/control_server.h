@@ -15,7 +15,7 @@ namespace lamina::control {
 using sys::Result;
 using sys::Status;
 
-// What a command answers.
+// The answer of a command.
 struct Answer {
   bool ok = true;
   std::string text;  // a JSON object whose members go beside "ok":true; or the message of a failure
@@ -36,9 +36,9 @@ class ControlServer {
   static constexpr std::size_t most_clients = 64;
 
   // Makes the socket at `path` (any length, mode 0600) and starts the thread: call it after the last fork(2). A socket that is
-  // there already is replaced where nobody listens at it; EADDRINUSE where somebody does; EEXIST where the name is no socket.
-  // Clients are served where they run as the owner of this process or as root. On failure `explanation` gets one line for a
-  // person.
+  // there already is replaced if it has no listener, else EADDRINUSE; EEXIST where the name is not a socket.
+  // Clients are served if they run as the owner of this process or as root. On failure `explanation` gets one line for
+  // people.
   static Result<std::unique_ptr<ControlServer>> open(const std::string& path, Handlers handlers, std::string& explanation);
   // Sends the answers that are due, ends the thread and removes the socket.
   virtual ~ControlServer() = default;

@@ -29,7 +29,7 @@ Result<SocketName> SocketName::listen(const std::string& path, std::string& expl
   return status.error();
 }
 
-// Removes what a server that is gone has left.
+// Removes what a dead server left.
 Status SocketName::make_room(std::string& problem) const {
   const auto present = sys::status_at(directory_.get(), name_);
   if (present.failed_with(ENOENT)) return {};
@@ -60,7 +60,7 @@ Status SocketName::publish(std::string& problem) {
     status = sys::Errno{EADDRINUSE};
   }
   if (!status.ok()) {
-    (void)sys::unlink(directory_.get(), temporary);  // the first error is the one to tell
+    (void)sys::unlink(directory_.get(), temporary);  // the first error is the one to report
     return status;
   }
   ino_ = made->ino;
@@ -71,7 +71,7 @@ Status SocketName::publish(std::string& problem) {
 SocketName::~SocketName() {
   if (!listener_.valid()) return;
   const auto present = sys::status_at(directory_.get(), name_);
-  if (present.ok() && present->ino == ino_) (void)sys::unlink(directory_.get(), name_);  // a dead one is replaced all the same
+  if (present.ok() && present->ino == ino_) (void)sys::unlink(directory_.get(), name_);  // a dead one is replaced anyway
 }
 
 }  // namespace lamina::control

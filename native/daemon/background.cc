@@ -13,7 +13,7 @@ namespace lamina::daemon {
 
 namespace {
 
-// What the child says when the mount answers; else it says why there is none.
+// What the child sends when the mount answers; else it sends the reason of the failure.
 constexpr const char* mounted = "+";
 
 void leave_terminal() {

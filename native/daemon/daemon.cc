@@ -21,7 +21,7 @@ void raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
-  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));  // where that is not allowed, caches are smaller
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));  // if not allowed, caches are smaller
 }
 
 void prepare_process(const DaemonOptions& options) {
@@ -29,7 +29,7 @@ void prepare_process(const DaemonOptions& options) {
   sys::clear_umask();
   raise_descriptor_limit();
   ::signal(SIGPIPE, SIG_IGN);
-  // Memory that is short is not to be won by writing to this mount (PR_SET_IO_FLUSHER of prctl(2)); needs CAP_SYS_RESOURCE.
+  // Memory reclaim must not wait for writes to this mount (PR_SET_IO_FLUSHER of prctl(2)); needs CAP_SYS_RESOURCE.
   static_cast<void>(::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
   block_ending_signals();
 }
@@ -79,7 +79,7 @@ int run_worker(Mount& mount, const DaemonOptions& options, const std::function<v
   {
     const auto unmount = [&] {
       log_failed_unmount(mount);
-      // Another mount namespace would keep it for as long as it lives, and its programs be none the wiser.
+      // Another mount namespace would keep it for as long as it lives, and its programs would not notice.
       return !mount.is_held_elsewhere();
     };
     const EndingSignals signals(unmount, [&] { mount.stop(); });

@@ -9,12 +9,12 @@
 namespace lamina::daemon {
 
 sigset_t ending_signals();
-// Keeps the ending signals from this thread and all that it starts later, so that only EndingSignals gets them.
+// Blocks the ending signals in this thread and all that it starts later, so that only EndingSignals gets them.
 void block_ending_signals();
 
 class EndingSignals {
  public:
-  // From a thread of its own: the first signal calls `unmount`, which says whether the users of the mount are waited for; where
+  // From a thread of its own: the first signal calls `unmount`, which returns whether to wait for the users of the mount; where
   // it is still used after `patience_seconds`, or at a second signal, `stop` is called.
   EndingSignals(std::function<bool()> unmount, std::function<void()> stop);
   EndingSignals(const EndingSignals&) = delete;

@@ -19,7 +19,7 @@ namespace lamina::daemon {
 
 namespace {
 
-// An ending driver takes a few milliseconds; a look at all processes as many.
+// An ending driver needs a few milliseconds; a scan of all processes as many.
 constexpr std::chrono::milliseconds first_look{25}, look_every{100}, try_every{2};
 
 std::string in_use(const DaemonOptions& options) { return "work " + options.overlay.work + " is in use by another mount"; }
@@ -28,7 +28,7 @@ std::string in_use(const DaemonOptions& options) { return "work " + options.over
 
 bool InUse::is_free() const {
   const auto work = sys::open_path(options_.overlay.work, O_RDONLY | O_DIRECTORY);
-  return !work || sys::try_lock(work->get(), sys::Lock::shared).ok();  // what is wrong with it shows when it is tried again
+  return !work || sys::try_lock(work->get(), sys::Lock::shared).ok();  // a retry reports what is wrong with it
 }
 
 std::optional<MountRecord> InUse::noted_mount() const {
@@ -63,7 +63,7 @@ const sys::MountEntry* InUse::mount_among(const std::vector<sys::MountEntry>& mo
   return nullptr;
 }
 
-// A failure to look is as if nothing was found: then the wait ends with the refusal that there would be without a look.
+// A failed search counts as nothing found: then the wait ends with the same refusal as without a search.
 std::optional<InUse::Outcome> InUse::look(std::string& explanation) {
   const auto noted = noted_mount();
   if (!noted) return std::nullopt;
@@ -100,11 +100,11 @@ std::optional<InUse::Outcome> InUse::bring(const MountRecord& record, const Held
         "it has other layers or options than are wanted now, and two drivers cannot work on one upper: end that process");
   }
   auto clone = sys::clone_mount_of(held.pid, held.mountpoint, record.device);
-  // It has been unmounted there just now, or something else lies on it.
+  // It has been unmounted there just now, or something else is mounted over it.
   if (clone.failed_with(ENOENT) || clone.failed_with(ESRCH) || clone.failed_with(ENOTDIR)) return std::nullopt;
   if (!clone)
     return refuse(std::string("it cannot be brought here: ") + std::strerror(clone.error().value) + "; end that process");
-  // Nobody else has taken the number meanwhile.
+  // The number was not reused meanwhile.
   if (noted_mount() != record || is_free()) return std::nullopt;
   const std::unique_ptr<char, decltype(&std::free)> place(::realpath(options_.mountpoint.c_str(), nullptr), &std::free);
   if (!place) return refuse("mount point " + options_.mountpoint + ": " + std::strerror(errno));

@@ -1,4 +1,4 @@
-// What to do where another driver works on the upper: wait for one that is ending; bring here the mount of one that goes on
+// What to do where another driver works on the upper: wait for one that is ending; bring here the mount of one that keeps running
 // because another mount namespace has its mount. There are never two drivers on one upper.
 #pragma once
 
@@ -13,18 +13,18 @@
 
 namespace lamina::daemon {
 
-// A process that has one thread.
+// The calling process must have one thread.
 class InUse {
  public:
   explicit InUse(const DaemonOptions& options) : options_(options), until_(Clock::now() + patience) {}
 
   enum class Outcome {
-    free,     // nobody works there any more: try again
+    free,     // the upper is no longer in use: try again
     brought,  // the mount is here; its driver serves it
-    refused,  // `explanation` has one line for a person
+    refused,  // `explanation` has one line for people
   };
   Outcome settle(std::string& explanation);
-  // Of a mount that was brought: returns when it has gone from here. An ending signal, which must be blocked, unmounts it.
+  // For a mount that was brought here: returns when it is unmounted here. An ending signal, which must be blocked, unmounts it.
   void wait_for_its_end() const;
 
  private:
@@ -36,10 +36,10 @@ class InUse {
     std::int32_t pid = 0;
     std::string mountpoint;
   };
-  // None: go on waiting.
+  // None: keep waiting.
   std::optional<Outcome> look(std::string& explanation);
   [[nodiscard]] bool is_free() const;
-  // None also where it cannot be read.
+  // None, also where it cannot be read.
   [[nodiscard]] std::optional<MountRecord> noted_mount() const;
   [[nodiscard]] const sys::MountEntry* mount_among(const std::vector<sys::MountEntry>& mounts, const MountRecord& record) const;
   std::optional<Outcome> bring(const MountRecord& record, const Held& held, std::string& explanation) const;

@@ -67,7 +67,7 @@ Result<std::unique_ptr<Mount>> Mount::make(const DaemonOptions& options, std::st
   mount->directory_.reset();
   auto channels = fuse::clone_channels(std::move(channel), mount->workers_);
   if (!channels) {
-    static_cast<void>(mount->unmount());  // EINVAL where somebody was faster
+    static_cast<void>(mount->unmount());  // EINVAL: unmounted by another
     explanation = "clones of /dev/fuse for " + mount->mountpoint_ + ": " + std::strerror(channels.error().value);
     return channels.error();
   }
@@ -78,9 +78,9 @@ Result<std::unique_ptr<Mount>> Mount::make(const DaemonOptions& options, std::st
 Status Mount::begin(const DaemonOptions& options, std::string& explanation) {
   Status begun = answer(options, explanation);
   if (begun.ok()) return begun;
-  static_cast<void>(unmount());  // EINVAL where somebody was faster
+  static_cast<void>(unmount());  // EINVAL: unmounted by another
   server_->stop();
-  // Nothing was recorded that anybody could use.
+  // Nothing useful was recorded.
   if (filter_) static_cast<void>(filter_->close());
   return begun;
 }
@@ -123,7 +123,7 @@ Status Mount::open(const DaemonOptions& options, std::string& explanation) {
   return {};
 }
 
-// Now, for the paths may be relative, and the process goes elsewhere.
+// Now, for the paths may be relative, and the process changes its directory.
 Status Mount::open_note(const DaemonOptions& options, std::string& explanation) {
   if (options.overlay.work.empty()) return {};
   const auto fingerprint = fingerprint_of(options);
@@ -167,7 +167,7 @@ Status Mount::answer(const DaemonOptions& options, std::string& explanation) {
   return {};
 }
 
-// Without the note the mount can be used as ever; where another mount namespace holds it, it cannot be brought back from there.
+// Without the note the mount works normally, but it cannot be brought back from another mount namespace that holds it.
 void Mount::note() const {
   if (!note_) return;
   const Status noted = note_->write({device_, fingerprint_});
@@ -220,7 +220,7 @@ control::Handlers Mount::handlers(const DaemonOptions& options) {
   return handlers;
 }
 
-// Only ours: somebody may have unmounted it already, and mounted something else there.
+// Only ours: it may be unmounted already, and something else mounted there.
 Status Mount::unmount() const {
   const auto present = sys::device_at(mountpoint_);
   if (device_ != 0 && present.ok() && *present != device_) return Errno{EINVAL};

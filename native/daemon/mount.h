@@ -1,4 +1,4 @@
-// One mount: all that it consists of, from when it is made to when it has ended.
+// One mount: all its parts, from its making to its end.
 #pragma once
 
 #include <memory>
@@ -19,32 +19,33 @@ namespace lamina::daemon {
 
 class Mount {
  public:
-  // Opens the layers and mounts; nobody answers yet. On failure nothing is mounted, and `explanation` has one line for a person.
+  // Opens the layers and mounts; requests are not answered yet. On failure nothing is mounted, and `explanation` has one line for
+  // people.
   static sys::Result<std::unique_ptr<Mount>> make(const DaemonOptions& options, std::string& explanation);
   Mount(const Mount&) = delete;
   Mount& operator=(const Mount&) = delete;
   ~Mount() = default;
 
-  // Starts to answer, and asks the mount for its root. On failure nothing is mounted any more. Starts threads: call it after the
+  // Starts to answer, and looks up the mount's root. On failure nothing is mounted any more. Starts threads: call it after the
   // last fork(2).
   sys::Status begin(const DaemonOptions& options, std::string& explanation);
-  // Goes on for a process that was forked from the same parent and has died. Starts threads.
+  // Continues for a process that was forked from the same parent and has died. Starts threads.
   sys::Status resume(const DaemonOptions& options, std::string& explanation);
-  // The descriptors that inodes hold, which resume() needs.
+  // The descriptors that inodes hold; resume() needs them.
   [[nodiscard]] std::vector<int> kept_descriptors() const { return file_system_->kept_descriptors(); }
   // Of a supervised mount only.
   [[nodiscard]] server::RequestSlots& slots() { return *slots_; }
 
   [[nodiscard]] const std::string& mountpoint() const { return mountpoint_; }
-  // Takes it away from the name space; its users keep it until they are done. From any thread.
+  // Detaches it from the mount tree; its users keep it until they are done. From any thread.
   [[nodiscard]] sys::Status unmount() const;
   // Whether another mount namespace that can be seen has it.
   [[nodiscard]] bool is_held_elsewhere() const;
-  // Ends the answering though there are users. From any thread.
+  // Stops answering even if there are users. From any thread.
   void stop() { server_->stop(); }
-  // Waits until nothing more is to be answered.
+  // Waits until the mount needs no more answers.
   void wait();
-  // After wait: writes what is to be kept. True where all went well; what did not is in the log. The lock on work is given back
+  // After wait: writes the records. True where all went well; failures are in the log. The lock on work is released
   // with the object.
   bool finish();
 
@@ -60,7 +61,7 @@ class Mount {
   sys::Status open_control(const DaemonOptions& options, std::string& explanation);
   control::Handlers handlers(const DaemonOptions& options);
 
-  // In the order in which they are made; they go in the opposite one.
+  // In the order in which they are made; they are destroyed in the reverse order.
   std::string mountpoint_;
   sys::FileDescriptor directory_;  // what is mounted on, held from its check until then
   std::unique_ptr<overlay::FileSystem> file_system_;

@@ -1,5 +1,5 @@
-// What a driver notes at the work directory of its mount: by which number the kernel knows the mount, and what it is a mount of.
-// It is right while the lock on work is held; before, and after a crash, it may be another's.
+// What a driver notes at the work directory of its mount: the kernel's device number of the mount, and what it is a mount of.
+// It is right while the lock on work is held; otherwise, and after a crash, it may belong to another.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ std::string encode(const MountRecord& record);
 // None where the text is of another form.
 std::optional<MountRecord> decode_mount_record(std::string_view text);
 
-// The same for two requests that the same driver can serve: same layers, same options but for those that each mount of a file
+// The same for two requests that the same driver can serve: same layers, same options except those that each mount of a file
 // system has for itself.
 sys::Result<std::uint64_t> fingerprint_of(const DaemonOptions& options);
 

@@ -63,7 +63,7 @@ class Parser {
   void fail(const std::string& what) {
     if (error_.empty()) error_ = what;
   }
-  // Takes a word that begins with '-'; `next` is the one after it. True where that was used up.
+  // Takes a word that begins with '-'; `next` is the one after it. True where that was consumed.
   bool flag(const std::string& word, const std::string* next);
   void option_list(const std::string& text);
   void options_file(const std::string& path);
@@ -91,7 +91,7 @@ bool Parser::on_off(const std::string& name, const std::string& value) {
   return true;
 }
 
-// In fuse-overlayfs's manner: NAME, NAME=1 or NAME=0; on and off as well.
+// As in fuse-overlayfs: NAME, NAME=1 or NAME=0; on and off as well.
 bool Parser::number_switch(const std::string& name, const std::string& value) {
   return value != "0" && on_off(name, value == "1" ? "" : value);
 }
@@ -287,7 +287,7 @@ void Parser::finish() {
     fail("lowerindex= names " + std::to_string(indexes_.size()) + " indexes for " + std::to_string(lowers_.size()) + " lowers");
   }
   if (options_.overlay.upper.empty() != options_.overlay.work.empty()) fail("upperdir= and workdir= go together");
-  // What is opened without a message is not seen.
+  // An open without a message is not recorded.
   if (!options_.filter.read_set.empty() && options_.server.mode != server::Mode::servicing) {
     fail("readset= needs mode=servicing");
   }
@@ -299,7 +299,7 @@ void Parser::finish() {
     fail("journal= does not go with idmap=on: who changes something would not be recorded");
   }
   if (options_.server.mode == server::Mode::passthrough) {
-    // The kernel would gather the writes and let nothing pass (FUSE_WRITEBACK_CACHE).
+    // The kernel would cache the writes and use no passthrough (FUSE_WRITEBACK_CACHE).
     if (options_.server.writeback) fail("writeback does not go with mode=passthrough");
     if (!options_.filter.journal.empty()) fail("journal= does not go with mode=passthrough: writes would not be seen");
     if (options_.supervise)

@@ -17,21 +17,21 @@ struct DaemonOptions {
   filter::FilterOptions filter;
   std::size_t threads = 0;  // 0: server::default_workers()
   std::string mountpoint;
-  std::string mountpoint_at;  // a path that leads to the same directory whatever becomes of its name: /proc/PID/fd/N; or empty
+  std::string mountpoint_at;  // a path that stays valid if the directory is renamed: /proc/PID/fd/N; or empty
   std::string source = "laminafs";
   std::string subtype = "laminafs";
   unsigned long mount_flags = 0;  // MS_* of mount(2)
   std::uint32_t max_read = 0;
   bool allow_other = false;  // by default where the process is root
   bool foreground = false;
-  bool supervise = false;  // a worker that dies is replaced, and the mount goes on
-  bool debug = false;      // every request is told on stderr
+  bool supervise = false;  // a worker that dies is replaced, and the mount stays
+  bool debug = false;      // every request is logged to stderr
   bool show_help = false, show_version = false;
   std::string control;                // path of the control socket, or empty
-  std::vector<std::string> warnings;  // unknown options: told and passed over
+  std::vector<std::string> warnings;  // unknown options: reported and ignored
 };
 
-// `error` gets one line where the words make no sense; the result is then worth nothing.
+// `error` gets one line where the words are invalid; the result must not be used then.
 DaemonOptions parse_arguments(const std::vector<std::string>& arguments, std::string& error);
 
 extern const char* const help_text;

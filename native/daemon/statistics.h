@@ -1,4 +1,4 @@
-// What the control socket answers (docs/format.md, "Control socket").
+// The answers of the control socket (docs/format.md, "Control socket").
 #pragma once
 
 #include <string>

@@ -23,7 +23,7 @@ namespace {
 constexpr std::array crash_signals{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
 std::array<struct sigaction, crash_signals.size()> actions_before;
 
-// The fault comes again after the return, and then takes its course.
+// The fault repeats after the return, and then kills the process.
 void on_crash(int number) {
   server::blame_request();
   for (std::size_t i = 0; i < crash_signals.size(); ++i) {
@@ -61,7 +61,7 @@ class Supervisor {
   [[noreturn]] void work();
   // Waits for the worker's end; gives the status of waitpid(2).
   int wait();
-  // Why nobody follows the worker; empty: somebody does.
+  // Why the worker is not replaced; empty: it is.
   std::string reason_to_end();
   int end(const std::string& reason);
 
@@ -72,7 +72,7 @@ class Supervisor {
   std::vector<int> pipes_;        // the same, until the mount was seen to answer
   pid_t worker_ = -1;
   bool again_ = false;
-  int ending_signal_ = 0;  // that the worker was sent
+  int ending_signal_ = 0;  // that was sent to the worker
   std::deque<std::chrono::steady_clock::time_point> deaths_;
 };
 
@@ -84,7 +84,7 @@ void Supervisor::work() {
     if (!mount_.slots().ready()) kept.insert(kept.end(), pipes_.begin(), pipes_.end());
     static_cast<void>(sys::close_descriptors_but(kept));  // without /proc they stay open, for nothing
   }
-  // Told once: what it waits for is closed then.
+  // Reported once: its pipe is closed then.
   const bool told = mount_.slots().ready();
   const auto ready = [&](const std::string& line) {
     if (told) return;
@@ -112,7 +112,7 @@ int Supervisor::wait() {
     const int number = ::sigwaitinfo(&signals, &information);
     if (number <= 0 || number == SIGCHLD) continue;
     ending_signal_ = number;
-    // A terminal has told the worker, too.
+    // A terminal has sent it to the worker too.
     if (information.si_code != SI_KERNEL) ::kill(worker_, number);
   }
 }
@@ -174,7 +174,7 @@ int Supervisor::run() {
 }  // namespace
 
 int supervise(Mount& mount, const DaemonOptions& options, const std::function<void(const std::string&)>& ready) {
-  // The worker has written what there was to write. Nothing here knows what became of the descriptors that they shared.
+  // The worker has written everything. The state of the shared descriptors is unknown here.
   ::_exit(Supervisor(mount, options, ready).run());
 }
 

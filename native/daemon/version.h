@@ -2,7 +2,7 @@
 
 namespace lamina::daemon {
 
-// That of package.json.
+// The version in package.json.
 inline constexpr const char* version = LAMINA_VERSION;
 
 }  // namespace lamina::daemon

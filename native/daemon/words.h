@@ -1,4 +1,4 @@
-// Lists and paths in options: a backslash takes the next character as it is.
+// Lists and paths in options: a backslash escapes the next character.
 #pragma once
 
 #include <string>

@@ -8,7 +8,7 @@
 
 namespace lamina::filter {
 
-// One character of a byte string: a code point, or a byte that is part of none as 0xDC00 + byte.
+// One character of a byte string: a code point, or 0xDC00 + byte for a byte outside any.
 struct Character {
   std::uint32_t code = 0;
   std::size_t length = 0;  // bytes
@@ -22,7 +22,7 @@ void append_json_string(std::string& out, std::string_view bytes);
 // JSON parsers refuse a lone surrogate. Gives the text with each escape \udc80…\udcff that stands alone as NUL and the byte's
 // code point; from_parsed() turns the parsed string into the byte string.
 std::string prepare_json(std::string_view json);
-// Nothing where the string holds a NUL of its own: no name does.
+// Empty where the string holds a NUL of its own: no name can.
 std::optional<std::string> from_parsed(std::string_view parsed);
 
 }  // namespace lamina::filter

@@ -6,7 +6,7 @@
 
 namespace lamina::filter {
 
-// What `step`, which is not Kind::any, takes from the beginning of `text`.
+// What `step`, which is not Kind::any, matches at the beginning of `text`.
 bool Glob::matches_one(const Step& step, std::string_view text, std::size_t& length) {
   if (step.kind == Step::Kind::text) {
     length = step.text.size();
@@ -21,7 +21,7 @@ bool Glob::matches_one(const Step& step, std::string_view text, std::size_t& len
   return found != step.negated;
 }
 
-// The last `*` is the only one that ever needs to take more: what came before it has matched as early as it could.
+// Only the last `*` ever needs to match more: everything before it matched as early as possible.
 bool Glob::matches(const Component& component, std::string_view name) {
   const auto& steps = component.steps;
   std::size_t step = 0;
@@ -48,8 +48,8 @@ bool Glob::matches(const Component& component, std::string_view name) {
   return true;
 }
 
-// Follows all ways at once: bit i of `reached` is whether the components so far can be taken by the first i of the pattern. Where
-// all of the pattern is taken, the rest of the path lies below. Gives what is reached at the end.
+// Follows all ways at once: bit i of `reached` is whether the components so far can be matched by the first i of the pattern.
+// Where all of the pattern has matched, the rest of the path is below. Returns what is reached at the end.
 std::uint64_t Glob::follow(const Alternative& alternative, std::string_view path) {
   const auto bit = [](std::size_t index) { return std::uint64_t{1} << index; };
   const std::uint64_t whole = bit(alternative.size());

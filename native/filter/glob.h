@@ -14,17 +14,17 @@ namespace lamina::filter {
 
 class Glob {
  public:
-  // EINVAL with an explanation where `pattern` is none: not beginning with "/", an open bracket or brace, "." or ".." components,
-  // more than 4096 alternatives or 256 KiB of them, longer than 4096 bytes (PATH_MAX).
+  // EINVAL with an explanation where `pattern` is invalid: not beginning with "/", an open bracket or brace, "." or ".."
+  // components, more than 4096 alternatives or 256 KiB of them, longer than 4096 bytes (PATH_MAX).
   static sys::Result<Glob> compile(std::string_view pattern, std::string& explanation);
 
-  // How many patterns without braces it stands for.
+  // How many patterns without braces it expands to.
   [[nodiscard]] std::size_t alternatives() const { return alternatives_.size(); }
-  // Bytes of these patterns: memory, and the time of a match for each byte of a name, go with it.
+  // Bytes of these patterns: memory, and the time of a match for each byte of a name, are proportional to it.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   // `path` has no leading slash; "" is the root.
   [[nodiscard]] bool covers(std::string_view path) const;
-  // Whether the pattern may cover something below `path`, be it there or not.
+  // Whether the pattern may cover something below `path`, existing or not.
   [[nodiscard]] bool may_cover_below(std::string_view path) const;
 
  private:

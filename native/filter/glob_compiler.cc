@@ -10,12 +10,12 @@ namespace {
 
 // The limits below are named as in src/base/limits.ts and docs/security.md.
 constexpr std::size_t max_alternatives = 4096;
-// The kernel takes no longer path. Braces are expanded one inside the other, so that length bounds the depth of that, too.
+// The kernel accepts no longer path. Nested braces are expanded recursively, so the length bounds the depth too.
 constexpr std::size_t max_length = 4096;
-// Bytes of all alternatives: each takes the memory and the time of a pattern of its length.
+// Bytes of all alternatives: each needs the memory and the time of a pattern of its length.
 constexpr std::size_t max_expanded = std::size_t{256} * 1024;
 
-// The length of what begins `text` and is not to be looked into: an escaped character or a set.
+// The length of an escaped character or a set at the beginning of `text`, which is skipped whole.
 std::size_t opaque_length(std::string_view text) {
   if (text[0] == '\\') return std::min<std::size_t>(2, text.size());
   if (text[0] != '[') return 1;
@@ -49,12 +49,12 @@ Brace read_brace(std::string_view text, std::size_t open) {
   return brace;
 }
 
-// The alternatives of a pattern, or why there are none.
+// The alternatives of a pattern, or the error.
 class Expansion {
  public:
   explicit Expansion(std::string& problem) : problem_(problem) {}
 
-  // False with a problem.
+  // False on an error.
   bool add(const std::string& text) {
     std::size_t at = 0;
     while (at < text.size() && text[at] != '{') at += opaque_length(std::string_view(text).substr(at));
@@ -66,7 +66,7 @@ class Expansion {
       std::string alternative = text.substr(0, at);
       alternative += part;
       alternative += text.substr(brace.end);
-      // What stands before the brace is free of braces, and what a part holds is expanded by this call.
+      // The text before the brace has no braces; those within a part are expanded by this call.
       if (!add(alternative)) break;
     }
     return problem_.empty();
@@ -126,7 +126,7 @@ class Glob::Compiler {
     return compiled;
   }
 
-  // Appends the step that begins `text` and gives the bytes it takes.
+  // Appends the step at the beginning of `text` and returns its length in bytes.
   std::size_t take_step(std::string_view text, std::vector<Step>& steps) {
     if (text[0] == '*') {
       if (steps.empty() || steps.back().kind != Step::Kind::any) steps.push_back({Step::Kind::any, {}, {}, false});

@@ -21,7 +21,7 @@ namespace lamina::filter {
 
 namespace {
 
-// How long operations are gathered before they are written.
+// How long operations are collected before they are written.
 constexpr auto gathering = std::chrono::milliseconds(20);
 
 void append_time(std::string& out, sys::FileTime time) {
@@ -42,7 +42,7 @@ bool moves(std::string_view operation) { return operation == "rename" || operati
 
 constexpr std::size_t longest_number = 32;
 
-// A record's line from behind its number.
+// A record's line after its number.
 std::string line_of(const Change& change, const sys::Process& process, sys::FileTime time) {
   std::string out = ",\"time\":\"";
   append_time(out, time);
@@ -88,7 +88,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& path, std::str
     explanation = "journal " + path + ": " + problem;
     return error;
   };
-  // Not O_APPEND: pwrite(2) would not keep to its place.
+  // Not O_APPEND: pwrite(2) would ignore the offset.
   auto file = sys::open_path(path, O_WRONLY | O_CREAT, 0600);
   if (!file.ok()) return refuse(file.error(), std::strerror(file.error().value));
   const auto status = sys::status_of(file->get());
@@ -100,7 +100,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& path, std::str
   return std::unique_ptr<Journal>(new Journal(std::move(*file), std::move(*memory)));
 }
 
-Journal::~Journal() { (void)close(); }  // whoever wants to know the outcome has called close()
+Journal::~Journal() { (void)close(); }  // to learn the outcome, call close() before
 
 Status Journal::start() {
   LAMINA_ASSIGN(thread_, sys::start_thread("journal", [this] { run(); }));
@@ -115,9 +115,9 @@ void Journal::record(const Change& change, const Receipt& receipt) {
   };
   if (write && repeated(change.pid)) return;
   auto process = sys::process_of(change.pid);
-  if (!process.ok()) process = sys::Process{change.pid, {}};  // no process, or it has ended: no name
+  if (!process.ok()) process = sys::Process{change.pid, {}};  // no such process, or it has ended: no name
   if (write && process->pid != change.pid && repeated(process->pid)) return;
-  // From the number on it is written under the lock, which gives it.
+  // The part from the number on is written under the lock, which assigns the number.
   const std::string line = line_of(change, *process, sys::now());
   std::unique_lock lock(mutex_);
   if (ending_) return;
@@ -180,7 +180,7 @@ void Journal::run() {
     if (pending() == 0 && !synced) return;  // ending_
     const std::uint64_t from = head().written.load();
     const std::uint64_t to = state().end;
-    Status status = error();  // what came after a gap would mislead
+    Status status = error();  // records after a gap would mislead
     lock.unlock();
     if (status.ok()) status = write(from, to);
     if (status.ok() && synced) status = sys::sync_data(file_.get());

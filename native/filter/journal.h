@@ -24,9 +24,9 @@ namespace lamina::filter {
 // Which files were written by which processes since another operation touched them.
 class WriterSet {
  public:
-  // True where this write is the first of its kind.
+  // True: this write is the first of its kind.
   bool first_write(std::string_view path, std::int32_t pid);
-  // Another operation on `path`, which may be a directory that moves with all below it.
+  // Another operation on `path`, which may be a directory that is moved with all below it.
   void touched(std::string_view path, bool with_all_below);
 
  private:
@@ -35,21 +35,21 @@ class WriterSet {
 
 class Journal {
  public:
-  // Creates the file. EEXIST where it holds something already: a journal is of one mount.
+  // Creates the file. EEXIST where it is not empty: a journal belongs to one mount.
   static Result<std::unique_ptr<Journal>> open(const std::string& path, std::string& explanation);
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
   ~Journal();
 
-  // Begins to write; goes on where a process that was forked from the same one has died. After the last fork(2).
+  // Begins to write; continues for a process that was forked from the same one and has died. After the last fork(2).
   Status start();
-  // Waits only where the memory is full of what was not written yet.
+  // Waits only while the memory is full of unwritten records.
   void record(const Change& change, const Receipt& receipt);
   // The last that was recorded for a receipt, in this process or before; `recorded` is null.
   [[nodiscard]] Receipt last_receipt() const;
-  // Waits until all that was recorded is on disk. The first error of writing is given by this and every later call.
+  // Waits until all that was recorded is on disk. The first error of writing is returned by this and every later call.
   Status flush();
-  // Flushes and ends the thread. What is recorded later is an error of the caller and is left out.
+  // Flushes and ends the thread. Recording later is an error of the caller and has no effect.
   Status close();
 
  private:
@@ -62,9 +62,9 @@ class Journal {
   };
   struct Head {
     std::array<State, 2> states;
-    std::atomic<std::uint32_t> current;  // which of them holds
-    std::atomic<std::uint64_t> written;  // what lies before is in the file
-    std::atomic<int> error;              // the first of writing; nothing is written after it
+    std::atomic<std::uint32_t> current;  // which of them is valid
+    std::atomic<std::uint64_t> written;  // what is before it is in the file
+    std::atomic<int> error;              // the first write error; nothing is written after it
   };
   static constexpr std::size_t ring_size = std::size_t{2} << 20U;
   static constexpr std::size_t page = 4096;
@@ -83,10 +83,10 @@ class Journal {
   sys::SharedMemory memory_;
   std::thread thread_;
 
-  mutable std::mutex mutex_;  // guards all below, and what is in memory_ after `written`
+  mutable std::mutex mutex_;  // guards all below, and memory_ after `written`
   std::condition_variable work_, done_;
   WriterSet writers_;
-  std::uint64_t wanted_on_disk_ = 0;  // flush() waits for so many bytes
+  std::uint64_t wanted_on_disk_ = 0;  // flush() waits for this many bytes
   std::uint64_t on_disk_ = 0;
   bool ending_ = false;
 };

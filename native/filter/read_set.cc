@@ -44,7 +44,7 @@ Result<std::unique_ptr<ReadSet>> ReadSet::open(const std::string& path, std::str
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   auto opened = sys::open_path(directory, O_RDONLY | O_DIRECTORY);
-  // A directory in the file's place would be found out only at the end.
+  // Otherwise a directory in the file's place would be detected only at the end.
   const auto present = opened.ok() ? sys::status_at(opened->get(), name) : Result<sys::FileStatus>(opened.error());
   if (present.ok() && present->is_directory()) opened = sys::Errno{EISDIR};
   if (!present.ok() && present.error().value != ENOENT) opened = present.error();
@@ -76,7 +76,7 @@ void ReadSet::record(ReadKind kind, std::string_view path) {
   }
 }
 
-// Null where the memory is used up.
+// Null: the memory is full.
 ReadSet::Entry* ReadSet::append(Kinds kinds, std::string_view path) {
   const std::lock_guard lock(appending_);
   const std::size_t at = head().used.load();
@@ -120,7 +120,7 @@ Status ReadSet::write() {
   Status status = write_lines(file.get());
   if (status.ok()) status = sys::rename(directory_.get(), temporary, directory_.get(), name_);
   if (!status.ok()) {
-    (void)sys::unlink(directory_.get(), temporary);  // the first error is the one to tell
+    (void)sys::unlink(directory_.get(), temporary);  // the first error is the one to report
     return status;
   }
   return sys::sync(directory_.get());

@@ -23,11 +23,11 @@ class ReadSet {
   // The file will be made at `path` by write(); its directory must exist now.
   static Result<std::unique_ptr<ReadSet>> open(const std::string& path, std::string& explanation);
 
-  // Takes over what a process has recorded that was forked from the same one and has died. Before all else.
+  // Takes over what a process recorded that was forked from the same one and has died. Call it first.
   void recover();
   void record(ReadKind kind, std::string_view path);
   // Replaces the file as a whole: temporary name, fsync, rename, fsync of the directory. ENOMEM where not all could be recorded:
-  // there is no file then.
+  // then there is no file.
   Status write();
 
  private:
@@ -36,7 +36,7 @@ class ReadSet {
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
   using Kinds = std::uint8_t;  // a bit for each ReadKind
-  // One after the other from the beginning of the memory, behind its head; the path follows.
+  // One after the other from the beginning of the memory, after its head; the path follows.
   struct Entry {
     std::atomic<Kinds> kinds;
     std::uint32_t length;
@@ -44,7 +44,7 @@ class ReadSet {
     [[nodiscard]] static std::size_t size(std::size_t length) { return (sizeof(Entry) + length + 3) / 4 * 4; }
   };
   struct Head {
-    std::atomic<std::size_t> used;  // what lies before is whole
+    std::atomic<std::size_t> used;  // what is before it is complete
     std::atomic<bool> full;         // something could not be recorded
   };
   struct Shard {

@@ -25,7 +25,7 @@ std::optional<Decision> decision_of(std::string_view name) {
   return std::nullopt;
 }
 
-// The first key of `object` that is none of `known`, or "".
+// The first key of `object` that is not in `known`, or "".
 std::string unknown_key(const json& object, std::initializer_list<std::string_view> known) {
   for (const auto& item : object.items()) {
     if (std::find(known.begin(), known.end(), item.key()) == known.end()) return item.key();

@@ -12,7 +12,7 @@ namespace lamina::filter {
 
 class Rules {
  public:
-  // EINVAL with an explanation where the text is no rule list of version 1.
+  // EINVAL with an explanation where the text is not a rule list of version 1.
   static Result<Rules> parse(std::string_view json, std::string& explanation);
   static Result<Rules> load(const std::string& path, std::string& explanation);
 

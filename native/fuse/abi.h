@@ -66,7 +66,7 @@ enum class Opcode : std::uint32_t {
 };
 inline constexpr std::size_t opcode_limit = 64;
 
-// INTERRUPT and a request sent again (after FUSE_NOTIFY_RESEND) carry a mark in their `unique`.
+// INTERRUPT and a request sent again (after FUSE_NOTIFY_RESEND) have a flag in their `unique`.
 inline constexpr std::uint64_t unique_interrupt = 1ULL << 0;
 inline constexpr std::uint64_t unique_resend = 1ULL << 63;
 

@@ -236,11 +236,11 @@ struct NotifyInvalEntryOut {  // the name and NUL follow
   std::uint32_t namelen, flags;
 };
 static_assert(sizeof(NotifyInvalEntryOut) == 16);
-inline constexpr std::uint32_t expire_only = 1U << 0;  // the name is looked up again; what is mounted below it stays
+inline constexpr std::uint32_t expire_only = 1U << 0;  // the name is looked up again; mounts below it stay
 
 inline constexpr std::size_t dirent_size(std::size_t name_length) { return (sizeof(Dirent) + name_length + 7) & ~std::size_t{7}; }
 
-// FUSE over io_uring: commands (enum fuse_uring_cmd) and what lies in the memory of an entry.
+// FUSE over io_uring: commands (enum fuse_uring_cmd) and the content of an entry's memory.
 namespace ring {
 inline constexpr std::uint32_t fetch_first = 1;  // FUSE_IO_URING_CMD_REGISTER
 inline constexpr std::uint32_t commit_and_fetch = 2;

@@ -40,7 +40,7 @@ Result<Channel> mount_directly(const MountOptions& options, std::uint32_t root_m
   if (options.allow_other) data += ",allow_other";
   if (options.max_read != 0) data += ",max_read=" + std::to_string(options.max_read);
   const std::string type = options.subtype.empty() ? "fuse" : "fuse." + options.subtype;
-  // The path of an open directory leads to that, and to nothing that was put in its place.
+  // The path of an open directory leads to that directory, not to a replacement.
   const std::string target = options.directory < 0 ? options.mountpoint : "/proc/self/fd/" + std::to_string(options.directory);
   if (::mount(options.source.c_str(), target.c_str(), type.c_str(), options.flags, data.c_str()) != 0) {
     return refuse(explanation, "cannot mount on " + options.mountpoint, errno);
@@ -132,7 +132,7 @@ std::string helper_options(const MountOptions& options) {
   if (!options.subtype.empty()) text += ",subtype=" + escaped(options.subtype);
   if (options.allow_other) text += ",allow_other";
   if (options.max_read != 0) text += ",max_read=" + std::to_string(options.max_read);
-  // nosuid and nodev are the helper's doing.
+  // nosuid and nodev are set by the helper.
   static constexpr std::array<std::pair<unsigned long, const char*>, 5> flags{{{MS_RDONLY, ",ro"},
                                                                                {MS_NOEXEC, ",noexec"},
                                                                                {MS_NOATIME, ",noatime"},

@@ -10,24 +10,24 @@ namespace lamina::fuse {
 
 struct MountOptions {
   std::string mountpoint;           // an absolute path of a directory
-  int directory = -1;               // the same, open (O_PATH): what is mounted on, wherever the path leads by now
+  int directory = -1;               // the same, open (O_PATH): what is mounted on, wherever the path leads now
   std::string source = "laminafs";  // fsname=
   std::string subtype = "laminafs";
   unsigned long flags = 0;     // MS_* of mount(2)
-  bool allow_other = true;     // other users than the one who mounts may enter
-  std::uint32_t max_read = 0;  // bytes a READ may ask for; 0: as many as the kernel likes
+  bool allow_other = true;     // users other than the mounting one may enter
+  std::uint32_t max_read = 0;  // bytes a READ may ask for; 0: the kernel's limit
 };
 
-// Mounts and gives the way to the kernel. On failure `explanation` gets one line for a person.
+// Mounts and returns the channel to the kernel. On failure `explanation` gets one line for people.
 sys::Result<Channel> mount(const MountOptions& options, std::string& explanation);
-// Takes the mount away, at once from the name space, from its users when they are done (MNT_DETACH). EINVAL where nothing is
+// Unmounts, at once from the mount tree, and from its users when they are done (MNT_DETACH). EINVAL where nothing is
 // mounted.
 sys::Status unmount(const std::string& mountpoint);
 
 // Whether the kernel offers io_uring to new mounts (the module's parameter enable_uring; Linux 6.14).
 bool ring_enabled();
 
-// The list that fusermount3 takes after -o; commas and backslashes in values are escaped.
+// The option list for fusermount3 -o; commas and backslashes in values are escaped.
 std::string helper_options(const MountOptions& options);
 
 }  // namespace lamina::fuse

@@ -12,7 +12,7 @@ namespace lamina::fuse {
 
 class Request {
  public:
-  // The header of a message, whatever follows; none where the bytes are too few for one.
+  // The header of a message, whatever follows; none if there are too few bytes.
   static std::optional<abi::InHeader> header_of(std::span<const std::byte> message) {
     if (message.size() < sizeof(abi::InHeader)) return std::nullopt;
     abi::InHeader header;
@@ -20,7 +20,7 @@ class Request {
     return header;
   }
 
-  // None where the bytes are no whole request.
+  // None where the bytes are not a complete request.
   static std::optional<Request> decode(std::span<const std::byte> message) {
     const auto header = header_of(message);
     if (!header || header->len != message.size()) return std::nullopt;

@@ -20,7 +20,7 @@ struct RingEntry::Headers {
 };
 
 namespace {
-// Before the payload: the head of a request, which then lies in one piece; the payload begins a page.
+// Before the payload: the head of a request, so that both are contiguous; the payload begins on a page.
 constexpr std::size_t page = 4096;
 }  // namespace
 
@@ -96,7 +96,7 @@ void RingEntry::answer(std::uint64_t unique, int error, std::size_t size) {
 
 Status RingEntry::reply(std::uint64_t unique, std::span<const std::byte> head, std::span<const std::byte> body) {
   if (state_ != State::taken || head.size() + body.size() > most_) return Errno{EINVAL};
-  // The second part may lie in the room itself.
+  // The second part may be in this memory itself.
   if (!body.empty() && body.data() != payload_ + head.size()) std::memmove(payload_ + head.size(), body.data(), body.size());
   if (!head.empty() && head.data() != payload_) std::memmove(payload_, head.data(), head.size());
   answer(unique, 0, head.size() + body.size());

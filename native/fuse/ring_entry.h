@@ -18,12 +18,12 @@ class RingEntry {
   RingEntry& operator=(const RingEntry&) = delete;
   ~RingEntry();
 
-  // Hands in what was answered, and waits for the next request; gives its bytes, good until it is answered. Once INIT was
-  // answered only. ENODEV once the mount is gone, EINTR where a signal came.
+  // Submits the answer, and waits for the next request; returns its bytes, valid until it is answered. After INIT was
+  // answered. ENODEV once the mount is gone, EINTR where a signal came.
   sys::Result<std::span<std::byte>> receive();
-  // The kernel took no entry, so that receive() failed at once: all requests come by the channels.
+  // The kernel accepted no entry, so receive() failed at once: all requests arrive over the channels.
   [[nodiscard]] bool refused() const { return state_ == State::refused; }
-  // Room for an answer, `most` bytes. What is written there need not be copied, where the request is no longer than its fixed
+  // Room for an answer, `most` bytes. An answer built there is not copied, if the request is no longer than its fixed
   // structure.
   [[nodiscard]] std::span<std::byte> room();
 

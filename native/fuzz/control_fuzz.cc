@@ -59,7 +59,7 @@ class Place {
   std::unique_ptr<ControlServer> server_;
 };
 
-// Sends and listens at once, for the server hears no more until it was listened to; all that it has answered at its end.
+// Sends and receives at once, for the server reads no more until its answers are read; returns all answers at its end.
 std::string exchange(int socket, const std::vector<std::string>& pieces) {
   std::string heard;
   std::size_t piece = 0;
@@ -74,7 +74,7 @@ std::string exchange(int socket, const std::vector<std::string>& pieces) {
     if ((ready.revents & POLLIN) != 0 || (ready.revents & POLLOUT) == 0) {
       std::array<char, 65536> buffer;
       const ssize_t length = ::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
-      // A server that hears no more may leave bytes unread.
+      // A server that has stopped reading may leave bytes unread.
       if (length == 0 || (length < 0 && errno == ECONNRESET)) return heard;
       require(length > 0 || errno == EAGAIN || errno == EINTR);
       if (length > 0) heard.append(buffer.data(), static_cast<std::size_t>(length));

@@ -1,5 +1,5 @@
-// The index of a sealed layer: any bytes, and those of a small tree with some numbers changed. What is answered must be what
-// the bytes say, from within their section, and what leads from one entry to the next must end.
+// The index of a sealed layer: any bytes, and those of a small tree with some numbers changed. Every answer must match
+// the bytes, from within their section, and every chain of entries must end.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -56,7 +56,7 @@ class Place {
   int file_ = -1;
 };
 
-// What the bytes of an index that was accepted say, read a second way.
+// The content of an accepted index, read by a second implementation.
 class Bytes {
  public:
   explicit Bytes(const std::string& bytes) : bytes_(bytes) {
@@ -68,7 +68,7 @@ class Bytes {
     std::memcpy(&entry, bytes_.substr(header.entries_offset).data() + number * sizeof entry, sizeof entry);
     return entry;
   }
-  // Nothing where it does not lie in its section.
+  // Empty where it is not within its section.
   [[nodiscard]] std::optional<std::string> string(std::uint64_t offset, std::uint64_t length) const {
     if (offset + length > header.strings_length) return std::nullopt;
     return bytes_.substr(header.strings_offset + offset, length);
@@ -94,7 +94,7 @@ void check_names(const IndexFile& index, const Bytes& bytes, std::uint32_t numbe
   require(target.ok() == (S_ISLNK(expected.mode) && text.has_value()) && (!target.ok() || *target == *text));
 }
 
-// Ends, and every component is one that a path may have.
+// Terminates, and every component is valid in a path.
 void check_path(const IndexFile& index, std::uint32_t number) {
   const auto path = index.path(number);
   if (!path.ok() || number == 0) return;

@@ -1,5 +1,5 @@
-// The index of a small tree as docs/format.md has it, made of the bytes that the fuzzer gives, and then with a few numbers set to
-// others. Header and checksum fit what comes out, so that more than their checks is tried.
+// The index of a small tree as in docs/format.md, made from the fuzzer's bytes, and then with a few numbers set to others. Header
+// and checksum match the result, so that more than their checks is tested.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Takes the parts of a structured input from the bytes that the fuzzer gives.
+// Extracts the parts of a structured input from the fuzzer's bytes.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ class Input {
     rest_.remove_prefix(taken.size());
     return taken;
   }
-  // Up to the next NUL, which is passed over.
+  // Up to the next NUL, which is skipped.
   std::string_view text() {
     const std::string_view taken = rest_.substr(0, rest_.find('\0'));
     rest_.remove_prefix(std::min(rest_.size(), taken.size() + 1));
@@ -38,7 +38,7 @@ class Input {
   std::string_view rest_;
 };
 
-// What must hold whatever the input: ends the run where it does not.
+// Checks what must hold for any input: ends the run where it does not.
 inline void require(bool holds) {
   if (!holds) __builtin_trap();
 }

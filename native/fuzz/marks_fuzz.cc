@@ -1,5 +1,5 @@
 // The decoders of extended attributes: overlay marks on any kind of file, any name that a user gives an attribute, access lists,
-// and what the driver notes for itself.
+// and the driver's own notes.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -52,7 +52,7 @@ void attributes(const MarkNames& marks, Input& input) {
   static_cast<void>(lamina::overlay::holds_xattr_whiteouts(marks, read));
 }
 
-// What is followed must not climb out of the layer.
+// A followed path must not leave the layer.
 void redirect(std::string_view text) {
   if (!lamina::overlay::valid_redirect(text)) return;
   require(!text.empty() && text.back() != '/');
@@ -68,7 +68,7 @@ void redirect(std::string_view text) {
 
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
 
-// What is valid is written again as it was understood, and says the same of the mode.
+// A valid list is encoded again as decoded, with the same mode.
 void access_list(Input& input) {
   const std::uint32_t mode = input.byte() | (std::uint32_t{input.byte()} << 8U);
   const std::string_view blob = input.rest();

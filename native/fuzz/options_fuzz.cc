@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<std::string> words;
   while (!input.empty()) {
     std::string word(input.text());
-    // Would read whatever file the fuzzer thinks of.
+    // Would read any file that the fuzzer names.
     if (word.find("optionsfile") == std::string::npos && word.find("options-file") == std::string::npos) {
       words.push_back(std::move(word));
     }

@@ -88,7 +88,7 @@ class Connection {
     put(message);
     drain(MSG_DONTWAIT);
   }
-  // Asks for the root's attributes and waits for that answer.
+  // Requests the root's attributes and waits for that answer.
   void settle() const {
     abi::InHeader header{};
     header.len = sizeof header + sizeof(abi::GetattrIn);
@@ -125,7 +125,7 @@ class Connection {
   std::unique_ptr<lamina::server::Server> server_;
 };
 
-// A header that is mostly right, so that the arguments are what is tried.
+// A header that is mostly right, so that the arguments are tested.
 std::string message_from(Input& input, std::uint64_t unique) {
   abi::InHeader header{};
   const std::uint8_t shape = input.byte();

@@ -54,7 +54,7 @@ void pattern_and_paths(Input& input) {
   const auto glob = Glob::compile(pattern, explanation);
   require(glob.ok() == explanation.empty());
   if (!glob.ok()) return;
-  // Of many alternatives the plain matcher takes too long.
+  // With many alternatives the plain matcher takes too long.
   constexpr std::size_t most = 64;
   if (glob->alternatives() > most) return;
   const PlainGlob plain(pattern);
@@ -95,7 +95,7 @@ void round_trip(Input& input) {
   if (valid) require(rules->decide(path) == expected);
 }
 
-// A byte string comes out of JSON as it went in.
+// A byte string survives JSON unchanged.
 void byte_string(std::string_view bytes) {
   std::string json;
   lamina::filter::append_json_string(json, bytes);

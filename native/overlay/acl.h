@@ -23,20 +23,20 @@ struct AclEntry {
   friend bool operator==(const AclEntry&, const AclEntry&) = default;
 };
 
-// A valid list: sorted by tag, with exactly one owner, owning group and other, and a mask where it names anybody.
+// A valid list: sorted by tag, with exactly one owner, owning group and other, and a mask if it has named users or groups.
 class Acl {
  public:
-  // EOPNOTSUPP for another version, EINVAL for anything that is no valid list. An empty list (version only) has no entries.
+  // EOPNOTSUPP for another version, EINVAL for anything that is not a valid list. An empty list (version only) has no entries.
   static sys::Result<Acl> parse(std::span<const std::byte> blob);
 
   [[nodiscard]] std::vector<std::byte> serialize() const;
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] const std::vector<AclEntry>& entries() const { return entries_; }
-  // The permission bits that the list comes to (the group bits are the mask's, where there is one).
+  // The permission bits that the list amounts to (the group bits are the mask's, where there is one).
   [[nodiscard]] std::uint32_t mode() const;
-  // The list says no more than the permission bits do.
+  // The list grants no more than the permission bits.
   [[nodiscard]] bool equivalent_to_mode() const;
-  // The list after chmod(2) (posix_acl_chmod): owner, mask or group, and other as `mode` says.
+  // The list after chmod(2) (posix_acl_chmod): owner, mask or group, and other as in `mode`.
   [[nodiscard]] Acl with_mode(std::uint32_t mode) const;
   // The access list of a new file with `mode` under a directory with this default list (posix_acl_create): what both allow the
   // owner, the mask or group, and others.
@@ -46,10 +46,10 @@ class Acl {
   std::vector<AclEntry> entries_;
 };
 
-// What a new file or directory gets from its parent's default list.
+// What a new file or directory inherits from its parent's default list.
 struct Inherited {
   std::uint32_t mode = 0;                              // type and permission bits
-  std::optional<std::vector<std::byte>> access;        // none: the mode says it all
+  std::optional<std::vector<std::byte>> access;        // none: the mode suffices
   std::optional<std::vector<std::byte>> default_list;  // the default list of a new directory
 };
 // `parent_default`: the parent's default list, or none: then the umask applies. With one, it does not (posix_acl_create).

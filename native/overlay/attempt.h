@@ -1,5 +1,5 @@
-// What an operation leaves behind for whoever must do it again: a worker may die in the middle of it, and the kernel then sends
-// the same request to the next one.
+// What an operation records for its repetition: a worker may die in the middle of it, and the kernel then sends the same request
+// to the next one.
 #pragma once
 
 #include <array>
@@ -10,11 +10,11 @@
 
 namespace lamina::overlay {
 
-// Lies in memory that outlives the worker. While an operation on names is asked and not answered, the kernel lets nobody else
+// Lies in memory that outlives the worker. While an operation on names is not answered, the kernel lets no other one
 // change its directories: what is found there is the work of this operation.
 class Attempt {
  public:
-  // What the tree is compared with to see how far an attempt came: numbers of files and keys, by operation.
+  // Compared with the tree to see how far an attempt got: numbers of files and keys, by operation.
   using Evidence = std::array<std::uint64_t, 4>;
 
   // True where an earlier attempt had passed all its checks and may have changed something.

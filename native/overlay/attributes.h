@@ -1,4 +1,4 @@
-// From what statx(2) gives to what an operation answers.
+// Converts the result of statx(2) to an operation's answer.
 #pragma once
 
 #include "overlay/types.h"
@@ -9,7 +9,7 @@ namespace lamina::overlay {
 inline Timestamp to_timestamp(sys::FileTime time) { return {time.seconds, time.nanoseconds}; }
 inline sys::FileTime to_file_time(Timestamp time) { return {time.seconds, time.nanoseconds}; }
 
-// `ino` stays 0: the caller knows what is unique in the mount.
+// `ino` stays 0: the caller sets a number that is unique in the mount.
 Attributes to_attributes(const sys::FileStatus& status);
 
 }  // namespace lamina::overlay

@@ -1,4 +1,4 @@
-// Attributes: what stat answers, and chmod, chown, utimensat, truncate.
+// Attributes: stat, and chmod, chown, utimensat, truncate.
 #include <fcntl.h>
 
 #include "overlay/attributes.h"
@@ -12,7 +12,7 @@ namespace lamina::overlay {
 using sys::Errno;
 
 namespace {
-constexpr std::uint32_t set_id = 06000U;  // setuid and setgid: an unseen write may take them away
+constexpr std::uint32_t set_id = 06000U;  // setuid and setgid: an unseen write may clear them
 }
 
 Result<Attributes> Overlay::attributes(NodeId node) {
@@ -54,7 +54,7 @@ Result<Attributes> Overlay::attributes(NodeId node) {
   }
   attributes.ino = inode->ino;
   attributes.fleeting = inode->id != node || mapped || (written && (attributes.mode & set_id) != 0);
-  // As the kernel's: nobody counts the subdirectories of a merged directory.
+  // As in the kernel: the subdirectories of a merged directory are not counted.
   if (merged || (options_.static_nlink && inode->is_directory())) attributes.nlink = 1;
   if (nameless && inode->is_directory()) attributes.nlink = 0;
   return attributes;
@@ -66,7 +66,8 @@ sys::TimeChange change_of(const std::optional<SetAttributes::Time>& time) {
   return time->now ? sys::TimeChange::to_now() : sys::TimeChange::to(to_file_time(time->value));
 }
 
-// Clears setuid, and setgid where group execute is set or a stranger does it (setattr_should_drop_suidgid of the kernel).
+// Clears setuid, and setgid where group execute is set or the caller is not in the group (setattr_should_drop_suidgid of the
+// kernel).
 Status kill_suidgid(const Location& at, bool stranger) {
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
   std::uint32_t mode = status.mode & 07777U;
@@ -75,14 +76,14 @@ Status kill_suidgid(const Location& at, bool stranger) {
   return mode == (status.mode & 07777U) ? Status() : sys::change_mode(at.descriptor(), at.name, mode);
 }
 
-// All but the size.
+// All attributes except the size.
 Status apply(const Location& at, const SetAttributes& change, bool regular) {
   const bool owner = change.uid || change.gid;
   if (owner) {
     LAMINA_TRY(sys::change_owner(at.descriptor(), at.name, change.uid.value_or(sys::keep_id), change.gid.value_or(sys::keep_id)));
   }
   if (change.mode) LAMINA_TRY(sys::change_mode(at.descriptor(), at.name, *change.mode & 07777U));
-  // chown(2) has done it already, but for what only a stranger's does.
+  // chown(2) has done it already, except what depends on the caller's groups.
   if (change.kill_suidgid && regular && !change.mode && (!owner || change.stranger)) {
     LAMINA_TRY(kill_suidgid(at, change.stranger));
   }

@@ -1,4 +1,4 @@
-// For clients that reach the real files by themselves: where the data is, and another node for a file whose data moves.
+// For clients that access the real files directly: where the data is, and a new node for a file whose data moves.
 #include <fcntl.h>
 
 #include "overlay/overlay.h"
@@ -25,11 +25,11 @@ Status Overlay::expect_unseen_writes(NodeId node, bool mapped) {
   return {};
 }
 
-// The exclusive lock: nobody is in the middle of a copy-up of the old inode, and who comes to one later is told ESTALE there.
+// The exclusive lock: no copy-up of the old inode is under way, and a later one gets ESTALE.
 Status Overlay::replace_node(NodeId node) {
   TreeLock::Exclusive lock(tree_);
   LAMINA_ASSIGN(const InodeRef old, table_.get(node));
-  if (old->id != node) return {};  // somebody was faster
+  if (old->id != node) return {};  // replaced by another thread
   auto other = std::make_shared<Inode>();
   {
     std::lock_guard guard(old->mutex);

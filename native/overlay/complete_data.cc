@@ -10,8 +10,8 @@ namespace lamina::overlay {
 
 namespace {
 
-// The capability of a file that gets content which no caller wrote, for writing takes it away (file_remove_privs of the kernel).
-// Meanwhile it lies under another name, so that whoever dies leaves it for the next attempt.
+// The capability of a file that gets content which no caller wrote, for writing clears it (file_remove_privs of the kernel).
+// Meanwhile it lies under another name, so that the next attempt finds it if this worker dies.
 class KeptCapability {
  public:
   static constexpr std::string_view name = "security.capability";
@@ -39,7 +39,7 @@ class KeptCapability {
 
 }  // namespace
 
-// A metacopy gets its data. The mark goes last: until then the lower's data are what is read.
+// A metacopy gets its data. The mark is removed last: until then reads use the lower's data.
 Status Overlay::complete_data(const InodeRef& inode, const Interrupted& interrupted) {
   LowerPlace source;
   {
@@ -53,7 +53,7 @@ Status Overlay::complete_data(const InodeRef& inode, const Interrupted& interrup
   LAMINA_ASSIGN(const LowerEntry entry, layer(source).get(source.reference));
   KeptCapability capability(marks_, at);
   LAMINA_TRY(capability.keep());
-  // Its size is right all the time: it is what is shown, whoever stops here.
+  // Its size, which users see, is right all the time, even if the worker dies here.
   LAMINA_ASSIGN(const std::uint64_t copied, sys::copy_data(from->descriptor(), opened.get(), entry.attributes.size, interrupted));
   copy_up_bytes_.fetch_add(copied, std::memory_order_relaxed);
   LAMINA_TRY(sys::sync_data(opened.get()));

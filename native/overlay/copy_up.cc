@@ -1,4 +1,4 @@
-// Copy-up: what lies in a lower gets a copy in the upper. It is built in work and renamed once, so that the upper never shows
+// Copy-up: copies an object of a lower to the upper. It is built in work and renamed once, so that the upper never shows
 // half of it.
 #include <fcntl.h>
 
@@ -39,7 +39,7 @@ Status Overlay::copy_up_parents(const InodeRef& inode, const Interrupted& interr
 Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& interrupted) {
   {
     std::lock_guard lock(inode->mutex);
-    // Got before it was replaced: whoever came by a path comes again (ESTALE).
+    // The inode was looked up before it was replaced: with ESTALE, the kernel resolves the path again.
     if (inode->replaced) return Errno{ESTALE};
     if (inode->has_upper && (!inode->metacopy || what == CopyUp::attributes)) return {};
   }
@@ -63,7 +63,7 @@ Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& i
     std::lock_guard lock(inode->mutex);
     done = inode->has_upper;
     metacopy = inode->metacopy;
-    // A name that is left of its hard-link group serves as its own.
+    // Any remaining name of its hard-link group serves as its own.
     if (inode->nameless && !aliases.empty() && !done) {
       table_.move(*inode, aliases.front().first, aliases.front().second);
     }
@@ -86,7 +86,7 @@ Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& i
   return {};
 }
 
-// Gives the copy's number in the upper.
+// Returns the copy's number in the upper.
 Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source, const LowerEntry& entry,
                                           std::string_view temporary, CopyUp what, const Interrupted& interrupted) {
   const Attributes& from = entry.attributes;
@@ -119,11 +119,11 @@ Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source
     has_list = has_list || name == access_acl_name;
     if (copied && !marks_.is_private(name) && name != access_acl_name) copy_xattr(name);
   });
-  // The list is a mode: it may take from the owner what the other attributes need.
+  // The list acts as a mode: it may deny the owner what the other attributes need.
   if (copied && has_list) copy_xattr(access_acl_name);
   LAMINA_TRY(copied);
-  // Last, for the room that is left. Where names come apart, the others keep the lower's number: the copy has its own, as the
-  // kernel's.
+  // Last, in the space that is left. If the hard links are separated, the others keep the lower's number: the copy has its own,
+  // as the in the kernel.
   if (!inode.is_directory() && !comes_apart(layer(source), from)) {
     LAMINA_TRY(mark_number(inode, work(), temporary, copy.ino));
   }
@@ -133,9 +133,9 @@ Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source
   return copy.ino;
 }
 
-// So that the inode keeps its st_ino: what lies there has the number `own` in the upper's file system. Where there is no room for
-// the mark its older form may fit, which copies in the upper are not told by; where that does not either, the inode gets another
-// number with the next mount.
+// So that the inode keeps its st_ino: the copy has the number `own` in the upper's file system. Where there is no space for
+// the mark its older form may fit, which cannot detect copies made in the upper; if that does not fit either, the inode gets
+// another number with the next mount.
 Status Overlay::mark_number(const Inode& inode, int directory, std::string_view name, std::uint64_t own) {
   const auto value = encode(LowerNumber{inode.ino, stack_, own, upper_number_});
   for (const std::size_t size : {lower_number_size, older_lower_number_size}) {
@@ -159,7 +159,7 @@ Status Overlay::fill_copy(Inode& inode, const LowerEntry& entry, std::string_vie
   LowerPlace data;
   {
     std::lock_guard lock(inode.mutex);
-    // Of a metacopy the attributes are in front, the data behind.
+    // For a metacopy the attributes are first, the data last.
     data = inode.lowers.back();
   }
   LAMINA_ASSIGN(const RealFileRef from, open_lower(data, O_RDONLY));
@@ -169,7 +169,7 @@ Status Overlay::fill_copy(Inode& inode, const LowerEntry& entry, std::string_vie
 }
 
 namespace {
-// A worker that comes after this one finishes what it left of a group: see Overlay::finish_group.
+// If this worker dies, the next one finishes the group: see Overlay::finish_group.
 class LinkingMark {
  public:
   LinkingMark(Inode& inode, bool needed) : inode_(inode) {
@@ -180,7 +180,7 @@ class LinkingMark {
   }
   LinkingMark(const LinkingMark&) = delete;
   LinkingMark& operator=(const LinkingMark&) = delete;
-  // With its key the inode has got another record.
+  // With its new key the inode has a new record.
   ~LinkingMark() {
     const std::lock_guard lock(inode_.mutex);
     if (record_ != nullptr && inode_.record == record_) record_->flags.fetch_and(static_cast<std::uint8_t>(~NodeRecord::linking));
@@ -206,7 +206,7 @@ Status Overlay::link_aliases(std::string_view temporary, const std::vector<std::
   }
   if (linked) return {};
   for (const auto& [place, alias] : made) {
-    // The first error is the one to tell.
+    // The first error is the one to report.
     static_cast<void>(sys::unlink(place->descriptor(), alias));
   }
   return linked;
@@ -249,7 +249,7 @@ Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, 
   return {};
 }
 
-// A file whose last name is gone gets a copy without a name, which lives as long as the inode.
+// A file whose last name is removed gets a copy without a name, which lives as long as the inode.
 Status Overlay::copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, const Interrupted& interrupted) {
   LowerPlace source;
   {
@@ -276,7 +276,7 @@ Status Overlay::copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, 
   return {};
 }
 
-// The whiteouts of a directory that is opaque now. They hide nothing, and the kernel lists them: it takes an opaque directory for
+// The whiteouts of a directory that is opaque now. They hide nothing, and the kernel lists them: it treats an opaque directory as
 // one without whiteouts (fs/overlayfs/readdir.c, ovl_dir_is_real).
 Status Overlay::drop_whiteouts(const RealFile& directory) {
   LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::reopen(directory.descriptor(), O_RDONLY | O_DIRECTORY));

@@ -40,13 +40,13 @@ Result<InodeRef> Overlay::writable_directory(NodeId parent, std::string_view nam
   return directory;
 }
 
-// Where a file hides the name in the upper, a whiteout of the kernel's form does from now on.
+// Replaces a file that hides the name in the upper by a whiteout of the kernel's form.
 Status Overlay::replace_whiteout_file(int directory, std::string_view name) {
   LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory, name));
   if (!hidden) return {};
   const std::string temporary = temporary_name();
   LAMINA_TRY(sys::make_node(work(), temporary, character_type, 0, 0));
-  // What lies under the name is hidden, too.
+  // Whatever is below the name is hidden too.
   const UpperPlace from{work(), temporary}, to{directory, name};
   Status placed = rename_upper(from, to);
   if (placed.failed_with(EISDIR)) placed = rename_upper(from, to, RENAME_EXCHANGE);
@@ -56,7 +56,7 @@ Status Overlay::replace_whiteout_file(int directory, std::string_view name) {
   return discard_tree(directory, whiteout_file_of(name));
 }
 
-// What a directory hands down, as its upper at `descriptor` says it.
+// What new entries inherit from a directory, read from its upper at `descriptor`.
 Result<Heritage> Overlay::heritage_of(Inode& directory, int descriptor) {
   std::uint64_t version = 0;
   {
@@ -76,7 +76,7 @@ Result<Heritage> Overlay::heritage_of(Inode& directory, int descriptor) {
   return heritage;
 }
 
-// After the change that makes it another one.
+// Called after a change to what a directory hands down.
 void Overlay::forget_heritage(Inode& directory) {
   std::lock_guard lock(directory.mutex);
   ++directory.directory().heritage_version;
@@ -114,7 +114,7 @@ Status Overlay::make_in(int directory, std::string_view name, const Creation& cr
   });
 }
 
-// Puts what was built in work in the place of a whiteout.
+// Replaces a whiteout by what was built in work.
 Status Overlay::place_over(std::string_view temporary, int directory, std::string_view name, bool is_directory) {
   if (!is_directory) return rename_upper({work(), temporary}, {directory, name});
   LAMINA_TRY(rename_upper({work(), temporary}, {directory, name}, RENAME_EXCHANGE));
@@ -147,7 +147,7 @@ Status Overlay::make_in_work(int directory, std::string_view name, const Creatio
   return discarded || discarded.failed_with(ENOENT) ? built : discarded;
 }
 
-// Makes the entry in the upper at once if no layer has the name: whether the upper has it, the call itself tells. False where
+// Makes the entry in the upper at once if no layer has the name: the call itself detects a name in the upper. False where
 // one has; nothing is made then.
 Result<bool> Overlay::make_where_nothing_is(Inode& parent, int directory, std::string_view name, const Creation& creation,
                                             std::uint32_t mode) {
@@ -180,8 +180,8 @@ Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation
     TreeLock::Shared lock(tree_);
     LAMINA_ASSIGN(const InodeRef directory, writable_directory(parent, name));
     LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
-    // The kernel asks only for names that it knows to be absent: what is there is the work of an earlier attempt, whole, for it
-    // was made in one step.
+    // The kernel creates only names that it knows to be absent: an existing one is the work of an earlier attempt, complete, for
+    // it was made in one step.
     bool made_before = false;
     if (attempt != nullptr && attempt->begun()) {
       LAMINA_ASSIGN(const Found before, find(*directory, name));
@@ -198,7 +198,7 @@ Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation
 
 Result<Entry> Overlay::make_node(NodeId parent, std::string_view name, std::uint32_t mode, std::uint32_t rdev_major,
                                  std::uint32_t rdev_minor, const Caller& caller, Attempt* attempt) {
-  // A whiteout is a mark of ours.
+  // A whiteout is one of our marks.
   if ((mode & type_mask) == character_type && rdev_major == 0 && rdev_minor == 0) return Errno{EPERM};
   Creation creation;
   creation.mode = (mode & type_mask) == 0 ? mode | 0100000U : mode;

@@ -1,4 +1,4 @@
-// What a new file gets from its maker and its directory.
+// What a new file inherits from its maker and its directory.
 #pragma once
 
 #include "overlay/acl.h"
@@ -9,7 +9,7 @@ namespace lamina::overlay {
 struct NewAttributes {
   std::uint32_t uid = 0, gid = 0;
   bool inherits_group = false;  // the directory is setgid
-  bool has_lists = false;       // access lists play a part
+  bool has_lists = false;       // access lists are involved
   Inherited inherited;
 };
 

@@ -45,7 +45,7 @@ Result<RealFileRef> Overlay::file(NodeId node, Access access, const Interrupted&
     file = std::make_shared<const RealFile>(opened->release());
   }
   {
-    // A copy-up between the look and now would leave the old file in the cache.
+    // A copy-up between the check and now would leave the old file in the cache.
     std::lock_guard guard(inode->mutex);
     if (lower == (!inode->has_upper || inode->metacopy)) files_.put(inode->id, file);
   }

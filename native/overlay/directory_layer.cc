@@ -29,7 +29,7 @@ std::string path_of(const PathNode& node) {
   return path;
 }
 
-// A symlink where a directory should be.
+// A symlink where a directory is expected.
 sys::Errno not_through_symlinks(sys::Errno error) { return error.value == ELOOP ? sys::Errno{ENOTDIR} : error; }
 
 }  // namespace
@@ -157,7 +157,7 @@ Result<Layer::Child> DirectoryLayer::child_of(int directory, std::uint64_t devic
   return child;
 }
 
-// The names that are marks go, and what each hides becomes a whiteout.
+// Removes the names that are marks, and adds a whiteout for each name that they hide.
 void DirectoryLayer::obey_whiteout_files(std::vector<Child>& children) {
   std::vector<std::string> hidden;
   for (const Child& each : children) {

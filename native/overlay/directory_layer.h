@@ -1,4 +1,4 @@
-// A lower layer without an index: each answer comes from its directory.
+// A lower layer without an index: each answer is read from its directory.
 #pragma once
 
 #include <array>
@@ -38,7 +38,7 @@ class DirectoryLayer final : public Layer {
   using Node = std::shared_ptr<const PathNode>;
   using DirectoryRef = std::shared_ptr<const sys::FileDescriptor>;
 
-  // Where a system call finds an entry: the open directory that holds it, and its name there ("" for the layer's root).
+  // The place of an entry for system calls: the open directory that holds it, and its name there ("" for the layer's root).
   struct Place {
     DirectoryRef directory;
     std::string_view name;
@@ -65,7 +65,7 @@ class DirectoryLayer final : public Layer {
   Node root_node_;
   DirectoryRef root_directory_;
 
-  // The directories that were used last, O_PATH: neighbouring look-ups need no walk from the root. Few, for a stack may have
+  // The directories that were used last, O_PATH: neighbouring lookups need no walk from the root. Few, for a stack may have
   // hundreds of layers.
   struct Slot {
     Node node;

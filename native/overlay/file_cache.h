@@ -1,4 +1,4 @@
-// A bounded number of open real files by node, the least recently used going first.
+// A bounded number of open real files by node, the least recently used evicted first.
 #pragma once
 
 #include <array>

@@ -35,34 +35,34 @@ class RealFile {
 };
 using RealFileRef = std::shared_ptr<const RealFile>;
 
-// A merged directory as it was at one moment, sorted by cookie. Holds no "." and "..".
+// A snapshot of a merged directory, sorted by cookie. Holds no "." and "..".
 using Listing = std::vector<DirectoryEntry>;
 using ListingRef = std::shared_ptr<const Listing>;
 
-// True once the client has given the request up; long copies look at it between chunks and end with EINTR.
+// True once the client has cancelled the request; long copies check it between chunks and end with EINTR.
 using Interrupted = std::function<bool()>;
 
 class FileSystem {
  public:
   // Opens the layers, checks them (upper and work on one file system, upper not inside a lower, work not in use, …) and
-  // locks the work directory. On failure `explanation` gets one clear line for a person.
+  // locks the work directory. On failure `explanation` gets one clear line for people.
   static Result<std::unique_ptr<FileSystem>> open(const Options& options, std::string& explanation);
   virtual ~FileSystem() = default;
 
-  // Changes that cannot be made twice take an attempt, or null where they are made once and for all.
+  // Changes that cannot be made twice take an attempt, or null where requests are never repeated.
 
   // Names and nodes. Each returned Entry raises the node's lookup count by one; forget lowers it.
   virtual Result<Entry> lookup(NodeId parent, std::string_view name) = 0;  // also ".", ".." (for file handles)
   virtual void forget(NodeId node, std::uint64_t count) = 0;
   // The node's path from the root without a leading slash ("" is the root); ENOENT once it has no name. Of a file with
-  // several names, the one it was last reached by.
+  // several names, the one that was last used.
   virtual Result<std::string> path(NodeId node) = 0;
 
   using PathTest = std::function<bool(std::string_view path)>;
-  // Whether one of the names of a file passes the test, the one of path() or another that shows the same file: each as path()
-  // gives it. A name that is made or moves later may be left out.
+  // Whether one of the names of a file passes the test, the one of path() or another that shows the same file: each as from
+  // path() returns it. A name that is made or moves later may be left out.
   virtual Result<bool> any_name(NodeId node, const PathTest& test) = 0;
-  // Whether a path below a name passes the test: each relative to the name. False where that is no directory.
+  // Whether a path below a name passes the test: each relative to the name. False where that is not a directory.
   virtual Result<bool> any_below(NodeId parent, std::string_view name, const PathTest& test) = 0;
 
   virtual Result<Attributes> attributes(NodeId node) = 0;
@@ -88,28 +88,28 @@ class FileSystem {
   virtual Result<RealFileRef> file(NodeId node, Access access, const Interrupted& interrupted) = 0;
   virtual Status sync(NodeId node, bool data_only) = 0;  // files and directories
 
-  // For clients that reach the real files of `file` by themselves (FUSE passthrough).
-  // Whether the data of a regular file is still a lower's: the first write will put another real file in its place.
+  // For clients that access the real files of `file` directly (FUSE passthrough).
+  // Whether the data of a regular file is still a lower's: the first write will replace it by another real file.
   virtual Result<bool> data_in_lower(NodeId node) = 0;
-  // From now on what is written to the file is not seen here. `mapped`: also when nobody has it open any more.
+  // From now on writes to the file bypass this object. `mapped`: even when it is no longer open.
   virtual Status expect_unseen_writes(NodeId node, bool mapped) = 0;
-  // Gives the file another node, which its names lead to from now on. The old node goes on standing for the file in all that is
-  // asked of it; who must not use it any more is told by replacement(). ESTALE for a file without a name.
+  // Gives the file a new node, to which its names lead from now on. The old node keeps standing for the file in all later
+  // calls; replacement() says that it must not be used any more. ESTALE for a file without a name.
   virtual Status replace_node(NodeId node) = 0;
   [[nodiscard]] virtual std::optional<NodeId> replacement(NodeId node) const = 0;
   // The nodes whose number and link count a copy-up has changed on this thread since the last call: of names of a lower's file
-  // that come apart.
+  // that are separated.
   virtual std::vector<NodeId> take_renumbered() = 0;
   // A regular file from each file system that data may come from, open, with its layer's path; of those that hold any.
   virtual Result<std::vector<std::pair<RealFileRef, std::string>>> samples() = 0;
 
-  // Whether the file's content may change (EPERM: chattr(1), +i, and +a unless what is written goes to the end). `file` asks the
+  // Whether the file's content may change (EPERM: chattr(1), +i, and +a unless writes go to the end). `file` asks the
   // same.
   virtual Status may_write(NodeId node, bool appends) = 0;
 
   virtual Result<ListingRef> list(NodeId directory) = 0;
 
-  // Extended attributes as the caller may see them: overlay marks hidden or escaped as the kernel's overlayfs does.
+  // Extended attributes as visible to the caller: overlay marks hidden or escaped as the kernel's overlayfs does.
   virtual Result<std::vector<std::byte>> xattr(NodeId node, std::string_view name) = 0;
   virtual Result<std::string> xattr_names(NodeId node) = 0;  // each terminated by NUL, as listxattr(2)
   virtual Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags,
@@ -117,7 +117,7 @@ class FileSystem {
   virtual Status remove_xattr(NodeId node, std::string_view name, Attempt* attempt = nullptr) = 0;
 
   // The flags of chattr(1): FS_IOC_GETFLAGS and FS_IOC_FSGETXATTR, and the setting of them. "Immutable" and "append only" are
-  // obeyed by all else here. ENOTTY for what is neither a regular file nor a directory.
+  // respected by all other operations. ENOTTY for what is neither a regular file nor a directory.
   virtual Result<std::uint32_t> flags(NodeId node) = 0;
   virtual Status set_flags(NodeId node, std::uint32_t flags) = 0;
   virtual Result<fsxattr> extended_flags(NodeId node) = 0;
@@ -128,8 +128,8 @@ class FileSystem {
   virtual OverlayCounters counters() const = 0;
   virtual bool read_only() const = 0;
 
-  // A process that uses it may die at any moment. Another one that was forked from the same parent, before any use, and shares
-  // its descriptors (sys::fork_worker) goes on with all nodes once it has called recover().
+  // A process that uses this object may die at any moment. Another one that was forked from the same parent, before any use, and
+  // shares its descriptors (sys::fork_worker) continues with all nodes once it has called recover().
   // The descriptors that inodes hold: they must stay open. Before recover().
   [[nodiscard]] virtual std::vector<int> kept_descriptors() const = 0;
   virtual Status recover() = 0;

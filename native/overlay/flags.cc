@@ -1,4 +1,4 @@
-// The flags of chattr(1), and what "immutable" and "append only" keep from happening.
+// The flags of chattr(1), and what "immutable" and "append only" forbid.
 #include <fcntl.h>
 
 #include "overlay/overlay.h"
@@ -102,7 +102,7 @@ Status Overlay::allow_change(const Inode& inode) {
   return inode.protection.load(std::memory_order_relaxed).any() ? Status(Errno{EPERM}) : Status();
 }
 
-// Whether a name of the directory may go (may_delete of the kernel).
+// Whether a name of the directory may be removed (may_delete of the kernel).
 Status Overlay::allow_removal(const Inode& directory, const Found& found) {
   LAMINA_TRY(allow_change(directory));
   return found.visible && found.protection.any() ? Status(Errno{EPERM}) : Status();

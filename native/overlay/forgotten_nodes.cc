@@ -15,14 +15,14 @@ std::shared_ptr<const ForgottenNodes::Nameless> ForgottenNodes::nameless_file(co
   const RealFileRef pinned = inode.pinned();
   if (!pinned) return nullptr;
   auto handle = sys::file_handle_of(pinned->descriptor());
-  if (!handle) return nullptr;  // its file system has none
+  if (!handle) return nullptr;  // its file system has no handles
   file->handle = std::move(*handle);
   return file;
 }
 
 void ForgottenNodes::remember(NodeId node, Record record) {
   const InodeKey key = record.key;
-  // The key first: whatever drops the record then finds the key to drop with it.
+  // The key first: so that dropping the record also finds its key.
   {
     KeyShard& shard = key_shard(key);
     std::lock_guard lock(shard.mutex);

@@ -1,4 +1,4 @@
-// Where to find inodes again that the kernel has forgotten: a file handle (open_by_handle_at(2)) may outlive every cache.
+// How to find inodes again that the kernel has forgotten: a file handle (open_by_handle_at(2)) may outlive every cache.
 #pragma once
 
 #include <array>
@@ -14,14 +14,14 @@
 
 namespace lamina::overlay {
 
-// Thread-safe; no lock is held while another is taken. In a race a record may stay of a node that is in use again: whoever finds
-// it must see whether the name still leads to the node.
+// Thread-safe; no lock is held while another is taken. After a race a record may remain of a node that is in use again: a caller
+// that finds it must check that the name still leads to the node.
 class ForgottenNodes {
  public:
-  // About 200 bytes each. The oldest go first: their handles are answered ESTALE.
+  // About 200 bytes each. The oldest are dropped first: their handles then get ESTALE.
   static constexpr std::size_t most = 1U << 15U;
 
-  // A file of which the name that we knew is gone, and another one is left somewhere.
+  // A file whose known name was removed while another one is left somewhere.
   struct Nameless {
     std::uint64_t ino = 0;
     std::uint32_t type = 0;
@@ -40,9 +40,9 @@ class ForgottenNodes {
   static std::shared_ptr<const Nameless> nameless_file(const Inode& inode);
   void remember(NodeId node, Record record);
   [[nodiscard]] std::optional<Record> find(NodeId node) const;
-  // The node that a file had, which it is to have again.
+  // The earlier node of a file, which it gets again.
   std::optional<NodeId> take(const InodeKey& key);
-  // The file loses a name, and with its last one its key may come to stand for another file.
+  // The file loses a name, and with its last one its key may be reused for another file.
   void erase(const InodeKey& key) { take(key); }
 
  private:
@@ -51,7 +51,7 @@ class ForgottenNodes {
   struct alignas(64) NodeShard {
     mutable std::mutex mutex;
     std::unordered_map<NodeId, Record> records;
-    std::deque<NodeId> order;  // oldest first; may name nodes that were taken
+    std::deque<NodeId> order;  // oldest first; may contain nodes that were removed
   };
   struct alignas(64) KeyShard {
     std::mutex mutex;

@@ -8,12 +8,12 @@
 namespace lamina::overlay {
 
 namespace {
-// A path shows at one place. Layers that were put together by hand may hold a redirected directory twice, and in another one
-// again: what is more than this stays unknown.
+// A path is visible at one place. Layers assembled by hand may hold a redirected directory twice, and in another one
+// again: more places than this stay unknown.
 constexpr std::size_t most_places = 256;
 }  // namespace
 
-// Whether a layer has, on the way from `at` or at the end, anything that keeps those below from being seen there.
+// Whether a layer has, on the way from `at` or at the end, anything that hides those below there.
 Result<bool> Overlay::hides(const Layer& layer, LowerRef at, std::string_view path) {
   for (;;) {
     const std::size_t slash = path.find('/');
@@ -51,7 +51,7 @@ Result<std::shared_ptr<const Redirects>> Overlay::redirects_of(std::size_t layer
   return redirects_[layer];
 }
 
-// Paths of the stack below a layer, as they are with the layer on top.
+// Paths of the stack below a layer, as they are visible with the layer on top.
 Result<std::vector<std::string>> Overlay::paths_above(std::size_t layer, const std::vector<std::string>& paths) {
   LAMINA_ASSIGN(const auto redirects, redirects_of(layer));
   if (redirects->empty()) return paths;
@@ -74,7 +74,7 @@ Result<std::vector<std::string>> Overlay::paths_above(std::size_t layer, const s
   return above;
 }
 
-// Where a path of a layer may be seen in the merged tree. The upper may hide it there, or have something else.
+// Where a path of a layer may be seen in the merged tree. The upper may hide or replace it there.
 Result<std::vector<std::string>> Overlay::places_of(std::size_t layer, const std::string& path) {
   std::vector<std::string> places{path};
   for (std::size_t above = layer; above-- > 0;) {
@@ -96,7 +96,7 @@ Result<std::vector<std::string>> Overlay::places_of(std::size_t layer, const std
   return places;
 }
 
-// Where the names of a lower's hard-link group may be seen, as far as the layers have a say.
+// Where the names of a lower's hard-link group may be seen, judged by the layers alone.
 Result<std::vector<std::string>> Overlay::group_places(const LowerPlace& source) {
   LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(source.reference));
   std::vector<std::string> all;

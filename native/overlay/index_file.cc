@@ -123,7 +123,7 @@ Result<IndexFile::Range> IndexFile::children(std::uint32_t directory) const {
   LAMINA_ASSIGN(const IndexEntry entry, this->entry(directory));
   if (!S_ISDIR(entry.mode)) return sys::Errno{ENOTDIR};
   if (entry.children == 0) return Range{};
-  // Breadth-first: children come after their directory, so that no path goes in circles.
+  // Breadth-first: children come after their directory, so that no path has a cycle.
   if (entry.first_child <= directory || entry.first_child >= count() || entry.children > count() - entry.first_child) {
     return sys::Errno{EIO};
   }

@@ -1,5 +1,5 @@
-// The index of a sealed tree, as docs/format.md tells it: mapped into memory, read in place. Nothing in it is trusted: what
-// does not hold is EIO, never a read outside. Immutable, so any thread may read. (The file itself must not be truncated while it
+// The index of a sealed tree, as in docs/format.md: mapped into memory, read in place. Nothing in it is trusted: what
+// is invalid is EIO, never a read outside. Immutable, so any thread may read. (The file itself must not be truncated while it
 // is mapped: the kernel would answer with SIGBUS.)
 #pragma once
 
@@ -64,13 +64,13 @@ struct IndexHeader {
   // Zero in version 1.
   std::uint32_t hashes = 0;
   std::uint64_t hashes_offset = 0;
-  std::uint64_t origin_offset = 0;  // a u64: the checksum of the index of version 1 that this one took the place of, or 0
+  std::uint64_t origin_offset = 0;  // a u64: the checksum of the index of version 1 that this one replaced, or 0
   std::uint64_t zero = 0;
 };
 inline constexpr std::size_t index_header_size = 128;
 static_assert(sizeof(IndexHeader) == index_header_size);
 inline constexpr std::string_view index_magic = "LAMINAIX";
-// What is read here is in the same places in both versions.
+// The fields read here are at the same offsets in both versions.
 inline constexpr std::uint32_t oldest_index_version = 1;
 inline constexpr std::uint32_t index_version = 2;
 
@@ -80,28 +80,28 @@ inline constexpr std::uint32_t index_version = 2;
 class IndexFile {
  public:
   // Checks the header and that every section lies in the file; not the checksum, which would read all of it. On failure
-  // `explanation` gets one line for a person.
+  // `explanation` gets one line for people.
   static Result<std::unique_ptr<IndexFile>> open(const std::string& path, std::string& explanation);
   IndexFile(const IndexFile&) = delete;
   IndexFile& operator=(const IndexFile&) = delete;
   ~IndexFile();
 
   [[nodiscard]] std::uint32_t count() const { return header_.entries; }
-  // What tells this index from others: the checksum in the header, or that of the index of version 1 that it took the place of.
+  // The identity of this index: the checksum in the header, or that of the index of version 1 that it replaced.
   [[nodiscard]] std::uint64_t fingerprint() const;
-  // EIO where `number` is none of the index.
+  // EIO where `number` is not in the index.
   Result<IndexEntry> entry(std::uint32_t number) const;
   Result<std::string_view> name(const IndexEntry& entry) const;
   Result<std::string_view> link_target(const IndexEntry& entry) const;
 
-  // The number of the child of that name. ENOENT; ENOTDIR where `directory` is none.
+  // The number of the child of that name. ENOENT; ENOTDIR where `directory` is not one.
   Result<std::uint32_t> find(std::uint32_t directory, std::string_view name) const;
   // The children of a directory are [first, first + count), sorted by name_hash and name.
   struct Range {
     std::uint32_t first = 0, count = 0;
   };
   Result<Range> children(std::uint32_t directory) const;
-  // The names from the root, joined by slashes; "" is the root. EIO where one of them is no possible name.
+  // The names from the root, joined by slashes; "" is the root. EIO where one of them is not a valid name.
   Result<std::string> path(std::uint32_t number) const;
 
   // ENODATA where the entry has none of that name. The value lies in the map, as long as this object lives.
@@ -112,7 +112,7 @@ class IndexFile {
   Result<std::vector<std::uint32_t>> group(std::uint32_t number) const;
   // The entries of all groups that lie below a directory.
   Result<std::vector<std::uint32_t>> group_members_below(std::uint32_t directory) const;
-  // The entry that stands for the file: the first of its group, or itself.
+  // The entry that represents the file: the first of its group, or itself.
   Result<std::uint32_t> first_name(std::uint32_t number, const IndexEntry& entry) const;
 
   // Reads all of it: EIO where the checksum does not match.

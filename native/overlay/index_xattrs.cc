@@ -13,7 +13,7 @@ struct Attribute {
   std::span<const std::byte> value;
 };
 
-// Takes the first attribute off `block`; nothing where it does not lie in it whole, or has a NUL in its name, which would be two
+// Removes the first attribute from `block`; nothing where it is truncated, or has a NUL in its name, which would be two
 // names in a list.
 std::optional<Attribute> take_attribute(std::span<const std::byte>& block) {
   constexpr std::size_t head = 8;

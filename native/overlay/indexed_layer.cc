@@ -37,7 +37,8 @@ Result<std::uint64_t> IndexedLayer::ino(std::uint32_t number, const IndexEntry& 
   return ino_of(position_, std::uint64_t{first} + 1);
 }
 
-// The flags tell in advance that most entries have no marks; what a mark says is in the xattrs, under the prefix of this mount.
+// The flags show in advance that most entries have no marks; the values of marks are in the xattrs, under the prefix of this
+// mount.
 Result<Marks> IndexedLayer::marks(const IndexEntry& entry) const {
   Marks marks;
   marks.whiteout = is_whiteout(entry);
@@ -50,7 +51,7 @@ Result<Marks> IndexedLayer::marks(const IndexEntry& entry) const {
                   LAMINA_ASSIGN(const auto value, index_->xattr(entry, name));
                   return std::vector<std::byte>(value.begin(), value.end());
                 }));
-  marks.whiteout = false;  // the flag is what counts: it was set with the directory in view
+  marks.whiteout = false;  // the flag counts: it was set with knowledge of the directory
   return marks;
 }
 

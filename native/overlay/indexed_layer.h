@@ -1,4 +1,4 @@
-// A lower layer that is answered from its index; its directory is touched only to open a file's data.
+// A lower layer that is answered from its index; its directory is used only to open a file's data.
 #pragma once
 
 #include <memory>

@@ -18,7 +18,7 @@
 
 namespace lamina::overlay {
 
-// An entry of one lower; `layer` counts from the top of the lowers. There is one in nearly every inode: the layer's number lies
+// An entry of one lower; `layer` counts from the top of the lowers. Nearly every inode has one: the layer's number lies
 // where LowerRef ends, in its padding.
 struct LowerPlace {
   LowerPlace() = default;
@@ -32,7 +32,7 @@ struct LowerPlace {
 };
 static_assert(sizeof(LowerPlace) == 24);
 
-// Names below a directory, as the lowers alone show them, sorted by cookie. Never changes, because the lowers do not.
+// Names below a directory, as the lowers alone show them, sorted by cookie. Never changes, as the lowers never do.
 struct LowerChild {
   DirectoryEntry entry;
   bool whiteout = false;
@@ -40,18 +40,18 @@ struct LowerChild {
 };
 using LowerChildren = std::vector<LowerChild>;
 
-// What a directory hands down to what is made in it.
+// What new entries of a directory inherit.
 struct Heritage {
   std::vector<std::byte> default_acl;  // empty: none
   std::optional<std::uint32_t> group;  // of a setgid directory
 };
 
-// What is known of a directory only. The lists are kept by RecentLists.
+// State of directories only. The lists are kept by RecentLists.
 struct DirectoryState {
   std::uint64_t version = 0;  // raised by every change to its names
   std::weak_ptr<const Listing> listing;
   std::weak_ptr<const LowerChildren> lower_children;
-  std::optional<Heritage> heritage;    // once it was asked for
+  std::optional<Heritage> heritage;    // once it was requested
   std::uint64_t heritage_version = 0;  // raised by every change to it
 };
 
@@ -72,9 +72,9 @@ class Inode {
   }
 
   NodeId id = 0;
-  std::atomic<std::uint64_t> ino{0};  // another one once a name of its own is copied up: publish_copy()
+  std::atomic<std::uint64_t> ino{0};  // changes when a name of its own is copied up: publish_copy()
   std::uint32_t type = 0;             // the S_IFMT bits
-  // False after a restart, until Overlay::resolve() has found out again what `mutex` guards.
+  // False after a restart, until Overlay::resolve() has restored what `mutex` guards.
   std::atomic<bool> resolved{true};
 
   sys::SmallMutex copy_up;  // held while it is copied up
@@ -89,15 +89,15 @@ class Inode {
   bool written_unseen = false, mapped_unseen = false;  // FileSystem::expect_unseen_writes
   std::atomic<Protection> protection{};                // not guarded
   std::atomic<bool> replaced{false};                   // changed under the exclusive tree lock
-  // Its node, name, newest key and lookup count, in the store. Changed by the table, under its lock too; null before it is there.
+  // Its node, name, newest key and lookup count, in the store. Changed by the table, under its lock too; null before it exists.
   NodeRecord* record = nullptr;
   // The upper's path is the overlay's path. A directory's parent and name change only under the exclusive tree lock.
   InodeRef parent;
   [[nodiscard]] std::string_view name() const { return record->name(); }
   OneOrMore<LowerPlace> lowers;  // of a directory all that merge, topmost first; else at most one, or a metacopy's two
-  // The descriptor of the real file, once it has no name that we know; else null.
+  // The descriptor of the real file, once it has no known name; else null.
   [[nodiscard]] RealFileRef pinned() const { return rare_ ? rare_->pinned : nullptr; }
-  // Before the name goes: a worker that comes after this one then finds the descriptor.
+  // Called before the name is removed: the next worker then finds the descriptor.
   void pin(RealFileRef file) {
     if (record != nullptr) record->pin.store(file->descriptor());
     rare().pinned = std::move(file);
@@ -106,12 +106,12 @@ class Inode {
     if (record != nullptr) record->pin.store(-1);
     if (rare_) rare_->pinned.reset();
   }
-  // The name is gone, and the inode goes on without one.
+  // The name was removed, and the inode lives on without one.
   void unname() {
     nameless = true;
     record->flags.fetch_or(NodeRecord::nameless);
   }
-  // The inode that stands for the file now, where `replaced`; never changes then.
+  // The inode that represents the file now, where `replaced`; never changes then.
   [[nodiscard]] const InodeRef& replacement() const { return rare_->replacement; }
   void replace_by(InodeRef other) {
     rare().replacement = std::move(other);
@@ -121,7 +121,7 @@ class Inode {
   [[nodiscard]] bool is_directory() const { return type == 0040000U; }
   [[nodiscard]] bool is_regular() const { return type == 0100000U; }
 
-  // Keys that it has had before its newest, which still lead to it. Guarded by `mutex`.
+  // Keys before its newest, which still lead to it. Guarded by `mutex`.
   template <typename Use>
   void for_each_earlier_key(Use use) const {
     if (!rare_) return;
@@ -130,7 +130,7 @@ class Inode {
   void add_earlier_key(const InodeKey& key) { rare().earlier_keys.push_back(key); }
 
  private:
-  // What few inodes have.
+  // State that few inodes need.
   struct Rare {
     RealFileRef pinned;
     InodeRef replacement;

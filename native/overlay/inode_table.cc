@@ -74,7 +74,7 @@ void InodeTable::add(const InodeRef& inode, const InodeKey& key) {
 }
 
 namespace {
-// What the next record of the inode has in common with the present one.
+// The fields that the next record of the inode shares with the present one.
 NodeFields successor(const Inode& inode) {
   const NodeRecord& record = *inode.record;
   NodeFields fields;
@@ -128,7 +128,7 @@ void InodeTable::replace(const InodeRef& inode, const InodeRef& other) {
 }
 
 void InodeTable::keep_lower_path(Inode& inode, std::string_view path) {
-  // One that is longer is not found again by the next worker.
+  // The next worker cannot find a longer one again.
   if (path.size() > NodeStore::longest_name) return;
   NodeFields fields = successor(inode);
   fields.name = path;
@@ -181,7 +181,7 @@ bool InodeTable::forget(NodeId node, std::uint64_t count) {
       return false;
     }
   }
-  // Before it goes: whoever asks by a file handle finds it here or there.
+  // Before it is removed: a lookup by file handle then finds it here or there.
   remember(*last);
   {
     std::lock_guard lock(shard.mutex);
@@ -228,7 +228,7 @@ void InodeTable::drop_key(const InodeKey& key, const Inode& inode) {
   if (!present || present.get() == &inode) shard.inodes.erase(found);
 }
 
-// Of an inode that nobody else refers to.
+// For an inode without other references.
 void InodeTable::drop_keys(Inode& inode) {
   const auto drop = [&](const InodeKey& key) {
     KeyShard& shard = key_shard(key);
@@ -252,7 +252,7 @@ std::uint64_t InodeTable::size() const {
   return total;
 }
 
-// Of two records of a node, which a move or a copy-up left behind, the later one has the place; both keys lead to it.
+// If a move or a copy-up left two records of a node, the later one has the place; both keys lead to it.
 std::vector<InodeRef> InodeTable::restore(const InodeRef& root) {
   std::unordered_map<NodeId, InodeRef> inodes;
   inodes.emplace(root->id, root);

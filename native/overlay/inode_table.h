@@ -17,21 +17,21 @@ namespace lamina::overlay {
 class InodeTable {
  public:
   explicit InodeTable(std::unique_ptr<NodeStore> store) : store_(std::move(store)) {}
-  // ESTALE for a node that was forgotten. What stands for the file now, where the node was replaced.
+  // ESTALE for a node that was forgotten. Returns the file's present inode, where the node was replaced.
   Result<InodeRef> get(NodeId node) const;
-  // The inode of `key` with its lookup count raised: the known one, or what `make` gives, which gets the name. `make` must not
+  // The inode of `key` with its lookup count raised: the known one, or the result of `make`, which gets the name. `make` must not
   // use the table.
   InodeRef intern(const InodeKey& key, std::string_view name, const std::function<InodeRef()>& make);
   // The lookup count of an inode that is known.
   void raise(const InodeRef& inode);
   [[nodiscard]] InodeRef find(const InodeKey& key) const;
-  // Lets `other`, which nobody knows yet, take the place of the inode, whose mutex is held.
+  // Replaces the inode, whose mutex is held, by `other`, which has no references yet.
   void replace(const InodeRef& inode, const InodeRef& other);
   // Enters a file without a name.
   void add(const InodeRef& inode, const InodeKey& key);
 
-  // Another key that leads to the inode, and is its newest once it is settled. Between the two steps whoever dies leaves a record
-  // of either.
+  // Another key that leads to the inode, and is its newest once it is settled. A death between the two steps leaves a record
+  // of each.
   class NewKey {
    public:
     // `parent` and `name`: where the file will lie. `ino`: its number from then on.
@@ -39,7 +39,7 @@ class InodeTable {
            std::string_view name);
     NewKey(const NewKey&) = delete;
     NewKey& operator=(const NewKey&) = delete;
-    // Takes the key back where it was not settled.
+    // Removes the key if it was not settled.
     ~NewKey();
     // The file lies there now. The inode's mutex is held.
     void settle();
@@ -51,22 +51,22 @@ class InodeTable {
     const InodeRef parent_;
     NodeRecord* record_;
   };
-  // The inode has another place from now on. Its mutex is held.
+  // The inode has a new place from now on. Its mutex is held.
   void move(Inode& inode, const InodeRef& parent, std::string_view name);
   // A lower's file has no name any more, and lies at `path` there. Its mutex is held.
   void keep_lower_path(Inode& inode, std::string_view path);
 
-  // After a restart: enters what the store knows, not yet resolved, beside the root. Gives the inodes that may have been about to
-  // get another key.
+  // After a restart: enters what the store knows, not yet resolved, beside the root. Returns the inodes that may have been about
+  // to get another key.
   std::vector<InodeRef> restore(const InodeRef& root);
-  // The newest key of such an inode led nowhere: what it had before is its key again.
+  // The newest key of such an inode led nowhere: its former key is valid again.
   void take_back_key(const InodeRef& inode);
   [[nodiscard]] const NodeStore& store() const { return *store_; }
-  // True where nobody knows the node any more.
+  // True where the node is no longer known.
   bool forget(NodeId node, std::uint64_t count);
-  // Where a node was that get() does not know any more.
+  // The former place of a node that get() no longer knows.
   [[nodiscard]] std::optional<ForgottenNodes::Record> forgotten(NodeId node) const { return forgotten_.find(node); }
-  // A name of the file goes: what was forgotten of it stays so.
+  // A name of the file is removed: its forgotten records are dropped.
   void forget_for_ever(const InodeKey& key) { forgotten_.erase(key); }
   [[nodiscard]] std::uint64_t size() const;
 

@@ -30,7 +30,7 @@ struct LowerRef {
   std::uint32_t entry = 0;               // its number in the index; 0 is the root
 };
 
-// What overlay marks say of an entry.
+// The overlay marks of an entry.
 struct Marks {
   bool whiteout = false;  // character device 0:0 (or the xattr form of a zero-size file, trusted.overlay.whiteout)
   bool opaque = false;    // a directory: trusted.overlay.opaque = "y"
@@ -59,11 +59,11 @@ class Layer {
                                              std::string& explanation);
 
   [[nodiscard]] virtual LowerRef root() const = 0;
-  // Whiteouts are found, with marks.whiteout set. ENOENT: the layer says nothing about the name.
+  // Whiteouts are found, with marks.whiteout set. ENOENT: the layer has no entry of that name.
   virtual Result<LowerEntry> lookup(const LowerRef& directory, std::string_view name) const = 0;
   virtual Result<LowerEntry> get(const LowerRef& reference) const = 0;
   // All children, whiteouts included (type character device), in listing_order. Cookies are name_cookie(): names that collide
-  // share one here, and are told apart once the layers are merged.
+  // share one here, and get distinct ones once the layers are merged.
   struct Child {
     DirectoryEntry entry;
     bool whiteout = false;
@@ -79,14 +79,14 @@ class Layer {
   virtual Result<std::vector<std::string>> link_group(const LowerRef& reference) const = 0;
   // The paths below a directory, relative to it, of all names that belong to hard-link groups. Empty where there is no index.
   virtual Result<std::vector<std::string>> links_below(const LowerRef& directory) const = 0;
-  // All directories of the layer that have a redirect. Without an index each directory is looked at.
+  // All directories of the layer that have a redirect. Without an index each directory is read.
   virtual Result<std::vector<RedirectMark>> redirects() const = 0;
   // The same for two names of one group, and only for those: identifies the file in the layer.
   [[nodiscard]] virtual Result<std::uint64_t> identity(const LowerRef& reference) const = 0;
   // From the layer's root, without a leading slash. EIO where the index is damaged.
   virtual Result<std::string> path(const LowerRef& reference) const = 0;
   [[nodiscard]] virtual bool indexed() const = 0;
-  // Tells layers apart by all that they hold; 0 where there is no index.
+  // Identifies a layer by its whole content; 0 where there is no index.
   [[nodiscard]] virtual std::uint64_t fingerprint() const = 0;
 };
 

@@ -1,4 +1,4 @@
-// Hard links of the lowers. A group has its names all over the tree; once one is copied up, they all are.
+// Hard links of the lowers. A group may have names anywhere in the tree; once one is copied up, they all are.
 #include <algorithm>
 
 #include "overlay/overlay.h"
@@ -28,7 +28,7 @@ Status Overlay::link_unseen(int from, std::string_view name, const RealFile& dir
   }));
   Status restored =
       sys::change_times(directory.descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime));
-  // The first error is the one to tell.
+  // The first error is the one to report.
   if (!restored) static_cast<void>(sys::unlink(directory.descriptor(), alias));
   return restored;
 }
@@ -54,7 +54,7 @@ Result<std::vector<std::pair<InodeRef, std::string>>> Overlay::aliases_of(const 
   return aliases;
 }
 
-// How many names of the merged tree show a file of a lower. Without an index: those that it has there, as the kernel says it.
+// How many names of the merged tree show a file of a lower. Without an index: its link count in the lower.
 Result<std::uint32_t> Overlay::visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links) {
   if (links < 2 || inode.is_directory() || !layer(source).indexed()) return links;
   const auto version = static_cast<std::uint32_t>(names_version_.load());
@@ -64,15 +64,15 @@ Result<std::uint32_t> Overlay::visible_links(Inode& inode, const LowerPlace& sou
   }
   LAMINA_ASSIGN(const std::vector<LinkName> names, group_names(source));
   std::lock_guard lock(inode.mutex);
-  // It has the name at least by which it is known, in a group of one, too.
+  // It has at least its known name, even in a group of one.
   const auto count = std::max<std::uint32_t>(static_cast<std::uint32_t>(names.size()), inode.nameless ? 0 : 1);
   inode.links = count;
   inode.links_version = version;
   return count;
 }
 
-// A worker that died while it made a group's names leaves a whole copy under some of them: the others are linked to it. `ino` is
-// the group's.
+// A worker that died while it made a group's names leaves a complete copy under some of them: the others are linked to it. `ino`
+// is the group's.
 Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
   LowerRef reference;
   reference.entry = static_cast<std::uint32_t>(key.identity);
@@ -111,7 +111,7 @@ Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
   return {};
 }
 
-// The name itself is in the upper afterwards. A group's copy may lie under other names only, where a redirect of a lower keeps
+// The name itself is in the upper afterwards. A group's copy may have other names only, where a redirect of a lower keeps
 // the index from knowing this one: then it becomes one more.
 Status Overlay::copy_up_name(const InodeRef& directory, std::string_view name, const InodeRef& inode, CopyUp what,
                              const Interrupted& interrupted) {
@@ -126,7 +126,7 @@ Status Overlay::copy_up_name(const InodeRef& directory, std::string_view name, c
   return {};
 }
 
-// Groups with names below a directory that is to be renamed: the index tells their old paths for ever, so they leave the lower
+// Groups with names below a directory that is to be renamed: the index keeps their old paths, so they are copied up
 // now.
 Status Overlay::copy_up_links_below(const InodeRef& directory, const Interrupted& interrupted) {
   std::vector<LowerPlace> places;

@@ -1,4 +1,4 @@
-// From a parent and a name to what the layers hold there, and to the inode that stands for it.
+// From a parent and a name to what the layers hold there, and to its inode.
 #include <algorithm>
 
 #include "overlay/attributes.h"
@@ -42,7 +42,7 @@ Result<std::shared_ptr<const LowerChildren>> Overlay::lower_children(Inode& dire
   return std::shared_ptr<const LowerChildren>(std::move(children));
 }
 
-// Of many lowers only those that have the name are left, and those below them.
+// Of many lowers, only those with the name and those below them remain.
 Status Overlay::skip_lowers(Inode& parent, std::string_view name, std::vector<LowerPlace>& lowers) {
   if (lowers.size() <= few_layers) return {};
   LAMINA_ASSIGN(const auto children, lower_children(parent));
@@ -124,7 +124,7 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
   }
   if (redirect.empty()) LAMINA_TRY(skip_lowers(parent, name, lowers));
   LAMINA_TRY(find_in_lowers(lowers, name, found, std::move(redirect)));
-  if (found.lacks_data) return Errno{EIO};  // a metacopy of nothing, as the kernel answers it
+  if (found.lacks_data) return Errno{EIO};  // a metacopy without data, as in the kernel
   return found;
 }
 
@@ -140,8 +140,8 @@ Result<bool> Overlay::visible_below(Inode& parent, std::string_view name) {
   return found.visible;
 }
 
-// The number that a mark gives an entry with the number `own` in the upper's file system; none where there is no mark that
-// counts. Of another stack, something else may have the number in this one.
+// The number that a mark gives an entry with the number `own` in the upper's file system; none where there is no valid
+// mark. The number of another stack may belong to something else in this one.
 Result<std::optional<std::uint64_t>> Overlay::marked_ino(const Location& location, std::uint64_t own) const {
   const auto value = sys::get_xattr(location.descriptor(), location.name, marks_.lamina_ino);
   if (value.failed_with(ENODATA) || value.failed_with(EOPNOTSUPP)) return std::optional<std::uint64_t>();
@@ -208,7 +208,7 @@ Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, 
     return resolved.error();
   }
   std::lock_guard lock(inode->mutex);
-  // A lower's name of a file that was copied up under another one is no place where the copy could be found.
+  // A lower's name of a file that was copied up under another one is not a place where the copy can be found.
   const bool same_side = found.in_upper || !inode->has_upper;
   if (!inode->is_directory() && same_side && (inode->nameless || inode->parent != parent || inode->name() != name)) {
     table_.move(*inode, parent, name);
@@ -225,7 +225,7 @@ Result<Entry> Overlay::entry_of(const InodeRef& inode) {
   return Entry{inode->id, 1, *attributes};
 }
 
-// As above, from what the lookup has seen already, where that is all that counts.
+// As above, from what the lookup has found already, where that suffices.
 Result<Entry> Overlay::entry_of(const InodeRef& inode, const Found& found) {
   bool same_side = false;
   {
@@ -237,7 +237,7 @@ Result<Entry> Overlay::entry_of(const InodeRef& inode, const Found& found) {
   if (!same_side || counts_links || unprivileged_) return entry_of(inode);
   attributes.ino = inode->ino;
   const std::size_t places = found.lowers.size() + (found.in_upper ? 1U : 0U);
-  if (inode->is_directory() && (places > 1 || options_.static_nlink)) attributes.nlink = 1;  // as attributes() has it
+  if (inode->is_directory() && (places > 1 || options_.static_nlink)) attributes.nlink = 1;  // as in attributes()
   return Entry{inode->id, 1, attributes};
 }
 

@@ -1,9 +1,9 @@
-// What the lowers show of a name: which layers have it, and where redirects lead (fs/overlayfs/namei.c).
+// What the lowers hold under a name: which layers have it, and where redirects lead (fs/overlayfs/namei.c).
 #include "overlay/overlay.h"
 
 namespace lamina::overlay {
 
-// Takes an entry of a lower into what was found so far. False: no layer further down has a say.
+// Adds an entry of a lower to what was found so far. False: the layers further down do not matter.
 bool Overlay::take_lower(std::size_t layer, const LowerEntry& entry, Found& found) {
   if (entry.marks.whiteout) return false;
   const bool directory = (entry.attributes.mode & 0170000U) == 0040000U;
@@ -25,7 +25,7 @@ bool Overlay::take_lower(std::size_t layer, const LowerEntry& entry, Found& foun
   if (!seen || found.lowers.empty()) {
     found.lowers.assign(1, {layer, entry.reference});
   } else if (!entry.marks.metacopy) {
-    // The first place keeps the attributes; the data's place comes behind it.
+    // The first place keeps the attributes; the data's place comes after it.
     found.lowers.push_back({layer, entry.reference});
   }
   found.lacks_data = entry.marks.metacopy;
@@ -33,7 +33,7 @@ bool Overlay::take_lower(std::size_t layer, const LowerEntry& entry, Found& foun
 }
 
 // Walks an absolute redirect's path through one layer, component by component, as ovl_lookup_layer() of fs/overlayfs/namei.c
-// does: directories on the way count with their marks, too. Gives the entry at its end, if there is one.
+// does: the marks of directories on the way count too. Returns the entry at its end, if there is one.
 Result<std::optional<LowerEntry>> Overlay::walk_redirect(const Layer& layer, RedirectWalk& walk) {
   LowerRef at = layer.root();
   std::string rest = walk.path;
@@ -54,7 +54,7 @@ Result<std::optional<LowerEntry>> Overlay::walk_redirect(const Layer& layer, Red
     if (directory && entry->marks.opaque) {
       walk.stop = true;
     } else if (!redirect.empty() && redirect.front() == '/') {
-      // It leads on below an opaque directory on the way.
+      // It continues below an opaque directory on the way.
       walk.stop = false;
       walk.path = redirect.substr(1) + rest;
     } else if (!redirect.empty()) {
@@ -66,7 +66,7 @@ Result<std::optional<LowerEntry>> Overlay::walk_redirect(const Layer& layer, Red
   }
 }
 
-// From `layer` downwards, by a path from each layer's root, as an absolute redirect wants it.
+// From `layer` downwards, by a path from each layer's root, as for an absolute redirect.
 Status Overlay::find_from(std::size_t layer, std::string_view path, Found& found) {
   RedirectWalk walk{std::string(path)};
   for (std::size_t i = layer; i < layers_.size() && !walk.stop; ++i) {

@@ -128,7 +128,7 @@ Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& statu
   Marks marks;
   marks.whiteout = status.is_whiteout();
   if (!status.is_directory() && !status.is_regular()) return marks;
-  // Nearly every file has no marks at all: one call tells.
+  // Nearly every file has no marks at all: one call shows it.
   LAMINA_ASSIGN(const std::string list, sys::list_xattrs(directory, name));
   bool any = false;
   sys::for_each_name(list, [&](std::string_view attribute) { any = any || attribute.starts_with(names.prefix()); });

@@ -1,4 +1,4 @@
-// All names of a file, and all paths below a name: for who must not let a path be changed by another way.
+// All names of a file, and all paths below a name: to check that a protected path is not changed by another name.
 #include <algorithm>
 
 #include "overlay/overlay.h"
@@ -28,12 +28,12 @@ Result<std::vector<std::string>> Overlay::linked_names(std::uint64_t upper_ino) 
   return found == linked_->end() ? std::vector<std::string>() : found->second;
 }
 
-// A name of a group came into the upper.
+// A name of a group was made in the upper.
 void Overlay::note_names(std::uint64_t upper_ino, const InodeRef& directory, std::string_view name) {
   const std::lock_guard lock(linked_mutex_);
   if (!linked_) return;
   const auto path = path_of(*directory);
-  // Without it they are looked for again.
+  // Without it they are searched again.
   if (!path) return linked_.reset();
   (*linked_)[upper_ino].push_back(join_paths(*path, name));
 }

@@ -9,7 +9,7 @@
 namespace lamina::overlay {
 
 namespace {
-// Address space only. A page is taken when it is first used.
+// Address space only. A page is allocated at its first use.
 constexpr std::size_t most = std::size_t{64} << 30U;
 constexpr unsigned type_shift = 12;
 }  // namespace
@@ -114,7 +114,7 @@ void NodeStore::put_back(NodeRecord* record) {
   if (its.free == nullptr) open(its);
   record->parent = reinterpret_cast<NodeId>(its.free);
   its.free = record;
-  // One chunk with room stays of each class: else its last record would make and free it again and again.
+  // One chunk with room stays of each class: else its last record would allocate and free it repeatedly.
   if (--its.used != 0 || (its.next == nullptr && its.previous == nullptr && class_of(its.record_size) != class_count - 1)) return;
   close(its);
   memory_.give_back({reinterpret_cast<std::byte*>(&its), chunk_size});

@@ -1,5 +1,5 @@
-// What outlives a worker of every inode: its node and where to find it again, in memory that is shared with the process that
-// starts the next worker. A record stands from add() to drop(), whatever moment the worker dies at; how the memory is divided is
+// The state of every inode that outlives a worker: its node and where to find it again, in memory that is shared with the process
+// that starts the next worker. A record stands from add() to drop(), whenever the worker dies; how the memory is divided is
 // known from the records alone.
 #pragma once
 
@@ -39,9 +39,9 @@ struct InodeKeyHash {
   }
 };
 
-// All but the atomic members stay as they are: another place, name or key is another record.
+// Only the atomic members change: another place, name or key needs another record.
 struct NodeRecord {
-  static constexpr std::uint8_t nameless = 1;    // removed, or never named: `name` is where it was
+  static constexpr std::uint8_t nameless = 1;    // removed, or never named: `name` is its last one
   static constexpr std::uint8_t lower_path = 2;  // nameless, and `name` is its path in the lower of its key
   static constexpr std::uint8_t linking = 4;     // the names of its hard-link group are being made in the upper
 
@@ -82,13 +82,13 @@ class NodeStore {
   NodeStore(const NodeStore&) = delete;
   NodeStore& operator=(const NodeStore&) = delete;
 
-  // A node that no inode has had.
+  // A node that was never used.
   NodeId next_node() { return header().next_node.fetch_add(1, std::memory_order_relaxed); }
-  // With a lookup count of 0. Throws std::bad_alloc where the memory is used up.
+  // With a lookup count of 0. Throws std::bad_alloc when the memory is full.
   NodeRecord* add(const NodeFields& fields);
-  // Takes a record away from the store that it is in.
+  // Removes a record from its store.
   static void drop(NodeRecord* record);
-  // In a process that was forked from one that made the store and has died: finds what is free. Before all else.
+  // In a process that was forked from one that made the store and has died: finds what is free. Call it first.
   void recover();
   void for_each(const std::function<void(NodeRecord&)>& use) const;
 
@@ -104,7 +104,7 @@ class NodeStore {
     std::atomic<NodeId> next_node;
     std::atomic<std::size_t> chunks;  // ever used, this one included
   };
-  // Records of one size. What its head says beside the size is made anew by recover().
+  // Records of one size. recover() rebuilds all of its head but the size.
   struct Chunk {
     NodeStore* store;
     std::uint32_t record_size;  // 0: the chunk is free

@@ -43,7 +43,7 @@ Errno refuse_call(std::string& explanation, const std::string& what, Errno error
   return refuse(explanation, what + ": " + std::strerror(error.value), error.value);
 }
 
-// True where `inner` is `outer` or lies below it, told by the directories themselves: strings may differ for one directory.
+// True where `inner` is `outer` or lies below it, judged by the directories themselves: one directory may have several paths.
 Result<bool> is_within(const std::string& inner, const std::string& outer) {
   LAMINA_ASSIGN(const sys::FileStatus wanted, sys::status_of_path(outer));
   LAMINA_ASSIGN(sys::FileDescriptor at, sys::open_path(inner, O_PATH | O_DIRECTORY));
@@ -80,7 +80,7 @@ Status check_apart(const Options& options, std::string& explanation) {
   return apart(options.work, "work", options.upper, "upper");
 }
 
-// Empties what a driver that died left in work.
+// Empties the work directory of a dead driver's leftovers.
 Status empty(int directory) {
   std::vector<std::string> names;
   LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::reopen(directory, O_RDONLY | O_DIRECTORY));
@@ -99,7 +99,7 @@ Status empty(int directory) {
   return {};
 }
 
-// What is built in work must get the attributes of what it is a copy of, and no list of a directory that it only passes through.
+// A copy built in work must get the attributes of its original, and must not inherit an access list of the work directory.
 Status drop_lists(int work) {
   for (const std::string_view list : {default_acl_name, access_acl_name}) {
     const Status removed = sys::remove_xattr(work, "", list);
@@ -118,7 +118,7 @@ Status check_marks(int work, const MarkNames& marks, const std::string& path, st
   return sys::remove_xattr(work, "", marks.opaque);
 }
 
-// A stacked file system, or one in user space, may take attributes and still refuse whiteouts, as the kernel's overlayfs does.
+// A stacked file system, or one in user space, may accept attributes and still refuse whiteouts, as the kernel's overlayfs does.
 Status check_whiteouts(int work, const std::string& upper, std::string& explanation) {
   LAMINA_ASSIGN(const sys::FileSystemStatus status, sys::file_system_status(work));
   if (status.type != OVERLAYFS_SUPER_MAGIC && status.type != FUSE_SUPER_MAGIC) return {};
@@ -135,7 +135,7 @@ Status check_whiteouts(int work, const std::string& upper, std::string& explanat
   return sys::unlink(work, moved);
 }
 
-/// Whoever asks whether a driver works here (isLocked in src/platform/lock.ts) takes the lock shared for a moment: that
+/// The test for a running driver (isLocked in src/platform/lock.ts) takes the lock shared for a moment: that
 /// is waited for.
 bool lock_work(int work) {
   while (!sys::try_lock(work, sys::Lock::exclusive)) {
@@ -165,7 +165,7 @@ Result<OverlayDirectories> open_writable(const Options& options, const MarkNames
   if (!lock_work(opened.lock.get())) {
     return refuse(explanation, "work " + options.work + " is in use by another mount; unmount that first", EBUSY);
   }
-  // What a driver that was killed noted of its mount is not true of ours (daemon/mount_record.h).
+  // The note of a killed driver about its mount is not valid for ours (daemon/mount_record.h).
   const Status unnoted = sys::remove_xattr(opened.lock.get(), "", marks.lamina_mount);
   if (!unnoted && !unnoted.failed_with(ENODATA) && !unnoted.failed_with(EOPNOTSUPP)) {
     return refuse_call(explanation, "work " + options.work, unnoted.error());
@@ -193,7 +193,7 @@ bool overlooks_modes() {
   return capable.ok() ? *capable : ::geteuid() == 0;  // without /proc
 }
 
-// Which lowers there are, and in which order. Those without an index cannot be told apart, and on top they do not count: they
+// Which lowers there are, and in which order. Those without an index cannot be distinguished, and on top they do not count: they
 // leave the numbers of the others as they are.
 std::uint64_t fingerprint_of(const std::vector<std::unique_ptr<Layer>>& layers) {
   std::vector<std::uint64_t> each;

@@ -3,7 +3,7 @@
 // attributes_of.cc, data.cc, backing.cc, xattrs.cc, flags.cc.
 //
 // Locks, outermost first:
-//   tree_                     shared by whatever uses upper paths or nodes; exclusive to rename a directory, or to replace a node
+//   tree_                     shared by all users of upper paths or nodes; exclusive to rename a directory, or to replace a node
 //    resolving_               after a restart only
 //     Inode::copy_up          of parents before children
 //       Inode::mutex          one at a time
@@ -42,19 +42,19 @@ struct Location {
   [[nodiscard]] int descriptor() const { return directory->descriptor(); }
 };
 
-// What an overlay that can be written has beside its lowers; none is valid in one that cannot.
+// The parts of a writable overlay besides its lowers; none is valid in a read-only one.
 struct OverlayDirectories {
   sys::FileDescriptor upper, work;
   sys::FileDescriptor lock;   // locked while the overlay lives
-  sys::FileDescriptor quiet;  // the upper, where reading changes no access times; only where that is wanted
+  sys::FileDescriptor quiet;  // the upper, where reading changes no access times; only if requested
 };
 
 // What the layers hold under a name of a merged directory.
 struct Found {
   bool visible = false;
-  bool in_upper = false;  // the upper has an entry, be it a whiteout
+  bool in_upper = false;  // the upper has an entry, maybe a whiteout
   bool upper_whiteout = false;
-  bool unmarked = false;           // the upper's entry was made just now: it has no marks of ours
+  bool unmarked = false;           // the upper's entry was made just now: it has none of our marks
   bool metacopy = false;           // of the upper's file
   Protection protection;           // of what is seen
   bool redirected = false;         // the upper's directory merges with lowers that are found by another path
@@ -68,7 +68,7 @@ struct Found {
 // The child of that name among those of that cookie; null where there is none.
 [[nodiscard]] const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie, std::string_view name);
 
-// A path of the merged tree, taken apart; its directory's inode holds no lookup count.
+// A path of the merged tree, split; its directory's inode holds no lookup count.
 struct LinkName {
   InodeRef directory;  // null: there is none
   std::string name;
@@ -81,7 +81,7 @@ class Overlay final : public FileSystem {
  public:
   Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> layers, OverlayDirectories directories,
           std::unique_ptr<NodeStore> nodes);
-  // Makes the root's inode; before anything else.
+  // Makes the root's inode; call it first.
   Status start();
 
   Result<Entry> lookup(NodeId parent, std::string_view name) override;
@@ -131,10 +131,10 @@ class Overlay final : public FileSystem {
   Status recover() override;
 
  private:
-  // Names in lists that are kept: about 130 bytes each, once as the lowers show them and once merged.
+  // Names in cached lists: about 130 bytes each, once as the lowers show them and once merged.
   static constexpr std::size_t most_listed_names = 1U << 16U;
 
-  // What is made, and how, under a new name.
+  // The object to make under a new name.
   struct Creation {
     std::uint32_t mode = 0;  // type and permission bits
     std::uint32_t rdev_major = 0, rdev_minor = 0;
@@ -148,7 +148,7 @@ class Overlay final : public FileSystem {
   // Where an absolute redirect leads, from layer to layer.
   struct RedirectWalk {
     std::string path;   // from the root of the next layer
-    bool stop = false;  // the layers below have no part in it
+    bool stop = false;  // the layers below do not count
   };
   static Result<std::optional<LowerEntry>> walk_redirect(const Layer& layer, RedirectWalk& walk);
   Status find_from(std::size_t layer, std::string_view path, Found& found);
@@ -196,7 +196,7 @@ class Overlay final : public FileSystem {
   Status in_upper(int directory, Operation operation) {
     return unprivileged_ ? as_owner(modes_, {{directory, {}}}, operation) : operation();
   }
-  // While it is held no mode is other than it is to be seen.
+  // While it is held no mode differs from what users should see.
   [[nodiscard]] std::shared_lock<std::shared_mutex> steady_modes() {
     return unprivileged_ ? std::shared_lock(modes_) : std::shared_lock<std::shared_mutex>();
   }
@@ -236,7 +236,7 @@ class Overlay final : public FileSystem {
                                                                    const Interrupted& interrupted);
   Result<std::uint32_t> visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links);
   Status finish_group(const InodeKey& key, std::uint64_t ino);
-  // Nothing tells which names of such a file belong together: each is copied up for itself, as by the kernel without its index.
+  // It is unknown which names of such a file belong together: each is copied up separately, as by the kernel without its index.
   static bool comes_apart(const Layer& layer, const Attributes& attributes) {
     return !layer.indexed() && (attributes.mode & 0170000U) != 0040000U && attributes.nlink > 1;
   }
@@ -312,35 +312,34 @@ class Overlay final : public FileSystem {
   const Options options_;
   const MarkNames marks_;
   std::vector<std::unique_ptr<Layer>> layers_;  // topmost first
-  const std::uint64_t stack_;                   // tells stacks of lowers apart: LowerNumber
+  const std::uint64_t stack_;                   // distinguishes stacks of lowers: LowerNumber
   const HashSecret secret_;                     // of keys by path; the same in every worker of the mount
   RealFileRef upper_;                           // null: read-only
   std::uint64_t upper_number_ = 0;              // the upper's own in its file system
   sys::FileDescriptor work_, work_lock_;
-  sys::FileDescriptor quiet_upper_;  // the upper, where reading changes no access times; where they are not to change
-  const bool unprivileged_;          // modes of our own files may deny us something
-  std::shared_mutex modes_;          // of an unprivileged driver: whoever shows or changes modes shares it (OwnerAccess)
+  sys::FileDescriptor quiet_upper_;  // the upper, where reading changes no access times; if they must not change
+  const bool unprivileged_;          // modes of our own files may deny us access
+  std::shared_mutex modes_;          // of an unprivileged driver: shared by all code that shows or changes modes (OwnerAccess)
   TreeLock tree_;
   std::mutex resolving_;  // held below the tree lock, above all others
   InodeTable table_;
   InodeRef root_;
   FileCache directories_, files_;
   RecentLists lists_{most_listed_names};
-  std::atomic<std::uint64_t> forgotten_{0};  // since memory was given back
+  std::atomic<std::uint64_t> forgotten_{0};  // since memory was trimmed
   std::mutex linked_mutex_;
-  // The names of files of the upper that have several, by st_ino; looked for when any_name() needs them. Guarded by
-  // linked_mutex_.
+  // The names of files of the upper that have several, by st_ino; searched when any_name() needs them. Guarded by linked_mutex_.
   std::optional<std::unordered_map<std::uint64_t, std::vector<std::string>>> linked_;
   std::mutex redirects_mutex_;
-  // Guarded by redirects_mutex_, and looked for when a group's names are needed: of each lower, and of the upper.
+  // Guarded by redirects_mutex_, and searched when a group's names are needed: of each lower, and of the upper.
   std::vector<std::shared_ptr<const Redirects>> redirects_;
   std::optional<Redirects> upper_redirects_;
-  std::atomic<std::uint64_t> names_version_{1};  // raised by every name that goes or moves
+  std::atomic<std::uint64_t> names_version_{1};  // raised by every name that is removed or moved
   std::atomic<std::uint64_t> next_temporary_{0};
   mutable std::atomic<std::uint64_t> copy_ups_{0}, copy_up_bytes_{0}, index_lookups_{0}, directory_lookups_{0};
 };
 
-// True where a result says that nothing is there. No other failure does.
+// True where a result means absence. No other failure does.
 template <typename T>
 [[nodiscard]] bool is_absent(const Result<T>& result) {
   return result.failed_with(ENOENT) || result.failed_with(ENOTDIR);

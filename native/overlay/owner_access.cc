@@ -42,7 +42,7 @@ Status OwnerAccess::give_back() {
 }
 
 OwnerAccess::~OwnerAccess() {
-  // What was not given back explicitly is after a failure, which is the one to tell.
+  // Modes that were not restored explicitly are restored here after a failure, which is the error to report.
   static_cast<void>(give_back());
 }
 

@@ -1,5 +1,5 @@
-// What a driver without CAP_DAC_OVERRIDE may do to its own files: a mode that denies the owner something does not stand in the
-// way of what the kernel has allowed the caller, as a write through a descriptor that made the file (open(2) with O_CREAT and
+// What a driver without CAP_DAC_OVERRIDE may do to its own files: a mode that denies the owner something must not block
+// what the kernel has allowed the caller, as a write through a descriptor that made the file (open(2) with O_CREAT and
 // 0444).
 #pragma once
 
@@ -20,21 +20,21 @@ struct UpperPlace {
   std::string_view name;
 };
 
-// While it lives the owner may read, write and search those places; then they have their modes again. Nobody else changes or
-// shows modes meanwhile: `modes` is held, and whoever does takes it shared.
+// While it lives the owner may read, write and search those places; then they have their modes again. No other thread changes or
+// shows modes meanwhile: `modes` is held exclusively, and they take it shared.
 class OwnerAccess {
  public:
   OwnerAccess(std::shared_mutex& modes, std::initializer_list<UpperPlace> places);
   OwnerAccess(const OwnerAccess&) = delete;
   OwnerAccess& operator=(const OwnerAccess&) = delete;
   ~OwnerAccess();
-  // What kept it from being given.
+  // Why it could not be granted.
   [[nodiscard]] const sys::Status& status() const { return status_; }
   sys::Status give_back();
 
  private:
   struct Changed {
-    sys::FileDescriptor file;  // follows it to another name
+    sys::FileDescriptor file;  // follows it if it is renamed
     std::uint32_t mode = 0;    // that it had
   };
   sys::Status open_up(const UpperPlace& place);
@@ -44,7 +44,7 @@ class OwnerAccess {
   sys::Status status_;
 };
 
-// Runs an operation, and where a mode denies it once more with the owner's access.
+// Runs an operation, and again with the owner's access where a mode denies it.
 template <typename Operation>
 auto as_owner(std::shared_mutex& modes, std::initializer_list<UpperPlace> places, Operation operation) -> decltype(operation()) {
   auto first = operation();

@@ -1,6 +1,6 @@
 // "Immutable" and "append only" (chattr(1), +i and +a). Of a file of the upper they are a mark, trusted.overlay.protattr, not
-// flags of the real file, for those would be in our own way; of a lower's file they are the real file's (fs/overlayfs/util.c,
-// ovl_check_protattr).
+// flags of the real file, for those would block the driver itself; of a lower's file they are the real file's
+// (fs/overlayfs/util.c, ovl_check_protattr).
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,12 @@ struct alignas(2) Protection {
   friend bool operator==(const Protection&, const Protection&) = default;
 };
 
-// Of the mark's value: letters. Those that are unknown say nothing.
+// Parses the mark's value: letters. Unknown ones are ignored.
 Protection decode_protection(std::string_view value);
 std::string encode(const Protection& protection);
 inline Protection protection_of(const sys::FileStatus& status) { return {status.immutable, status.append_only}; }
 
-// What it leaves of chmod, chown, utimensat and truncate (notify_change of the kernel).
+// Which of chmod, chown, utimensat and truncate it permits (notify_change of the kernel).
 [[nodiscard]] bool allows(const Protection& protection, const SetAttributes& change);
 
 }  // namespace lamina::overlay

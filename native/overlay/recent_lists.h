@@ -1,5 +1,5 @@
 // Keeps the lists of names that were made last, up to a number of names, whatever the size of the tree. Inodes refer to their
-// lists weakly: one that was dropped is made anew from the layers, with the same cookies.
+// lists weakly: one that was dropped is rebuilt from the layers, with the same cookies.
 #pragma once
 
 #include <deque>
@@ -13,7 +13,7 @@ class RecentLists {
  public:
   explicit RecentLists(std::size_t most_names) : most_names_(most_names) {}
 
-  // Keeps `list` until newer ones take its place; the newest is kept whatever its size.
+  // Keeps `list` until newer ones replace it; the newest is kept whatever its size.
   void keep(std::shared_ptr<const void> list, std::size_t names) {
     std::vector<std::shared_ptr<const void>> dropped;  // freed outside the lock
     std::lock_guard lock(mutex_);
@@ -32,7 +32,7 @@ class RecentLists {
   }
 
  private:
-  // A list of no names costs, too.
+  // An empty list has a cost too.
   [[nodiscard]] std::size_t most_lists() const { return most_names_ / 16; }
 
   struct Kept {

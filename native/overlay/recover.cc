@@ -1,4 +1,4 @@
-// After a worker's death: the next one knows of every inode what the store kept, and finds the rest where the name leads, when
+// After a worker's death: the next one knows what the store kept of every inode, and finds the rest by the inode's name, when
 // the inode is first used.
 #include <fcntl.h>
 
@@ -18,7 +18,7 @@ std::vector<int> Overlay::kept_descriptors() const {
   return kept;
 }
 
-// What the dead worker was building in work is of no use to anybody: it is no part of the upper.
+// What the dead worker was building in work is useless: it is not part of the upper.
 Status Overlay::recover() {
   std::vector<std::pair<InodeKey, std::uint64_t>> groups;  // with their numbers
   table_.store().for_each([&](const NodeRecord& record) {
@@ -27,7 +27,7 @@ Status Overlay::recover() {
   const std::vector<InodeRef> changing = table_.restore(root_);
   for (const auto& [key, ino] : groups) LAMINA_TRY(finish_group(key, ino));
   for (const InodeRef& inode : changing) {
-    // One that cannot be looked at now says so to who asks for it.
+    // One that cannot be read now reports the error at its next use.
     if (resolve(inode) && !inode->has_upper && inode->record->key().layer == 0) table_.take_back_key(inode);
   }
   if (!upper_) return {};
@@ -70,7 +70,7 @@ Status Overlay::resolve_locked(const InodeRef& inode) {
   return {};
 }
 
-// Whether what a name shows is the inode, in the state of now: it may have been copied up just before the death.
+// Whether a name shows the inode in its present state: it may have been copied up just before the death.
 Result<bool> Overlay::shows_inode(Inode& inode, const Found& found) {
   if (!found.visible || found.type() != inode.type) return false;
   LAMINA_ASSIGN(const InodeKey key, key_of(found));
@@ -92,7 +92,7 @@ Result<bool> Overlay::resolve_named(Inode& inode) {
   return true;
 }
 
-// Where a file of a lower lies that has no name any more. ESTALE where that cannot be known.
+// The place of a file of a lower without a name. ESTALE where it is unknown.
 Result<LowerPlace> Overlay::forgotten_lower(Inode& inode) {
   const InodeKey key = inode.record->key();
   if (key.layer == 0 || key.position() > layers_.size()) return Errno{ESTALE};
@@ -104,7 +104,7 @@ Result<LowerPlace> Overlay::forgotten_lower(Inode& inode) {
   }
   if (!inode.record->is(NodeRecord::lower_path)) {
     if (!inode.parent) return Errno{ESTALE};
-    // Its name went just before the death: the lowers still have it.
+    // Its name was removed just before the death: the lowers still have it.
     Found below;
     LAMINA_TRY(find_in_lowers(inode.parent->lowers, inode.name(), below, {}));
     LAMINA_ASSIGN(const bool shown, shows_inode(inode, below));

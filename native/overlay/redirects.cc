@@ -26,7 +26,7 @@ const char* rest_below(const std::string& path, std::string_view directory) {
 
 // A relative redirect names a sibling, below what the parent shows.
 Redirects::Redirects(std::vector<RedirectMark> marks) {
-  // Parents come before what lies in them.
+  // Parents come before their children.
   std::sort(marks.begin(), marks.end(), [](const RedirectMark& a, const RedirectMark& b) { return a.path < b.path; });
   for (RedirectMark& mark : marks) {
     if (mark.value.starts_with('/')) {
@@ -60,7 +60,7 @@ void Redirects::moved(std::string_view from, std::string_view to, std::string_vi
 
 void Redirects::exchanged(std::string_view one, std::string_view other, std::string_view below_one,
                           std::string_view below_other) {
-  constexpr std::string_view aside("\0", 1);  // no path
+  constexpr std::string_view aside("\0", 1);  // not a possible path
   moved(one, aside, below_one);
   moved(other, one, below_other);
   moved(aside, other, {});
@@ -71,11 +71,11 @@ Result<std::vector<RedirectMark>> find_redirects(int root, const MarkNames& name
   LAMINA_TRY(walk_tree(root, [&](const WalkedEntry& each) -> Status {
     if (!S_ISDIR(each.type)) return {};
     auto value = sys::get_xattr(each.directory, each.name, names.redirect);
-    // ENOENT: removed by somebody meanwhile.
+    // ENOENT: removed meanwhile.
     if (value.failed_with(ENODATA) || value.failed_with(EOPNOTSUPP) || value.failed_with(ENOENT)) return {};
     if (!value) return value.error();
     std::string redirect(reinterpret_cast<const char*>(value->data()), value->size());
-    // One that cannot be understood fails who looks it up.
+    // An invalid one fails at its lookup.
     if (valid_redirect(redirect)) found.push_back({each.path, std::move(redirect)});
     return {};
   }));

@@ -1,4 +1,4 @@
-// The redirects of one layer: which of its directories show those of the layers below under another path.
+// The redirects of one layer: which of its directories show directories of the layers below from another path.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ class Redirects {
 
   // The directory `from`, with all below it, is at `to` now. `below`: what it is redirected to; empty where it is not.
   void moved(std::string_view from, std::string_view to, std::string_view below);
-  // The two directories have changed places.
+  // The two directories were exchanged.
   void exchanged(std::string_view one, std::string_view other, std::string_view below_one, std::string_view below_other);
 
  private:
@@ -33,7 +33,7 @@ class Redirects {
 
 // Of paths from a root; either may be "".
 [[nodiscard]] std::string join_paths(std::string_view directory, std::string_view rest);
-// What is left of `path` behind `directory` and a slash, or "" where they are the same; null where it does not lie there.
+// The rest of `path` after `directory` and a slash, or "" where they are the same; null where it is not below.
 [[nodiscard]] const char* rest_below(const std::string& path, std::string_view directory);
 
 // All redirected directories below `root`, an open directory, by looking at each. Others may make and remove names meanwhile.

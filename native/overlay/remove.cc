@@ -1,4 +1,4 @@
-// Names that go. A name that a lower shows leaves a whiteout behind.
+// Removal of names. A name that a lower shows leaves a whiteout.
 #include <fcntl.h>
 
 #include "overlay/overlay.h"
@@ -10,8 +10,8 @@ namespace lamina::overlay {
 
 using sys::Errno;
 
-// The inode that is about to lose a name, with a descriptor of its real file, so that who has it open keeps it. Null where nobody
-// knows it.
+// The inode that is about to lose a name, with a descriptor of its real file, so that open files keep it. Null where the inode is
+// not known.
 Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, const Found& found) {
   LAMINA_ASSIGN(const InodeKey key, key_of(found));
   InodeRef victim = table_.find(key);
@@ -36,7 +36,7 @@ Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, con
   return victim;
 }
 
-// The name is gone. An inode that was known by another one goes on by that.
+// The name is removed. An inode that was known by another name keeps that.
 void Overlay::unname(const InodeRef& victim, const InodeRef& parent, std::string_view name) {
   names_version_.fetch_add(1);
   if (!victim) return;
@@ -59,7 +59,7 @@ const ListingRef& Overlay::no_names() {
   return nothing;
 }
 
-// Removes an entry of the upper in one step, leaving a whiteout where one is wanted.
+// Removes an entry of the upper in one step, leaving a whiteout where one is needed.
 Status Overlay::take_away(int directory, std::string_view name, bool leave_whiteout) {
   const std::string temporary = temporary_name();
   LAMINA_TRY(rename_upper({directory, name}, {work(), temporary}, leave_whiteout ? RENAME_WHITEOUT : RENAME_NOREPLACE));
@@ -83,7 +83,7 @@ Status Overlay::discard_tree(int directory, std::string_view name) {
   return in_upper(directory, [&] { return sys::remove_directory(directory, name); });
 }
 
-// The evidence is the victim's key: once the name is gone, that is how it is found.
+// The evidence is the victim's key, by which it is found once the name is gone.
 Status Overlay::take_name(const InodeRef& holder, std::string_view name, const Found& found, Attempt* attempt) {
   LAMINA_ASSIGN(const InodeRef victim, pin(holder, name, found));
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*holder));

@@ -1,5 +1,5 @@
 // Renaming. Never EXDEV: a directory that a lower has gets a redirect, or is copied up whole where redirects are off or
-// find no room.
+// do not fit.
 #include <fcntl.h>
 
 #include <optional>
@@ -26,7 +26,7 @@ struct RenameSide {
   [[nodiscard]] bool is_directory() const { return inode && inode->is_directory(); }
 };
 
-// Where a name is or will be, whatever it leads to.
+// The place of a name, existing or not.
 Result<RenameSide> Overlay::rename_place(NodeId parent, std::string_view name) {
   RenameSide side;
   LAMINA_ASSIGN(side.directory, writable_directory(parent, name));
@@ -70,11 +70,11 @@ Result<std::string> Overlay::lower_path(InodeRef directory, std::string name) {
 }
 
 namespace {
-// A path may be longer than what is left for attributes: ext4 keeps them in one block.
+// A path may be longer than the space left for attributes: ext4 keeps them in one block.
 bool lacks_room(const Status& marked) { return marked.failed_with(ENOSPC) || marked.failed_with(E2BIG); }
 }  // namespace
 
-// A directory gets what keeps its content the same under the other name.
+// Gives a directory what keeps its content the same under the other name.
 Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interrupted& interrupted) {
   std::optional<LowerPlace> lower;
   {
@@ -114,13 +114,13 @@ Status Overlay::prepare_source(RenameSide& from, RenameSide& to, const Interrupt
   return lacks_room(marked) ? copy_up(from.inode, CopyUp::data, interrupted) : marked;
 }
 
-// A directory over a whiteout or over a directory with whiteouts in it changes places with it in one step. What was replaced then
-// goes.
+// A directory over a whiteout or over a directory with whiteouts in it is exchanged with it in one step. What was replaced is
+// then removed.
 Status Overlay::finish_directory(const RenameSide& from, std::uint64_t replaced) {
   auto left = sys::status_at(from.descriptor(), from.name);
   if (is_absent(left)) return {};
   if (!left) return left.error();
-  if (left->ino != replaced) return {};  // it has gone already, and a whiteout is there
+  if (left->ino != replaced) return {};  // it is removed already, and a whiteout is there
   if (left->is_whiteout()) return from.below ? Status() : unlink_upper({from.descriptor(), from.name});
   return take_away(from.descriptor(), from.name, from.below);
 }
@@ -134,7 +134,7 @@ Status Overlay::replace_name(RenameSide& from, RenameSide& to) {
   return finish_directory(from, to.found.upper.ino);
 }
 
-// The number of what lies under the name in the upper; 0 where nothing does.
+// The inode number under the name in the upper; 0 if nothing is there.
 Result<std::uint64_t> Overlay::upper_number(const RenameSide& side) {
   auto status = sys::status_at(side.descriptor(), side.name);
   if (is_absent(status)) return std::uint64_t{0};
@@ -163,7 +163,7 @@ void Overlay::note_moved(const RenameSide& from, const RenameSide& to, RenameMod
   if (!upper_redirects_) return;
   const auto source = path_of(*from.directory);
   const auto target = path_of(*to.directory);
-  // Without both they are looked for again.
+  // Without both they are searched again.
   if (!source || !target) return upper_redirects_.reset();
   const std::string one = join_paths(*source, from.name);
   const std::string other = join_paths(*target, to.name);
@@ -181,7 +181,7 @@ void Overlay::moved(const InodeRef& inode, const RenameSide& to) {
   table_.move(*inode, to.directory, to.name);
 }
 
-// Whether an earlier attempt has renamed; then what it left to do is done.
+// Whether an earlier attempt has renamed; then its remaining steps are done.
 Result<bool> Overlay::finish_rename(RenameSide& from, RenameSide& to, RenameMode mode, const Attempt::Evidence& evidence) {
   const auto& [source, target, victim_layer, victim_identity] = evidence;
   LAMINA_ASSIGN(const std::uint64_t there, upper_number(to));
@@ -195,7 +195,7 @@ Result<bool> Overlay::finish_rename(RenameSide& from, RenameSide& to, RenameMode
   }
   moved(inode, to);
   {
-    // The worker that died knew where the redirects are; they are looked for again.
+    // The worker that died knew where the redirects are; they are searched again.
     const std::lock_guard lock(redirects_mutex_);
     upper_redirects_.reset();
   }

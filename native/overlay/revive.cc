@@ -15,7 +15,7 @@ Result<InodeRef> Overlay::revive_nameless(NodeId node, const ForgottenNodes::Rec
   RealFileRef real;
   if (!file.handle.empty()) {
     auto opened = sys::open_file_handle(work_lock_.get(), file.handle, O_PATH);
-    if (opened.failed_with(EPERM)) return Errno{ESTALE};  // without root nobody can ask for it either
+    if (opened.failed_with(EPERM)) return Errno{ESTALE};  // without root no client can use handles either
     if (!opened) return opened.error();
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(opened->get()));
     if (status.nlink == 0 || status.ino != record.key.identity) return Errno{ESTALE};
@@ -53,7 +53,7 @@ Result<std::uint32_t> Overlay::links_of_lower(Inode& inode) {
   return links;
 }
 
-// The inode of a node, its lookup count raised; found anew where the kernel had forgotten it. ESTALE once the file is gone.
+// The inode of a node, its lookup count raised; found again where the kernel had forgotten it. ESTALE once the file is gone.
 Result<InodeRef> Overlay::revive(NodeId node) {
   if (auto known = get(node); !known.failed_with(ESTALE)) {
     if (known) table_.raise(*known);

@@ -1,4 +1,4 @@
-// SipHash-2-4 (Aumasson, Bernstein 2012): a hash that nobody who does not know the secret can make collide.
+// SipHash-2-4 (Aumasson, Bernstein 2012): a hash that cannot be made to collide without the secret.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// The vocabulary of the overlay: what an operation takes and gives. Knows nothing of FUSE.
+// The vocabulary of the overlay: the arguments and results of operations. Knows nothing of FUSE.
 #pragma once
 
 #include <sys/types.h>
@@ -11,7 +11,7 @@
 
 namespace lamina::overlay {
 
-// The handle by which a client names an inode: 1 is the root. Valid while its lookup count is above zero.
+// The client's handle of an inode: 1 is the root. Valid while its lookup count is above zero.
 using NodeId = std::uint64_t;
 inline constexpr NodeId root_node = 1;
 
@@ -32,10 +32,10 @@ struct Attributes {
   std::uint32_t uid = 0, gid = 0;
   std::uint32_t rdev_major = 0, rdev_minor = 0;
   std::uint32_t block_size = 4096;
-  bool fleeting = false;  // may change without an operation of ours: not to be kept
+  bool fleeting = false;  // may change without our operations: not to be cached
 };
 
-// What lookup and the making of a name answer. The node's lookup count was raised by one.
+// The result of lookup and of making a name. The node's lookup count was raised by one.
 struct Entry {
   NodeId node = 0;
   std::uint64_t generation = 0;
@@ -59,10 +59,10 @@ struct SetAttributes {
   std::optional<std::uint64_t> size;
   std::optional<Time> atime, mtime;
   bool kill_suidgid = false;  // clear setuid, and setgid where group execute is set (KILLPRIV_V2)
-  bool stranger = false;      // with kill_suidgid: the caller is not in the file's group, so setgid goes in any case
+  bool stranger = false;      // with kill_suidgid: the caller is not in the file's group, so setgid is cleared in any case
 };
 
-enum class Access { read, write, append };  // append: what is written goes to the end
+enum class Access { read, write, append };  // append: writes go to the end
 
 // The rename(2) flags that a file system sees.
 enum class RenameMode { replace, no_replace, exchange };
@@ -89,18 +89,18 @@ struct OverlayCounters {
 struct LowerOptions {
   std::string tree;             // the layer's directory
   std::string index;            // its index file, or empty: the layer is then read from the directory
-  bool whiteout_files = false;  // obey whiteouts that are files; never where there is an index
+  bool whiteout_files = false;  // honour whiteouts that are files; never where there is an index
 };
 
 struct Options {
   std::vector<LowerOptions> lowers;  // topmost first, as in lowerdir=
   std::string upper, work;           // both empty: a read-only mount
-  bool redirect_dir = true;          // off: a directory of a lower is copied up whole before it is renamed
-  bool metacopy = true;              // off: every copy-up takes the data along
+  bool redirect_dir = true;          // off: a directory of a lower is copied up completely before a rename
+  bool metacopy = true;              // off: every copy-up includes the data
   bool user_xattr = false;           // marks are user.overlay.* instead of trusted.overlay.*; excludes redirect and metacopy
-  bool whiteout_files = false;       // obey whiteouts that are files in the upper, and let nobody make such names
+  bool whiteout_files = false;       // honour whiteouts that are files in the upper, and refuse to make such names
   bool static_nlink = false;         // every directory shows one link
-  bool access_times = true;          // off (noatime): what is read in the upper does not change when it was last read
+  bool access_times = true;          // off (noatime): reads in the upper do not change access times
   bool directory_access_times = true;
   bool hide_trusted = false;  // the caller's namespace has no CAP_SYS_ADMIN
 };

@@ -1,4 +1,4 @@
-// Where an inode lies in the upper, and the directories there.
+// The place of an inode in the upper, and the directories there.
 #include <fcntl.h>
 #include <malloc.h>
 
@@ -76,13 +76,13 @@ Result<Location> Overlay::location(Inode& inode) {
   return Location{std::move(directory), std::move(name)};
 }
 
-// A descriptor that stayed open would keep the space of a file that is gone.
+// A descriptor that stayed open would keep the space of a removed file.
 void Overlay::forget(NodeId node, std::uint64_t count) {
   if (!table_.forget(node, count)) return;
   files_.erase(node);
   directories_.erase(node);
-  // malloc_trim(3): what is freed between objects that live on is else kept by the process. It takes time for all there was, so
-  // it waits until as much was forgotten as is known still.
+  // malloc_trim(3): else the process keeps memory freed between live objects. Its cost grows with all memory used, so
+  // it waits until as many nodes were forgotten as are still known.
   constexpr std::uint64_t look_every = 8192;
   const std::uint64_t forgotten = forgotten_.fetch_add(1, std::memory_order_relaxed) + 1;
   if (forgotten % look_every != 0 || forgotten < table_.size()) return;

@@ -25,7 +25,7 @@ Result<sys::FileDescriptor> Overlay::open_upper(const Location& at, int flags) {
   return as_owner(modes_, {{at.descriptor(), at.name}}, open_as_wanted);
 }
 
-// Moving a directory to another one takes the right to write to it, too.
+// Moving a directory to another one needs write permission on it too.
 Status Overlay::rename_upper(const UpperPlace& from, const UpperPlace& to, unsigned flags) {
   const auto rename = [&] { return sys::rename(from.directory, from.name, to.directory, to.name, flags); };
   if (!unprivileged_) return rename();

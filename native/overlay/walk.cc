@@ -12,7 +12,7 @@
 namespace lamina::overlay {
 
 namespace {
-// Removed by somebody meanwhile.
+// Removed meanwhile.
 template <typename T>
 bool is_gone(const sys::Result<T>& result) {
   return result.failed_with(ENOENT) || result.failed_with(ENOTDIR);

@@ -12,7 +12,7 @@ namespace lamina::overlay {
 
 inline constexpr std::string_view whiteout_file_prefix = ".wh.";
 
-// Such a name is a mark, whatever lies under it: nobody sees it.
+// Such a name is a mark, whatever it is: it is never visible.
 [[nodiscard]] inline bool is_whiteout_file(std::string_view name) { return name.starts_with(whiteout_file_prefix); }
 // The name that hides `name` in its directory.
 [[nodiscard]] std::string whiteout_file_of(std::string_view name);

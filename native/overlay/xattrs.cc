@@ -70,7 +70,7 @@ Status Overlay::set_xattr(NodeId node, std::string_view name, std::span<const st
     if (present && !attempt->begun()) return Errno{EEXIST};
     if (!present && !present.failed_with(ENODATA)) return present.error();
     attempt->begin();
-    flags &= ~XATTR_CREATE;  // what is there now is an earlier attempt's
+    flags &= ~XATTR_CREATE;  // what exists now is from an earlier attempt
   }
   LAMINA_TRY(sys::set_xattr(at.descriptor(), at.name, stored, value, flags));
   if (name == default_acl_name && inode->is_directory()) forget_heritage(*inode);
@@ -82,7 +82,7 @@ Status Overlay::remove_xattr(NodeId node, std::string_view name, Attempt* attemp
   LAMINA_ASSIGN(const InodeRef inode, get(node));
   LAMINA_TRY(allow_change(*inode));
   const std::string stored = marks_.to_disk(name);
-  // An empty access list takes the list away, and may do so where there is none (posix_acl_xattr_set of the kernel).
+  // An empty access list removes the list, and is no error where there is none (posix_acl_xattr_set of the kernel).
   const bool is_list = name == access_acl_name || name == default_acl_name;
   const Source source = source_of(*inode);
   if (!source.upper) {

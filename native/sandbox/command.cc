@@ -16,11 +16,11 @@ namespace {
 
 constexpr int first_of_others = 3;
 
-// A process that follows: no descriptors but the standard ones, every signal as a program expects to find it.
+// The command's process: only the standard descriptors, and every signal with its default action.
 void reset_process() {
   if (close_range(first_of_others, ~0u, 0) != 0) fail("cannot close descriptors");
   for (int number = 1; number < NSIG; ++number) {
-    // Refused for SIGKILL, SIGSTOP and those of the C library, which are as they should be.
+    // Refused for SIGKILL, SIGSTOP and those of the C library, which have their defaults already.
     (void)signal(number, SIG_DFL);
   }
   sigset_t none;
@@ -28,24 +28,24 @@ void reset_process() {
   if (sigprocmask(SIG_SETMASK, &none, nullptr) != 0) fail("cannot unblock signals");
 }
 
-// A session of its own in any case: what the command sends to its group must not reach who has started us.
+// Always a session of its own: signals from the command to its group must not reach our parent.
 void lead_session(bool terminal) {
   if (setsid() < 0) fail("cannot begin a session");
   if (terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) fail("cannot give the terminal to the command");
 }
 
-// What a terminal sends to a whole group goes to the whole group here, too.
+// A terminal signals a whole group: so do we.
 bool is_for_group(int number) { return number == SIGINT || number == SIGQUIT || number == SIGHUP; }
 
 void pass_on(int number, pid_t command) {
   if (is_for_group(number) && kill(-command, number) == 0) return;
-  // It may have ended just now.
+  // It may have just ended.
   (void)kill(command, number);
 }
 
 int exit_code_of(int status) { return WIFSIGNALED(status) ? signal_base + WTERMSIG(status) : WEXITSTATUS(status); }
 
-// Gives the command's exit code once it has ended.
+// Returns the command's exit code once it has ended.
 std::optional<int> reap(pid_t command) {
   std::optional<int> code;
   int status = 0;

@@ -17,7 +17,7 @@ namespace {
 constexpr char prefix[] = "lamina-";
 constexpr std::uint64_t period = 100'000;
 constexpr std::uint64_t thousandths = 1000;
-// Where the processors are wanted by both, the host comes first. The kernel gives every other group twice as much.
+// When processors are scarce, the host comes first. The kernel gives every other group twice the weight.
 constexpr char less_than_others_v1[] = "512";
 constexpr char less_than_others_v2[] = "50";
 
@@ -31,7 +31,7 @@ bool write_text(const std::string& path, const std::string& text) {
   return done;
 }
 
-// What one that was killed has left: its name has the number of its maker, which is gone.
+// A group left by a killed sandbox: its name has the process ID of its maker, which is gone.
 void clear_away(const std::string& directory) {
   DIR* listing = opendir(directory.c_str());
   if (listing == nullptr) return;
@@ -52,7 +52,7 @@ bool bound_memory(const std::string& group, bool unified, std::uint64_t most) {
   const std::string bytes = std::to_string(most);
   if (unified) {
     if (!write_text(group + "/memory.max", bytes)) return false;
-    // Where the kernel counts swapping, there is none beside it; and what ran out of memory ends as a whole.
+    // Where the kernel accounts for swap, allow none in addition; out of memory, the whole group is killed.
     (void)write_text(group + "/memory.swap.max", "0");
     (void)write_text(group + "/memory.oom.group", "1");
     return true;
@@ -62,7 +62,7 @@ bool bound_memory(const std::string& group, bool unified, std::uint64_t most) {
   return true;
 }
 
-// @param most in thousandths; 0: all there are
+// @param most in thousandths; 0: all
 bool bound_processors(const std::string& group, bool unified, std::uint64_t most) {
   const std::string time = std::to_string(most * period / thousandths);
   if (unified) {
@@ -97,7 +97,7 @@ ControlGroup::ControlGroup(const Bounds& bounds) {
 void ControlGroup::make_in(const Hierarchy& hierarchy, const Bounds& bounds) {
   clear_away(hierarchy.directory);
   const std::string group = hierarchy.directory + "/" + prefix + std::to_string(getpid());
-  // What has our number is nobody's but one's that is gone.
+  // A group with our process ID can only be left by a dead process.
   if (mkdir(group.c_str(), 0755) != 0 && errno != EEXIST) return;
   groups_.push_back({group, hierarchy.unified});
   for (const Controller controller : hierarchy.controllers) {
@@ -128,7 +128,7 @@ bool ControlGroup::ran_out_of_memory() const {
 
 void ControlGroup::remove() const {
   for (const Group& group : groups_) {
-    // Refused as long as the kernel still has to take a process out: what stays is cleared away by the next one.
+    // Fails while the kernel still removes a process from it: the next sandbox then clears it away.
     (void)rmdir(group.directory.c_str());
   }
 }

@@ -1,4 +1,4 @@
-// Bounds for all processes of a sandbox together.
+// Limits for all processes of a sandbox together.
 #pragma once
 
 #include <sys/types.h>
@@ -11,10 +11,10 @@
 
 namespace lamina::sandbox {
 
-// A control group in each hierarchy that has what is to be bounded.
+// A control group in each hierarchy with a controller for a requested limit.
 class ControlGroup {
  public:
-  // What no hierarchy can bound is left out; where it was asked for, the process ends.
+  // A limit without a hierarchy for it is left out; if it was requested, the process ends.
   explicit ControlGroup(const Bounds& bounds);
   ControlGroup(const ControlGroup&) = delete;
   ControlGroup& operator=(const ControlGroup&) = delete;
@@ -23,10 +23,10 @@ class ControlGroup {
   bool bounds_memory() const { return bounds_memory_; }
   bool bounds_processors() const { return bounds_processors_; }
 
-  // With all that it will start.
+  // Adds a process with all its future children.
   void add(pid_t process) const;
 
-  // Whether the kernel has ended a process because the memory was used up.
+  // Whether the kernel has ended a process because it was out of memory.
   bool ran_out_of_memory() const;
 
   // Once no process is left.

@@ -15,10 +15,10 @@ namespace {
 constexpr mode_t everybody = 0666;
 constexpr mode_t readable = 0444;
 constexpr std::size_t page_bytes = 4096;
-// Everything that is made in a device directory counts as an inode, and as memory.
+// Every file in a device directory counts as an inode, and as memory.
 constexpr char device_bytes[] = "1m";
 constexpr char device_inodes[] = "4096";
-// Where the maker of a sandbox puts what it takes apart again at once: any directory does, in its own mount namespace.
+// The mount point of short-lived mounts of a sandbox's maker: any directory will do, in its own mount namespace.
 constexpr char workplace[] = "/proc";
 
 int make_file_system(const MountOptions& options, std::uint64_t attributes) {
@@ -30,7 +30,7 @@ int make_file_system(const MountOptions& options, std::uint64_t attributes) {
   return mount;
 }
 
-// Cloned mounts keep the file system, whose root is nowhere any more.
+// Cloned mounts keep the file system alive, whose root is not mounted any more.
 void leave_file_system(int mount) {
   if (umount2(workplace, MNT_DETACH) != 0) fail("cannot unmount the file system for device nodes");
   close(mount);
@@ -71,7 +71,7 @@ void show_node(int directory, const char* name, int mount) {
 int new_terminals() {
   constexpr std::uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
   MountOptions options = {{"ptmxmode", "0666"}, {"mode", "0620"}};
-  // The group `tty` has this number everywhere. Where there is one user only, there is no such group.
+  // The group `tty` has this number everywhere. With a single user there is no such group.
   if (setegid(5) == 0) {
     if (setegid(0) != 0) fail("cannot set the group back");
     options.emplace_back("gid", "5");

@@ -1,4 +1,4 @@
-// The device nodes of a sandbox: inodes of its own, so that nothing done to them is done to the host's.
+// The device nodes of a sandbox: separate inodes, so that changes to them do not affect the host's.
 #pragma once
 
 #include <sys/types.h>
@@ -17,11 +17,11 @@ struct Node {
 
 const std::vector<Node>& device_nodes();
 
-// A mount of each node, in their order. As root of the host they are made anew; else the host's are taken, which an ordinary user
-// cannot change. To be called where mounting is allowed, in a mount namespace that others do not see.
+// A mount of each node, in their order. Root of the host makes new ones; else the host's are used, which an ordinary user
+// cannot change. Call it where mounting is allowed, in a private mount namespace.
 std::vector<int> take_nodes(bool make);
 
-// Makes nodes that were made anew somebody's, user and group.
+// Sets user and group of newly made nodes.
 void give_nodes(const std::vector<int>& nodes, uid_t owner);
 
 // Mounts of one read-only file with this content, on a file system of its own.

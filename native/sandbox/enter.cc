@@ -25,7 +25,7 @@
 namespace lamina::sandbox {
 namespace {
 
-// How often the holder looks whether anybody is left, in seconds.
+// How often the holder checks for remaining users, in seconds.
 constexpr unsigned look_again = 20;
 constexpr char holder_name[] = "lamina-users";
 
@@ -34,7 +34,7 @@ struct Namespaces {
   int mounts = -1;
 };
 
-// When a process began, which tells it from a later one of the same number (proc(5), /proc/PID/stat, starttime).
+// When a process began, which distinguishes it from a later one of the same number (proc(5), /proc/PID/stat, starttime).
 std::string start_of(pid_t process) {
   const std::string text = text_of("/proc/" + std::to_string(process) + "/stat");
   // The name in parentheses may have anything in it.
@@ -54,7 +54,7 @@ bool is_ours(int users) {
   return ioctl(users, NS_GET_OWNER_UID, &owner) == 0 && owner == getuid();
 }
 
-// Of the process that the state names; nothing where that has ended.
+// Of the process that the state names; empty where that has ended.
 Namespaces held(int state) {
   char text[64] = {};
   if (pread(state, text, sizeof text - 1, 0) < 0) fail("cannot read the state of the user namespace");
@@ -108,7 +108,7 @@ bool is_alone() {
   return alone;
 }
 
-// Whoever enters holds the lock, so nobody can while the holder decides to end.
+// An entering process holds the lock, so none can enter while the holder decides to end.
 [[noreturn]] void hold(int state) {
   for (;;) {
     sleep(look_again);
@@ -131,7 +131,7 @@ void leave_everything(int state) {
   (void)close_range(kept + 1, ~0u, 0);
 }
 
-// @param state its path, for the lock is another open file's
+// @param state its path, for the lock belongs to another open file description
 [[noreturn]] void be_holder(const char* state, int ready, int mapped) {
   if (setsid() < 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) fail("cannot make a user namespace");
   char byte = 0;
@@ -150,7 +150,7 @@ Namespaces make(const char* path, int state, const std::string& uids, const std:
   int ready[2] = {};
   int mapped[2] = {};
   if (pipe2(ready, O_CLOEXEC) != 0 || pipe2(mapped, O_CLOEXEC) != 0) fail("cannot make a pipe");
-  // Its parent ends at once, so that the command which follows has no child that it does not know.
+  // Its parent ends at once, so that the command has no unknown child.
   int number[2] = {};
   if (pipe2(number, O_CLOEXEC) != 0) fail("cannot make a pipe");
   const pid_t between = fork();
@@ -165,7 +165,7 @@ Namespaces make(const char* path, int state, const std::string& uids, const std:
   char byte = 0;
   if (waitpid(between, nullptr, 0) != between || read(number[0], &holder, sizeof holder) != sizeof holder)
     fail("cannot start a process");
-  if (read(ready[0], &byte, 1) != 1) _exit(own_failure);  // it has said why
+  if (read(ready[0], &byte, 1) != 1) _exit(own_failure);  // it has reported why
   run_map_program("newuidmap", holder, uids);
   run_map_program("newgidmap", holder, gids);
   if (write(mapped[1], &byte, 1) != 1 || read(ready[0], &byte, 1) != 1) _exit(own_failure);
@@ -189,7 +189,7 @@ void enter_users(char* const* arguments) {
     fail("cannot enter the user namespace of the store");
   become_root();
   if (chdir(directory) != 0) fail(std::string("cannot go to ") + directory);
-  // The lock goes with the descriptor, at exec: until then the holder cannot see us.
+  // exec closes the descriptor and so releases the lock: until then the holder cannot see us.
   execvp(arguments[3], arguments + 3);
   fail(std::string("cannot run ") + arguments[3]);
 }

@@ -25,7 +25,7 @@ namespace {
 
 constexpr char started[] = "started\n";
 
-// Ends with its maker, whom nobody else could tell that it has ended.
+// Ends with its maker, which alone reports its end.
 void end_with_maker(int go) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) fail("cannot tie the sandbox to its maker");
   pollfd maker = {go, 0, 0};
@@ -34,7 +34,7 @@ void end_with_maker(int go) {
 
 void wait_for(int go) {
   char byte = 0;
-  if (read(go, &byte, 1) != 1) _exit(own_failure);  // the maker has said why
+  if (read(go, &byte, 1) != 1) _exit(own_failure);  // the maker has reported why
 }
 
 void become_root(bool own_users, bool has_groups) {
@@ -63,7 +63,7 @@ std::string device(const Spec& spec, const char* name) {
   fail("the sandbox has no /dev", EINVAL);
 }
 
-// The first process itself keeps nothing open that the command reads or writes.
+// The first process itself keeps none of the command's input and output open.
 void let_go_of(const std::string& null_device) {
   const int null_file = open(null_device.c_str(), O_RDWR | O_CLOEXEC);
   if (null_file < 0) fail("cannot open " + null_device);
@@ -87,7 +87,7 @@ void set_input_and_output(const First& first) {
   }
 }
 
-// So that the user can open /dev/stdout and the like. A node for no input is everybody's.
+// So that the user can open /dev/stdout and the like. A node for no input is accessible to everybody.
 void give_to_user(const Spec& spec) {
   if (spec.uid == 0) return;
   for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {

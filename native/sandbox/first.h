@@ -12,15 +12,15 @@ namespace lamina::sandbox {
 struct First {
   const Spec& spec;
   const std::string& filter;
-  // Without root it takes the mounts itself.
+  // Without root it makes these mounts itself.
   const Taken* taken;
   const CommandEnds& ends;
-  // A byte comes when its users are there, another one when its bounds hold. The maker keeps the other end for as long as it
-  // lives.
+  // One byte arrives when its users are mapped, another one when its limits are in force. The maker keeps the other end as long
+  // as it lives.
   int go;
-  // A socket that takes both sides of the terminal.
+  // A socket that passes both sides of the terminal.
   int terminal;
-  // Where "started" is written once all of the sandbox is there.
+  // Where "started" is written once the sandbox is complete.
   int status;
   bool own_users;
   char* const* arguments;

@@ -14,7 +14,7 @@ struct ControlMount {
   std::string root;
   std::string directory;
   bool unified = false;
-  // Of version 1: those it is mounted with.
+  // Version 1: its controllers.
   std::vector<std::string> options;
 };
 
@@ -32,7 +32,7 @@ bool has(const std::vector<std::string>& all, const std::string& one) {
   return std::find(all.begin(), all.end(), one) != all.end();
 }
 
-// Names of groups that mountinfo would have to escape are none that anybody makes.
+// No group has a name that mountinfo would have to escape.
 std::vector<ControlMount> control_mounts(const std::string& mounts) {
   constexpr std::size_t root_field = 3;
   constexpr std::size_t directory_field = 4;
@@ -48,7 +48,7 @@ std::vector<ControlMount> control_mounts(const std::string& mounts) {
   return found;
 }
 
-// Where a group lies that /proc/self/cgroup names; the mount's own directory where it lies outside of what is mounted.
+// The directory of a group in /proc/self/cgroup; the mount's own directory where the group is outside of the mount.
 std::string directory_of(const ControlMount& mount, const std::string& group) {
   if (mount.root == "/") return group == "/" ? mount.directory : mount.directory + group;
   if (group.rfind(mount.root + "/", 0) == 0) return mount.directory + group.substr(mount.root.size());
@@ -68,7 +68,7 @@ std::vector<Controller> known(const std::vector<std::string>& names) {
   return found;
 }
 
-// A group that has processes cannot give controllers to groups below it: the nearest one above it that does.
+// A group with processes cannot enable controllers for groups below it: finds the nearest one above that does.
 Hierarchy unified_hierarchy(const ControlMount& mount, std::string directory) {
   for (;;) {
     std::string enabled = text_of(directory + "/cgroup.subtree_control");

@@ -1,4 +1,4 @@
-// The control groups that this process may make groups below (cgroups(7)).
+// The control groups below which this process may make groups (cgroups(7)).
 #pragma once
 
 #include <string>
@@ -16,11 +16,11 @@ struct Hierarchy {
   bool unified = false;
 };
 
-// One for each hierarchy that has a controller of use.
+// One for each hierarchy with a usable controller.
 // @param mounts, memberships the text of /proc/self/mountinfo and /proc/self/cgroup
 std::vector<Hierarchy> hierarchies(const std::string& mounts, const std::string& memberships);
 
-// What a file holds; "" where it cannot be read.
+// The content of a file; "" where it cannot be read.
 std::string text_of(const std::string& path);
 
 }  // namespace lamina::sandbox

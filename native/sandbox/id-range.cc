@@ -15,11 +15,11 @@
 namespace lamina::sandbox {
 namespace {
 
-// What systemd leaves to containers (https://systemd.io/UIDS-GIDS, "Container UID range").
+// The range that systemd reserves for containers (https://systemd.io/UIDS-GIDS, "Container UID range").
 constexpr std::uint64_t lowest = 524'288;
 constexpr std::uint64_t highest = 1'879'048'191;
 constexpr std::uint64_t ranges = (highest - lowest + 1) / IdRange::count;
-// A byte for each range: locked, by whoever has it.
+// A byte for each range: locked by the sandbox that uses it.
 constexpr char lock_path[] = "/run/lamina-ids.lock";
 
 struct Given {
@@ -45,7 +45,7 @@ bool is_given(const std::vector<Given>& all, std::uint64_t first) {
   return false;
 }
 
-// Held by the open file, and so until the last process that has it ends (fcntl(2), "Open file description locks").
+// Held by the open file description, and so until the last process with it ends (fcntl(2), "Open file description locks").
 bool lock(int file, std::uint64_t number) {
   struct flock byte = {};
   byte.l_type = F_WRLCK;
@@ -65,7 +65,7 @@ IdRange::IdRange() {
   add_given("/etc/subgid", given);
   lock_ = open(lock_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (lock_ < 0) fail(std::string("cannot open ") + lock_path);
-  // So that two sandboxes mostly begin at different places.
+  // So that two sandboxes usually begin their search at different places.
   constexpr std::uint64_t spread = 2'654'435'761;
   const std::uint64_t begin = static_cast<std::uint64_t>(getpid()) * spread % ranges;
   for (std::uint64_t i = 0; i < ranges; ++i) {

@@ -5,13 +5,13 @@
 
 namespace lamina::sandbox {
 
-// A range that no other sandbox has while this lives, and that /etc/subuid and /etc/subgid give to nobody. Such numbers never
-// come to a disk: what a sandbox writes has the owners that its users have within it.
+// A range that no other sandbox has while this lives, and that is not allocated in /etc/subuid and /etc/subgid. Such numbers
+// never reach a disk: files that a sandbox writes have the owners as numbered within it.
 class IdRange {
  public:
   static constexpr unsigned count = 1U << 16U;
 
-  // Ends the process where no range can be had.
+  // Ends the process where no range is available.
   IdRange();
   IdRange(const IdRange&) = delete;
   IdRange& operator=(const IdRange&) = delete;

@@ -20,7 +20,7 @@ namespace {
 
 constexpr mode_t common_umask = 022;
 
-// Above the caller's hard limit only root may go: an ordinary user's stays.
+// Only root may exceed the caller's hard limit: an ordinary user's stays.
 void set_limit(pid_t process, const Limit& wanted) {
   const auto resource = static_cast<__rlimit_resource>(wanted.resource);
   rlimit limit = {wanted.soft, wanted.hard};
@@ -40,7 +40,7 @@ void leave_real_time() {
   if (sched_setscheduler(0, SCHED_OTHER, &parameters) != 0) fail("cannot set the scheduling policy");
 }
 
-// A new one: keys of the caller's session are nothing to a sandbox. A kernel without keys has none.
+// A new one: a sandbox must not have the keys of the caller's session. A kernel may lack key support.
 void leave_keys() {
   if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) fail("cannot leave the session's keys");
 }

@@ -2,14 +2,14 @@
 //
 //   lamina-sandbox FILTER SETUP STATUS INFORMATION COMMAND [ARGUMENT…]
 //
-// The first four are open descriptors: the filter of system calls (sandbox/privileges.h), what the sandbox is to be
-// (sandbox/spec.h), where "started" is written once all of it is there, and where the number of its first process is. Ends with
-// the command's exit code: 126 where that cannot be invoked, 127 where it is not found, 125 where the sandbox could not be made;
-// and all that is left in the sandbox ends with it, as the kernel has it of a first process.
+// The first four are open descriptors: the filter of system calls (sandbox/privileges.h), the specification of the sandbox
+// (sandbox/spec.h), where "started" is written once it is complete, and where the number of its first process is written. Ends
+// with the command's exit code: 126 where that cannot be invoked, 127 where it is not found, 125 where the sandbox could not be
+// made; and everything left in the sandbox ends with it, as the kernel kills a PID namespace with its first process.
 //
 //   lamina-sandbox --probe MOUNT
 //
-// says what this machine can give a sandbox (sandbox/probe.h).
+// reports what this machine can provide for a sandbox (sandbox/probe.h).
 //
 //   lamina-sandbox --enter STATE UIDS GIDS COMMAND [ARGUMENT…]
 //

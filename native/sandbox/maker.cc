@@ -27,7 +27,7 @@
 namespace lamina::sandbox {
 namespace {
 
-// Comes when `lamina` has ended.
+// Arrives when `lamina` has ended.
 int end_signal() { return SIGRTMIN; }
 
 void end_with_caller() {
@@ -36,14 +36,14 @@ void end_with_caller() {
   if (getppid() != caller) _exit(own_failure);
 }
 
-// What no control group bounds, as far as each process by itself can be bounded.
+// Limits for each process, for what no control group limits.
 void bound_without_group(Spec& spec, const ControlGroup& group, bool own_users) {
   if (!group.bounds_memory() && spec.bounds.memory != 0)
     spec.limits.push_back({RLIMIT_DATA, spec.bounds.memory, spec.bounds.memory});
-  // Counted for each user namespace; of the machine's root there is no such limit.
+  // Counted for each user namespace; the machine's root has no such limit.
   if (!group.bounds_processes() && own_users && spec.bounds.processes != 0)
     spec.limits.push_back({RLIMIT_NPROC, spec.bounds.processes, spec.bounds.processes});
-  // Else the process namespace bounds them, by their numbers.
+  // Else the PID namespace limits them, by their numbers.
   if (group.bounds_processes()) spec.bounds.processes = 0;
 }
 
@@ -72,7 +72,7 @@ Channels make_channels(bool terminal) {
 }
 
 void let_go(int go) {
-  // It may have ended: then its end says why.
+  // It may have ended: then its exit status gives the reason.
   [[maybe_unused]] const auto written = write(go, "", 1);
 }
 
@@ -100,7 +100,7 @@ int wait_for_end(pid_t first, Relay& relay, bool interactive) {
     while (read(signals, &signal, sizeof signal) == sizeof signal) {
       const auto number = static_cast<int>(signal.ssi_signo);
       if (number == SIGWINCH) relay.resize();
-      // Signals for a person's command are given to it by `lamina`; a terminal sends them to us as well.
+      // `lamina` passes signals to a user's command; a terminal sends them to us as well.
       if (number == end_signal() || (!interactive && number == SIGTERM)) (void)kill(first, SIGKILL);
     }
   }
@@ -133,7 +133,7 @@ pid_t start_first(const Start& start, bool own_users) {
             start.descriptors.status, own_users, start.arguments});
 }
 
-// What the maker does for a sandbox with a range of users, which has no power to do it.
+// The maker's part for a sandbox with a range of users, which lacks the privilege for it.
 void prepare_range(pid_t first, uid_t root, const Start& start) {
   give_nodes(start.taken->nodes, root);
   for (const int end : {start.ends.input, start.ends.output, start.ends.error})
@@ -150,7 +150,7 @@ void give_up(pid_t first) {
 pid_t start_with_range(const Start& start, const IdRange& range) {
   const pid_t first = start_first(start, true);
   if (first < 0) {
-    // user_namespaces(7): none are allowed (ENOSPC), not to this process (EPERM), or the kernel has none (EINVAL).
+    // user_namespaces(7): none is allowed (ENOSPC), or not for this process (EPERM), or the kernel has none (EINVAL).
     if (errno != ENOSPC && errno != EPERM && errno != EINVAL) fail("cannot make the namespaces of a sandbox");
     return -1;
   }
@@ -211,7 +211,7 @@ int make_sandbox(const Descriptors& descriptors, char* const* arguments) {
   }
   const pid_t first =
       start_sandbox({spec, descriptors, filter, taken ? &*taken : nullptr, relay.ends(), channels, arguments}, range, as_root);
-  // Mounts that the host takes away meanwhile must not be kept by us.
+  // This process must not keep mounts that the host unmounts meanwhile.
   if (as_root && setns(host_mounts, CLONE_NEWNS) != 0) fail("cannot leave the mount namespace");
   relay.close_ends();
   close(channels.go_read);

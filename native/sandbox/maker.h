@@ -1,4 +1,4 @@
-// The process outside of a sandbox that makes it, passes on what goes in and out, and waits for its end.
+// The process outside of a sandbox that makes it, relays its input and output, and waits for its end.
 #pragma once
 
 namespace lamina::sandbox {

@@ -1,4 +1,4 @@
-// What lamina-sandbox says, and the exit codes that podman gave their meaning.
+// The messages of lamina-sandbox, and exit codes as in podman.
 #pragma once
 
 #include <cerrno>
@@ -18,14 +18,14 @@ constexpr int signal_base = 128;
 
 inline void say(const std::string& what) {
   const std::string line = "lamina: " + what + "\n";
-  // Where standard error is closed nobody can be told.
+  // With standard error closed nothing can be reported.
   [[maybe_unused]] const auto written = write(STDERR_FILENO, line.data(), line.size());
 }
 
 inline void say(const std::string& what, int error) { say(what + ": " + strerror(error)); }
 
-// Ends this process before the command has begun. The maker of a sandbox that fails so, or finds its first process ended so,
-// has not written "started".
+// Ends this process before the command has begun. A maker that fails so, or finds its first process ended so, has not written
+// "started".
 [[noreturn]] inline void fail(const std::string& what, int error = errno) {
   say(what, error);
   _exit(own_failure);

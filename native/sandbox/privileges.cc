@@ -59,7 +59,7 @@ void filter_system_calls(const std::string& filter) {
   if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0) fail("cannot filter system calls");
 }
 
-// Who is not root loses all capabilities by becoming so; those that were asked for are kept for what is executed.
+// A change to another user drops all capabilities; the requested ones are kept across exec.
 void keep(const std::vector<unsigned>& capabilities) {
   Sets sets = {};
   for (const unsigned capability : capabilities) {
@@ -90,7 +90,7 @@ void limit_privileges(const Spec& spec, const std::string& filter) {
   if (prctl(PR_SET_SECUREBITS, SECUREBITS_DEFAULT, 0, 0, 0) != 0) fail("cannot set the secure bits");
   limit_bounding_set(spec.capabilities);
   if (!spec.gains_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("cannot refuse new privileges");
-  // Before the capabilities go: without no_new_privs it takes one.
+  // Before the capabilities are dropped: without no_new_privs it needs one.
   filter_system_calls(filter);
   hold_only(spec.capabilities);
 }

@@ -16,16 +16,16 @@
 namespace lamina::sandbox {
 namespace {
 
-// They show the machine, its memory and its keys. As container engines have it.
+// They expose the machine, its memory and its keys. The list of container engines.
 constexpr const char* hidden[] = {"acpi",        "asound",      "interrupts", "kcore",      "keys",
                                   "kmsg",        "kpagecgroup", "kpagecount", "kpageflags", "latency_stats",
                                   "sched_debug", "scsi",        "timer_list", "timer_stats"};
 // Settings of the kernel.
 constexpr const char* read_only[] = {"bus", "driver", "fs", "irq", "sys", "sysrq-trigger"};
-// The kernel's own least limit (RESERVED_PIDS), with which a small sandbox can be made.
+// The kernel's minimum (RESERVED_PIDS), with which a small sandbox can be made.
 constexpr std::uint64_t least_processes = 301;
 
-// Since Linux 6.14 the setting is each process namespace's own; before, it is the machine's.
+// Since Linux 6.14 the setting is per PID namespace; before, it is the machine's.
 bool has_own_numbers() {
   utsname system = {};
   unsigned major = 0;

@@ -23,7 +23,7 @@ void make_pipe(int& read_end, int& write_end) {
   write_end = ends[1];
 }
 
-// Our own end only: the command's is another open file.
+// Our own end only: the command's is another open file description.
 void never_wait(int file) {
   if (fcntl(file, F_SETFL, O_NONBLOCK) != 0) fail("cannot set a pipe's mode");
 }
@@ -33,7 +33,7 @@ bool is_file(int file) {
   return fstat(file, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-// A pipe that can be written to takes so much at once; what is longer could make us wait.
+// A writable pipe accepts this much at once; a longer write could block.
 std::size_t at_once(int file, std::size_t bytes) { return is_file(file) ? bytes : std::min<std::size_t>(bytes, PIPE_BUF); }
 
 }  // namespace
@@ -85,8 +85,8 @@ void Relay::resize() const {
   if (master_ >= 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) (void)ioctl(master_, TIOCSWINSZ, &size);
 }
 
-// A terminal's keys are not taken from others: from whoever has the foreground, and from a pager, which is at work as long as
-// what we write to it has to wait.
+// A terminal's input is not taken from others: from the foreground group, and from a pager, which is active while our writes to
+// it block.
 bool Relay::may_read(const Channel& channel) const {
   if (channel.from < 0 || channel.waiting.size() >= buffer_bytes) return false;
   if (!channel.is_input || on_terminal_ || isatty(channel.from) == 0) return channel.waiting.empty();
@@ -140,7 +140,7 @@ void Relay::send(Channel& channel) {
     return;
   }
   if (errno == EAGAIN || errno == EINTR) return;
-  // A reader that goes away is no failure: the command learns it as if it had written there itself.
+  // A closed reader is not a failure: the command sees it as if it had written there itself.
   if (!channel.is_input && errno != EPIPE) {
     lost_ = true;
     if (channel.to != STDERR_FILENO) say(std::string("cannot write to ") + channel.name, errno);
@@ -150,7 +150,7 @@ void Relay::send(Channel& channel) {
 }
 
 void Relay::end(Channel& channel) {
-  // Of the terminal both directions have the same file.
+  // Both directions of the terminal use the same file.
   if (channel.from > STDERR_FILENO && channel.from != master_) close(channel.from);
   if (channel.is_input && channel.to != master_) close(channel.to);
   channel.from = -1;
@@ -165,12 +165,12 @@ void Relay::drain(Channel& channel) {
     }
     if (channel.from < 0) return;
     receive(channel);
-    // Nothing more comes: whoever else may have the other end is not ours.
+    // Nothing more arrives: other holders of the other end do not matter.
     if (channel.waiting.empty()) return;
   }
 }
 
-// Of a file what the command has not read is there for whoever reads next, as if the command had read it itself.
+// What the command has not read of a file stays for the next reader, as if the command had read the file itself.
 void Relay::give_back(const Channel& channel) const {
   int unread = 0;
   if (unread_ < 0 || ioctl(unread_, FIONREAD, &unread) != 0) return;

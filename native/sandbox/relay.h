@@ -1,5 +1,5 @@
-// Passes on what a command reads and writes. It has pipes or a terminal of its own, so that nothing of ours is within its reach:
-// what is open can be opened anew by /proc/self/fd, for writing as well.
+// Passes on what a command reads and writes. It has pipes or a terminal of its own, so that it cannot reach our descriptors:
+// an open file can be reopened through /proc/self/fd, for writing as well.
 #pragma once
 
 #include <poll.h>
@@ -27,23 +27,23 @@ class Relay {
 
   const CommandEnds& ends() const { return ends_; }
 
-  // After the first process has got them.
+  // Call it after the first process has received them.
   void close_ends();
 
-  // Of a terminal that the command has been given; ours passes on every key from now on.
-  // @param master, other what a pseudo terminal's two sides are
+  // For a terminal that was given to the command; ours is in raw mode from now on.
+  // @param master, other the two sides of a pseudo terminal
   void begin_terminal(int master, int other);
 
-  // What is to be waited for, to be given to poll(2).
+  // The descriptors to wait for, for poll(2).
   void add_to(pollfd* waits, std::size_t& count) const;
 
-  // Does what can be done at once.
+  // Transfers what it can without blocking.
   void go_on(const pollfd* waits, std::size_t count);
 
   // The size of our terminal has changed.
   void resize() const;
 
-  // Once no process of the command is left: passes on what it has written, and gives back what it has not read.
+  // Call it when no process of the command is left: passes on what it has written, and returns unread input.
   void finish();
 
   // In milliseconds; -1: as long as nothing happens.
@@ -68,7 +68,7 @@ class Relay {
   void restore_terminal() const;
 
   CommandEnds ends_;
-  // Of a pipe that a file is passed on by: says how much is left in it when the command has ended.
+  // For a pipe that carries a file: reports how much is left in it when the command has ended.
   int unread_ = -1;
   std::vector<Channel> channels_;
   bool on_terminal_ = false;

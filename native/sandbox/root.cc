@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t plain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
-// What a sandbox makes itself before it has its root.
+// What a sandbox makes before it has its root.
 struct Own {
   int process_files = -1;
   std::vector<int> empty_files;
@@ -104,7 +104,7 @@ void make_private() {
   if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) fail("cannot keep mounts from the host");
 }
 
-// What was mounted before lies over the new root for a moment, and goes with all below it.
+// The old root covers the new one for a moment, and is unmounted with all below it.
 void change_root(int root) {
   const int before = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (before < 0) fail("cannot open /");

@@ -7,7 +7,7 @@
 
 namespace lamina::sandbox {
 
-// Mounts that are taken from the host's side, before the sandbox has a root of its own. -1: not there.
+// Mounts that are made on the host's side, before the sandbox has a root of its own. -1: missing.
 struct Taken {
   int root = -1;
   std::vector<int> nodes;
@@ -15,11 +15,11 @@ struct Taken {
   std::vector<int> shown;
 };
 
-// To be called in a mount namespace that is nobody else's.
+// Call it in a private mount namespace.
 // @param as_root of the host
 Taken take(const Spec& spec, bool as_root);
 
-// Makes the root this process's, in mount, process and IPC namespaces of its own, with all that is mounted in it; nothing of what
+// Makes the root this process's, in mount, process and IPC namespaces of its own, with all that is mounted in it; nothing that
 // was mounted before is left.
 // @param own_users it has a user namespace of its own
 void enter_root(const Spec& spec, const Taken& taken, bool own_users);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 constexpr char program_name[] = "lamina-sandbox";
-// linux/memfd.h of Linux 6.3; older kernels know no such flag, and need none.
+// linux/memfd.h of Linux 6.3; older kernels lack this flag, and do not need it.
 constexpr unsigned executable_file = 0x10;
 
 int memory_file() {
@@ -48,7 +48,7 @@ void run_from_memory(char** arguments) {
   if (file < 0) fail("cannot make a file in memory");
   copy(own, file);
   if (fchmod(file, 0500) != 0 || fcntl(file, F_ADD_SEALS, seals) != 0) fail("cannot seal a file in memory");
-  // The sandbox sees this name: where the host has the program is none of its affair.
+  // The sandbox sees this name: it must not reveal where the host has the program.
   arguments[0] = const_cast<char*>(program_name);
   fexecve(file, arguments, environ);
   fail("cannot run lamina-sandbox from memory");

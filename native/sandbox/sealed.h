@@ -3,8 +3,8 @@
 
 namespace lamina::sandbox {
 
-// Goes on in a copy of this program that lies in memory and is sealed: what /proc/1/exe of a sandbox leads to is then no file of
-// the host (CVE-2019-5736). Returns where that is so already. Ends the process where it cannot be made so.
+// Continues in a sealed copy of this program in memory: /proc/1/exe of a sandbox then does not lead to a file of the host
+// (CVE-2019-5736). Returns if it runs from one already. Ends the process on failure.
 void run_from_memory(char** arguments);
 
 }  // namespace lamina::sandbox

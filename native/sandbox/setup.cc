@@ -16,7 +16,7 @@ void make_directory(const Directory& wanted) {
   if (directory < 0) fail("cannot open " + wanted.path);
   // chown(2) clears set-id bits, so the mode comes last.
   if (fchown(directory, wanted.uid, wanted.gid) != 0) {
-    // The root asks for a user that the sandbox does not have: its other directories are of use all the same.
+    // The root requests a user that the sandbox does not have: its other directories are useful nevertheless.
     if (errno != EINVAL) fail("cannot set the owner of " + wanted.path);
     say(wanted.path + " belongs to root: user " + std::to_string(wanted.uid) + " and group " + std::to_string(wanted.gid) +
         " are not both in the sandbox's user namespace (--userns host runs without one)");

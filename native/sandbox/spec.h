@@ -1,4 +1,4 @@
-// What a sandbox is to be, as its maker in src/ wrote it down.
+// The specification of a sandbox, as written by src/.
 #pragma once
 
 #include <cstdint>
@@ -42,13 +42,13 @@ struct Limit {
   rlim_t hard = 0;
 };
 
-// For all processes of the sandbox together; 0: none.
+// Limits for all processes of the sandbox together; 0: none.
 struct Bounds {
   std::uint64_t processes = 0;
   std::uint64_t memory = 0;
   // In thousandths of a processor.
   std::uint64_t processors = 0;
-  // It must be kept to, or nothing runs. Else what the machine cannot do is left out.
+  // It must be enforced, or nothing runs. Else what the machine cannot enforce is left out.
   bool processes_asked = false;
   bool memory_asked = false;
   bool processors_asked = false;
@@ -67,7 +67,7 @@ struct Spec {
   std::string host_name;
   std::vector<std::string> environment;
   std::vector<unsigned> capabilities;
-  // Also for who is not root.
+  // Also for users other than root.
   std::vector<unsigned> kept_capabilities;
   std::vector<Limit> limits;
   Bounds bounds;
@@ -79,9 +79,9 @@ struct Spec {
   // Whether root's sandbox gets a user namespace.
   enum class OwnUsers { no, where_possible, always } own_users = OwnUsers::no;
   bool gains_privileges = false;
-  // Standard input comes from ours; else there is none.
+  // Standard input is relayed from ours; else there is none.
   bool input = false;
-  // Input and output of the command are a terminal of its own, for ours are one.
+  // The command gets a terminal of its own, for our input and output are one.
   bool terminal = false;
 };
 
@@ -96,8 +96,8 @@ struct Spec {
 //   file PATH CONTENT               made in a place, mode 0644
 //   host-name NAME
 //   set NAME=VALUE                  a variable of the environment
-//   capability NUMBER               one that root has
-//   keep-capability NUMBER          one that the command has, whoever runs it
+//   capability NUMBER               one that root keeps
+//   keep-capability NUMBER          one that the command keeps, as any user
 //   limit NUMBER SOFT HARD          of setrlimit(2); `-` is infinity
 //   processes NUMBER asked|-        and memory BYTES, processors THOUSANDTHS: for all together
 //   user UID GID                    that the command runs as

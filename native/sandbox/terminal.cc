@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t sides = 2;
 
-// What a message with descriptors takes, at the right address.
+// The buffer for a message with descriptors, suitably aligned.
 struct Message {
   alignas(cmsghdr) char control[CMSG_SPACE(sides * sizeof(int))] = {};
   char byte = 0;

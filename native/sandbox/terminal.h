@@ -1,14 +1,14 @@
-// A pseudo terminal of a sandbox, handed out to its maker.
+// A pseudo terminal of a sandbox, passed to its maker.
 #pragma once
 
 #include <string>
 
 namespace lamina::sandbox {
 
-// Opens one by its multiplexer and sends both sides through a socket. Gives the side that the command is to have.
+// Opens one by its multiplexer and sends both sides through a socket. Returns the command's side.
 int make_terminal(const std::string& multiplexer, int socket);
 
-// Receives both sides; false where none comes, for the sender has ended.
+// Receives both sides; false where none arrives, for the sender has ended.
 bool receive_terminal(int socket, int& master, int& other);
 
 }  // namespace lamina::sandbox

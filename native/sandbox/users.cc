@@ -38,7 +38,7 @@ bool is_machines_root() {
 
 void give_one_user(pid_t process) {
   write_file(file_of(process, "uid_map"), mapping(geteuid(), 1));
-  // A map of groups takes that the groups cannot be changed any more.
+  // A map of groups requires that setgroups(2) is denied first.
   write_file(file_of(process, "setgroups"), "deny");
   write_file(file_of(process, "gid_map"), mapping(getegid(), 1));
 }

@@ -1,4 +1,4 @@
-// One request on its way to its answer.
+// One request until its answer.
 #pragma once
 
 #include <atomic>
@@ -22,10 +22,10 @@ namespace abi = fuse::abi;
 // Gets one line for every request that was answered.
 using Trace = std::function<void(const std::string& line)>;
 
-// The way a request came by, and its answer goes.
+// Where a request came from, and its answer goes.
 struct Way {
-  const fuse::Channel* channel;      // null: nobody waits for the answer
-  fuse::RingEntry* entry = nullptr;  // where it came over io_uring
+  const fuse::Channel* channel;      // null: the answer is not awaited
+  fuse::RingEntry* entry = nullptr;  // if it came over io_uring
 
   [[nodiscard]] sys::Status reply(std::uint64_t unique, std::span<const std::byte> head, std::span<const std::byte> body) const {
     if (entry != nullptr) return entry->reply(unique, head, body);
@@ -37,8 +37,8 @@ struct Way {
   }
 };
 
-// Every handler answers exactly once, by one of the functions here; what is malformed is answered EINVAL. What is answered is
-// final, so all that an operation changes or records comes before it.
+// Every handler answers exactly once, by one of the functions here; a malformed request is answered EINVAL. An answer is
+// final, so an operation makes all changes and records before it.
 class Exchange {
  public:
   Exchange(const Way& way, fuse::Request& request, RequestSlot& slot, const std::atomic<bool>& given_up,
@@ -57,7 +57,7 @@ class Exchange {
   // Room for an answer, max_write bytes.
   [[nodiscard]] std::span<std::byte> scratch() const { return scratch_; }
 
-  // False where nobody took the answer: a node in it then was not looked up.
+  // False where the answer was not accepted: then a node in it was not looked up.
   bool answer(std::span<const std::byte> body) { return answer(body, {}); }
   bool answer(std::span<const std::byte> head, std::span<const std::byte> body) {
     size_ = head.size() + body.size();
@@ -76,21 +76,21 @@ class Exchange {
   }
   void answer_status(const sys::Status& status) { status.ok() ? answer_empty() : answer_error(status.error().value); }
 
-  // Once it was answered: whether the caller can go on. Over io_uring the answer goes with the wait for the next request.
+  // Once it was answered: whether the caller can continue. Over io_uring the answer is sent with the wait for the next request.
   [[nodiscard]] bool has_its_answer() const { return way_.entry == nullptr; }
 
-  // Drops what the kernel caches of a node's attributes; its next use asks for them.
+  // Drops the kernel's cache of a node's attributes; their next use requests them again.
   [[nodiscard]] sys::Status invalidate_attributes(overlay::NodeId node) const {
     return channel_ != nullptr ? channel_->invalidate_attributes(node) : sys::Status();
   }
 
-  // What is kept of the request should this worker die.
+  // The record of the request in case this worker dies.
   [[nodiscard]] RequestSlot& slot() const { return slot_; }
   // For the next change that it makes.
   [[nodiscard]] filter::Receipt next_receipt() { return {slot_.unique(), ++changes_, &slot_.recorded()}; }
   [[nodiscard]] overlay::Attempt* attempt() const { return &slot_.attempt(); }
 
-  // As fuse::Channel does; ENODEV without one.
+  // As fuse::Channel; ENODEV without one.
   [[nodiscard]] sys::Result<std::int32_t> open_backing(int descriptor) const {
     if (channel_ == nullptr) return sys::Errno{ENODEV};
     return channel_->open_backing(descriptor);
@@ -107,9 +107,9 @@ class Exchange {
   bool sent(const sys::Status& status) {
     if (status.ok()) return true;
     if (status.failed_with(ENOENT) || status.failed_with(ENODEV)) return false;
-    // The kernel takes no malformed answer, and the caller would wait for ever.
+    // The kernel rejects a malformed answer, and the caller would wait forever.
     error_ = EIO;
-    static_cast<void>(way_.reply_error(header().unique, EIO));  // fails only where the mount is going
+    static_cast<void>(way_.reply_error(header().unique, EIO));  // fails only during unmount
     return false;
   }
 

@@ -1,4 +1,4 @@
-// Which request each worker is at, so that INTERRUPT finds it.
+// Which request each worker handles, so that INTERRUPT finds it.
 #pragma once
 
 #include <array>
@@ -22,10 +22,11 @@ class InFlight {
   }
   void end(std::size_t worker) { slots_[worker].unique.store(0, std::memory_order_release); }
 
-  // True once nobody waits for what the worker does.
+  // True once the result of the worker is not awaited any more.
   [[nodiscard]] const std::atomic<bool>& given_up(std::size_t worker) const { return slots_[worker].given_up; }
 
-  // The client has given the request up. One that was read and has not begun is remembered; one that was answered is no more.
+  // The client has cancelled the request. The interrupt of one that was read and has not begun is kept; an answered one is
+  // ignored.
   void interrupt(std::uint64_t unique) {
     if (mark(unique)) return;
     std::atomic<std::uint64_t>& place = early_[next_early_.fetch_add(1) % early_.size()];
@@ -58,7 +59,7 @@ class InFlight {
   }
 
   std::vector<Slot> slots_;
-  // Interrupts of requests that no worker was at. Those that came too late stay until others take their place.
+  // Interrupts of requests that no worker handled. Late ones stay until others replace them.
   std::array<std::atomic<std::uint64_t>, 16> early_{};
   std::atomic<std::size_t> next_early_{0}, early_count_{0};
 };

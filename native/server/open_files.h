@@ -1,5 +1,5 @@
 // Which files the kernel has open, and how: one way for all descriptors of a file, from its first opening to its last release,
-// because the kernel takes no second one (EIO, fs/fuse/iomode.c).
+// because the kernel accepts no second one (EIO, fs/fuse/iomode.c).
 #pragma once
 
 #include <array>
@@ -13,10 +13,10 @@
 namespace lamina::server {
 
 struct OpenFile {
-  std::uint32_t opens = 0;      // answers to OPEN that no RELEASE has followed
-  std::int32_t backing_id = 0;  // the real file's name in the kernel; 0: reads and writes come to the server
+  std::uint32_t opens = 0;      // answers to OPEN without a RELEASE so far
+  std::int32_t backing_id = 0;  // the real file's id in the kernel; 0: the server handles reads and writes
   bool lower = false;           // the real file is a lower's
-  bool keeps_suid = false;      // who writes to the real file may leave setuid set, as root may
+  bool keeps_suid = false;      // writers to the real file may leave setuid set, as root may
   std::uint32_t others = 0;     // openings for writing by others than root, where keeps_suid
 
  private:
@@ -28,7 +28,7 @@ struct OpenFile {
 // Thread-safe.
 class OpenFiles {
  public:
-  // One file's record, nobody else's while this lives. A record of no openings goes when it is let go.
+  // One file's record, held exclusively while this lives. A record without openings is removed at its release.
   class Held {
    public:
     Held(OpenFiles& table, overlay::NodeId node, std::shared_ptr<OpenFile> file)
@@ -48,7 +48,7 @@ class OpenFiles {
     std::shared_ptr<OpenFile> file_;
   };
 
-  // The record of a node, made where there is none; waits for whoever holds it.
+  // The record of a node, made where there is none; waits for its present holder.
   [[nodiscard]] Held hold(overlay::NodeId node) {
     for (;;) {
       std::shared_ptr<OpenFile> file = record(node);

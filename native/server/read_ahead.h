@@ -1,5 +1,5 @@
-// Guesses which files will be read next where somebody reads one after the other in the order of a listing (cat *, grep -r, tar):
-// nodes have their numbers from the listing that told of them first, so that order is theirs.
+// Guesses which files will be read next by a reader that follows the order of a listing (cat *, grep -r, tar):
+// nodes are numbered in the order of the listing that first reported them.
 #pragma once
 
 #include <array>
@@ -12,12 +12,12 @@ namespace lamina::server {
 
 class ReadAhead {
  public:
-  // Nodes from `begin` up to, not including, `end`; not all need be files, or there.
+  // Nodes from `begin` up to, not including, `end`; not all need exist or be files.
   struct Nodes {
     overlay::NodeId begin = 0, end = 0;
   };
 
-  // The reading of a file began. Gives what will probably be read soon and was not given before.
+  // The reading of a file began. Returns what will probably be read soon and was not returned before.
   Nodes next(overlay::NodeId node) {
     std::lock_guard lock(mutex_);
     Reader& reader = reader_at(node);
@@ -27,7 +27,7 @@ class ReadAhead {
     reader.last = node;
     reader.used = ++clock_;
     if (reader.given <= node) reader.given = node + 1;
-    // In halves: each time some files, and not for each file the next one.
+    // In halves: some files at a time, not one file each time.
     if (reader.steps < steps_before || reader.given > node + window / 2) return {};
     const Nodes found{reader.given, node + 1 + window};
     reader.given = found.end;
@@ -37,7 +37,7 @@ class ReadAhead {
  private:
   static constexpr overlay::NodeId reach = 8;   // between two files there may be directories and symlinks
   static constexpr overlay::NodeId window = 8;  // nodes
-  static constexpr unsigned steps_before = 2;   // who has read so many in order will go on
+  static constexpr unsigned steps_before = 2;   // a reader of this many in order will continue
 
   struct Reader {
     overlay::NodeId last = 0, given = 0;
@@ -45,7 +45,7 @@ class ReadAhead {
     std::uint64_t used = 0;
   };
 
-  // The one that could have come to this node; else the one that has rested longest.
+  // The reader that could have reached this node; else the one idle for longest.
   Reader& reader_at(overlay::NodeId node) {
     Reader* oldest = &readers_.front();
     for (Reader& each : readers_) {

@@ -1,5 +1,5 @@
-// Going on for workers that have died. Their slots tell what they were at; the kernel sends again what was not answered. A client
-// holds its directories until it is answered, so what was begun is finished before anything else is looked at.
+// Continuing for workers that have died. Their slots record their requests; the kernel resends what was not answered. A client
+// locks its directories until it is answered, so begun requests are finished before anything else.
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -12,19 +12,19 @@ using sys::Errno;
 using sys::Status;
 
 namespace {
-// A request that kills as many workers is not tried again.
+// A request that kills this many workers is not retried.
 constexpr std::uint32_t most_deaths = 2;
 
 bool is_again(const abi::InHeader& header) { return (header.unique & abi::unique_resend) != 0; }
 
-// Those that are answered by nobody, so that they are never sent again.
+// Requests without an answer, which are never resent.
 bool is_unanswered(const abi::InHeader& header) {
   const auto opcode = static_cast<abi::Opcode>(header.opcode);
   return opcode == abi::Opcode::forget || opcode == abi::Opcode::batch_forget || opcode == abi::Opcode::interrupt;
 }
 }  // namespace
 
-// Reads what the kernel sends again: it comes before all new requests. The first of those, if one is read, is kept.
+// Reads what the kernel resends, before all new requests. The first new one, if one is read, is kept.
 Status Session::gather(const fuse::Channel& channel, std::vector<Message>& again) {
   const Status sent = channel.resend();
   if (!sent.ok()) return sent.failed_with(ENODEV) ? Status() : sent;
@@ -78,14 +78,14 @@ Status Session::recover(const fuse::Channel& channel) {
   return {};
 }
 
-// Its last change may have been recorded just before the death, and the slot does not know it.
+// Its last change may have been recorded just before the death, without the slot.
 void Session::settle_record(RequestSlot& slot) const {
   if (filter_ == nullptr) return;
   const filter::Receipt last = filter_->last_receipt();
   if (last.request == slot.unique() && last.ordinal > slot.recorded().load()) slot.recorded().store(last.ordinal);
 }
 
-// Sent again: nobody has got an answer.
+// Resent: the client got no answer.
 void Session::resume(const fuse::Channel& channel, std::size_t worker, Message& message) {
   RequestSlot& slot = slots_.at(worker);
   while (const overlay::NodeId node = slot.take_raised()) file_system_.forget(node, 1);
@@ -99,7 +99,7 @@ void Session::resume(const fuse::Channel& channel, std::size_t worker, Message& 
                       std::to_string(header->nodeid) + " has killed " + std::to_string(slot.deaths()) +
                       " workers and is answered EIO");
     }
-    static_cast<void>(channel.reply_error(header->unique, EIO));  // fails only where the mount is going
+    static_cast<void>(channel.reply_error(header->unique, EIO));  // fails only during unmount
     slot.end();
   } else if (slot.attempt().begun()) {
     redo(&channel, worker, message.bytes);
@@ -109,8 +109,8 @@ void Session::resume(const fuse::Channel& channel, std::size_t worker, Message& 
   }
 }
 
-// Not sent again: it was answered, or its client was killed and the kernel has withdrawn it. Then what was begun is finished, for
-// half of it must not stay, and the kernel, which believes that nothing was done, is told to look again.
+// Not resent: it was answered, or its client was killed and the kernel has withdrawn it. Then what was begun is finished, for
+// half of it must not stay, and the kernel, which assumes that nothing was done, gets an invalidation.
 void Session::abandon(std::size_t worker) {
   RequestSlot& slot = slots_.at(worker);
   const bool unfinished = !slot.was_answering() && slot.attempt().begun();
@@ -124,7 +124,7 @@ void Session::abandon(std::size_t worker) {
   slot.end();
 }
 
-// In the slot that knows how far it came.
+// In the slot that records how far it got.
 void Session::redo(const fuse::Channel* channel, std::size_t worker, std::span<std::byte> message) {
   RequestSlot& slot = slots_.at(worker);
   auto request = fuse::Request::decode(message);
@@ -181,7 +181,7 @@ void Session::note_withdrawn(std::span<const std::byte> message) {
 
 Status Session::invalidate(const fuse::Channel& channel) const {
   Status failed;
-  // ENOENT, ENOTDIR: the kernel does not know it. ENODEV: the mount is gone.
+  // ENOENT, ENOTDIR: the kernel does not cache it. ENODEV: the mount is gone.
   const auto told = [&](const Status& status) {
     const bool fine = status.ok() || status.failed_with(ENOENT) || status.failed_with(ENOTDIR) || status.failed_with(ENODEV);
     if (!fine && failed.ok()) failed = status;

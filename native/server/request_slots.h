@@ -1,5 +1,5 @@
-// What is known of each request from when a worker has taken it until it is answered: in memory that outlives the worker, so that
-// the next one can tell what was done when the kernel sends the request again (FUSE_NOTIFY_RESEND).
+// The record of each request from its receipt by a worker to its answer: in memory that outlives the worker, so that
+// the next one knows what was done when the kernel resends the request (FUSE_NOTIFY_RESEND).
 //
 //   begin ─→ (attempt: checked, about to change) ─→ answering ─→ end
 #pragma once
@@ -31,12 +31,12 @@ class RequestSlot {
   // Room for a request that changes names: with a symlink's target (PATH_MAX) the longest.
   static constexpr std::size_t longest_message = 5120;
 
-  // What earlier workers left of a request.
+  // The record that earlier workers left of a request.
   struct Earlier {
     std::uint32_t deaths = 0;    // workers that it has killed
-    std::uint32_t recorded = 0;  // of its changes so many are in the journal
+    std::uint32_t recorded = 0;  // how many of its changes are in the journal
   };
-  // `message` is kept, or its header alone where it does not change names: see changes_names().
+  // Keeps `message`, or its header alone where it does not change names: see changes_names().
   void begin(std::uint64_t unique, std::span<const std::byte> message, const Earlier& earlier) {
     attempt_.clear();
     raised_count_.store(0, std::memory_order_relaxed);
@@ -49,7 +49,7 @@ class RequestSlot {
     unique_.store(unique & ~fuse::abi::unique_resend, std::memory_order_release);
     sys::step("begin");
   }
-  // What the operation must know again, which changes what it was found by. Left out where there is no room.
+  // Data for the repetition of an operation that changes what it was found by. Left out if it does not fit.
   void note(std::string_view text) {
     if (text.size() > longest_message - message_size_) return;
     text.copy(reinterpret_cast<char*>(message_.data()) + message_size_, text.size());
@@ -58,7 +58,7 @@ class RequestSlot {
   [[nodiscard]] std::string_view noted() const {
     return {reinterpret_cast<const char*>(message_.data()) + message_size_, note_size_.load(std::memory_order_acquire)};
   }
-  // An answer is on its way: all is done, and whether the kernel has got it is not known.
+  // The answer is being sent: all is done, and it is unknown whether the kernel received it.
   void answering() {
     sys::step("done");
     answering_.store(true, std::memory_order_release);
@@ -70,7 +70,7 @@ class RequestSlot {
     sys::step("end");
   }
 
-  // After the count was raised: a death between the two leaves it too high, which costs memory and harms nobody.
+  // After the count was raised: a death between the two leaves it too high, which only costs memory.
   void raised(overlay::NodeId node) {
     const std::uint32_t count = raised_count_.load(std::memory_order_relaxed);
     if (count == most_raised) return;
@@ -78,7 +78,7 @@ class RequestSlot {
     raised_count_.store(count + 1, std::memory_order_release);
   }
   [[nodiscard]] bool has_room_for_raised() const { return raised_count_.load(std::memory_order_relaxed) < most_raised; }
-  // Takes the last of them; 0 where there is none.
+  // Removes the last of them; 0 where there is none.
   overlay::NodeId take_raised() {
     const std::uint32_t count = raised_count_.load(std::memory_order_relaxed);
     if (count == 0) return 0;
@@ -86,7 +86,7 @@ class RequestSlot {
     return raised_[count - 1];
   }
 
-  // The thread that is at it dies of its own fault. Safe in a signal handler.
+  // The thread that handles it crashes. Safe in a signal handler.
   void blame() { deaths_.fetch_add(1, std::memory_order_relaxed); }
 
   [[nodiscard]] std::uint64_t unique() const { return unique_.load(std::memory_order_acquire); }
@@ -96,7 +96,7 @@ class RequestSlot {
   [[nodiscard]] overlay::Attempt& attempt() { return attempt_; }
   [[nodiscard]] std::span<std::byte> message() { return std::span(message_).first(message_size_); }
 
-  // Operations after which the kernel believes names to be as they were, if its client is killed before the answer.
+  // Operations after which the kernel assumes that names are unchanged, if its client is killed before the answer.
   static constexpr bool changes_names(fuse::abi::Opcode opcode) {
     using Op = fuse::abi::Opcode;
     switch (opcode) {
@@ -116,14 +116,14 @@ class RequestSlot {
   }
 
  private:
-  std::atomic<std::uint64_t> unique_;    // without the mark of a request that was sent again; 0: no request
+  std::atomic<std::uint64_t> unique_;    // without the flag of a resent request; 0: no request
   std::atomic<std::uint32_t> deaths_;    // workers that it has killed
-  std::atomic<std::uint32_t> recorded_;  // of its changes so many are in the journal
+  std::atomic<std::uint32_t> recorded_;  // how many of its changes are in the journal
   std::atomic<bool> answering_;
   overlay::Attempt attempt_;
   std::atomic<std::uint32_t> raised_count_;
   std::uint32_t message_size_;
-  std::atomic<std::uint32_t> note_size_;  // behind the message
+  std::atomic<std::uint32_t> note_size_;  // after the message
   std::array<std::byte, longest_message> message_;
   std::array<overlay::NodeId, most_raised> raised_;
 };
@@ -141,10 +141,10 @@ class RequestSlots {
   [[nodiscard]] RequestSlot& at(std::size_t number) {
     return *reinterpret_cast<RequestSlot*>(memory_.bytes().data() + page + number * slot_size);
   }
-  // The kernel sends requests again when it is told to: without that no worker can go on for another.
+  // The kernel can resend requests: without that no worker can continue for another.
   void set_resendable(bool value) { header().resendable.store(value); }
   [[nodiscard]] bool resendable() { return header().resendable.load(); }
-  // The mount was seen to answer.
+  // The mount has answered.
   void set_ready() { header().ready.store(true); }
   [[nodiscard]] bool ready() { return header().ready.load(); }
 

@@ -33,8 +33,8 @@ void install_wake_up() {
   sigaction(wake_up, &action, nullptr);
 }
 
-// A place for each worker over io_uring: two a processor, so that one that waits for a disk does not stop all; the kernel wants
-// one for each processor that there could be.
+// A place for each worker over io_uring: two a processor, so that one that waits for a disk does not block all; the kernel needs
+// one for each possible processor.
 std::vector<unsigned> ring_places() {
   constexpr std::size_t many = 16;
   const auto possible = sys::possible_processors();
@@ -64,7 +64,7 @@ void Server::join() {
     }
   };
   join_all(workers_);
-  // Where INIT never came nobody has told them.
+  // Without INIT they were not notified.
   if (session_) session_->give_up_ring();
   join_all(ring_workers_);
 }
@@ -80,8 +80,8 @@ void Server::make_session(std::size_t workers) {
   session_ = std::make_unique<Session>(file_system_, filter_, options_, *slots_);
 }
 
-// What was not asked for when a mount began cannot be had later, and a ring's requests cannot be sent again: not after a resume,
-// nor where there may be one.
+// Features not requested at the start of a mount are unavailable later, and a ring's requests cannot be resent: not after a
+// resume, nor where one is possible.
 void Server::plan_ring() {
   if (options_.ring == Ring::off || slots_ != nullptr || !fuse::ring_enabled()) return;
   for (const unsigned processor : ring_places()) {
@@ -113,7 +113,7 @@ sys::Status Server::resume(std::vector<fuse::Channel> channels) {
   return {};
 }
 
-// The kernel lets requests wait for entries once it has agreed to the ring: whether they can be made is found out before.
+// The kernel lets requests wait for entries once it has agreed to the ring: so whether they can be made is tested before.
 bool Server::start_ring() {
   if (ring_workers_.empty()) return false;
   std::latch ready(static_cast<std::ptrdiff_t>(ring_workers_.size()));
@@ -157,7 +157,7 @@ void Server::stop() {
   stopping_.store(true);
   session_->give_up_ring();
   constexpr auto pause = std::chrono::milliseconds(2);
-  // A signal that comes just before the read is lost: send it again.
+  // A signal just before the read is lost: send it again.
   const auto wake_all = [](const auto& workers) {
     bool all_ended = true;
     for (const auto& worker : workers) {

@@ -19,9 +19,9 @@ namespace lamina::server {
 
 // How files are opened, one way for the whole life of a mount.
 enum class Mode {
-  stateless,    // OPEN, OPENDIR, CREATE and FLUSH are answered ENOSYS once, and never asked again
-  passthrough,  // OPEN is answered with the real file: reads, writes and mappings pass the server by
-  servicing,    // every OPEN and OPENDIR is answered, so that every read is seen; no READDIRPLUS
+  stateless,    // OPEN, OPENDIR, CREATE and FLUSH are answered ENOSYS once, and never sent again
+  passthrough,  // OPEN is answered with the real file: reads, writes and mappings bypass the server
+  servicing,    // every OPEN and OPENDIR is answered, so that every read is recorded; no READDIRPLUS
 };
 
 // Whether requests come over io_uring, by a queue for each processor, rather than by reading /dev/fuse.
@@ -34,33 +34,33 @@ enum class Ring {
 struct ServerOptions {
   Mode mode = Mode::stateless;
   Ring ring = Ring::automatic;
-  bool writeback = false;                               // the kernel gathers small writes
+  bool writeback = false;                               // the kernel combines small writes
   bool synchronous = true;                              // off (volatile): fsync is answered at once
-  bool xattrs = true;                                   // off (noxattrs): nobody sees or sets extended attributes
+  bool xattrs = true;                                   // off (noxattrs): no extended attributes
   bool idmap = false;                                   // mounts of it may show other owners (MOUNT_ATTR_IDMAP)
-  bool access_lists = true;                             // off (noacl): the kernel does not obey POSIX access lists
+  bool access_lists = true;                             // off (noacl): the kernel ignores POSIX access lists
   std::function<void(const std::string& line)> trace;   // called by all workers; empty: no trace
-  std::function<void(const std::string& line)> report;  // of what a person should know; empty: nobody is told
+  std::function<void(const std::string& line)> report;  // messages for people; empty: none
 };
 
 struct Statistics {
-  std::vector<std::pair<std::string, std::uint64_t>> operations;  // those asked at least once
+  std::vector<std::pair<std::string, std::uint64_t>> operations;  // those received at least once
   std::uint64_t messages = 0, bytes_read = 0, bytes_written = 0;
 };
 
 class RequestSlots;
 class Session;
 
-// The request that this thread is at has killed the worker. Safe in a signal handler.
+// The request of this thread has killed the worker. Safe in a signal handler.
 void blame_request();
 
-// Workers for a mount where nobody says how many: one a processor, at least two, so that one that waits for a disk does not
-// stop all.
+// The default number of workers of a mount: one a processor, at least two, so that one that waits for a disk does not
+// block all.
 [[nodiscard]] std::size_t default_workers();
 
 class Server {
  public:
-  // `filter` may be null. `slots`: as many as there will be channels, where another process is to go on for this one; else null.
+  // `filter` may be null. `slots`: one for each channel, where another process is to continue for this one; else null.
   // All outlive the server.
   Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots* slots = nullptr);
   Server(const Server&) = delete;
@@ -70,20 +70,20 @@ class Server {
 
   // Starts a worker for each channel; all channels are of one mount. The workers end when it is gone. Once only.
   void start(std::vector<fuse::Channel> channels);
-  // The same, for workers that have died: what was asked of them is finished first. The file system has recovered.
+  // The same, for workers that have died: their requests are finished first. The file system has recovered.
   sys::Status resume(std::vector<fuse::Channel> channels);
   // Waits for all workers to end; the error of the first that ended for another reason than the mount's end.
   sys::Status wait();
-  // Ends the workers though the mount is there: each finishes what it is at. Requests that come later wait for the channels to
-  // be closed, which the destructor does.
+  // Ends the workers while the mount exists: each finishes its request. Later requests wait for the channels to be closed, which
+  // the destructor does.
   void stop();
 
   [[nodiscard]] Statistics statistics() const;
 
-  // Once the mount has answered: requests come over io_uring.
+  // Once the mount has answered: whether requests come over io_uring.
   [[nodiscard]] bool uses_ring() const;
-  // With Mode::passthrough, once the mount has answered: whether the kernel lets the data of all layers pass the server by. On
-  // failure `explanation` has one line for a person.
+  // With Mode::passthrough, once the mount has answered: whether the kernel supports passthrough for all layers. On
+  // failure `explanation` has one line for people.
   sys::Status check_passthrough(std::string& explanation);
 
  private:

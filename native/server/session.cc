@@ -10,7 +10,7 @@ using sys::Errno;
 using sys::Status;
 
 namespace {
-// makedev(3) as the kernel's new_encode_dev, which the protocol speaks.
+// makedev(3) as the kernel's new_encode_dev, which the protocol uses.
 std::uint32_t encode_device(std::uint32_t major, std::uint32_t minor) {
   return (minor & 0xFFU) | (major << 8U) | ((minor & ~0xFFU) << 12U);
 }
@@ -137,7 +137,7 @@ void Session::serve(const Way& way, std::size_t worker, std::span<std::byte> mes
                     const RequestSlot::Earlier& earlier) {
   auto request = fuse::Request::decode(message);
   if (!request) {
-    // Whoever it is from must not wait for ever. FORGETs have no answer, and the kernel then knows of no such request.
+    // Its client must not wait forever. FORGETs have no answer, and the kernel then has no such request.
     const auto header = fuse::Request::header_of(message);
     if (header) static_cast<void>(way.reply_error(header->unique, EIO));
     return;
@@ -168,7 +168,7 @@ Status Session::work(const fuse::Channel& channel, std::size_t worker, const std
   if (!memory || !scratch) return Errno{ENOMEM};
   const std::span<std::byte> buffer(memory.get() + lead, page_size + max_write);
   current_slot = &slots_.at(worker);
-  // They were read from the first channel, and the kernel takes an answer only where it gave the request.
+  // They were read from the first channel, and the kernel accepts an answer only on the channel of the request.
   while (auto left = worker == 0 ? take_left() : std::nullopt)
     serve({&channel}, worker, left->bytes, {scratch.get(), max_write}, left->earlier);
   while (!stopping.load(std::memory_order_relaxed)) {
@@ -216,7 +216,7 @@ Statistics Session::statistics() const {
 Session::Subject Session::subject(overlay::NodeId node) {
   if (filter_ == nullptr) return {};
   auto path = file_system_.path(node);
-  // A file without a name has no path that a rule or the journal could speak of.
+  // A file without a name has no path for a rule or the journal.
   return path ? Subject{true, std::move(*path)} : Subject{};
 }
 
@@ -257,7 +257,7 @@ Status Session::guard_below(overlay::NodeId parent, std::string_view name, const
 
 void Session::changed(Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other) {
   if (!subject.watched || !filter_->records_changes()) return;
-  // What an ephemeral path only is has no part in the update; what comes out of it has.
+  // Changes within an ephemeral path are not part of the update; what is moved out of it is.
   const bool two_paths = operation == "rename" || operation == "exchange" || operation == "link";
   const auto captured = [this](std::string_view path) { return filter_->decide(path) != filter::Decision::ephemeral; };
   if (!captured(subject.path) && !(two_paths && captured(other))) return;

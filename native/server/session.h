@@ -1,5 +1,5 @@
 // What the workers of a mount share, and the handlers: one an operation, each a translation between the protocol and the overlay,
-// with the filter asked on the way.
+// with checks by the filter.
 #pragma once
 
 #include <fcntl.h>
@@ -32,33 +32,33 @@ namespace lamina::server {
 inline constexpr std::size_t max_pages = 256;
 inline constexpr std::size_t page_size = 4096;
 inline constexpr std::size_t max_write = max_pages * page_size;
-// Header and arguments of a WRITE end where its data begin; the buffer is laid so that the data lie on a page.
+// Header and arguments of a WRITE end where its data begin; the buffer is aligned so that the data start on a page.
 inline constexpr std::size_t write_head = sizeof(abi::InHeader) + sizeof(abi::WriteIn);
 
 class Session {
  public:
   Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots& slots);
 
-  // Goes on for workers that have died: what they left half done is finished, and what the kernel sends again and nobody had
-  // begun is kept for work(). Before that, from one thread.
+  // Continues for workers that have died: finishes what they left half done, and keeps for work() what the kernel resends
+  // and no worker had begun. Call it before work(), from one thread.
   sys::Status recover(const fuse::Channel& channel);
-  // Lets the kernel forget what recover() found to be other than it believes. Not from a worker: it waits for some.
+  // Invalidates what recover() found to differ from the kernel's caches. Not from a worker: it waits for workers.
   sys::Status invalidate(const fuse::Channel& channel) const;
   // Answers requests until the mount is gone, or `stopping` is set and a signal wakes the thread.
   sys::Status work(const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping);
   // The same over io_uring, once the kernel has agreed to it; returns at once where it does not.
   sys::Status work(fuse::RingEntry& entry, const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping);
-  // Says, before the first request, whether there are workers for io_uring.
+  // Call it before the first request, with whether there are workers for io_uring.
   void offer_ring(bool offered) { ring_offered_ = offered; }
-  // No INIT will come any more.
+  // No INIT will arrive any more.
   void give_up_ring();
   [[nodiscard]] bool uses_ring() const { return ring_.load() == Ring::agreed; }
   [[nodiscard]] Statistics statistics() const;
-  // The kernel has agreed to let data pass the server by.
+  // The kernel has agreed to passthrough.
   [[nodiscard]] bool passes_through() const { return passes_through_.load(); }
 
  private:
-  // What an operation is about, for the filter. A path is worked out only where there is a filter.
+  // The object of an operation, for the filter. A path is computed only if there is a filter.
   struct Subject {
     bool watched = false;  // there is a filter and the object has a path
     std::string path;
@@ -171,7 +171,7 @@ class Session {
   void answer_entry(Exchange& exchange, const sys::Result<overlay::Entry>& entry);
   void answer_opened(Exchange& exchange, overlay::Entry entry, std::uint32_t flags);
   sys::Result<std::uint64_t> parent_ino(overlay::NodeId node);
-  // For writing; where nobody was asked for the open, the rules are asked now.
+  // For writing; if the open was not checked, the rules are checked now.
   sys::Result<overlay::RealFileRef> writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject,
                                                   overlay::Access access);
   sys::Status kill_setgid(Exchange& exchange);
@@ -192,9 +192,9 @@ class Session {
   sys::Status guard(const Subject& subject) const;
   // The same for the file behind a node, whichever of its names is protected.
   sys::Status guard_file(overlay::NodeId node, const Subject& subject) const;
-  // A directory that moves takes no protected path along, and brings none into being.
+  // A moved directory must not contain a protected path, before or after the move.
   sys::Status guard_below(overlay::NodeId parent, std::string_view name, const Subject& from, const Subject& to) const;
-  // These come before the answer: the caller waits, so its command name can still be read, and what is answered is recorded.
+  // These come before the answer: the caller waits, so its command name can still be read, and every answered change is recorded.
   void changed(Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other = {});
   void was_read(filter::ReadKind kind, const Subject& subject);
 
@@ -208,7 +208,7 @@ class Session {
   std::atomic<bool> passes_through_{false};
   std::mutex left_mutex_;
   std::deque<Message> left_;  // guarded by left_mutex_
-  // What the kernel may know wrongly.
+  // Entries that may be wrong in the kernel's caches.
   std::vector<std::uint64_t> stale_nodes_;
   std::vector<std::pair<std::uint64_t, std::string>> stale_names_;
   bool ring_offered_ = false;
@@ -221,14 +221,14 @@ class Session {
   Count bytes_read_, bytes_written_;
 };
 
-// The slot of the request that this thread is at or was at last.
+// The slot of this thread's present or last request.
 extern thread_local RequestSlot* current_slot;
 
 inline constexpr std::uint32_t permission_bits = 07777, setuid = 04000, setgid = 02000, group_execute = 00010;
 
 abi::Attr to_attr(const overlay::Attributes& attributes);
 abi::EntryOut to_entry(const overlay::Entry& entry);
-// Seconds, about 68 years: nobody but the mount changes what is below it, so what the kernel has heard stays true.
+// Seconds, about 68 years: only the mount changes what is below it, so the kernel's caches stay valid.
 inline constexpr std::uint64_t forever = 1ULL << 31;
 // How long the kernel may keep attributes, in seconds.
 inline std::uint64_t validity_of(const overlay::Attributes& attributes) { return attributes.fleeting ? 0 : forever; }

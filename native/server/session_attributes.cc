@@ -71,7 +71,7 @@ void Session::statx(Exchange& exchange) {
   out.attr_valid = validity_of(*attributes);
   abi::Statx& stat = out.stat;
   stat.mask = STATX_BASIC_STATS;
-  if (attributes->btime != overlay::Timestamp()) stat.mask |= STATX_BTIME;  // not every file system tells
+  if (attributes->btime != overlay::Timestamp()) stat.mask |= STATX_BTIME;  // not every file system has it
   stat.blksize = attributes->block_size;
   stat.nlink = attributes->nlink;
   stat.uid = attributes->uid;
@@ -103,7 +103,7 @@ void answer_sized(Exchange& exchange, std::uint32_t room, std::span<const std::b
 }  // namespace
 
 void Session::getxattr(Exchange& exchange) {
-  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not ask again
+  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not send it again
   const auto in = exchange.request().take<abi::GetxattrIn>();
   const auto name = exchange.request().take_name();
   if (!in || !name) return exchange.answer_error(EINVAL);
@@ -113,8 +113,8 @@ void Session::getxattr(Exchange& exchange) {
   answer_sized(exchange, in->size, *value);
 }
 
-// trusted.* shows to CAP_SYS_ADMIN alone (xattr(7)). The kernel sees to that where one is read or written, not where they are
-// listed. A caller whose capabilities cannot be read is judged by its uid.
+// trusted.* shows to CAP_SYS_ADMIN alone (xattr(7)). The kernel enforces that when one is read or written, not when they are
+// listed. If a caller's capabilities cannot be read, its uid decides.
 std::string Session::visible_names(Exchange& exchange, std::string names) {
   constexpr std::string_view trusted = "trusted.";
   if (names.find(trusted) == std::string::npos) return names;
@@ -129,7 +129,7 @@ std::string Session::visible_names(Exchange& exchange, std::string names) {
 }
 
 void Session::listxattr(Exchange& exchange) {
-  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not ask again
+  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not send it again
   const auto in = exchange.request().take<abi::GetxattrIn>();
   if (!in) return exchange.answer_error(EINVAL);
   auto names = file_system_.xattr_names(exchange.node());
@@ -139,7 +139,7 @@ void Session::listxattr(Exchange& exchange) {
   answer_sized(exchange, in->size, std::as_bytes(std::span(visible.data(), visible.size())));
 }
 
-// An access list that the owner's group does not stand behind takes setgid away (posix_acl_update_mode of the kernel).
+// An access list set by a caller outside the owning group clears setgid (posix_acl_update_mode of the kernel).
 sys::Status Session::kill_setgid(Exchange& exchange) {
   LAMINA_ASSIGN(const overlay::Attributes present, file_system_.attributes(exchange.node()));
   if ((present.mode & setgid) == 0) return {};
@@ -150,7 +150,7 @@ sys::Status Session::kill_setgid(Exchange& exchange) {
 }
 
 void Session::setxattr(Exchange& exchange) {
-  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not ask again
+  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not send it again
   const auto in = exchange.request().take<abi::SetxattrIn>();
   const auto name = exchange.request().take_name();
   const auto value = in ? exchange.request().take_bytes(in->size) : std::nullopt;
@@ -166,7 +166,7 @@ void Session::setxattr(Exchange& exchange) {
 }
 
 void Session::removexattr(Exchange& exchange) {
-  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not ask again
+  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not send it again
   const auto name = exchange.request().take_name();
   if (!name) return exchange.answer_error(EINVAL);
   const Subject target = subject(exchange.node());

@@ -1,4 +1,4 @@
-// Data of files: reading, writing, and what else acts on it.
+// Data of files: reading, writing, and other operations on it.
 #include <algorithm>
 
 #include "server/session.h"
@@ -15,7 +15,7 @@ using sys::Status;
 namespace {
 // read(2) and copy_file_range(2) move no more at once (MAX_RW_COUNT); the answer to COPY_FILE_RANGE has 32 bits.
 constexpr std::uint64_t most_at_once = 0x7FFFF000;
-// What the kernel asks for first of a file that is read from its beginning, at most.
+// The kernel's largest first request for a file that is read from its beginning.
 constexpr std::uint64_t first_read = 128 * 1024;
 }  // namespace
 
@@ -26,7 +26,7 @@ void Session::read(Exchange& exchange) {
   if (!file.ok()) return exchange.answer_error(file.error().value);
   const auto buffer = exchange.scratch().first(in->size);
   std::size_t done = 0;
-  // The kernel takes a short answer for the end of the file.
+  // The kernel treats a short answer as the end of the file.
   while (done < buffer.size()) {
     const auto size = sys::read_at((*file)->descriptor(), buffer.subspan(done), in->offset + done);
     if (!size.ok()) return exchange.answer_error(size.error().value);
@@ -38,8 +38,8 @@ void Session::read(Exchange& exchange) {
   if (in->offset == 0) read_ahead(exchange);
 }
 
-// While the caller works on what it has got, the disk finds what it will ask for. A hint: what cannot be opened tells so when it
-// is asked for.
+// While the caller processes its data, the disk reads what it will need next. A hint: a failure to open is reported when it
+// is requested.
 void Session::read_ahead(const Exchange& exchange) {
   if (!exchange.has_its_answer()) return;
   const auto nodes = read_ahead_.next(exchange.node());
@@ -57,7 +57,7 @@ Result<overlay::RealFileRef> Session::writable_file(Exchange& exchange, overlay:
   return file;
 }
 
-// Of what it keeps, the kernel asks anew only for what it knows the call to change. It fails where the mount is gone only.
+// The kernel itself invalidates only what it expects the call to change. This fails only when the mount is gone.
 void Session::tell_renumbered(const Exchange& exchange) {
   for (const overlay::NodeId node : file_system_.take_renumbered()) static_cast<void>(forget_attributes(exchange, node));
 }
@@ -91,7 +91,7 @@ void Session::fallocate(Exchange& exchange) {
   const auto in = exchange.request().take<abi::FallocateIn>();
   if (!in) return exchange.answer_error(EINVAL);
   const Subject target = subject(exchange.node());
-  // vfs_fallocate of the kernel: what only makes room does not change what is there.
+  // vfs_fallocate of the kernel: a pure allocation does not change the content.
   const Access access = (in->mode & ~static_cast<std::uint32_t>(FALLOC_FL_KEEP_SIZE)) == 0 ? Access::append : Access::write;
   const auto file = writable_file(exchange, exchange.node(), target, access);
   if (!file.ok()) return exchange.answer_error(file.error().value);
@@ -108,7 +108,7 @@ void Session::lseek(Exchange& exchange) {
   if (!in) return exchange.answer_error(EINVAL);
   const auto file = file_system_.file(exchange.node(), Access::read, exchange.interrupted());
   if (!file.ok()) return exchange.answer_error(file.error().value);
-  // Other threads may seek the same description: SEEK_DATA and SEEK_HOLE do not depend on where it stands.
+  // Other threads may seek the same description: SEEK_DATA and SEEK_HOLE do not depend on its offset.
   const auto offset = sys::seek((*file)->descriptor(), static_cast<std::int64_t>(in->offset), static_cast<int>(in->whence));
   if (!offset.ok()) return exchange.answer_error(offset.error().value);
   exchange.answer_with(abi::LseekOut{*offset});
@@ -118,7 +118,7 @@ Result<std::size_t> Session::copy(Exchange& exchange) {
   const auto in = exchange.request().take<abi::CopyFileRangeIn>();
   if (!in || in->flags != 0) return sys::Errno{EINVAL};
   const Subject target = subject(in->nodeid_out);
-  // First the one that is written: where both are one file, its copy-up changes what is read.
+  // First open the one that is written: where both are one file, its copy-up changes what is read.
   LAMINA_ASSIGN(const overlay::RealFileRef to, writable_file(exchange, in->nodeid_out, target, Access::write));
   LAMINA_ASSIGN(const overlay::RealFileRef from, file_system_.file(exchange.node(), Access::read, exchange.interrupted()));
   if (!keeps_setid(exchange)) LAMINA_TRY(kill_suidgid(exchange, in->nodeid_out, *to));

@@ -59,7 +59,7 @@ sys::Result<std::uint64_t> Session::parent_ino(overlay::NodeId node) {
   return parent.attributes.ino;
 }
 
-// "." and "..", which the kernel looks up by itself: node 0 says that they come without attributes.
+// "." and "..", which the kernel looks up by itself: node 0 means that they have no attributes.
 sys::Status Session::list_dots(Packer& packer, overlay::NodeId node, std::uint64_t offset) {
   if (offset < dot) {
     LAMINA_ASSIGN(const overlay::Attributes self, file_system_.attributes(node));
@@ -88,7 +88,7 @@ void Session::list(Exchange& exchange, bool plus) {
     if (plus) {
       const auto entry = file_system_.lookup(exchange.node(), next->name);
       if (entry.failed_with(ENOENT)) continue;  // gone since the listing was made
-      // An entry that cannot be looked up is listed without attributes: its failure is for who asks for it.
+      // An entry that cannot be looked up is listed without attributes: its own lookup reports the failure.
       if (entry.ok()) {
         out = to_entry(*entry);
         looked_up.push_back(entry->node);

@@ -1,4 +1,4 @@
-// The mount's own life: the agreement on features, statfs, interrupts, the end.
+// The mount's life cycle: the negotiation of features, statfs, interrupts, the end.
 #include "server/session.h"
 
 namespace lamina::server {
@@ -10,7 +10,7 @@ void Session::init(Exchange& exchange) {
   out.major = abi::major_version;
   out.minor = abi::minor_version;
   if (in->major > abi::major_version) {
-    exchange.answer_with(out);  // the kernel asks again with our version
+    exchange.answer_with(out);  // the kernel repeats INIT with our version
     return;
   }
   if (in->major < abi::major_version || in->minor < abi::oldest_minor) return exchange.answer_error(EPROTO);
@@ -42,7 +42,7 @@ void Session::init(Exchange& exchange) {
   out.congestion_threshold = 48;
   out.time_gran = 1;
   passes_through_.store((agreed & init::passthrough) != 0);
-  // Real files must not lie on a stacked file system themselves; an overlay of the kernel may take this mount as its lower.
+  // Real files must not lie on a stacked file system themselves; a kernel overlay may use this mount as its lower.
   if (passes_through()) out.max_stack_depth = 1;
   slots_.set_resendable((offered & init::has_resend) != 0);
   exchange.answer_with(out);
@@ -53,13 +53,13 @@ void Session::init(Exchange& exchange) {
 
 void Session::destroy(Exchange& exchange) { exchange.answer_empty(); }
 
-// ENOSYS: the kernel does not ask again.
+// ENOSYS: the kernel does not send it again.
 void Session::unsupported(Exchange& exchange) { exchange.answer_error(ENOSYS); }
 
 // To FUSE_NOTIFY_RETRIEVE, which is never sent. No answer is due.
 void Session::notify_reply(Exchange& /*exchange*/) {}
 
-// No answer is due: the interrupted request is answered EINTR where it ends early.
+// No answer is due: the interrupted request is answered EINTR if it ends early.
 void Session::interrupt(Exchange& exchange) {
   if (const auto in = exchange.request().take<abi::InterruptIn>()) in_flight_.interrupt(in->unique);
 }

@@ -30,7 +30,7 @@ void Session::lookup(Exchange& exchange) {
     if (entry.failed_with(ENOENT)) was_read(ReadKind::absent, subject(exchange.node(), *name));
   }
   if (!entry.failed_with(ENOENT)) return answer_entry(exchange, entry);
-  // Node 0 with a time: the kernel remembers that there is nothing.
+  // Node 0 with a time: the kernel caches the absence.
   abi::EntryOut absent{};
   absent.entry_valid = forever;
   exchange.answer_with(absent);
@@ -101,12 +101,12 @@ void Session::link(Exchange& exchange) {
   if (!in || !name) return exchange.answer_error(EINVAL);
   const Subject from = linked_subject(exchange, in->oldnodeid);
   const Subject made = subject(exchange.node(), *name);
-  // A new name changes the file: its link count, and by copy-up where it lies.
+  // A new name changes the file: its link count, and by copy-up its place.
   if (const auto refused = guard_file(in->oldnodeid, from); !refused.ok()) return exchange.answer_status(refused);
   if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
   const auto entry = file_system_.link(in->oldnodeid, exchange.node(), *name, exchange.interrupted(), exchange.attempt());
   tell_renumbered(exchange);
-  // A file that had no name until now comes into being with it.
+  // For the journal, a file without a name is created when it gets one.
   if (entry.ok() && from.watched) changed(exchange, "link", from, made.path);
   if (entry.ok() && !from.watched) changed(exchange, "create", made);
   answer_entry(exchange, entry);
@@ -149,7 +149,7 @@ void Session::rename_names(Exchange& exchange, overlay::NodeId new_parent, std::
   const auto name = exchange.request().take_name();
   const auto new_name = exchange.request().take_name();
   if (!name || !new_name) return exchange.answer_error(EINVAL);
-  // RENAME_WHITEOUT would let a user make a mark of ours.
+  // RENAME_WHITEOUT would let a user make one of our marks.
   if (flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE) return exchange.answer_error(EINVAL);
   const RenameMode mode = flags == RENAME_NOREPLACE  ? RenameMode::no_replace
                           : flags == RENAME_EXCHANGE ? RenameMode::exchange

@@ -37,7 +37,7 @@ void Session::open(Exchange& exchange) {
 }
 
 void Session::create(Exchange& exchange) {
-  // Without CREATE the kernel makes the file by MKNOD and opens it without asking.
+  // Without CREATE the kernel makes the file by MKNOD and opens it without a request.
   if (options_.mode == Mode::stateless) return exchange.answer_error(ENOSYS);
   const auto in = exchange.request().take<abi::CreateIn>();
   const auto name = exchange.request().take_name();
@@ -51,7 +51,7 @@ void Session::create(Exchange& exchange) {
   answer_opened(exchange, *entry, in->flags);
 }
 
-// The kernel opens such a file in any mode. What is written to it is recorded once it has a name.
+// The kernel opens such a file in any mode. Writes to it are recorded once it has a name.
 void Session::tmpfile(Exchange& exchange) {
   const auto in = exchange.request().take<abi::CreateIn>();
   if (!in) return exchange.answer_error(EINVAL);
@@ -90,7 +90,7 @@ void Session::release(Exchange& exchange) {
 
 void Session::release_directory(Exchange& exchange) { exchange.answer_empty(); }
 
-// Nothing is kept back until a file is closed.
+// No write is delayed until a file is closed.
 void Session::flush(Exchange& exchange) { exchange.answer_error(ENOSYS); }
 
 }  // namespace lamina::server

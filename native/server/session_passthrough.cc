@@ -1,4 +1,4 @@
-// Files whose data pass the server by (docs/decisions, "Passthrough by file").
+// Files whose data bypass the server (docs/decisions, "Passthrough by file").
 #include <linux/capability.h>
 
 #include <optional>
@@ -18,23 +18,23 @@ using sys::Status;
 
 namespace {
 
-// A smaller file of a lower is read in one message, and comes to the server: so it can be copied up under all its descriptors.
+// A smaller file of a lower is read in one message, through the server: so it can be copied up under all its descriptors.
 constexpr std::uint64_t smallest_lower = std::uint64_t{128} * 1024;
 
-// What a handle tells.
+// The content of a handle.
 constexpr std::uint64_t counted_as_other = 1;
 
-// setgid that makes no program: a write of who is in the group leaves it, and the real file system knows no groups of ours.
+// setgid without group execute: a write by a group member keeps it, and the real file system does not know the caller's groups.
 bool marks_locking(std::uint32_t mode) { return (mode & (setgid | group_execute)) == setgid; }
 
 }  // namespace
 
-// The descriptors that a lower's file has stay with it: they read what they have always read. The names lead to another node.
+// The open descriptors of a lower's file stay with it: they keep reading its old content. The names lead to another node.
 Status Session::make_way(const Exchange& exchange, NodeId node, const OpenFile& file) {
   if (file.opens == 0 || file.backing_id == 0 || !file.lower) return {};
   LAMINA_TRY(file_system_.replace_node(node));
   LAMINA_TRY(forget_attributes(exchange, node));
-  // The kernel follows the path once more, and comes to the other node.
+  // The kernel resolves the path once more, and reaches the other node.
   return Errno{ESTALE};
 }
 
@@ -48,7 +48,7 @@ Status Session::begin_open(Exchange& exchange, const Opening& opening, OpenFile&
   if (opening.writes()) file.lower = false;
   LAMINA_ASSIGN(const overlay::RealFileRef real, file_system_.file(opening.node, opening.access(), exchange.interrupted()));
   tell_renumbered(exchange);
-  // The real file system takes setuid away at writes by who lacks CAP_FSETID, and asks that of the thread that names the file.
+  // The real file system clears setuid at writes without CAP_FSETID, and checks that in the thread that registers the file.
   file.keeps_suid = opening.as_root;
   std::optional<sys::WithoutCapability> without;
   if (!file.keeps_suid) {
@@ -63,7 +63,7 @@ Status Session::join_open(Exchange& exchange, const Opening& opening, OpenFile& 
   if (!opening.writes() || file.backing_id == 0) return {};
   LAMINA_TRY(make_way(exchange, opening.node, file));
   if (!file.keeps_suid || opening.as_root) return {};
-  // Beside root's descriptors the kernel takes one of another user: setuid goes now, for its writes could not take it away.
+  // Another user opens the file besides root: setuid is cleared now, for that user's writes could not clear it.
   SetAttributes change;
   change.kill_suidgid = true;
   LAMINA_TRY(judge_stranger(exchange, opening.node, change));
@@ -71,7 +71,7 @@ Status Session::join_open(Exchange& exchange, const Opening& opening, OpenFile& 
   return cleared.ok() ? Status() : Status(cleared.error());
 }
 
-// Root that lacks CAP_FSETID is looked for only where there is something to lose: that costs more than the opening.
+// Root that lacks CAP_FSETID is checked only where setuid could be lost: that costs more than the opening.
 Result<bool> Session::opens_as_root(const Exchange& exchange, const Opening& opening) {
   const std::uint32_t uid = exchange.header().uid;
   if (!opening.writes() || (uid != 0 && uid != abi::unknown_id)) return false;
@@ -101,7 +101,7 @@ Result<abi::OpenOut> Session::open_through(Exchange& exchange, Opening opening) 
   if (file->backing_id != 0) {
     out.open_flags |= abi::open::passthrough;
   } else if (file->lower || file->opens > 0) {
-    out.open_flags |= abi::open::keep_cache;  // else it was written unseen by what the kernel has in its cache
+    out.open_flags |= abi::open::keep_cache;  // else unseen writes made the kernel's cache stale
   }
   ++file->opens;
   if (!opening.writes() || file->backing_id == 0) return out;
@@ -116,7 +116,7 @@ Result<abi::OpenOut> Session::open_through(Exchange& exchange, Opening opening) 
   return out;
 }
 
-// What the kernel keeps of the attributes may be wrong from now on.
+// The kernel's cached attributes may be wrong from now on.
 Status Session::expect_writes(const Exchange& exchange, const Opening& opening) {
   LAMINA_TRY(file_system_.expect_unseen_writes(opening.node, (opening.flags & O_ACCMODE) == O_RDWR));
   LAMINA_ASSIGN(const Attributes attributes, file_system_.attributes(opening.node));
@@ -126,7 +126,7 @@ Status Session::expect_writes(const Exchange& exchange, const Opening& opening) 
 void Session::drop_open(const Exchange& exchange, OpenFile& file, std::uint64_t handle) {
   if (file.opens == 0) return;
   if (handle == counted_as_other) --file.others;
-  // It fails where the mount is gone only, and then the kernel has forgotten the name.
+  // It fails only when the mount is gone, and then the kernel has forgotten the name.
   if (--file.opens == 0 && file.backing_id != 0) static_cast<void>(exchange.close_backing(file.backing_id));
 }
 
@@ -145,7 +145,7 @@ Result<Attributes> Session::set_attributes(Exchange& exchange, SetAttributes cha
   }
   const auto file = open_files_.hold(node);
   if (change.size) LAMINA_TRY(make_way(exchange, node, *file));
-  // As if the other users wrote at once, strangers to the file's group.
+  // As if the other users wrote at once, as non-members of the file's group.
   if (change.mode && file->others > 0) *change.mode &= ~(setuid | setgid);
   auto changed = file_system_.set_attributes(node, change, exchange.interrupted());
   tell_replacement(exchange);
@@ -153,7 +153,7 @@ Result<Attributes> Session::set_attributes(Exchange& exchange, SetAttributes cha
   return changed;
 }
 
-// What was done by an old node's descriptor the kernel knows of that node only.
+// The kernel attributes writes by an old node's descriptor to that node only.
 void Session::tell_replacement(const Exchange& exchange) {
   if (options_.mode != Mode::passthrough) return;
   if (const auto other = file_system_.replacement(exchange.node())) static_cast<void>(exchange.invalidate_attributes(*other));

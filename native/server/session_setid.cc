@@ -1,5 +1,5 @@
-// setuid and setgid, which a change of the content takes away (inode(7), "The set-group-ID bit"). The kernel leaves that to us
-// (HANDLE_KILLPRIV_V2) and goes on believing the old mode, by which it would run the file: it is told.
+// setuid and setgid, which a change of the content clears (inode(7), "The set-group-ID bit"). The kernel leaves that to us
+// (HANDLE_KILLPRIV_V2) and keeps caching the old mode, by which it would run the file: so it is invalidated.
 #include <linux/capability.h>
 
 #include <algorithm>
@@ -20,7 +20,7 @@ bool program_setgid(std::uint32_t mode) { return (mode & (setgid | group_execute
 
 }  // namespace
 
-// Whether the caller is outside a group. Where that cannot be read, it is.
+// Whether the caller is outside a group. True if that cannot be read.
 bool Session::is_stranger(const Exchange& exchange, std::uint32_t group) {
   const overlay::Caller caller = exchange.caller();
   if (caller.gid == group) return false;
@@ -36,17 +36,17 @@ bool Session::keeps_setid(const Exchange& exchange) {
   return privileged.ok() ? *privileged : uid == 0;
 }
 
-// A change that takes setuid away: whether setgid without group execute goes, too (setattr_should_drop_sgid of the kernel).
+// For a change that clears setuid: whether setgid without group execute is cleared too (setattr_should_drop_sgid of the kernel).
 Status Session::judge_stranger(const Exchange& exchange, NodeId node, SetAttributes& change) {
   if (!change.kill_suidgid) return {};
   LAMINA_ASSIGN(const overlay::Attributes present, file_system_.attributes(node));
   const bool in_question = (present.mode & setgid) != 0 && !program_setgid(present.mode);
-  // With chown the kernel asks for it whoever the caller is.
+  // With chown the kernel requests it for every caller.
   change.stranger = in_question && !keeps_setid(exchange) && is_stranger(exchange, present.gid);
   return {};
 }
 
-// Lets the kernel ask for a node's attributes anew.
+// Makes the kernel request a node's attributes again.
 Status Session::forget_attributes(const Exchange& exchange, NodeId node) {
   const Status told = exchange.invalidate_attributes(node);
   // ENOENT: the kernel has just forgotten the node.

@@ -1,4 +1,4 @@
-// A path or name as the kernel wants it: ended by NUL, without allocating.
+// A path or name in the kernel's form: ended by NUL, without allocating.
 #pragma once
 
 #include <climits>
@@ -9,8 +9,8 @@
 
 namespace lamina::sys {
 
-// What a system call is given for a path or name. `check` says why it cannot be passed: ENAMETOOLONG at PATH_MAX bytes,
-// EINVAL where it holds a NUL (the kernel would take the part before it for the whole).
+// The argument of a system call for a path or name. `check` says why it cannot be passed: ENAMETOOLONG at PATH_MAX bytes,
+// EINVAL where it holds a NUL (the kernel would use only the part before it).
 class CString {
  public:
   explicit CString(std::string_view text) {

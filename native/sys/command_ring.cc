@@ -30,7 +30,7 @@ std::uint32_t* word(std::byte* at) { return reinterpret_cast<std::uint32_t*>(at)
 
 Result<CommandRing> CommandRing::make(int device) {
   io_uring_params parameters{};
-  // DEFER_TASKRUN: a request is put in place by the thread that waits for it, when it waits, and interrupts nothing.
+  // DEFER_TASKRUN: the waiting thread itself receives requests, when it waits, without interrupts.
   parameters.flags = IORING_SETUP_SQE128 | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
   CommandRing ring;
   ring.descriptor_ = FileDescriptor(static_cast<int>(::syscall(SYS_io_uring_setup, 1, &parameters)));
@@ -97,7 +97,7 @@ Result<std::int32_t> CommandRing::wait() {
     const long taken =
         ::syscall(SYS_io_uring_enter, descriptor_.get(), pending_, 1U, IORING_ENTER_GETEVENTS, nullptr, std::size_t{0});
     if (taken < 0) return last_error();
-    // A signal that comes while it waits is told by the next call.
+    // A signal that arrives during the wait is reported by the next call.
     pending_ -= static_cast<unsigned>(taken);
   }
   io_uring_cqe completion{};

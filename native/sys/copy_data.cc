@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint64_t chunk = std::uint64_t{8} * 1024 * 1024;
 
-// The file system, or this pair of files, does not support the call: another way may do.
+// The file system, or this pair of files, does not support the call: another way may work.
 bool unsupported(Errno error) {
   switch (error.value) {
     case EOPNOTSUPP:
@@ -43,7 +43,7 @@ Status copy_through_memory(int from, int to, Range range) {
   while (range.begin < range.end) {
     const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), range.size());
     LAMINA_ASSIGN(const std::size_t length, read_at(from, std::span(buffer).first(wanted), range.begin));
-    if (length == 0) return Errno{EIO};  // shorter than it was said to be
+    if (length == 0) return Errno{EIO};  // shorter than its stated size
     LAMINA_TRY(write_all_at(to, std::span(buffer).first(length), range.begin));
     range.begin += length;
   }
@@ -54,7 +54,7 @@ Status copy_through_memory(int from, int to, Range range) {
 Status copy_piece(int from, int to, Range range) {
   while (range.begin < range.end) {
     const auto length = copy_range(from, range.begin, to, range.begin, range.size());
-    // Some file systems answer 0 for what read(2) does give.
+    // Some file systems return 0 where read(2) does return data.
     if (length.ok() ? *length == 0 : unsupported(length.error())) return copy_through_memory(from, to, range);
     if (!length.ok()) return length.error();
     range.begin += *length;

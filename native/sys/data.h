@@ -1,4 +1,4 @@
-// Data of open files: positioned reads and writes, copies, locks, durability. Calls interrupted by a signal are made again.
+// Data of open files: positioned reads and writes, copies, locks, durability. Calls interrupted by a signal are retried.
 #pragma once
 
 #include <sys/types.h>
@@ -48,7 +48,7 @@ using Interrupted = std::function<bool()>;
 // FICLONE: `to` shares all blocks of `from`. EOPNOTSUPP, EXDEV, EINVAL, ENOTTY where these two files cannot.
 Status clone_data(int from, int to);
 // Fills the new, empty file `to` with the first `size` bytes of `from`, holes kept: cloned where the file system can, else copied
-// by data segment. Looks at `interrupted` between pieces of at most 8 MiB and ends with EINTR; EIO where `from` is shorter than
+// by data segment. Checks `interrupted` between pieces of at most 8 MiB and ends with EINTR; EIO where `from` is shorter than
 // `size`. Gives the bytes that were copied, 0 for a clone. Where it fails, the content of `to` is undefined.
 Result<std::uint64_t> copy_data(int from, int to, std::uint64_t size, const Interrupted& interrupted);
 

@@ -12,7 +12,7 @@ namespace lamina::sys {
 struct DirectoryRecord {
   std::string_view name;  // valid during the call only; never "." or ".."
   std::uint64_t ino = 0;
-  std::uint32_t type = 0;  // the S_IFMT bits, or 0 where the file system does not tell
+  std::uint32_t type = 0;  // the S_IFMT bits, or 0 where the file system does not report it
 };
 
 // Calls `each` for every name of the directory, from its beginning, until it fails. `directory` is open for reading, and its

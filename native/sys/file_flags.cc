@@ -6,7 +6,7 @@
 
 namespace lamina::sys {
 
-// In spite of its definition it is an int that the call takes.
+// Despite its definition the call uses an int.
 Result<std::uint32_t> file_flags(int descriptor) {
   unsigned flags = 0;
   LAMINA_TRY(status_from([&] { return ::ioctl(descriptor, FS_IOC_GETFLAGS, &flags); }));

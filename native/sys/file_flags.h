@@ -1,4 +1,4 @@
-// The flags of chattr(1), as FS_IOC_GETFLAGS and FS_IOC_FSGETXATTR have them (ioctl_iflags(2)). ENOTTY or EOPNOTSUPP where the
+// The flags of chattr(1), as in FS_IOC_GETFLAGS and FS_IOC_FSGETXATTR (ioctl_iflags(2)). ENOTTY or EOPNOTSUPP where the
 // file system has none.
 #pragma once
 

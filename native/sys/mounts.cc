@@ -70,7 +70,7 @@ std::optional<MountEntry> parse_line(std::string_view line) {
 
 std::string in_proc(std::string_view process, const char* name) { return "/proc/" + std::string(process) + "/" + name; }
 
-// The inode of a namespace's file tells namespaces apart.
+// The inode of a namespace's file identifies the namespace.
 Result<std::uint64_t> mount_namespace_of(std::string_view process) {
   struct stat status = {};
   LAMINA_TRY(status_from([&] { return ::stat(in_proc(process, "ns/mnt").c_str(), &status); }));
@@ -83,7 +83,7 @@ Result<std::uint64_t> device_of(int directory, const char* path, int flags) {
   return std::uint64_t{gnu_dev_makedev(status.stx_dev_major, status.stx_dev_minor)};
 }
 
-// In a process of its own, which goes to the other namespace: the clone takes the place of `slot`, a descriptor that both have.
+// In a process of its own, which enters the other namespace: the clone replaces `slot`, a descriptor that both share.
 Status clone_into(int slot, int mount_namespace, int root, const std::string& mountpoint, std::uint64_t device) {
   LAMINA_TRY(status_from([&] { return ::setns(mount_namespace, CLONE_NEWNS); }));
   LAMINA_ASSIGN(const FileDescriptor at, open_in_root(root, mountpoint, O_PATH));
@@ -124,7 +124,7 @@ Result<std::vector<std::int32_t>> other_mount_namespaces() {
     std::int32_t pid = 0;
     if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr != name.data() + name.size()) continue;
     const auto its = mount_namespace_of(name);
-    // It has ended, or is not ours to look into.
+    // It has ended, or is not readable for us.
     if (!its || std::find(known.begin(), known.end(), *its) != known.end()) continue;
     known.push_back(*its);
     found.push_back(pid);

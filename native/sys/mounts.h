@@ -16,22 +16,21 @@ struct MountEntry {
   std::string root, mountpoint;  // the directory of the file system that is mounted, and where, as the process sees it
   std::string type, source;
 };
-// What a process sees; `process`: a number, or "self". ENOENT, ESRCH, EINVAL where it has ended.
+// The mounts that a process sees; `process`: a number, or "self". ENOENT, ESRCH, EINVAL where it has ended.
 Result<std::vector<MountEntry>> mounts_of(std::string_view process);
 // The lines of a mountinfo file; those that are malformed are left out.
 std::vector<MountEntry> parse_mounts(std::string_view text);
 
-// A process of each mount namespace but our own, as far as we may look.
+// A process of each mount namespace but our own, as far as we may read /proc.
 Result<std::vector<std::int32_t>> other_mount_namespaces();
 
 // A clone of the mount of file system `device` that process `pid` sees at `mountpoint`, with nothing below it (setns(2),
-// open_tree(2)). Not yet attached; the file system lives as long as the descriptor. ENOENT where there is another one by now. The
+// open_tree(2)). Not yet attached; the file system lives as long as the descriptor. ENOENT where it was replaced meanwhile. The
 // process must have one thread.
 Result<FileDescriptor> clone_mount_of(std::int32_t pid, const std::string& mountpoint, std::uint64_t device);
-// Puts such a clone on a directory, private, with those MS_* flags of mount(2) that a mount has for itself (mount_setattr(2),
-// move_mount(2)).
+// Attaches such a clone to a directory, private, with the per-mount MS_* flags of mount(2) (mount_setattr(2), move_mount(2)).
 Status attach_mount(int clone, const std::string& mountpoint, unsigned long flags);
-// The file system that is mounted at a path, whoever serves it and without asking him (statx(2), AT_STATX_DONT_SYNC).
+// The file system that is mounted at a path, without a request to its server (statx(2), AT_STATX_DONT_SYNC).
 Result<std::uint64_t> device_at(const std::string& path);
 
 }  // namespace lamina::sys

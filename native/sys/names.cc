@@ -121,7 +121,7 @@ Result<std::string> read_link(int directory, std::string_view name) {
       target.resize(static_cast<std::size_t>(length));
       return target;
     }
-    target.resize(target.size() * 4);  // it may have been cut off
+    target.resize(target.size() * 4);  // it may be truncated
   }
 }
 

@@ -1,5 +1,5 @@
 // Making, renaming and removing names, and changing attributes. A `name` is one component of a path (Name); no call follows a
-// symlink. Calls interrupted by a signal are made again.
+// symlink. Calls interrupted by a signal are retried.
 #pragma once
 
 #include <sys/types.h>
@@ -46,7 +46,7 @@ struct TimeChange {
 };
 Status change_times(int directory, std::string_view name, const TimeChange& atime, const TimeChange& mtime);
 
-// umask(2) to 0 for this process, so that modes are made as they are given.
+// umask(2) to 0 for this process, so that modes are used as given.
 void clear_umask();
 
 }  // namespace lamina::sys

@@ -15,7 +15,7 @@ namespace lamina::sys {
 
 namespace {
 
-// The longest piece of a path that is given to the kernel at once.
+// The longest piece of a path that is passed to the kernel at once.
 constexpr std::size_t longest_piece = PATH_MAX - 1;
 
 Result<FileDescriptor> adopt(int descriptor) {
@@ -23,7 +23,7 @@ Result<FileDescriptor> adopt(int descriptor) {
   return FileDescriptor(descriptor);
 }
 
-// openat2(2) answers EAGAIN where a rename elsewhere kept it from being sure that the path stays beneath.
+// openat2(2) answers EAGAIN where a concurrent rename prevented the check that the path stays beneath.
 Result<FileDescriptor> call_openat2(int root, std::string_view path, int flags, mode_t mode, std::uint64_t resolve) {
   const CString name(path.empty() ? "." : path);
   LAMINA_TRY(name.check());
@@ -38,7 +38,7 @@ Result<FileDescriptor> call_openat2(int root, std::string_view path, int flags, 
   return adopt(static_cast<int>(descriptor));
 }
 
-// The first piece of `path` that the kernel takes, up to a slash; npos where there is none: a component is too long.
+// The first piece of `path` that the kernel accepts, up to a slash; npos where there is none: a component is too long.
 std::size_t piece_end(std::string_view path) { return path.rfind('/', longest_piece); }
 
 std::array<char, 32> descriptor_link(int descriptor) {
@@ -110,14 +110,14 @@ Result<FileDescriptor> clone_tree(std::string_view path, TreeAccess access) {
   LAMINA_TRY(name.check());
   LAMINA_ASSIGN(FileDescriptor tree, adopt(::open_tree(AT_FDCWD, name.get(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
   mount_attr attributes = {};
-  // Private: what is mounted on the original later must not come through.
+  // Private: later mounts on the original must not propagate.
   attributes.propagation = MS_PRIVATE;
   if (access == TreeAccess::read_only) attributes.attr_set = MOUNT_ATTR_RDONLY;
   if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0) return last_error();
   attributes.attr_set = MOUNT_ATTR_NOATIME;
   attributes.attr_clr = MOUNT_ATTR__ATIME;
   attributes.propagation = 0;
-  // A user namespace may be denied the change of the access time (mount_setattr(2), EPERM): nothing but times differs.
+  // A user namespace may be denied the change of the access time (mount_setattr(2), EPERM): only access times differ then.
   const bool locked = ::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0;
   if (locked && errno != EPERM) return last_error();
   return tree;

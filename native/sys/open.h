@@ -1,4 +1,4 @@
-// Opening files and directories. Every descriptor is close-on-exec. Calls interrupted by a signal are made again.
+// Opening files and directories. Every descriptor is close-on-exec. Calls interrupted by a signal are retried.
 #pragma once
 
 #include <sys/types.h>
@@ -18,7 +18,7 @@ Result<FileDescriptor> open_beneath(int root, std::string_view path, int flags, 
 Result<FileDescriptor> open_in_root(int root, std::string_view path, int flags, mode_t mode = 0);
 // Opens the child `name` (one component) of `directory` with O_NOFOLLOW. ELOOP for a symlink unless `flags` hold O_PATH.
 Result<FileDescriptor> open_child(int directory, std::string_view name, int flags, mode_t mode = 0);
-// Opens a path given by a person, as open(2) does.
+// Opens a path from the user, as open(2) does.
 Result<FileDescriptor> open_path(std::string_view path, int flags, mode_t mode = 0);
 // A new open file description of the file that `descriptor` (O_PATH too) refers to, through its /proc/self/fd link.
 Result<FileDescriptor> reopen(int descriptor, int flags);
@@ -27,7 +27,7 @@ Result<FileDescriptor> open_unnamed(int directory, mode_t mode);
 // fcntl(2): F_DUPFD_CLOEXEC
 Result<FileDescriptor> duplicate(int descriptor);
 
-// As open_beneath, open_child, but with O_NOATIME where we may (the owner of the file, CAP_FOWNER).
+// As open_beneath, open_child, but with O_NOATIME where permitted (to the owner of the file, or with CAP_FOWNER).
 Result<FileDescriptor> open_beneath_noatime(int root, std::string_view path, int flags);
 Result<FileDescriptor> open_child_noatime(int directory, std::string_view name, int flags);
 

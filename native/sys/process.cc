@@ -26,7 +26,7 @@ namespace lamina::sys {
 namespace {
 
 Result<std::string> read_proc(std::int32_t pid, const char* name, std::size_t most) {
-  if (pid <= 0) return Errno{ESRCH};  // the kernel tells 0 of a caller in a foreign pid namespace
+  if (pid <= 0) return Errno{ESRCH};  // the kernel reports 0 for a caller in a foreign pid namespace
   std::array<char, 32> path = {};
   (void)std::snprintf(path.data(), path.size(), "/proc/%d/%s", pid, name);
   LAMINA_ASSIGN(const FileDescriptor file, open_path(path.data(), O_RDONLY));
@@ -71,7 +71,7 @@ Result<bool> shares_user_namespace(std::int32_t pid) {
   return theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
 }
 
-// Costs a tenth of reading the status. False also where it cannot be told.
+// Costs a tenth of reading the status. False also where it is unknown.
 bool leads_a_process(std::int32_t thread) {
   return FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, thread, 0))).valid();
 }
@@ -106,7 +106,7 @@ Result<bool> has_capability_here(std::int32_t pid, unsigned capability) {
 
 namespace {
 
-// Puts a capability in or out of effect for the calling thread; gives what it was (capset(2)).
+// Sets or clears an effective capability of the calling thread; returns the old state (capset(2)).
 Result<bool> put_in_effect(unsigned capability, bool wanted) {
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets = {};

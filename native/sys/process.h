@@ -1,4 +1,4 @@
-// What /proc tells of a process, and the time.
+// Information on processes from /proc, and the time.
 #pragma once
 
 #include <sys/types.h>
@@ -14,25 +14,25 @@ namespace lamina::sys {
 
 struct Process {
   std::int32_t pid = 0;
-  std::string command;  // proc(5), /proc/PID/comm: at most 15 bytes of any kind
+  std::string command;  // proc(5), /proc/PID/comm: at most 15 bytes, of any value
 };
-// The process that a thread is one of, for a caller may be known by its thread's number, and threads have names of their own.
+// The process of a thread, for a caller may be identified by its thread's number, and threads have names of their own.
 // ENOENT, ESRCH where it has ended.
 Result<Process> process_of(std::int32_t thread);
 // Whether the process has a capability in effect (/proc/PID/status, CapEff) in our user namespace: those that it has in another
-// one do not count here. ENOENT, ESRCH where it has ended; EACCES where its user namespace is not to be seen.
+// one do not count here. ENOENT, ESRCH where it has ended; EACCES where its user namespace is not readable.
 Result<bool> has_capability_here(std::int32_t pid, unsigned capability);
-// The group that it makes files with, and its supplementary groups, as our user namespace numbers them (/proc/PID/status, Gid,
+// The group of its new files, and its supplementary groups, as numbered in our user namespace (/proc/PID/status, Gid,
 // Groups). ENOENT, ESRCH where it has ended.
 Result<std::vector<std::uint32_t>> groups_of(std::int32_t pid);
-// Keeps a capability out of effect for this thread alone while it lives. Does nothing where it was not in effect.
+// Clears an effective capability of this thread alone while it lives. Does nothing where it was not in effect.
 class WithoutCapability {
  public:
   explicit WithoutCapability(unsigned capability);
   WithoutCapability(const WithoutCapability&) = delete;
   WithoutCapability& operator=(const WithoutCapability&) = delete;
   ~WithoutCapability();
-  // What kept it from being taken away; nothing may be done then that must not be done with it.
+  // Why it could not be cleared; then do nothing that must not be done with it.
   [[nodiscard]] const Status& status() const { return status_; }
 
  private:
@@ -44,12 +44,12 @@ class WithoutCapability {
 FileTime now();
 
 // fork(2), but the child has the same table of descriptors, not a copy: what it opens stays open when it is killed, and what it
-// closes is closed for the parent, too (clone(2): CLONE_FILES). The process must have one thread. The child must not rely on the
+// closes is closed for the parent too (clone(2): CLONE_FILES). The process must have one thread. The child must not rely on the
 // thread id that the C library keeps of its first thread, and ends by _exit(2).
 Result<pid_t> fork_sharing_descriptors();
-// The descriptors that are open, but for the one that looks.
+// The open descriptors, without the one used to list them.
 Result<std::vector<int>> open_descriptors();
-// Closes all but those.
+// Closes all others.
 Status close_descriptors_but(const std::vector<int>& kept);
 
 }  // namespace lamina::sys

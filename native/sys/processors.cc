@@ -13,7 +13,7 @@ namespace lamina::sys {
 
 Result<unsigned> possible_processors() {
   LAMINA_ASSIGN(const FileDescriptor file, open_path("/sys/devices/system/cpu/possible", O_RDONLY));
-  LAMINA_ASSIGN(const std::string list, read_whole(file.get(), 4096));  // as 0-3,8-11
+  LAMINA_ASSIGN(const std::string list, read_whole(file.get(), 4096));  // such as 0-3,8-11
   const std::size_t last = list.find_last_of(",-");
   const char* const start = list.data() + (last == std::string::npos ? 0 : last + 1);
   unsigned highest = 0;
@@ -35,7 +35,7 @@ void prefer_processor(unsigned processor) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(processor, &set);
-  static_cast<void>(::sched_setaffinity(0, sizeof set, &set));  // EINVAL: it is off, or not for us
+  static_cast<void>(::sched_setaffinity(0, sizeof set, &set));  // EINVAL: it is offline, or not allowed for us
 }
 
 }  // namespace lamina::sys

@@ -11,7 +11,7 @@ namespace lamina::sys {
 Result<unsigned> possible_processors();
 // Those on which this process may run (sched_getaffinity(2)).
 std::vector<unsigned> usable_processors();
-// Keeps the calling thread on one processor, where it may run there; else it runs wherever it may.
+// Pins the calling thread to one processor if it may run there; else changes nothing.
 void prefer_processor(unsigned processor);
 
 }  // namespace lamina::sys

@@ -28,7 +28,7 @@ class [[nodiscard]] Result {
   // Defined only where ok().
   T& value() & { return *std::get_if<0>(&state_); }
   const T& value() const& { return *std::get_if<0>(&state_); }
-  // By value: a `for` over what a call has just answered must not look into a Result that is gone.
+  // By value: a `for` over a call's result must not refer to a destroyed Result.
   T value() && { return std::move(*std::get_if<0>(&state_)); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }

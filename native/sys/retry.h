@@ -1,4 +1,4 @@
-// Calls again while a signal interrupts; for the .cc files of this room.
+// Calls again while a signal interrupts; for the .cc files of this directory.
 #pragma once
 
 #include "sys/result.h"

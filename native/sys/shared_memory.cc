@@ -21,7 +21,7 @@ Result<SharedMemory> SharedMemory::reserve(std::size_t size) {
 }
 
 void SharedMemory::give_back(std::span<std::byte> pages) {
-  // EINVAL for locked memory (mlockall(2)), which stays and must be zero all the same.
+  // EINVAL for locked memory (mlockall(2)), which stays and must be zeroed anyway.
   if (::madvise(pages.data(), pages.size(), MADV_REMOVE) != 0) std::memset(pages.data(), 0, pages.size());
 }
 

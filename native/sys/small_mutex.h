@@ -6,13 +6,13 @@
 
 namespace lamina::sys {
 
-// Neither recursive nor fair. Lockable as std::lock_guard wants it.
+// Neither recursive nor fair. Satisfies the requirements of std::lock_guard.
 class SmallMutex {
  public:
   void lock() {
     std::uint32_t seen = open;
     if (state_.compare_exchange_strong(seen, held, std::memory_order_acquire)) return;
-    // Whoever has waited leaves it contended, since others may wait still.
+    // A thread that has waited leaves it contended, since others may still wait.
     while (state_.exchange(contended, std::memory_order_acquire) != open) state_.wait(contended, std::memory_order_relaxed);
   }
   bool try_lock() {

@@ -27,8 +27,8 @@ struct FileStatus {
   std::uint32_t rdev_major = 0, rdev_minor = 0;
   std::uint32_t block_size = 0;
   std::uint64_t mount_id = 0;
-  bool immutable = false, append_only = false;  // chattr(1), as far as the file system tells (STATX_ATTR_*)
-  bool mount_root = false;                      // something is mounted here (false where the kernel does not tell)
+  bool immutable = false, append_only = false;  // chattr(1), as far as the file system reports it (STATX_ATTR_*)
+  bool mount_root = false;                      // something is mounted here (false where the kernel does not report it)
 
   [[nodiscard]] std::uint32_t type() const { return mode & 0170000U; }
   [[nodiscard]] bool is_directory() const { return type() == 0040000U; }
@@ -41,7 +41,7 @@ struct FileStatus {
 // Of the child `name` of `directory`, or of the descriptor itself (O_PATH too) where `name` is "". Never follows a symlink.
 Result<FileStatus> status_at(int directory, std::string_view name);
 inline Result<FileStatus> status_of(int descriptor) { return status_at(descriptor, {}); }
-// Of a path given by a person; follows symlinks.
+// Of a path from the user; follows symlinks.
 Result<FileStatus> status_of_path(std::string_view path);
 
 // As statfs(2) counts: sizes in units of block_size.

@@ -8,7 +8,7 @@
 namespace lamina::sys {
 
 Result<std::thread> start_thread(const std::string& name, std::function<void()> body) {
-  // The new thread has the mask of the one that makes it.
+  // The new thread inherits the mask of its creator.
   sigset_t all = {};
   sigset_t before = {};
   (void)sigfillset(&all);
@@ -16,7 +16,7 @@ Result<std::thread> start_thread(const std::string& name, std::function<void()> 
   Result<std::thread> started = Errno{EAGAIN};
   try {
     started = std::thread(std::move(body));
-    (void)::pthread_setname_np(started->native_handle(), name.substr(0, 15).c_str());  // only for people who look
+    (void)::pthread_setname_np(started->native_handle(), name.substr(0, 15).c_str());  // only for diagnosis
   } catch (const std::system_error& error) {
     started = Errno{error.code().value()};
   }

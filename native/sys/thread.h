@@ -9,7 +9,7 @@
 
 namespace lamina::sys {
 
-// Starts `body` on a thread that takes no signals (they are for the main thread) and bears `name` (15 bytes at most,
+// Starts `body` on a thread that receives no signals (they are for the main thread) and has the name `name` (15 bytes at most,
 // pthread_setname_np(3)). Threads do not survive fork(2): start them after the last one.
 Result<std::thread> start_thread(const std::string& name, std::function<void()> body);
 

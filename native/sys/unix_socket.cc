@@ -16,7 +16,7 @@ namespace lamina::sys {
 
 namespace {
 
-constexpr std::size_t longest_name = 81;  // behind "/proc/self/fd/2147483647/"
+constexpr std::size_t longest_name = 81;  // after "/proc/self/fd/2147483647/"
 
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address = {};
@@ -43,11 +43,11 @@ Result<FileDescriptor> listen_at(int directory, std::string_view name) {
   LAMINA_ASSIGN(const sockaddr_un address, address_of(path));
   LAMINA_ASSIGN(FileDescriptor socket, new_socket(SOCK_NONBLOCK));
   LAMINA_TRY(status_from([&] { return ::bind(socket.get(), generic(address), sizeof(address)); }));
-  // Nobody can connect before listen(2), so the mode is in force before the first client.
+  // Nobody can connect before listen(2), so the mode is set before the first client.
   Status status = change_mode(directory, name, 0600);
   if (status.ok()) status = status_from([&] { return ::listen(socket.get(), 16); });
   if (status.ok()) return socket;
-  (void)unlink(directory, name);  // the first error is the one to tell
+  (void)unlink(directory, name);  // the first error is the one to report
   return status.error();
 }
 

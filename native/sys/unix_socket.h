@@ -16,7 +16,7 @@ namespace lamina::sys {
 // A listening socket, non-blocking, bound to the new name `name` (81 bytes at most) in `directory` with mode 0600. EADDRINUSE
 // where the name is taken.
 Result<FileDescriptor> listen_at(int directory, std::string_view name);
-// Connects to the socket that is the child `name` of `directory`, whatever the name's length. ECONNREFUSED where nobody listens.
+// Connects to the socket that is the child `name` of `directory`, whatever the name's length. ECONNREFUSED without a listener.
 Result<FileDescriptor> connect_at(int directory, std::string_view name);
 // The next client, non-blocking; EAGAIN where none waits.
 Result<FileDescriptor> accept_client(int listener);

@@ -41,7 +41,7 @@ std::uint64_t address(const void* pointer) { return reinterpret_cast<std::uintpt
 std::atomic<bool> have_xattrat{true};
 
 // A call by one of three ways: `by_name` (*xattrat, of a directory's child), `by_descriptor` (f*xattr) and `by_path`, which
-// follows the last symlink and is given a /proc/self/fd link: of an O_PATH descriptor that is the file itself, a symlink too.
+// follows the last symlink and gets a /proc/self/fd link: for an O_PATH descriptor that is the file itself, even a symlink.
 template <typename ByName, typename ByDescriptor, typename ByPath>
 auto reach(int directory, const Name& name, ByName by_name, ByDescriptor by_descriptor, ByPath by_path) -> decltype(by_name("")) {
   const auto through_link = [&](int descriptor) {
@@ -85,7 +85,7 @@ ssize_t list_once(int directory, const Name& name, char* buffer, std::size_t siz
       [&](const char* path) { return ::listxattr(path, buffer, size); });
 }
 
-// Reads what `call(buffer, size)` gives, into a buffer on the stack first: most attributes are small.
+// Reads the result of `call(buffer, size)`, into a buffer on the stack first: most attributes are small.
 template <typename Container, typename Call>
 Result<Container> read_growing(Call call) {
   using Element = typename Container::value_type;

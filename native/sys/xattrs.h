@@ -23,13 +23,13 @@ Status set_xattr(int directory, std::string_view name, std::string_view attribut
                  int flags = 0);
 Status remove_xattr(int directory, std::string_view name, std::string_view attribute);
 
-// Which attributes a copy takes along, by name.
+// Which attributes to copy, by name.
 using XattrFilter = std::function<bool(std::string_view attribute)>;
 // Copies the wanted attributes from one descriptor (O_PATH too) to another. The first that cannot be set ends the copy with its
 // error.
 Status copy_xattrs(int from, int to, const XattrFilter& wanted);
 
-// Calls `each` for every name of a list as list_xattrs gives it.
+// Calls `each` for every name of a list as returned by list_xattrs.
 template <typename Each>
 void for_each_name(std::string_view list, Each each) {
   while (!list.empty()) {

@@ -13,7 +13,7 @@ export interface ApplyData {
   readonly update: UpdateData | null;
   /** Of a dry run only: what the update would change. */
   readonly preview?: PreviewData;
-  /** Only where the base was serviced twice. */
+  /** Only if the base was serviced twice. */
   readonly determinism?: Determinism;
 }
 
@@ -28,7 +28,10 @@ export interface PreviewData {
   }[];
 }
 
-/** A change with what differs: attributes for people, and the content of a file, null where it does not change or there is too much of it. */
+/**
+ * A change with what differs: attributes for people, and the content of a file, null where it does not change or is too
+ * large to show.
+ */
 export interface DetailedChangeData extends ChangeData {
   readonly attributes: readonly string[];
   readonly content: ContentDiff | null;

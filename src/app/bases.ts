@@ -16,11 +16,11 @@ import { baseData } from './data.js';
 import type { BaseData } from './data.js';
 
 export interface InitOptions {
-  /** The store has all users of a root: subordinate ids of the user whose it is (subuid(5)). */
+  /** The store supports all users of a root: subordinate ids of its owner (subuid(5)). */
   readonly subordinateIds?: boolean | undefined;
 }
 
-/** @throws LaminaError as initStore; refused, usage: there are no subordinate ids to be had */
+/** @throws LaminaError as initStore; refused, usage: no subordinate ids are available */
 export async function init(root: BytePath, options: InitOptions = {}): Promise<void> {
   if (options.subordinateIds === true) checkSubordinateIds();
   await initStore(root, { withUsers: options.subordinateIds });

@@ -13,7 +13,7 @@ import type { DetailedChangeData } from './apply.js';
 export interface CatchUpData {
   readonly container: string;
   readonly base: string;
-  /** The layer and the storage that it stands on now; of a dry run: those it stands on still. */
+  /** The layer and the storage that it stands on now; of a dry run: its present ones. */
   readonly layer: NodeId;
   readonly storage: NodeId;
   /** By layer, oldest first. */
@@ -33,9 +33,9 @@ export interface CatchUpStepData {
   readonly entries: number;
   readonly bytes: number;
   readonly conflicts: number;
-  /** Why the procedure ran; null where it did not, or nobody looked. */
+  /** Why the procedure ran; null: it did not run, or the reason was not searched for. */
   readonly ranBecauseOf: RanBecauseOfData | null;
-  /** The path of `ranBecauseOf`, for who reads documents of earlier versions. */
+  /** The path of `ranBecauseOf`, for readers of documents of earlier versions. */
   readonly met: string | null;
   readonly conflictPaths: readonly string[];
 }
@@ -61,19 +61,20 @@ export async function updateCatchUp(store: Store, request: CatchUpRequest): Prom
 export interface CatchUpsData {
   /** In the order in which they were named, or by name. */
   readonly containers: readonly CatchUpData[];
-  /** Those that stay where they were, each with the reason. */
+  /** Containers that stay where they were, each with the reason. */
   readonly failed: readonly { readonly container: string; readonly code: string; readonly message: string }[];
 }
 
 interface CatchUpsRequest extends Omit<CatchUpRequest, 'container'> {
   /** Undefined: all that are behind. */
   readonly containers: readonly string[] | undefined;
-  /** Told of each container that stays where it was. */
+  /** Called for each container that stays where it was. */
   readonly onFailed: (container: string, error: LaminaError) => void;
 }
 
 /**
- * Services containers that stayed behind one after the other, each by a transaction of its own: one that cannot be caught up keeps nothing from the others.
+ * Services containers that stayed behind one after the other, each by a transaction of its own: one that cannot be
+ * caught up does not block the others.
  * @throws LaminaError notFound: a container, before any is caught up; failed: none of them could be
  */
 export async function updateCatchUps(store: Store, request: CatchUpsRequest): Promise<CatchUpsData> {
@@ -87,7 +88,7 @@ export async function updateCatchUps(store: Store, request: CatchUpsRequest): Pr
       request.signal.throwIfAborted();
       containers.push(await updateCatchUp(store, { ...request, container }));
     } catch (thrown) {
-      // Where nothing was published, that it was interrupted is all there is to say.
+      // Where nothing was published, the interruption is all there is to report.
       if (containers.length === 0) request.signal.throwIfAborted();
       const error = request.signal.aborted ? interrupted() : toLaminaError(thrown);
       failures.push({ container, code: error.code, message: error.message });
@@ -100,7 +101,7 @@ export async function updateCatchUps(store: Store, request: CatchUpsRequest): Pr
 
 const interrupted = () => failed('the catch-up was interrupted before it', { code: 'INTERRUPTED' });
 
-/** With those whose layer was rolled back: nothing leads on from there, and that is to be said. */
+/** Includes those whose layer was rolled back: they cannot be caught up, which must be reported. */
 function allBehind(manifest: Manifest): string[] {
   const isBehind = (name: string) =>
     containerOf(manifest, name).layer !== baseOf(manifest, containerOf(manifest, name).base).head;

@@ -37,7 +37,7 @@ import type { DisplacedData } from './displaced.js';
 
 /**
  * Removes a container with its storages, what rollbacks displaced in it, and layers that only it stood on.
- * @param onDisplaced told of what will be dropped, before it is
+ * @param onDisplaced called with what will be dropped, before it is
  * @throws LaminaError refused while it is mounted
  */
 export async function remove(
@@ -87,7 +87,7 @@ export async function mount(
 
 type MountHere = MountOptions & { readonly held?: Held };
 
-/** Mounts what a container is now: what it was before an update came in between must not be written to. */
+/** Mounts the container's present storages: those from before an update must not be written to. */
 async function mountPresent(
   store: Store,
   name: string,
@@ -105,7 +105,7 @@ async function mountPresent(
       await refuseMounted(store, manifest, name);
       throw error;
     }
-    // From here on the driver keeps others from changing the container.
+    // From here on the driver's lock keeps others from changing the container.
     if (isSameStack(manifest, await store.read(), name)) return { manifest, work };
     await unmountStack(mountpoint, work);
   }
@@ -170,7 +170,7 @@ export async function umount(store: Store, what: string, directory: BytePath): P
     }
     const known = own(manifest.containers, what);
     const work = known === undefined ? undefined : store.paths.node(known.storage).work;
-    // Its mount is in another mount namespace, perhaps one that nobody can enter any more.
+    // Its mount is in another mount namespace, perhaps one that cannot be entered any more.
     const driver = work && (await pingDriver(store.paths.control(what)));
     if (work !== undefined && driver !== undefined) {
       await endElsewhere(work, fromText(driver.mountpoint), `container '${what}'`);
@@ -193,13 +193,13 @@ function realOf(directory: BytePath): BytePath {
     return fromBuffer(realpathSync.native(toBuffer(directory), 'buffer'));
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return directory;
-    // A mount whose driver is gone cannot be looked at; its name can.
+    // A mount whose driver is gone cannot be stat'ed; its path can be compared.
     if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) return join(realOf(dirname(directory)), basename(directory));
     throw error;
   }
 }
 
-/** Below the store nobody but its owner comes to it, and the sandbox says what works in it. */
+/** Only the store's owner can reach a mount below the store, and the sandbox sets what works in it. */
 const onlyOurs: HostView = { suid: true, dev: true };
 
 const lockPatience = 10_000;
@@ -208,12 +208,15 @@ export type { RunOptions, SandboxUsers, SignalSource };
 
 export interface RunContainerOptions {
   readonly network: boolean;
-  /** What comes before the command has begun, or after it, is nobody's: the mount is made and cleared up as without it. */
+  /** Signals before the command begins or after it ends are ignored: the mount is made and cleared up as usual. */
   readonly signals: SignalSource;
   readonly options?: RunOptions;
 }
 
-/** Runs a command isolated in a container's root, mounted for as long as it takes where it is not mounted. Gives the command's exit code. */
+/**
+ * Runs a command isolated in a container's root, mounted for its duration if it is not mounted. Gives the command's
+ * exit code.
+ */
 export async function run(
   store: Store,
   name: string,
@@ -229,7 +232,7 @@ export async function run(
     return inSandbox(mounted.mountpoint);
   }
   const { mountpoint, lock } = store.paths.runMount(newId('m'));
-  // Before anything is there that could be taken for what a dead command left.
+  // First, before anything exists that could be mistaken for the remains of a dead command.
   const held = await acquireLock(lock, 'exclusive', { timeoutMs: lockPatience });
   try {
     mkdirSync(toBuffer(mountpoint), { mode: 0o700 });
@@ -249,7 +252,10 @@ export async function run(
   }
 }
 
-/** Works in a mount that may be somebody else's, and keeps it from being unmounted meanwhile. @throws LaminaError refused: it was before */
+/**
+ * Works in a mount that another command may have made, and keeps it from being unmounted meanwhile. @throws LaminaError
+ * refused: it was unmounted before
+ */
 async function withMount<T>(store: Store, name: string, root: BytePath, work: () => Promise<T>): Promise<T> {
   const descriptor = openSync(toBuffer(root), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -261,7 +267,7 @@ async function withMount<T>(store: Store, name: string, root: BytePath, work: ()
   throw refused(`container '${name}' was unmounted by another command meanwhile`, { code: 'STALE', hint: 'try again' });
 }
 
-/** Where another command runs in the mount, too, it goes with the last of them. */
+/** If other commands run in the mount too, the last of them unmounts it. */
 async function leaveMount(mountpoint: BytePath, work: BytePath): Promise<void> {
   try {
     await unmountOwn(mountpoint, work);

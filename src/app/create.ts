@@ -18,7 +18,7 @@ export async function create(store: Store, name: string, base: string): Promise<
   return containerData(must(manifest, 'what was published'), name, []);
 }
 
-/** The change that makes a container: its plan is the layer of which it gets the root directory. */
+/** The change that makes a container: its plan is the layer whose root directory it gets. */
 class Creation implements Change<NodeId> {
   #top: { readonly id: NodeId; readonly layer: NodeId } | undefined;
 

@@ -6,7 +6,7 @@ import type { Effect, Manifest, NodeId, Update } from '../manifest/index.js';
 import type { FoundMount } from '../mount/index.js';
 import type { RanBecauseOf } from '../store/index.js';
 
-/** What commands give, in the field names of --json. */
+/** The results of commands, with the field names of --json. */
 export interface BaseData {
   readonly name: string;
   readonly head: NodeId;
@@ -23,7 +23,7 @@ export interface ContainerData {
   readonly layer: NodeId;
   readonly storage: NodeId;
   readonly mountpoint: string | null;
-  /** The updates of its base that it has not had, oldest first; null: its layer was rolled back, and none leads on. */
+  /** The updates of its base that it has not had, oldest first; null: its layer was rolled back, so none applies. */
   readonly behind: readonly string[] | null;
   readonly created: string;
 }
@@ -84,7 +84,7 @@ export function rootPath(path: BytePath): string {
   return `/${toText(path)}`;
 }
 
-/** Why a procedure was run in a container: what it did on the base with a path at which the container shows something else. */
+/** Why a procedure was run in a container: what it did on the base with a path at which the container differs. */
 export type RanBecauseOfData = RanBecauseOf;
 
 export function becauseData(because: RanBecauseOf | null): {

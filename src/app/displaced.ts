@@ -76,7 +76,10 @@ function displacedNamed(store: Store, manifest: Manifest, id: string): Displaced
   });
 }
 
-/** Puts one displaced path back into its container, or copies it out. It stays displaced, too. @param path may be left out where only one was displaced */
+/**
+ * Restores one displaced path to its container, or copies it out. The displaced copy stays. @param path may be left out
+ * where only one was displaced
+ */
 export async function displacedRestore(
   store: Store,
   id: string,

@@ -17,11 +17,14 @@ import type { Site, Story } from './story.js';
 export interface Origin {
   readonly node: NodeId;
   readonly kind: string;
-  /** The name of the update that made it so, or null: none did, or see `folded`. */
+  /** The name of the update that made it so, or null: none, or see `folded`. */
   readonly update: string | null;
-  /** Names of updates that were folded into the node, one of which may have made it so, newest first: which one was not written down. Else none. */
+  /**
+   * Names of updates that were folded into the node, one of which may have made it so, newest first: which one was not
+   * recorded. Otherwise empty.
+   */
   readonly folded: readonly string[];
-  /** What the node holds there; `whiteout`: it takes away what older nodes hold. */
+  /** What the node holds there; `whiteout`: it hides what older nodes hold. */
   readonly type: string;
   /** The path in the node's tree where it is another: in a directory that was renamed above it. */
   readonly path: string | null;
@@ -32,7 +35,7 @@ export interface Origin {
 export interface ExplainData {
   readonly container: string;
   readonly path: string;
-  /** Where it comes from. Of a directory that several nodes make up, the newest, whose attributes are seen. */
+  /** Where it comes from. For a merged directory, the newest node, whose attributes are seen. */
   readonly origin: Origin;
   /** Of a directory: the other nodes that it is merged from, newest first. */
   readonly merged: readonly Origin[];
@@ -40,21 +43,24 @@ export interface ExplainData {
   readonly content: Origin | null;
   /** What is hidden in older nodes, newest first. */
   readonly hides: readonly Origin[];
-  /** What an update's procedure did to it, in its order, under whatever names it had then; the last one made it what it is. */
+  /**
+   * What an update's procedure did to it, in its order, under the names that it had then; the last one made it what it
+   * is.
+   */
   readonly operations: readonly LoggedOperation[];
   /**
-   * Of which run they are. `base`, of a delta storage: in the container the procedure did nothing there, but the delta layer changes the path, so the container's own is kept
-   * above it.
+   * The run that recorded them. `base`, of a delta storage: in the container the procedure did nothing there, but the
+   * delta layer changes the path, so the container's own is kept above it.
    */
   readonly run: Story['run'];
   /** Whether the journal of the update that made it so is there; null: no update did. A layer's is empty, for nothing runs. */
   readonly journal: Story['journal'];
-  /** The path at which it stood before the update, where that is another. */
+  /** The path before the update, if different. */
   readonly before: string | null;
 }
 
 /**
- * Tells where a path of a container's root comes from.
+ * Finds where a path of a container's root comes from.
  * @throws LaminaError notFound: no such container, or nothing at the path (and who removed it); usage
  */
 export async function explain(store: Store, container: string, text: string): Promise<ExplainData> {
@@ -97,7 +103,7 @@ const nodeAt = (ids: readonly NodeId[], { layer }: Holder): NodeId => must(ids[l
 const makersAt = async (site: Site, holder: Holder) =>
   makersOf(site, nodeAt(site.ids, holder), holder.hiding?.at ?? holder.path);
 
-/** Where nobody wrote down which update it was, the newest counts whose journal tells of it. */
+/** Where it was not recorded which update it was, take the newest whose journal has the path. */
 const named = (origin: Origin, update: string | undefined): Origin =>
   update === undefined ? origin : { ...origin, update, folded: [] };
 
@@ -133,7 +139,7 @@ function absent(container: string, path: BytePath, hint: string): LaminaError {
   return notFound(`there is no /${display(path)} in container '${container}'`, { code: 'NO_PATH', hint });
 }
 
-/** Who took a path away, for people. */
+/** What removed a path, for people. */
 function removal({ update, folded, kind, node, hiding }: Origin, operation: LoggedOperation | undefined): string {
   const one = folded.length === 0 ? '' : ` or one of the updates ${folded.join(', ')}, which were folded into it,`;
   const by = update === null ? `the container itself${one}` : `update '${update}'`;

@@ -14,15 +14,15 @@ export interface GcData {
   readonly found: readonly Found[];
   /** What could not be removed, and why. */
   readonly left: readonly { readonly path: string; readonly reason: string }[];
-  /** Of what was found but for what is left. */
+  /** Of what was found, without what is left. */
   readonly bytes: number;
-  /** What rollbacks displaced in containers that are there: it stays. */
+  /** What rollbacks displaced in existing containers: it stays. */
   readonly displaced: { readonly count: number; readonly bytes: number };
-  /** Updates on record that ended, with what it takes to apply them again: they stay. */
+  /** Updates on record that ended, with what `update redo` needs: they stay. */
   readonly history: { readonly count: number; readonly bytes: number };
 }
 
-/** Removes what no manifest refers to, and tells how much it was. */
+/** Removes what no manifest refers to, and reports how much it was. */
 export async function gc(store: Store, { dryRun }: { dryRun: boolean }): Promise<GcData> {
   const { found, left } = await store.collectGarbage(dryRun);
   const displaced = (await displacedList(store)).filter(({ orphaned }) => !orphaned);

@@ -10,24 +10,24 @@ import { ownMaps } from '../platform/subordinate-ids.js';
 import { probeSandbox, systemCallFilter } from '../servicing/index.js';
 import type { SandboxProbe } from '../servicing/index.js';
 
-/** Something that Lamina makes use of, and whether this machine has it. */
+/** A feature that Lamina uses, and whether this machine has it. */
 export interface HostFeature {
   readonly name: string;
   readonly available: boolean;
-  /** What it is good for, or why it is not there. */
+  /** What it is good for, or why it is missing. */
   readonly detail: string;
-  /** How it is had; null where it is there. */
+  /** How to get it; null where it is there. */
   readonly hint: string | null;
 }
 
 export interface HostData {
-  /** As uname(2) names its release. */
+  /** The release as in uname(2). */
   readonly kernel: string;
   readonly root: boolean;
   readonly features: readonly HostFeature[];
 }
 
-/** What this machine offers. What can be tried is tried: a mount is made and taken away again, and what a sandbox wants. */
+/** What this machine offers. Probes where possible: makes and removes a mount, and tries what a sandbox needs. */
 export async function host(): Promise<HostData> {
   const root = isMachineRoot();
   const device = fuseDevice();

@@ -37,11 +37,11 @@ type Done = Pick<ItemReport, 'outcome'> & Partial<Pick<ItemReport, 'update' | 'r
 
 interface Desk {
   readonly store: Store;
-  /** The inbox as it is held (`Held.at`): its name may lead elsewhere by now. */
+  /** The held inbox (`Held.at`): its name may lead elsewhere by now. */
   readonly inbox: BytePath;
-  /** What people know it as. */
+  /** Its name for people. */
   readonly name: BytePath;
-  /** For what does not say which base it is for. */
+  /** For items that do not name their base. */
   readonly base: string | undefined;
   readonly maxBytes: number | undefined;
   readonly signal: AbortSignal;
@@ -49,16 +49,17 @@ interface Desk {
 
 /** How an item is tried. */
 interface Attempt {
-  /** The first time that it was. */
+  /** The time of the first attempt. */
   readonly started: string;
-  /** Whether it will be tried again where others have what it needs. */
+  /** Whether it will be retried while others hold what it needs. */
   readonly patient: boolean;
 }
 
 /**
- * Does what an item asks for and puts it away with its report.
- * @returns undefined where it was aborted: the item stays
- * @throws LaminaError damaged: it is the store that fails, and not the item; with `patient` what `isPassing` names: the item stays
+ * Runs an item and files it with its report.
+ * @returns undefined: it was aborted, and the item stays
+ * @throws LaminaError damaged: the store, and not the item, is at fault; with `patient` any error for which `isPassing`
+ * is true. The item stays
  */
 export async function workOff(
   desk: Desk,
@@ -103,13 +104,13 @@ async function apply({ store, name, base, maxBytes, signal }: Desk, item: InboxI
   return { outcome: result.already === true ? 'already' : 'applied', update };
 }
 
-/** What is moved away must be what was looked at. */
+/** The moved file must be the one that was checked. */
 function checkPlain(at: BytePath, path: BytePath): void {
   if (!lstatSync(toBuffer(at)).isSymbolicLink()) return;
   throw usage(`${display(path)} is a symlink`, { code: 'BAD_ITEM', hint: 'move the package itself into the inbox' });
 }
 
-/** A rolled-back update is gone from the manifest: that it was this item's doing must be written down before. */
+/** A rolled-back update is gone from the manifest: so record first that this item did it. */
 async function undo(desk: Desk, { name, path }: InboxItem, update: string): Promise<Done> {
   const { store, inbox, signal } = desk;
   const stats = lstatSync(toBuffer(path));
@@ -144,7 +145,7 @@ function readIntent(path: BytePath, shown: BytePath): { item: string; update: st
   throw failed(`${display(shown)} is not what lamina watch wrote`, { code: 'BAD_INTENT', hint: 'remove it' });
 }
 
-/** @throws TypeError where it is a symlink, or no file */
+/** @throws TypeError where it is a symlink, or not a file */
 function readIfFile(path: BytePath): string {
   let descriptor: number;
   try {
@@ -162,7 +163,10 @@ function readIfFile(path: BytePath): string {
   }
 }
 
-/** The report comes first: what is in `done` or `failed` has one. What came in the item's place meanwhile stays. */
+/**
+ * Writes the report first, so that everything in `done` or `failed` has one. A file that replaced the item meanwhile
+ * stays.
+ */
 async function putAway({ inbox, name }: Desk, item: InboxItem, report: ItemReport): Promise<void> {
   const outcome = report.outcome === 'failed' ? 'failed' : 'done';
   const directory = await outcomeDirectory(inbox, outcome, join(name, outcome));
@@ -176,7 +180,7 @@ async function putAway({ inbox, name }: Desk, item: InboxItem, report: ItemRepor
   await removeDurably(join(inbox, '.rolling-back.json'));
 }
 
-/** Where others may write to the inbox they may put anything of this name there: only a directory of ours is one. */
+/** If others may write to the inbox they may create anything of this name: only a directory of our own counts. */
 async function outcomeDirectory(inbox: BytePath, outcome: string, shown: BytePath): Promise<Held> {
   const path = join(inbox, outcome);
   if (lstatSync(toBuffer(path), { throwIfNoEntry: false }) === undefined) await makeDirectoryDurably(path);
@@ -191,7 +195,7 @@ async function outcomeDirectory(inbox: BytePath, outcome: string, shown: BytePat
   });
 }
 
-/** NAME, or NAME-2, … where there is one already. */
+/** NAME, or NAME-2, … if the name is taken. */
 function freeName(directory: BytePath, name: BytePath): BytePath {
   for (let count = 1; ; count++) {
     const path = join(directory, count === 1 ? name : `${name}-${count}`);

@@ -4,23 +4,23 @@ import type { BytePath } from '../base/bytes.js';
 import { LaminaError, isSystemError } from '../base/errors.js';
 import { walk } from '../platform/walk.js';
 
-/** Where what is done goes: directories in the inbox, made on need. */
+/** Directories in the inbox for finished items, made on demand. */
 export const outcomes = ['done', 'failed'] as const;
 
 const rollbackEnding = '.rollback';
 
-/** What lies in an inbox and is to be done. */
+/** A pending item of an inbox. */
 export interface InboxItem {
   readonly name: BytePath;
-  /** Below the inbox as it is held: for system calls, not for people. */
+  /** Its path below the held inbox: for system calls, not for people. */
   readonly path: BytePath;
   /** The newest change in it or of it (ctime), in ms since 1970. A rename into the inbox is one. */
   readonly changedMs: number;
-  /** Another one after any change. */
+  /** Changes with every change of the item. */
   readonly mark: string;
 }
 
-/** Names that are none of the inbox's business: hidden ones, what is being copied, and what is done. */
+/** Names that the inbox ignores: hidden ones, incomplete copies, and finished items. */
 export function isIgnored(name: string): boolean {
   return name.startsWith('.') || /\.(part|tmp)$/i.test(name) || outcomes.some((outcome) => outcome === name);
 }
@@ -30,13 +30,13 @@ export function rollbackOf(name: BytePath): BytePath | undefined {
   return name.endsWith(rollbackEnding) ? (name.slice(0, -rollbackEnding.length) as BytePath) : undefined;
 }
 
-/** What is there, in no order; what vanishes while it is looked at is left out. @throws ENOENT: the inbox is gone */
+/** The items, in no order; those that vanish during the scan are left out. @throws ENOENT: the inbox is gone */
 export function lookInto(inbox: BytePath): InboxItem[] {
   const names = readdirSync(toBuffer(inbox), 'buffer').map(fromBuffer);
   return names.filter((name) => !isIgnored(name)).flatMap((name) => lookAt(inbox, name) ?? []);
 }
 
-/** Undefined where it is gone, or its content changes under the eyes. */
+/** Undefined where it is gone, or its content changes during the scan. */
 export function lookAt(inbox: BytePath, name: BytePath): InboxItem | undefined {
   const path = join(inbox, name);
   try {
@@ -56,7 +56,7 @@ export function lookAt(inbox: BytePath, name: BytePath): InboxItem | undefined {
   }
 }
 
-/** The order of arrival: what has been whole for longest comes first; of the same moment, by name. */
+/** The order of arrival: what has been complete for longest comes first; at the same time, by name. */
 export function byArrival(a: InboxItem, b: InboxItem): number {
   return a.changedMs - b.changedMs || compareBytes(a.name, b.name);
 }
@@ -66,7 +66,10 @@ interface Seen {
   readonly since: number;
 }
 
-/** Tells what has arrived whole: what has not changed for a while, by its times or, where the clock was set, as it was watched. */
+/**
+ * Decides what has arrived completely: what has not changed for a while, by its times or, if the clock was set, by
+ * observation.
+ */
 export class Settling {
   #seen = new Map<BytePath, Seen>();
 

@@ -19,7 +19,7 @@ export interface StatusData {
   readonly generation: number;
   readonly bases: readonly BaseData[];
   readonly containers: readonly (ContainerData & {
-    /** Its mount serves nobody any more: `lamina recover` takes it away. */
+    /** Its driver is gone: `lamina recover` removes the mount. */
     readonly driverGone: boolean;
   })[];
   /** Containers that are mounted in another mount namespace, and where. */
@@ -98,7 +98,7 @@ async function mountedElsewhere(store: Store, manifest: Manifest, here: readonly
 
 export interface UpdateListData {
   readonly updates: readonly UpdateData[];
-  /** Only where all were asked for: those that ended, newest end first. */
+  /** Only if all were requested: those that ended, newest end first. */
   readonly ended?: readonly PastData[];
 }
 
@@ -110,8 +110,8 @@ export async function updateList(store: Store, all: boolean): Promise<UpdateList
 }
 
 /**
- * What differs between two things: containers, bases, nodes (as the view they make). With one, what it changes in what it stands on: a container in its layers, a node
- * in those below it.
+ * What differs between two things: containers, bases, nodes (as the view they make). With one argument, what it changes
+ * in what it stands on: a container in its layers, a node in those below it.
  */
 export async function diff(store: Store, a: string, b: string | undefined): Promise<ChangeData[]> {
   const manifest = await store.read();

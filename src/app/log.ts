@@ -12,7 +12,7 @@ import type { Store } from '../store/index.js';
 
 export type { LoggedOperation };
 
-/** A line of the journal as changesets take it. */
+/** A line of the journal, in the form that changesets use. */
 export interface JournalLine extends RecordedOperation {
   readonly logged: LoggedOperation;
 }
@@ -20,7 +20,7 @@ export interface JournalLine extends RecordedOperation {
 export interface LogOptions {
   /** Of the run for this container; undefined: of the run on the base. */
   readonly container?: string | undefined;
-  /** Only operations on what this glob names, or on what is below it. */
+  /** Only operations on paths that this glob matches, or below them. */
   readonly glob?: string | undefined;
 }
 
@@ -44,7 +44,7 @@ export async function log(store: Store, name: string, { container, glob }: LogOp
   return { operations, ran: journal !== undefined };
 }
 
-/** A glob of a person, who may leave the first slash out. */
+/** A glob of the user, with or without the first slash. */
 function matcherOf(glob: string): (path: BytePath) => boolean {
   const globs = [glob.startsWith('/') ? glob : `/${glob}`];
   const fault = globFault(globs);
@@ -54,7 +54,7 @@ function matcherOf(glob: string): (path: BytePath) => boolean {
 
 /**
  * The journal of an update's run on the base, or for a container; undefined where nothing ran.
- * @throws LaminaError damaged: it holds what is no line of a journal
+ * @throws LaminaError damaged: it holds an invalid line
  */
 export async function readJournal(
   store: Store,

@@ -24,14 +24,14 @@ export async function updateBegin(
 
 export interface CommitData {
   readonly update: UpdateData;
-  /** Of the containers of which there is something to say; paths of theirs. */
+  /** Only containers with something to report; paths in them. */
   readonly containers: readonly {
     readonly container: string;
     /** Both have a version of their own: the update's is beside the container's. */
     readonly conflicts: readonly string[];
-    /** The container had nothing there to act on, or something that stood in the way. */
+    /** The container had nothing there to act on, or something was in the way. */
     readonly passed: readonly string[];
-    /** Without a replay: the container's own keeps hiding the new layer's. */
+    /** Without a replay: paths at which the container's own content keeps hiding the new layer's. */
     readonly hiding: readonly string[];
   }[];
 }

@@ -9,7 +9,7 @@ export interface MergeData {
     readonly container: string | null;
     /** Newest first. */
     readonly parts: readonly string[];
-    /** What they became; null in a dry run. */
+    /** The resulting node; null in a dry run. */
     readonly node: string | null;
     readonly before: TreeSize;
     readonly after: TreeSize;
@@ -20,7 +20,7 @@ export interface MergeData {
   readonly containers: readonly string[];
 }
 
-/** Folds trees into what they stand on; every container's root stays as it is. */
+/** Folds trees into what they stand on; no container's root changes. */
 export async function merge(store: Store, options: MergeOptions): Promise<MergeData> {
   const { steps, updates, containers } = await fold(store, options);
   const saved = (of: keyof TreeSize) => steps.reduce((sum, { before, after }) => sum + before[of] - after[of], 0);

@@ -38,7 +38,7 @@ export function pastData(store: Store, manifest: Manifest, past: PastUpdate): Pa
   return { ...told, created, ended, effects: containers };
 }
 
-/** Where what is kept of it lies: with the update as long as containers stand on its layer. */
+/** The directory of its record: with the update as long as containers stand on its layer. */
 export function keptOf({ paths }: Store, manifest: Manifest, { update }: PastUpdate) {
   return own(manifest.updates, update) === undefined ? paths.past(update) : paths.update(update);
 }
@@ -68,7 +68,7 @@ export function pastToRedo(store: Store, manifest: Manifest, which: string): Pas
   });
 }
 
-/** @throws LaminaError refused: nothing is kept that could be applied */
+/** @throws LaminaError refused: its procedure is no longer stored */
 export function refuseWithout(store: Store, manifest: Manifest, past: PastUpdate): void {
   const { name, base, procedure } = past;
   if (procedure.kind === 'manual') {

@@ -3,7 +3,7 @@ import { LaminaError } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import type { InboxItem } from './inbox.js';
 
-/** Refusals that go by themselves, or when somebody unmounts a container: others have what is needed. Nothing was changed. */
+/** Refusals that pass, or end when a container is unmounted: others hold what is needed. Nothing was changed. */
 const passing = new Set(['STORE_BUSY', 'LOCK_HELD', 'MOUNTED', 'MOUNT_BUSY', 'SERVICING', 'STALE']);
 
 export function isPassing(error: unknown): error is LaminaError {
@@ -13,7 +13,7 @@ export function isPassing(error: unknown): error is LaminaError {
 const firstPauseMs = 500;
 const longestPauseMs = 10_000;
 
-/** How long an item is tried again that others stand in the way of. Times are of a clock that is never set. */
+/** How long an item that others block is retried. Times are of a clock that is never set. */
 export class Patience {
   #mark: string | undefined;
   #since = 0;
@@ -23,7 +23,10 @@ export class Patience {
 
   constructor(readonly limitMs: number) {}
 
-  /** An item is tried, the first time or again. @returns since when, and whether it will be tried again where others have what it needs */
+  /**
+   * Notes an attempt at an item. @returns since when it is tried, and whether it will be retried while others hold what
+   * it needs
+   */
   begin({ mark }: InboxItem, now: number): { started: string; patient: boolean } {
     if (this.#mark !== mark) {
       this.#mark = mark;
@@ -35,14 +38,14 @@ export class Patience {
     return { started: this.#started, patient: now - this.#since < this.limitMs };
   }
 
-  /** Whether nobody was told of this reason yet. */
+  /** Whether this reason was not reported yet. */
   isNews({ message }: LaminaError): boolean {
     const news = this.#told !== message;
     this.#told = message;
     return news;
   }
 
-  /** Longer from time to time, and never beyond the limit; a signal ends it. */
+  /** Waits, longer each time, and never beyond the limit; a signal ends it. */
   async pause(now: number, signal: AbortSignal): Promise<void> {
     const left = this.#since + this.limitMs - now;
     const ms = Math.max(0, Math.min(this.#pauseMs, left));

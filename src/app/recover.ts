@@ -7,7 +7,7 @@ import type { Recovery, Store } from '../store/index.js';
 export interface RecoverData extends Omit<Recovery, 'left'> {
   /** What could not be removed, and why. */
   readonly left: readonly { readonly path: string; readonly reason: string }[];
-  /** Mounts whose driver was gone, and which were taken away: each of a container or of a transaction. */
+  /** Removed mounts whose driver was gone: each of a container or of a transaction. */
   readonly mounts: readonly {
     readonly container: string | null;
     readonly transaction: string | null;
@@ -19,7 +19,7 @@ export interface RecoverData extends Omit<Recovery, 'left'> {
   readonly byHand: readonly { readonly update: string; readonly directory: string; readonly problem: string | null }[];
 }
 
-/** Clears away what crashed commands and drivers left, and tells what it was. */
+/** Clears away what crashed commands and drivers left, and reports it. */
 export async function recover(store: Store): Promise<RecoverData> {
   const cleared = await store.recover();
   const mounts = (await unmountLost(store)).map(({ container, transaction, mountpoint }) => ({

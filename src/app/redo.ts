@@ -3,15 +3,16 @@ import type { ApplyRequest } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
 import { keptOf, pastToRedo, refuseWithout } from './past.js';
 
-/** What of a request to apply an update its record says. */
+/** The part of a request to apply an update that its record holds. */
 export type Redo = Pick<
   ApplyRequest,
   'base' | 'procedure' | 'preferredName' | 'network' | 'timeoutMs' | 'alwaysRun' | 'conflict' | 'maxBytes'
 >;
 
 /**
- * How an update that ended is applied again: its procedure as it was kept, and the options that it was applied with.
- * @throws LaminaError notFound; refused: it is in force, or nothing is kept that could be applied; damaged: that is not what was applied
+ * How an update that ended is applied again: its stored procedure, and the options with which it was applied.
+ * @throws LaminaError notFound; refused: it is in force, or its procedure is no longer stored; damaged: the stored copy
+ * differs from what was applied
  */
 export async function redoOf(store: Store, which: string): Promise<Redo> {
   const manifest = await store.read();
@@ -30,7 +31,7 @@ export async function redoOf(store: Store, which: string): Promise<Redo> {
     timeoutMs: timeoutSeconds === null ? undefined : timeoutSeconds * 1000,
     alwaysRun,
     conflict: past.procedure.kind === 'layer' ? conflict : undefined,
-    // What was an archive is kept unpacked.
+    // An archive is stored unpacked.
     maxBytes: past.procedure.kind === 'layer' ? (maxBytes ?? undefined) : undefined,
   };
 }

@@ -23,7 +23,7 @@ const reportSchema = z.object({
 
 type Report = z.infer<typeof reportSchema>;
 
-/** An update's report, which need not be there: the store is whole without it. @throws LaminaError damaged */
+/** An update's report, which need not be there: the store is complete without it. @throws LaminaError damaged */
 export async function readReport(file: BytePath): Promise<Report> {
   try {
     return reportSchema.parse(JSON.parse(await readFile(toBuffer(file), 'utf8')));
@@ -37,7 +37,7 @@ export async function readReport(file: BytePath): Promise<Report> {
   }
 }
 
-/** What a report says of one container; paths without a slash in front. */
+/** The part of a report for one container; paths without a slash in front. */
 export interface Reported {
   readonly because: RanBecauseOf | null;
   readonly conflicts: readonly string[];

@@ -40,7 +40,7 @@ export async function rollback(store: Store, name: string, options: RollbackOpti
 
 export type { Restored };
 
-/** Puts what a rollback put aside back into its container, or copies it to a place of its own. */
+/** Restores what a rollback displaced to its container, or copies it elsewhere. */
 export async function rollbackRestore(store: Store, request: RestoreRequest): Promise<Restored> {
   const { path, replaced, ...more } = await restore(store, request);
   return { ...more, path: `/${path}`, replaced: replaced.map((each) => `/${each}`) };

@@ -9,22 +9,22 @@ import { readJournal } from './log.js';
 import type { LoggedOperation } from '../servicing/index.js';
 import type { JournalLine } from './log.js';
 
-/** What the updates that made a node recorded of a path of it. */
+/** What the updates that made a node recorded about one of its paths. */
 export interface Story {
   /** The name of the newest of these updates that did something there; undefined: none did. */
   readonly update: string | undefined;
   /** Of its run in the container, or on the base; null: nothing was recorded. */
   readonly run: 'base' | 'container' | null;
   readonly made: readonly LoggedOperation[];
-  /** Where it stood before that update; undefined: nowhere, or nothing was recorded. */
+  /** Its path before that update; undefined: it did not exist, or nothing was recorded. */
   readonly before: BytePath | undefined;
-  /** Where the node takes the path away: by which operation. */
+  /** If the node hides the path: the operation that removed it. */
   readonly removed: LoggedOperation | undefined;
   /** Whether the journals of the updates that may have made it are there; null: no update did. */
   readonly journal: 'kept' | 'gone' | null;
 }
 
-/** A container whose paths are asked for. */
+/** A container whose paths are looked up. */
 export interface Site {
   readonly store: Store;
   readonly manifest: Manifest;
@@ -36,11 +36,14 @@ export interface Site {
 
 const nothing = { update: undefined, run: null, made: [], before: undefined, removed: undefined };
 
-/** Who made what a node has at a path. */
+/** The updates that made what a node has at a path. */
 export interface Makers {
   /** Updates, newest first; none: no update did. */
   readonly updates: readonly UpdateId[];
-  /** False where it is one of several that were folded into the node, or the container itself, and the fold did not write down which. */
+  /**
+   * False where it is one of several that were folded into the node, or the container itself, and the fold did not
+   * record which.
+   */
   readonly known: boolean;
 }
 
@@ -48,7 +51,7 @@ export interface Makers {
 export async function makersOf({ manifest, reader }: Site, node: NodeId, path: BytePath): Promise<Makers> {
   const { update, merged, sealed } = nodeOf(manifest, node);
   if (merged.length === 0) return { updates: update === null ? [] : [update], known: true };
-  // Of a storage that a rollback opened again the container may have written anything.
+  // The container may have written anything to a storage that a rollback unsealed.
   const origins = sealed ? await readOrigins(reader.place(node).origins) : undefined;
   const made = origins === undefined ? null : origins.get(path);
   if (made !== null) return { updates: made === undefined ? [] : [made], known: true };
@@ -58,7 +61,7 @@ export async function makersOf({ manifest, reader }: Site, node: NodeId, path: B
 /** The name of an update; its id where its record is gone. */
 export const updateName = (manifest: Manifest, id: UpdateId) => own(manifest.updates, id)?.name ?? id;
 
-/** @param path in the node's tree; @param makers of what it has there */
+/** @param path in the node's tree; @param makers the updates that made what it has there */
 export async function storyOf(site: Site, node: NodeId, path: BytePath, { updates }: Makers): Promise<Story> {
   const { kind } = nodeOf(site.manifest, node);
   const runs = kind === 'delta-layer' || kind === 'base-layer' ? (['base'] as const) : (['container', 'base'] as const);

@@ -6,7 +6,7 @@ import { programsNamed } from '../platform/programs.js';
 import type { Store } from '../store/index.js';
 
 /**
- * A command takes the place of this process, which is in the store's user namespace already.
+ * Replaces this process with a command, which is in the store's user namespace already.
  * @throws LaminaError usage: the store has none; notFound: there is no such program
  */
 export async function unshare(store: Store, words: readonly string[]): Promise<never> {

@@ -10,15 +10,15 @@ import type { PastData } from './past.js';
 import { readReport, reportedOf } from './report.js';
 import type { Reported } from './report.js';
 
-/** What is shown of each container beyond what a list has. */
+/** Details of each container that a list does not show. */
 interface ShownEffect {
   /** Why the procedure ran there; null where it did not, or that was not recorded. */
   readonly ranBecauseOf: RanBecauseOfData | null;
-  /** The path of `ranBecauseOf`, for who reads documents of earlier versions. */
+  /** The path of `ranBecauseOf`, for readers of documents of earlier versions. */
   readonly met: string | null;
-  /** Where the container's content and the update's could not be brought together. */
+  /** Paths at which the container's content and the update's could not be merged. */
   readonly conflictPaths: readonly string[];
-  /** Why the container stayed on its old layer, or is not well; null where neither is so, or that was not recorded. */
+  /** Why the container stayed on its old layer, or fails its health check; null: neither, or not recorded. */
   readonly failure: string | null;
 }
 
@@ -33,7 +33,7 @@ export interface PastShowData extends PastData {
 }
 
 /**
- * What an update did, in the base and in each container; or what became of one that ended.
+ * What an update did, in the base and in each container; or how it ended.
  * @param which a name, or an id. A name is that of an update in the store first, else that of the newest that ended
  * @throws LaminaError notFound; damaged: its records
  */

@@ -12,13 +12,13 @@ export interface FindingData {
   readonly message: string;
   readonly containers: readonly string[];
   readonly updates: readonly string[];
-  /** What --repair does, or null. */
+  /** The action of --repair, or null. */
   readonly repair: string | null;
   readonly repaired: boolean;
 }
 
 export interface VerifyData {
-  /** Something is not what it was, and was not mended. */
+  /** Damage was found that was not repaired. */
   readonly damaged: boolean;
   /** Sealed nodes whose trees were compared, and their entries. */
   readonly nodes: number;
@@ -26,7 +26,7 @@ export interface VerifyData {
   readonly findings: readonly FindingData[];
 }
 
-/** Looks for what is not as it should be in a store. */
+/** Searches a store for faults. */
 export async function verify(store: Store, options: VerifyOptions): Promise<VerifyData> {
   const report = await check(store, options);
   return {

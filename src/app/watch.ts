@@ -20,22 +20,22 @@ import { Patience, isPassing } from './patience.js';
 
 export interface WatchRequest {
   readonly inbox: BytePath;
-  /** For what does not say which base it is for. */
+  /** For items that do not name their base. */
   readonly base?: string | undefined;
-  /** Only what is there. */
+  /** Processes only the present items. */
   readonly once: boolean;
-  /** For how long an item must not have changed to be taken as whole. */
+  /** How long an item must not have changed to count as complete. */
   readonly settleMs: number;
-  /** For how long an item is tried again where others have what it needs: the store, or a container that is mounted. */
+  /** How long an item is retried while others hold what it needs: the store, or a container that is mounted. */
   readonly patienceMs: number;
   /** Of archives: `ImportOptions.maxBytes`. */
   readonly maxBytes?: number | undefined;
   /** Ends the watch; what is being done then is aborted and stays in the inbox. */
   readonly signal: AbortSignal;
-  /** Others may write to the inbox, and that is meant: who puts a package there changes every container. */
+  /** Accept that others may write to the inbox: anyone who puts a package there can change every container. */
   readonly shared: boolean;
   readonly onItem?: ((report: ItemReport) => void) | undefined;
-  /** Told where an item has to wait, once for each reason. */
+  /** Called when an item has to wait, once for each reason. */
   readonly onWait?: ((item: string, reason: LaminaError) => void) | undefined;
 }
 
@@ -44,12 +44,12 @@ export interface WatchData {
   readonly failed: number;
 }
 
-/** Where a file system tells nobody of changes (a network's), they are seen so late. */
+/** The poll interval for file systems that do not report changes (network ones). */
 const longestPauseMs = 10_000;
 
 /**
  * Works off an inbox, one item at a time in the order of arrival, until the signal; with `once` until it is empty.
- * @throws LaminaError notFound: no such directory; refused: somebody else watches it; damaged: the store
+ * @throws LaminaError notFound: no such directory; refused: another command watches it; damaged: the store
  */
 export async function watchInbox(store: Store, request: WatchRequest): Promise<WatchData> {
   const { inbox } = request;
@@ -71,7 +71,7 @@ export async function watchInbox(store: Store, request: WatchRequest): Promise<W
 
 async function watchHeld(store: Store, request: WatchRequest, at: BytePath): Promise<WatchData> {
   const bell = new Bell(request.signal);
-  // Its events only wake us: that they come by the inbox's name does no harm.
+  // Its events only wake the loop: watching by the inbox's name is harmless.
   const following = request.once ? undefined : await follow(request.inbox, bell);
   try {
     return await workThrough(store, request, at, bell);
@@ -81,7 +81,7 @@ async function watchHeld(store: Store, request: WatchRequest, at: BytePath): Pro
   }
 }
 
-/** @throws LaminaError notFound, refused: no such directory, or others may write to it and that was not said to be meant */
+/** @throws LaminaError notFound, refused: no such directory, or others may write to it and that was not allowed */
 function holdInbox(inbox: BytePath, shared: boolean): Held {
   let held: Held;
   try {
@@ -140,7 +140,7 @@ async function workThrough(store: Store, request: WatchRequest, at: BytePath, be
   return counts;
 }
 
-/** Undefined where the item stays: it was aborted, or waits for others, and with it all that came after it. */
+/** Undefined where the item stays: it was aborted, or it and all later ones wait for others. */
 async function tryItem(
   store: Store,
   { inbox, at, base, maxBytes, signal, onWait }: WatchRequest & { readonly at: BytePath },
@@ -165,7 +165,7 @@ async function follow(inbox: BytePath, bell: Bell): Promise<{ close(): Promise<v
   const root = toText(inbox);
   const ignored = (path: string) => isIgnored(components(fromText(relative(root, path)))[0] ?? '');
   const watcher = watch(root, { ignored, ignoreInitial: true, followSymlinks: false });
-  // Raw ones, too: of those that come close together chokidar leaves some out.
+  // Raw events too: chokidar drops some of those that come close together.
   for (const event of ['all', 'raw'] as const) {
     watcher.on(event, () => {
       bell.ring();
@@ -183,7 +183,7 @@ async function follow(inbox: BytePath, bell: Bell): Promise<{ close(): Promise<v
   return watcher;
 }
 
-/** chokidar knows paths as UTF-8 only. What changes within a package is seen when its name is looked at next. */
+/** chokidar handles UTF-8 paths only. What changes within a package is seen at the next scan. */
 function followBytes(inbox: BytePath, bell: Bell): { close(): void } {
   const watcher = watchDirectory(toBuffer(inbox), () => {
     bell.ring();
@@ -194,7 +194,7 @@ function followBytes(inbox: BytePath, bell: Bell): { close(): void } {
   return watcher;
 }
 
-/** Wakes one who waits. A ring that nobody waited for is heard by the next who does. */
+/** Wakes a waiter. A ring without a waiter wakes the next one at once. */
 class Bell {
   #rung = false;
   #failure: { readonly error: unknown } | undefined;
@@ -222,7 +222,7 @@ class Bell {
     this.ring();
   }
 
-  /** Until it rings, at most so long. @throws what `fail` was told */
+  /** Waits until it rings, at most so long. @throws what `fail` was given */
   async wait(ms: number): Promise<void> {
     if (!this.#rung) {
       await new Promise<void>((resolve) => {

@@ -35,7 +35,7 @@ export function fromText(text: string): BytePath {
 /** Lone surrogates but U+DC80…U+DCFF. */
 const noBytes = /[\ud800-\udc7f\udd00-\udfff]/u;
 
-/** Whether `fromText` takes a text. */
+/** Whether `fromText` accepts a text. */
 export function isBytesText(text: string): boolean {
   return !noBytes.test(text);
 }
@@ -64,7 +64,7 @@ function escaped(char: string): string {
   return [...Buffer.from(char, 'utf8')].map(escapedByte).join('');
 }
 
-/** For a line that a person may copy into a shell: `display`, quoted where a shell would take it apart. */
+/** For a line that a person may copy into a shell: `display`, quoted where a shell would split or expand it. */
 export function shellWord(path: BytePath): string {
   const word = display(path);
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
@@ -107,7 +107,7 @@ export function join(...parts: readonly (BytePath | string)[]): BytePath {
   return path as BytePath;
 }
 
-/** All before the last component: of `/a/b` `/a`, of `/a` `/`, of `a` the empty path. */
+/** Everything before the last component: `/a` for `/a/b`, `/` for `/a`, the empty path for `a`. */
 export function dirname(path: BytePath): BytePath {
   const at = path.lastIndexOf(slash);
   return (at > 0 ? path.slice(0, at) : at === 0 && path.length > 1 ? slash : at === 0 ? path : '') as BytePath;
@@ -121,7 +121,10 @@ export function basename(path: BytePath): BytePath {
 /** Bytes of the longest name that Linux file systems hold (NAME_MAX). */
 const longestName = 255;
 
-/** `name` with an ASCII ending, within the longest name there can be: `name` is cut short for it, where it is UTF-8 between two characters. */
+/**
+ * `name` with an ASCII ending, within the longest possible name: `name` is cut short for it, between characters if it
+ * is UTF-8.
+ */
 export function nameWithEnding(name: string, ending: string): string {
   const most = longestName - ending.length;
   if (name.length <= most) return name + ending;
@@ -141,7 +144,7 @@ export function isBelow(path: BytePath, directory: BytePath): boolean {
   return path.length > directory.length && path.startsWith(directory) && path[directory.length] === slash;
 }
 
-/** Order of the bytes, as memcmp has it: total, the same on every machine. For sorting. */
+/** Order of the bytes, as by memcmp: total, the same on every machine. For sorting. */
 export function compareBytes(a: BytePath, b: BytePath): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,6 +1,6 @@
 /**
  * Calls `work` for every item, at most `limit` at a time, and gives the results in the items' order. After a failure
- * nothing new is started; what runs is waited for, then the first failure is thrown.
+ * nothing new is started; running work is awaited, then the first failure is thrown.
  */
 export async function mapLimit<T, R>(
   items: Iterable<T>,
@@ -29,7 +29,7 @@ export async function mapLimit<T, R>(
   return results;
 }
 
-/** The outcome of one item: what came of it, or what was thrown. */
+/** The outcome of one item: its result, or what was thrown. */
 export type Outcome<T, R> =
   | { readonly item: T; readonly ok: true; readonly value: R }
   | { readonly item: T; readonly ok: false; readonly error: unknown };

@@ -1,10 +1,10 @@
-/** What kind of end an error is to a command, and with it the exit code that the command line promises. */
+/** The kind of an error, which sets the documented exit code of the command. */
 export const exitCodes = { failed: 1, usage: 2, notFound: 3, refused: 4, damaged: 5 } as const;
 
 export type ErrorKind = keyof typeof exitCodes;
 
 export interface ErrorOptions {
-  /** Stable name for programs, upper case with underscores ("STORE_MISSING"); by default the kind's own. */
+  /** Stable name for programs, upper case with underscores ("STORE_MISSING"); by default that of the kind. */
   readonly code?: string;
   /** What to do next, one sentence. */
   readonly hint?: string;
@@ -19,7 +19,10 @@ const defaultCodes: Record<ErrorKind, string> = {
   damaged: 'DAMAGED',
 };
 
-/** An error that a person is told as it stands: `message` says what was wrong with which name or path, `hint` what to do. */
+/**
+ * An error that is shown to the user unchanged: `message` says what was wrong with which name or path, `hint` what to
+ * do.
+ */
 export class LaminaError extends Error {
   override readonly name = 'LaminaError';
   readonly kind: ErrorKind;
@@ -51,7 +54,7 @@ export function refused(message: string, options?: ErrorOptions): LaminaError {
   return new LaminaError('refused', message, options);
 }
 
-/** What is in the store cannot be right: exit code 5. */
+/** The store is damaged: exit code 5. */
 export function damaged(message: string, options?: ErrorOptions): LaminaError {
   return new LaminaError('damaged', message, options);
 }
@@ -61,7 +64,7 @@ export function failed(message: string, options?: ErrorOptions): LaminaError {
   return new LaminaError('failed', message, options);
 }
 
-/** Errors of the system that Node has no words for, by its `errno`. */
+/** Errors of the system for which Node has no message, by its `errno`. */
 const unnamed: Readonly<Record<number, string>> = {
   [-74]: 'EBADMSG: bad message',
   [-116]: 'ESTALE: stale file handle',
@@ -75,20 +78,20 @@ export function messageOf(thrown: unknown): string {
   return words === undefined ? thrown.message : thrown.message.replace(/^(Unknown system error -\d+): \1/, words);
 }
 
-/** `thrown` itself where it is a LaminaError, else a `failed` one that tells its message and keeps it as cause. */
+/** `thrown` itself where it is a LaminaError, else a `failed` one with its message and itself as cause. */
 export function toLaminaError(thrown: unknown): LaminaError {
   return thrown instanceof LaminaError
     ? thrown
     : failed(messageOf(thrown), { ...accessHint(thrown), ...spaceHint(thrown), cause: thrown });
 }
 
-/** What an error says that comes of a full disk or a quota; nothing of any other. */
+/** The code and hint for an error caused by a full disk or a quota; empty for any other. */
 export function spaceHint(thrown: unknown): ErrorOptions {
   if (!isSystemError(thrown, 'ENOSPC', 'EDQUOT')) return {};
   return { code: 'NO_SPACE', hint: 'free some space on the file system of the store' };
 }
 
-/** What an error says that comes of what this user may not do; nothing of any other. */
+/** The code and hint for an error caused by missing permission; empty for any other. */
 export function accessHint(thrown: unknown): ErrorOptions {
   if (isSystemError(thrown, 'EACCES', 'EPERM')) {
     return {
@@ -109,7 +112,7 @@ export function isSystemError(thrown: unknown, ...codes: readonly string[]): thr
   return codes.length === 0 || codes.includes(String(thrown.code));
 }
 
-/** `value`, or a `failed` error that names what was missing: for what an invariant says is there. */
+/** `value`, or a `failed` error that names what was missing: for a value that an invariant guarantees. */
 export function must<T>(value: T | undefined | null, what: string): T {
   if (value === undefined || value === null) throw failed(`internal error: ${what} is missing`, { code: 'INTERNAL' });
   return value;

@@ -1,9 +1,9 @@
 import { refused } from './errors.js';
 import type { LaminaError } from './errors.js';
 
-/** A bound on what anybody may have made: a tree, an archive, a package, a file of a container. */
+/** A bound on untrusted input: a tree, an archive, a package, a file of a container. */
 export interface Limit {
-  /** Refusals and docs/security.md call it by this. */
+  /** Its name in refusals and docs/security.md. */
   readonly name: string;
   readonly value: number;
   /** In the plural. */
@@ -31,7 +31,7 @@ export const limits = {
   entries: limit('entries', 12_000_000, 'entries'),
   /** All paths of a tree and all targets of its symlinks. An index counts them in 32 bits. */
   names: limit('names', gibibyte),
-  /** What the files of a tree claim beyond their blocks: it takes no space, but it has to be read. */
+  /** The size of the files of a tree beyond their blocks: holes need no space, but must be read. */
   holes: limit('holes', 2048 * gibibyte),
   /** XATTR_NAME_MAX. */
   attributeName: limit('attribute name', 255),
@@ -43,7 +43,7 @@ export const limits = {
   treeAttributes: limit('attributes of a tree', gibibyte),
 
   // Archives
-  /** What the decompressor gives and the holes of sparse files; --max-size takes its place, and that of the ratio. */
+  /** The output of the decompressor plus the holes of sparse files; --max-size replaces this limit and the ratio. */
   unpackedSize: limit('unpacked size', 90, '% of the free space'),
   unpackedRatio: limit('unpacked ratio', 200, 'times the size of the archive, or 256 MiB'),
   extendedHeader: limit('extended header', 8 * mebibyte),
@@ -93,7 +93,7 @@ export function limitText({ value, unit }: Limit): string {
   return `${value.toLocaleString('en-US')} ${unit}`;
 }
 
-/** Ends what a refusal says: `the limit 'path depth' is 32,768 bytes`. */
+/** The end of a refusal's message: `the limit 'path depth' is 32,768 bytes`. */
 export function limitNamed(limit: Limit): string {
   return `the limit '${limit.name}' is ${limitText(limit)}`;
 }

@@ -5,14 +5,15 @@ const digits = Buffer.from('0123456789abcdef');
 const escapedLength = 4;
 
 /**
- * What a program prints, as it comes, for a terminal: control characters, what is no UTF-8 and what reorders a line are shown as `\xNN`; only line breaks and tabs do what they do. A
- * carriage return begins a new line, so that nothing that was printed is covered. Works on bytes: a gigabyte of control characters is not to hold up an update.
+ * What a program prints, as it comes, for a terminal: control characters, invalid UTF-8 and characters that reorder a
+ * line are shown as `\xNN`; only line breaks and tabs stay. A carriage return begins a new line, so that it cannot
+ * overwrite earlier output. Works on bytes for speed: a gigabyte of control characters must not delay an update.
  */
 export class PrintableText {
   #rest: Uint8Array = Buffer.alloc(0);
   #afterReturn = false;
 
-  /** The text of what has come so far, in UTF-8; a character that is not whole yet waits for its end. */
+  /** The text received so far, in UTF-8; an incomplete character is kept until its end arrives. */
   add(chunk: Uint8Array): Buffer {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const end = bytes.length - unfinished(bytes);
@@ -20,7 +21,7 @@ export class PrintableText {
     return this.#shown(bytes.subarray(0, end));
   }
 
-  /** What is left at the end. */
+  /** Returns what is left at the end. */
   end(): Buffer {
     const rest = this.#rest;
     this.#rest = Buffer.alloc(0);
@@ -60,7 +61,7 @@ function shownSequence(bytes: Uint8Array, at: number): number {
   return code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 }
 
-/** Line separators, what reorders a line, and the mark of byte order, which is invisible. */
+/** Line separators, bidi controls, and the byte order mark, which is invisible. */
 const isReordering = (code: number) =>
   (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code === 0xfeff;
 

@@ -1,4 +1,4 @@
-/** Now, as every document of the store has it: ISO 8601, UTC, milliseconds. */
+/** The present time, as in every document of the store: ISO 8601, UTC, milliseconds. */
 export function isoNow(): string {
   return new Date().toISOString();
 }

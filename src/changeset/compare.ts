@@ -6,7 +6,7 @@ import type { Resolved, View } from './view.js';
 
 /**
  * The files whose bytes must be hashed before `a` and `b` can be compared at `paths` (all paths, if not given): same size and attributes, different places, and at
- * least one without a known hash. Pass what was read as `hashes` to `compareViews` or `computeDelta`.
+ * least one without a known hash. Pass their hashes as `hashes` to `compareViews` or `computeDelta`.
  */
 export function unknownContents(a: View, b: View, paths: Iterable<BytePath> = allPaths(a, b)): ContentSource[] {
   const found: ContentSource[] = [];
@@ -58,7 +58,7 @@ function* allPaths(a: View, b: View): Generator<BytePath> {
   for (const { path } of b.walk()) if (a.get(path) === undefined) yield path;
 }
 
-/** Whether a path is linked with the same others in both views, of those paths that both have. */
+/** Whether a path has the same hard links in both views, counting only paths that both have. */
 class LinkComparison {
   readonly #common = new Map<string, string>();
 

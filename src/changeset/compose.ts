@@ -5,15 +5,16 @@ import type { PlanOperation, TreePlan } from './plan.js';
 import { child } from './resolve.js';
 
 /**
- * One tree that shows the same as several on whatever it stands on: view(tree, below…) = view(trees…, below…) for every below. So a whiteout stays, for it may hide
- * something there; a directory under which one of the trees ends the merging becomes opaque.
+ * One tree that shows the same as several, whatever is below: view(tree, below…) = view(trees…, below…) for every
+ * below. So a whiteout stays, for it may hide something there; a directory under which one of the trees ends the
+ * merging becomes opaque.
  * @param trees newest first, without redirects and metacopy
  */
 export function composeTrees(trees: readonly Listing[]): TreePlan {
   return new Composer(trees).plan();
 }
 
-/** Whether a tree refers to what lies below it under another name: such a tree means something only there. */
+/** Whether a tree refers to what lies below it under another name: such a tree is valid only there. */
 export function refersBelow(tree: Listing): boolean {
   for (const { metacopy, redirect } of tree.entries()) if (metacopy || redirect !== '') return true;
   return false;
@@ -25,7 +26,7 @@ interface Visit {
   readonly path: BytePath;
   /** The trees that merge in the directory, or in the one that holds the path; newest first. */
   readonly merging: readonly number[];
-  /** Whether nothing below the result shows there. */
+  /** Whether the result hides everything below it there. */
   readonly closed: boolean;
 }
 

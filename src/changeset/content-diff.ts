@@ -22,9 +22,9 @@ export interface FileContent {
 /** How the content of a file changes. */
 export type ContentDiff =
   | { readonly kind: 'keys'; readonly format: KeyFormat; readonly hidden: boolean; readonly keys: readonly KeyChange[] }
-  /** A unified diff; `note` tells why not keys. */
+  /** A unified diff; `note` says why not by keys. */
   | { readonly kind: 'text'; readonly diff: string; readonly note: string | null }
-  /** Told by size and hash; `note` tells why. */
+  /** Shown by size and hash; `note` says why. */
   | {
       readonly kind: 'binary';
       readonly before: Omit<FileContent, 'bytes'> | null;
@@ -75,7 +75,7 @@ function isLarge(content: FileContent | undefined): boolean {
   return content !== undefined && content.bytes === undefined;
 }
 
-/** '' of no file; undefined of what is no text. */
+/** The text; '' without a file; undefined where it is not text. */
 function textOf(content: FileContent | undefined): string | undefined {
   if (content === undefined) return '';
   const { bytes } = content;
@@ -92,7 +92,7 @@ function unified(path: string, a: string, b: string, added: boolean, deleted: bo
   return patch?.replace(/^=+\n/, '');
 }
 
-/** What differs between two entries beside content, for people: `mode 644 → 600`. */
+/** The attributes that differ between two entries, for people: `mode 644 → 600`. */
 export function attributeChanges(a: Entry, b: Entry): string[] {
   const rows: (readonly [string, string, string])[] = [
     ['type', a.type, b.type],
@@ -108,7 +108,7 @@ export function attributeChanges(a: Entry, b: Entry): string[] {
   );
 }
 
-/** Seconds since the epoch, with nanoseconds where it has some. */
+/** Seconds since the epoch, with nanoseconds if not zero. */
 function timeOf({ mtimeNs }: Entry): string {
   const seconds = mtimeNs / 1_000_000_000n - (mtimeNs % 1_000_000_000n < 0n ? 1n : 0n);
   const rest = mtimeNs - seconds * 1_000_000_000n;

@@ -18,7 +18,7 @@ export function covered(a: View, b: View, changed: Iterable<Listing>): Set<ByteP
   return coverage.paths;
 }
 
-/** Whether an entry says nothing of what is below it: a directory that merges. */
+/** Whether an entry leaves what is below it unchanged: a directory that merges. */
 export function merges(entry: Entry): boolean {
   return entry.type === 'directory' && !entry.opaque && entry.redirect === '';
 }
@@ -67,7 +67,7 @@ class Coverage {
 
   addLinks(): void {
     const known = new Set<string>();
-    // A Set gives what is added while it is walked, so this reaches the closure.
+    // Iterating a Set includes elements added meanwhile, so this computes the closure.
     for (const path of this.paths) {
       for (const view of [this.a, this.b]) {
         const resolved = view.get(path);

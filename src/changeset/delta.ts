@@ -9,11 +9,11 @@ import { child } from './resolve.js';
 import type { Resolved, View } from './view.js';
 
 export interface DeltaRequest {
-  /** What must be seen. For a delta layer view(W₀, L); for a delta storage view(Wᵢ, Sᵢ, L). */
+  /** The view to produce. For a delta layer view(W₀, L); for a delta storage view(Wᵢ, Sᵢ, L). */
   readonly target: View;
-  /** What the tree will stand on. For a delta layer view(L); for a delta storage view(Sᵢ, D, L). */
+  /** The view below the tree. For a delta layer view(L); for a delta storage view(Sᵢ, D, L). */
   readonly base: View;
-  /** `covered(target, base, …)`: where the two can differ. */
+  /** `covered(target, base, …)`: the paths at which the two can differ. */
   readonly covered: ReadonlySet<BytePath>;
   /** For the files that `unknownContents(target, base, covered)` names. */
   readonly hashes?: ContentHashes;
@@ -21,8 +21,9 @@ export interface DeltaRequest {
 
 /**
  * The smallest overlay tree Δ with view(Δ, base…) = target, path by path: type, content, mode, owner, xattrs, link target, device, hard-link groups, and
- * modification times except for directories', which ride on the entries that there are. Smallest: fewest entries; a directory is made opaque, instead of one whiteout for each name
- * that must go, only where that takes fewer entries, each 4 KiB of content that must be copied for it counting as one.
+ * modification times except for directories', which never cause an entry of their own. Smallest: fewest entries; a
+ * directory is made opaque, instead of one whiteout for each name that must be hidden, only where that takes fewer
+ * entries, each 4 KiB of content that must be copied for it counting as one.
  * @throws LaminaError failed where a hash is needed and unknown; damaged where the target has a file whose content no layer holds
  */
 export function computeDelta({ target, base, covered, hashes }: DeltaRequest): TreePlan {
@@ -111,7 +112,8 @@ class Planner {
         },
       };
     } else {
-      // What hides the name below, or is no directory, ends the merging: the new directory needs no opaque mark.
+      // Anything below that hides the name, or is not a directory, ends the merging: the new directory needs no opaque
+      // mark.
       for (const resolved of this.target.walk(path)) this.#emit(resolved);
     }
     return undefined;

@@ -3,7 +3,7 @@ import { failed } from '../base/errors.js';
 import type { ContentHashes, ContentSource, Entry } from './model.js';
 import type { Place, Resolved, View } from './view.js';
 
-/** Two things that views show, as far as one of them tells without the other paths of the view. */
+/** Two things that views show, as far as they can be compared without other paths of the view. */
 export type Equality = 'equal' | 'different' | 'unknown';
 
 /**
@@ -22,7 +22,7 @@ export function compareApartFromTimes(a: View, ra: Resolved, b: View, rb: Resolv
   return ra.entry.type === 'file' ? compareContent(a, ra, b, rb, hashes) : 'equal';
 }
 
-/** As `compareResolved`, for those who must know. @throws LaminaError failed where a hash is missing */
+/** As `compareResolved`, for callers that need a definite answer. @throws LaminaError failed where a hash is missing */
 export function equalResolved(a: View, ra: Resolved, b: View, rb: Resolved, hashes?: ContentHashes): boolean {
   return known(compareResolved(a, ra, b, rb, hashes), ra);
 }
@@ -66,7 +66,7 @@ export function sameTime(a: Entry, b: Entry): boolean {
   return a.mtimeNs === b.mtimeNs || (a.type === 'directory' && b.type === 'directory');
 }
 
-/** Whether two entries are alike but for their times, and for what several paths have a part in: content and hard links. */
+/** Whether two entries are alike but for their times, and for content and hard links. */
 export function sameAttributes(a: Entry, b: Entry): boolean {
   if (a.type !== b.type || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid || a.target !== b.target)
     return false;

@@ -4,7 +4,7 @@ import type { Listing } from './model.js';
 import type { PlanOperation, TreePlan } from './plan.js';
 import { View } from './view.js';
 
-/** Which of the trees that were folded says what the folded one has at a path. */
+/** Which of the folded trees determines what the result has at a path. */
 export interface FoldOrigin {
   /** Of the folded tree. */
   readonly path: BytePath;
@@ -14,8 +14,8 @@ export interface FoldOrigin {
 }
 
 /**
- * Where the entries of a folded tree come from. What came from below the parts, by a redirect, is left out; of a directory the part counts whose attributes it has, of a whiteout the
- * newest that takes the path away.
+ * Where the entries of a folded tree come from. Entries that came from below the parts, by a redirect, are left out; a
+ * directory comes from the part whose attributes it has, a whiteout from the newest part that hides the path.
  */
 export function foldOrigins(
   { operations }: TreePlan,
@@ -35,7 +35,7 @@ function originOf({ kind, path }: PlanOperation, view: View, stack: readonly Lis
     return shown && { path, part: shown.layer, at: shown.entry.path };
   }
   const [remover] = holders(stack, path).hidden;
-  // Where nothing is below, it stays for what may come to lie there: the tree that has it says so itself.
+  // Without anything below, a whiteout stays for what may later be below: it comes from the tree that has it.
   const part = remover?.layer ?? stack.findIndex((listing) => listing.get(path)?.type === 'whiteout');
   return part < 0 ? undefined : { path, part, at: remover?.hiding?.at ?? path };
 }

@@ -11,19 +11,23 @@ export interface FoldRequest {
   readonly parts: readonly Listing[];
   /** What they stand on, newest first; empty for the base of a lineage. */
   readonly below: readonly Listing[];
-  /** Whether they will never stand on anything else: then what changes nothing goes, and what refers to something below is resolved. */
+  /**
+   * Whether `below` is final: then entries without effect are dropped, and references to what is below are resolved.
+   */
   readonly settled: boolean;
 }
 
 export interface FoldedTree {
   /** Content by position in `[...parts, ...below]`. */
   readonly plan: TreePlan;
-  /** File operations whose inode can be that of a part, for it has the same attributes and becomes no other file of the tree. */
+  /**
+   * File operations that can reuse a part's inode: it has the same attributes, and no other file of the tree uses it.
+   */
   readonly linkable: ReadonlySet<PlanOperation>;
 }
 
 /**
- * The tree that takes the place of several: view(tree, below…) = view(parts…, below…).
+ * The tree that replaces several: view(tree, below…) = view(parts…, below…).
  * @throws LaminaError as computeDelta; with `settled` false the parts must not refer below (`refersBelow`)
  */
 export function foldTrees({ parts, below, settled }: FoldRequest): FoldedTree {

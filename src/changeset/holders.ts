@@ -4,21 +4,24 @@ import type { EntryType, Listing } from './model.js';
 import { child } from './resolve.js';
 import { View } from './view.js';
 
-/** How a tree takes away what the trees below it show at a path. */
+/** How a tree hides what the trees below it show at a path. */
 export interface Hiding {
   /** The path itself, or a directory above it. */
   readonly at: BytePath;
-  /** A whiteout there; a directory that is opaque; or something else than the directory below: no directory, or one that was moved there. */
+  /**
+   * A whiteout there; a directory that is opaque; or a replacement of the directory below: not a directory, or one that
+   * was moved there.
+   */
   readonly by: 'whiteout' | 'opaque' | 'replaced';
 }
 
-/** What one tree of a stack says of a path. */
+/** What one tree of a stack holds at a path. */
 export interface Holder {
   /** Position in the stack, 0 the newest. */
   readonly layer: number;
   /** The path in that tree, which differs below a redirect. */
   readonly path: BytePath;
-  /** What it holds there; `whiteout`: it takes away what is below, as `hiding` tells. */
+  /** What it holds there; `whiteout`: it hides what is below, as described by `hiding`. */
   readonly type: EntryType;
   readonly hiding: Hiding | undefined;
 }
@@ -27,7 +30,7 @@ export interface Holder {
 export interface Holders {
   /** What the stack shows: one; of a directory, all that it is merged from. Empty: nothing is there. */
   readonly shown: readonly Holder[];
-  /** What it hides: what each tree would show, or take away, were the trees above it not there. */
+  /** What it hides: what each tree would show, or hide, without the trees above it. */
   readonly hidden: readonly Holder[];
 }
 

@@ -15,5 +15,5 @@ export * from './provenance.js';
 export * from './compose.js';
 export * from './fold.js';
 export * from './fold-origins.js';
-// The comparing of contents brings large libraries: who needs it imports the file itself.
+// Comparing contents needs large libraries: import that file directly.
 export type * from './content-diff.js';

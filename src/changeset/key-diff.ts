@@ -2,18 +2,18 @@ import ini from 'ini';
 import { parseAllDocuments } from 'yaml';
 import { limitNamed, limits } from '../base/limits.js';
 
-/** One key of a configuration file that two versions of it disagree about. */
+/** One key of a configuration file that differs between two versions of it. */
 export interface KeyChange {
-  /** As a person would name it: `[server] port`, `a.b[0]`, `root shell`. */
+  /** In the usual notation: `[server] port`, `a.b[0]`, `root shell`. */
   readonly key: string;
-  /** Null: the key is not there; in a file of secrets both values are left out (`hidden`). */
+  /** Null: the key is missing; in a file of secrets both values are left out (`hidden`). */
   readonly before: string | null;
   readonly after: string | null;
 }
 
 export type KeyFormat = 'ini' | 'json' | 'yaml' | 'key-value' | 'accounts';
 
-/** Why a file is not told by its keys. */
+/** Why a file is not compared by its keys. */
 export class NoKeys extends Error {}
 
 type Keys = ReadonlyMap<string, string>;
@@ -27,12 +27,12 @@ const accountFields: Readonly<Record<string, readonly string[]>> = {
 /** `passwd-` is the copy that the shadow tools keep. */
 const accountName = (name: string) => name.replace(/-$/, '');
 
-/** Files whose values are nobody's business. @param name a file's name, without directory */
+/** Files with secret values. @param name a file's name, without directory */
 export function isSecret(name: string): boolean {
   return ['shadow', 'gshadow'].includes(accountName(name));
 }
 
-/** How a file's keys would be read, by its name and what it holds; undefined: it has none that are known. */
+/** How a file's keys would be read, by its name and content; undefined: the format is not known. */
 export function keyFormatOf(name: string, text: string): KeyFormat | undefined {
   if (Object.hasOwn(accountFields, accountName(name))) return 'accounts';
   if (/\.json$/i.test(name)) return 'json';
@@ -46,8 +46,8 @@ export function keyFormatOf(name: string, text: string): KeyFormat | undefined {
 }
 
 /**
- * The keys that differ, in the order of the file as it is afterwards, then those that are gone.
- * @throws NoKeys (and why) where either text cannot be read so, or says more than its keys tell
+ * The keys that differ, in the order of the file as it is afterwards, then the removed ones.
+ * @throws NoKeys (and why) where either text cannot be parsed, or its keys do not represent all of it
  */
 export function keyChanges(name: string, format: KeyFormat, before: string, after: string): KeyChange[] {
   const [a, b] = [keysOf(name, format, before), keysOf(name, format, after)];
@@ -102,7 +102,7 @@ function assignments(text: string): Keys {
   const keys = new Map<string, string>();
   for (const line of text.split('\n').filter((each) => !/^\s*([#;]|$)/.test(each))) {
     const [, key, rest] = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=(.*)$/s.exec(line) ?? [];
-    // Not by the expression: it would try every run of blanks from each of its places.
+    // Not by the regular expression: it would try every run of blanks from each of its positions.
     const value = rest?.trim();
     if (key === undefined || value === undefined || value.endsWith('\\')) throw new NoKeys('a line is no KEY=VALUE');
     put(keys, key, value);
@@ -110,7 +110,7 @@ function assignments(text: string): Keys {
   return keys;
 }
 
-/** The library takes the last of two equal keys, and anything for a line: such files are told by their lines. */
+/** The library takes the last of two equal keys, and accepts anything as a line: such files are compared by lines. */
 function iniKeys(text: string): Keys {
   const seen = new Set<string>();
   let section = '';
@@ -134,7 +134,7 @@ function iniKeys(text: string): Keys {
 
 function yamlKeys(text: string): Keys {
   const keys = new Map<string, string>();
-  // The library would write warnings, with what the file holds, to our standard error.
+  // The library would write warnings with the file's content to standard error.
   const options = { version: '1.2', uniqueKeys: true, logLevel: 'error' } as const;
   const documents = parsed('YAML', () => parseAllDocuments(text, options));
   [...documents].forEach((document, at) => {
@@ -151,7 +151,7 @@ function plainValue(document: { toJS(options: { maxAliasCount: number }): unknow
   try {
     return document.toJS({ maxAliasCount: limits.aliases.value });
   } catch (error) {
-    // What the library throws where aliases stand for too much.
+    // The library throws this where aliases expand to too much.
     if (!(error instanceof ReferenceError && /alias count/.test(error.message))) throw error;
     throw new NoKeys(`its aliases stand for too much; ${limitNamed(limits.aliases)}`);
   }

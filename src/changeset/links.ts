@@ -4,8 +4,9 @@ import type { ContentHashes } from './model.js';
 import type { Resolved, View } from './view.js';
 
 /**
- * Which of what the base shows can serve in the target as it is. Two names are links in the result iff they are in the target, so a hard-link group serves
- * whole or not at all: of a group of the base, those names may stay that are one whole group of the target; of several such groups the one with most names.
+ * Which entries of the base can be kept in the target. Two names are links in the result iff they are in the target, so
+ * a hard-link group is kept whole or not at all: of a group of the base, those names may stay that are one whole group
+ * of the target; of several such groups the one with most names.
  */
 export class Kept {
   readonly #groups = new Map<string, ReadonlySet<BytePath>>();
@@ -16,7 +17,7 @@ export class Kept {
     readonly hashes: ContentHashes | undefined,
   ) {}
 
-  /** Whether the base's entry serves at a path where neither view has a directory. */
+  /** Whether the base's entry can be kept at a path where neither view has a directory. */
   serves(t: Resolved, b: Resolved): boolean {
     const identity = this.base.identity(b);
     if (identity === undefined) return this.target.links(t.path).length === 1 && this.#equal(t, b);
@@ -25,7 +26,7 @@ export class Kept {
     return names.has(t.path);
   }
 
-  /** Whether what serves at a path could be written anew without another path being affected. */
+  /** Whether the entry kept at a path could be rewritten without affecting another path. */
   isAlone(path: BytePath): boolean {
     return this.target.links(path).length === 1 && this.base.links(path).length === 1;
   }

@@ -1,7 +1,7 @@
 import type { BytePath } from '../base/bytes.js';
 import type { Entry, Listing } from './model.js';
 
-/** An entry from what matters of it: a plain file or directory of root with everything else zero or empty. */
+/** An entry from the given fields: a plain file or directory of root, everything else zero or empty. */
 export function makeEntry(fields: Partial<Omit<Entry, 'path'>> & { readonly path: BytePath | string }): Entry {
   const directory = fields.type === 'directory';
   return {
@@ -32,7 +32,7 @@ export class MemoryListing implements Listing {
   readonly #groups = new Map<number, BytePath[]>();
 
   /**
-   * @param entries in any order; a root is made where none is given
+   * @param entries in any order; a root is added if none is given
    * @throws Error where a path is given twice, or its parent is not given as a directory
    */
   constructor(entries: Iterable<Entry>) {

@@ -4,8 +4,8 @@ import type { BytePath } from '../base/bytes.js';
 export type EntryType = 'file' | 'directory' | 'symlink' | 'block' | 'character' | 'fifo' | 'socket' | 'whiteout';
 
 /**
- * One path of one overlay tree, as it lies there: overlay marks are told by fields, not by xattrs. Paths are relative to the tree, without a
- * leading slash; the root is ''.
+ * One path of one overlay tree, as it lies there: overlay marks are fields, not xattrs. Paths are relative to the tree,
+ * without a leading slash; the root is ''.
  */
 export interface Entry {
   readonly path: BytePath;
@@ -38,7 +38,7 @@ export interface Listing {
   /** Number of entries, the root included. */
   readonly size: number;
   get(path: BytePath): Entry | undefined;
-  /** Names of the entries directly in a directory, in byte order. Empty where the path is absent or no directory. */
+  /** Names of the entries directly in a directory, in byte order. Empty where the path is absent or not a directory. */
   names(directory: BytePath): readonly string[];
   /** All entries, parents before children. */
   entries(): Iterable<Entry>;
@@ -64,6 +64,6 @@ export interface ContentSource {
 
 /**
  * Knows the BLAKE3 of a file's bytes where its entry does not (`contentHash` 0n): the caller has read the file. `undefined`: still unknown.
- * Not asked where the entry knows.
+ * Not called where the entry has the hash.
  */
 export type ContentHashes = (source: ContentSource) => bigint | undefined;

@@ -1,7 +1,10 @@
 import type { BytePath } from '../base/bytes.js';
 import type { Entry } from './model.js';
 
-/** Content to copy: `layer` is the position in the stack of the view that the plan makes true, 0 the newest; `path` is a path in that layer's tree. */
+/**
+ * Content to copy: `layer` is the position in the stack of the view that the plan realises, 0 the newest; `path` is a
+ * path in that layer's tree.
+ */
 export interface PlanSource {
   readonly layer: number;
   readonly path: BytePath;
@@ -9,15 +12,15 @@ export interface PlanSource {
 
 /**
  * One entry of a tree to be written. `attributes` is the entry of the target view that gives mode, owner, xattrs and times; its own path, group and
- * overlay marks mean nothing here.
+ * overlay marks are ignored.
  */
 export type PlanOperation =
   | { readonly kind: 'directory'; readonly path: BytePath; readonly attributes: Entry; readonly opaque: boolean }
   | { readonly kind: 'file'; readonly path: BytePath; readonly attributes: Entry; readonly source: PlanSource }
   | { readonly kind: 'symlink'; readonly path: BytePath; readonly attributes: Entry; readonly target: string }
-  /** A device, FIFO or socket; which one is told by `attributes.type`. */
+  /** A device, FIFO or socket; `attributes.type` says which. */
   | { readonly kind: 'node'; readonly path: BytePath; readonly attributes: Entry }
-  /** Another name of what an earlier operation made at `to`. */
+  /** A hard link to what an earlier operation made at `to`. */
   | { readonly kind: 'link'; readonly path: BytePath; readonly to: BytePath }
   | { readonly kind: 'whiteout'; readonly path: BytePath };
 

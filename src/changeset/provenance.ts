@@ -2,11 +2,14 @@ import type { BytePath } from '../base/bytes.js';
 import { components } from '../base/bytes.js';
 import { child } from './resolve.js';
 
-/** One changing operation of a journal (docs/format.md), its paths as trees have them. */
+/** One changing operation of a journal (docs/format.md), its paths relative, as in trees. */
 export interface RecordedOperation {
   readonly operation: string;
   readonly path: BytePath;
-  /** The second path of a rename, exchange or link. Of others it is no path: a symlink's target, an attribute's name. */
+  /**
+   * The second path of a rename, exchange or link. Of others it is not a path but a symlink's target or an attribute's
+   * name.
+   */
   readonly to?: BytePath | undefined;
 }
 
@@ -24,14 +27,14 @@ export function pathsOf(operation: RecordedOperation): readonly BytePath[] {
   return to !== undefined && hasTwoPaths(operation) ? [path, to] : [path];
 }
 
-/** A file or directory, under whatever names. */
+/** A file or directory, whatever its names. */
 interface Thing {
   /** Positions in the journal of the operations on it, by any of its names. */
   readonly operations: number[];
   readonly children: Map<string, Name>;
-  /** Names in it that were taken away, each by the last operation that did so. */
+  /** Names in it that were removed, each with the last operation that removed it. */
   readonly lost: Map<string, { readonly by: number; readonly thing: Thing }>;
-  /** Where it stood before the first operation; undefined: it came into being later. */
+  /** Its path before the first operation; undefined: it was created later. */
   readonly origin: BytePath | undefined;
   /** Of a directory: its present name, or its last one. */
   name: Name | undefined;
@@ -49,8 +52,9 @@ interface Name {
 }
 
 /**
- * What a journal says of each path that stands at its end. The journal is replayed forwards: walking it backwards from a path one would miss what was
- * written through a name that was removed since. What the journal does not tell of is taken to have been there from the start.
+ * The history, in a journal, of each path that exists at its end. The journal is replayed forwards: walking it
+ * backwards from a path one would miss what was written through a name that was removed since. What the journal does
+ * not mention is assumed to have been there from the start.
  */
 export class Provenance<T extends RecordedOperation> {
   readonly #root = thing('' as BytePath);
@@ -71,8 +75,8 @@ export class Provenance<T extends RecordedOperation> {
   }
 
   /**
-   * The operations that made what stands at `path` what it is, in their order: those on the thing itself, by whatever name they reached it, and those that
-   * gave it, or a directory above it while it was in there, the name it has. None: it is as it was before.
+   * The operations that led to what is at `path`, in order: those on the thing itself, under any of its names, and
+   * those that gave its present name to it, or to a directory above it while it was in there. Empty: it is unchanged.
    */
   made(path: BytePath): T[] {
     const name = this.#locate(path);
@@ -81,12 +85,15 @@ export class Provenance<T extends RecordedOperation> {
     return [...found].sort((a, b) => a - b).flatMap((at) => this.journal[at] ?? []);
   }
 
-  /** Where what stands at `path` stood before the first operation; undefined: it came into being by one. */
+  /** The path, before the first operation, of what is at `path`; undefined: an operation created it. */
   before(path: BytePath): BytePath | undefined {
     return this.#locate(path).thing.origin;
   }
 
-  /** The operation that took away what stood last at a path where nothing stands any more: of the path itself, or of a directory above it. */
+  /**
+   * The operation that removed what was last at a path that no longer exists: by the path itself, or by a directory
+   * above it.
+   */
   removed(path: BytePath): T | undefined {
     const at = lostIn(this.#root, components(path));
     return at === undefined ? undefined : this.journal[at];
@@ -114,7 +121,9 @@ export class Provenance<T extends RecordedOperation> {
     }
   }
 
-  /** The name at a path, which is there: what was not heard of yet was there from the start, unless it is known to have gone. */
+  /**
+   * The name at an existing path: one not seen yet was there from the start, unless it is known to have been removed.
+   */
   #locate(path: BytePath): Name {
     let at = this.#root;
     let name = at.name as Name;
@@ -167,7 +176,7 @@ function nameThing(parent: Thing, part: string, given: Thing, since: number, pre
   return name;
 }
 
-/** The operations after `from` and before `to` that changed the path which ends in a name, back through the names before it. */
+/** The operations after `from` and before `to` that changed the path of a name, back through its earlier names. */
 function collectMoves(last: Name, from: number, to: number, into: Set<number>): void {
   let end = to;
   for (let name: Name | undefined = last; name !== undefined; name = name.previous) {
@@ -182,7 +191,7 @@ function collectMoves(last: Name, from: number, to: number, into: Set<number>): 
   }
 }
 
-/** The operation by which the last thing at a path below `directory` went; undefined: none is known. */
+/** The operation that removed the last thing at a path below `directory`; undefined: none is known. */
 function lostIn(directory: Thing, [part, ...rest]: readonly string[]): number | undefined {
   if (part === undefined) return undefined;
   const present = directory.children.get(part);

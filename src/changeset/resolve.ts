@@ -49,7 +49,7 @@ export function lookup(stack: readonly Listing[], parent: readonly Place[], name
       if (state.directory || places.length === 0) places.push(found);
       if (entry.type === 'file' && !entry.metacopy) data = found;
     }
-    // An absolute redirect leads out of the parent: on from the roots of all layers below this one.
+    // An absolute redirect leaves the parent: continue from the roots of all layers below this one.
     if (state.name !== before && state.name.startsWith('/')) {
       search = rootsBelow(stack, place.layer);
       i = -1;
@@ -74,7 +74,7 @@ function lookupLayer(tree: Listing, directory: BytePath, state: Lookup): Entry |
   }
 }
 
-/** One name in one layer (ovl_lookup_single). `post` is what follows of the path, '' for the last element. */
+/** One name in one layer (ovl_lookup_single). `post` is the rest of the path, '' for the last element. */
 function lookupSingle(tree: Listing, path: BytePath, state: Lookup, post: string): Entry | undefined {
   const entry = tree.get(path);
   if (entry === undefined) return undefined;
@@ -102,11 +102,11 @@ function lookupSingle(tree: Listing, path: BytePath, state: Lookup, post: string
   return entry;
 }
 
-/** Changes the name to go on with in the layers below (ovl_check_redirect). */
+/** Changes the name to look up in the layers below (ovl_check_redirect). */
 function redirect(to: string, state: Lookup, post: string): void {
   if (to.startsWith('/')) {
     state.name = to + post;
-    // Even where an ancestor was opaque, an absolute redirect leads on.
+    // An absolute redirect continues even where an ancestor was opaque.
     state.stop = false;
     return;
   }

@@ -14,7 +14,10 @@ export interface ReadSet {
   readonly seen: ReadonlySet<BytePath>;
   /** Directories whose names were listed. */
   readonly listed: ReadonlySet<BytePath>;
-  /** Paths that were removed as directories or renamed, be it in vain: what came of it depends on all that is below them. */
+  /**
+   * Paths that were removed as directories or renamed, even without success: the outcome depends on all that is below
+   * them.
+   */
   readonly whole: ReadonlySet<BytePath>;
 }
 
@@ -29,7 +32,8 @@ export interface RunOnBase {
 
 /**
  * The rule that lets a container be skipped: a procedure that neither reads nor writes anything that the container shows differently does in its view
- * what it did on the base. What counts is what a storage shows, not which entries it has: one that equals what it hides is no difference.
+ * what it did on the base. What a storage shows counts, not which entries it has: an entry that equals what it hides is
+ * not a difference.
  */
 export class SkipRule {
   readonly #run: RunOnBase;
@@ -47,18 +51,18 @@ export class SkipRule {
 
   /**
    * @param storages a container's, newest first
-   * @returns a path that the container shows differently and the run on the base read or wrote; undefined: the procedure need not run in the container. In doubt there is
-   *   an overlap.
+   * @returns a path that the container shows differently and the run on the base read or wrote; undefined: the
+   * procedure need not run in the container. In doubt, reports an overlap.
    */
   overlap(storages: readonly Listing[]): BytePath | undefined {
     const view = new View([...storages, ...this.#run.layers]);
     const reach = covered(this.#base, view, storages);
-    // Content that nobody knows may be any.
+    // Unknown content may be anything.
     const [unknown] = unknownContents(this.#base, view, reach);
     if (unknown !== undefined) return unknown.path;
     const different = new Set(compareViews(this.#base, view, { paths: reach }).map(({ path }) => path));
     for (const path of [...different]) {
-      // The other names of a file show another number of links.
+      // The other names of a file show a changed link count.
       for (const side of [this.#base, view]) for (const name of side.links(path)) different.add(name);
     }
     for (const path of different) if (this.#matters(path, view)) return path;
@@ -84,7 +88,7 @@ export class SkipRule {
     const view = new View([...storages, ...this.#run.layers]);
     const entries: Entry[] = [];
     for (const entry of this.#run.written.entries()) {
-      // Of a directory that only leads to what was written the container keeps its own attributes.
+      // The container keeps its own attributes of a directory that only leads to what was written.
       const own = carries(entry, this.#base) ? view.get(entry.path)?.entry : undefined;
       entries.push(own === undefined ? entry : { ...own, path: entry.path, opaque: false, redirect: '' });
     }

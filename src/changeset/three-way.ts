@@ -1,12 +1,12 @@
 import { diffArrays } from 'diff';
 import { limits } from '../base/limits.js';
 
-/** Why two contents cannot be brought together. */
+/** Why two contents cannot be merged. */
 export type ConflictReason = 'no-base' | 'binary' | 'too-large' | 'too-different' | 'overlap';
 
 /**
- * What becomes of a file that two sides made of one. `same`: both made the same of it; `ours`, `theirs`: the other left it as it was; `merged`: text with the changes
- * of both.
+ * The result for a file that two sides changed. `same`: both made the same change; `ours`, `theirs`: the other left it
+ * as it was; `merged`: text with the changes of both.
  */
 export type ContentMerge =
   | { readonly kind: 'same' | 'ours' | 'theirs' | 'merged'; readonly content: Uint8Array }
@@ -20,8 +20,8 @@ const mostEdits = limits.mergedEdits.value;
 
 /**
  * Three-way merge of file content. Text (no NUL byte in any of the three) is merged by lines, whose endings belong to them; every byte survives. Changes that overlap or
- * touch are a conflict, unless they are the same (as diff3 and git have it).
- * @param base what both sides began with; undefined: there was nothing
+ * touch are a conflict, unless they are the same (as in diff3 and git).
+ * @param base the common ancestor; undefined: there was none
  */
 export function mergeContents(base: Uint8Array | undefined, ours: Uint8Array, theirs: Uint8Array): ContentMerge {
   if (equal(ours, theirs)) return { kind: 'same', content: ours };
@@ -57,7 +57,7 @@ interface Hunk {
 class Side {
   readonly #hunks: readonly Hunk[];
   #next = 0;
-  /** What has to be added to a line's number in the base to have it here, past the hunks taken. */
+  /** The offset from a line's number in the base to its number here, after the hunks taken. */
   #shift = 0;
 
   constructor(
@@ -76,7 +76,7 @@ class Side {
     return this.#shift;
   }
 
-  /** Takes the next change; gives its end in the base. */
+  /** Consumes the next change; returns its end in the base. */
   take(): number {
     const hunk = this.#hunks[this.#next++];
     this.#shift += hunk?.growth ?? 0;
@@ -102,7 +102,9 @@ function mergeLines(base: string[], ours: string[], theirs: string[]): string[] 
   }
 }
 
-/** Takes all changes that touch one another from `start` on. Undefined: both sides made a different thing of these lines. */
+/**
+ * Consumes all changes that touch one another from `start` on. Undefined: the sides changed these lines differently.
+ */
 function takeRegion(sides: readonly [Side, Side], start: number): { lines: string[]; end: number } | undefined {
   const before = sides.map(({ shift }) => shift);
   const changed = new Set<Side>();
@@ -121,7 +123,7 @@ function next([a, b]: readonly [Side, Side]): Side {
   return b.start < a.start ? b : a;
 }
 
-/** What a side has changed; undefined where that is more than anybody would want merged. */
+/** What a side has changed; undefined where that is too much to merge. */
 function hunksOf(base: string[], side: string[]): Hunk[] | undefined {
   const changes = diffArrays(base, side, { maxEditLength: mostEdits });
   if (changes === undefined) return undefined;

@@ -27,11 +27,12 @@ interface Written {
 }
 
 /**
- * The times that what a run wrote in a container must get, by path, where they differ from those it has. Time goes on between the run on the base and the
- * one in a container, so a time within a run's span means "now" and is moved to the span of the run on the base: an inode any of whose names the run on the base
- * gave such a time takes the latest of those; every other takes 1 ns more than the greatest among what its run wrote before it. So what
- * a container's run did as the base's has the same times, and times compare as the container's own run left them. A time outside of the span is data (cp -p,
- * touch -d, tar -x) and stays. Times of directories follow, and have no part in the order.
+ * The times that what a run wrote in a container must get, by path, where they differ from those it has. Time passes
+ * between the run on the base and the one in a container, so a time within a run's span means "now" and is moved to the
+ * span of the run on the base: an inode any of whose names the run on the base gave such a time gets the latest of
+ * those; every other gets 1 ns more than the greatest among what its run wrote before it. So what a container's run did
+ * as the base's has the same times, and times compare as the container's own run left them. A time outside of the span
+ * is data (cp -p, touch -d, tar -x) and stays. Times of directories follow, and do not count in the order.
  */
 export function alignTimes(capture: Listing, span: Span, base: TimedRun): Map<BytePath, bigint> {
   const moved = new Map<BytePath, bigint>();
@@ -52,7 +53,7 @@ export function alignTimes(capture: Listing, span: Span, base: TimedRun): Map<By
   return moved;
 }
 
-/** A listing in which some entries have other times. */
+/** A listing with some times replaced. */
 export function withTimes(listing: Listing, times: ReadonlyMap<BytePath, bigint>): Listing {
   if (times.size === 0) return listing;
   const entries: Entry[] = [];

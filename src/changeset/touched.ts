@@ -8,7 +8,8 @@ import type { View } from './view.js';
 import { Within } from './within.js';
 
 /**
- * The paths that a tree changes in what it stands on, parents before children: all that it lists but directories that are only there to carry others.
+ * The paths that a tree changes in what it stands on, parents before children: all that it lists, except directories
+ * that only lead to others.
  * @param below the view that the tree stands on
  */
 export function touchedPaths(listing: Listing, below: View): BytePath[] {
@@ -26,7 +27,7 @@ export function carries(entry: Entry, below: View): boolean {
   return there?.type === 'directory' && sameAttributes(entry, there);
 }
 
-/** Paths that trees touch, to ask what another tree has in common with them. */
+/** Paths that trees touch, to find what overlaps them in another tree. */
 export class TouchedPaths {
   /** Touched paths; true where all below is touched with them. */
   readonly #touched = new Map<BytePath, boolean>();
@@ -54,9 +55,9 @@ export class TouchedPaths {
   }
 
   /**
-   * The entries of `listing` that meet a touched path, parents before children: the same path, above one that they hide or replace or move, below one that is
-   * hidden, replaced or moved, or led to one by a redirect. What is below such an entry of the listing meets with it.
-   * Directories that only carry others meet nothing.
+   * The entries of `listing` that overlap a touched path, parents before children: the same path, above one that they
+   * hide or replace or move, below one that is hidden, replaced or moved, or that lead to one by a redirect. What is
+   * below such an entry overlaps with it. Directories that only lead to others do not overlap anything.
    * @param below the view that `listing` stands on
    */
   meeting(listing: Listing, below: View): BytePath[] {
@@ -71,8 +72,8 @@ export class TouchedPaths {
   }
 
   /**
-   * As `meeting`, with the directories that only carry others where they are touched themselves: a view shows the attributes that a directory has in its newest tree, so the
-   * listing's would hide what was made of them.
+   * As `meeting`, with the directories that only lead to others if they are touched themselves: a view shows the
+   * attributes that a directory has in its newest tree, so the listing's would hide their new ones.
    */
   hiding(listing: Listing, below: View): BytePath[] {
     const met = new Set(this.meeting(listing, below));

@@ -9,7 +9,9 @@ export type { Place } from './resolve.js';
 export interface Resolved {
   /** In the view. */
   readonly path: BytePath;
-  /** Of the newest layer that has it; gives all attributes. Its own path differs from the view's below a redirect. */
+  /**
+   * Of the newest layer that has it; provides all attributes. Its own path differs from the view's below a redirect.
+   */
   readonly entry: Entry;
   /** Position of that layer in the stack. */
   readonly layer: number;
@@ -30,7 +32,7 @@ const root = '' as BytePath;
 
 const parentOf = (path: BytePath) => path.slice(0, Math.max(path.lastIndexOf('/'), 0)) as BytePath;
 
-/** A listing is immutable and shared by many views: its redirects are looked for once. */
+/** A listing is immutable and shared by many views: its redirects are collected once. */
 const redirectsOf = new WeakMap<Listing, readonly Entry[]>();
 
 function redirects(listing: Listing): readonly Entry[] {
@@ -44,8 +46,9 @@ function redirects(listing: Listing): readonly Entry[] {
 }
 
 /**
- * The composition of overlay trees, as the kernel's overlayfs composes them (Documentation/filesystems/overlayfs.rst, fs/overlayfs/namei.c). Nothing is read ahead: an
- * answer costs the components of its path times the layers that have them. Directories once resolved are remembered.
+ * The composition of overlay trees, as the kernel's overlayfs composes them (Documentation/filesystems/overlayfs.rst,
+ * fs/overlayfs/namei.c). Nothing is read in advance: an answer costs the number of components of its path times the
+ * layers that have them. Directories once resolved are remembered.
  */
 export class View {
   readonly stack: readonly Listing[];
@@ -62,7 +65,7 @@ export class View {
     this.#directories.set(root, { path: root, entry, layer: 0, places, data: undefined });
   }
 
-  /** What stands at `path`, '' being the root; undefined: nothing. */
+  /** What is at `path`, '' being the root; undefined: nothing. */
   get(path: BytePath): Resolved | undefined {
     // No recursion: a path may have thousands of components.
     const missing: BytePath[] = [];
@@ -74,7 +77,7 @@ export class View {
       const found: Found | undefined =
         resolved?.entry.type === 'directory' ? lookup(this.stack, resolved.places, name) : undefined;
       resolved = found && resolve(next, found);
-      // What is not a directory is asked for once or twice; absent parents of many paths are worth remembering too.
+      // Anything but a directory is looked up once or twice; absent parents of many paths are worth caching too.
       if (resolved === undefined || resolved.entry.type === 'directory') this.#directories.set(next, resolved);
     }
     return resolved;
@@ -118,8 +121,8 @@ export class View {
   }
 
   /**
-   * The same for two paths of the view iff they are hard links of each other: they show one inode of one layer, be it that this has several names there or that
-   * redirects show its one name several times. Undefined: a directory, or the only name.
+   * The same for two paths of the view iff they are hard links of each other: they show one inode of one layer, whether
+   * it has several names there or redirects show one name several times. Undefined: a directory, or the only name.
    */
   identity({ entry, layer }: Resolved): string | undefined {
     if (entry.type === 'directory') return undefined;

@@ -2,8 +2,8 @@ import { dirname } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 
 /**
- * Whether a path, or a directory above it, has a property that never changes. Remembers its answers: asked for all paths of a tree it costs each of
- * them one step, however deep the tree is.
+ * Whether a path, or a directory above it, has a property that never changes. Remembers its answers: for all paths of a
+ * tree it costs each of them one step, however deep the tree is.
  */
 export class Within {
   readonly #known = new Map<BytePath, boolean>();

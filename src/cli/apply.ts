@@ -102,7 +102,7 @@ const idle: readonly IdleRule[] = [
   { option: 'health', unless: ({ dryRun }) => dryRun !== true, because: 'with --dry-run, which makes no health check' },
 ];
 
-/** What is applied, and what is known of how. */
+/** What is applied, and the recorded options. */
 type Subject = Pick<ApplyRequest, 'base' | 'procedure'> & Partial<Redo>;
 
 async function apply({ output, store, signal }: Context, subject: Subject, options: ApplyOptions): Promise<void> {

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { usage } from '../base/errors.js';
 
-/** What is done where a container and what comes have both changed something. */
+/** What happens to a path that both the container and the update changed. */
 export type ConflictWord = (typeof conflictWords)[number];
 const conflictWords = ['keep', 'ours', 'theirs', 'fail'] as const;
 
@@ -11,7 +11,7 @@ export const conflictOption = (description: string) =>
 /** For options that may be repeated. */
 export const collect = (value: string, before: string[] = []) => [...before, value];
 
-/** @throws LaminaError usage where the text is no number above 0 */
+/** @throws LaminaError usage where the text is not a number above 0 */
 export function numberOf(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
@@ -19,20 +19,20 @@ export function numberOf(option: string, text: string | undefined): number | und
   throw usage(`--${option} ${text}: give a number above 0`);
 }
 
-/** @throws LaminaError usage where the text is no whole number from 0 */
+/** @throws LaminaError usage where the text is not a whole number from 0 */
 export function countOf(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw usage(`--${option} ${text}: give a whole number from 0`);
 }
 
-/** Of --max-size. The limits that it takes the place of: docs/security.md, "Limits of input". */
+/** For --max-size. docs/security.md, "Limits of input", has the limits that it replaces. */
 export const maxSizeHelp =
   'what an archive may unpack to, as 20g (default: 200 times its size, and 90 % of the free space)';
 
 const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
 
-/** @throws LaminaError usage where the text is no size: a number of bytes, or of KiB, MiB, GiB, TiB by its letter */
+/** @throws LaminaError usage where the text is not a size: a number of bytes, or of KiB, MiB, GiB, TiB by its letter */
 export function bytesOf(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text) ?? [];

@@ -11,9 +11,10 @@ const nogroup = 65534;
 const relayed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 
 /**
- * A store is its owner's alone: root has other overlay marks, and must not follow what another user put into a directory. So that `sudo lamina` does what it says all the same, root works
- * on a user's store as that user: the same command again, in a process that never was root, in a session of its own, so that it gets no hold of root's terminal.
- * Returns where the store is the caller's to use or to be refused.
+ * A store belongs to its owner alone: root uses other overlay marks, and must not follow what another user put into a
+ * directory. For `sudo lamina` to work, root acts on a user's store as that user: the same command again, in a process
+ * that never was root, in a session of its own, so that it has no access to root's terminal. Returns if the caller owns
+ * the store, or must be refused.
  */
 export async function workAsOwner(root: BytePath): Promise<void> {
   const uid = process.getuid?.() === 0 ? ownerOf(root) : undefined;
@@ -31,13 +32,13 @@ function ownerOf(root: BytePath): number | undefined {
   }
 }
 
-/** What of root's environment says nothing of root. */
+/** The variables of root's environment that are not about root. */
 function plainEnvironment(root: BytePath): Record<string, string> {
   const kept = Object.entries(process.env).filter(([name]) => /^(PATH|TERM|LANG|LC_.*|LAMINA_.*)$/.test(name));
   return { ...Object.fromEntries(kept.map(([name, value]) => [name, value ?? ''])), LAMINA_STORE: toText(root) };
 }
 
-/** The groups of a user; of one that has no name, none: never those of a directory, which may be root's. */
+/** The groups of a user, none for a user without a name: never those of a directory, which may be root's. */
 function groupsOf(uid: number): string[] {
   const { status, stdout } = spawnSync('getent', ['passwd', String(uid)], { encoding: 'utf8' });
   const gid = status === 0 ? stdout.split(':')[3] : undefined;

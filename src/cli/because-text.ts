@@ -29,7 +29,7 @@ const words: Readonly<Record<string, string>> = {
   removexattr: 'attributes changed',
 };
 
-/** "/etc/app.conf (read, written; listed /etc)": for whom and why a procedure ran in a container. */
+/** "/etc/app.conf (read, written; listed /etc)": the path for which a procedure ran in a container, and why. */
 export function becauseText(because: RanBecauseOfData | null): string {
   if (because === null) return '-';
   const there = because.did.filter(({ path }) => path === because.path).map(({ action }) => words[action] ?? action);

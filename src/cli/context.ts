@@ -11,7 +11,7 @@ interface GlobalOptions {
   readonly json?: boolean;
 }
 
-/** What every command starts from. */
+/** The context of every command. */
 export interface Context {
   readonly output: Output;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
@@ -40,7 +40,7 @@ export function contextOf(command: Command): Context {
 
 let ending: AbortController | undefined;
 
-/** The first signal ends what runs and lets the command clear up; the second ends the process. */
+/** The first signal aborts the work and lets the command clear up; the second ends the process. */
 function endingSignal(): AbortSignal {
   if (ending !== undefined) return ending.signal;
   const controller = new AbortController();
@@ -57,7 +57,7 @@ function endingSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** Nobody reads any more what the command says: as if it were interrupted. That it was done is true all the same where it was. */
+/** The reader of the output is gone: treat it as an interruption. Work that was done stays done. */
 class OutputClosed extends Error {
   constructor() {
     super('whoever read the output has gone; nothing was changed');

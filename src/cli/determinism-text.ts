@@ -3,7 +3,7 @@ import { counted, shown } from './output.js';
 
 const words = { differs: 'differs', 'only-first': 'only in the first run', 'only-second': 'only in the second run' };
 
-/** What two runs made otherwise, for people, with what to put into update.json. */
+/** How two runs differ, for people, with what to add to update.json. */
 export function determinismText({ differs, ephemeral }: NonNullable<ApplyData['determinism']>): string {
   if (differs.length === 0) return 'two runs on the base made the same, but for timestamps';
   const offered =

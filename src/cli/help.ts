@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { usage } from '../base/errors.js';
 import { fullName } from './usage.js';
 
-/** `help [command...]` of a group. Commander's own takes one word, and is silent of one that it does not know. */
+/** `help [command...]` of a group. Commander's own accepts one word, and ignores one that it does not know. */
 export function addHelp(group: Command): void {
   group.helpCommand(false);
   group
@@ -14,7 +14,7 @@ export function addHelp(group: Command): void {
     });
 }
 
-/** Before `help` is one of them. */
+/** Taken before `help` is one of them. */
 function example(group: Command): string {
   const [first] = group.commands;
   return `${fullName(group)} help ${first?.name() ?? ''}`;

@@ -10,7 +10,7 @@ export const hostViewHelp = {
   dev: "let device nodes of what is mounted work on this host: they are the container's, and may be any disk",
 } as const;
 
-/** Says what was asked for, for it is easily forgotten when the mount is used. */
+/** Repeats what was allowed, for it is easily forgotten when the mount is used. */
 export function warnOfHostView(output: Output, directory: string, { suid, dev }: HostView): void {
   const what = [...(suid === true ? ['set-user-ID programs'] : []), ...(dev === true ? ['device nodes'] : [])];
   if (what.length === 0) return;

@@ -3,7 +3,7 @@ import { version } from '../base/version.js';
 import { exitCode } from './exit-code.js';
 import { write } from './stream.js';
 
-// What most often is asked of a program in scripts must not wait for all of it to load.
+// What scripts request most often must not wait for the whole program to load.
 if (process.argv.length === 3 && (process.argv[2] === '--version' || process.argv[2] === '-V')) {
   write('stdout', `${version}\n`);
   process.exitCode = exitCode();

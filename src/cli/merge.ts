@@ -39,7 +39,7 @@ export function addMergeCommand(program: Command): void {
     });
 }
 
-/** Asks on a terminal; without one nobody agrees. */
+/** Asks on a terminal; without one the answer is no. */
 async function ask(updates: readonly string[], signal: AbortSignal): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
   const terminal = createInterface({ input: process.stdin, output: terminalStream() });

@@ -13,19 +13,19 @@ export class Output {
     else this.#print(text());
   }
 
-  /** Beside the result: progress and remarks. */
+  /** Besides the result: progress and notes. */
   note(text: string): void {
     write('stderr', `${text}\n`);
   }
 
-  /** Says what an error is; gives the exit code. */
+  /** Prints an error; returns the exit code. */
   error(thrown: unknown): number {
     const error = toLaminaError(thrown);
     if (this.json) {
       const { code, message, hint } = error;
       this.#document({ error: { code, message, hint: hint ?? null } });
     }
-    // Names that were given, and the last words of a procedure, are anybody's.
+    // Names from arguments, and the output of a procedure, are untrusted.
     const hint = error.hint === undefined ? '' : `  ${printable(error.hint)}\n`;
     write('stderr', `lamina: ${printable(error.message)}\n${hint}`);
     if (process.env['LAMINA_DEBUG'] !== undefined) write('stderr', `${printable(error.stack ?? '')}\n`);
@@ -44,12 +44,12 @@ export class Output {
 /** A text of the data, for a terminal. */
 export const shown = (text: string) => display(fromText(text));
 
-/** What is said of a container that an update leaves behind. */
+/** The message for a container that an update leaves behind. */
 export function leftBehind(container: string, { message }: Error): string {
   return `container ${container} stays on its old layer: ${printable(message)}`;
 }
 
-/** Columns, aligned; the last one runs free. Cells are texts as JSON has them. No rows: `none`. */
+/** Columns, aligned; the last one is not padded. Cells are texts as in JSON. No rows: `none`. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], none: string): string {
   if (rows.length === 0) return none;
   const lines = [head, ...rows.map((row) => row.map(shown))];

@@ -56,7 +56,7 @@ function countText(changes: readonly DetailedChangeData[]): string {
 
 function changeLines({ path, change, type, attributes, content }: DetailedChangeData): string[] {
   const indent = (lines: readonly string[]) => lines.map((line) => `      ${shown(line)}`.trimEnd());
-  // Who writes content changes its time.
+  // Writing content changes its time.
   const listed = content === null ? attributes : attributes.filter((each) => !each.startsWith('mtime '));
   return [
     `  ${change.padEnd(6)}  ${type.padEnd(9)}  ${shown(path)}`,

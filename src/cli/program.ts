@@ -27,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(runs ?? [...argv]);
     return exitCode();
   } catch (error) {
-    // Help, or the version, was asked for and given.
+    // Help, or the version, was requested and printed.
     if (error instanceof CommanderError && error.exitCode === 0) return exitCode();
     const code = new Output(wantsJson((runs ?? argv).slice(2))).error(error);
     return runs === undefined ? code : runFailed;
@@ -49,7 +49,7 @@ export function makeProgram(store = defaultStore()): Command {
       writeErr: (text) => {
         write('stderr', printable(text));
       },
-      // It is thrown, and told by `main`.
+      // The error is thrown, and printed by `main`.
       outputError: () => undefined,
     });
   addHostCommand(program);
@@ -62,7 +62,7 @@ export function makeProgram(store = defaultStore()): Command {
   addWatchCommand(program);
   addCompletionCommand(program);
   for (const command of [program, ...allCommands(program)]) if (command.commands.length > 0) addHelp(command);
-  // Of those that show help, too: else what is typed wrongly of them would end the process without a word.
+  // Also for the commands that show help: else wrong usage of them would end the process without a message.
   for (const command of [program, ...allCommands(program)]) onUsageError(command);
   return program;
 }
@@ -77,7 +77,7 @@ LAMINA_LOCK_TIMEOUT_MS is how long a command waits for others that hold the stor
 Example:
   lamina help update apply`;
 
-/** The store of whoever asks, in words. */
+/** The caller's default store, in words. */
 function defaultStore(): string {
   try {
     return display(locateStore(undefined));

@@ -3,15 +3,17 @@ import type { Progress } from '../servicing/index.js';
 import { shown } from './output.js';
 import { write } from './stream.js';
 
-/** A line at the foot of the terminal that tells how far an update is; what a procedure prints scrolls above it. */
+/**
+ * A line at the foot of the terminal that shows the progress of an update; what a procedure prints scrolls above it.
+ */
 export interface ProgressLine {
   update(progress: Progress): void;
-  /** Text above the line; what is not a whole line yet waits for its end. */
+  /** Text above the line; an incomplete line waits for its end. */
   write(chunk: Uint8Array): void;
   stop(): void;
 }
 
-/** Only on a terminal: elsewhere text passes through, and progress is not told. */
+/** Only on a terminal: elsewhere text passes through, and progress is not shown. */
 export async function progressLine(stream: NodeJS.WriteStream): Promise<ProgressLine> {
   const pass = (chunk: Uint8Array) => {
     write('stderr', chunk);
@@ -34,7 +36,7 @@ export async function progressLine(stream: NodeJS.WriteStream): Promise<Progress
 
 interface Payload {
   readonly progress: Progress;
-  /** When containers, or updates, were begun with. */
+  /** When the work on containers, or updates, began. */
   readonly begun: number;
 }
 
@@ -45,7 +47,7 @@ interface Bars {
   log(text: string): void;
   /** Draws the bars, and what was logged above them. */
   update(): void;
-  /** Draws nothing any more: what was logged since they were drawn last would be lost. */
+  /** Stops without a final draw: lines logged since the last draw would be lost. */
   stop(): void;
 }
 
@@ -66,7 +68,7 @@ class BarLine implements ProgressLine {
   update(progress: Progress): void {
     if (progress.total > 0 && this.#begun === 0) this.#begun = Date.now();
     const payload = { progress, begun: this.#begun };
-    // The line is drawn by the format alone: the bar's own count is never full, at which it would end.
+    // The format alone draws the line: the bar's own count never becomes full, which would end it.
     this.#bar ??= this.bars.create(1, 0, payload);
     this.#bar.update(0, payload);
   }
@@ -97,7 +99,7 @@ const namesShown = 3;
 
 /**
  * The line: what runs and for how long, how many are done of all.
- * @param times `begun`: when the first of those that are counted was begun with
+ * @param times `begun`: when the work on the first counted one began
  */
 export function progressText(progress: Progress, { begun, now }: { begun: number; now: number }): string {
   const { unit, total, done, skipped } = progress;
@@ -126,8 +128,8 @@ function durationText(milliseconds: number): string {
 type Listener = (container: string | undefined, chunk: Buffer) => void;
 
 /**
- * Names who speaks before what a run prints, where that changes. What is printed comes from a container or a package: it must not do anything to a terminal, now or when a file that it
- * went to is looked at.
+ * Labels the output of runs with its source, where that changes. The output comes from a container or a package: it
+ * must not control a terminal, now or when a file that it was written to is displayed.
  * @param raw as it was printed
  */
 export function speakers(base: string, line: Pick<ProgressLine, 'write'>, raw: boolean): Listener {

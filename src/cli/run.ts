@@ -6,7 +6,7 @@ import { bytesOf, collect, countOf, numberOf } from './arguments.js';
 import { contextOf } from './context.js';
 import { setExitCode } from './exit-code.js';
 
-/** As podman has it: the command that runs another has failed itself. */
+/** As in podman: the command that runs another has failed itself. */
 export const runFailed = 125;
 
 export function addRunCommand(program: Command): void {
@@ -106,7 +106,10 @@ function wholeNumberOf(option: string, text: string | undefined): number | undef
 
 const relayed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 
-/** From now on these signals are the command's. Those that come before it has begun wait for it; those after it are for nobody. */
+/**
+ * From now on these signals go to the command. Those that arrive before it has begun wait for it; those after it are
+ * ignored.
+ */
 function relayedSignals(): SignalSource {
   const early: NodeJS.Signals[] = [];
   let listener = (signal: NodeJS.Signals): void => void early.push(signal);
@@ -128,8 +131,8 @@ function relayedSignals(): SignalSource {
 
 /**
  * The command line, with `--` after the container of `run`: options that follow it are the command's.
- * @param argv with the program's two own words before it
- * @returns undefined where the command is another one
+ * @param argv with the two words of the program before it
+ * @returns undefined for any other command
  */
 export function runArguments(program: Command, argv: readonly string[]): string[] | undefined {
   const at = firstOperand(program.options, argv, 2);

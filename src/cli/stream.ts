@@ -4,7 +4,7 @@ import { isSystemError, messageOf } from '../base/errors.js';
 export type StreamName = 'stdout' | 'stderr';
 
 const descriptors = { stdout: 1, stderr: 2 } as const;
-/** Milliseconds between tries to write to a reader that is slow, where whoever started us made its end non-blocking. */
+/** Milliseconds between tries to write to a reader that is slow, where the parent process made its end non-blocking. */
 const pause = 5;
 
 interface Loss {
@@ -24,8 +24,9 @@ let loss: Loss | undefined;
 let onClosed: () => void = () => undefined;
 
 /**
- * Writes to standard output or error, in order, before it returns. It throws nothing: what cannot be written says itself in the exit code (`lostOutput`), and where the reader has
- * gone (EPIPE) whoever asked for it by `whenClosed` is told. After a failure a stream takes no more.
+ * Writes to standard output or error, in order, before it returns. It never throws: a failed write sets the exit code
+ * (`lostOutput`), and where the reader has gone (EPIPE) the listener of `whenClosed` is called. After a failure a
+ * stream writes nothing more.
  */
 export function write(stream: StreamName, data: string | Uint8Array): void {
   if (ended.has(stream)) return;
@@ -36,7 +37,10 @@ export function write(stream: StreamName, data: string | Uint8Array): void {
   }
 }
 
-/** Sends all output to `to`, for a program that runs commands within itself; undefined: to the process's own descriptors again. */
+/**
+ * Sends all output to `to`, for a program that runs commands within itself; undefined: back to the process's own
+ * descriptors.
+ */
 export function divert(to: Sink | undefined): void {
   sink = to ?? toDescriptor;
 }
@@ -59,7 +63,7 @@ function fail(stream: StreamName, error: unknown): void {
   else loss ??= { stream, message: messageOf(error) };
 }
 
-/** The stream for those that draw on a terminal. That it fails is treated as in `write`. */
+/** The stream for code that draws on a terminal. Its failures are treated as in `write`. */
 export function terminalStream(): NodeJS.WriteStream {
   if (process.stderr.listenerCount('error') === 0) {
     process.stderr.on('error', (error) => {
@@ -69,12 +73,12 @@ export function terminalStream(): NodeJS.WriteStream {
   return process.stderr;
 }
 
-/** `listener` is told when a reader has gone, also where that was before. */
+/** `listener` is called when a reader has gone, also if it has already. */
 export function whenClosed(listener: () => void): void {
   onClosed = listener;
 }
 
-/** What could not be written, other than to a reader that has gone; undefined: nothing. */
+/** The first failure to write, other than to a reader that has gone; undefined: none. */
 export function lostOutput(): Loss | undefined {
   return loss;
 }

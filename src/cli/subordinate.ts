@@ -10,9 +10,9 @@ import { ownMaps } from '../platform/subordinate-ids.js';
 import { StorePaths } from '../store/paths.js';
 
 /**
- * A store of an ordinary user may have all users of a root: its files then belong to the user and to subordinate ids of that, which only root of a user namespace with both can make, read
- * and remove. So the command goes on in that namespace, where the store's mounts are, too.
- * Returns where the store has the caller as its only user.
+ * A store of an ordinary user may have all users of a root: its files then belong to the user and the user's
+ * subordinate ids, which only root of a user namespace with both can make, read and remove. So the command continues in
+ * that namespace, where the store's mounts are too. Returns if the caller is the store's only user.
  * @throws LaminaError refused: the caller has no subordinate ids (any more)
  */
 export function enterUsers(root: BytePath): void {

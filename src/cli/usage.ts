@@ -11,7 +11,9 @@ export function allCommands(command: Command): Command[] {
   return command.commands.flatMap((each) => [each, ...allCommands(each)]);
 }
 
-/** Lets what is typed wrongly be thrown as an error that names the command's help. Help and version that were asked for are thrown as they are. */
+/**
+ * Makes wrong usage throw an error that names the command's help. Requests for help and version are thrown unchanged.
+ */
 export function onUsageError(command: Command): void {
   command.exitOverride((error) => {
     if (error.exitCode === 0) throw error;
@@ -28,7 +30,8 @@ function usageError({ code, message }: CommanderError, name: string): Error {
 }
 
 /**
- * Whether --json was given, for errors in the rest of what was typed. What follows the container of `run` is its command's.
+ * Whether --json was given, for errors in the rest of the command line. What follows the container of `run` belongs to
+ * its command.
  * @param words without the program
  */
 export function wantsJson(words: readonly string[]): boolean {
@@ -50,8 +53,8 @@ export function wantsJson(words: readonly string[]): boolean {
 type Options = Readonly<Record<string, unknown>>;
 
 /**
- * Refuses an option that would do nothing without another one, or beside one.
- * @param command as it was parsed: what is there by default was not given
+ * Refuses an option that has no effect without another one, or with one.
+ * @param command as it was parsed: defaults do not count as given
  * @throws LaminaError usage
  */
 export function refuseIdle(command: Command, rules: readonly IdleRule[]): void {
@@ -66,11 +69,11 @@ export function refuseIdle(command: Command, rules: readonly IdleRule[]): void {
 export interface IdleRule {
   /** The option's attribute ("dryRun"). */
   readonly option: string;
-  /** Whether the other options are such that it does something. */
+  /** Whether the option has an effect with the other options. */
   readonly unless: (options: Options) => boolean;
   /** "without --dry-run" */
   readonly because: string;
-  /** What to do; by default to leave it out. */
+  /** The hint; by default to leave the option out. */
   readonly instead?: string;
 }
 

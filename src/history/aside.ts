@@ -12,7 +12,8 @@ import type { AsideRecord, Transaction } from '../store/index.js';
 const root = '' as BytePath;
 
 /**
- * Stages a copy of what a container shows at some paths; a path at which it shows nothing becomes a whiteout. Gives the directory where it will be.
+ * Stages a copy of what a container shows at some paths; a path at which it shows nothing becomes a whiteout. Returns
+ * its final directory.
  * @param sources the trees of the view's stack
  */
 export async function stageAside(
@@ -30,7 +31,7 @@ export async function stageAside(
   return place.directory;
 }
 
-/** The path that an aside has the given one under, or undefined. */
+/** The aside's path for the given one, or undefined. */
 export function holdingPath({ paths }: AsideRecord, path: BytePath): BytePath | undefined {
   return paths.map((text) => fromText(text)).find((each) => each === path || isBelow(path, each));
 }

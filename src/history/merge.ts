@@ -16,9 +16,9 @@ export interface MergeOptions {
   readonly base?: string | undefined;
   /** The newest updates of each base that can still be rolled back afterwards. */
   readonly keep?: number | undefined;
-  /** Only tells what would be done. */
+  /** Only reports what would be done. */
   readonly dryRun?: boolean | undefined;
-  /** Asked before updates lose their way back, with their names. */
+  /** Asks for confirmation, with the names of the updates that can then no longer be rolled back. */
   readonly confirm: (updates: readonly string[]) => Promise<boolean>;
   readonly signal: AbortSignal;
 }
@@ -28,9 +28,9 @@ export interface TreeSize {
   readonly bytes: number;
 }
 
-/** One fold, and what it saves. */
+/** One fold, and how much it saves. */
 export interface MergeStep extends Fold {
-  /** The node that the parts became; null in a dry run. */
+  /** The node that replaced the parts; null in a dry run. */
   readonly node: NodeId | null;
   readonly before: TreeSize;
   readonly after: TreeSize;
@@ -44,8 +44,10 @@ export interface MergeReport {
 }
 
 /**
- * Folds delta storages, sealed storages and layers into what they stand on, in one transaction. Every container's root stays what it is.
- * @throws LaminaError notFound; refused: a container is mounted, an update is being made, updates would lose their way back and that was not confirmed
+ * Folds delta storages, sealed storages and layers into what they stand on, in one transaction. No container's root
+ * changes.
+ * @throws LaminaError notFound; refused: a container is mounted, an update is being made, updates could no longer be
+ * rolled back and that was not confirmed
  */
 export async function merge(store: Store, options: MergeOptions): Promise<MergeReport> {
   const manifest = await store.read();
@@ -75,7 +77,7 @@ export async function merge(store: Store, options: MergeOptions): Promise<MergeR
 
 interface Confirmed {
   readonly request: Parameters<typeof planMerge>[1];
-  /** What was confirmed: nothing else may be done. */
+  /** The confirmed updates: no others may be affected. */
   readonly plan: MergePlan;
   readonly options: MergeOptions;
 }
@@ -132,7 +134,7 @@ async function confirmed(updates: readonly string[], { confirm }: MergeOptions):
 
 interface Read {
   readonly tree: FoldedTree;
-  /** Of the parts and what they stand on. */
+  /** For the parts and what they stand on. */
   readonly listings: readonly Listing[];
   readonly sources: readonly BytePath[];
 }
@@ -184,7 +186,7 @@ async function stage(
   return transaction.materialise(node, request, (path) => hashes.get(path), signal);
 }
 
-/** The updates of its parts are told apart no more by the nodes: what came from which is written down. */
+/** Nodes no longer distinguish the updates of the parts, so which update made what is recorded. */
 async function tellOrigins(
   reader: NodeReader,
   { parts }: Fold,
@@ -201,7 +203,7 @@ async function tellOrigins(
   if (origins.size > 0) writeOrigins(node.origins, origins);
 }
 
-/** Which update made what a node has at a path; undefined: none; null: nobody knows. */
+/** Which update made what a node has at a path; undefined: none; null: unknown. */
 async function makerIn(reader: NodeReader, id: NodeId): Promise<(path: BytePath) => UpdateId | null | undefined> {
   const { update, merged } = nodeOf(reader.manifest, id);
   if (merged.length === 0) return () => update ?? undefined;

@@ -6,7 +6,7 @@ import type { PastUpdate, Transaction } from '../store/index.js';
 
 interface RollbackIntent {
   readonly discard?: boolean | undefined;
-  /** The update whose rollback was asked for: others are above it. */
+  /** The update whose rollback was requested: others are above it. */
   readonly wanted: string;
 }
 

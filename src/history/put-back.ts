@@ -14,22 +14,23 @@ import { publishChange, withChange } from '../transaction/index.js';
 import type { Change, ContainerHold } from '../transaction/index.js';
 import { groupOf } from './aside.js';
 
-/** What was put aside, and where it is to go. */
+/** What was displaced, and where to restore it. */
 export interface PutBackRequest {
   readonly container: string;
-  /** In the container, and in the aside's tree; whole, with all below it. */
+  /** Paths in the container and in the aside's tree; restored with all below. */
   readonly path: BytePath;
   readonly tree: BytePath;
   readonly listing: Listing;
-  /** What stands in the way goes. */
+  /** What is in the way is removed. */
   readonly force: boolean;
 }
 
 /**
- * Puts what a rollback put aside back into its container, through its root as it is now, in one transaction: a copy of the top storage with it takes the place of that storage.
- * Directories are brought together; anything else that is in the way is replaced by `force` only.
+ * Restores what a rollback displaced to its container, through its present root, in one transaction: a copy of the top
+ * storage with the content replaces that storage. Directories are merged; anything else that is in the way is replaced
+ * by `force` only.
  * @returns the paths that were replaced
- * @throws LaminaError notFound: the container has gone; refused: it is mounted, or something is in the way
+ * @throws LaminaError notFound: the container is gone; refused: it is mounted, or something is in the way
  */
 export async function putBack(store: Store, request: PutBackRequest): Promise<readonly BytePath[]> {
   const { container } = request;
@@ -48,7 +49,7 @@ export async function putBack(store: Store, request: PutBackRequest): Promise<re
   });
 }
 
-/** The change that a restore makes: its plan is the top storage that a copy takes the place of. */
+/** The change that a restore makes: its plan is the top storage that the copy replaces. */
 class Restoring implements Change<NodeId> {
   #replaced: readonly BytePath[] = [];
   /** The top storage as it was, and the copy. */
@@ -93,7 +94,7 @@ function checkContainer(manifest: Manifest, container: string): void {
   });
 }
 
-/** Does something in a container's root, whose top is a staged storage. */
+/** Runs `work` in a container's root, whose top is a staged storage. */
 async function inRoot<T>(
   transaction: Transaction,
   reader: NodeReader,
@@ -131,9 +132,9 @@ const named = 5;
 class Placing {
   readonly #root: Tree;
   readonly #aside: Tree;
-  /** Where something is that must go. */
+  /** Paths of what must be removed. */
   readonly #inTheWay: BytePath[] = [];
-  /** Directories to be given their attributes once all is in them. */
+  /** Directories which get their attributes after their content. */
   readonly #made: Entry[] = [];
   /** By hard-link group, the name that was made first. */
   readonly #first = new Map<number, BytePath>();
@@ -173,7 +174,7 @@ class Placing {
     return this.#above().filter((directory) => this.#root.stat(directory) === undefined);
   }
 
-  /** No symlink is followed: what was put aside goes where it was. */
+  /** No symlink is followed: what was displaced is restored at its own path. */
   #checkAbove(): void {
     for (const directory of this.#above()) {
       const there = this.#root.stat(directory);
@@ -224,12 +225,12 @@ class Placing {
       this.#root.makeFile(path);
       this.#root.copyFrom(this.#aside, path, path);
     } else if (type === 'symlink') this.#root.makeSymlink(path, toBuffer(target as BytePath));
-    // Of what the container had removed there is nothing to make.
+    // For what the container had removed there is nothing to make.
     else if (type !== 'whiteout') this.#node(path);
     if (type !== 'directory' && type !== 'whiteout') this.#attributes(entry);
   }
 
-  /** Whether another name of the same inode has been made, of which this is now a link. */
+  /** Whether another name of the same inode has been made, to which this one is now linked. */
   #link(entry: Entry): boolean {
     const group = groupOf(entry);
     if (group === undefined) return false;

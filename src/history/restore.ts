@@ -13,17 +13,20 @@ import { groupOf, holdingPath, joinLinks, operationOf } from './aside.js';
 import { putBack } from './put-back.js';
 
 export interface RestoreRequest {
-  /** The name of the update that was rolled back. It is gone; what was put aside for it is not. Undefined: `id` says it. */
+  /**
+   * The name of the update that was rolled back. It is gone; what its rollback displaced is not. Undefined: `id`
+   * identifies it.
+   */
   readonly update?: string | undefined;
-  /** Of what was put aside. */
+  /** The id of the displaced content. */
   readonly id?: string | undefined;
-  /** As the container knew it. */
+  /** The path in the container. */
   readonly path: string;
-  /** Whose; may be left out where only one container has the path aside. */
+  /** The container; may be left out where the path was displaced in only one. */
   readonly container?: string | undefined;
-  /** Where to copy it to; nothing may be there. Undefined: back into the container. */
+  /** Where to copy it to; it must not exist. Undefined: back into the container. */
   readonly to?: BytePath | undefined;
-  /** In the container, what is in the way is replaced. */
+  /** What is in the way in the container is replaced. */
   readonly force?: boolean | undefined;
 }
 
@@ -32,13 +35,15 @@ export interface Restored {
   readonly path: string;
   /** Null: it is in the container again. */
   readonly to: string | null;
-  /** Paths of the container that were in the way, and are gone. */
+  /** Paths of the container that were in the way and were removed. */
   readonly replaced: readonly string[];
 }
 
 /**
- * Puts what a rollback put aside back into the container, or copies it to a place of its own, with owners, modes, times and attributes. What is aside stays there.
- * @throws LaminaError notFound: nothing was put aside there, the container has gone; usage: several containers have it; refused: something is in the way, the container is mounted
+ * Restores what a rollback displaced to the container, or copies it elsewhere, with owners, modes, times and
+ * attributes. The displaced copy stays.
+ * @throws LaminaError notFound: nothing was displaced there, the container is gone; usage: it was displaced in several
+ * containers; refused: something is in the way, the container is mounted
  */
 export async function restore(store: Store, request: RestoreRequest): Promise<Restored> {
   const { to, force = false } = request;
@@ -47,7 +52,7 @@ export async function restore(store: Store, request: RestoreRequest): Promise<Re
     .join('/') as BytePath;
   if (to !== undefined) checkDestination(to);
   const { tree, record } = await findAside(store, request, path);
-  // Of what the listing holds every directory above is a real one: the path leads nowhere else.
+  // Every directory above an entry of the listing is a real one, so the path cannot lead elsewhere.
   const listing = await scanListing(tree, { hash: false });
   const entry = listing.get(path);
   if (entry === undefined) throw await nothingAside(store, request);
@@ -114,7 +119,7 @@ async function nothingAside(store: Store, request: RestoreRequest) {
   });
 }
 
-/** By way of a directory beside the destination, so that what is there is whole. */
+/** Through a directory beside the destination, so that the result is complete or absent. */
 async function copy(tree: BytePath, listing: Listing, path: BytePath, to: BytePath): Promise<void> {
   const name = basename(path);
   const inside = [...listing.entries()].filter((entry) => entry.path === path || isBelow(entry.path, path));

@@ -18,25 +18,25 @@ import type { ContainerSorting } from './sort.js';
 export interface RollbackOptions {
   /** Only these; undefined: the whole update. */
   readonly containers?: readonly string[] | undefined;
-  /** What was written since the update goes too. */
+  /** What was written since the update is discarded too. */
   readonly discard?: boolean | undefined;
   /** Newer updates above it are rolled back first, in the same transaction. */
   readonly withNewer?: boolean | undefined;
-  /** Everything but publishing: the report says what would become of what was written since. */
+  /** Everything but publishing: the report says what would happen to later writes. */
   readonly dryRun?: boolean | undefined;
 }
 
-/** What became of what was written since an update in one container. */
+/** What happened to the writes since an update in one container. */
 export interface ContainerReport {
   readonly update: string;
   readonly container: string;
   /** True where something was written and stays in the container. */
   readonly kept: boolean;
-  /** Files in which the user's changes and the update's undoing were brought together. */
+  /** Files in which the user's changes and the update's undoing were merged. */
   readonly merged: readonly BytePath[];
-  /** Paths that could not be kept, put aside. */
+  /** Paths that could not be kept and were displaced. */
   readonly aside: readonly BytePath[];
-  /** The directory they were put into. */
+  /** The directory that holds them. */
   readonly asidePath: BytePath | undefined;
 }
 
@@ -52,13 +52,14 @@ export interface RollbackReport {
 /** One update's undoing, as it is done again on the manifest of the publish. */
 interface Step {
   readonly request: RollbackRequest;
-  /** The storages that were found written since, by container: what was staged is right for these only. */
+  /** The storages with writes since, by container: what was staged is valid for these only. */
   readonly found: string;
   readonly replaced: ReadonlyMap<NodeId, SealedNode>;
 }
 
 /**
- * Undoes an update, in one transaction. What users wrote since is kept where it can be, else put aside; with `discard` it goes.
+ * Undoes an update, in one transaction. What users wrote since is kept where possible, else displaced; with `discard`
+ * it is dropped.
  * @throws LaminaError notFound; refused: a newer update stands on it, it was merged, a container is mounted
  */
 export async function rollback(store: Store, name: string, options: RollbackOptions = {}): Promise<RollbackReport> {
@@ -116,7 +117,10 @@ class Undoing implements Change<readonly RollbackRequest[]> {
     }
   };
 
-  /** All steps on the present manifest. @throws LaminaError refused where it is no longer what they were prepared for */
+  /**
+   * All steps on the present manifest. @throws LaminaError refused: the manifest is no longer what they were prepared
+   * for
+   */
   readonly transition = (present: Manifest): Transition => {
     let manifest = present;
     for (const { request, found, replaced } of this.#steps) {
@@ -138,7 +142,10 @@ class Undoing implements Change<readonly RollbackRequest[]> {
   readonly permit = async (present: Manifest, { removedNodes }: Transition): Promise<void> =>
     refuseUnderHand(this.site.transaction.store, present, removedNodes);
 
-  /** Storages that are on top again have no index any more, and nobody knows what in them is an update's. After a crash the next change sees to it. */
+  /**
+   * Removes the indexes of storages that are on top again, and their records of what came from which update. After a
+   * crash the next change does it.
+   */
   async openTops(published: Manifest): Promise<void> {
     const { paths } = this.site.transaction.store;
     const containers = [...new Set(this.#reports.map(({ container }) => container))];
@@ -189,7 +196,10 @@ class Undoing implements Change<readonly RollbackRequest[]> {
     this.#reports.push({ update, container, kept, merged, aside, asidePath: place });
   }
 
-  /** A storage in the place of one that was written since, with its edits. The one that it takes the place of goes with the publish. */
+  /**
+   * Stages a replacement of a storage that was written since, with the edits applied. The replaced one is removed at
+   * publish.
+   */
   async #stage(
     reader: StagedReader,
     node: NodeId,

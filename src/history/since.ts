@@ -36,16 +36,16 @@ export interface BothChanged {
   readonly theirs: Resolved;
 }
 
-/** What becomes of one storage that was written since. */
+/** The result for one storage that was written since. */
 export interface Sorted {
   readonly without: Set<BytePath>;
   readonly directories: Map<BytePath, Entry>;
   readonly files: Map<BytePath, { readonly content: Uint8Array; readonly attributes: Entry }>;
-  /** Paths of `without` whose content is the user's: to be put aside. */
+  /** Paths of `without` whose content is the user's: to be displaced. */
   readonly aside: Set<BytePath>;
 }
 
-/** A storage's views, from itself on: as it is, and as it will be. */
+/** The views from a storage down: as it is, and as it will be. */
 interface Referring {
   readonly number: number;
   readonly now: View;
@@ -58,12 +58,13 @@ export const changes = ({ without, directories, files }: TreeEdits): boolean =>
 const root = '' as BytePath;
 
 /**
- * Sorts what was written since an update, storage by storage: what does not meet the update stays; what equals the state with the update, or without it, needs no entry;
- * where both changed a file, `merge` may bring the two together; the rest is to be put aside. Directories that were only there for what the update made go with it, and
- * take on the attributes that they have without it, unless the user changed them.
+ * Sorts what was written since an update, storage by storage: what does not overlap the update stays; what equals the
+ * state with the update, or without it, needs no entry; where both changed a file, `merge` may merge the two; the rest
+ * is to be displaced. Directories that only held what the update made are removed with it, and the others get the
+ * attributes that they have without it, unless the user changed them.
  */
 export class SinceUpdate {
-  /** With the update, and without it. */
+  /** The views with the update, and without it. */
   readonly before: View;
   readonly after: View;
   readonly #touched: TouchedPaths;
@@ -96,7 +97,7 @@ export class SinceUpdate {
 
   /**
    * Older storages must be sorted before newer ones, which may refer to them.
-   * @param merge brings a file together, or does not
+   * @param merge merges a file, or reports that it cannot
    */
   sort(number: number, merge: (both: BothChanged) => Uint8Array | undefined): Sorted {
     const listing = must(this.around.user[number], 'a storage');
@@ -128,7 +129,10 @@ export class SinceUpdate {
     return sorted;
   }
 
-  /** A renamed directory of which nothing stays, or a file whose content is the update's, under a name of its own: what was changed or renamed since is nothing without it. */
+  /**
+   * A renamed directory of which nothing stays, or a file whose content is the update's, under a name of its own: what
+   * was changed or renamed since has no meaning without it.
+   */
   #losesWhatItRefersTo(entry: Entry, { number, now, after }: Referring): boolean {
     if (entry.type === 'file') {
       const data = entry.metacopy ? now.get(entry.path)?.data : undefined;
@@ -143,7 +147,7 @@ export class SinceUpdate {
     return below.length > 0 && below.every((place) => !this.#stays(number, place));
   }
 
-  /** Whether a place of the view from `number` on will be there. */
+  /** Whether a place of the view from `number` on will still exist. */
   #stays(number: number, { layer, path }: Place): boolean {
     if (this.#layerAfter(number, layer) === undefined) return false;
     const sorted = this.#sorted.get(number + layer);
@@ -151,7 +155,7 @@ export class SinceUpdate {
     return !sorted.without.has(path) && !sorted.files.has(path) && !this.#isGone(sorted, path);
   }
 
-  /** Where a layer of the view from `number` on will be: the delta storage and the delta layer go. */
+  /** Where a layer of the view from `number` on will be: the delta storage and the delta layer are removed. */
   #layerAfter(number: number, layer: number): number | undefined {
     const { user, delta, storages } = this.around;
     const above = user.length - number;
@@ -196,7 +200,8 @@ export class SinceUpdate {
       sorted.without.add(path);
       return;
     }
-    // The update gave it another time only, and the user wrote it since; or the user wrote what is there without the update. The time is the user's.
+    // The update changed only the time, and the user wrote the file since; or the user wrote what is there without the
+    // update. The time is the user's.
     if (same(this.before, base, this.after, theirs, compareApartFromTimes)) return;
     if (same(now, ours, this.after, theirs, compareApartFromTimes)) return;
     sorted.without.add(path);
@@ -214,7 +219,7 @@ export class SinceUpdate {
   }
 }
 
-/** Whether two views show the same at a path, and nothing but that path has a part in it. */
+/** Whether two views show the same at a path, judged by that path alone. */
 function same(
   a: View,
   ra: Resolved | undefined,

@@ -10,12 +10,12 @@ import type { StagedReader, TreeEdits } from '../store/index.js';
 import { SinceUpdate, changes, outermost } from './since.js';
 import type { BothChanged } from './since.js';
 
-/** What of a container's writes since an update goes where. */
+/** How a container's writes since an update are sorted. */
 export interface ContainerSorting {
   readonly change: ContainerRollback;
   /** Whether anything written since stays. */
   readonly kept: boolean;
-  /** By storage: how the one that takes its place differs from it. */
+  /** By storage: how its replacement differs from it. */
   readonly edits: ReadonlyMap<NodeId, TreeEdits>;
   readonly merged: readonly BytePath[];
   /** Each with all below it. */
@@ -87,7 +87,7 @@ function rootChanged(listing: Listing, since: SinceUpdate): boolean {
   return !sameAttributes(own, base);
 }
 
-/** With all that was written since left out, and the root as it is without the update. */
+/** Without all that was written since, and the root as it is without the update. */
 function emptied({ user }: ContainerRollback, trees: readonly Listing[], since: SinceUpdate): Map<NodeId, TreeEdits> {
   const after: Entry = must(since.after.get(root), 'the root of a view').entry;
   const edits = new Map<NodeId, TreeEdits>();

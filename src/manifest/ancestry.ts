@@ -1,6 +1,6 @@
 import type { ManifestNode, NodeId } from './schema.js';
 
-/** No node, where a node's number is due. */
+/** Stands for no node where a node's number is expected. */
 const none = -1;
 
 /** Numbers of nodes by number of a node. */
@@ -21,8 +21,8 @@ class Numbers {
 }
 
 /**
- * Who stands on whom by parent edges, worked out once for all nodes: each question then costs the same, however long the chains are. Nodes are numbers inside, for a
- * store may have tens of thousands, and each command asks.
+ * Which node stands on which by parent edges, computed once for all nodes: each query then costs the same, however long
+ * the chains are. Nodes are numbers inside, for a store may have tens of thousands, and each command needs this.
  */
 export class Ancestry {
   readonly #ids: readonly NodeId[];
@@ -31,9 +31,9 @@ export class Ancestry {
   /** One of those that stand on a node; the others are its siblings. */
   readonly #child: Numbers;
   readonly #sibling: Numbers;
-  /** The node without a parent that a node stands on in the end; none where its chain ends nowhere. */
+  /** The node without a parent that a node stands on in the end; none where its chain has no end. */
   readonly #lowest: Numbers;
-  /** Places in a walk from below: what stands on a node is entered between the two. */
+  /** Places in a walk from below: what stands on a node is visited between the two. */
   readonly #enter: Numbers;
   readonly #leave: Numbers;
   readonly #cyclic = new Set<NodeId>();
@@ -63,7 +63,7 @@ export class Ancestry {
     this.#child.set(parent, number);
   }
 
-  /** Enters a node without a parent and all that stand on it. */
+  /** Visits a node without a parent and all that stand on it. */
   #walk(lowest: number): void {
     for (let at = lowest; at !== none;) {
       this.#lowest.set(at, lowest);
@@ -73,7 +73,7 @@ export class Ancestry {
     }
   }
 
-  /** Leaves a node, and those below it that are done with it; gives the one to enter next. */
+  /** Leaves a node, and those below it that are done with it; returns the one to visit next. */
   #next(done: number, lowest: number): number {
     for (let at = done; ; at = this.#parent.get(at)) {
       this.#leave.set(at, this.#entered);
@@ -83,7 +83,7 @@ export class Ancestry {
     }
   }
 
-  /** What no walk from below has reached stands on a cycle, or is part of one. */
+  /** A node that no walk from below has reached stands on a cycle, or is part of one. */
   #findCycles(): void {
     const seen = new Set<number>();
     for (const start of this.#ids.keys()) {
@@ -101,12 +101,15 @@ export class Ancestry {
     }
   }
 
-  /** The node without a parent at the end of a chain; undefined where it ends nowhere. */
+  /** The node without a parent at the end of a chain; undefined where it has no end. */
   lowest(id: NodeId): NodeId | undefined {
     return this.#ids[this.#lowest.get(this.#number(id))];
   }
 
-  /** Whether a node is another, or stands on it, directly or not. False where either is part of a cycle or stands on one. */
+  /**
+   * Whether a node equals another, or stands on it, directly or not. False where either is part of a cycle or stands on
+   * one.
+   */
   standsOn(id: NodeId, other: NodeId): boolean {
     const enter = this.#enter.get(this.#number(id));
     const below = this.#number(other);

@@ -10,8 +10,8 @@ export interface CatchUpStep {
 }
 
 /**
- * The layers between a container's and the newest of its base, oldest first; none where it stands on that.
- * @throws LaminaError notFound; refused: its layer has left the base's lineage, so no procedure leads on from there
+ * The layers between a container's and the newest of its base, oldest first; none where it is on the newest.
+ * @throws LaminaError notFound; refused: its layer has left the base's lineage, so no procedure applies to it
  */
 export function catchUpSteps(manifest: Manifest, container: string): CatchUpStep[] {
   const { base, layer } = containerOf(manifest, container);

@@ -7,8 +7,9 @@ type Def = $ZodTypes['_zod']['def'];
 type Of<T extends Def['type']> = Extract<Def, { readonly type: T }>;
 
 /**
- * Whether `safeParse` takes a value, as a plain test: it makes no copy and tells nothing of what it refuses, so that a large document costs a fraction. What it knows no
- * shorter way for it asks the schema. For schemas that leave values as they are: without defaults and transforms.
+ * Whether `safeParse` accepts a value, as a plain test: it makes no copy and reports no reason, so that a large
+ * document costs a fraction. Where it knows no shorter way it calls the schema. For schemas that leave values as they
+ * are: without defaults and transforms.
  */
 export function conformsTo<T>(schema: $ZodType<T>): (value: unknown) => value is T {
   const { def } = (schema as $ZodTypes)._zod;
@@ -46,7 +47,7 @@ function shortTest(def: Def): Test | undefined {
   }
 }
 
-/** Of strings with nothing but patterns to fit. */
+/** For strings with patterns as their only checks. */
 function stringTest(def: Of<'string'>): Test | undefined {
   const patterns: RegExp[] = [];
   // A format is a schema and its own check.
@@ -60,7 +61,7 @@ function stringTest(def: Of<'string'>): Test | undefined {
   return (value) => typeof value === 'string' && patterns.every((pattern) => pattern.test(value));
 }
 
-/** Of whole numbers from 0. */
+/** For whole numbers from 0. */
 function numberTest(def: Of<'number'>): Test | undefined {
   const checks = (def.checks ?? []).map((each) => each._zod.def as { check: string; format?: string; value?: number });
   const whole = ({ check, format }: (typeof checks)[number]) => check === 'number_format' && format === 'safeint';
@@ -69,7 +70,7 @@ function numberTest(def: Of<'number'>): Test | undefined {
   return (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** Of objects with these fields and no other. */
+/** For objects with exactly these fields. */
 function objectTest(def: Of<'object'>): Test | undefined {
   if (def.catchall?._zod.def.type !== 'never') return undefined;
   const fields = new Map<string, Test>();
@@ -85,7 +86,7 @@ function objectTest(def: Of<'object'>): Test | undefined {
   };
 }
 
-/** Of tables whose keys are no known ones. */
+/** For tables with arbitrary keys. */
 function recordTest(def: Of<'record'>): Test | undefined {
   if (def.keyType._zod.values !== undefined) return undefined;
   const [key, row] = [conformsTo(def.keyType), conformsTo(def.valueType)];

@@ -39,7 +39,7 @@ export function finish(before: Manifest, draft: Draft): Manifest {
   return publish(draft, before.generation + 1);
 }
 
-/** As `finish`, without the nodes that nothing needs any more and the updates whose layer went with them. */
+/** As `finish`, without unreferenced nodes and the updates whose layers are among them. */
 export function finishPruned(before: Manifest, draft: Draft): Transition {
   const reached = reachableNodes(publish(draft, 0));
   const removedNodes = Object.keys(draft.nodes)

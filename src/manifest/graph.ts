@@ -2,7 +2,7 @@ import { Ancestry } from './ancestry.js';
 import { own } from './queries.js';
 import type { Container, Effect, Manifest, ManifestNode, NodeId, NodeKind, Update, UpdateId } from './schema.js';
 
-/** One thing that a manifest says and that cannot be true. */
+/** One rule that a manifest breaks. */
 export interface Finding {
   /** Stable name of the broken rule. */
   readonly code: string;
@@ -11,7 +11,7 @@ export interface Finding {
   readonly message: string;
 }
 
-/** All broken rules of the graph; none: the manifest is sound. Never throws for what a manifest says. */
+/** All broken rules of the graph; none: the manifest is sound. Never throws because of the content. */
 export function checkGraph(manifest: Manifest): Finding[] {
   const check = new GraphCheck(manifest);
   check.nodes();
@@ -42,7 +42,7 @@ const rules: Record<NodeKind, KindRules> = {
 
 class GraphCheck {
   readonly findings: Finding[] = [];
-  /** The container whose chain holds a storage, and of those that several hold all others. */
+  /** The container whose chain holds a storage; for a storage in several chains, also all others. */
   readonly #owner = new Map<NodeId, string>();
   readonly #others = new Map<NodeId, string[]>();
   /** The update names seen, and the delta storages that effects name. */
@@ -61,7 +61,7 @@ class GraphCheck {
 
   nodes(): void {
     const { nodes } = this.manifest;
-    // No Object.entries of what may be tens of thousands: it makes an array of each.
+    // No Object.entries of tens of thousands of entries: it makes an array for each.
     for (const id in nodes) this.#checkNode(id, nodes[id] as ManifestNode);
   }
 
@@ -70,7 +70,7 @@ class GraphCheck {
   }
 
   #node(id: NodeId): ManifestNode | undefined {
-    // No id is the name of anything that an object has by itself.
+    // No id is the name of a property that objects inherit.
     return this.manifest.nodes[id];
   }
 
@@ -149,7 +149,7 @@ class GraphCheck {
     this.#chain(name, container);
   }
 
-  /** The storages of a container, newest first, as far as they go. */
+  /** The storages of a container, newest first, as far as the chain is valid. */
   #chain(name: string, { storage, layer: on }: Container): void {
     for (let at: NodeId | null = storage; at !== null && this.#own(at, name);) {
       const node = this.#node(at);
@@ -177,7 +177,8 @@ class GraphCheck {
   storages(): void {
     for (const [id, others] of this.#others)
       this.#find('SHARED', id, `containers ${[this.#owner.get(id), ...others].join(', ')} share it`);
-    // Where each storage is in one chain that ends there is no more to be found, and looking at all of them again costs time.
+    // If each storage is in exactly one chain that ends, there is nothing more to find, and another pass would cost
+    // time.
     if (this.findings.length === 0 && this.#chainsEnd && this.#owner.size === this.#storages && !this.#layers.hasCycles)
       return;
     const { nodes } = this.manifest;
@@ -227,7 +228,7 @@ class GraphCheck {
   }
 
   #effect(id: UpdateId, effect: Effect): void {
-    // Made only for a finding: there may be tens of thousands of effects.
+    // Built only for a finding: there may be tens of thousands of effects.
     const what = () => `${id} on container ${effect.container}`;
     if (own(this.manifest.containers, effect.container) === undefined)
       this.#find('CONTAINER_MISSING', what(), 'there is no such container');

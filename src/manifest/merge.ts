@@ -12,28 +12,28 @@ export interface MergeRequest {
   readonly keep?: number | undefined;
   /**
    * Storages whose trees refer to what lies below them (redirect, metacopy). Where an update above can still be rolled back, what lies below may become another
-   * layer: then these stay as they are.
+   * layer: then these are not folded.
    */
   readonly referring?: ReadonlySet<NodeId> | undefined;
 }
 
-/** Trees that become one. */
+/** Trees that are folded into one. */
 export interface Fold {
   readonly kind: 'base-layer' | 'delta-layer' | 'storage';
-  /** Of the storage side: whose. */
+  /** The container, on the storage side. */
   readonly container: string | null;
   /** Newest first, two or more. */
   readonly parts: readonly NodeId[];
   /** What the parts stand on in their stack, newest first; of a storage its container's layers too. */
   readonly below: readonly NodeId[];
   /**
-   * True where `below` is all that the tree will ever stand on, so that what changes nothing there can go. False of a storage above which an update can still be
-   * rolled back: then it will stand on an older layer.
+   * True where `below` is all that the tree will ever stand on, so that entries without effect there can be dropped.
+   * False for a storage above which an update can still be rolled back: then it will stand on an older layer.
    */
   readonly settled: boolean;
 }
 
-/** What a merge does, storages first. */
+/** The steps of a merge, storages first. */
 export interface MergePlan {
   readonly folds: readonly Fold[];
   /** Sorted; those whose stacks change: none may be mounted. */
@@ -44,8 +44,8 @@ export interface MergePlan {
 
 /**
  * What can be folded, down the whole hierarchy: sealed storages and delta storages into what they stand on within each container; then a layer into its parent where
- * that has no other child, is no base's head, and no container and no storage stands on it. A folded storage stands on the layer of its newest part; others stay on
- * the layer they were made on.
+ * that has no other child, is not the head of a base, and no container and no storage stands on it. A folded storage
+ * stands on the layer of its newest part; others stay on the layer they were made on.
  *
  * An update is merged, and can no longer be rolled back by itself, where its layer becomes part of another tree, or where in a container what lies below and above
  * it is folded into one.
@@ -55,7 +55,8 @@ export function planMerge(manifest: Manifest, request: MergeRequest = {}): Merge
   const { base, keep = 0 } = request;
   const bases = base === undefined ? Object.keys(manifest.bases).sort() : [base];
   const kept = new Set(bases.flatMap((name) => newestUpdates(manifest, name, keep)));
-  // What stays apart lets more updates be rolled back, which may need more to stay apart: until nothing changes.
+  // Nodes that stay apart let more updates be rolled back, which may need more nodes to stay apart: repeat until
+  // nothing changes.
   let merged = new Set(Object.keys(manifest.updates).filter((id) => !kept.has(id)));
   for (;;) {
     const planner = new Planner(manifest, { bases, kept, merged, referring: request.referring ?? new Set() });
@@ -85,7 +86,7 @@ const effective = (update: Update): Effect[] => update.effects.filter(({ outcome
 /** Updates that cannot be rolled back once these folds are made. */
 function mergedBy(manifest: Manifest, folds: readonly Fold[]): Set<UpdateId> {
   const inLayer = new Set(folds.flatMap(({ kind, parts }) => (kind === 'storage' ? [] : parts)));
-  // A node with what it stands on in one tree: whatever has its bounds between the two loses them.
+  // A node with what it stands on in one tree: an update whose boundary is between the two loses it.
   const joined = new Set(folds.flatMap(({ parts }) => parts.slice(0, -1)));
   const found = new Set<UpdateId>();
   for (const [id, update] of Object.entries(manifest.updates)) {
@@ -171,7 +172,7 @@ class Planner {
     return update !== null && this.bounds.kept.has(update);
   }
 
-  /** Layers that somebody stands on once the storages are folded, and those that containers will be created on. */
+  /** Layers that are in use once the storages are folded, and those that containers will be created on. */
   #takenLayers(folds: readonly Fold[]): Set<NodeId> {
     const gone = new Set(folds.flatMap(({ parts }) => parts.slice(1)));
     const taken = new Set(Object.values(this.manifest.bases).map(({ head }) => head));
@@ -182,7 +183,7 @@ class Planner {
   }
 }
 
-/** Runs of two or more neighbours of which each joins the next. */
+/** Runs of two or more neighbours, each of which is folded into the next. */
 function runs(ids: readonly NodeId[], joins: (upper: NodeId, lower: NodeId) => boolean): NodeId[][] {
   const found: NodeId[][] = [];
   for (const [i, id] of ids.entries()) {
@@ -249,7 +250,7 @@ function foldedNode(manifest: Manifest, { kind, parts }: Fold, { entries, bytes 
   return { kind, parent: lowest.parent, layer, update, merged, sealed: true, entries, bytes, created };
 }
 
-/** A container's storages that a merge could fold: their trees tell whether they refer to what lies below. */
+/** A container's storages that a merge could fold: their trees show whether they refer to what is below. */
 export function foldableStorages(manifest: Manifest, base?: string): NodeId[] {
   const bases = base === undefined ? Object.keys(manifest.bases) : [base];
   return bases

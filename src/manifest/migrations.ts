@@ -1,13 +1,13 @@
-/** A manifest of an older version, of which only that is known. */
+/** A manifest of an older version, of which nothing else is known. */
 type Old = Record<string, unknown>;
 type Table = Record<string, Old>;
 
 /**
- * What makes a manifest of version i + 1 one of version i + 2. Append-only: a step that was released is never changed, for stores are out there that only it
- * can read. Each has a frozen sample in test/format.
+ * What makes a manifest of version i + 1 one of version i + 2. Append-only: a step that was released is never changed,
+ * for there are stores that only it can read. Each has a frozen sample in test/format.
  */
 const steps: readonly ((manifest: Old) => Old)[] = [
-  // 2: updates and bases have versions, nodes tell what was merged into them, effects count conflicts.
+  // 2: updates and bases have versions, nodes record what was merged into them, effects count conflicts.
   (manifest) => ({
     ...manifest,
     nodes: mapTable(manifest['nodes'], (node) => ({ ...node, merged: [] })),
@@ -21,11 +21,14 @@ const steps: readonly ((manifest: Old) => Old)[] = [
         : update['effects'],
     })),
   }),
-  // 3: a store tells which attributes are its overlay marks. Of an older one that is known when it is changed.
+  // 3: a store records which attributes are its overlay marks. For an older one this is set at its next change.
   (manifest) => ({ ...manifest, marks: null }),
 ];
 
-/** Brings a manifest of version `from`, 1 or newer, to the present version. What is no manifest stays what it is: the schema refuses it. */
+/**
+ * Brings a manifest of version `from`, 1 or newer, to the present version. What is not a manifest is returned
+ * unchanged: the schema refuses it.
+ */
 export function migrate(value: unknown, from: number): unknown {
   if (!isObject(value)) return value;
   return steps.slice(from - 1).reduce((manifest, step, i) => ({ ...step(manifest), version: from + i + 1 }), value);

@@ -1,7 +1,7 @@
 import { display } from '../base/bytes.js';
 import { usage } from '../base/errors.js';
 
-/** 1 to 64 characters; '.' and '..' cannot begin with a letter or digit, so they are no names. */
+/** 1 to 64 characters; '.' and '..' cannot begin with a letter or digit, so they are not names. */
 export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export type NameKind = 'base' | 'container' | 'update';

@@ -25,7 +25,7 @@ export function updateOf(manifest: Manifest, id: UpdateId): Update {
   return update;
 }
 
-/** @throws LaminaError damaged: nothing but a broken manifest refers to a node that is not there */
+/** @throws LaminaError damaged: only a broken manifest refers to a missing node */
 export function nodeOf(manifest: Manifest, id: NodeId): ManifestNode {
   const node = own(manifest.nodes, id);
   if (node === undefined)
@@ -124,7 +124,7 @@ export function reachableNodes(manifest: Manifest): Set<NodeId> {
   return reached;
 }
 
-/** `record[key]`, without what objects inherit. */
+/** `record[key]`, without inherited properties. */
 export function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }

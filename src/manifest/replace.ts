@@ -2,8 +2,8 @@ import type { Manifest, ManifestNode, NodeId } from './schema.js';
 import type { SealedNode } from './transitions.js';
 
 /**
- * The manifest with other nodes in the places of some, wherever it names them. The generation stays.
- * @param replaced what stands in the place of a node; of one that is not sealed the counts are 0
+ * The manifest with some nodes replaced by others, wherever it names them. The generation stays.
+ * @param replaced the replacement of each node; for one that is not sealed the counts are 0
  */
 export function replaceNodes(manifest: Manifest, replaced: ReadonlyMap<NodeId, SealedNode>): Manifest {
   if (replaced.size === 0) return manifest;

@@ -15,18 +15,20 @@ export interface RollbackRequest {
   readonly keep?: ReadonlySet<string>;
 }
 
-/** One container's way back. */
+/** One container's part of a rollback. */
 export interface ContainerRollback {
   readonly container: string;
   /** The layer it is pinned to afterwards. */
   readonly layer: NodeId;
   /** Its top storage afterwards. */
   readonly storage: NodeId;
-  /** The delta storage that goes, or null. */
+  /** The delta storage that is removed, or null. */
   readonly delta: NodeId | null;
   /** The delta layer it no longer stands on. */
   readonly deltaLayer: NodeId;
-  /** Storages written since the update, newest first: entries of theirs that meet the update's paths are put aside. */
+  /**
+   * Storages written since the update, newest first: entries of theirs that overlap the update's paths are displaced.
+   */
   readonly user: readonly NodeId[];
   /** Where the content of `move` goes: the storage that was on top before the update (with a reused top: that one, which is then in `user` too). */
   readonly before: NodeId;
@@ -41,15 +43,19 @@ export interface Rollback extends Transition {
 }
 
 /**
- * Undoes an update, for all its containers or some. With no user writes since, and nobody else on its layer, the manifest is what it was before, but for the generation.
+ * Undoes an update, for all its containers or some. With no user writes since, and no other container on its layer, the
+ * manifest is what it was before, but for the generation.
  *
- * Before the update container c had top S. The update sealed S, put Δ (or nothing) on S, and an empty T on that. Undone, c is pinned to the layer below, Δ goes, and
- * S is the unsealed top again; or, with `keep`, T (with what later rollbacks left above it) stands on the still sealed S. Where the empty top was reused, S is T.
+ * Before the update container c had top S. The update sealed S, put Δ (or nothing) on S, and an empty T on that.
+ * Undone, c is pinned to the layer below, Δ is removed, and S is the unsealed top again; or, with `keep`, T (with what
+ * later rollbacks left above it) stands on the still sealed S. Where the empty top was reused, S is T.
  *
- * The delta layer and the update's record go when nobody stands on the layer any more: not while it is in the lineage of its base (rollback of some containers), nor while a
- * container created on it is there; then the record stays, `rolled-back` after a whole rollback.
+ * The delta layer and the update's record are removed when nothing stands on the layer any more: not while it is in the
+ * lineage of its base (rollback of some containers), nor while a container created on it exists; then the record stays,
+ * `rolled-back` after a whole rollback.
  *
- * @throws LaminaError notFound: update, container; refused: another update stands on it, was rolled back already, or has not touched a container that is named
+ * @throws LaminaError notFound: update, container; refused: another update stands on it, was rolled back already, or
+ * did not affect a named container
  */
 export function rollbackUpdate(manifest: Manifest, request: RollbackRequest): Rollback {
   const update = updateOf(manifest, request.update);

@@ -34,13 +34,16 @@ const nodeSchema = z.strictObject({
   created,
 });
 
-/** What a base or an update says its software is, such as "12.4": for people, and for the ranges of update packages. */
+/**
+ * The stated version of the software of a base or an update, such as "12.4": for people, and for the ranges of update
+ * packages.
+ */
 const softwareVersion = z.string().min(1).max(200);
 
 const baseSchema = z.strictObject({
   root: layerId,
   head: layerId,
-  /** Of the content that was imported; an update may bring its own. */
+  /** The version of the imported content; an update may set its own. */
   version: softwareVersion.nullable(),
   created,
 });
@@ -57,17 +60,19 @@ const effectSchema = z.strictObject({
   /** The container's top storage right after the update; null only where it failed. */
   top: id('s').nullable(),
   entries: count,
-  /** Paths at which the container's content and the update's could not be brought together. */
+  /** The number of paths at which the container's content and the update's could not be merged. */
   conflicts: count,
 });
 
 const updateSchema = z.strictObject({
   name,
   base: name,
-  /** The version of the base that it makes, or null where it says none. */
+  /** The version of the base that it makes, or null where it states none. */
   version: softwareVersion.nullable(),
   description: z.string().nullable(),
-  /** The layer it was applied to, and the delta layer it made. Of a merged one both are the layer that holds it now. */
+  /**
+   * The layer it was applied to, and the delta layer it made. For a merged one both are the layer that holds it now.
+   */
   parent: layerId,
   layer: layerId,
   /**
@@ -95,7 +100,10 @@ export const manifestSchema = z.strictObject({
   updates: z.record(updateId, updateSchema),
 });
 
-/** A manifest is shared by all who read it. That nobody writes into it is the compiler's to see: freezing ten thousand nodes takes longer than reading them. */
+/**
+ * A manifest is shared by all who read it. The compiler ensures that no code writes into it: freezing ten thousand
+ * nodes takes longer than reading them.
+ */
 type Fixed<T> = T extends object ? { readonly [K in keyof T]: Fixed<T[K]> } : T;
 
 export type Manifest = Fixed<z.infer<typeof manifestSchema>>;
@@ -109,11 +117,11 @@ export type Update = Fixed<z.infer<typeof updateSchema>>;
 export type Effect = Fixed<z.infer<typeof effectSchema>>;
 export type Outcome = Effect['outcome'];
 
-/** Ids as docs/format.md has them: `b-` base layer, `d-` delta layer, `s-` storage, `e-` delta storage, `u-` update. */
+/** Ids as in docs/format.md: `b-` base layer, `d-` delta layer, `s-` storage, `e-` delta storage, `u-` update. */
 export type NodeId = string;
 export type UpdateId = string;
 
-/** Of a new store: no base, no container, generation 0. */
+/** The manifest of a new store: no base, no container, generation 0. */
 export function emptyManifest(marks: Marks | null = null): Manifest {
   return {
     format: manifestFormat,
@@ -139,7 +147,7 @@ export interface WrittenManifest {
 }
 
 /**
- * Checks the shape of a manifest; `checkGraph` checks what it says.
+ * Checks the shape of a manifest; `checkGraph` checks its meaning.
  * @param where the file's path, for the message
  * @throws LaminaError damaged: not JSON, not a manifest, an unknown version, unknown or missing fields
  */
@@ -147,7 +155,7 @@ export function parseManifest(text: string, where = 'manifest.json'): Manifest {
   return readManifest(text, where).manifest;
 }
 
-/** As `parseManifest`, and tells the version that the file is written in. */
+/** As `parseManifest`, and returns the file's format version too. */
 export function readManifest(text: string, where: string): WrittenManifest {
   let value: unknown;
   try {
@@ -170,7 +178,7 @@ export function readManifest(text: string, where: string): WrittenManifest {
   });
 }
 
-/** The version that a manifest says it has. */
+/** The version stated in a manifest. */
 function checkVersion(value: unknown, where: string): number {
   const fields: { format?: unknown; version?: unknown } = typeof value === 'object' && value !== null ? value : {};
   if (fields.format !== manifestFormat) {
@@ -190,7 +198,10 @@ function checkVersion(value: unknown, where: string): number {
   });
 }
 
-/** The text of manifest.json, a row of a table in a line: keys sorted, so that the same manifest is the same bytes. */
+/**
+ * The text of manifest.json, one line for each row of a table: keys sorted, so that the same manifest is the same
+ * bytes.
+ */
 export function serialiseManifest({ format, version, generation, marks, ...tables }: Manifest): string {
   const fields = Object.entries({ format, version, generation, marks }).map(
     ([key, value]) => `"${key}": ${JSON.stringify(value)}`,
@@ -208,7 +219,7 @@ function linesOf(table: Readonly<Record<string, unknown>>): string {
   return rows.length === 0 ? '{}' : `{\n    ${rows.join(',\n    ')}\n  }`;
 }
 
-/** A value with the keys of all its objects in order; what has them so already is not copied. */
+/** A value with the keys of all its objects in order; an object with ordered keys is not copied. */
 function sorted<T>(value: T): T {
   if (typeof value !== 'object' || value === null || isSorted(value)) return value;
   if (Array.isArray(value)) return value.map(sorted) as T;

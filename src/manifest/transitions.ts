@@ -104,7 +104,7 @@ export function addTop(
   draft.nodes[id] = { kind: 'storage', parent, layer, update: null, merged: [], ...empty, created };
 }
 
-/** @throws LaminaError refused: an id is given out once */
+/** @throws LaminaError refused: an id is used only once */
 export function addNode(draft: Draft, id: NodeId): void {
   if (own(draft.nodes, id) !== undefined) throw refused(`node ${id} exists already`, { code: 'NODE_EXISTS' });
 }

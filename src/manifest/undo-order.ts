@@ -3,7 +3,8 @@ import type { RollbackRequest } from './rollback.js';
 import type { Manifest, UpdateId } from './schema.js';
 
 /**
- * What must be rolled back for an update to go, newest first: itself, and with `withNewer` what stands above it, in the named containers or as a whole.
+ * What must be rolled back to undo an update, newest first: itself, and with `withNewer` what stands above it, in the
+ * named containers or as a whole.
  * @throws LaminaError notFound
  */
 export function updatesToUndo(

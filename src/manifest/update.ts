@@ -7,18 +7,18 @@ import type { Effect, Manifest, NodeId, Outcome, Update, UpdateId } from './sche
 import { addNode, addTop } from './transitions.js';
 import type { SealedNode } from './transitions.js';
 
-/** What an update is to one container. */
+/** The effect of an update on one container. */
 export interface EffectCommit {
   readonly container: string;
   /** `failed`: the container stays where it is, and all below is null. */
   readonly outcome: Outcome;
-  /** The delta storage, or null where there is no side effect. */
+  /** The delta storage, or null without a side effect. */
   readonly delta: SealedNode | null;
   /** The container's present top storage, to be sealed; null where it is empty and is reused as the top above the update. */
   readonly sealed: SealedNode | null;
   /** The fresh, empty storage to put on top; null exactly where `sealed` is. */
   readonly top: NodeId | null;
-  /** Paths at which the container's content and the update's could not be brought together. */
+  /** Paths at which the container's content and the update's could not be merged. */
   readonly conflicts?: number;
 }
 
@@ -35,7 +35,7 @@ export interface UpdateCommit {
   readonly procedure: Update['procedure'];
   /** The delta layer. */
   readonly layer: SealedNode;
-  /** One for each container that was to be serviced. Others on the same layer stay there. */
+  /** One for each container to be serviced. Others on the same layer stay there. */
   readonly effects: readonly EffectCommit[];
 }
 
@@ -109,7 +109,7 @@ export function addEffects(
   return finish(manifest, draft);
 }
 
-/** @throws LaminaError refused where an update of this name is in the store */
+/** @throws LaminaError refused an update of this name is in the store */
 export function checkUpdateName(manifest: Manifest, name: string): void {
   if (Object.values(manifest.updates).every((update) => update.name !== name)) return;
   throw refused(`an update named '${name}' exists already`, {
@@ -150,7 +150,7 @@ function applyEffects(manifest: Manifest, draft: Draft, application: Application
   });
 }
 
-/** Seals the top storage where the effect says so; returns the id of the top above the update. */
+/** Seals the top storage if the effect names it; returns the id of the top above the update. */
 function seal(draft: Draft, storage: NodeId, { container, sealed, top }: EffectCommit): NodeId {
   if (sealed === null && top === null) return storage;
   if (sealed === null || top === null || sealed.id !== storage) throw stale(`the storage of container '${container}'`);

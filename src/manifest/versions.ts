@@ -5,8 +5,9 @@ import type { Manifest } from './schema.js';
 export const versionPattern = /^[A-Za-z0-9][A-Za-z0-9.+~:-]{0,199}$/;
 
 /**
- * Order of versions as Debian has it (deb-version(7)): an epoch before `:`, the upstream version, a revision after the last `-`; runs of digits as numbers, `~` before
- * everything, even the end, letters before other characters. Negative: `a` is older.
+ * Order of versions as in Debian (deb-version(7)): an epoch before `:`, the upstream version, a revision after the last
+ * `-`; runs of digits as numbers, `~` before everything, even the end, letters before other characters. Negative: `a`
+ * is older.
  */
 export function compareVersions(a: string, b: string): number {
   const [x, y] = [parts(a), parts(b)];
@@ -66,7 +67,7 @@ const holds: Record<string, (order: number) => boolean> = {
 
 /**
  * A range of versions: comparisons (`>= 12.1`; without an operator `=`) that all must hold, with spaces or commas between; alternatives with `||` between.
- * @returns whether a version is in it; undefined where the text is no range
+ * @returns whether a version is in it; undefined where the text is not a range
  */
 export function parseRange(text: string): ((version: string) => boolean) | undefined {
   const alternatives: ((version: string) => boolean)[][] = [];
@@ -86,7 +87,10 @@ function parseComparison(word: string): ((version: string) => boolean) | undefin
   return (version) => test(compareVersions(version, wanted));
 }
 
-/** The version of what a base holds now: of the newest update that tells one, else as it was imported; null where nobody said. */
+/**
+ * The version of what a base holds now: of the newest update that states one, else as it was imported; null where none
+ * is known.
+ */
 export function versionOf(manifest: Manifest, base: string): string | null {
   const { head, version } = baseOf(manifest, base);
   for (const id of layerChain(manifest, head)) {

@@ -4,7 +4,10 @@ import { basename, dirname, display, isBytesText, toBuffer, toText } from '../ba
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError } from '../base/errors.js';
 
-/** What a driver says of itself (docs/format.md, "Control socket"). Its process is numbered as in its own PID namespace. */
+/**
+ * The state that a driver reports (docs/format.md, "Control socket"). Its process is numbered as in its own PID
+ * namespace.
+ */
 export interface DriverAnswer {
   readonly pid: number;
   readonly mountpoint: string;
@@ -16,8 +19,8 @@ const patience = 2_000;
 const longestAnswer = 1 << 20;
 
 /**
- * Asks the driver at a control socket; undefined where none answers.
- * @throws LaminaError failed: what answers is no driver
+ * Queries the driver at a control socket; undefined where none answers.
+ * @throws LaminaError failed: what answers is not a driver
  */
 export async function pingDriver(socket: BytePath): Promise<DriverAnswer | undefined> {
   let directory: number;
@@ -35,7 +38,7 @@ export async function pingDriver(socket: BytePath): Promise<DriverAnswer | undef
   }
 }
 
-/** What is answered; '' where nobody is. */
+/** The answer; '' where nothing listens. */
 async function ping(path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const connection = createConnection(path);
@@ -56,7 +59,7 @@ async function ping(path: string): Promise<string> {
   });
 }
 
-/** Of a driver that dies the answer may be cut short. */
+/** The answer of a driver that dies may be cut short. */
 function answerOf(said: string, socket: BytePath): DriverAnswer | undefined {
   const [line = '', ...others] = said.split('\n');
   if (others.length === 0 && said.length <= longestAnswer) return undefined;

@@ -27,7 +27,7 @@ export interface MountRequest {
   /** The writable tree and its work directory; without them the mount is read-only. */
   readonly upper?: { readonly tree: BytePath; readonly work: BytePath } | undefined;
   readonly mountpoint: BytePath;
-  /** The mount point, held, where others may put something else in its place. */
+  /** The held mount point, where others may replace it. */
   readonly held?: Held | undefined;
   readonly mode: MountMode;
   /** What the mount table shows as its source. */
@@ -38,11 +38,11 @@ export interface MountRequest {
 }
 
 const startPatience = 30_000;
-/** So many more tries to unmount what is busy without a visible user, and milliseconds between them. */
+/** The number of retries to unmount what is busy without a visible user, and the milliseconds between them. */
 const unseenTries = 20;
 const unseenPause = 50;
 
-/** Mounts a stack; the driver goes on by itself. @throws LaminaError failed with the driver's own line */
+/** Mounts a stack; the driver keeps running on its own. @throws LaminaError failed with the driver's own line */
 export async function mountStack(request: MountRequest): Promise<void> {
   const file = join(temporaryDirectory(), `lamina-${newId('m')}.options`);
   // A long stack does not fit on a command line.
@@ -75,7 +75,7 @@ export async function mountStack(request: MountRequest): Promise<void> {
   }
 }
 
-/** Commas, colons and backslashes in a path, as the driver's option list wants them. */
+/** Commas, colons and backslashes in a path, as in the driver's option list. */
 function escape(path: string): string {
   return path.replace(/[\\:,]/g, '\\$&');
 }
@@ -83,9 +83,9 @@ function escape(path: string): string {
 function optionLines({ lowers, upper, mode, source, held, control, filter, options }: MountRequest): string[] {
   const list = (paths: readonly (BytePath | undefined)[]) => paths.map((path) => escape(path ?? '')).join(':');
   const lines = [`lowerdir=${list(lowers.map(({ tree }) => tree))}`, `mode=${mode}`, `fsname=${escape(source)}`];
-  // The marks of a store are the kernel's; a file of that name is a file.
+  // The marks of a store are the kernel's; a file with such a name is content.
   lines.push('whiteout_files=off');
-  // A driver that dies goes on; what passes it by would not outlive it.
+  // A driver that dies is replaced; passthrough files would not survive that.
   if (mode !== 'passthrough') lines.push('supervise=on');
   if (lowers.some(({ index }) => index !== undefined))
     lines.push(`lowerindex=${list(lowers.map(({ index }) => index))}`);
@@ -100,7 +100,7 @@ function optionLines({ lowers, upper, mode, source, held, control, filter, optio
 /**
  * Unmounts, and waits until the driver has written its last byte.
  * @param work the mount's work directory, whose lock the driver holds to its end
- * @throws LaminaError refused: somebody uses it (who, as far as /proc tells)
+ * @throws LaminaError refused: it is in use (by whom, as far as /proc shows)
  */
 export async function unmountStack(
   mountpoint: BytePath,
@@ -116,7 +116,10 @@ export async function unmountStack(
   }
 }
 
-/** A program that ends keeps a mount busy for a moment after /proc has stopped naming it: where nobody is seen to use the mount, it is tried again. */
+/**
+ * A program that ends keeps a mount busy for a moment after /proc has stopped naming it: if no user of the mount is
+ * visible, try again.
+ */
 async function unmountUnlessUsed(mountpoint: BytePath, options: { lazy?: boolean }): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
@@ -124,7 +127,7 @@ async function unmountUnlessUsed(mountpoint: BytePath, options: { lazy?: boolean
       return;
     } catch (error) {
       const isGone = isSystemError(error, 'ENOENT') || isSystemError(error, 'EINVAL');
-      // Somebody else has unmounted it just now.
+      // Another process has just unmounted it.
       if (isGone && mountAt(await readMountInfo(), mountpoint) === undefined) return;
       const holders = await holdersOf(mountpoint);
       const busy = isSystemError(error, 'EBUSY');
@@ -136,8 +139,8 @@ async function unmountUnlessUsed(mountpoint: BytePath, options: { lazy?: boolean
 }
 
 /**
- * As `unmountStack`, of a mount that only we have made use of: its driver is told to end where it does not by itself. Nothing is wrong where somebody else has unmounted it just
- * now.
+ * As `unmountStack`, for a mount that only this process used: its driver gets a signal if it does not end by itself. It
+ * is no error if another process has just unmounted it.
  */
 export async function unmountOwn(mountpoint: BytePath, work: BytePath): Promise<void> {
   try {
@@ -149,8 +152,9 @@ export async function unmountOwn(mountpoint: BytePath, work: BytePath): Promise<
 }
 
 /**
- * Unmounts a mount that is in another mount namespace only, there: its driver is one of those that are in it. Not by a signal to that: it would end though somebody uses the mount.
- * @throws LaminaError refused: somebody uses it there, or the driver is in another PID namespace; it goes on
+ * Unmounts a mount that exists only in another mount namespace, there: its driver is in that namespace. Not by a signal
+ * to the driver, which would end even if the mount is in use.
+ * @throws LaminaError refused: it is in use there, or the driver is in another PID namespace; the mount stays
  */
 export async function endElsewhere(work: BytePath, mountpoint: BytePath, what: string): Promise<void> {
   const shown = display(mountpoint);
@@ -184,8 +188,8 @@ export async function endElsewhere(work: BytePath, mountpoint: BytePath, what: s
 }
 
 /**
- * Does something with a mount that only we make use of, and unmounts it. Where both fail, what the work failed of is thrown: the mount lies in a transaction, which unmounts
- * what is left in it.
+ * Works with a mount that only this process uses, and unmounts it. Where both fail, the error of the work is thrown:
+ * the mount is in a transaction, which unmounts what is left in it.
  */
 export async function withOwnMount<T>(
   { mountpoint, work }: { readonly mountpoint: BytePath; readonly work: BytePath },
@@ -228,7 +232,7 @@ function mountBusy(mountpoint: BytePath, holders: readonly Holder[], cause: unkn
   });
 }
 
-/** Whether a driver works with a work directory, be its mount in another mount namespace. */
+/** Whether a driver uses a work directory, even if its mount is in another mount namespace. */
 export function isDriven(work: BytePath): boolean {
   return isLocked(work);
 }

@@ -5,7 +5,7 @@ import type { BytePath } from '../base/bytes.js';
 import { readMountInfo } from '../platform/mountinfo.js';
 import type { Store } from '../store/index.js';
 
-/** What a mount of ours is for, as its source in the mount table says. */
+/** The purpose of a mount of Lamina, from its source in the mount table. */
 export interface FoundMount {
   readonly container: string;
   readonly mountpoint: BytePath;
@@ -29,7 +29,7 @@ export function transactionSource(store: Store, transaction: string): string {
   return `${prefix}-transaction:${storeKey(store)}:${transaction}`;
 }
 
-/** Containers of a store that are mounted where this process can see it. Of bind mounts of one, the first. */
+/** Containers of a store that are mounted where this process can see it. For bind mounts of one, the first. */
 export async function findMounts(store: Store): Promise<FoundMount[]> {
   const start = containerSource(store, '');
   const found = new Map<string, FoundMount>();

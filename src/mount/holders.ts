@@ -7,7 +7,10 @@ export interface Holder {
   readonly command: string;
 }
 
-/** Processes that have their root, working directory or an open file at or below a directory, as far as we may look. */
+/**
+ * Processes that have their root, working directory or an open file at or below a directory, as far as we may read
+ * /proc.
+ */
 export async function holdersOf(directory: BytePath): Promise<Holder[]> {
   const within = (path: string) => path === directory || isBelow(path as BytePath, directory);
   const holders: Holder[] = [];
@@ -25,7 +28,7 @@ function linksOf(process: string): string[] {
   return [link('cwd'), link('root'), link('exe'), ...descriptors.map((name) => link(`fd/${name}`))];
 }
 
-/** Processes end while we look, and others' are not ours to look into: neither is a failure of the search. */
+/** Processes may end during the search, and those of other users are not readable: neither is a failure. */
 function readOr<T>(read: () => T, otherwise: T): T {
   try {
     return read();

@@ -5,8 +5,9 @@ import { usage } from '../base/errors.js';
 import { isMachineRoot } from '../platform/privileges.js';
 
 /**
- * What of a tree works on the host where it is mounted for people to look at. Its content is anybody's: a set-user-ID program in it would give root, and a device node a disk, to every
- * user of the host who reaches it. So nothing of this is the default. What Lamina mounts below its store is reached by the store's owner only, and needs no such care.
+ * What has an effect on the host in a tree that is mounted for users. Its content is untrusted: a set-user-ID program
+ * in it would give root, and a device node a disk, to every user of the host who reaches it. So all of it is off by
+ * default. Only the store's owner can reach mounts below the store, so they need no such care.
  */
 export interface HostView {
   /** Set-user-ID and set-group-ID programs, and file capabilities. */
@@ -20,7 +21,7 @@ export function hostViewOptions({ suid, dev }: HostView): string[] {
   return [...(suid === true ? [] : ['nosuid']), ...(dev === true ? [] : ['nodev'])];
 }
 
-/** @throws LaminaError usage: without root of the machine the kernel gives neither, whatever is asked for */
+/** @throws LaminaError usage: without root of the machine the kernel honours neither */
 export function checkHostView({ suid, dev }: HostView): void {
   const asked = [...(suid === true ? ['--suid'] : []), ...(dev === true ? ['--dev'] : [])];
   if (asked.length === 0 || isMachineRoot()) return;
@@ -29,7 +30,7 @@ export function checkHostView({ suid, dev }: HostView): void {
   });
 }
 
-/** Whether users other than its owner may come to a directory: all that lead to it let everybody pass. */
+/** Whether users other than its owner can reach a directory: all directories above it are searchable by everybody. */
 export function isReachedByAll(path: BytePath): boolean {
   for (let at = dirname(path); ; at = dirname(at)) {
     if ((lstatSync(toBuffer(at)).mode & 0o001) === 0) return false;

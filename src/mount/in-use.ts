@@ -10,7 +10,7 @@ import { pingDriver } from './control.js';
 import type { FoundMount } from './find.js';
 import { isLost } from './lost.js';
 
-/** Who has a container to himself. */
+/** The holder of a container's exclusive lock. */
 export interface Use {
   /** As "in use by process 12 (update apply debian)". */
   readonly words: string;
@@ -19,9 +19,9 @@ export interface Use {
 }
 
 /**
- * Who has a container to himself, found out by all that tells it: the kernel's table of locks, which leaves out holders in PID namespaces that cannot be seen from here; then the driver
- * of a mount in another mount namespace; then the commands that work on the store.
- * Undefined: nobody has it any more.
+ * Finds the holder of a container's exclusive lock, from every source: the kernel's table of locks, which omits holders
+ * in invisible PID namespaces; then the driver of a mount in another mount namespace; then the commands that work on
+ * the store. Undefined: it is free again.
  */
 export async function describeUse(store: Store, manifest: Manifest, container: string): Promise<Use | undefined> {
   const { work } = store.paths.node(containerOf(manifest, container).storage);

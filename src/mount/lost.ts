@@ -7,20 +7,23 @@ import type { Store } from '../store/index.js';
 import { storeMounts } from './find.js';
 import type { StoreMount } from './find.js';
 
-/** Whether a mount serves nobody, because its driver is gone (ENOTCONN, ECONNABORTED). */
+/** Whether a mount is dead because its driver is gone (ENOTCONN, ECONNABORTED). */
 export async function isLost(mountpoint: BytePath): Promise<boolean> {
   try {
     await statfs(toBuffer(mountpoint));
     return false;
   } catch (error) {
     if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) return true;
-    // Another user's mount: not ours to look into, and served.
+    // Another user's mount: not readable for us, but alive.
     if (isSystemError(error, 'EACCES')) return false;
     throw new Error(`cannot look at the mount on ${display(mountpoint)}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-/** Takes away the mounts of a store whose driver is gone, be they in use: nobody can do anything there. Gives those it took away. */
+/**
+ * Unmounts the mounts of a store whose driver is gone, even if in use: nothing works in them. Returns those that it
+ * unmounted.
+ */
 export async function unmountLost(store: Store): Promise<StoreMount[]> {
   const lost: StoreMount[] = [];
   for (const mount of await storeMounts(store)) {

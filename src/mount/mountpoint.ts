@@ -14,8 +14,8 @@ export interface Mountpoint {
 }
 
 /**
- * Does something with a directory to mount on.
- * @throws LaminaError notFound: missing; refused: no directory, not empty, something is mounted on it
+ * Works with a directory to mount on.
+ * @throws LaminaError notFound: missing; refused: not a directory, not empty, something is mounted on it
  */
 export async function withMountpoint<T>(path: BytePath, work: (mountpoint: Mountpoint) => Promise<T>): Promise<T> {
   const held = hold(path);

@@ -12,7 +12,7 @@ import type { Store } from '../store/index.js';
 
 const ending = '.sock';
 
-/** Names of the control sockets of a store that nobody listens at: their drivers were killed. */
+/** Names of the control sockets of a store without a listener: their drivers were killed. */
 export async function deadSockets(store: Store): Promise<BytePath[]> {
   const dead: BytePath[] = [];
   const directory = await open(toBuffer(store.paths.mounts), constants.O_RDONLY | constants.O_DIRECTORY);
@@ -27,7 +27,8 @@ export async function deadSockets(store: Store): Promise<BytePath[]> {
 }
 
 /**
- * Removes the sockets of mounts whose driver was killed, and gives the containers whose they were. One under its temporary name stays: a driver that begins gives it that before it listens there.
+ * Removes the sockets of mounts whose driver was killed, and returns their containers. A socket under its temporary
+ * name stays: a starting driver uses that name before it listens.
  */
 export async function removeDeadSockets(store: Store): Promise<string[]> {
   const dead = (await deadSockets(store)).filter((name) => name.endsWith(ending));
@@ -35,7 +36,10 @@ export async function removeDeadSockets(store: Store): Promise<string[]> {
   return dead.map((name) => toText(name).slice(0, -ending.length));
 }
 
-/** Whether a server listens there. A path longer than a socket's may be is reached through its directory, as the driver does. */
+/**
+ * Whether a server listens there. A path that is too long for a socket is reached through its directory, as in the
+ * driver.
+ */
 async function listens(directory: FileHandle, name: BytePath): Promise<boolean> {
   const connection = connect(`/proc/self/fd/${directory.fd}/${toText(name)}`);
   try {

@@ -3,7 +3,7 @@ import { display, fromBuffer, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { distFile } from './install.js';
 
-/** What system calls take: a byte path or its bytes. */
+/** A path argument of system calls: a byte path or its bytes. */
 export type Path = BytePath | Buffer;
 /** A path, or an open descriptor. */
 export type Target = Path | number;
@@ -67,7 +67,7 @@ function shown(target: Target): string {
   return `'${display(typeof target === 'string' ? target : fromBuffer(target))}'`;
 }
 
-/** The argument that the addon takes for a path, or a descriptor. */
+/** The addon's argument for a path, or a descriptor. */
 export function bytesOf(path: Path | string): Buffer;
 export function bytesOf(target: Target): Buffer | number;
 export function bytesOf(target: Target | string): Buffer | number {

@@ -5,8 +5,9 @@ import { fromBuffer, fromText, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 
 /*
- * What this process was started with, as texts that keep every byte (docs/format.md). Node decodes arguments, the environment and the working directory as UTF-8 and puts U+FFFD in the
- * place of other bytes. Only where one is there is the kernel asked for the bytes.
+ * The arguments and environment of this process, as texts that keep every byte (docs/format.md). Node decodes
+ * arguments, the environment and the working directory as UTF-8 and puts U+FFFD in the place of other bytes. Only if
+ * one occurs are the bytes read from the kernel.
  */
 
 const replacement = '\ufffd';
@@ -16,7 +17,7 @@ export function commandLine(): string[] {
   const { argv } = process;
   if (!argv.some((word) => word.includes(replacement))) return argv;
   const words = splitZero(readFileSync('/proc/self/cmdline'));
-  // What Node takes for itself stands before the script and is not in process.argv.
+  // Node's own options come before the script and are not in process.argv.
   return [...argv.slice(0, 2), ...words.slice(words.length - argv.length + 2).map(toText)];
 }
 
@@ -41,7 +42,7 @@ function workingDirectory(): BytePath {
   return fromBuffer(readlinkSync('/proc/self/cwd', 'buffer'));
 }
 
-/** Where files go that nobody needs for long. */
+/** The directory for temporary files. */
 export function temporaryDirectory(): BytePath {
   return fromText(environmentText('TMPDIR') ?? tmpdir());
 }

@@ -10,17 +10,17 @@ import { renameSync, syncFileSystem } from './native.js';
 import type { RenameMode } from './native.js';
 import { removeTreeAtOnce, walk } from './walk.js';
 
-/** Called before each step that a crash may fall behind; `step` is the operation and the step, `path` what it is about. */
+/** Called before each step that a crash may follow; `step` is the operation and the step, `path` what it is about. */
 export type DurableHook = (step: string, path: BytePath) => void;
 
 let hook: DurableHook | undefined;
 
-/** For tests of crashes: lets `next` see every step from now on (and stop the process there); undefined: nobody looks. */
+/** For tests of crashes: lets `next` see every step from now on (and stop the process there); undefined: no hook. */
 export function onDurableStep(next: DurableHook | undefined): void {
   hook = next;
 }
 
-/** Every durable step of the program passes here, just before it is made. */
+/** Called just before every durable step of the program. */
 export function durableStep(step: string, path: BytePath): void {
   hook?.(step, path);
 }
@@ -33,7 +33,10 @@ function parentOf(path: BytePath): BytePath {
   return parent === '' ? ('.' as BytePath) : parent;
 }
 
-/** Every write of what is not durable by itself passes here just before it is made: what is staged, which one sync makes durable before it is published. */
+/**
+ * Called just before every write that is not durable by itself: to staged data, which one sync makes durable before it
+ * is published.
+ */
 export function stagedStep(path: BytePath): void {
   hook?.('stage', path);
 }
@@ -68,7 +71,7 @@ export async function syncTree(directory: Path): Promise<void> {
   }
 }
 
-/** fsync(2) of all files and directories of a small tree: that which others have written to the file system need not be waited for. */
+/** fsync(2) of all files and directories of a small tree: this does not wait for other data on the file system. */
 export async function syncEach(root: BytePath): Promise<void> {
   durableStep('sync-each', root);
   for (const { at, stats } of walk(root)) {
@@ -82,7 +85,10 @@ export async function syncEach(root: BytePath): Promise<void> {
   }
 }
 
-/** Each sync waits for the disk, be there anything to write or not: beyond so many directories one sync of the file system is less. */
+/**
+ * Each sync waits for the disk, even with nothing to write: beyond this many directories one sync of the file system is
+ * cheaper.
+ */
 const fewDirectories = 4;
 
 /** The names in these directories, all of one file system, are on disk. */
@@ -139,7 +145,7 @@ export function isTemporaryName(name: string): boolean {
   return /^\..+\.[0-9a-f]{8}\.tmp$/s.test(name);
 }
 
-/** Removes a temporary file after `reason`; that it was never made, or has its final name, is fine. */
+/** Removes a temporary file after `reason`; it is no error if it was never made, or has its final name. */
 async function discard(temporary: BytePath, reason: unknown): Promise<void> {
   try {
     await unlink(toBuffer(temporary));
@@ -163,12 +169,12 @@ export async function renameDurably(from: Path, to: Path, mode: RenameMode = 're
   if (parentOf(source) !== parentOf(target)) await syncDirectory(parentOf(source));
 }
 
-/** From a name that is there to one that is not. */
+/** A rename from an existing name to a new one. */
 export type Move = readonly [from: BytePath, to: BytePath];
 
 /**
- * Renames within a file system that are on disk together when it is done: one after the other, then all directories are synced, once. Where one fails, those
- * before it are taken back. What the renamed trees hold must have been synced before.
+ * Renames within a file system that are on disk together when it is done: one after the other, then all directories are synced, once. If one fails, those
+ * before it are undone. What the renamed trees hold must have been synced before.
  */
 export async function renameAllDurably(moves: readonly Move[]): Promise<void> {
   const done: Move[] = [];
@@ -184,7 +190,10 @@ export async function renameAllDurably(moves: readonly Move[]): Promise<void> {
   }
 }
 
-/** Takes renames back, the last first. Each directory is synced by itself: a file system that is full may refuse to be synced as a whole. */
+/**
+ * Undoes renames, the last first. Each directory is synced by itself: a file system that is full may refuse to be
+ * synced as a whole.
+ */
 export async function takeBackDurably(moves: readonly Move[]): Promise<void> {
   for (const [from, to] of [...moves].reverse()) renameStep(to, from, 'noreplace');
   for (const directory of new Set(moves.flat().map(parentOf))) await syncDirectory(directory);
@@ -203,7 +212,10 @@ export async function makeDirectoryDurably(path: Path, mode = 0o755): Promise<vo
   }
 }
 
-/** Removes a file or a whole tree, gone from the disk when it is done. Nothing there is no error. @param last a name in the tree that goes after all others */
+/**
+ * Removes a file or a whole tree, gone from the disk when it is done. A missing path is no error. @param last a name in
+ * the tree to remove after all others
+ */
 export async function removeDurably(path: Path, last?: string): Promise<void> {
   const target = asBytePath(path);
   durableStep('remove', target);

@@ -7,11 +7,12 @@ import { getXattrSync } from './native.js';
 import { isMachineRoot, isRoot } from './privileges.js';
 
 /*
- * Who may change what a path leads to. A path is as good as the directories on its way, and the symlinks: who may rename or replace one of these decides what is opened. Where all
- * belong to root or to who runs this process, and nobody else may write them, a name means the same thing from its check to its use.
+ * Who may change what a path leads to. A path is only as trusted as the directories and symlinks on its way: whoever
+ * may rename or replace one of them decides what is opened. Where all belong to root or to the user of this process,
+ * and no other user may write them, a name means the same thing from its check to its use.
  */
 
-/** Somebody else may decide what a path leads to. */
+/** Another user may decide what a path leads to. */
 export interface Exposure {
   /** A directory or symlink on the way, or what the path leads to itself. */
   readonly path: BytePath;
@@ -24,8 +25,8 @@ const sticky = 0o1000;
 const mostSymlinks = 40;
 
 /**
- * The first place on the way to a path at which another user may decide where it leads; undefined where there is none. What is missing exposes nothing. What the path leads to is
- * not looked at: `exposureAt` is for that.
+ * The first place on the way to a path at which another user may decide where it leads; undefined where there is none.
+ * A missing component exposes nothing. What the path leads to is not checked: `exposureAt` does that.
  */
 export function exposureOnTheWay(path: BytePath): Exposure | undefined {
   const left = components(path).reverse();
@@ -42,7 +43,7 @@ export function exposureOnTheWay(path: BytePath): Exposure | undefined {
     if (!stats.isSymbolicLink()) at = next;
     else {
       if (!isTrusted(stats.uid, next)) return { path: next, how: 'owner', uid: stats.uid };
-      // The kernel refuses such a path, too.
+      // The kernel refuses such a path too.
       if (++symlinks > mostSymlinks) return undefined;
       const target = fromBuffer(readlinkSync(toBuffer(next), 'buffer'));
       if (target.startsWith('/')) at = '/' as BytePath;
@@ -51,7 +52,10 @@ export function exposureOnTheWay(path: BytePath): Exposure | undefined {
   }
 }
 
-/** Whether another user owns what is at a path, or may write it. A symlink there is looked at itself. Nothing there: no. @param called what the answer calls it */
+/**
+ * Whether another user owns what is at a path, or may write it. A symlink there is checked itself. Nothing there: no.
+ * @param called its name in the result
+ */
 export function exposureAt(path: BytePath, called: BytePath = path): Exposure | undefined {
   const exposed = exposureOf(path, statusOf(path), 'nobody else may write');
   return exposed && { ...exposed, path: called };
@@ -66,7 +70,7 @@ function statusOf(path: BytePath): Stats | undefined {
   }
 }
 
-/** In a sticky directory others may make names, but not take away or replace ours. */
+/** In a sticky directory others may make names, but not remove or replace ours. */
 function exposureOf(
   path: BytePath,
   stats: Stats | undefined,
@@ -80,18 +84,18 @@ function exposureOf(
   return mayOthersWrite(path, stats) ? { path, how: 'writable', uid } : undefined;
 }
 
-/** Root, and who runs this process. @param path what the user owns; a symlink itself */
+/** Root, and the user of this process. @param path a path that the user owns; a symlink is not followed */
 export function isTrusted(uid: number, path: BytePath): boolean {
   return uid === 0 || uid === process.getuid?.() || (uid === overflowUid && isUnmapped(path));
 }
 
-/** The mask of an access list stands where the group's bits do: then it may be somebody else's. */
+/** With an access list the group's bits are its mask: then they may grant access to others. */
 function mayOthersWrite(path: BytePath, { mode, gid }: Stats): boolean {
   if ((mode & 0o002) !== 0) return true;
   return (mode & 0o020) !== 0 && !(isPrivateGroup(gid) && !hasAccessList(path));
 }
 
-/** The group that is made with a user, of the same number, and root's own. */
+/** The user's private group, of the same number, and root's own. */
 function isPrivateGroup(gid: number): boolean {
   return gid === 0 || (gid === process.getgid?.() && gid === process.getuid?.());
 }
@@ -110,8 +114,9 @@ const overflowUid = 65534;
 const noAccessTime = 0o1000000;
 
 /**
- * In a user namespace what belongs to users outside of it, as the host's root, is shown as nobody's: of these nobody inside can be one. Where the namespace has a nobody of its own, the
- * kernel tells them apart: only the owner, and root over what its users own, may open a file without touching its access time.
+ * In a user namespace files of users outside of it, such as the host's root, appear as owned by nobody: no user inside
+ * can be such an owner. Where the namespace maps a nobody of its own, the kernel distinguishes them: only the owner,
+ * and root over what its users own, may open a file without touching its access time.
  */
 function isUnmapped(path: BytePath): boolean {
   const ranges = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
@@ -128,7 +133,7 @@ function isUnmapped(path: BytePath): boolean {
     return false;
   } catch (error) {
     if (isSystemError(error, 'EPERM', 'EACCES')) return true;
-    // A symlink cannot be opened: it is as good as the directory that it lies in.
+    // A symlink cannot be opened: it is as trusted as its directory.
     if (isSystemError(error, 'ELOOP')) return (lstatSync(toBuffer(dirname(path))).mode & 0o002) === 0;
     throw error;
   }

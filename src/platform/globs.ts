@@ -3,20 +3,23 @@ import { fromText, toBuffer } from '../base/bytes.js';
 import { callSync } from './addon.js';
 
 /*
- * Globs over paths as the driver has them (native/filter/glob.h, docs/format.md, "Filter rules"): one matcher for both, which takes no longer than the pattern times the name, whatever
- * either says. A regular expression made of a pattern may take for ever.
+ * Globs over paths, the same as in the driver (native/filter/glob.h, docs/format.md, "Filter rules"): one matcher for
+ * both, whose time is bounded by pattern length times name length, whatever they contain. A regular expression made
+ * from a pattern may take exponential time.
  */
 
 const listOf = (texts: readonly string[]) => Buffer.concat(texts.map((text) => toBuffer(`${text}\0` as BytePath)));
 const patternsOf = (globs: readonly string[]) => listOf(globs.map(fromText));
 
-/** What is wrong with globs, for people; undefined where nothing is. They hold no NUL. */
+/** The error in globs, for people; undefined: none. They hold no NUL. */
 export function globFault(globs: readonly string[]): string | undefined {
   const fault = callSync({ operation: 'globFault', subject: { syscall: 'compile globs' }, args: [patternsOf(globs)] });
   return typeof fault === 'number' || fault.length === 0 ? undefined : fault.toString('utf8');
 }
 
-/** True of paths that a glob names, and of all below them. @throws SystemError EINVAL where `globFault` has something to say */
+/**
+ * True for paths that a glob matches, and all below them. @throws SystemError EINVAL where `globFault` reports an error
+ */
 export function globMatcher(globs: readonly string[]): (path: BytePath) => boolean {
   if (globs.length === 0) return () => false;
   const patterns = patternsOf(globs);

@@ -6,10 +6,10 @@ const nul = Buffer.from([0]);
 const answerSize = 48;
 const bits = { blake3: 1, xxh64: 2, both: 3 } as const;
 
-/** Which hashes are wanted: BLAKE3 tells contents apart, whoever made them; xxh64 is what indexes of version 1 have. */
+/** Which hashes are wanted: BLAKE3 distinguishes contents, even hostile ones; xxh64 is used in indexes of version 1. */
 export type HashKinds = keyof typeof bits;
 
-/** Of a content; 0n where it was not asked for. */
+/** Of a content; 0n where it was not requested. */
 export interface FileHash {
   readonly blake3: bigint;
   readonly xxh64: bigint;
@@ -45,7 +45,7 @@ export function hexOfHash(hash: bigint): string {
 
 /**
  * The hashes of the content of each file, read on libuv's pool; for one that could not be read, why. No symlink in a last component is
- * followed, and no access time changes where we may ask for that (O_NOATIME, open(2)).
+ * followed, and no access time changes where O_NOATIME is permitted (open(2)).
  */
 export async function hashFiles(paths: readonly Path[], kinds: HashKinds): Promise<(FileHash | SystemError)[]> {
   return readAnswer(await callAsync(hashCall(paths, kinds)), paths);

@@ -7,14 +7,17 @@ import { refused } from '../base/errors.js';
 import { isTrusted } from './exposure.js';
 
 /*
- * What lies in a directory that others may write is opened once, and everything after that is done to what was opened: its name may mean something else at any moment. The kernel
- * gives a name to an open descriptor (/proc/self/fd/N), so that whatever takes a path takes what is held.
+ * A file in a directory that others may write is opened once, and everything after that uses the open file: its name
+ * may lead elsewhere at any moment. The kernel gives a name to an open descriptor (/proc/self/fd/N), so that any call
+ * with a path works on what is held.
  */
 
-/** Something that is held open, and what to call it in system calls. */
+/** Something that is held open, and its path for system calls. */
 export interface Held {
   readonly descriptor: number;
-  /** The held file, or the held directory: names may follow after a slash. Good until `close`. Never for people. */
+  /**
+   * The held file, or the held directory: names may follow after a slash. Valid until `close`. Never shown to people.
+   */
   readonly at: BytePath;
   close(): void;
 }
@@ -24,7 +27,8 @@ const mostSymlinks = 40;
 const held = /^\/proc\/self\/fd\/(\d+)(?:\/|$)/;
 
 /**
- * Opens what a path leads to, one name at a time. A symlink on the way is followed where root or who runs this process made it; anybody else's could lead to what only we may read.
+ * Opens what a path leads to, one name at a time. A symlink on the way is followed if it belongs to root or the user of
+ * this process; another user's could lead to what only we may read.
  * @param path absolute; it may begin with the `at` of something held
  * @throws LaminaError refused: there is a symlink of another user on the way; SystemError as open(2)
  */
@@ -94,7 +98,7 @@ function targetOf(descriptor: number, name: BytePath, path: BytePath): BytePath 
 
 const isSame = (a: BigIntStats, b: BigIntStats) => a.dev === b.dev && a.ino === b.ino && a.ctimeNs === b.ctimeNs;
 
-/** Does something with what a path leads to now, whatever its name leads to meanwhile. */
+/** Works with what a path leads to now, even if its name leads elsewhere meanwhile. */
 export async function withHeld<T>(path: BytePath, work: (held: Held) => Promise<T>): Promise<T> {
   const what = holdPath(path);
   try {

@@ -6,8 +6,9 @@ const nul = Buffer.from([0]);
 const pathsInCall = 256;
 
 /**
- * Brings the inodes of files into memory, on libuv's pool: where nobody has looked at them for long, a command that goes from one to the next waits for the disk at each.
- * Says nothing of those that cannot be reached: whoever uses them will see. Gives how many there are.
+ * Brings the inodes of files into memory, on libuv's pool: if they are not cached, a command that reads one after the
+ * other waits for the disk at each. Ignores those that cannot be reached: their later use reports the error. Returns
+ * how many exist.
  */
 export async function readInodes(paths: readonly Path[]): Promise<number> {
   const calls: Buffer[] = [];

@@ -8,7 +8,7 @@ import { flockSync } from './native.js';
 
 export type LockMode = 'shared' | 'exclusive';
 
-/** Somebody else holds the lock, and went on holding it for as long as was waited. Exit code 4. */
+/** Another process holds the lock, and held it for the whole wait. Exit code 4. */
 export class LockHeld extends LaminaError {
   constructor(path: Path, waitedMs: number) {
     const shown = display(typeof path === 'string' ? path : fromBuffer(path));
@@ -35,7 +35,7 @@ export class Lock {
     return this.#descriptor !== undefined;
   }
 
-  /** Gives the lock back; once is enough, again does nothing. */
+  /** Releases the lock; further calls do nothing. */
   release(): void {
     if (this.#descriptor === undefined) return;
     closeSync(this.#descriptor);
@@ -48,7 +48,7 @@ export interface LockOptions {
   readonly timeoutMs?: number;
   /** Ends the waiting: the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Told once, when it turns out that others must be waited for. */
+  /** Called once, when it has to wait for others. */
   readonly onWait?: () => void;
   /** False: a missing file is an error (ENOENT). */
   readonly create?: boolean;
@@ -93,8 +93,8 @@ export function tryLock(path: Path, mode: LockMode, create = true): Lock | undef
 }
 
 /**
- * Whether somebody holds the lock exclusively; a missing one nobody holds. Never in anybody's way: it is taken shared for a moment, which `takeLock` and the driver
- * tell from a holder.
+ * Whether the lock is held exclusively; a missing one is free. Blocks no one: it takes the lock shared for a moment,
+ * which `takeLock` and the driver distinguish from a holder.
  */
 export function isLocked(path: Path): boolean {
   let descriptor: number;
@@ -115,7 +115,10 @@ export function isLocked(path: Path): boolean {
   }
 }
 
-/** The lock of a file that is there, exclusively, or undefined where somebody else has it so. For locks that are held exclusively or, by those who ask with `isLocked`, for a moment. */
+/**
+ * The lock of a file that is there, exclusively, or undefined where another has it exclusively. For locks that are held
+ * exclusively or, by `isLocked`, for a moment.
+ */
 export async function takeLock(path: Path): Promise<Lock | undefined> {
   for (;;) {
     const lock = tryLock(path, 'exclusive', false);
@@ -126,7 +129,8 @@ export async function takeLock(path: Path): Promise<Lock | undefined> {
 }
 
 /**
- * "process 12 (update apply web)": who holds a flock, as far as /proc/locks tells (proc_locks(5)); undefined where it does not, as of another PID namespace.
+ * "process 12 (update apply web)": the holder of a flock, as far as /proc/locks shows it (proc_locks(5)); undefined
+ * otherwise, as for another PID namespace.
  */
 export function lockHolder(path: Path): string | undefined {
   for (const pid of holders(path)) {
@@ -152,7 +156,7 @@ function holders(path: Path): string[] {
     });
 }
 
-/** What a process was told to do: of lamina its arguments, else its program. Undefined where it has ended. */
+/** The command of a process: its arguments for lamina, else its program. Undefined where it has ended. */
 function wordsOf(pid: string): string | undefined {
   try {
     const [program = '', script = '', ...rest] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
@@ -175,7 +179,7 @@ function openLockFile(path: Buffer, create: boolean): number {
   }
 }
 
-/** Whether the locked file is still the one that others will open: it may have been replaced in between. */
+/** Whether the locked file is still the one that others will open: it may have been replaced since it was opened. */
 function isStillAt(descriptor: number, path: Buffer): boolean {
   const now = statSync(path, { bigint: true, throwIfNoEntry: false });
   const locked = fstatSync(descriptor, { bigint: true });

@@ -175,7 +175,7 @@ export function renameSync(from: Path, to: Path, mode: RenameMode = 'replace'): 
   callSync(renameCall(from, to, mode));
 }
 
-/** Unlinks all that is no directory in a directory; gives the names of the directories in it, as byte strings. */
+/** Unlinks everything but directories in a directory; gives the names of the directories in it, as byte strings. */
 export async function unlinkFiles(directory: Path): Promise<string[]> {
   const subject = { syscall: 'unlink', path: directory };
   return splitNames(asBuffer(await callAsync({ operation: 'unlinkFiles', subject, args: [bytesOf(directory)] })));
@@ -226,7 +226,7 @@ export function setTimesSync(target: Target, times: Times): void {
 
 /**
  * FICLONE: `to` shares the blocks of `from`. Fails with EOPNOTSUPP, EXDEV, EINVAL or ENOTTY where that cannot be done;
- * what to do then is the caller's choice.
+ * the caller decides what to do then.
  */
 export async function cloneFile(from: number, to: number): Promise<void> {
   await callAsync({ operation: 'cloneFile', subject: { syscall: 'ioctl FICLONE', path: to }, args: [from, to] });
@@ -254,8 +254,8 @@ export async function syncFileSystem(descriptor: number): Promise<void> {
 }
 
 /**
- * No program that is run from now on gets a descriptor of ours but those it is given by name. Node sees to that for its own; of those that
- * this process was started with it misses what lies beyond a gap in their numbers.
+ * Programs that are run from now on inherit only the descriptors that are passed explicitly. Node ensures that for its
+ * own; of those that this process was started with it misses what lies beyond a gap in their numbers.
  */
 export function keepDescriptorsSync(): void {
   callSync({ operation: 'closeOnExec', subject: { syscall: 'close_range' }, args: [3] });
@@ -270,7 +270,7 @@ export function flockSync(descriptor: number, mode: 'shared' | 'exclusive' | 'un
 // Terminals
 
 /**
- * Another program takes the place of this process, with its environment, working directory and standard streams.
+ * Replaces this process with another program, with its environment, working directory and standard streams.
  * @param words its arguments from its own name on
  * @returns never; throws a SystemError where the program cannot be run
  */
@@ -280,7 +280,7 @@ export function executeSync(program: Path, words: readonly string[]): never {
   throw new TypeError('execve(2) came back without an error');
 }
 
-/** Whether our process group is the one that a terminal listens to. */
+/** Whether our process group is a terminal's foreground group. */
 export function isForegroundSync(terminal: number): boolean {
   const call = { operation: 'isForeground', subject: { syscall: 'tcgetpgrp', path: terminal }, args: [terminal] };
   return asNumber(callSync(call)) === 1;
@@ -331,7 +331,7 @@ export async function mount(request: MountRequest): Promise<void> {
 }
 
 export interface UnmountOptions {
-  /** MNT_DETACH: the name is free at once, the file system goes when nobody uses it any more. */
+  /** MNT_DETACH: the name is free at once, the file system is released after its last use. */
   readonly lazy?: boolean;
 }
 

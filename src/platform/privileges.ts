@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 
 /*
- * Who we are. Root of a user namespace (a container, or a user with subordinate ids) owns what belongs to its users, but has none of the powers that the kernel gives to the machine's
- * root only: trusted.* attributes, device nodes, FUSE passthrough, other owners by an idmapped mount of a FUSE file system (user_namespaces(7)).
+ * Who we are. Root of a user namespace (a container, or a user with subordinate ids) owns what belongs to its users,
+ * but has none of the privileges that the kernel gives to the machine's root only: trusted.* attributes, device nodes,
+ * FUSE passthrough, other owners by an idmapped mount of a FUSE file system (user_namespaces(7)).
  */
 
 /** User 0, here. */

@@ -7,7 +7,7 @@ import { keepDescriptorsSync } from './native.js';
 import { spawnable } from './words.js';
 
 export interface ProcessRequest {
-  /** Like `args` the text of bytes: a path is given as `toText` has it. */
+  /** Like `args` the text of bytes: a path is passed as `toText` returns it. */
   readonly command: string;
   readonly args?: readonly string[];
   readonly cwd?: string;
@@ -15,7 +15,7 @@ export interface ProcessRequest {
   readonly env?: Readonly<Record<string, string>>;
   /** `closed` (/dev/null, the default), the terminal's own, or these bytes. */
   readonly stdin?: 'closed' | 'inherit' | Uint8Array;
-  /** `inherit`: the child writes where we do. Else what it writes goes to `onOutput`, as it comes. */
+  /** `inherit`: the child shares our output. Else its output goes to `onOutput` as it arrives. */
   readonly output?: 'inherit' | 'pipe';
   /** The child leads a session and process group of its own; by default it does where output is piped. */
   readonly ownGroup?: boolean;
@@ -32,17 +32,17 @@ export interface ProcessRequest {
 }
 
 export interface ProcessResult {
-  /** As a shell has it: the exit code, or 128 and the signal's number. */
+  /** As in a shell: the exit code, or 128 and the signal's number. */
   readonly exitCode: number;
   readonly signal: NodeJS.Signals | null;
-  /** Why it ended: by itself, or by us because the time was over or the caller's signal was aborted. */
+  /** Why it ended: by itself, or ended by us at the time-out or at the caller's signal. */
   readonly ended: 'by-itself' | 'timeout' | 'aborted';
 }
 
 /**
  * Runs a program to its end. With piped output the child leads a process group (and session) of its own, which is ended
  * as a whole; with inherited output it stays in ours, so that a terminal's job control works, unless `ownGroup`. It gets no other descriptors than
- * `descriptors`, whatever this process was started with.
+ * `descriptors`, whatever descriptors this process inherited.
  * @throws LaminaError `notFound` where there is no such program, `failed` where it cannot be started. Exit codes are results.
  */
 export async function runProcess(request: ProcessRequest): Promise<ProcessResult> {
@@ -77,7 +77,7 @@ function stdioOf(request: ProcessRequest, piped: boolean): StdioOptions {
   return [input, output, output, ...(request.descriptors ?? [])];
 }
 
-/** Writes the input; a child that does not read it all is its own affair (EPIPE). */
+/** Writes the input; a child may end without reading it all (EPIPE). */
 async function feed(child: ChildProcess, stdin: ProcessRequest['stdin']): Promise<void> {
   const { stdin: pipe } = child;
   if (pipe === null || !(stdin instanceof Uint8Array)) return;
@@ -91,7 +91,7 @@ async function feed(child: ChildProcess, stdin: ProcessRequest['stdin']): Promis
   });
 }
 
-/** How long output is waited for after the child has ended: somebody else may have kept its pipe. */
+/** How long to wait for output after the child has ended: another process may hold its pipe. */
 const drainMs = 1000;
 
 async function exitOf(
@@ -126,7 +126,7 @@ interface Ender {
   stop(): void;
 }
 
-/** Ends the child when its time is over or the caller wants it: SIGTERM, and SIGKILL where that does not help. */
+/** Ends the child at the time-out or at the caller's signal: SIGTERM, then SIGKILL. */
 function watchForEnd(child: ChildProcess, request: ProcessRequest, group: boolean): Ender {
   let reason: ProcessResult['ended'] = 'by-itself';
   const stopped = new AbortController();
@@ -152,7 +152,7 @@ function watchForEnd(child: ChildProcess, request: ProcessRequest, group: boolea
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
       stopped.abort();
-      // What the child left in its group must not outlive a run that was ended.
+      // Processes that the child left in its group must not outlive a run that was ended.
       if (reason !== 'by-itself' && group) kill(child, 'SIGKILL', true);
     },
   };

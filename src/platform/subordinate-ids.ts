@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { isSystemError } from '../base/errors.js';
 
-/** A run of numbers that are a user's to use as those of other users. */
+/** A range of ids that a user may use for other users. */
 interface Range {
   readonly first: number;
   readonly count: number;
@@ -10,7 +10,7 @@ interface Range {
 
 const greatestId = 2 ** 32 - 2;
 
-/** Lines of subuid(5): NAME or number, first, count. Others are passed over, as the kernel's helpers do. */
+/** Lines of subuid(5): NAME or number, first, count. Others are ignored, as by newuidmap(1). */
 export function rangesOf(text: string, user: { readonly name: string; readonly id: number }): Range[] {
   return text.split('\n').flatMap((line) => {
     const [, owner, first, count] = /^([^:]+):(\d{1,10}):(\d{1,10})$/.exec(line.trim()) ?? [];
@@ -20,7 +20,7 @@ export function rangesOf(text: string, user: { readonly name: string; readonly i
   });
 }
 
-/** What newuidmap(1) takes: 0 is `own`, and from 1 on come the ranges. Undefined where there is none. */
+/** The arguments of newuidmap(1): 0 is `own`, and the ranges follow from 1 on. Undefined where there is none. */
 export function mapOf(own: number, ranges: readonly Range[]): string | undefined {
   if (ranges.length === 0) return undefined;
   let inside = 1;

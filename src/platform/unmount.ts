@@ -6,7 +6,7 @@ import { outputOf } from './process.js';
 
 /**
  * Unmounts a FUSE mount. Without root only FUSE's set-user-ID helper may (fusermount3(1)).
- * @throws a system error of umount2(2); LaminaError failed with what the helper said
+ * @throws a system error of umount2(2); LaminaError failed with the helper's message
  */
 export async function unmountFuse(mountpoint: BytePath, { lazy = false }: { lazy?: boolean } = {}): Promise<void> {
   try {

@@ -19,7 +19,7 @@ import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
 import { removeBelow, removeBelowSync, unlinkFiles } from './native.js';
 
-/** Whether there is something at a path, be it a symlink that leads nowhere. */
+/** Whether a path exists, even as a dangling symlink. */
 export function isThereSync(path: Path): boolean {
   return lstatSync(bytesOf(path), { throwIfNoEntry: false }) !== undefined;
 }
@@ -35,13 +35,17 @@ export interface WalkEntry {
 export interface WalkOptions {
   /** Whether directories come before what they hold (the default) or after it. */
   readonly order?: 'before' | 'after';
-  /** Whether to go into a directory; by default into all. Asked before the directory is read, in both orders. */
+  /** Whether to go into a directory; by default into all. Called before the directory is read, in both orders. */
   readonly enter?: (entry: WalkEntry) => boolean;
-  /** What lies deeper than the limits "path depth" and "deep paths" allows: an error (the default), or left out. */
+  /**
+   * What to do with paths deeper than the limits "path depth" and "deep paths" allow: an error (the default), or left
+   * out.
+   */
   readonly tooDeep?: 'fail' | 'leave out';
   /**
-   * Others may change the tree meanwhile: each directory on the way is held open, and what is in it is reached from there, so that none can be replaced by a symlink. An entry's `at`
-   * may be another file by the time it is used, but never one outside: who opens it does not follow a symlink (O_NOFOLLOW). For walks in the order `before`.
+   * Others may change the tree meanwhile: each directory on the way is held open, and its entries are reached from
+   * there, so that none can be replaced by a symlink. An entry's `at` may be another file by the time it is used, but
+   * never one outside: open it without following a symlink (O_NOFOLLOW). For walks in the order `before`.
    */
   readonly hold?: boolean;
 }
@@ -59,9 +63,9 @@ const pathMax = 4096;
 const mostHeld = 256;
 
 /**
- * All entries at and below `root`, depth first, the names of a directory in byte order. Symlinks are not followed. Blocks;
- * between two entries other work may go on. Whoever changes the tree meanwhile sees to it that names that were listed
- * stay: an entry that vanishes is an error (ENOENT).
+ * All entries at and below `root`, depth first, the names of a directory in byte order. Symlinks are not followed.
+ * Blocks; between two entries other work may proceed. Concurrent changes to the tree must ensure that names that were
+ * listed stay: an entry that vanishes is an error (ENOENT).
  * @throws LaminaError failed, TREE_TOO_DEEP: beyond the limits "path depth" or "deep paths" (docs/security.md, "Limits of input")
  */
 export function* walk(root: Path, options: WalkOptions = {}): Generator<WalkEntry, void, undefined> {
@@ -126,7 +130,10 @@ class Level {
     this.#anchor = undefined;
   }
 
-  /** Opens it again from a directory in it, where it was closed for want of descriptors. @throws LaminaError failed: that has been moved elsewhere */
+  /**
+   * Opens it again from a directory in it, where it was closed to save descriptors. @throws LaminaError failed: the
+   * directory was moved elsewhere
+   */
   reopenFrom({ directory, prefix }: { readonly directory: WalkEntry; readonly prefix: Buffer }): void {
     if (this.#anchor !== undefined) return;
     this.#anchor = openSync(Buffer.concat([prefix, Buffer.from('/..')]), constants.O_RDONLY | constants.O_DIRECTORY);
@@ -172,7 +179,7 @@ class Levels {
   }
 }
 
-/** Sees to it that the paths of a tree can be held in memory. */
+/** Ensures that the paths of a tree fit in memory. */
 class Depth {
   #deepBytes = 0;
 
@@ -202,7 +209,7 @@ function openDirectory(path: Buffer): number {
 }
 
 /**
- * Removes what is at `path`, whatever it is and holds; nothing there is no error. Directories that their owner may not
+ * Removes what is at `path`, whatever it is and holds; a missing path is no error. Directories that their owner may not
  * write are made writable first. Not durable: `removeDurably` is.
  */
 export function removeTree(path: Path): void {
@@ -215,7 +222,7 @@ export function removeTree(path: Path): void {
   }
 }
 
-/** As `removeTree`, some directories at once: of files that nobody has looked at yet the disk is what takes the time. */
+/** As `removeTree`, some directories at once: for files that are not cached, the disk takes the time. */
 export async function removeTreeAtOnce(path: Path): Promise<void> {
   const at = bytesOf(path);
   try {
@@ -234,7 +241,7 @@ function isGone(error: unknown, at: Buffer): boolean {
 const atOnce = 4;
 
 async function removeDirectoryAtOnce(at: Buffer): Promise<void> {
-  // Where paths become too long for the kernel, one directory after the other.
+  // Where paths become too long for the kernel, one directory at a time.
   if (at.length > longestPath) {
     await removeBelow(at);
     rmdirSync(at);

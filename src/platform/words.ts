@@ -8,8 +8,8 @@ interface Call {
 const loneSurrogate = /\p{Surrogate}/u;
 
 /**
- * A call whose words are texts of bytes (docs/format.md), as Node can make it: it encodes words as UTF-8, which bytes that are not cannot be. Then a shell makes the words, and becomes the
- * program.
+ * A call whose words are texts of bytes (docs/format.md), in a form that Node can run: Node encodes words as UTF-8,
+ * which other bytes cannot pass. Then a shell builds the words, and executes the program.
  */
 export function spawnable({ command, args }: Call): Call {
   if (![command, ...args].some((word) => loneSurrogate.test(word))) return { command, args };
@@ -18,7 +18,7 @@ export function spawnable({ command, args }: Call): Call {
 
 function quoted(word: string): string {
   if (!loneSurrogate.test(word)) return `'${word.replaceAll("'", `'\\''`)}'`;
-  // A substitution ends before the line breaks at its end.
+  // Command substitution strips trailing line breaks.
   const end = /\n*$/.exec(word)?.[0] ?? '';
   const bytes = Buffer.from(fromText(word.slice(0, word.length - end.length)), 'latin1');
   const octal = [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');

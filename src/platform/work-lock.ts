@@ -3,15 +3,16 @@ import { isSystemError } from '../base/errors.js';
 import { LockHeld, acquireLock, lockHolderPid } from './lock.js';
 
 /*
- * A driver locks the work directory of its mount before it mounts, and keeps the lock to its end, when all is written: the upper, the journal and the read set. An unmount that is
- * lazy, or that leaves a copy of the mount in another mount namespace, returns before that.
+ * A driver locks the work directory of its mount before it mounts, and keeps the lock until it has written everything:
+ * the upper, the journal and the read set. An unmount that is lazy, or that leaves a copy of the mount in another mount
+ * namespace, returns before that.
  */
 
 const endPatience = 30_000;
-/** How long the driver of a mount that is nobody else's may go on by itself. */
+/** How long to wait for the driver of our own mount to end by itself. */
 const ownEndPatience = 3_000;
 
-/** Waits until no driver works with a work directory any more. @throws LockHeld where one goes on */
+/** Waits until no driver uses a work directory any more. @throws LockHeld: one still does */
 export async function driverEnded(work: BytePath, timeoutMs = endPatience): Promise<void> {
   try {
     (await acquireLock(work, 'exclusive', { timeoutMs, create: false })).release();
@@ -21,8 +22,9 @@ export async function driverEnded(work: BytePath, timeoutMs = endPatience): Prom
 }
 
 /**
- * As `driverEnded`, of a mount that is unmounted and was only ours. Its driver is told to end where it does not by itself: it goes on as long as another mount namespace
- * holds a copy of the mount, as one has that was made (unshare(1), a container, a service) while it was mounted, for as long as that lives. What was written is in the upper.
+ * As `driverEnded`, for a mount that was only ours and is unmounted. Its driver gets a signal if it does not end by
+ * itself: it lives as long as another mount namespace holds a copy of the mount, such as one made (by unshare(1), a
+ * container, a service) while it was mounted. All writes are in the upper.
  */
 export async function endDriver(work: BytePath): Promise<void> {
   try {
@@ -30,7 +32,8 @@ export async function endDriver(work: BytePath): Promise<void> {
   } catch (error) {
     if (!(error instanceof LockHeld)) throw error;
     const pid = lockHolderPid(work);
-    // The first signal asks it to unmount, which we have done; the second to end all the same. Two of a kind could become one.
+    // The first signal asks it to unmount, which is done already; the second ends it in any case. Two of the same kind
+    // could merge into one.
     for (const signal of ['SIGTERM', 'SIGINT'] as const) if (pid !== undefined) tell(pid, signal);
     await driverEnded(work);
   }

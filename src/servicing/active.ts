@@ -9,7 +9,7 @@ import { activeManual } from './manual.js';
 const harmless = ['create', 'import'];
 
 /**
- * Whoever takes trees away that stay in use as to their content must not do so under somebody who works with them.
+ * A command that removes trees whose content stays in use must not do so while another command works with them.
  * @param ownTransaction the caller's
  * @throws LaminaError refused: an update is being made, or rolled back
  */
@@ -31,9 +31,9 @@ export async function refuseWhileServicing(store: Store, manifest: Manifest, own
 }
 
 /**
- * What somebody makes by hand stands on layers that must not go.
- * @param manifest that has them still
- * @throws LaminaError refused
+ * An update by hand depends on layers that must not be removed.
+ * @param manifest that still has the layers
+ * @throws LaminaError refused: an update by hand is under way
  */
 export async function refuseUnderHand(store: Store, manifest: Manifest, removed: readonly NodeId[]): Promise<void> {
   const gone = new Set(removed);

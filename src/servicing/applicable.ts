@@ -12,7 +12,7 @@ export interface HowOptions {
 }
 
 /**
- * Whether what was asked for has a meaning for procedures of these kinds.
+ * Checks that the requested options apply to procedures of these kinds.
  * @throws LaminaError usage: an option would do nothing
  */
 export function checkHow(kinds: readonly string[], { network, timeoutMs, alwaysRun, conflict }: HowOptions): void {
@@ -32,7 +32,7 @@ export function checkMaxBytes(
   kind: string,
   form: string,
 ): void {
-  // A watch gives it to all that comes.
+  // `watch` passes it for every update that arrives.
   if (maxBytes !== undefined && repeated !== 'tell' && kind !== 'layer' && form !== 'archive')
     throw idle('--max-size', 'nothing is unpacked');
 }
@@ -66,8 +66,8 @@ export function checkPackage(manifest: Manifest, base: string, procedure: Proced
 }
 
 /**
- * Whether the base has had the same update already, under whatever name: the same content, or a package of the same name and version. What was rolled back is not in the base any
- * more; what was merged is.
+ * Whether the base has had the same update already, under any name: the same content, or a package of the same name and
+ * version. An update that was rolled back is not in the base any more; a merged one still is.
  * @throws LaminaError refused, naming the first
  */
 export function checkRepeated(
@@ -90,8 +90,8 @@ export function checkRepeated(
 }
 
 /**
- * The update that a procedure has made of the base already: of the same content, and with the name that it gives itself. For those who must not do
- * a thing twice, as `checkRepeated` is for those who ask for it twice.
+ * The update that a procedure has made of the base already: of the same content, and with the name that it gives
+ * itself. For callers that must not apply an update twice; `checkRepeated` is for a user who asks for it twice.
  */
 export function findApplied(
   manifest: Manifest,

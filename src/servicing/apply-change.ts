@@ -38,9 +38,9 @@ export interface Begun {
 /** The change that `update apply` makes: its plan names the containers that are not serviced yet. The base is serviced with the first. */
 export class ApplyChange implements Change<readonly string[]> {
   readonly #effects = new Map<string, EffectCommit>();
-  /** Of the containers in which the procedure ran: a path for which it had to, where that was looked for. */
+  /** For each container in which the procedure ran: a path that made the run necessary, where one was searched for. */
   readonly #met = new Map<string, Met>();
-  /** Paths at which a container and the layer could not be brought together. */
+  /** Paths at which a container and the layer could not be merged. */
   readonly #conflicts = new Map<string, readonly string[]>();
   /** Those that have passed the health check. */
   readonly #well = new Set<string>();
@@ -61,7 +61,7 @@ export class ApplyChange implements Change<readonly string[]> {
     return this.begun.id;
   }
 
-  /** Undefined: it was not asked for. */
+  /** Undefined: not requested. */
   get determinism(): Determinism | undefined {
     return this.#onBase.determinism;
   }
@@ -95,7 +95,7 @@ export class ApplyChange implements Change<readonly string[]> {
       created: isoNow(),
       procedure: stored,
       layer: this.#onBase.delta.sealed,
-      // Of those that could not be held one may have been removed.
+      // A container that could not be held may have been removed.
       effects: this.#sorted().filter(({ container }) => own(manifest.containers, container) !== undefined),
     });
   };

@@ -25,34 +25,38 @@ export interface ApplyRequest {
   /** Also where the procedure provably does in a container what it did on the base. */
   readonly alwaysRun?: boolean | undefined;
   /**
-   * What a procedure that fails in a container does: discard the whole update, or leave that container on its old layer. A container whose own content cannot be read or
-   * written is always left there: it must not keep the update from the others.
+   * What happens when a procedure fails in a container: discard the whole update, or leave that container on its old
+   * layer. A container whose own content cannot be read or written is always left there: it must not keep the update
+   * from the others.
    */
   readonly onFailure?: 'abort' | 'skip' | undefined;
-  /** Told of each container that is left on its old layer. */
+  /** Called for each container that is left on its old layer. */
   readonly onFailed?: ((container: string, error: LaminaError) => void) | undefined;
   /** Whether the package's health check is run before the update is published; by default it is. */
   readonly health?: boolean | undefined;
-  /** Everything but publishing: the result tells what would change. */
+  /** Everything but publishing: the result says what would change. */
   readonly dryRun?: boolean | undefined;
-  /** Of a layer: what becomes of a path that a container and the layer have both changed; by default `keep`. */
+  /** For a layer: what happens to a path that both the container and the layer changed; by default `keep`. */
   readonly conflict?: ConflictChoice | undefined;
-  /** Runs on the base twice and tells what differs; the update is made of the first run. */
+  /** Runs on the base twice and reports what differs; the update is made from the first run. */
   readonly checkDeterminism?: boolean | undefined;
   /** Of a package's archive and layer: `ImportOptions.maxBytes`. */
   readonly maxBytes?: number | undefined;
-  /** Where the base has had this very procedure already: refuse it, tell of the update that it made, or apply it once more. By default `refuse`. */
+  /**
+   * Where the base has had this very procedure already: refuse it, report the update that it made, or apply it again.
+   * By default `refuse`.
+   */
   readonly repeated?: 'refuse' | 'tell' | 'apply' | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: RunOptions['onOutput'];
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** What came of an update. `update` is undefined where it changed nothing, anywhere: then none is recorded. */
+/** The result of an update. `update` is undefined where it changed nothing, anywhere: then none is recorded. */
 export interface ApplyResult {
   readonly id: string | undefined;
   readonly update: Update | undefined;
-  /** The update was there before, and nothing was done. */
+  /** The update already existed; nothing was done. */
   readonly already?: boolean;
   /** Of a dry run. */
   readonly preview?: Preview | undefined;

@@ -16,7 +16,8 @@ import { storeProcedure } from './stored.js';
 
 /**
  * Services a base and its containers by a procedure, in one transaction.
- * @throws LaminaError refused: a container is mounted, the name is taken; failed: the procedure failed; Unhealthy: a container would not be well; nothing was changed
+ * @throws LaminaError refused: a container is mounted, the name is taken; failed: the procedure failed; Unhealthy: a
+ * container failed its health check; nothing was changed
  */
 export async function applyUpdate(store: Store, request: ApplyRequest): Promise<ApplyResult> {
   const before = await store.read();

@@ -9,8 +9,8 @@ import type { Procedure } from './procedure.js';
 import { isProcedureFailure } from './run.js';
 
 /**
- * Makes an update. Where that fails, the update is on record with its procedure and the reason before the error goes on; where the process is killed, the next change of
- * the store puts it there.
+ * Makes an update. On failure, the update is recorded with its procedure and the reason before the error is rethrown;
+ * if the process is killed, the next change of the store records it.
  */
 export async function onRecord<T>(
   transaction: Transaction,
@@ -26,7 +26,7 @@ export async function onRecord<T>(
     const past = endedNow(reached, { state: 'failed', cause: causeOf(error, signal), reason: messageOf(error) });
     await tryToKeep(`update '${attempt.name}'`, async () =>
       store.change(async (manifest) => {
-        // Where it was published all the same, it is no failed one.
+        // An update that was published despite the error did not fail.
         if (own(manifest.updates, attempt.update) === undefined) await keepEnded(store.paths, manifest, paths, past);
       }),
     );

@@ -23,7 +23,7 @@ export interface ContainerRunRequest {
   readonly options?: RunOptions | undefined;
 }
 
-/** What a person asks of a sandbox beyond, or below, what is common. */
+/** What a user requests of a sandbox beyond, or below, the defaults. */
 export interface RunOptions {
   readonly limits: Limits;
   /** A name or number of the root's own, `:` and a group. */
@@ -74,7 +74,7 @@ function privilegesOf(root: MountedRoot, { places }: SandboxPlan, options: RunOp
   };
 }
 
-/** A person's container is not changed to make room for the sandbox. */
+/** The user's container is not changed to make room for the sandbox. */
 function checkPlaces(container: string, { places }: SandboxPlan): void {
   const [name] = places.blocked;
   if (name === undefined) return;
@@ -84,13 +84,13 @@ function checkPlaces(container: string, { places }: SandboxPlan): void {
   });
 }
 
-/** What a killed run left at a place, the next one removes. */
+/** What a killed run left at a place is removed by the next run. */
 function existingIn({ places, network }: SandboxPlan): BytePath[] {
   const mounted = Object.values(places.of).filter((path) => !places.missing.includes(path));
   return [...mounted, ...network.filter(({ inMount, missing }) => !inMount && !missing).map(({ path }) => path)];
 }
 
-/** A file of the container's own for the names of the network, over which the host's is to be seen; none where both are the same. */
+/** A name resolution file of the container's own, to be covered by the host's; undefined where both are the same. */
 function resolverToShow(root: MountedRoot, { network }: SandboxPlan): BytePath | undefined {
   const own = network.find(({ name, inMount, missing }) => name === 'resolv.conf' && !inMount && !missing);
   const hosts = own && hostResolver();

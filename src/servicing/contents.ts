@@ -12,7 +12,7 @@ import { reach } from '../store/index.js';
 export interface DetailedChange extends Change {
   /** Of what is there before and after: mode, owner and the like, for people. */
   readonly attributes: readonly string[];
-  /** Of a file whose content changes; undefined also where there was too much to tell. */
+  /** Of a file whose content changes; undefined also where there is too much to show. */
   readonly content: ContentDiff | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface PlacedView {
   readonly trees: readonly BytePath[];
 }
 
-/** Tells contents of changed files. Many containers change alike: a pair of files is compared once. */
+/** Compares the contents of changed files. Many containers change alike, so each pair of files is compared once. */
 export class Contents {
   readonly #known = new Map<string, ContentDiff>();
   readonly #thread = new DiffThread();
@@ -68,7 +68,7 @@ export class Contents {
   }
 }
 
-/** Ends the thread that compares, whatever comes. */
+/** Ends the thread that compares, on success and on failure. */
 export async function withContents<T>(work: (contents: Contents) => Promise<T>): Promise<T> {
   const contents = new Contents();
   try {
@@ -94,7 +94,10 @@ function fileOf([{ view, trees }, resolved]: Side): PlacedFile | undefined {
   return { tree, path: source.path, size: resolved.entry.size, hash: hashOf(source) ?? 0n };
 }
 
-/** A regular file below a tree, never through a symlink in its last place; of the directories on the way the listing says that they are some. */
+/**
+ * A regular file below a tree, never through a symlink in its last place; the listing guarantees that the directories
+ * on the way are directories.
+ */
 function readBelow(tree: BytePath, path: BytePath): Uint8Array | undefined {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const descriptor = reach(tree, path, (at) => openSync(at, flags));

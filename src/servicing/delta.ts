@@ -40,9 +40,9 @@ export async function stageDeltaLayer(work: Work, capture: WrittenTree): Promise
   return { node, tree: node.tree, sealed, plan, listing: await readIndex(node.index), root: plan.root };
 }
 
-/** Δ: what must stand between a container's storages and the new layer, so that its root is what the run in it made. */
+/** Δ: what is needed between a container's storages and the new layer, so that its root is what the run in it made. */
 export interface DeltaStorage {
-  /** Undefined: nothing, the delta layer gives all. */
+  /** Undefined: nothing; the delta layer provides everything. */
   readonly node: StagedNode | undefined;
   readonly sealed: SealedNode | undefined;
   readonly plan: TreePlan;
@@ -56,7 +56,7 @@ export interface SideEffect {
   readonly captures: readonly WrittenTree[];
   readonly storages: readonly NodeId[];
   readonly storageListings: readonly Listing[];
-  /** Undefined: what was written, and nothing else. */
+  /** Undefined: only what was written. */
   readonly delta: Pick<DeltaLayer, 'listing'> | undefined;
 }
 
@@ -78,13 +78,13 @@ export async function stageDeltaStorage(
     await materialise({ plan, tree: node.tree, sources, marks: markNamespace() });
     return { node, sealed: await work.transaction.seal(node, work.signal), plan, root: after };
   } catch (error) {
-    // The update may go on without this container.
+    // The update may continue without this container.
     await afterFailure(async () => work.transaction.unstage(node.id));
     throw error;
   }
 }
 
-/** A delta storage that changes the root directory alone. */
+/** A delta storage that changes only the root directory. */
 export async function stageRootStorage(work: Work, root: Entry): Promise<SealedNode> {
   const node = work.transaction.stage('delta-storage');
   const plan = { root, changesRoot: true, operations: [] };

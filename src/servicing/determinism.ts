@@ -4,10 +4,10 @@ import { View, alignTimes, compareViews, covered, withTimes } from '../changeset
 import type { Listing, Span } from '../changeset/index.js';
 import { ephemeralGlobs } from './ephemeral-globs.js';
 
-/** What two runs of a procedure on the same layers made otherwise. Times within the runs are compared by their order only. */
+/** How two runs of a procedure on the same layers differ. Times within the runs are compared by their order only. */
 export interface Determinism {
   readonly differs: readonly { readonly path: string; readonly how: 'differs' | 'only-first' | 'only-second' }[];
-  /** Globs for "ephemeral" in update.json that leave it out, and nothing on which the runs agree. */
+  /** Globs for "ephemeral" in update.json that match what differs, and nothing on which the runs agree. */
   readonly ephemeral: readonly string[];
 }
 

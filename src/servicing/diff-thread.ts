@@ -11,14 +11,14 @@ export interface DiffQuestion {
 
 export type DiffAnswer = { readonly diff: ContentDiff } | { readonly problem: string };
 
-/** A comparison that takes longer is given up; and so are all after these took so long together. */
+/** A comparison that takes longer is abandoned. So are all further ones once their total exceeds the second limit. */
 const longestMs = 2_000;
 const longestTogetherMs = 30_000;
 const mostMemoryMb = 512;
 
 /**
- * Compares files in a thread of its own. What they hold is anybody's: a parser that is given the right text may take minutes, or all memory. There it holds up neither signals nor
- * time-outs, and is ended.
+ * Compares files in a thread of its own. Their content is untrusted: hostile text may cost a parser minutes, or all
+ * memory. In a thread it delays neither signals nor time-outs, and can be ended.
  */
 export class DiffThread {
   #worker: Worker | undefined;

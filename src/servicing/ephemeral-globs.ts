@@ -2,15 +2,15 @@ import { basename, dirname, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { globMatcher } from '../platform/globs.js';
 
-/** A path that two runs made otherwise. */
+/** A path at which two runs differ. */
 export interface Differing {
   readonly path: BytePath;
   readonly how: 'differs' | 'only-first' | 'only-second';
 }
 
 /**
- * Globs that name what differs: a path as it is where both runs have it, a pattern where it has another name each time. None that would also name something of
- * `agreed`, the paths that the runs wrote alike: that would be lost.
+ * Globs that name what differs: a path as it is where both runs have it, a pattern where the name changes each time.
+ * No glob may also match a path of `agreed`, the paths that the runs wrote alike: that path would be lost.
  */
 export function ephemeralGlobs(differing: readonly Differing[], agreed: readonly BytePath[]): string[] {
   const absent = new Set(differing.filter(({ how }) => how !== 'differs').map(({ path }) => path));
@@ -40,7 +40,10 @@ function bestPattern(name: string, others: readonly string[]): string | undefine
 
 const shortestPrefix = 3;
 
-/** `tmp.*` of tmp.aB3 and tmp.aX9: what they have in common up to a sign, for letters may be alike by chance; without one a prefix of some length. */
+/**
+ * `tmp.*` of tmp.aB3 and tmp.aX9: the common prefix up to a punctuation mark, for letters may be equal by chance;
+ * without a mark, a prefix of some length.
+ */
 function patternOf(a: string, b: string): string | undefined {
   let prefix = 0;
   while (prefix < Math.min(a.length, b.length) && a[prefix] === b[prefix]) prefix += 1;

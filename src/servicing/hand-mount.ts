@@ -19,14 +19,14 @@ import type { Transaction, TransactionPaths } from '../store/index.js';
 import { mountServicing } from './run.js';
 import { beginSpan } from './span.js';
 
-/** What transaction.json says of an update by hand. */
+/** The part of transaction.json for an update by hand. */
 export interface HandDetails extends HostView {
   readonly name: string;
   readonly base: string;
   readonly head: string;
   /** Where it is mounted, as a text. */
   readonly directory: string;
-  /** The start of the machine that it was begun under. */
+  /** The boot ID of the machine when it was begun. */
   readonly boot: string;
 }
 
@@ -46,12 +46,12 @@ export async function mountNew(transaction: Transaction, details: HandDetails, m
   makeEmptyTree(upper, await reader.rootEntry(reader.layers(details.head)));
   makePlainDirectory(work);
   stageFile(run.filter, JSON.stringify({ version: 1, rules: [] }));
-  // Of all mounts that it will have: a time since is one of the update's.
+  // One start for all mounts that it will have: any later time belongs to the update.
   await beginSpan({ span: paths.handSpan }, run.directory);
   await mountPart(transaction, details, mountpoint);
 }
 
-/** Each mount records into files of its own: a driver begins no journal that holds something. */
+/** Each mount records into files of its own: a driver refuses a journal that is not empty. */
 async function mountPart(transaction: Transaction, details: HandDetails, { path, held }: Mountpoint): Promise<void> {
   const { paths, store } = transaction;
   const reader = new NodeReader(store, await store.read());
@@ -69,9 +69,10 @@ async function mountPart(transaction: Transaction, details: HandDetails, { path,
 }
 
 /**
- * Ends the mount of an update by hand, wherever it is, so that nothing changes any more. Before, it is written down that it is not to end the update.
+ * Ends the mount of an update by hand, wherever it is, so that nothing changes any more. First it records that this
+ * unmount does not end the update.
  * @param update the id under which the update is to be published
- * @throws LaminaError refused: somebody uses it; it is mounted as before
+ * @throws LaminaError refused: it is in use; it stays mounted as before
  */
 export async function freeze(transaction: Transaction, details: HandDetails, update: string): Promise<void> {
   await writeFileDurably(transaction.paths.committing, `${update}\n`);
@@ -90,7 +91,7 @@ export async function endHandMount({ store, id, paths }: Transaction, { name, di
   else if (isDriven(work)) await endElsewhere(work, fromText(directory), `update '${name}'`);
 }
 
-/** Takes back what a commit staged and mounts what was done by hand where it was. */
+/** Discards what a commit staged and mounts the update by hand again where it was. */
 export async function reopen(transaction: Transaction, details: HandDetails): Promise<BytePath> {
   await transaction.reset('base');
   return withMountpoint(fromText(details.directory), async (mountpoint) => {
@@ -100,7 +101,9 @@ export async function reopen(transaction: Transaction, details: HandDetails): Pr
   });
 }
 
-/** As `reopen`, after a commit that failed: gives the error to tell. Whatever comes, what was done by hand is kept. */
+/**
+ * As `reopen`, after a commit that failed: returns the error to report. The work done by hand is kept in every case.
+ */
 export async function reopenAfter(error: unknown, transaction: Transaction, details: HandDetails): Promise<unknown> {
   const where = display(fromText(details.directory));
   try {

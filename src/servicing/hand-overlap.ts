@@ -9,7 +9,7 @@ import type { ContainerStorages } from './service.js';
 
 const rootPath = '' as BytePath;
 
-/** What an update by hand is to one container. */
+/** How an update by hand affects one container. */
 export interface HandOverlap {
   /** Paths of the container's storages that overlap what was touched, or hide it. */
   readonly paths: readonly BytePath[];

@@ -11,12 +11,15 @@ import { journalDamaged } from './journal.js';
 import { readLines } from './reads.js';
 import { recordLines } from './record-lines.js';
 
-/** Whether the record of an update by hand may lack what was done last in one of its mounts: the driver of that was killed. */
+/**
+ * Whether the record of an update by hand may lack the last operations in one of its mounts because its driver was
+ * killed.
+ */
 export function isRecordTorn(paths: TransactionPaths): boolean {
   return handParts(paths).some((part) => lacksReads(paths, part));
 }
 
-/** Makes what the mounts of an update by hand recorded, one after the other, one journal and one read set. */
+/** Joins the records of the mounts of an update by hand, in order, into one journal and one read set. */
 export async function stageHandRecord(paths: TransactionPaths, kept: RunPaths): Promise<void> {
   await mkdir(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
   const parts = handParts(paths).map((part) => paths.handPart(part));
@@ -38,7 +41,7 @@ export async function stageHandRecord(paths: TransactionPaths, kept: RunPaths): 
   );
 }
 
-/** Numbered anew. A line that a killed driver left unfinished is none. */
+/** Renumbers the lines. An unfinished line of a killed driver is dropped. */
 async function joinJournals(journals: readonly BytePath[], to: BytePath): Promise<void> {
   const file = await open(toBuffer(to), 'wx', 0o600);
   try {

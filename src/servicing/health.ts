@@ -16,7 +16,7 @@ import { plant, plantingOf } from './isolation/plant.js';
 import { MountedRoot } from './isolation/root.js';
 import { failureOf, procedureHostName, runInSandbox } from './sandbox.js';
 
-/** What a package wants run in each container after its update. */
+/** The command that a package runs in each container after its update. */
 export interface HealthCheck {
   /** For a shell of the container's. */
   readonly command: string;
@@ -44,7 +44,7 @@ export interface HealthRequest {
   readonly onOutput?: ((container: string | undefined, chunk: Buffer) => void) | undefined;
 }
 
-/** An update that must not be published: containers would not be well after it. */
+/** An update that must not be published: containers failed its health check. */
 export class Unhealthy extends LaminaError {
   constructor(
     message: string,
@@ -60,7 +60,7 @@ const linesShown = 15;
 
 /**
  * Runs a health check in the roots that containers have by what `reader` reads, side by side: isolated, and over a throw-away upper, so that what it writes never becomes theirs. The
- * containers must be held. Where the check cannot be made, nobody knows that the container is well: that is a failure, too.
+ * containers must be held. A check that cannot be run counts as failed.
  * @returns those that failed, in the order of `containers`
  * @throws the signal's reason
  */
@@ -83,7 +83,7 @@ export async function checkHealth(
   return found.flat();
 }
 
-/** @param is what is said of each container */
+/** @param is the statement about each container */
 export function unhealthyText(
   update: string,
   failures: readonly HealthFailure[],
@@ -108,7 +108,7 @@ async function checkContainer(
   const nodes = reader.container(container);
   const run = transaction.paths.run(`health-${container}`);
   const [upper, work] = [join(run.directory, 'upper'), join(run.directory, 'work')];
-  // Where the container was checked before, for layers that came meanwhile.
+  // The container may have been checked before, and layers were added since.
   await removeTreeAtOnce(run.directory);
   mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
   makeEmptyTree(upper, await reader.rootEntry(nodes));
@@ -148,7 +148,7 @@ async function checkContainer(
   });
 }
 
-/** What is written into the root goes with its upper. */
+/** What is written into the root is removed with its upper. */
 function preparePlan(mountpoint: BytePath): SandboxPlan {
   const root = new MountedRoot(mountpoint);
   try {

@@ -10,7 +10,7 @@ import { readFields } from './procedure.js';
 import type { GivenProcedure } from './procedure.js';
 
 /**
- * The base that a package says it is for; undefined: it does not say, as scripts never do.
+ * The base that a package says it is for; undefined: it names none, and scripts never do.
  * @param maxBytes `ImportOptions.maxBytes`
  * @throws LaminaError as `checkProcedure`; refused: an unsafe archive, or one beyond a limit; failed: a broken one
  */
@@ -32,7 +32,7 @@ async function archivedBase(at: BytePath, source: BytePath, maxBytes?: number): 
     await importTar(
       at,
       tree,
-      // Next to nothing of it is written: how much is free there does not matter.
+      // Almost none of it is written: the free space there does not matter.
       { calledAs: display(source), maxBytes, freeBytes: Number.MAX_SAFE_INTEGER },
       { special: (path, isFile) => !mayLeadToDescription(path, isFile) },
     );
@@ -42,7 +42,7 @@ async function archivedBase(at: BytePath, source: BytePath, maxBytes?: number): 
   }
 }
 
-/** An archive is of what is in the package, or of the directory itself. */
+/** An archive holds the content of the package's directory, or the directory itself. */
 function mayLeadToDescription(path: BytePath, isFile: boolean): boolean {
   const parts = components(path);
   return isFile ? parts.length <= 2 && parts.at(-1) === 'update.json' : parts.length <= 1;

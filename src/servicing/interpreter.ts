@@ -8,7 +8,7 @@ import type { RootReader } from './isolation/root.js';
 /** The kernel reads no more of a script to find its interpreter (BINPRM_BUF_SIZE, execve(2)). */
 const longestLine = 256;
 
-/** The bytes by which the kernel tells what a program is. */
+/** The bytes by which the kernel recognises the kind of a program. */
 export function startOf(program: BytePath): Buffer {
   const start = Buffer.alloc(longestLine);
   const descriptor = openSync(toBuffer(program), 'r');
@@ -27,8 +27,9 @@ export function interpreterOf(start: Buffer): string | undefined {
 }
 
 /**
- * Refuses a script whose interpreter a root does not have: the sandbox could only say that nothing is there.
- * @param root read so that no read set sees it: what was looked up in the procedure's own mount, and counts as no read, leaves a name in the kernel whose use then asks nobody
+ * Refuses a script whose interpreter a root does not have: the sandbox could only report ENOENT.
+ * @param root read outside the procedure's mount: a lookup there that is not recorded would leave a dentry in the
+ * kernel, and the procedure's own use of that name would then be missing from the read set
  * @param covered directories over which the sandbox mounts
  * @throws LaminaError failed
  */

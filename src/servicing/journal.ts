@@ -10,7 +10,7 @@ export interface LoggedOperation {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
-  /** Of the process that made the call; empty where the kernel could not tell it, as of what is written through a mapping. */
+  /** Of the process that made the call; empty where the kernel did not report it, as for writes through a mapping. */
   readonly command: string;
   readonly operation: string;
   readonly path: string;
@@ -19,7 +19,7 @@ export interface LoggedOperation {
 
 /**
  * The lines of a journal, in their order.
- * @throws LaminaError damaged: it holds what is no line of one; ENOENT where there is none
+ * @throws LaminaError damaged: it holds a line that is not valid; ENOENT where there is none
  */
 export async function* readJournal(file: BytePath): AsyncGenerator<LoggedOperation> {
   let count = 0;
@@ -41,7 +41,7 @@ function parseLine(line: string | undefined, file: BytePath, count: number): Log
   throw journalDamaged(file, count, cause);
 }
 
-/** @param count whole lines before the one that is none */
+/** @param count whole lines before the invalid one */
 export function journalDamaged(file: BytePath, count: number, cause?: unknown): LaminaError {
   return damaged(`the journal ${display(file)} is damaged after ${String(count)} lines`, {
     code: 'JOURNAL_DAMAGED',
@@ -50,7 +50,7 @@ export function journalDamaged(file: BytePath, count: number, cause?: unknown): 
   });
 }
 
-/** Operations whose `to` is another path, and not what a symlink or an attribute says. */
+/** Operations whose `to` is another path, and not a symlink's target or an attribute. */
 const ofTwoPaths = new Set(['rename', 'exchange', 'link']);
 
 function isOperation(value: unknown): value is LoggedOperation {

@@ -8,9 +8,9 @@ import { isProcedureFailure } from './run.js';
 export interface LeaveRequest {
   readonly transaction: Transaction;
   readonly signal: AbortSignal;
-  /** Of a procedure that fails in a container: whether that one is left, too. */
+  /** Whether a container in which the procedure fails is left behind too. */
   readonly onFailure?: 'abort' | 'skip' | undefined;
-  /** Told of each container that is left on its old layer. */
+  /** Called for each container that is left on its old layer. */
   readonly onFailed?: ((container: string, error: LaminaError) => void) | undefined;
 }
 
@@ -26,8 +26,9 @@ export class LeftBehind {
   }
 
   /**
-   * The effect on a container whose own content is why it cannot be serviced, or whose procedure fails where that is no reason to discard the update.
-   * @throws the error itself, where another is the reason: then it is the transaction's
+   * The effect on a container that cannot be serviced because of its own content, or in which the procedure fails while
+   * failures are to be skipped.
+   * @throws the error itself for any other cause: then the transaction fails
    */
   leave(manifest: Manifest, container: string, error: unknown): EffectCommit {
     const { transaction, signal, onFailure, onFailed } = this.request;

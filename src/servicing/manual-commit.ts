@@ -24,11 +24,11 @@ import { readStorages } from './service.js';
 import type { ContainerStorages } from './service.js';
 import { plainSettings, writeSettings } from './settings.js';
 
-/** What a commit by hand came to in one container. */
+/** The result of a commit by hand in one container. */
 export interface ManualEffect {
   /** Paths of which both the container and the update have a version of their own: the update's is beside the container's. */
   readonly conflicts: readonly BytePath[];
-  /** Paths at which the container had nothing to act on, or something that stood in the way. */
+  /** Paths at which the container had nothing to act on, or something was in the way. */
   readonly passed: readonly BytePath[];
   /** Without a replay: paths at which the container's own storage keeps hiding the new layer. */
   readonly hiding: readonly BytePath[];
@@ -37,7 +37,7 @@ export interface ManualEffect {
 export interface ManualResult {
   readonly id: string;
   readonly update: Update;
-  /** Of the containers of which there is something to say. */
+  /** Only containers with something to report. */
   readonly effects: ReadonlyMap<string, ManualEffect>;
 }
 
@@ -63,13 +63,13 @@ type TimedDelta = DeltaLayer & { readonly times: TimedRun };
 
 /**
  * The change that `update commit` makes, once the servicing mount is gone: its plan names the containers that have not followed yet. The delta layer is staged with the first.
- * Containers whose storages meet nothing that the layer changes are pinned to it; in the others the journal is replayed. One whose own content cannot be read or written stays on its
- * old layer.
+ * Containers whose storages do not overlap what the layer changes are pinned to it; in the others the journal is
+ * replayed. One whose own content cannot be read or written stays on its old layer.
  */
 export class ManualChange implements Change<readonly string[]> {
   readonly #effects = new Map<string, EffectCommit>();
   readonly #told = new Map<string, ManualEffect>();
-  /** Of containers in which the journal is replayed: a path for which. */
+  /** For each container in which the journal is replayed: a path that made it necessary. */
   readonly #met = new Map<string, Met>();
   readonly #left: LeftBehind;
   #layer: TimedDelta | undefined;
@@ -92,7 +92,7 @@ export class ManualChange implements Change<readonly string[]> {
     return this.#layer === undefined || missing.length > 0 ? missing : undefined;
   };
 
-  /** @throws LaminaError refused: the record is torn, and it is to be replayed */
+  /** @throws LaminaError refused: the record is incomplete, and a replay was requested */
   readonly stage = async (containers: readonly string[], manifest: Manifest): Promise<void> => {
     const { transaction } = this.site;
     const reader = new NodeReader(transaction.store, manifest);
@@ -114,13 +114,13 @@ export class ManualChange implements Change<readonly string[]> {
       parent: found.head,
       created: isoNow(),
       layer: this.#staged.sealed,
-      // Of those that could not be held one may have been removed.
+      // A container that could not be held may have been removed.
       effects: this.#sorted().filter(({ container }) => own(manifest.containers, container) !== undefined),
       procedure: { kind: 'manual', hash: '0'.repeat(16) },
     });
   };
 
-  /** What came of it, once it is published. */
+  /** The result, once it is published. */
   result(published: Manifest): ManualResult {
     const { id } = this.commit;
     return { id, update: must(own(published.updates, id), `update ${id}`), effects: this.#told };
@@ -217,7 +217,7 @@ export class ManualChange implements Change<readonly string[]> {
   }
 }
 
-/** @throws LaminaError refused: the base has gone on */
+/** @throws LaminaError refused: the base has a newer layer */
 export function checkHead(manifest: Manifest, { base, head, name, directory }: HandDetails): void {
   if (baseOf(manifest, base).head === head) return;
   throw refused(`base '${base}' has a newer layer than the one that update '${name}' was begun on`, {

@@ -29,13 +29,13 @@ import type { ManualOptions, ManualResult } from './manual-commit.js';
 /** Servicing by a person: a mount to work in, then commit or abort. */
 export interface ManualServicing extends HandDetails {
   readonly id: string;
-  /** `interrupted`: its mount ended, and not by anybody's wish; what was done is kept. */
+  /** `interrupted`: its mount ended unexpectedly; the work is kept. */
   readonly state: 'open' | 'interrupted';
   /** Undefined: it is not mounted, or in another mount namespace. */
   readonly mountpoint: BytePath | undefined;
 }
 
-/** Mounts the servicing view of a base on an empty directory. It goes on when this process has ended. */
+/** Mounts the servicing view of a base on an empty directory. It stays mounted when this process has ended. */
 export async function beginManual(
   store: Store,
   { base, directory, name, ...view }: { base: string; directory: BytePath; name: string } & HostView,
@@ -62,7 +62,7 @@ async function beginOn(
   const details: HandDetails = { ...what, directory: toText(mountpoint.path), boot: bootId() };
   const transaction = await Transaction.begin(store, 'manual', { ...details });
   try {
-    // The last that can fail: what is mounted outside of the transaction is not taken back with it.
+    // The last step that can fail: a mount outside of the transaction is not undone with it.
     await mountNew(transaction, details, mountpoint);
   } catch (error) {
     await afterFailure(async () => transaction.discard());
@@ -72,7 +72,7 @@ async function beginOn(
   return { id: transaction.id, state: 'open', mountpoint: mountpoint.path, ...details };
 }
 
-/** Servicings by hand that are under way. @param known the manifest, of who has the store to himself */
+/** Servicings by hand that are under way. @param known the manifest, of a caller that holds the store exclusively */
 export async function activeManual(store: Store, known?: Manifest): Promise<ManualServicing[]> {
   const manifest = known ?? (await store.read());
   const found: ManualServicing[] = [];
@@ -125,8 +125,8 @@ async function keepAborted({ store, paths }: Transaction, name: string): Promise
 }
 
 /**
- * Makes what was done by hand the newest layer, and does in the base's containers what the journal says was done in the base. Where it fails, what was done by hand is mounted
- * again as it was.
+ * Makes what was done by hand the newest layer, and repeats in the base's containers what the journal recorded in the
+ * base. On failure the update by hand is mounted again as it was.
  */
 export async function commitManual(store: Store, name: string, options: ManualOptions): Promise<ManualResult> {
   const found = await manualNamed(store, name);
@@ -155,14 +155,17 @@ export async function commitManual(store: Store, name: string, options: ManualOp
   });
 }
 
-/** What became of an update by hand that was interrupted: where it is mounted again, or why it is not. */
+/** The state of an interrupted update by hand after recovery: where it is mounted again, or why it is not. */
 export interface Reopened {
   readonly name: string;
   readonly directory: string;
   readonly error: unknown;
 }
 
-/** Mounts updates by hand again whose mount has ended by no wish of anybody: of a commit that was stopped, a driver that was killed, a machine that was restarted. */
+/**
+ * Remounts updates by hand whose mount ended unexpectedly: the commit was stopped, the driver was killed, or the
+ * machine restarted.
+ */
 export async function reopenInterrupted(store: Store): Promise<Reopened[]> {
   const reopened: Reopened[] = [];
   for (const found of (await activeManual(store)).filter(({ state }) => state === 'interrupted')) {

@@ -63,6 +63,6 @@ export async function unpackOnBase(
 export interface BaseWork extends BaseRun {
   readonly delta: DeltaLayer;
   readonly layer?: LayerServicing;
-  /** Of two runs, where that was asked for. */
+  /** Of two runs, if requested. */
   readonly determinism?: Determinism | undefined;
 }

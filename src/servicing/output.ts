@@ -5,7 +5,7 @@ import { failed, messageOf } from '../base/errors.js';
 import { limitNamed, limits } from '../base/limits.js';
 import { stagedStep } from '../platform/durable.js';
 
-/** A procedure that prints for ever must not fill the store. */
+/** A procedure that prints without end must not fill the store. */
 const keptBytes = limits.output.value;
 const tailBytes = 8 << 10;
 
@@ -24,7 +24,7 @@ export class OutputLog {
     this.#descriptor = openSync(toBuffer(path), 'wx', 0o600);
   }
 
-  /** Throws nothing, for it is called where nobody could catch it: see `check`. */
+  /** Never throws, for no caller could catch it: `check` reports the error. */
   add(chunk: Buffer): void {
     this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-tailBytes);
     if (this.#isFull || this.#failure !== undefined) return;

@@ -1,6 +1,6 @@
 import { LaminaError, isSystemError, toLaminaError } from '../base/errors.js';
 
-/** What reading, comparing or writing one container's content fails with because of that content. */
+/** The errors of reading, comparing or writing one container's content that the content itself causes. */
 const codesOfContent = new Set([
   'READ_FAILED',
   'WRITE_FAILED',
@@ -14,7 +14,7 @@ const codesOfContent = new Set([
   'NO_INTERPRETER',
 ]);
 
-/** What a system call says of a name, a link or a value that it was given; others (ENOSPC, EMFILE) are about the machine. */
+/** Errors of system calls about a name, a link or a value; others (ENOSPC, EMFILE) are about the machine. */
 const errnosOfContent = [
   'ENAMETOOLONG',
   'ELOOP',
@@ -33,13 +33,16 @@ const errnosOfContent = [
   'ENODATA',
 ];
 
-/** What a disk or its file system says of a place of it that is broken: a container's, where it was read. Node has no names for some. */
+/**
+ * Errors of a defective disk or file system: about the container whose content was read. Node has no names for some.
+ */
 const errnosOfDisk = ['EIO', 'EUCLEAN', 'Unknown system error -117', 'EBADMSG', 'ESTALE', 'Unknown system error -116'];
 const reading = new Set(['lstat', 'stat', 'fstat', 'scandir', 'open', 'read', 'readlink', 'getxattr', 'listxattr']);
 
 /**
- * The error with which a container is left behind, where its own content is the reason why it cannot be serviced: that must not keep the update from the others. Undefined:
- * the machine, the store or the program is the reason, and the update is discarded.
+ * The error with which a container is left behind, where its own content is the reason why it cannot be serviced: that
+ * must not block the update of the others. Undefined: the machine, the store or the program is the reason, and the
+ * update is discarded.
  */
 export function ownTrouble(error: unknown): LaminaError | undefined {
   if (error instanceof LaminaError && !codesOfContent.has(error.code)) return undefined;

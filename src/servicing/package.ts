@@ -4,7 +4,7 @@ import { limitNamed, limits } from '../base/limits.js';
 import { namePattern, parseRange, versionPattern } from '../manifest/index.js';
 import { globFault } from '../platform/globs.js';
 
-/** Any string may come out of JSON; one with another lone surrogate stands for no bytes. */
+/** JSON may hold any string; one with another lone surrogate does not stand for bytes. */
 const bytesText = z.string().refine(isBytesText, {
   error: 'must not hold a lone surrogate but U+DC80 to U+DCFF',
   abort: true,
@@ -57,7 +57,7 @@ const fields = z.strictObject({
     .describe('What is run in each container after the update; where it fails, the update is rolled back'),
 });
 
-/** What only a script has a use for. */
+/** Fields that apply to scripts only. */
 const ofScripts = ['timeoutSeconds', 'ephemeral', 'protect'] as const;
 
 const packageSchema = fields.superRefine((value, context) => {
@@ -73,7 +73,7 @@ const packageSchema = fields.superRefine((value, context) => {
 /** An update.json, docs/format.md, "Update package". */
 export type PackageFields = z.infer<typeof packageSchema>;
 
-/** @returns what it says, or what is wrong with it */
+/** @returns what it holds, or what is wrong with it */
 export function parsePackage(value: unknown): { fields: PackageFields } | { faults: string[] } {
   const parsed = packageSchema.safeParse(value);
   if (parsed.success) return { fields: parsed.data };

@@ -48,7 +48,7 @@ export async function previewOf(
     for (const { container, outcome, delta: side } of effects) {
       if (manifest.containers[container] === undefined) continue; // removed meanwhile
       if (outcome === 'failed') {
-        // It stays as it is, and what it holds may be why.
+        // The container stays as it is; its content may be the cause, so it is not read.
         containers.push({ container, outcome, entries: 0, bytes: 0, changes: [] });
         continue;
       }
@@ -71,7 +71,7 @@ async function stagedTree(work: Work, id: string): Promise<Tree> {
   return { listing: await readIndex(index), tree };
 }
 
-/** What differs between two stacks of trees, newest first, of which one has trees that the other has not: `changed`. */
+/** What differs between two stacks of trees, newest first, where `changed` are the trees that only one of them has. */
 export async function changesOf(
   contents: Contents,
   before: readonly Tree[],

@@ -37,7 +37,7 @@ export interface Procedure {
 export interface GivenProcedure {
   /** What people know it as. */
   readonly source: BytePath;
-  /** Where it is read: `source`, or a name that is good whatever becomes of that (`Held.at`). */
+  /** Where it is read: `source`, or a path that stays valid if `source` is renamed or replaced (`Held.at`). */
   readonly from: BytePath;
   readonly form: 'script' | 'directory' | 'archive';
 }
@@ -58,7 +58,7 @@ export const plainProcedure = {
 };
 
 /**
- * Looks at what was given, as far as that can be told without unpacking it.
+ * Examines the source, as far as possible without unpacking it.
  * @throws LaminaError notFound: missing; usage: not executable, no script, a bad update.json
  */
 export async function checkProcedure(source: BytePath, from: BytePath = source): Promise<GivenProcedure> {
@@ -79,7 +79,7 @@ export async function checkProcedure(source: BytePath, from: BytePath = source):
   }
 }
 
-/** @param at where it lies; @param source what people know it as */
+/** @param at where it lies; @param source its name for people */
 export function formOf(at: BytePath, source: BytePath): GivenProcedure['form'] {
   const status = statSync(toBuffer(at));
   if (status.isDirectory()) return 'directory';
@@ -94,7 +94,7 @@ const magics: readonly (readonly [at: number, bytes: string])[] = [
   [257, 'ustar'],
 ];
 
-/** A tar, or something compressed; by its bytes, for its name says nothing. */
+/** A tar, or something compressed; recognised by its bytes, not by its name. */
 function isArchive(source: BytePath): boolean {
   const start = Buffer.alloc(264);
   const descriptor = openSync(toBuffer(source), 'r');
@@ -106,7 +106,7 @@ function isArchive(source: BytePath): boolean {
   return magics.some(([at, bytes]) => start.toString('latin1', at, at + bytes.length) === bytes);
 }
 
-/** @param at where the package lies; @param source what people know it as */
+/** @param at where the package lies; @param source its name for people */
 export async function readPackage(at: BytePath, source: BytePath): Promise<Procedure> {
   const fields = await readFields(at, source);
   const { procedure, timeoutSeconds, name } = fields;
@@ -133,7 +133,7 @@ export async function readPackage(at: BytePath, source: BytePath): Promise<Proce
   };
 }
 
-/** What an update.json says. @param at where the package lies; @param source what people know it as */
+/** What an update.json says. @param at where the package lies; @param source its name for people */
 export async function readFields(at: BytePath, source: BytePath): Promise<PackageFields> {
   let value: unknown;
   try {
@@ -190,7 +190,7 @@ function checkInside(at: BytePath, file: string, source: BytePath): void {
 
 const elf = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
 
-/** @param path where it lies; @param source what people know it as */
+/** @param path where it lies; @param source its name for people */
 function checkScript(path: BytePath, source: BytePath): void {
   const shown = display(source);
   let start: Buffer;
@@ -238,7 +238,7 @@ export function commandOf(procedure: Procedure, directory: string): string[] {
   return [procedure.kind === 'script' ? directory : `${directory}/${procedure.file}`];
 }
 
-/** Seconds after which a health check that says nothing of it has failed. */
+/** Seconds after which a health check without a time-out of its own has failed. */
 const healthSeconds = 60;
 
 function healthOf({ health }: PackageFields): HealthCheck | undefined {

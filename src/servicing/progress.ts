@@ -1,6 +1,6 @@
 import type { Outcome } from '../manifest/index.js';
 
-/** How far an update has come. */
+/** The progress of an update. */
 export interface Progress {
   /** What is counted: containers that are serviced, or updates that a container catches up with. */
   readonly unit: 'containers' | 'updates';
@@ -19,7 +19,7 @@ interface Step {
   readonly since: number;
 }
 
-/** Counts what is done, and tells of each step. */
+/** Counts what is done, and reports each step. */
 export class ProgressCount {
   readonly #running = new Map<string | undefined, number>();
   #total = 0;
@@ -36,7 +36,7 @@ export class ProgressCount {
     this.#tell();
   }
 
-  /** Work on the base, which is none of those that are counted. */
+  /** Work on the base, which is not counted. */
   async onBase<T>(work: () => Promise<T>): Promise<T> {
     this.start(undefined);
     try {

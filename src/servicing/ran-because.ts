@@ -7,10 +7,10 @@ import type { LoggedOperation } from './journal.js';
 import { readLines } from './reads.js';
 import type { ReadLine } from './reads.js';
 
-/** A path for which an update is done in a container by itself. */
+/** A path because of which an update is run in a container separately. */
 export interface Met {
   readonly path: BytePath;
-  /** What depends on it: what was run on the base; the sandbox, which would be another one; a layer, which changes it. */
+  /** What depends on it: what was run on the base; the sandbox, which would differ; a layer, which changes it. */
   readonly by: 'run' | 'sandbox' | 'layer';
 }
 
@@ -29,7 +29,7 @@ const actions: Readonly<Record<string, string>> = {
   xattr: 'xattr',
   whole: tried,
 };
-/** What is done to a directory and with that to all below it. */
+/** Operations on a directory that affect all below it. */
 const onWhole = new Set(['rename', 'exchange', 'rmdir']);
 const longest = 16;
 
@@ -38,7 +38,7 @@ type Did = RanBecauseOf['did'][number];
 /** What runs on a base did with paths: each run is read once, however many paths there are. */
 class Doings {
   readonly #found = new Map<string, { readonly at: Map<string, Did>; below: Did | undefined }>();
-  /** Paths that are asked for, by every directory above them. */
+  /** The requested paths, by every directory above them. */
   readonly #below = new Map<string, string[]>();
 
   constructor(asked: Iterable<BytePath>) {
@@ -48,7 +48,7 @@ class Doings {
     }
   }
 
-  /** A lookup tells nothing where more was done; nor does what was tried, where it was done. */
+  /** A lookup is not reported where more was done; nor is an attempt where the operation was done. */
   of(path: BytePath): readonly Did[] {
     const { at, below } = this.#found.get(toText(path)) ?? { at: new Map<string, Did>(), below: undefined };
     const all = [...at.values()];
@@ -72,7 +72,7 @@ class Doings {
     for (const at of [path, to].flatMap((each) => each?.slice(1) ?? [])) {
       this.#add(at, action, at);
       if (onWhole.has(action)) for (const below of this.#below.get(at) ?? []) this.#add(below, action, at);
-      // What the container has in the place of a directory.
+      // The container may have replaced a directory.
       for (const above of directoriesAbove(at)) {
         const found = this.#found.get(above);
         if (found !== undefined) found.below ??= { action, path: at };
@@ -94,7 +94,8 @@ function directoriesAbove(path: string): string[] {
 const parentOf = (text: string) => text.slice(0, Math.max(text.lastIndexOf('/'), 0));
 
 /**
- * Why a procedure was run in containers, by container: what the runs on the base did with the paths, as their read sets and journals tell.
+ * Why a procedure was run in containers, by container: what the runs on the base did with the paths, according to their
+ * read sets and journals.
  * @throws LaminaError damaged: a read set or a journal
  */
 export async function ranBecauseOf(

@@ -16,7 +16,8 @@ const kindNames = new Set(['found', 'absent', 'listed', 'opened', 'link', 'xattr
 
 /**
  * The lines of a read set that the driver wrote at the end of a mount (docs/format.md).
- * @throws LaminaError damaged; refused, OVER_LIMIT: a procedure looked at more than can be held in memory; ENOENT where there is none
+ * @throws LaminaError damaged; refused, OVER_LIMIT: a procedure read more paths than fit in memory; ENOENT where there
+ * is none
  */
 export async function readLines(file: BytePath, limit = limits.readSet): Promise<ReadLine[]> {
   const { size } = await stat(toBuffer(file));
@@ -80,8 +81,8 @@ export async function readReadSet(file: BytePath): Promise<ReadSet> {
 }
 
 /**
- * Takes names that the sandbox has mounted over out of a read set: it looked them up, and what runs in it cannot see what they hide.
- * What else was looked up stays, whoever did it.
+ * Removes from a read set the names that the sandbox mounts over: the sandbox looked them up, and programs in it cannot
+ * see what the mounts hide. All other lookups stay.
  */
 export async function forgetMountedOver(file: BytePath, mountedOver: readonly BytePath[]): Promise<void> {
   const text = await readFile(toBuffer(file), 'latin1');

@@ -5,7 +5,7 @@ import type { BytePath } from '../base/bytes.js';
 
 /** A line of what the driver recorded, without its newline. */
 export interface RecordLine {
-  /** Undefined where it is no UTF-8, or longer than any that the driver writes. */
+  /** Undefined where it is not UTF-8, or is longer than any that the driver writes. */
   readonly text: string | undefined;
   /** False of a last line that has no newline: its driver was killed. */
   readonly whole: boolean;
@@ -30,7 +30,7 @@ export async function* recordLines(file: BytePath): AsyncGenerator<RecordLine> {
     }
     if (at === chunk.length) continue;
     length += chunk.length - at;
-    // Of a line that is too long nothing more is kept.
+    // The rest of a line that is too long is dropped.
     if (length <= longestLine) begun.push(chunk.subarray(at));
   }
   if (length > 0) yield { text: textOf(begun, length), whole: false };

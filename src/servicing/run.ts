@@ -55,7 +55,7 @@ export interface RunRequest {
   /** The view it runs in, newest first, and its root directory. */
   readonly lowers: readonly MountableNode[];
   readonly root: Entry;
-  /** The same view, to be looked into where no read set sees it. */
+  /** The same view, to be read outside any read set. */
   readonly looked: RootReader;
   readonly procedure: Procedure;
   readonly update: string;
@@ -133,7 +133,10 @@ export async function mountServicing(
   await mountStack({ ...stack, held, mode: 'servicing', filter, options: [...stack.options, ...options] });
 }
 
-/** In a mount of its own: neither the journal nor the read set is to see it, and no name of it is to stay in the kernel. */
+/**
+ * In a mount of its own: neither the journal nor the read set may record it, and the kernel may not keep a dentry of
+ * it.
+ */
 async function plantBefore(stack: RunStack, planting: Planting | undefined): Promise<Listing | undefined> {
   if (planting === undefined || isEmptyPlanting(planting)) return undefined;
   await mountStack({ ...stack, mode: 'stateless' });
@@ -167,7 +170,7 @@ function rulesOf(procedure: Procedure | undefined): { match: string; decision: s
   return [...rules(procedure?.protect, 'protect'), ...rules(procedure?.ephemeral, 'ephemeral')];
 }
 
-/** What a run left in its upper, less what the sandbox has put there. */
+/** What a run left in its upper, without what the sandbox put there. */
 export async function readCapture(mount: RunMount, procedure: Procedure | undefined): Promise<Capture> {
   const ephemeral = globMatcher(procedure?.ephemeral ?? []);
   const listing = await scanListing(mount.upper, { hash: true, include: (path) => !ephemeral(path) });
@@ -178,7 +181,7 @@ export async function readCapture(mount: RunMount, procedure: Procedure | undefi
 
 /**
  * Runs a procedure in a view and captures what it writes.
- * @throws LaminaError failed with its last lines where it does not end well
+ * @throws LaminaError failed, with its last lines, where it exits with an error
  */
 export async function runProcedure(request: RunRequest): Promise<Capture> {
   const { procedure, signal } = request;
@@ -220,12 +223,12 @@ async function runLogged(request: RunRequest, { mountpoint, kept }: RunMount, pl
   }
 }
 
-/** True where the procedure, and not the machine, is why a run did not end well. */
+/** True: the procedure, and not the machine, made the run fail. */
 export function isProcedureFailure(error: unknown): error is LaminaError {
   return error instanceof LaminaError && (error.code === 'PROCEDURE_FAILED' || error.code === 'NO_INTERPRETER');
 }
 
-/** The program to run, as it is kept. */
+/** The program to run, from its stored copy. */
 function procedureFile(request: RunRequest): BytePath {
   const { procedure } = request;
   const kept = placeOf(request).procedure;

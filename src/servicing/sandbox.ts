@@ -15,14 +15,17 @@ import type { Privileges, SandboxSetup, SandboxUsers } from './isolation/setup.j
 import { isForeground } from './isolation/terminal.js';
 import { systemCallFilter } from './calls/filter.js';
 
-/** What a command in a sandbox may and gets. The environment has nothing else in it (docs/architecture.md, "The sandbox"). */
+/**
+ * The privileges and resources of a command in a sandbox. The environment has nothing else in it (docs/architecture.md,
+ * "The sandbox").
+ */
 export interface SandboxRequest {
-  /** The root it sees, in which there is all that the plan says is missing. */
+  /** The root it sees, into which everything that the plan lists as missing was written. */
   readonly root: BytePath;
   readonly plan: SandboxPlan;
   readonly command: readonly string[];
   readonly network: boolean;
-  /** A file over which the host's is shown; by default what the root has is seen. */
+  /** A file over which the host's is shown; by default the root's own is visible. */
   readonly resolver?: BytePath | undefined;
   readonly hostName?: string | undefined;
   /** More variables. */
@@ -31,11 +34,14 @@ export interface SandboxRequest {
   readonly shown?: ReadonlyMap<string, BytePath> | undefined;
   readonly limits?: Limits | undefined;
   readonly privileges?: Privileges | undefined;
-  /** By default the host's: what a procedure writes takes all the powers that a machine's root has over files. */
+  /** By default the host's: what a procedure writes needs all privileges of a machine's root over files. */
   readonly users?: SandboxUsers | undefined;
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** With our own input and output, for people; the command gets the signals that come. Else input is closed and output goes to `onOutput`. */
+  /**
+   * Uses this process's own input and output; the command gets the signals that arrive. Else input is closed and output
+   * goes to `onOutput`.
+   */
   readonly interactive?: SignalSource | undefined;
   readonly onOutput?: ((chunk: Buffer) => void) | undefined;
 }
@@ -51,12 +57,12 @@ const environment = {
   LOGNAME: 'root',
 };
 
-/** How much of what is printed is kept for an error: lamina-sandbox's own words come first. */
+/** How much output is kept for an error: the messages of lamina-sandbox come first. */
 const wordsKept = 4096;
 
 /**
- * Runs a command isolated by lamina-sandbox: own mounts, processes, IPC, host name and, unless `network`, network; a minimal /dev, /proc, /run and /tmp as the root's own machine has them at
- * its start. All its processes end with it.
+ * Runs a command isolated by lamina-sandbox: own mounts, processes, IPC, host name and, unless `network`, network; a
+ * minimal /dev, /proc, /run and /tmp as on the root's own machine at boot. All its processes end with it.
  * @throws LaminaError failed where the sandbox cannot be made
  */
 export async function runInSandbox(request: SandboxRequest): Promise<ProcessResult> {
@@ -77,7 +83,7 @@ export async function runInSandbox(request: SandboxRequest): Promise<ProcessResu
       env: {},
       stdin: interactive ? 'inherit' : 'closed',
       output: interactive ? 'inherit' : 'pipe',
-      // With our own input it stays in our group, which the terminal gives its keys to.
+      // With inherited input it stays in our process group, which receives the terminal's signals.
       ownGroup: !interactive,
       descriptors: Object.values(files).map(({ descriptor }) => descriptor),
       graceMs: 2000,
@@ -104,7 +110,7 @@ function notMade(words: string, { exitCode }: ProcessResult): LaminaError {
   });
 }
 
-/** Descriptors, in the order in which they are handed over. */
+/** Descriptors, in the order in which they are passed. */
 const descriptors = ['3', '4', '5', '6'];
 
 function setupOf(request: SandboxRequest, isTerminal: boolean): SandboxSetup {
@@ -126,7 +132,7 @@ function setupOf(request: SandboxRequest, isTerminal: boolean): SandboxSetup {
   };
 }
 
-/** A person's words for how a command ended that was to end well; undefined where it did. */
+/** A message about how a command failed; undefined: it succeeded. */
 export function failureOf(result: ProcessResult, timeoutMs: number | undefined): string | undefined {
   if (result.ended === 'timeout') return `it took longer than ${(timeoutMs ?? 0) / 1000} s`;
   if (result.ended === 'aborted') return 'it was interrupted';

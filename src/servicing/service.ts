@@ -43,25 +43,25 @@ export type RunOptions = Pick<RunRequest, 'procedure' | 'update' | 'network' | '
 /** What the procedure did on the base. */
 export interface BaseRun {
   readonly delta: WrittenTree;
-  /** Undefined: containers are serviced whatever they hold. */
+  /** Undefined: containers are serviced whatever their content. */
   readonly skip: SkipRule | undefined;
-  /** Undefined: of a run recorded by a version that did not note when it was, or of no run. */
+  /** Undefined: no run, or a run by a version that did not record its time. */
   readonly times: TimedRun | undefined;
-  /** That of the run on the base; undefined: there was none, or it is not asked. */
+  /** That of the run on the base; undefined: there was none, or it does not matter. */
   readonly sandbox: SandboxOnBase | undefined;
 }
 
-/** What an update is to one container, staged. */
+/** The staged result of an update for one container. */
 export interface ServicedContainer {
   readonly commit: EffectCommit;
   readonly capture: Capture | undefined;
-  /** Where it ran: a path for which it had to; undefined where nobody looked. */
+  /** If it ran: a path that made it necessary; undefined: not searched for. */
   readonly met: Met | undefined;
 }
 
 /**
- * Runs the procedure in a container's view and stages what it takes for its root to be what the run made. Where the run on the base read and wrote
- * nothing that the container's storages change, there is no need to: it would do the same.
+ * Runs the procedure in a container's view and stages what its root needs to equal the result. Where the run on the
+ * base read and wrote nothing that the container's storages change, no run is needed: it would have the same result.
  */
 export async function serviceContainer(
   work: Work,
@@ -94,8 +94,8 @@ export async function serviceContainer(
 }
 
 /**
- * Stages what a container gets without a run: what the run on the base wrote. Where the storages hold what equals the base there, they would hide it: then the delta
- * storage has a copy.
+ * Stages what a container gets without a run: what the run on the base wrote. Storages that equal the base there would
+ * hide it: then the delta storage has a copy.
  */
 export async function stageSkipped(
   work: Work,
@@ -122,7 +122,7 @@ interface EffectRequest {
   readonly delta: Pick<DeltaLayer, 'listing'>;
 }
 
-/** Stages what it takes for the container's root to be what was made of its view. */
+/** Stages what the container's root needs to equal the result in its view. */
 export async function stageEffect(
   work: Work,
   { container, storages, captures, delta }: EffectRequest,
@@ -154,7 +154,10 @@ export function stagePin(
   return stageTop(work, { container, storages, delta: null, root: storages.root, outcome });
 }
 
-/** As `stagePin`, with another root directory: a delta storage holds that and nothing else, so that a rollback knows what it was before. */
+/**
+ * As `stagePin`, with another root directory: a delta storage holds that and nothing else, so that a rollback can
+ * restore the old one.
+ */
 export async function stageRoot(
   work: Work,
   container: string,
@@ -165,7 +168,10 @@ export async function stageRoot(
   return stageTop(work, { container, storages, delta, root, outcome: 'changed' });
 }
 
-/** The root directory that an update gives a container which has left that of its base as it was; undefined where it has not, or the update changes nothing of it. */
+/**
+ * The root directory that an update gives to a container which has not changed its base's; undefined where it has, or
+ * the update does not change it.
+ */
 export function followedRoot(own: Entry, before: Entry, after: Entry): Entry | undefined {
   return !sameRoot(before, after) && sameRoot(own, before) ? after : undefined;
 }
@@ -178,7 +184,7 @@ interface TopRequest {
   readonly outcome: EffectCommit['outcome'];
 }
 
-/** Seals the container's top and stages a fresh one; an empty top whose root is right serves again. */
+/** Seals the container's top and stages a fresh one; an empty top whose root is right is reused. */
 function stageTop(work: Work, { container, storages, delta, root, outcome }: TopRequest): EffectCommit {
   const empty = storages.sealedTop.entries === 0 && sameRoot(storages.root, root);
   if (empty) {

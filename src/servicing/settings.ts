@@ -5,22 +5,22 @@ import type { BytePath } from '../base/bytes.js';
 import { damaged, isSystemError } from '../base/errors.js';
 import { stageFile } from '../platform/durable.js';
 
-/** What becomes of a path that a container and a layer have both changed, each in its own way (docs/architecture.md, "Layers"). */
+/** What happens to a path that a container and a layer changed differently (docs/architecture.md, "Layers"). */
 export const conflictChoices = ['keep', 'ours', 'theirs', 'fail'] as const;
 export type ConflictChoice = (typeof conflictChoices)[number];
 
-/** How an update was applied, beyond what its procedure says of itself: needed to run it again. */
+/** How an update was applied, beyond what its procedure states: needed to run it again. */
 export interface Settings {
   /** The network was allowed by the command line. */
   readonly network: boolean;
   /** Of the command line, over the package's; null: none given. */
   readonly timeoutSeconds: number | null;
   readonly conflict: ConflictChoice;
-  /** It was run in every container, whatever that held. */
+  /** It was run in every container, whatever its content. */
   readonly alwaysRun: boolean;
   /** The umask that its procedure ran with, octal; null: not recorded, as by earlier versions. */
   readonly umask: string | null;
-  /** What its archives were allowed to unpack to; null: the common limits held. */
+  /** The limit on what its archives unpack to; null: the default limits. */
   readonly maxBytes: number | null;
   /** Of an update by hand: containers were only pinned to its layer. */
   readonly noReplay: boolean;
@@ -54,7 +54,7 @@ export const plainSettings: Settings = {
   maxBytes: null,
 };
 
-/** What a command says of how its procedure is applied. */
+/** The options with which a command applies its procedure. */
 interface Asked {
   readonly network: boolean;
   readonly timeoutMs?: number | undefined;
@@ -83,7 +83,7 @@ export function writeSettings(file: BytePath, settings: Settings): void {
   stageFile(file, `${text}\n`);
 }
 
-/** Plain ones where none were kept: updates of Lamina 0.1 have none. @throws LaminaError damaged */
+/** Defaults where none were stored: updates of Lamina 0.1 have none. @throws LaminaError damaged */
 export async function readSettings(file: BytePath): Promise<Settings> {
   try {
     return settingsSchema.parse(JSON.parse(await readFile(toBuffer(file), 'utf8')));

@@ -14,12 +14,12 @@ import type { RunPaths } from '../store/index.js';
 const nanoseconds = z.string().regex(/^-?\d{1,24}$/);
 const spanSchema = z.strictObject({ version: z.literal(1), after: nanoseconds, until: nanoseconds.nullable() });
 
-/** Some file systems keep whole seconds, FAT even pairs of them. Milliseconds. */
+/** Some file systems keep whole seconds, FAT only even ones. Milliseconds. */
 const longestTick = 3000;
 
 /**
- * Notes that a run is about to write. The clock of the file system goes on in ticks, so this waits for the next one: what was written before has an older time than all
- * that the run writes.
+ * Notes that a run is about to write. The clock of the file system advances in ticks, so this waits for the next one:
+ * what was written before has an older time than all that the run writes.
  * @param directory on the file system that the run writes to
  */
 export async function beginSpan({ span }: Pick<RunPaths, 'span'>, directory: BytePath): Promise<void> {
@@ -37,7 +37,8 @@ export async function beginSpan({ span }: Pick<RunPaths, 'span'>, directory: Byt
 export function endSpan({ span }: RunPaths, directory: BytePath): Span {
   const clock = new FileClock(directory);
   try {
-    // The clock of system calls, by which programs set times themselves, is ahead of that of files by a tick.
+    // The clock of system calls, with which programs set times themselves, is up to one tick ahead of the file
+    // system's.
     const programs = BigInt(Date.now() + 1) * 1_000_000n;
     const files = clock.now();
     const { after } = must(parseSpan(span), 'the begin of a run');
@@ -55,7 +56,7 @@ export function readSpan(file: BytePath): Span | undefined {
   return span?.until === undefined ? undefined : { after: span.after, until: span.until };
 }
 
-/** Gives what a run in a container wrote the times that it must have, on disk and in its listing (`alignTimes`). */
+/** Sets the aligned times (`alignTimes`) on what a run in a container wrote, on disk and in its listing. */
 export function alignCapture<T extends { readonly tree: BytePath; readonly listing: Listing; readonly span: Span }>(
   capture: T,
   base: TimedRun | undefined,

@@ -16,7 +16,7 @@ import { formOf, nameFrom, plainProcedure, readPackage } from './procedure.js';
 import type { GivenProcedure, Procedure } from './procedure.js';
 
 /**
- * Keeps the procedure at `target`, so that it can be looked at and run again, and reads what was kept.
+ * Keeps the procedure at `target`, so that it can be inspected and run again, and reads the stored copy.
  * @param maxBytes of an archive: `ImportOptions.maxBytes`
  * @throws LaminaError as `checkProcedure`; refused: an unsafe archive, or one beyond a limit; failed: a broken one
  */
@@ -28,7 +28,7 @@ export async function storeProcedure(
   return withHeld(given.from, async ({ at }) => storeHeld(at, given, target, maxBytes));
 }
 
-/** What counts is what was copied: it is looked at again, there. @param at what is copied, and stays the same whoever changes its name */
+/** The copy is what counts: it is checked again. @param at the source, held so that renaming it changes nothing */
 async function storeHeld(
   at: BytePath,
   { source, form }: GivenProcedure,
@@ -78,7 +78,7 @@ async function unpack(at: BytePath, source: BytePath, target: BytePath, maxBytes
  * The procedure of an update that is in the store.
  * @param at where it lies
  * @param hint what to do where it is damaged
- * @throws LaminaError damaged: it is not what was applied
+ * @throws LaminaError damaged: it differs from what was applied
  */
 export async function readStored(
   at: BytePath,

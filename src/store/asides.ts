@@ -9,21 +9,21 @@ import { namesIn } from './names-in.js';
 import type { AsidePaths, StorePaths } from './paths.js';
 
 /**
- * Ids of asides that no rollback answers for: those of a manifest that was never published, and those whose removal was cut short. The caller holds the store's exclusive
- * lock, and changes nothing before these are gone: the next generation would be taken for theirs.
+ * Ids of asides that belong to no rollback: of a manifest that was never published, or partly removed. The caller holds
+ * the store's exclusive lock, and changes nothing before these are gone: else the next generation would match theirs.
  */
 export function unpublishedAsides(paths: StorePaths, manifest: Manifest): string[] {
   return asideIds(paths).filter((id) => !isPublished(paths.aside(id), manifest));
 }
 
-/** What rollbacks have put aside. */
+/** What rollbacks have displaced. */
 export function publishedAsides(paths: StorePaths, manifest: Manifest): AsidePaths[] {
   return asideIds(paths)
     .map((id) => paths.aside(id))
     .filter((aside) => isPublished(aside, manifest));
 }
 
-/** What asides/<id>/aside.json says. Paths are texts. */
+/** The content of asides/<id>/aside.json. Paths are texts. */
 const recordSchema = z
   .strictObject({
     update: z.string(),
@@ -48,7 +48,7 @@ export function readAside({ description, tree }: AsidePaths): AsideRecord {
   }
 }
 
-/** Ids of asides whose container has gone: nobody can have back what they hold. */
+/** Ids of asides whose container is gone: their content cannot be restored. */
 export function orphanedAsides(paths: StorePaths, manifest: Manifest): string[] {
   return publishedAsides(paths, manifest)
     .filter((aside) => own(manifest.containers, readAside(aside).container) === undefined)
@@ -58,7 +58,8 @@ export function orphanedAsides(paths: StorePaths, manifest: Manifest): string[] 
 function isPublished({ description, generation }: AsidePaths, manifest: Manifest): boolean {
   if (textOf(description) === undefined) return false;
   const said = textOf(generation);
-  // Those of earlier versions say nothing; and what is no number, as of a broken disk, is no proof that nobody answers for them.
+  // Earlier versions recorded no generation; and a value that is not a number, as from a defective disk, does not prove
+  // that no rollback refers to it.
   return said === undefined || !(Number(said) > manifest.generation);
 }
 

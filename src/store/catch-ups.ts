@@ -10,16 +10,16 @@ import { catchUpGeneration } from './paths.js';
 import type { CatchUpPaths, RunPaths, StorePaths } from './paths.js';
 import { pathAlone, ranBecauseOfSchema } from './ran-because.js';
 
-/** What updates/<id>/catch-up-<generation>/catch-up.json says. Paths are texts. */
+/** The content of updates/<id>/catch-up-<generation>/catch-up.json. Paths are texts. */
 const common = {
   container: z.string().min(1),
-  /** Where the container's content and the update's could not be brought together. */
+  /** Paths at which the container's content and the update's could not be merged. */
   conflicts: z.array(z.string()).readonly(),
 };
 const presentSchema = z
   .strictObject({
     ...common,
-    /** Null where nobody looked. */
+    /** Null: not searched for. */
     ranBecauseOf: ranBecauseOfSchema.nullable(),
   })
   .readonly();
@@ -72,7 +72,7 @@ export function runOf(paths: StorePaths, update: string, container: string | und
   return later ?? paths.update(update).run(container);
 }
 
-/** Directories of catch-ups that no manifest answers for. The caller holds the store's exclusive lock, as for asides. */
+/** Directories of catch-ups that no manifest refers to. The caller holds the store's exclusive lock, as for asides. */
 export function unpublishedCatchUps(paths: StorePaths, { generation: present }: Manifest): BytePath[] {
   return namesIn(paths.updates)
     .filter((name) => isId(name, 'u'))

@@ -10,8 +10,8 @@ export interface Left {
 }
 
 /**
- * Removes what nothing in the store refers to. What cannot be removed is named in a warning and left where it is: it is in nobody's way, and the next
- * change tries again.
+ * Removes what nothing in the store refers to. What cannot be removed is named in a warning and left where it is: it
+ * does no harm, and the next change tries again.
  */
 export class Clearing {
   readonly left: Left[] = [];
@@ -34,10 +34,10 @@ export class Clearing {
       await removeAllDurably(things.map(pathOf));
       return [...things];
     } catch (error) {
-      // One after the other, to learn which: each that stays says why.
+      // One after the other, to report each that stays with its reason.
       const gone: T[] = [];
       for (const thing of things) if (await this.remove(pathOf(thing))) gone.push(thing);
-      // A disk that fails once may fail again: its user is warned.
+      // A disk that fails once may fail again: warn the user.
       if (gone.length === things.length)
         process.emitWarning(
           `what nothing in the store refers to was removed at the second try only: ${messageOf(error)}`,

@@ -22,7 +22,7 @@ export interface TreeEdits {
   readonly files: ReadonlyMap<BytePath, { readonly content: Uint8Array; readonly attributes: Entry }>;
 }
 
-/** A directory, to be given its attributes once all is in it. */
+/** A directory, which gets its attributes after its content. */
 interface Made {
   readonly path: BytePath;
   /** Of the one that it is like. */
@@ -31,9 +31,9 @@ interface Made {
 }
 
 /**
- * Makes a tree like `from`, with all overlay marks, but for the edits. What is no directory is linked (link(2)), so no content is copied: right only where `from` goes
- * once the new tree is published. Not durable.
- * @throws LaminaError failed, with the path; what was made so far stays
+ * Makes a tree like `from`, with all overlay marks, but for the edits. Everything but directories is linked (link(2)),
+ * so no content is copied: valid only if `from` is removed once the new tree is published. Not durable.
+ * @throws LaminaError failed, with the path; what was made so far is left
  */
 export function cloneTree(from: BytePath, to: BytePath, edits: TreeEdits): void {
   withReach(to, (tree) => {
@@ -57,7 +57,7 @@ function clone(from: BytePath, to: Reach, { without, directories, files }: TreeE
       throw cannotMake(to.tree, path, error);
     }
   }
-  // Deepest first: what is made in a directory changes its times, and its mode may forbid it.
+  // Deepest first: creating entries in a directory changes its times, and its mode may forbid it.
   for (const each of made.reverse()) finishDirectory(to, each, directories.get(each.path));
 }
 

@@ -28,18 +28,18 @@ export interface Garbage {
     | 'history'
     | 'temporary';
   readonly path: BytePath;
-  /** On disk; without inodes that something else has a name of, and without what lies deeper than a walk goes. */
+  /** On disk; without inodes that have names elsewhere, and without what is deeper than a walk goes. */
   readonly bytes: number;
 }
 
 /**
- * What crashed commands left. The caller holds the store's exclusive lock: what is no live transaction's and not in the manifest is nobody's. A mount uses only what
- * the manifest holds, or lies in a live transaction.
+ * What crashed commands left. The caller holds the store's exclusive lock: what is neither a live transaction's nor in
+ * the manifest is unused. A mount uses only what is in the manifest or in a live transaction.
  */
 export async function findGarbage(paths: StorePaths, manifest: Manifest): Promise<Garbage[]> {
   const found: [Garbage['kind'], BytePath][] = [];
   for (const name of namesIn(paths.root)) if (isTemporaryName(name)) found.push(['temporary', join(paths.root, name)]);
-  // Names that Lamina does not give are somebody's, and stay.
+  // Names that Lamina does not use belong to someone else, and stay.
   for (const id of namesIn(paths.nodes))
     if (isId(id, 'bdse') && own(manifest.nodes, id) === undefined) found.push(['node', paths.node(id).directory]);
   for (const [id, { sealed }] of Object.entries(manifest.nodes)) found.push(...garbageIn(paths.node(id), sealed));

@@ -11,17 +11,21 @@ import { readTransaction } from './transaction-record.js';
 import type { TransactionRecord } from './transaction-record.js';
 
 /**
- * How an update by hand stands. `open`: it is mounted, and somebody may work in it. `interrupted`: its mount ended without anybody's wish to end the update (a commit
- * was stopped, its driver was killed, the machine was restarted), and what was done is kept. `ended`: it was committed, or its directory was unmounted, which aborts it.
+ * How an update by hand stands. `open`: it is mounted and may be in use. `interrupted`: its mount ended unexpectedly (a
+ * commit was stopped, its driver was killed, the machine was restarted), and the work is kept. `ended`: it was
+ * committed, or its directory was unmounted, which aborts it.
  */
 export type HandState = 'open' | 'interrupted' | 'ended';
 
-/** The number of this start of the machine (proc_sys_kernel(5)). */
+/** The ID of this boot of the machine (proc_sys_kernel(5)). */
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 }
 
-/** Undefined: the transaction is none of an update by hand. Meaningful while nobody holds the transaction's lock, or for who does. */
+/**
+ * Undefined: the transaction is not of an update by hand. Valid while the transaction's lock is free, or for its
+ * holder.
+ */
 export async function handState(paths: TransactionPaths, manifest: Manifest): Promise<HandState | undefined> {
   const record = await readTransaction(paths);
   if (record?.kind !== 'manual') return undefined;
@@ -33,7 +37,10 @@ export async function handState(paths: TransactionPaths, manifest: Manifest): Pr
   return update !== undefined || mountWasCutShort(paths, record) ? 'interrupted' : 'ended';
 }
 
-/** The update that a commit is to publish, from before it unmounts until what was done by hand is mounted again; undefined where no commit goes on. */
+/**
+ * The update that a commit is to publish, from before it unmounts until what was done by hand is mounted again;
+ * undefined where no commit is under way.
+ */
 function committing({ committing: mark }: TransactionPaths): string | undefined {
   try {
     return readFileSync(toBuffer(mark), 'latin1').trim();
@@ -49,7 +56,10 @@ function mountWasCutShort(paths: TransactionPaths, { details }: TransactionRecor
   return details['boot'] !== bootId() || lacksReads(paths, last);
 }
 
-/** Whether the driver of a part began and was killed: it makes the journal first, and one that is asked to end writes the read set last. */
+/**
+ * Whether the driver of a part began and was killed: a driver makes the journal first, and writes the read set last
+ * when it ends normally.
+ */
 export function lacksReads(paths: TransactionPaths, part: number): boolean {
   const { journal, reads } = paths.handPart(part);
   return isThereSync(journal) && !isThereSync(reads);

@@ -44,7 +44,7 @@ export async function makeHistory({ history }: StorePaths): Promise<void> {
   if (!isThereSync(history)) await makeDirectoryDurably(history, 0o700);
 }
 
-/** Moves what an update is applied again by out of what goes with it, where the update is on record. */
+/** Moves what `update redo` needs of a recorded update out of the directory that is removed with it. */
 export async function retireUpdates(paths: StorePaths, updates: readonly UpdateId[]): Promise<void> {
   const moves: Move[] = [];
   for (const id of updates) {
@@ -72,7 +72,7 @@ export async function trimHistory(paths: StorePaths, manifest: Manifest, limits 
   if (gone.length > 0) await removeAllDurably(gone);
 }
 
-/** None where the record is damaged: it stays for who mends it, and verify reports it. */
+/** None where the record is damaged: it stays for a repair, and verify reports it. */
 function readable(place: PastPaths): (PastPaths & { readonly past: PastUpdate })[] {
   try {
     return [{ ...place, past: readPast(place) }];
@@ -83,8 +83,8 @@ function readable(place: PastPaths): (PastPaths & { readonly past: PastUpdate })
 }
 
 /**
- * Keeps what became of an update that was never published, with its procedure and its report, which are moved out of its transaction. On disk when it is done. The caller holds the
- * store's exclusive lock.
+ * Records the end of an update that was never published, with its procedure and its report, which are moved out of its
+ * transaction. Durable on return. The caller holds the store's exclusive lock.
  */
 export async function keepEnded(
   paths: StorePaths,
@@ -94,7 +94,7 @@ export async function keepEnded(
 ): Promise<void> {
   const [staged, place] = [transaction.past(past.update), paths.past(past.update)];
   if (isThereSync(place.directory)) return;
-  // Where a try before this one was cut short, the procedure is there already.
+  // After an interrupted attempt the procedure is there already.
   stagePastRecord(staged, past);
   for (const name of ['procedure', 'settings', 'report'] as const) moveStaged(transaction.update[name], staged[name]);
   await syncEach(staged.directory);
@@ -112,7 +112,10 @@ function moveStaged(from: BytePath, to: BytePath): void {
   }
 }
 
-/** Keeps a record where it can be; where not, that is a warning: whoever ends an update must be told of that, and of nothing else. */
+/**
+ * Keeps a record if possible; a failure is only a warning: the command that ends an update must report that error and
+ * no other.
+ */
 export async function tryToKeep(what: string, keep: () => Promise<void>): Promise<void> {
   try {
     await keep();
@@ -126,7 +129,10 @@ export function endedNow(attempt: Attempt, how: Pick<PastUpdate, 'state' | 'caus
   return { ...attempt, ...how, ended: isoNow() };
 }
 
-/** Puts the update of a transaction whose process is gone on record, where it was begun and never published. The caller holds the store's exclusive lock. */
+/**
+ * Records the update of a transaction whose process is gone, where it was begun and never published. The caller holds
+ * the store's exclusive lock.
+ */
 export async function keepInterrupted(
   paths: StorePaths,
   manifest: Manifest,
@@ -148,7 +154,7 @@ function isPublished({ updates }: Manifest, { committing }: TransactionPaths, at
   return own(updates, attempt.update) !== undefined || (byHand !== undefined && own(updates, byHand) !== undefined);
 }
 
-/** The update that a transaction is about; undefined: none, or it was not begun. @throws LaminaError damaged */
+/** The update of a transaction; undefined: none, or it was not begun. @throws LaminaError damaged */
 export async function readAttempt(transaction: TransactionPaths): Promise<Attempt | undefined> {
   const text = textOf(transaction.attempt);
   if (text !== undefined) return parseAttempt(text, display(transaction.attempt));

@@ -9,13 +9,14 @@ import { isThereSync } from '../platform/walk.js';
 import { namesIn } from './names-in.js';
 import type { PastPaths, StorePaths } from './paths.js';
 
-/** The most that a record says of anything that has no bound of its own, in characters. */
+/** The longest text in a record that has no limit of its own. Characters. */
 export const longestReason = 4096;
 
 export const pastStates = ['failed', 'rolled-back', 'discarded'] as const;
 /**
- * `procedure`: it failed. `health`: containers were not well. `interrupted`: by a signal, or the command or the machine died. `error`: whatever else kept it from being
- * made. `rollback`, `discard`: it was rolled back, what was written since kept or dropped. `abort`, `unmounted`: of an update by hand.
+ * `procedure`: it failed. `health`: containers failed the check. `interrupted`: by a signal, or the command or the
+ * machine died. `error`: any other reason why it was not made. `rollback`, `discard`: it was rolled back, what was
+ * written since kept or dropped. `abort`, `unmounted`: of an update by hand.
  */
 export const pastCauses = [
   'procedure',
@@ -28,7 +29,7 @@ export const pastCauses = [
   'unmounted',
 ] as const;
 
-/** What is known of an update from its beginning on. */
+/** What is known of an update from its start. */
 const attemptShape = {
   version: z.literal(1),
   update: z.string().regex(/^u-[0-9a-f]{16}$/),
@@ -45,9 +46,9 @@ const attemptShape = {
       z
         .strictObject({
           container: z.string(),
-          /** Null where it did not come to that. */
+          /** Null where it did not get that far. */
           outcome: z.enum(['skipped', 'unchanged', 'changed', 'failed']).nullable(),
-          /** What was wrong with it; null: nothing that is known. */
+          /** What was wrong with it; null: nothing known. */
           failure: z.string().nullable(),
         })
         .readonly(),
@@ -57,10 +58,10 @@ const attemptShape = {
 
 const attemptSchema = z.strictObject(attemptShape).readonly();
 
-/** What transactions/<id>/attempt.json says. */
+/** The content of transactions/<id>/attempt.json. */
 export type Attempt = z.infer<typeof attemptSchema>;
 
-/** What history/<id>/record.json says. */
+/** The content of history/<id>/record.json. */
 const recordSchema = z
   .strictObject({
     ...attemptShape,
@@ -108,7 +109,10 @@ export function publishedPasts(paths: StorePaths, manifest: Manifest): PastPaths
     .map((id) => paths.past(id));
 }
 
-/** Records that no rollback answers for, as of asides. The caller holds the store's exclusive lock, and changes nothing before these are gone. */
+/**
+ * Records that belong to no rollback, as for asides. The caller holds the store's exclusive lock, and changes nothing
+ * before these are gone.
+ */
 export function unpublishedPasts(paths: StorePaths, manifest: Manifest): PastPaths[] {
   return pastIds(paths)
     .filter((id) => !isPublished(paths.past(id), manifest))
@@ -120,7 +124,8 @@ function isPublished({ directory, record, generation }: PastPaths, manifest: Man
   const state = own(manifest.updates, basename(directory))?.state;
   if (state !== undefined && state !== 'rolled-back') return false;
   const said = generationIn(generation);
-  // What was never published needs no manifest; and what is no number, as of a broken disk, proves nothing.
+  // What was never published needs no manifest; and a value that is not a number, as from a defective disk, proves
+  // nothing.
   return said === undefined || !(said > manifest.generation);
 }
 

@@ -13,8 +13,8 @@ import type { StorePaths } from './paths.js';
 import { Store, isThere, lockPatience } from './store.js';
 
 /**
- * Makes an empty store. Where an earlier attempt was cut short it goes on with what that left.
- * @throws LaminaError refused: something is there; failed: the file system cannot hold overlay trees
+ * Makes an empty store. After an interrupted attempt it continues with what that left.
+ * @throws LaminaError refused: something is in the way; failed: the file system cannot hold overlay trees
  */
 export async function initStore(
   root: BytePath,
@@ -23,7 +23,7 @@ export async function initStore(
   const store = new Store(root);
   const { paths } = store;
   const made = await makeRoot(root, paths);
-  // Of two that make the same store, the second finds it made.
+  // If two processes make the same store, the second finds it made.
   const lock = await acquireLock(paths.lock, 'exclusive', { timeoutMs: lockPatience });
   try {
     await refuseStrangers(root, paths);
@@ -44,7 +44,7 @@ export async function initStore(
   return store;
 }
 
-/** @throws LaminaError failed where something of it stays */
+/** @throws LaminaError failed: something of it could not be removed */
 async function takeBack(made: readonly BytePath[], reason: unknown): Promise<void> {
   try {
     for (const path of made) await removeDurably(path);
@@ -85,14 +85,14 @@ async function makeRoot(root: BytePath, paths: StorePaths): Promise<boolean> {
   return false;
 }
 
-/** A directory and what is missing above it, on disk when it is done. */
+/** A directory and what is missing above it, durable on return. */
 async function makeDirectories(path: BytePath): Promise<void> {
   const parent = dirname(path);
   if (!(await isThere(parent))) await makeDirectories(parent);
   await makeDirectoryDurably(path, 0o700);
 }
 
-/** Nothing may be there but the parts of a store that was never finished. */
+/** Refuses a directory with anything but the parts of a store that was never finished. */
 async function refuseStrangers(root: BytePath, paths: StorePaths): Promise<void> {
   const names = (await readdir(toBuffer(root), 'buffer')).map((name) => join(root, fromBuffer(name)));
   if (names.includes(paths.manifest)) {

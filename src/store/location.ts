@@ -6,7 +6,7 @@ import { absolutePath, environmentText } from '../platform/command-line.js';
 /**
  * The store that a command works on: what --store names, else LAMINA_STORE, else /var/lib/lamina, or without root
  * lamina/ in $XDG_DATA_HOME (~/.local/share).
- * @throws LaminaError usage where none of these says anything
+ * @throws LaminaError usage: none of these is set
  */
 export function locateStore(
   option: string | undefined,

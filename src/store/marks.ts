@@ -13,13 +13,13 @@ export function isMark(name: string, namespace: MarkNamespace): boolean {
   return name.startsWith(prefix) && !name.startsWith(`${prefix}overlay.`);
 }
 
-/** The name under which an attribute of somebody's content is kept: a mark is escaped, never obeyed. */
+/** The name under which an attribute of content is stored: a mark in it is escaped, never interpreted. */
 export function escapeMark(name: string, namespace: MarkNamespace): string {
   const prefix = `${namespace}.overlay.`;
   return name.startsWith(prefix) ? `${prefix}overlay.${name.slice(prefix.length)}` : name;
 }
 
-/** The name that an attribute of content has in a root which shows the tree: `escapeMark` undone. */
+/** The name of an attribute of content in a root that shows the tree: `escapeMark` undone. */
 export function unescapeMark(name: string, namespace: MarkNamespace): string {
   const escaped = `${namespace}.overlay.overlay.`;
   return name.startsWith(escaped) ? `${namespace}.overlay.${name.slice(escaped.length)}` : name;

@@ -17,26 +17,27 @@ export type MarkNamespace = 'trusted' | 'user';
 
 export interface MaterialiseRequest {
   readonly plan: TreePlan;
-  /** The directory to make; nothing may be there. */
+  /** The directory to make; it must not exist. */
   readonly tree: BytePath;
   /** The trees of the stack of the plan's target view, newest first: where content is copied from. */
   readonly sources: readonly BytePath[];
   readonly marks: MarkNamespace;
   /**
    * `device`: character devices 0:0, which any user may make (Linux 5.8). `xattr`: empty files marked `overlay.whiteout` in directories marked
-   * `overlay.opaque=x` (Documentation/filesystems/overlayfs.rst, Linux 6.7), for file systems that hold no devices.
+   * `overlay.opaque=x` (Documentation/filesystems/overlayfs.rst, Linux 6.7), for file systems without devices.
    */
   readonly whiteouts?: 'device' | 'xattr';
   /**
-   * Files that are linked and not copied: their inodes become those of the new tree. Right only where the tree they lie in is never written again, and goes once the
-   * new one is published.
+   * Files that are linked and not copied: their inodes become those of the new tree. Valid only if the tree they are in
+   * is never written again, and is removed once the new one is published.
    */
   readonly linkable?: ReadonlySet<PlanOperation>;
 }
 
 /**
- * Writes the tree of a plan, content as clones where the file system can, else copied with its holes. Not durable: `syncTree` makes it so. Never follows a symlink.
- * @throws LaminaError failed (with the path; nothing is left of the tree), damaged: a source is not what the plan says
+ * Writes the tree of a plan, content as clones where the file system can, else copied with its holes. Not durable:
+ * `syncTree` does that. Never follows a symlink.
+ * @throws LaminaError failed (with the path; nothing is left of the tree), damaged: a source differs from the plan
  */
 export async function materialise(request: MaterialiseRequest): Promise<void> {
   const writer = new TreeWriter(request);
@@ -51,10 +52,10 @@ export async function materialise(request: MaterialiseRequest): Promise<void> {
   }
 }
 
-// O_NONBLOCK: should a FIFO lie where a file is due, opening it must not wait.
+// O_NONBLOCK: opening must not block on a FIFO in the place of a file.
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Files from this size on are copied by another thread; below, handing over costs more than copying. Bytes. */
+/** Files from this size on are copied by another thread; below, the hand-over costs more than the copy. Bytes. */
 const largeFile = 1 << 20;
 const operationsPerTurn = 256;
 const typeBits: Partial<Record<Entry['type'], number>> = {
@@ -65,7 +66,7 @@ const typeBits: Partial<Record<Entry['type'], number>> = {
 };
 
 class TreeWriter {
-  /** Made, and to be given their attributes once all is in them. */
+  /** Directories that were made, and get their attributes after their content. */
   readonly #directories: { path: BytePath; attributes: Entry; opaque: boolean }[] = [];
   readonly #withXattrWhiteouts = new Set<BytePath>();
 
@@ -183,7 +184,7 @@ class TreeWriter {
     }
   }
 
-  /** False where the inode has as many names as the file system allows. */
+  /** False: the inode has reached the file system's limit of names. */
   #linkFile(tree: Reach, { path, attributes, source }: PlanOperation & { kind: 'file' }): boolean {
     return tree.at(source.path, (from) => {
       const stats = lstatSync(from);
@@ -212,7 +213,7 @@ class TreeWriter {
     });
   }
 
-  /** Deepest first: what is made in a directory changes its times, and its mode may forbid it. */
+  /** Deepest first: creating entries in a directory changes its times, and its mode may forbid it. */
   #finishDirectories(): void {
     for (const { path, attributes, opaque } of this.#directories.reverse()) {
       const mark = this.#withXattrWhiteouts.has(path) ? 'x' : opaque ? 'y' : undefined;

@@ -3,7 +3,7 @@ import { fromBuffer, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 
-/** The names in a directory, in byte order; none where it is not there. */
+/** The names in a directory, in byte order; empty where it does not exist. */
 export function namesIn(directory: BytePath): BytePath[] {
   try {
     return readdirSync(toBuffer(directory), 'buffer').map(fromBuffer).sort();

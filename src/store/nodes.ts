@@ -17,7 +17,7 @@ export interface MountableNode {
   readonly index: BytePath | undefined;
 }
 
-/** What the nodes of a store hold. A layer, which many containers stand on, is read once: it never changes. */
+/** What the nodes of a store hold. A layer, which many containers share, is read once: it never changes. */
 export class NodeReader {
   readonly #listings = new Map<NodeId, Promise<Listing>>();
 
@@ -35,7 +35,7 @@ export class NodeReader {
     const { sealed, layer } = nodeOf(this.manifest, id);
     const paths = this.place(id);
     if (!sealed) return scanListing(paths.tree, { hash: true });
-    // A storage belongs to one container: kept, those of a thousand would fill the memory.
+    // A storage belongs to one container: keeping those of a thousand containers would exhaust the memory.
     if (layer !== null) return this.store.indexes.listing(id, paths);
     let listing = this.#listings.get(id);
     if (listing === undefined) this.#listings.set(id, (listing = this.store.indexes.listing(id, paths)));
@@ -71,8 +71,8 @@ export class NodeReader {
 }
 
 /**
- * Removes the files of nodes and updates that the manifest holds no more; of an update on record that by which it is applied again is kept. What a crash leaves of this, the next change
- * clears away.
+ * Removes the files of nodes and updates that are no longer in the manifest; what `update redo` needs of a recorded
+ * update is kept. What a crash leaves, the next change clears away.
  */
 export async function removeFiles(store: Store, nodes: readonly NodeId[], updates: readonly string[]): Promise<void> {
   await retireUpdates(store.paths, updates);
@@ -82,7 +82,7 @@ export async function removeFiles(store: Store, nodes: readonly NodeId[], update
   ]);
 }
 
-/** Takes back what a command staged before it failed: that it failed is what its user must be told, whatever becomes of the rest. */
+/** Discards what a command staged before it failed. An error of the discard must not replace the command's own. */
 export async function afterFailure(takeBack: () => Promise<void>): Promise<void> {
   try {
     await takeBack();
@@ -91,7 +91,7 @@ export async function afterFailure(takeBack: () => Promise<void>): Promise<void>
   }
 }
 
-/** Clears up after a publish: what was published stays, whatever becomes of what it leaves over. */
+/** Clears up after a publish. What was published stays, even if the clean-up fails. */
 export async function afterPublish(clearUp: () => Promise<void>): Promise<void> {
   try {
     await clearUp();

@@ -6,7 +6,10 @@ import { damaged, isSystemError } from '../base/errors.js';
 import type { UpdateId } from '../manifest/index.js';
 import { stageFile } from '../platform/durable.js';
 
-/** Which update made what a folded tree has at a path; null: nobody knows, for it was folded before that was written down. A path that is not in it is no update's. */
+/**
+ * Which update made what a folded tree has at a path; null: unknown, for it was folded by a version that did not record
+ * this. A path that is not in the table comes from no update.
+ */
 export type Origins = ReadonlyMap<BytePath, UpdateId | null>;
 
 const paths = z.array(z.string());
@@ -22,7 +25,7 @@ export function writeOrigins(file: BytePath, origins: Origins): void {
   stageFile(file, `${JSON.stringify({ version: 1, updates, unknown }, null, 1)}\n`);
 }
 
-/** Undefined where none were written. @throws LaminaError damaged */
+/** Undefined where none were recorded. @throws LaminaError damaged */
 export async function readOrigins(file: BytePath): Promise<Origins | undefined> {
   try {
     const { updates, unknown } = schema.parse(JSON.parse(await readFile(toBuffer(file), 'utf8')));
@@ -40,7 +43,7 @@ export async function readOrigins(file: BytePath): Promise<Origins | undefined> 
   }
 }
 
-/** For a node that takes the place of another. */
+/** For a node that replaces another. */
 export async function copyOrigins(from: BytePath, to: BytePath): Promise<void> {
   const origins = await readOrigins(from);
   if (origins !== undefined) writeOrigins(to, origins);

@@ -10,7 +10,8 @@ import { markNamespace } from './marks.js';
 import type { StorePaths } from './paths.js';
 
 /*
- * A store is its owner's alone. Who else may write it, or put another in its place, would say what we remove and where we write: as root anything, anywhere.
+ * A store belongs to its owner alone. Another user who may write or replace it could choose what Lamina removes and
+ * where it writes: as root anything, anywhere.
  */
 
 /**
@@ -21,7 +22,7 @@ export function checkOwnership(paths: StorePaths): void {
   const own = lstatSync(toBuffer(root), { throwIfNoEntry: false });
   if (own === undefined) return;
   checkWay(root);
-  // A symlink to a store is fine where its owner is: checkWay has looked at it.
+  // A symlink to a store is safe if its owner is trusted: checkWay has checked it.
   const real = own.isSymbolicLink() ? (`${root}/.` as BytePath) : root;
   checkOwner(real, root);
   const exposed =
@@ -60,7 +61,7 @@ function checkOwner(at: BytePath, root: BytePath): void {
   );
 }
 
-/** @throws LaminaError refused: another user may decide what the path of a store leads to */
+/** @throws LaminaError refused: another user may change where the path of a store leads */
 export function checkWay(root: BytePath): void {
   const exposed = exposureOnTheWay(root);
   if (exposed !== undefined) throw exposedStore(root, exposed);
@@ -94,8 +95,9 @@ export function makePrivate(root: BytePath): void {
 }
 
 /**
- * Overlay marks of the other namespace would be content to us: what a container removed would be there again, and what we write nobody else would obey.
- * @throws LaminaError refused: the store's marks are not those that this user writes
+ * Overlay marks of the other namespace would count as content here: what a container removed would reappear, and other
+ * users' mounts would ignore our marks.
+ * @throws LaminaError refused: the store uses the other marks than this user
  */
 export function checkMarks(marks: Marks | null, root: BytePath): void {
   if (marks === null || marks === markNamespace()) return;

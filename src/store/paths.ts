@@ -1,7 +1,7 @@
 import { fromText, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 
-/** Every name below STORE (docs/format.md). Nothing else in the code spells one. */
+/** Every name below STORE (docs/format.md). No other code spells them. */
 export class StorePaths {
   constructor(readonly root: BytePath) {}
 
@@ -15,7 +15,7 @@ export class StorePaths {
   get lock(): BytePath {
     return join(this.root, 'lock');
   }
-  /** There where the store's users are its owner and the subordinate ids of that; names the process that holds their user namespace. */
+  /** Exists where the store has its owner's subordinate ids too; names the process that holds the user namespace. */
   get users(): BytePath {
     return join(this.root, 'users');
   }
@@ -31,7 +31,7 @@ export class StorePaths {
   get asides(): BytePath {
     return join(this.root, 'asides');
   }
-  /** Of updates that ended: what they were, why they ended, and how to apply them again. */
+  /** Of updates that ended: what they were, why they ended, and what `update redo` needs. */
   get history(): BytePath {
     return join(this.root, 'history');
   }
@@ -53,7 +53,7 @@ export class StorePaths {
   past(update: string): PastPaths {
     return pastPaths(join(this.history, update));
   }
-  /** Where `run` mounts a container for as long as its command takes; the lock is held so long. */
+  /** Where `run` mounts a container while its command runs; the lock is held as long. */
   runMount(id: string): { readonly mountpoint: BytePath; readonly lock: BytePath } {
     return { mountpoint: join(this.mounts, id), lock: join(this.mounts, `${id}.lock`) };
   }
@@ -63,7 +63,7 @@ export class StorePaths {
   }
 }
 
-/** What a rollback put aside in one container. */
+/** What a rollback displaced in one container. */
 export interface AsidePaths {
   readonly directory: BytePath;
   readonly tree: BytePath;
@@ -77,7 +77,7 @@ function asidePaths(directory: BytePath): AsidePaths {
   return { directory, tree: join(directory, 'tree'), description, generation: join(directory, 'generation') };
 }
 
-/** What is kept of an update that ended. */
+/** The record of an update that ended. */
 export interface PastPaths {
   readonly directory: BytePath;
   readonly record: BytePath;
@@ -94,7 +94,7 @@ function pastPaths(directory: BytePath): PastPaths {
   return { directory, record, generation, procedure, settings, report };
 }
 
-/** What lies in the directory of a node. */
+/** The content of a node's directory. */
 export class NodePaths {
   constructor(readonly directory: BytePath) {}
   get tree(): BytePath {
@@ -107,7 +107,7 @@ export class NodePaths {
     return join(this.directory, 'index');
   }
   /** Of a folded node: which update made what in it. */
-  /** What holds only as long as the tree does not change. */
+  /** Valid only while the tree does not change. */
   get ofSealed(): readonly BytePath[] {
     return [this.index, this.origins];
   }
@@ -117,7 +117,7 @@ export class NodePaths {
   }
 }
 
-/** What one run of a procedure leaves. */
+/** The records of one run of a procedure. */
 export interface RunPaths {
   readonly directory: BytePath;
   readonly output: BytePath;
@@ -146,7 +146,7 @@ export class UpdatePaths {
   get report(): BytePath {
     return join(this.directory, 'report.json');
   }
-  /** How it was applied, beyond what the procedure says. */
+  /** How it was applied, beyond what the procedure states. */
   get settings(): BytePath {
     return join(this.directory, 'settings.json');
   }
@@ -156,13 +156,16 @@ export class UpdatePaths {
       container === undefined ? join(this.directory, 'base') : join(this.directory, 'containers', fromText(container));
     return runPaths(directory);
   }
-  /** What the catch-up of a container left of this update; its report came with the manifest of that generation. */
+  /**
+   * What the catch-up of a container left of this update; its report was published with the manifest of that
+   * generation.
+   */
   catchUp(generation: number): CatchUpPaths {
     return catchUpPaths(join(this.directory, `catch-up-${generation}`));
   }
 }
 
-/** The run of an update's procedure in a container that was caught up, and what it came to. */
+/** The run of an update's procedure in a container that was caught up, and its result. */
 export interface CatchUpPaths extends RunPaths {
   readonly description: BytePath;
 }
@@ -171,7 +174,7 @@ function catchUpPaths(directory: BytePath): CatchUpPaths {
   return { ...runPaths(directory), description: join(directory, 'catch-up.json') };
 }
 
-/** The generation that a name in the directory of an update is for; undefined: it is none of a catch-up. */
+/** The generation that a name in the directory of an update is for; undefined: not the name of a catch-up. */
 export function catchUpGeneration(name: string): number | undefined {
   const digits = /^catch-up-(\d{1,15})$/.exec(name)?.[1];
   return digits === undefined ? undefined : Number(digits);
@@ -200,25 +203,25 @@ export class TransactionPaths {
   get catchUps(): BytePath {
     return join(this.directory, 'catch-ups');
   }
-  /** What will be the catch-up's part of updates/<id>. */
+  /** Becomes the catch-up's part of updates/<id>. */
   catchUp(update: string): CatchUpPaths {
     return catchUpPaths(join(this.catchUps, update));
   }
   get asides(): BytePath {
     return join(this.directory, 'asides');
   }
-  /** What will be asides/<id>. */
+  /** Becomes asides/<id>. */
   aside(id: string): AsidePaths {
     return asidePaths(join(this.asides, id));
   }
   get pasts(): BytePath {
     return join(this.directory, 'history');
   }
-  /** What will be history/<update>. */
+  /** Becomes history/<update>. */
   past(update: string): PastPaths {
     return pastPaths(join(this.pasts, update));
   }
-  /** What an update is that is being applied: for its record, where it fails. */
+  /** Describes an update that is being applied: for its record if it fails. */
   get attempt(): BytePath {
     return join(this.directory, 'attempt.json');
   }
@@ -241,14 +244,14 @@ export class TransactionPaths {
   get committing(): BytePath {
     return join(this.directory, 'committing');
   }
-  /** Of the second run on the base that only `--check-determinism` makes: it goes with the transaction. */
+  /** Of the second run on the base that only `--check-determinism` makes: it is removed with the transaction. */
   get secondRun(): RunPaths {
     return runPaths(join(this.runs, 'base-again'));
   }
   get runs(): BytePath {
     return join(this.directory, 'runs');
   }
-  /** Where a run is mounted, and what its mount works with. */
+  /** The mount point of a run, and the directories of its mount. */
   run(name: string): {
     readonly directory: BytePath;
     readonly mountpoint: BytePath;

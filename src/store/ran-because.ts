@@ -1,6 +1,9 @@
 import * as z from 'zod';
 
-/** Why a procedure was run in a container: a path at which the container shows something else than the base, and what the run on the base did with it. Paths are texts. */
+/**
+ * Why a procedure was run in a container: a path at which the container differs from the base, and what the run on the
+ * base did with it. Paths are texts.
+ */
 export const ranBecauseOfSchema = z
   .strictObject({
     path: z.string(),

@@ -3,8 +3,9 @@ import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 
 /**
- * The longest path given to the kernel, and how far it is from one open directory to the next, in bytes. PATH_MAX is 4096 with its NUL; the kernel goes through the names of a path
- * one by one, so shorter is faster, and every step holds a descriptor. A step is longer than a name may be (255).
+ * The longest path given to the kernel, and how far it is from one open directory to the next, in bytes. PATH_MAX is
+ * 4096 with its NUL; the kernel resolves the names of a path one by one, so shorter is faster, and every step holds a
+ * descriptor. A step is longer than a name may be (255).
  */
 const longest = 1024;
 const step = 768;
@@ -12,7 +13,7 @@ const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_
 
 /** A directory on the way to long paths. */
 interface Anchor {
-  /** From the anchor above it on; with the slash that it ends with. */
+  /** From the anchor above it; with the slash at its end. */
   readonly names: string;
   /** Of the whole path, without that slash. */
   readonly length: number;
@@ -29,7 +30,7 @@ export class Reach {
 
   constructor(readonly tree: BytePath) {}
 
-  /** Calls `work` with a path that is good until `work` returns. */
+  /** Calls `work` with a path that is valid until `work` returns. */
   at<T>(path: BytePath, work: (at: Buffer) => T): T {
     const whole = path === '' ? this.tree : `${this.tree}/${path}`;
     // None is left at or below this path: `work` may remove or move what is there.
@@ -51,7 +52,7 @@ export class Reach {
     this.#closeFrom(0);
   }
 
-  /** Those below an anchor were reached through it. */
+  /** Descriptors below an anchor were opened through it. */
   #closeFrom(first: number): void {
     if (first < 0) return;
     for (const { descriptor } of this.#anchors.splice(first)) closeSync(descriptor);

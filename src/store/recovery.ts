@@ -27,20 +27,20 @@ export interface Recovery {
   readonly transactions: readonly string[];
   readonly nodes: readonly string[];
   readonly updates: readonly string[];
-  /** What could not be, and why. Nothing refers to it, so it stands in nobody's way. */
+  /** What could not be, and why. Nothing refers to it, so it does no harm. */
   readonly left: readonly Left[];
 }
 
 /**
  * Clears away what crashed commands left: transactions whose process is gone, nodes, updates, catch-ups and asides that were never published, indexes of storages that were
- * never sealed. The caller holds the store's exclusive lock, so nothing of this is anybody's work.
+ * never sealed. The caller holds the store's exclusive lock, so none of this is in use.
  */
 export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
   const clearing = new Clearing();
   const transactions: string[] = [];
   for (const id of namesIn(paths.transactions).filter((name) => isId(name, 't'))) {
     const { lock } = paths.transaction(id);
-    // Without a lock it is half removed, or was never begun; to take it would make it.
+    // Without a lock file it is half removed, or was never begun; locking would create the file.
     const held = await lockOfDead(lock);
     if (held === undefined) continue;
     try {
@@ -52,7 +52,7 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
       if (held !== 'missing') held.release();
     }
   }
-  // Names that Lamina does not give are somebody's, and stay.
+  // Names that Lamina does not use belong to someone else, and stay.
   const unknownNodes = namesIn(paths.nodes).filter((id) => isId(id, 'bdse') && own(manifest.nodes, id) === undefined);
   const unknownUpdates = namesIn(paths.updates).filter(
     (id) => isId(id, 'u') && own(manifest.updates, id) === undefined,
@@ -74,7 +74,7 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
   return { transactions, nodes, updates, left: clearing.left };
 }
 
-/** Of those on record, that by which they are applied again is kept. Gives the ids of those that are gone. */
+/** What `update redo` needs of recorded ones is kept. Returns the ids of those that are gone. */
 async function removeUpdates(paths: StorePaths, ids: readonly string[], clearing: Clearing): Promise<string[]> {
   const onRecord = ids.filter((id) => isThereSync(paths.past(id).record));
   const others = ids.filter((id) => !onRecord.includes(id));
@@ -85,16 +85,17 @@ async function removeUpdates(paths: StorePaths, ids: readonly string[], clearing
 }
 
 /**
- * Removes all of a transaction, with what is mounted in it. A driver may write as long as it lives, after an unmount too: first it has to end.
- * @throws LockHeld where one goes on; all is still there
+ * Removes all of a transaction, with what is mounted in it. A driver may write as long as it lives, even after an
+ * unmount: so wait for its end first.
+ * @throws LockHeld a driver does not end; nothing was removed
  */
 export async function removeTransaction(transaction: TransactionPaths): Promise<void> {
   await endMounts(transaction);
-  // As long as something is there it is somebody's.
+  // While anything is mounted, it may be in use.
   await removeDurably(transaction.directory, 'lock');
 }
 
-/** What comes before the transaction of a process that is gone is removed. */
+/** The steps before removing the transaction of a process that is gone. */
 export async function endDead(paths: StorePaths, manifest: Manifest, transaction: TransactionPaths): Promise<void> {
   await endMounts(transaction);
   await tryToKeep('an update that was interrupted', async () => keepInterrupted(paths, manifest, transaction));
@@ -115,7 +116,7 @@ async function lockOfDead(lock: BytePath): Promise<Lock | 'missing' | undefined>
   }
 }
 
-/** What a `run` whose process is gone left: a mount point, perhaps still mounted, and its lock. */
+/** What a `run` with a dead process left: a mount point, perhaps still mounted, and its lock. */
 export type DeadRunMount = ReturnType<StorePaths['runMount']> & { readonly id: string };
 
 export async function deadRunMounts(paths: StorePaths): Promise<DeadRunMount[]> {
@@ -135,18 +136,18 @@ async function removeRunMount({ id, mountpoint, lock }: DeadRunMount): Promise<v
   await removeDurably(lock);
 }
 
-/** Whether the process of a transaction is gone. One made by hand needs none. */
+/** Whether the process of a transaction is gone. An update by hand needs none. */
 export async function isDeadTransaction(transaction: TransactionPaths, manifest: Manifest): Promise<boolean> {
   return !isLocked(transaction.lock) && !(await isKept(transaction, manifest));
 }
 
-/** A person's servicing goes on until it is committed or aborted. */
+/** An update by hand stays until it is committed or aborted. */
 async function isKept(transaction: TransactionPaths, manifest: Manifest): Promise<boolean> {
   const state = await handState(transaction, manifest);
   return state === 'open' || state === 'interrupted';
 }
 
-/** Unmounts what is mounted below a directory, there where `wanted` says so. */
+/** Unmounts what is mounted below a directory, where `wanted` is true. */
 export async function unmountBelow(
   directory: BytePath,
   wanted: (path: BytePath) => boolean = () => true,
@@ -160,7 +161,7 @@ export async function unmountBelow(
   }
 }
 
-/** Nothing is wrong where the driver, or somebody else, has unmounted it just now. */
+/** It is no error if the driver, or another process, has just unmounted it. */
 async function unmountOrGone(mountpoint: BytePath): Promise<void> {
   try {
     await unmountFuse(mountpoint, { lazy: true });
@@ -185,7 +186,7 @@ async function exists(path: BytePath): Promise<boolean> {
     return true;
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return false;
-    // Of a mount without its driver: it is there.
+    // The mount exists without its driver.
     if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED', 'EACCES')) return true;
     throw error;
   }

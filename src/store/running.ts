@@ -11,7 +11,10 @@ export interface Running extends TransactionRecord {
   readonly id: string;
 }
 
-/** Commands that work on the store at this moment, as each has written it down; oldest first. Updates by hand, which go on without a command, are none. */
+/**
+ * Commands that work on the store at this moment, as each has recorded it; oldest first. Without updates by hand, which
+ * stay open without a command.
+ */
 export async function runningCommands(store: Store): Promise<Running[]> {
   const found: Running[] = [];
   for (const id of namesIn(store.paths.transactions).filter((name) => isId(name, 't'))) {
@@ -22,7 +25,7 @@ export async function runningCommands(store: Store): Promise<Running[]> {
   return found.sort((a, b) => (a.created < b.created ? -1 : 1));
 }
 
-/** "process 12 (update apply debian ./up.sh), since 2026-…": who a running command is, for people. */
+/** "process 12 (update apply debian ./up.sh), since 2026-…": a running command, for people. */
 export function describeRunning({ process, command, kind, created }: TransactionRecord): string {
   return `process ${process} (${command ?? kind}), since ${created}`;
 }

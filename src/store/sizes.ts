@@ -2,7 +2,7 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { walk } from '../platform/walk.js';
 
-/** Bytes of blocks that come free where all of these go, as far as they can be looked at. */
+/** Bytes of blocks that are freed when all of these are removed, as far as they can be read. */
 export function sizesOf(trees: readonly BytePath[]): number[] {
   const names = new Map<string, bigint>();
   return trees.map((tree) => {
@@ -15,7 +15,7 @@ export function sizesOf(trees: readonly BytePath[]): number[] {
         if (stats.isDirectory() || seen === stats.nlink) bytes += stats.blocks * 512n;
       }
     } catch (error) {
-      // What may not be read may still be removed: its size is all that is not known.
+      // What may not be read may still be removed: only its size is unknown.
       if (!isSystemError(error)) throw error;
     }
     return Number(bytes);

@@ -34,7 +34,7 @@ export const lockPatience = Number(process.env['LAMINA_LOCK_TIMEOUT_MS'] ?? 30_0
 /** Writes the new manifest: the one step that makes a change visible. */
 export type Publish = (manifest: Manifest) => Promise<void>;
 
-/** A change was made, but the disk failed before it was sure to last, and while it was to be taken back. */
+/** A change was made, but the disk failed before it was durable, and again while it was undone. */
 export class Published extends LaminaError {
   constructor(cause: unknown) {
     super('failed', 'the change was made, but the disk failed before it was sure to last', {
@@ -66,7 +66,10 @@ export class Store {
     this.paths = new StorePaths(root);
   }
 
-  /** The manifest as it is now. @throws LaminaError notFound, damaged; refused while somebody changes the store for long */
+  /**
+   * The manifest as it is now. @throws LaminaError notFound, damaged; refused: another command changes the store for
+   * too long
+   */
   async read(): Promise<Manifest> {
     const lock = await this.#lock('shared');
     try {
@@ -77,8 +80,9 @@ export class Store {
   }
 
   /**
-   * Runs `work` with the store to itself, what died in it cleared away before. What `work` publishes is on disk when `publish` is done; it may publish once at the
-   * most, and clear up after that what the new manifest does not refer to.
+   * Runs `work` with the store held exclusively, after clearing away what crashed commands left. What `work` publishes
+   * is durable when `publish` returns; it may publish once at the most, and then remove what the new manifest does not
+   * refer to.
    */
   async change<T>(work: (manifest: Manifest, publish: Publish) => Promise<T>): Promise<T> {
     const lock = await this.#lock('exclusive');
@@ -117,7 +121,7 @@ export class Store {
     }
   }
 
-  /** @throws Published where the new manifest is in its place all the same; else the old one is */
+  /** @throws Published: the new manifest is in place nevertheless; after any other error the old one is */
   async #publish(manifest: Manifest, { older, text }: Loaded): Promise<void> {
     const [fault] = checkGraph(manifest);
     if (fault !== undefined)
@@ -133,7 +137,7 @@ export class Store {
     }
   }
 
-  /** The new manifest has its name, but it is not known to be on disk. */
+  /** The new manifest has its name, but may not be on disk. */
   async #takeBack(text: string, reason: unknown): Promise<void> {
     try {
       await writeFileDurably(this.paths.manifest, text);
@@ -143,7 +147,8 @@ export class Store {
   }
 
   /**
-   * For verify: runs `work` on the manifest as it lies there, the graph's broken rules told beside it. Nobody changes the store until it is done.
+   * For verify: runs `work` on the manifest as it is, with the graph's broken rules. The store cannot change until it
+   * is done.
    */
   async examine<T>(work: (found: Examined) => Promise<T>): Promise<T> {
     const lock = await this.#lock('shared');
@@ -223,7 +228,7 @@ export class Store {
       return await acquireLock(this.paths.lock, mode, { timeoutMs: lockPatience });
     } catch (error) {
       if (!(error instanceof LockHeld)) throw error;
-      // Of another PID namespace there are only the words that it left; a reader leaves none.
+      // A holder in another PID namespace is known only by its note in the lock file; a reader leaves none.
       const holder = lockHolder(this.paths.lock) ?? (await readFile(toBuffer(this.paths.lock), 'utf8')).trim();
       throw refused(`the store ${display(this.paths.root)} is in use${holder === '' ? '' : ` by ${holder}`}`, {
         code: 'STORE_BUSY',
@@ -233,7 +238,10 @@ export class Store {
     }
   }
 
-  /** Who holds the lock, for those who wait in vain. The lock is the flock; these words are for people only. */
+  /**
+   * Who holds the lock, for the error of a command that waited too long. The lock is the flock; the note is for people
+   * only.
+   */
   async #announce(): Promise<void> {
     const handle = await open(toBuffer(this.paths.lock), constants.O_WRONLY | constants.O_TRUNC);
     try {

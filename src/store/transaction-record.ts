@@ -4,7 +4,7 @@ import { display, toBuffer } from '../base/bytes.js';
 import { damaged, isSystemError } from '../base/errors.js';
 import type { TransactionPaths } from './paths.js';
 
-/** What transactions/<id>/transaction.json says. */
+/** The content of transactions/<id>/transaction.json. */
 const recordSchema = z
   .object({
     kind: z.string(),
@@ -13,14 +13,14 @@ const recordSchema = z
     /** What was typed, without the program. Missing in records of Lamina 0.1. */
     command: z.string().optional(),
     created: z.string(),
-    /** The kind's own. */
+    /** Fields of the kind. */
     details: z.record(z.string(), z.unknown()).readonly(),
   })
   .readonly();
 
 export type TransactionRecord = z.infer<typeof recordSchema>;
 
-/** What a transaction says of itself; undefined where it has gone or says nothing. @throws LaminaError damaged */
+/** The record of a transaction; undefined where it is gone or has none. @throws LaminaError damaged */
 export async function readTransaction({
   description,
   directory,

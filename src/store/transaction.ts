@@ -51,10 +51,11 @@ export interface StagedNode extends NodePaths {
  * A transaction is *open* from `begin` or `attach` on, and must be ended by one of three:
  * - `publish`, where it succeeds. Where it throws, the transaction is as open as before, with all that was staged.
  * - `discard`: all that was staged is removed.
- * - `leave`, of an update by hand only: it goes on without a process, for a later command to `attach`.
- * `withTransaction` sees to it. One that has ended refuses everything but `discard`, as an internal error.
+ * - `leave`, of an update by hand only: it stays open without a process, for a later command to `attach`.
+ * `withTransaction` ensures this. One that has ended throws an internal error for everything but `discard`.
  *
- * While it is open this process holds its lock. Where the process is gone without an end, the next change of the store clears the transaction away, but for one by hand.
+ * While it is open this process holds its lock. Where the process is gone without ending it, the next change of the
+ * store clears it away, except an update by hand.
  */
 export class Transaction {
   readonly #staged = new Map<NodeId, NodePaths>();
@@ -68,12 +69,12 @@ export class Transaction {
     readonly id: string,
     readonly paths: TransactionPaths,
     readonly lock: Lock,
-    /** Without a process of its own: half removed it must not look as if it were to go on. */
+    /** It has no process of its own: half removed it must not look as if it were still open. */
     readonly lasting = false,
   ) {}
 
   static async begin(store: Store, kind: string, details: TransactionRecord['details'] = {}): Promise<Transaction> {
-    // Under the store's lock, so that nobody clears the transaction away before its own lock is held.
+    // Under the store's lock, so that no other command clears the transaction away before its own lock is held.
     return store.change(async () => {
       const id = newId('t');
       const paths = store.paths.transaction(id);
@@ -83,7 +84,7 @@ export class Transaction {
         makePlain(paths.directory);
         for (const directory of [paths.nodes, paths.indexes, paths.update.directory])
           mkdirSync(toBuffer(directory), 0o700);
-        // Who looks whether it lives (`isLocked`) has it for a moment.
+        // `isLocked`, which tests whether it is alive, holds the lock for a moment.
         lock = await acquireLock(paths.lock, 'exclusive', { timeoutMs: lockPatience });
         const command = process.argv.slice(2).join(' ');
         const record: TransactionRecord = { kind, process: process.pid, command, created: isoNow(), details };
@@ -100,7 +101,7 @@ export class Transaction {
     });
   }
 
-  /** Takes over a transaction that goes on without a process of its own. @throws LaminaError refused: another command has it */
+  /** Takes over a transaction that is open without a process. @throws LaminaError refused: another command has it */
   static async attach(store: Store, id: string): Promise<Transaction> {
     const paths = store.paths.transaction(id);
     const lock = await takeLock(paths.lock);
@@ -108,7 +109,7 @@ export class Transaction {
     return new Transaction(store, id, paths, lock, true);
   }
 
-  /** Takes back all that was staged; runs go, but the one of this name. */
+  /** Removes all that was staged, and all runs but the one of this name. */
   async reset(keptRun: string): Promise<void> {
     this.#mustBeOpen();
     const { paths } = this;
@@ -131,7 +132,7 @@ export class Transaction {
     for (const directory of staged) mkdirSync(toBuffer(directory), 0o700);
   }
 
-  /** Ends this process's part: the transaction goes on without a process, until it is attached. */
+  /** Ends this process's part: the transaction stays open without a process, until it is attached. */
   leave(): void {
     this.lock.release();
   }
@@ -146,8 +147,8 @@ export class Transaction {
   }
 
   /**
-   * A node of a new id, its directory made. It does not promise that anything in it is on disk, nor that it will be published: that is for `publish` and the manifest's change to see
-   * to. The caller writes the tree, and nothing checks it.
+   * A node of a new id, its directory made. It does not guarantee that anything in it is on disk, nor that it will be
+   * published: `publish` and the manifest's change do that. The caller writes the tree, and nothing checks it.
    */
   stage(kind: StagedKind): StagedNode {
     this.#mustBeOpen();
@@ -179,7 +180,7 @@ export class Transaction {
     return this.#staged.get(id) ?? this.store.paths.node(id);
   }
 
-  /** A place for what a rollback puts aside, its directory made; and where it will be. */
+  /** A place for what a rollback displaces, its directory made; and its final path. */
   stageAside(): { readonly staged: AsidePaths; readonly place: AsidePaths } {
     this.#mustBeOpen();
     const id = newId('a');
@@ -191,14 +192,14 @@ export class Transaction {
     return { staged, place: this.store.paths.aside(id) };
   }
 
-  /** Where the record of an update goes that is rolled back. */
+  /** The place for the record of an update that is rolled back. */
   stagePast(update: string): PastPaths {
     this.#mustBeOpen();
     this.#pasts.push(update);
     return this.paths.past(update);
   }
 
-  /** A place for what an update's run in a container that is caught up leaves, its directory made. */
+  /** A place for the records of an update's run in a container that is caught up, its directory made. */
   stageCatchUp(update: string): CatchUpPaths {
     this.#mustBeOpen();
     const staged = this.paths.catchUp(update);
@@ -207,7 +208,7 @@ export class Transaction {
     return staged;
   }
 
-  /** Takes back `stageCatchUp`: what was left is not kept. */
+  /** Undoes `stageCatchUp`: the records are dropped. */
   dropCatchUp(update: string): void {
     this.#catchUps.delete(update);
   }
@@ -220,8 +221,9 @@ export class Transaction {
   }
 
   /**
-   * Writes the index of a staged node's tree, which must not change any more. The tree is on disk when it is done. It does not promise that the index is, which `publish` syncs; nor that
-   * the tree stays as it is: nothing keeps anybody from writing into it, and only `lamina verify` finds that out.
+   * Writes the index of a staged node's tree, which must not change any more. The tree is durable on return. It does
+   * not guarantee that the index is, which `publish` syncs; nor that the tree stays as it is: nothing prevents writes
+   * into it, and only `lamina verify` detects them.
    */
   async seal(node: StagedNode, signal?: AbortSignal): Promise<SealedNode> {
     this.#mustBeOpen();
@@ -230,8 +232,8 @@ export class Transaction {
   }
 
   /**
-   * What was written to the store's file system is on disk. Once for all storages that are to be sealed, after they are held: syncing each by itself would take
-   * longer than the rest of it.
+   * Makes all writes to the store's file system durable. Once for all storages that are to be sealed, after they are
+   * held: syncing each by itself would take longer than the rest of it.
    */
   async sync(): Promise<void> {
     await syncTree(this.paths.directory);
@@ -239,7 +241,7 @@ export class Transaction {
 
   /**
    * Writes the tree of a staged node and its index. Content of sealed trees is not read again: `known` has the hashes with which it was sealed, so that content that
-   * went bad since is still found out.
+   * went bad since is still detected.
    */
   async materialise(
     node: StagedNode,
@@ -249,12 +251,15 @@ export class Transaction {
   ): Promise<SealedNode> {
     await materialise({ ...request, tree: node.tree });
     const copied = (each: PlanOperation) => each.kind === 'file' && request.linkable?.has(each) !== true;
-    // What is linked is on disk; of what is copied the index tells blocks, which are final then.
+    // Linked content is on disk already; for copied content the index records blocks, which are final after the sync.
     if (request.plan.operations.some(copied)) await this.sync();
     return this.#writeIndex(node, await scanTree(node.tree, { hash: true, signal, known }));
   }
 
-  /** Makes the index with which a writable storage, of the store or staged, will be sealed at publish. Call `sync` before: what an index says of blocks is final then. */
+  /**
+   * Makes the index with which a writable storage, of the store or staged, will be sealed at publish. Call `sync`
+   * before: the block counts of an index are final then.
+   */
   async sealExisting(id: NodeId, signal?: AbortSignal): Promise<{ node: SealedNode; listing: Listing }> {
     this.#mustBeOpen();
     const index = this.paths.index(id);
@@ -263,7 +268,7 @@ export class Transaction {
     return { node: await this.#writeIndex({ id, index }, scanned), listing: listingOf(scanned) };
   }
 
-  /** Takes back `sealExisting`. */
+  /** Undoes `sealExisting`. */
   leaveUnsealed(id: NodeId): void {
     this.#indexes.delete(id);
   }
@@ -277,12 +282,13 @@ export class Transaction {
   }
 
   /**
-   * Moves what is staged to its place and replaces the manifest by what `change` makes of the present one; then the files go of what is not in it any more. Fails
-   * without a trace; a crash leaves only what the next change clears away.
+   * Moves what is staged to its place and replaces the manifest by what `change` makes of the present one; then removes
+   * the files of what is no longer in it. Fails without a trace; a crash leaves only what the next change clears away.
    *
-   * When it is done, the new manifest and all that was staged are on disk. It does not promise that what the manifest holds no more is gone: what cannot be removed goes with the next
-   * change, and a warning says so. Nor that the manifest which it returns is still the present one: the store's lock is given back.
-   * @throws Published: it was published, but is not known to be on disk; anything else: nothing was published
+   * On return the new manifest and all that was staged are durable. It does not guarantee that what left the manifest
+   * is removed: what cannot be removed is left to the next change, and a warning says so. Nor that the returned
+   * manifest is still the present one: the store's lock is released.
+   * @throws Published: it was published, but may not be on disk; anything else: nothing was published
    */
   async publish(
     change: (manifest: Manifest) => Manifest | Transition | Promise<Transition>,
@@ -293,7 +299,7 @@ export class Transaction {
       const made = await change(manifest);
       const transition = 'manifest' in made ? made : { manifest: made, removedNodes: [], removedUpdates: [] };
       const next = transition.manifest;
-      // A name in the manifest tells of all else that is moved whether it was published; of these this does.
+      // For everything else that is moved, a name in the manifest shows whether it was published; for these, this does.
       const dated = [
         ...this.#asides.map((id) => this.paths.aside(id)),
         ...this.#pasts.map((id) => this.paths.past(id)),
@@ -327,7 +333,7 @@ export class Transaction {
     });
   }
 
-  /** What was published stays, whatever becomes of what it leaves over: the next change clears that away. */
+  /** What was published stays. If the clean-up fails, the next change does it. */
   async #clearUp(nodes: readonly NodeId[], updates: readonly string[]): Promise<void> {
     await afterPublish(async () => {
       try {
@@ -351,13 +357,13 @@ export class Transaction {
       }
       await removeTransaction(this.paths);
     } finally {
-      // Without it the next change takes what is left for a dead transaction's, and clears it away.
+      // Without the lock the next change treats what is left as a dead transaction's, and clears it away.
       this.lock.release();
     }
   }
 }
 
-/** A node whose index lies elsewhere until it is published. */
+/** A node whose index is elsewhere until it is published. */
 class SealedPaths extends NodePaths {
   readonly #index: BytePath;
 

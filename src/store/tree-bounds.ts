@@ -5,7 +5,7 @@ import type { BytePath } from '../base/bytes.js';
 import { limits, overLimit } from '../base/limits.js';
 import type { Limit } from '../base/limits.js';
 
-/** The limits of one tree that count all of it. */
+/** The limits on totals of one tree. */
 export interface TreeLimits {
   readonly entries: Limit;
   readonly names: Limit;
@@ -14,11 +14,14 @@ export interface TreeLimits {
   readonly holes: Limit;
 }
 
-/** Heap that an entry takes at most while its tree is read and indexed, measured with short paths, and what else there is. */
+/**
+ * Heap that an entry needs at most while its tree is read and indexed, measured with short paths, and the heap for
+ * everything else.
+ */
 const bytesPerEntry = 2048;
 const otherBytes = 64 << 20;
 
-/** Fewer entries than the limit where the heap of this process holds fewer: beyond it Node ends the process, and all work with it. */
+/** Fewer entries than the limit where the heap of this process holds fewer: beyond it Node aborts the process. */
 export function treeLimitsFor(heapBytes: number): TreeLimits {
   const { entries, names, entryAttributes, treeAttributes, holes } = limits;
   const value = Math.min(entries.value, Math.max(0, Math.floor((heapBytes - otherBytes) / bytesPerEntry)));
@@ -28,7 +31,9 @@ export function treeLimitsFor(heapBytes: number): TreeLimits {
 let present: TreeLimits | undefined;
 const treeLimits = () => (present ??= treeLimitsFor(getHeapStatistics().heap_size_limit));
 
-/** Counts what an untrusted tree holds. Each method throws LaminaError OVER_LIMIT at the first entry beyond a limit. */
+/**
+ * Counts the content of an untrusted tree. Each method throws LaminaError OVER_LIMIT at the first entry beyond a limit.
+ */
 export class TreeBounds {
   #entries = 0;
   #nameBytes = 0;
@@ -37,7 +42,7 @@ export class TreeBounds {
   /** Inodes with holes and several names. */
   readonly #sparse = new Set<string>();
 
-  /** @param called the tree, for people */
+  /** @param called the tree's name for people */
   constructor(
     readonly called: string,
     readonly most: TreeLimits = treeLimits(),
@@ -61,7 +66,7 @@ export class TreeBounds {
       );
   }
 
-  /** One that was added has been replaced, or is gone. */
+  /** An added entry was replaced or removed. */
   removeEntry(): void {
     this.#entries -= 1;
   }
@@ -85,7 +90,7 @@ export class TreeBounds {
       );
   }
 
-  /** Of a file whose content is to be read; of an inode once, however many names it has. */
+  /** For a file whose content will be read; once per inode, however many names it has. */
   addFile(path: BytePath, stats: Pick<BigIntStats, 'dev' | 'ino' | 'nlink' | 'size' | 'blocks'>): void {
     const holes = Number(stats.size - stats.blocks * 512n);
     if (holes <= 0) return;

@@ -8,12 +8,12 @@ import { readStoredIndex } from './node-index/reader.js';
 import { upgradeIndex } from './node-index/upgrade.js';
 import type { NodePaths, StorePaths } from './paths.js';
 
-/** So much is kept until it is written; what is beyond it is made again when it is needed again. Bytes. */
+/** The most that is kept until it is written; beyond it an index is rebuilt when needed again. Bytes. */
 const mostKept = 128 << 20;
 
 /**
- * Indexes of older versions that this process has read, as this version has them. Reading one takes all contents of its tree; the next change of the
- * store writes what it read.
+ * Indexes of older versions that this process has read, in the present format. Reading one means reading all contents
+ * of its tree; the next change of the store writes the result.
  */
 export class UpgradedIndexes {
   readonly #files = new Map<NodeId, Buffer>();
@@ -31,13 +31,13 @@ export class UpgradedIndexes {
     return listing;
   }
 
-  /** Writes them. The caller holds the store's exclusive lock. Of a node that is gone, or that was opened again, there is none. */
+  /** Writes them. The caller holds the store's exclusive lock. Skips nodes that are gone or were unsealed. */
   async write(paths: StorePaths, manifest: Manifest): Promise<void> {
     for (const [id, file] of this.#files) {
       const { index } = paths.node(id);
       try {
         if (own(manifest.nodes, id)?.sealed !== true) continue;
-        // Sealed anew since, it is of this version already.
+        // Sealed again since, it has the present format already.
         if ((await readStoredIndex(index)).version === 1) await writeFileDurably(index, file, { mode: 0o600 });
       } catch (error) {
         process.emitWarning(`${display(index)} stays in its older version: ${messageOf(error)}`);

@@ -11,7 +11,7 @@ import type { Store } from '../store/index.js';
 
 /**
  * Keeps containers from being mounted, by the lock that a driver needs on the work directory of the top storage, until `release`.
- * @throws LaminaError refused: one is mounted (which and where)
+ * @throws LaminaError refused: one is mounted (with its name and mount point)
  */
 export class ContainerHold {
   readonly #locks = new Map<string, { readonly storage: NodeId; readonly lock: Lock }>();
@@ -22,7 +22,10 @@ export class ContainerHold {
     for (const error of (await this.addPresent(manifest, containers)).values()) throw error;
   }
 
-  /** As `add`, of the containers whose top storage is there. Gives the others with what they lack: nobody can mount them. */
+  /**
+   * As `add`, for the containers whose top storage exists. Returns the others with what they lack: they cannot be
+   * mounted.
+   */
   async addPresent(manifest: Manifest, containers: Iterable<string>): Promise<Map<string, LaminaError>> {
     const added: string[] = [];
     const missing = new Map<string, LaminaError>();
@@ -43,14 +46,14 @@ export class ContainerHold {
   }
 
   async #refuseShown(manifest: Manifest, added: readonly string[]): Promise<void> {
-    // A mount that is read-only holds no lock, and would lose what it shows.
+    // A read-only mount holds no lock, and would lose its content.
     const mounted = new Set((await findMounts(this.store)).map(({ container }) => container));
     const shown = added.find((container) => mounted.has(container));
     const use = shown === undefined ? undefined : await useOf(this.store, manifest, shown);
     if (shown !== undefined && use !== undefined) throw inUse(shown, use);
   }
 
-  /** Where the directory that is locked is not there: the error that says so. */
+  /** The error for a missing lock directory. */
   async #lockOf(manifest: Manifest, container: string, work: BytePath): Promise<Lock | LaminaError> {
     for (;;) {
       const lock = await lockOf(work);
@@ -61,7 +64,7 @@ export class ContainerHold {
     }
   }
 
-  /** @throws LaminaError refused: the storage has gone since the manifest was read, as it should */
+  /** @throws LaminaError refused: the storage was removed legitimately since the manifest was read */
   async #missing(manifest: Manifest, container: string, work: BytePath): Promise<LaminaError> {
     const now = (await this.store.read()).containers[container]?.storage;
     if (now !== containerOf(manifest, container).storage) throw changed(container);
@@ -83,7 +86,7 @@ export class ContainerHold {
   }
 }
 
-/** Undefined: others have it. */
+/** Undefined: another process holds it. */
 async function lockOf(work: BytePath): Promise<Lock | 'missing' | undefined> {
   try {
     return await takeLock(work);
@@ -103,7 +106,7 @@ function changed(container: string) {
 const mountOf = async (store: Store, container: string) =>
   (await findMounts(store)).find((found) => found.container === container);
 
-/** Undefined: nobody has it any more. */
+/** Undefined: it is free again. */
 async function useOf(store: Store, manifest: Manifest, container: string): Promise<Use | undefined> {
   const mount = await mountOf(store, container);
   return mount === undefined ? describeUse(store, manifest, container) : describeMount(mount);

@@ -2,15 +2,18 @@ import type { Manifest, Transition } from '../manifest/index.js';
 import { afterPublish, removeFiles } from '../store/index.js';
 import type { Store } from '../store/index.js';
 
-/** A change that only takes away: there is nothing to stage, so that it needs no transaction. */
+/** A change that only removes: it stages nothing, so it needs no transaction. */
 export interface Removal {
-  /** What becomes of the present manifest. @throws LaminaError refused: nothing is changed */
+  /** The manifest after the removal. @throws LaminaError refused: nothing is changed */
   readonly transition: (present: Manifest) => Promise<Transition>;
-  /** What else goes, once that is published. */
+  /** Removes other files once the manifest is published. */
   readonly clearUp?: () => Promise<void>;
 }
 
-/** Publishes a removal; then the files go of what the manifest does not hold any more. What cannot be removed goes with the next change, and a warning says so. */
+/**
+ * Publishes a removal; then removes the files of what is no longer in the manifest. What cannot be removed is left to
+ * the next change, and a warning says so.
+ */
 export async function publishRemoval(store: Store, { transition, clearUp }: Removal): Promise<void> {
   await store.change(async (present, publish) => {
     const { manifest, removedNodes, removedUpdates } = await transition(present);

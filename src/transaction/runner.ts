@@ -4,7 +4,7 @@ import type { Store, Transaction, TransactionRecord } from '../store/index.js';
 import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
 
-/** A transaction with the containers that nobody may mount or change before it has ended. */
+/** A transaction with the containers that must not be mounted or changed before it has ended. */
 export interface Site {
   readonly transaction: Transaction;
   readonly hold: ContainerHold;
@@ -14,37 +14,39 @@ export interface Site {
 
 /** How the transaction of a change begins. */
 export interface Begin {
-  /** As `transaction.json` has it. */
+  /** As in `transaction.json`. */
   readonly kind: string;
   readonly details?: TransactionRecord['details'];
   readonly signal?: AbortSignal | undefined;
-  /** What the command holds, and for what it is refused, before anything is written to the store. */
+  /** Takes what the command holds, and makes its checks, before anything is written to the store. */
   readonly before?: (hold: ContainerHold) => Promise<void>;
 }
 
 /**
- * One change of the store: what differs between updates, catch-ups, rollbacks, merges and restores. `publishChange` calls the members in this order: `plan` and `stage` until nothing
- * is missing, `isEmpty`, `judge`, and under the store's lock `plan`, `transition` and `permit`. Where the second `plan` finds something missing, it all begins again with that.
+ * One change of the store: the parts that differ between updates, catch-ups, rollbacks, merges and restores.
+ * `publishChange` calls the members in this order: `plan` and `stage` until nothing is missing, `isEmpty`, `judge`, and
+ * under the store's lock `plan`, `transition` and `permit`. Where the second `plan` finds something missing, everything
+ * is repeated with that.
  */
 export interface Change<Plan> {
   /**
-   * What is still to be staged for the store as `manifest` has it; undefined: nothing. Stages nothing itself.
+   * What is still to be staged for the store with this `manifest`; undefined: nothing. Stages nothing itself.
    * @throws LaminaError refused: the store is no longer what was staged for
    */
   readonly plan: (manifest: Manifest) => Plan | undefined;
-  /** Stages what a plan has found missing, and keeps what was staged before. Nobody else sees it. */
+  /** Stages what a plan found missing, and keeps what was staged before. It is invisible to others. */
   readonly stage: (plan: Plan, manifest: Manifest) => Promise<void>;
-  /** What the store becomes by all that is staged. @throws LaminaError refused: as `plan` */
+  /** The store's state with all that is staged. @throws LaminaError refused: as `plan` */
   readonly transition: (manifest: Manifest) => Manifest | Transition;
   /** Whether there is nothing to publish: then the transaction is discarded. By default there is. */
   readonly isEmpty?: () => boolean;
   /**
    * Judges what is staged, in the views that it makes: a `StagedReader` on `after` reads them.
-   * @param after the manifest that would be published if nobody else changed the store
+   * @param after the manifest that would be published if the store did not change meanwhile
    * @throws LaminaError: it must not be published
    */
   readonly judge?: (after: Manifest) => Promise<void>;
-  /** @throws LaminaError refused: the work of others forbids it */
+  /** @throws LaminaError refused: other work in the store forbids it */
   readonly permit?: (present: Manifest, transition: Transition) => Promise<void>;
   /** The update of which the transaction has the directory. */
   readonly update?: string;
@@ -62,7 +64,7 @@ export async function withChange<T>(store: Store, begin: Begin, work: (site: Sit
 /**
  * Plans, stages, judges and publishes a change, and ends its transaction.
  * @returns the published manifest; undefined: the change is empty, and nothing was published
- * @throws what the change throws; the transaction goes on, for its owner to discard
+ * @throws what the change throws; the transaction stays open, for its owner to discard
  */
 export async function publishChange<Plan>(site: Site, change: Change<Plan>): Promise<Manifest | undefined> {
   for (;;) {
@@ -79,7 +81,7 @@ export async function publishChange<Plan>(site: Site, change: Change<Plan>): Pro
 
 /**
  * All of `publishChange` but the publish, and discards the transaction.
- * @param look gives what the caller wants of what is staged
+ * @param look returns what the caller needs of what is staged
  */
 export async function previewChange<Plan, T>(
   site: Site,
@@ -94,7 +96,7 @@ export async function previewChange<Plan, T>(
   return seen;
 }
 
-/** Plans and stages for the store as it is now, until nothing is missing. Gives the manifest for which that is so. */
+/** Plans and stages for the store as it is now, until nothing is missing. Returns the manifest for which that holds. */
 async function prepare<Plan>({ transaction, hold }: Site, change: Change<Plan>): Promise<Manifest> {
   const manifest = await transaction.store.read();
   hold.check(manifest);

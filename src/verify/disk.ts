@@ -33,7 +33,7 @@ async function withContent(directory: BytePath): Promise<Map<string, readonly st
   return found;
 }
 
-/** What lies where in the store. The caller keeps the store still. */
+/** The files in the store. The caller must keep the store from changing. */
 export async function readNames(paths: StorePaths, manifest: Manifest): Promise<StoreNames> {
   const transactions = await namesIn(paths.transactions);
   const dead = new Set<string>();
@@ -72,7 +72,7 @@ const deadRun = {
   repair: 'unmount and remove it',
 } as const;
 
-/** Mounts of this store that belong to nothing or that nobody serves any more, and sockets nobody listens at. */
+/** Mounts of this store that belong to nothing or have no driver any more, and sockets without a listener. */
 export async function mountFaults(store: Store, manifest: Manifest, names: StoreNames): Promise<Removable[]> {
   const faults: Removable[] = [];
   const ended = await deadRunMounts(store.paths);

@@ -12,8 +12,9 @@ import { accessList, accessLists } from './repairable.js';
 const defaultList = 'system.posix_acl_default';
 
 /**
- * Directories in a container's storages that have the default access list of the directory they are in, while what is below gives them none: earlier versions left it so when they
- * made a storage anew in a rollback. A user may have set it, so only the user can say that it is to go.
+ * Directories in a container's storages that have the default access list of the directory they are in, while what is
+ * below gives them none: earlier versions left this when they rebuilt a storage in a rollback. A user may have set
+ * it, so only the user can decide to remove it.
  */
 export async function inheritedLists(store: Store, manifest: Manifest, container: string): Promise<Fault[]> {
   const { nodes, storages } = stackOf(manifest, container);
@@ -55,7 +56,7 @@ async function listingOf(store: Store, manifest: Manifest, id: NodeId): Promise<
   }
 }
 
-/** As mkdir(2) gives it: the default list, and an access list of the same grants but for what the mode says. */
+/** As mkdir(2) sets it: the default list, and an access list with the same grants, limited by the mode. */
 export function isInherited(entry: Entry, parent: Entry | undefined): boolean {
   const given = parent?.xattrs.get(defaultList);
   const own = entry.xattrs.get(defaultList);
@@ -69,7 +70,7 @@ export function isInherited(entry: Entry, parent: Entry | undefined): boolean {
 /** A list of owner, group and others only is no more than a mode. */
 const isMinimal = (list: Uint8Array) => list.length <= 4 + 3 * 8;
 
-/** A list (linux/posix_acl_xattr.h) without what owner, mask and others may. */
+/** A list (linux/posix_acl_xattr.h) without the permissions of owner, mask and others. */
 function named(list: Uint8Array): Buffer {
   const bytes = Buffer.from(list);
   const byMode = [0x01, 0x10, 0x20];

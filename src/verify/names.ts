@@ -4,7 +4,7 @@ import type { Manifest, ManifestNode } from '../manifest/index.js';
 import { isTemporaryName } from '../platform/durable.js';
 import type { Fault } from './finding.js';
 
-/** What lies in the store's directories, by name; for nodes also what lies in each. */
+/** The names in the store's directories; for nodes also the names in each. */
 export interface StoreNames {
   readonly root: readonly string[];
   readonly nodes: ReadonlyMap<string, readonly string[]>;
@@ -15,7 +15,7 @@ export interface StoreNames {
   /** Transactions whose process is gone. */
   readonly dead: ReadonlySet<string>;
   readonly asides: ReadonlyMap<string, readonly string[]>;
-  /** What is kept of updates that ended. */
+  /** The records of updates that ended. */
   readonly history: {
     readonly names: readonly string[];
     readonly unpublished: readonly string[];
@@ -101,7 +101,8 @@ function transactionFaults(id: string, dead: ReadonlySet<string>): Fault[] {
 
 function asideFaults(id: string, held: readonly string[]): Fault[] {
   if (!isId(id, 'a')) return [stranger(`asides/${id}`)];
-  // It is written last: without it the rollback was never published, and the container still has it all.
+  // The record is written last: without it the rollback was never published, and the container still has all its
+  // content.
   if (held.includes('aside.json')) return [];
   return [leftover('UNFINISHED_ASIDE', `asides/${id}`, 'the rollback that began it was never made')];
 }
@@ -122,7 +123,7 @@ function leftover(code: string, subject: string, message: string): Fault {
   return { code, severity: 'leftover', subject, message, repair: clearsAway };
 }
 
-/** Not by a name that Lamina gives: whose it is, and what it is worth, is not known. */
+/** Its name is not one of Lamina's: its owner and purpose are unknown. */
 function stranger(subject: string): Fault {
   return { code: 'STRANGER', severity: 'leftover', subject, message: 'it is not from Lamina: move it elsewhere' };
 }

@@ -20,10 +20,10 @@ export interface NodeCheck {
   readonly signal: AbortSignal;
 }
 
-/** What a sealed node's files came to. */
+/** The result for a sealed node's files. */
 export interface NodeReport {
   readonly faults: readonly Fault[];
-  /** What its damaged index must be, as its tree proves. */
+  /** The content that its damaged index must have had, as its tree proves. */
   readonly index?: Buffer;
 }
 
@@ -44,12 +44,12 @@ export async function checkNode(check: NodeCheck): Promise<NodeReport> {
     });
   } catch (error) {
     check.signal.throwIfAborted();
-    // Larger than this process can read, which is no damage.
+    // Larger than this process can read, which is not damage.
     if (error instanceof LaminaError && error.code === 'OVER_LIMIT') throw error;
     return { faults: isMissing(error) ? [] : [damage('TREE_UNREADABLE', messageOf(error))] };
   }
   if (stored.index === undefined) {
-    // That it is missing is found among the names.
+    // A missing index is reported with the names.
     if (isMissing(stored.error.cause)) return { faults: [] };
     return indexReport(check, damage('INDEX_DAMAGED', stored.error.message), scanned, stored.version);
   }
@@ -78,7 +78,7 @@ async function readStored(path: BytePath): Promise<Stored> {
   }
 }
 
-/** Paths of files whose content is not the one that was sealed. */
+/** Paths of files whose content differs from what was sealed. */
 function changedContents({ version, listing, oldContents }: StoredIndex, scanned: readonly ScannedEntry[]) {
   const changed = ({ path, hash, xxh64, stats }: ScannedEntry) => {
     if (!stats.isFile()) return false;
@@ -109,7 +109,7 @@ async function oldReport(
 
 const isMissing = (error: unknown) => isSystemError(error, 'ENOENT');
 
-/** A damaged index: with the contents read it may be proven what it was. */
+/** A damaged index: with the contents read, its original content may be proven. */
 async function indexReport(
   check: NodeCheck,
   fault: Fault,

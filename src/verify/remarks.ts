@@ -2,7 +2,10 @@ import type { Entry, Listing } from '../changeset/index.js';
 import type { ScannedEntry } from '../store/index.js';
 import type { Fault } from './finding.js';
 
-/** Overlay marks on what cannot have them (Documentation/filesystems/overlayfs.rst): nobody obeys them, and nobody knows what they were to say. */
+/**
+ * Overlay marks on what cannot have them (Documentation/filesystems/overlayfs.rst): they are ignored, and their intent
+ * is unknown.
+ */
 export function misplacedMarks(listing: Listing): Omit<Fault, 'subject'>[] {
   return [...listing.entries()].flatMap((entry) =>
     misplacedIn(entry).map((mark) => ({
@@ -22,7 +25,9 @@ function misplacedIn({ type, opaque, metacopy, redirect }: Entry): ('opaque' | '
   ];
 }
 
-/** Files of a sealed tree that have names outside of it: whoever writes through one of those changes it. Reported once each. */
+/**
+ * Files of a sealed tree that have names outside of it: a write through one of those changes it. Reported once each.
+ */
 export function sharedInodes(scanned: readonly ScannedEntry[]): Omit<Fault, 'subject'>[] {
   const names = new Map<string, ScannedEntry[]>();
   for (const entry of scanned) {

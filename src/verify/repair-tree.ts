@@ -17,11 +17,13 @@ import { accessList, accessLists, isOverlayMark, namesAround } from './repairabl
 
 const attributeCodes = new Set(['ACCESS_LIST', 'FOREIGN_MARK', 'MARKS']);
 
-/** Whether a fault is of a sealed tree and goes by what the index says. */
+/** Whether a fault is in a sealed tree and is repaired from the index. */
 export const isOfTree = ({ code, repair }: Fault) =>
   repair !== undefined && (attributeCodes.has(code) || code === 'LINKS');
 
-/** Gives entries of a sealed tree the attributes, and the names, that its index says. False where the node is sealed no more. */
+/**
+ * Gives entries of a sealed tree the attributes, and the names, from its index. False: the node is no longer sealed.
+ */
 export async function repairTree(store: Store, id: NodeId, faults: readonly Fault[]): Promise<boolean> {
   return store.change(async (manifest) => {
     if (own(manifest.nodes, id)?.sealed !== true) return false;
@@ -42,13 +44,13 @@ export async function repairTree(store: Store, id: NodeId, faults: readonly Faul
 
 const entryOf = (index: Listing, path: BytePath): Entry => must(index.get(path), 'an entry of the index');
 
-/** Attributes that are content and differ in value are left as they are: which of the two is right is not known. */
+/** Attributes that are content and differ in value are left as they are: it is unknown which of the two is right. */
 function repairAttributes(tree: BytePath, entry: Entry): void {
   reach(tree, entry.path, (at) => {
     const present = readXattrsSync(at);
     const xattrs = repairedXattrs(present, entry);
     const { uid, gid, mode: now } = lstatSync(at);
-    // An access list that goes leaves its mask as the bits of the group.
+    // A removed access list leaves its mask as the bits of the group.
     const freed = present.has(accessList) && !xattrs.has(accessList) ? 0o070 : 0;
     const mode = entry.type === 'symlink' ? null : (now & 0o7777 & ~freed) | (entry.mode & freed);
     setExactly(at, { uid, gid, mode, xattrs });
@@ -70,7 +72,10 @@ function repairedXattrs(
   return wanted;
 }
 
-/** Copies take the places of the names, each in one step: a crash leaves names that are the one or the other, and the same content. */
+/**
+ * Copies replace the names, each in one step: after a crash each name is the old file or the copy, with the same
+ * content.
+ */
 async function relink(paths: NodePaths, index: Listing, faulty: ReadonlySet<BytePath>): Promise<void> {
   const found = await scanListing(paths.tree, { hash: false });
   const names = new Set([...faulty].flatMap((path) => namesAround(path, index, found)));
@@ -111,7 +116,7 @@ function copyOf(attributes: Entry, path: BytePath): PlanOperation {
   return { kind: 'node', path, attributes };
 }
 
-/** The time of the directory stays. */
+/** The directory keeps its time. */
 function putInPlace(tree: BytePath, name: BytePath, from: BytePath): void {
   const { mtimeNs } = reach(tree, dirname(name), (at) => lstatSync(at, { bigint: true }));
   reach(tree, name, (at) => {

@@ -9,7 +9,10 @@ import type { Fault, Removable } from './finding.js';
 import { isOfTree, repairTree } from './repair-tree.js';
 
 export interface Repairs {
-  /** By node: what its damaged index must be, as its tree proves; or its index of an older version in the present one. */
+  /**
+   * By node: the content that its damaged index must have had, as its tree proves; or its index of an older version in
+   * the present one.
+   */
   readonly indexes: ReadonlyMap<NodeId, Buffer>;
 }
 
@@ -27,7 +30,7 @@ const recovered = new Set([
   'DEAD_RUN',
 ]);
 
-/** Mends what loses nothing; gives the faults that are mended. */
+/** Makes the repairs that lose nothing; returns the repaired faults. */
 export async function repair(store: Store, faults: readonly Removable[], { indexes }: Repairs): Promise<Set<Fault>> {
   const mended = new Set<Fault>();
   const possible = faults.filter((fault) => fault.repair !== undefined);
@@ -50,7 +53,7 @@ async function mend(store: Store, fault: Removable, indexes: Repairs['indexes'])
   return fault.mountpoint === undefined || unmountLost(fault.mountpoint);
 }
 
-/** False where somebody uses it: what they do there must not be lost. */
+/** False: the mount is in use, and its writes must not be lost. */
 async function unmountLost(mountpoint: BytePath): Promise<boolean> {
   try {
     await unmountFuse(mountpoint);

@@ -10,12 +10,13 @@ type TreeFault = Omit<Fault, 'subject'>;
 export const accessList = 'system.posix_acl_access';
 export const accessLists: readonly string[] = [accessList, 'system.posix_acl_default'];
 
-/** Of whichever kind, be it not the store's. Escaped ones are content. */
+/** Overlay marks of either kind, not only the store's. Escaped ones are content. */
 export const isOverlayMark = (name: string): boolean => isMark(name, 'trusted') || isMark(name, 'user');
 
 /**
- * What the index can repair without losing anything, reported as what it is: attributes that the entry did not have when it was sealed and that grant or hide something (access
- * lists, overlay marks), marks that it has no more, and names that were one file, or were not, with the same content.
+ * Faults that the index can repair without losing anything, reported by kind: attributes that the entry did not have
+ * when it was sealed and that grant or hide something (access lists, overlay marks), marks that it lacks now, and names
+ * that were one file, or were not, with the same content.
  */
 export function withRepairs(faults: readonly TreeFault[], comparison: TreeComparison): TreeFault[] {
   const byPath = new Map<BytePath, TreeFault[]>();
@@ -68,7 +69,7 @@ function differing(expected: Entry, found: Entry): string[] {
   });
 }
 
-/** Whether all names that are one file in the tree or in the index are there, and nothing but that is wrong with them. */
+/** Whether all names that are one file in the tree or in the index exist, and have no other fault. */
 function canRelink(
   path: BytePath,
   { expected, found, contents }: TreeComparison,
@@ -83,7 +84,7 @@ function canRelink(
   });
 }
 
-/** All names that belong to one of a path's, by the index or by the tree. */
+/** All names linked with a path, by the index or by the tree. */
 export function namesAround(path: BytePath, ...listings: readonly Listing[]): BytePath[] {
   const reached = new Set<BytePath>([path]);
   for (const name of reached)

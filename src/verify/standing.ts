@@ -1,13 +1,13 @@
 import { own } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 
-/** Whom the damage of a node concerns. */
+/** What the damage of a node affects. */
 export interface Standing {
   readonly containers: readonly string[];
   readonly updates: readonly string[];
 }
 
-/** By node: the containers and updates that stand on it. Takes a manifest whose graph is broken, too. */
+/** By node: the containers and updates that stand on it. Accepts a manifest whose graph is broken, too. */
 export function standingOf(manifest: Manifest): (node: NodeId) => Standing {
   const containers = new Map<NodeId, string[]>();
   for (const [name, { layer, storage }] of Object.entries(manifest.containers)) {

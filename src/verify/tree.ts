@@ -6,17 +6,23 @@ import type { Fault } from './finding.js';
 type TreeFault = Omit<Fault, 'subject'>;
 
 export interface TreeComparison {
-  /** What the index says. */
+  /** The entry in the index. */
   readonly expected: Listing;
-  /** What the tree shows. */
+  /** The entry in the tree. */
   readonly found: Listing;
   /** Paths whose content could not be read, and why. */
   readonly unreadable: ReadonlyMap<BytePath, string>;
-  /** Paths of files whose content is not the one that was sealed; undefined: no contents were read, and sizes only are compared. */
+  /**
+   * Paths of files whose content differs from what was sealed; undefined: no contents were read, and sizes only are
+   * compared.
+   */
   readonly contents: ReadonlySet<BytePath> | undefined;
 }
 
-/** Where the tree of a sealed node is not what its index says, by path. Of what is missing or too much, only the topmost path. */
+/**
+ * The differences between the tree of a sealed node and its index, by path. For missing or extra trees, only the
+ * topmost path.
+ */
 export function compareTree(comparison: TreeComparison): TreeFault[] {
   const { expected, found } = comparison;
   const faults: TreeFault[] = [];

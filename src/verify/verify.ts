@@ -17,7 +17,7 @@ export interface VerifyOptions {
   readonly nodes: readonly string[];
   /** Names, attributes and sizes only: no contents are read. */
   readonly quick: boolean;
-  /** Mends what can be mended without losing anything. */
+  /** Repairs what can be repaired without losing anything. */
   readonly repair: boolean;
   readonly signal: AbortSignal;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -30,17 +30,18 @@ export interface VerifyReport {
   readonly entries: number;
 }
 
-/** What was found of the whole store at one moment. */
+/** The state of the whole store at one moment. */
 interface Survey {
   readonly manifest: Manifest | undefined;
-  /** False: the manifest breaks rules, so that nobody can tell by it what is left over. */
+  /** False: the manifest breaks rules, so that it does not show what is left over. */
   readonly sound: boolean;
   readonly faults: readonly Removable[];
 }
 
 /**
- * Looks for what is not as it should be: in the manifest, in the trees of sealed nodes, and among all names in the store. Commands may run meanwhile: the store is
- * kept still only while names are read, and what they remove is not told as missing.
+ * Searches for faults: in the manifest, in the trees of sealed nodes, and among all names in the store. Commands may
+ * run meanwhile: the store is kept from changing only while names are read, and what they remove is not reported as
+ * missing.
  * @throws LaminaError notFound: no such node, container or base
  */
 export async function verify(store: Store, options: VerifyOptions): Promise<VerifyReport> {
@@ -145,11 +146,11 @@ async function inheritedFaults(
   return [...faults.values()];
 }
 
-/** Without those of nodes that were removed, or opened again, while their trees were read. */
+/** Without those of nodes that were removed, or unsealed, while their trees were read. */
 async function stillTrue(store: Store, faults: readonly Fault[]): Promise<readonly Fault[]> {
   if (faults.length === 0) return faults;
   return store.examine(async ({ manifest }) => {
-    // What a command stages shares inodes with what it takes the place of.
+    // What a command stages shares inodes with what it replaces.
     const isAtWork = namesIn(store.paths.transactions).length > 0;
     const left = faults.filter(({ code }) => !(isAtWork && code === 'LINK_COUNT'));
     return Promise.resolve(
@@ -158,7 +159,7 @@ async function stillTrue(store: Store, faults: readonly Fault[]): Promise<readon
   });
 }
 
-/** Whether a report tells of damage that was not mended. */
+/** Whether a report has damage that was not repaired. */
 export function isDamaged({ findings }: VerifyReport): boolean {
   return findings.some(({ severity, repaired }) => severity === 'damage' && !repaired);
 }

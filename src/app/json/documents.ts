@@ -201,7 +201,10 @@ const host = z.strictObject({
   ),
 }) satisfies z.ZodType<HostData>;
 
-/** What a command prints with --json, by what is typed for it. Several: one of them. `run` and `unshare` print what their command does. */
+/**
+ * The documents that commands print with --json, by command. Several: one of them. `run` and `unshare` print what their
+ * command does.
+ */
 export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   init: [z.strictObject({ store: path })],
   host: [host],
@@ -238,5 +241,5 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   watch: [z.strictObject({ done: count, failed: count, items: z.array(item).optional() })],
 };
 
-/** What any command prints that does not end well. */
+/** The document of any command that fails. */
 export const errorDocument: z.ZodObject = z.strictObject({ error: part.error });

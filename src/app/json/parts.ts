@@ -9,7 +9,8 @@ import type { RollbackData } from '../rollback.js';
 import type { PastShowData, UpdateShowData } from '../update-show.js';
 
 /*
- * What documents have in common, as schemas. Each is checked against the type that the command gives; that it allows nothing else is checked against what commands print (test/support).
+ * The common parts of documents, as schemas. The compiler checks each against the type of the command's result; tests
+ * check that it allows nothing else (test/support).
  */
 
 export const name = z.string();
@@ -76,7 +77,7 @@ export const update = z.strictObject({
   effects: z.array(effect),
 }) satisfies z.ZodType<UpdateData>;
 
-/** `did`: what the procedure did on the base, there or at another path that this one depends on. */
+/** `did`: what the procedure did on the base, at the path or at another one that it depends on. */
 export const ranBecauseOf = z.strictObject({
   path,
   did: z.array(z.strictObject({ action: z.string(), path })),

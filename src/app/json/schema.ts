@@ -10,7 +10,7 @@ const shared = { base, container, node, update, change, detailedChange, operatio
 const versioned = (document: z.ZodObject) => document.extend({ formatVersion: z.literal(formatVersion) });
 
 /**
- * What a command's document must be, with nothing beside it: its own, or that of an error.
+ * The strict schema of a command's document: its own, or that of an error.
  * @param command as typed ("update apply")
  */
 export function documentOf(command: string): z.ZodType {
@@ -40,7 +40,7 @@ export function publishedSchema(): object {
 
 const definitionName = (command: string) => command.replaceAll(' ', '-');
 
-/** What is added to a document later must not break who checks it. */
+/** Fields that are added later must not break programs that validate documents. */
 function open({ jsonSchema }: { jsonSchema: { additionalProperties?: unknown } }): void {
   if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
 }

@@ -1,2 +1,4 @@
-/** Of the documents that --json prints (docs/json.schema.json). What is added to them does not count it up; what is changed or taken away does. */
+/**
+ * Of the documents that --json prints (docs/json.schema.json). Additions do not increase it; changes and removals do.
+ */
 export const formatVersion = 1;

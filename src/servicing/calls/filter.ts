@@ -40,17 +40,23 @@ const at = { number: 0, architecture: 4, argument: (index: number) => 16 + 8 * i
 /** CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: clone(2). The first is unshare's only; clone has the signal's number there. */
 const newNamespaces = 0x7e020000;
 const newTime = 0x80;
-/** asm-generic/ioctls.h: what puts words into the input of the terminal that a person runs a command from, and moves its console's text there. */
+/**
+ * asm-generic/ioctls.h: inject input into the user's terminal (TIOCSTI), and paste the console's selection there
+ * (TIOCLINUX).
+ */
 const terminalInput = [0x5412, 0x541c];
-/** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET of linux/socket.h. Others are rarely used parts of the kernel, some of which lead to the host whatever network there is. */
+/**
+ * AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET of linux/socket.h. Others are rarely used parts of the kernel, some
+ * of which reach the host even without a network.
+ */
 const families = [1, 2, 10, 16, 17];
 const unixSockets = 1;
 /** AF_VSOCK: programs of a virtual machine that try it get an error. */
 const hostSockets = 40;
 const netlink = 16;
-/** NETLINK_AUDIT: the host's audit. Without it libaudit holds that the kernel has none. */
+/** NETLINK_AUDIT: the host's audit. Without it libaudit assumes that the kernel has no audit. */
 const audit = 9;
-/** SYS_SOCKET of linux/net.h, as socketcall(2) has it: its arguments lie in memory, where no filter can look. */
+/** SYS_SOCKET of linux/net.h, as in socketcall(2): its arguments lie in memory, where no filter can look. */
 const makeSocket = 1;
 /** PER_LINUX, PER_LINUX32, UNAME26, both, and the question what it is: personality(2). */
 const personalities = [0, 8, 0x20000, 0x20008, 0xffffffff];
@@ -60,13 +66,13 @@ type Instruction = readonly [code: number, operand: number, ifTrue?: number, ifF
 export interface FilterOptions {
   /** Whether processes may trace one another. */
   readonly tracing: boolean;
-  /** Capabilities beyond the common ones, which are nothing without their calls. */
+  /** Capabilities beyond the common ones, which have no use without their calls. */
   readonly added?: readonly Capability[];
 }
 
 /**
- * The program as seccomp(2) has it.
- * @param processor as process.arch has it
+ * The program as in seccomp(2).
+ * @param processor as in process.arch
  * @throws LaminaError failed: the processor is not known here
  */
 export function systemCallFilter(options: FilterOptions, processor: string = process.arch): Buffer {
@@ -92,7 +98,7 @@ function blockOf({ calls }: Architecture, options: FilterOptions): Instruction[]
   return [[load, at.number], ...special, ...runs(decisions(calls, options))];
 }
 
-/** What becomes of a call that is decided by its number alone. */
+/** The result for a call that is decided by its number alone. */
 function decisions(calls: CallNumbers, { tracing: mayTrace, added = [] }: FilterOptions): Map<number, number> {
   const decided = new Map<number, number>();
   const decide = (names: readonly string[], decision: number) => {
@@ -108,7 +114,7 @@ function decisions(calls: CallNumbers, { tracing: mayTrace, added = [] }: Filter
   return decided;
 }
 
-/** Numbers in their order, each followed by what is given for it and those after it. */
+/** Numbers in their order, each followed by the result for it and the numbers after it. */
 function runs(decided: ReadonlyMap<number, number>): Instruction[] {
   const missing = refuseWith(ENOSYS);
   const program: Instruction[] = [];
@@ -123,7 +129,7 @@ function runs(decided: ReadonlyMap<number, number>): Instruction[] {
   return [...program, [give, decision]];
 }
 
-/** Calls that their arguments decide. */
+/** Calls that are decided by their arguments. */
 function specialBlocks(calls: CallNumbers, mayMakeNamespaces: boolean): Instruction[] {
   const on = (name: string, block: readonly Instruction[]): Instruction[] => {
     const number = calls.get(name);
@@ -136,7 +142,8 @@ function specialBlocks(calls: CallNumbers, mayMakeNamespaces: boolean): Instruct
     [give, allow],
   ];
   return [
-    // New namespaces would give a process the powers that it lacks; of clone3, whose flags lie in memory, the C library then does without.
+    // New namespaces would give a process capabilities that it lacks. The flags of clone3 lie in memory; when it is
+    // missing the C library uses clone.
     ...on('clone3', [[give, refuseWith(ENOSYS)]]),
     ...on('clone', flags(newNamespaces)),
     ...on('unshare', flags(newNamespaces | newTime)),

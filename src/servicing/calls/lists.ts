@@ -1,12 +1,13 @@
 import type { Capability } from '../isolation/capabilities.js';
 
 /*
- * Which system calls a sandbox may make. What stands in no list does not exist there (ENOSYS): programs then do without, as on an older kernel, and so it is with calls that kernels will bring.
+ * Which system calls a sandbox may make. A call that is in no list does not exist there (ENOSYS), and so do calls of
+ * future kernels: programs do without, as on an older kernel.
  */
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
-/** What programs live by. Names that one architecture lacks are another's. */
+/** What ordinary programs need. Names that one architecture lacks are another's. */
 export const allowed: readonly string[] = [
   // Files by path
   ...words(`open openat openat2 creat close close_range access faccessat faccessat2 stat stat64 lstat lstat64 fstat fstat64
@@ -41,7 +42,7 @@ export const allowed: readonly string[] = [
   ...words(`kill tkill tgkill pause alarm rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn
     rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 rt_tgsigqueueinfo sigaltstack
     sigaction signal sigpending sigprocmask sigreturn sigsuspend`),
-  // Users and what they may
+  // Users and their privileges
   ...words(`getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getresuid getresuid32 getresgid
     getresgid32 getgroups getgroups32 setuid setuid32 setgid setgid32 setreuid setreuid32 setregid setregid32
     setresuid setresuid32 setresgid setresgid32 setfsuid setfsuid32 setfsgid setfsgid32 setgroups setgroups32
@@ -50,11 +51,11 @@ export const allowed: readonly string[] = [
   ...words(`sched_yield sched_getparam sched_setparam sched_getscheduler sched_setscheduler sched_getattr sched_setattr
     sched_getaffinity sched_setaffinity sched_get_priority_max sched_get_priority_min
     sched_rr_get_interval sched_rr_get_interval_time64 ioprio_get ioprio_set`),
-  // Time; to set it takes a capability that a sandbox lacks, to read how it is adjusted none
+  // Time; setting it needs a capability that a sandbox lacks; reading its adjustment needs none
   ...words(`time times gettimeofday clock_gettime clock_gettime64 clock_getres clock_getres_time64 clock_nanosleep
     clock_nanosleep_time64 nanosleep adjtimex clock_adjtime clock_adjtime64 getitimer setitimer
     timer_create timer_settime timer_settime64 timer_gettime timer_gettime64 timer_getoverrun timer_delete`),
-  // Sockets; which families there are: see the filter
+  // Sockets; the filter says which families are allowed
   ...words(`bind listen accept accept4 connect shutdown getsockname getpeername getsockopt setsockopt
     sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg recvmmsg_time64`),
   // Messages, semaphores and shared memory of System V and POSIX: the sandbox's own
@@ -64,10 +65,10 @@ export const allowed: readonly string[] = [
   ...words(`uname sysinfo getrandom`),
 ];
 
-/** Of these a debugger has need: refused to procedures, allowed to what a person runs in a container. */
+/** Needed by debuggers: refused to procedures, allowed to what a user runs in a container. */
 export const tracing = words('ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd process_madvise');
 
-/** Refused with EPERM and not as if they were missing: programs tell a person why, or do without what root alone may do. */
+/** Refused with EPERM and not as missing: programs then report why, or do without what only root may do. */
 export const refused: readonly string[] = [
   ...tracing,
   ...words(
@@ -84,7 +85,10 @@ const mounting =
   words(`mount umount umount2 pivot_root open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick
   mount_setattr setns sethostname setdomainname quotactl quotactl_fd fanotify_init fanotify_mark lookup_dcookie`);
 
-/** What a capability that is added is for. DAC_READ_SEARCH is common, and opening files by handle leads out of every root: never. */
+/**
+ * The calls that an added capability allows. open_by_handle_at is never among them, although DAC_READ_SEARCH is a
+ * common capability: it leads out of any root.
+ */
 export const byCapability: Readonly<Partial<Record<Capability, readonly string[]>>> = {
   SYS_ADMIN: mounting,
   BPF: ['bpf'],

@@ -1,6 +1,6 @@
 /*
- * Numbers of the system calls, by the kernel's unistd headers (x86-64, its 32-bit mode, 64-bit ARM): names in the order of their numbers; `NUMBER:` says the next one's number where it is not
- * the next.
+ * Numbers of the system calls, by the kernel's unistd headers (x86-64, its 32-bit mode, 64-bit ARM): names in the order
+ * of their numbers; `NUMBER:` gives the next one's number where it is not the next.
  */
 
 /** From 424 on a call has one number everywhere. Up to Linux 6.18. */

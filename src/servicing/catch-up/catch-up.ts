@@ -40,11 +40,11 @@ export interface CaughtUp extends StepEffect {
 }
 
 export interface CatchUpResult {
-  /** Oldest first; none where the container was on the newest layer. */
+  /** Oldest first; none if the container was on the newest layer already. */
   readonly done: readonly CaughtUp[];
   /** With `stop`: the layer at which it ended, and why. */
   readonly stopped: { readonly step: CatchUpStep; readonly error: LaminaError } | undefined;
-  /** The manifest in which it is so: as published, or as it would be. */
+  /** The manifest with the result: as published, or as it would be. */
   readonly manifest: Manifest;
   /** Of a dry run: what would change in the container's root. */
   readonly changes: readonly DetailedChange[] | undefined;
@@ -52,7 +52,8 @@ export interface CatchUpResult {
 
 /**
  * Services a container that stayed behind through the recorded procedure of each newer layer, in their order, as one transaction.
- * @throws LaminaError notFound; refused: it is mounted, or no procedure leads on; failed: a procedure failed, or the container is not well afterwards; nothing was changed
+ * @throws LaminaError notFound; refused: it is mounted, or no recorded procedure leads to the next layer; failed: a
+ * procedure failed, or the health check did; nothing was changed
  */
 export async function catchUp(store: Store, request: CatchUpRequest): Promise<CatchUpResult> {
   const before = await store.read();
@@ -139,7 +140,7 @@ class CatchUpChange implements Change<readonly CatchUpStep[]> {
     return { done: this.#done, stopped: this.#stopped, manifest, changes };
   }
 
-  /** False where it is to stop there. */
+  /** False: it is to stop there. */
   async #service(now: Manifest, step: CatchUpStep): Promise<boolean> {
     const { container, onFailure, signal } = this.request;
     const reader = new StagedReader(this.transaction, now);
@@ -173,7 +174,7 @@ class CatchUpChange implements Change<readonly CatchUpStep[]> {
     }
   }
 
-  /** What was done so far, on a manifest. @throws LaminaError refused where that is not what it was done for */
+  /** Applies what was done so far to a manifest. @throws LaminaError refused: it was done for another manifest */
   #onto(manifest: Manifest): Manifest {
     const { container } = this.request;
     const steps = catchUpSteps(manifest, container);

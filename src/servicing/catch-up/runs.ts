@@ -21,8 +21,9 @@ interface Written {
 }
 
 /**
- * Runs procedures in a container one after the other, each on what those before it made of it, and stages what it takes on the step's layer for the root to be what came of it. The
- * states of the base between them are gone where they were merged, and not needed.
+ * Runs procedures in a container one after the other, each on the result of those before it, and stages what the root
+ * needs on the step's layer to equal the result. The states of the base between them may have been merged away; they
+ * are not needed.
  */
 export async function runInOrder(site: StepSite, storages: ContainerStorages): Promise<EffectCommit> {
   const { work, container, recorded, delta } = site;

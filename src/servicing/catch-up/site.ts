@@ -5,7 +5,7 @@ import type { RunOptions } from '../service.js';
 import type { ConflictChoice, Settings } from '../settings.js';
 
 export interface StepOptions extends Pick<RunOptions, 'onOutput'> {
-  /** Over what was said when the updates were applied. */
+  /** Overrides of the settings with which the updates were applied. */
   readonly timeoutMs?: number | undefined;
   readonly conflict?: ConflictChoice | undefined;
   readonly alwaysRun?: boolean | undefined;

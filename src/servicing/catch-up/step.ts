@@ -22,17 +22,17 @@ import { readStored } from '../stored.js';
 import { runInOrder } from './runs.js';
 import type { Recorded, StepOptions, StepSite } from './site.js';
 
-/** What a layer is to a container that is caught up, staged. */
+/** The staged result of a layer for a container that is caught up. */
 export interface StepEffect {
   readonly commit: EffectCommit;
-  /** Why the procedure ran; undefined where nobody looked, or it did not. */
+  /** Why the procedure ran; undefined: not searched for, or it did not run. */
   readonly because?: RanBecauseOf | undefined;
-  /** Paths at which the container and the layer could not be brought together. */
+  /** Paths at which the container and the layer could not be merged. */
   readonly conflicts: readonly BytePath[];
 }
 
 /**
- * Services a container for one layer by the recorded procedure of that.
+ * Services a container for one layer by that layer's recorded procedure.
  * @param work whose layers are those below the step's
  * @throws LaminaError refused: updates of several kinds were merged into the layer; a conflict that is to be refused; failed: the procedure failed
  */
@@ -80,7 +80,9 @@ async function readRecorded({ transaction }: Work, manifest: Manifest, id: Updat
   };
 }
 
-/** Where nothing was merged into the layer, a container that meets nothing of the run on the base need not be serviced. */
+/**
+ * Where nothing was merged into the layer, a container that does not overlap the run on the base need not be serviced.
+ */
 async function run(site: StepSite): Promise<StepEffect> {
   const { work, manifest, container, recorded, delta } = site;
   const storages = await readStorages(work, manifest, container);
@@ -119,7 +121,7 @@ async function skipRule({ work, delta, options }: StepSite, { id, settings }: Re
   }
 }
 
-/** A path for which the container's sandbox would be another one than that of the run on the base. */
+/** A path that makes the container's sandbox differ from that of the run on the base. */
 async function otherSandbox(
   { work }: StepSite,
   { settings, place, update }: Recorded,
@@ -145,7 +147,7 @@ async function withViews<T>(
   return withReplayViews(work, { delta, journals }, then);
 }
 
-/** Layers that were merged are one change to the container. */
+/** Layers that were merged count as one change of the container. */
 async function merge(
   { work, manifest, container, recorded, delta, options }: StepSite,
   views: Views,
@@ -156,7 +158,7 @@ async function merge(
   return { commit, conflicts, because: await becauseOf({ work, container, recorded }, metAt(met, 'layer')) };
 }
 
-/** Updates by hand that were merged are one, done in one go: their journals follow on each other. */
+/** Updates by hand that were merged count as one: their journals are joined in order. */
 async function replay(site: StepSite, views: Views): Promise<StepEffect> {
   const { work, manifest, container, recorded, delta, options } = site;
   const layers = await layerListings(work);

@@ -12,7 +12,9 @@ export const capabilities = [
 
 export type Capability = (typeof capabilities)[number];
 
-/** What package managers and their scripts need of root's powers: no mounting, no modules, no raw devices, no tracing. */
+/**
+ * The capabilities that package managers and their scripts need: no mounting, no modules, no raw devices, no tracing.
+ */
 export const commonCapabilities: readonly Capability[] = [
   ...(['CHOWN', 'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP'] as const),
   ...(['SETFCAP', 'MKNOD', 'SYS_CHROOT', 'NET_BIND_SERVICE', 'AUDIT_WRITE'] as const),

@@ -5,21 +5,21 @@ import type { RootEntry, RootReader } from './root.js';
 
 /** Where a path of a root leads, every symlink on the way followed inside the root. */
 export type Followed =
-  /** To something that is no symlink. */
+  /** To something that is not a symlink. */
   | { readonly kind: 'found'; readonly path: BytePath; readonly entry: RootEntry }
   /** To a name that is not there, in directories some of which may be missing as well. */
   | { readonly kind: 'absent'; readonly path: BytePath }
   /** Below a directory over which something empty is mounted, or to that directory itself. */
   | { readonly kind: 'covered'; readonly path: BytePath; readonly by: BytePath }
-  /** Nowhere: round in a circle, or through something that is no directory. */
+  /** Nowhere: a loop of symlinks, or through something that is not a directory. */
   | { readonly kind: 'nowhere' };
 
-/** As the kernel has it (path_resolution(7)). */
+/** As in the kernel (path_resolution(7)). */
 const mostSymlinks = limits.followedLinks.value;
 const longestPath = 4096;
 
 /**
- * Takes time in proportion to the names that are passed, whatever the symlinks are: a root is anybody's.
+ * Takes time in proportion to the names that are passed, whatever the symlinks are: a root is untrusted.
  * @param covered directories over which something empty is mounted
  */
 export function follow(root: RootReader, path: string, covered: readonly BytePath[] = []): Followed {

@@ -22,7 +22,10 @@ import { isMachineRoot } from '../../platform/privileges.js';
 import type { Planting } from './plant.js';
 import type { MountedRoot } from './root.js';
 
-/** Says of a directory or file that the sandbox of a run made it, and what it was: whoever leaves it last removes it where it is still the same. */
+/**
+ * Marks a directory or file that the sandbox of a run made, and records its state: the last run that uses it removes it
+ * if it is unchanged.
+ */
 const mark = isMachineRoot() ? 'trusted.lamina.planted' : 'user.lamina.planted';
 const directoryMark = 'directory';
 const attempts = 200;
@@ -35,15 +38,16 @@ interface Held {
 }
 
 /**
- * What the sandboxes of `lamina run` need in a container's root that it has not. It lies in the container's storage for as long as a sandbox uses it, and never over what the container has there:
- * several runs share it, the last one removes it, and what a killed one left the next one removes.
+ * What the sandboxes of `lamina run` need in a container's root that it has not. It lies in the container's storage
+ * while a sandbox uses it, and never replaces what the container has there: several runs share it, the last one removes
+ * it, and the next run removes what a killed one left.
  */
 export class HeldPlanting {
   readonly #held: Held[] = [];
 
   private constructor(readonly root: MountedRoot) {}
 
-  /** @param existing directories that are mounted over as well: one of them may be what another run made */
+  /** @param existing directories that are mounted over as well; another run may have made one of them */
   static async make(root: MountedRoot, wanted: Planting, existing: readonly BytePath[]): Promise<HeldPlanting> {
     const planting = new HeldPlanting(root);
     try {
@@ -66,7 +70,7 @@ export class HeldPlanting {
     }
   }
 
-  /** Removes what nobody else uses and nobody has changed. */
+  /** Removes what no other run uses and nothing has changed. */
   release(): void {
     for (const held of this.#held.splice(0).reverse()) {
       try {
@@ -91,7 +95,7 @@ export class HeldPlanting {
     return false;
   }
 
-  /** A path that is there and is not marked is the container's own: nothing is to be done for it. */
+  /** A path that exists without a mark is the container's own and is left alone. */
   async #hold(path: BytePath, content: Buffer | undefined): Promise<void> {
     for (let attempt = 0; attempt < attempts; attempt++) {
       if (this.#holdExisting(path)) return;
@@ -110,7 +114,7 @@ export class HeldPlanting {
     return this.root.at(path, (at) => getXattrSync(at, mark) === undefined) === true;
   }
 
-  /** It appears under its name with its mark, so that it is never taken for the container's own. */
+  /** It gets its name only when it has its mark, so that it is never mistaken for the container's own. */
   #make(path: BytePath, content: Buffer | undefined): void {
     this.root.at(path, (at) => {
       const name = toBuffer(join(dirname(at.toString('latin1') as BytePath), `.lamina-${newId('m')}`));
@@ -135,7 +139,7 @@ export class HeldPlanting {
   }
 
   #remove({ path, descriptor }: Held): void {
-    // Somebody else uses it: the last one removes it.
+    // Another run uses it: the last one removes it.
     if (!lock(descriptor, 'exclusive')) return;
     if (!this.#isThere(path, descriptor)) return;
     this.root.at(path, (at) => {

@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 
-/** What all processes of a sandbox may use together. Undefined: as sandboxes have it that nobody asked otherwise for. */
+/** What all processes of a sandbox may use together. Undefined: the default. */
 export interface Limits {
   readonly processes?: number | undefined;
   readonly memoryBytes?: number | undefined;
@@ -10,7 +10,7 @@ export interface Limits {
 }
 
 const mebibyte = 1 << 20;
-/** Both as podman has it. */
+/** The defaults of podman. */
 const commonProcesses = 2048;
 const commonSharedBytes = 64 * mebibyte;
 /** Of the memory that there is; the rest stays for the host, and for the drivers. */
@@ -20,7 +20,7 @@ const commonMemoryShare = 0.8;
 const temporaryShare = 0.5;
 const runShare = 0.2;
 
-/** In words of the sandbox's records (native/sandbox/spec.h). */
+/** As the sandbox's records (native/sandbox/spec.h). */
 export interface LimitRecords {
   readonly bounds: readonly (readonly string[])[];
   readonly sizes: { readonly run: string; readonly tmp: string; readonly shm: string };
@@ -47,7 +47,7 @@ export function limitRecords(limits: Limits): LimitRecords {
   };
 }
 
-/** Of the machine, or of the control group that we are in. */
+/** Of the machine, or of this process's control group. */
 function presentMemory(): number {
   const constrained = process.constrainedMemory();
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
@@ -56,8 +56,8 @@ function presentMemory(): number {
 const unlimited = '-';
 
 /**
- * Limits of each process, whatever the caller's are: as systemd gives them to a service. By numbers of setrlimit(2), which are those of x86-64 and 64-bit ARM. The one of pending signals
- * depends on the machine's memory and stays.
+ * Limits of each process, whatever the caller's are: those of a systemd service. Numbers as in setrlimit(2) on x86-64
+ * and 64-bit ARM. The limit of pending signals depends on the machine's memory and is left alone.
  */
 export const processLimits: readonly (readonly [number: number, soft: string, hard: string])[] = [
   [0, unlimited, unlimited], // CPU

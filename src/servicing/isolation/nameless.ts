@@ -3,7 +3,7 @@ import { join, toBuffer } from '../../base/bytes.js';
 import { newId } from '../../base/ids.js';
 import { temporaryDirectory } from '../../platform/command-line.js';
 
-/** A file without a name: what is in it is handed over by its descriptor, to be read from its start. */
+/** A file without a name: another process reads its content from the start through its descriptor. */
 export class NamelessFile {
   readonly descriptor: number;
 

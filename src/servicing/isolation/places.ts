@@ -14,17 +14,17 @@ export interface Places {
   readonly of: Readonly<Record<MountName, BytePath>>;
   /** Of these, those that are not there and lie in the root itself. */
   readonly missing: readonly BytePath[];
-  /** Names at which something stands that leads to no directory that could be mounted over. */
+  /** Names that exist but do not lead to a directory that can be mounted over. */
   readonly blocked: readonly MountName[];
 }
 
-/** Directories that a root needs: a link to one of them, or above, must not make it vanish below a mount. */
+/** Directories that a root needs: a link to one of them, or above, must not hide it below a mount. */
 const needed = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32', 'usr', 'etc', 'var', 'home', 'root', 'opt', 'srv'];
 const neededWhole = ['bin', 'sbin', 'lib', 'lib64', 'usr', 'etc'];
 
 /**
- * Finds where a root wants what the sandbox mounts: at the directory of that name, or where a symlink of that name leads inside the root. Where that is no place to mount on, the name
- * itself is the place, and it is blocked.
+ * Finds where a root expects the sandbox's mounts: at the directory of that name, or where a symlink of that name leads
+ * inside the root. Where that cannot be mounted on, the name itself is the place, and it is blocked.
  */
 export function placesOf(root: RootReader): Places {
   const of: Partial<Record<MountName, BytePath>> = {};

@@ -7,7 +7,7 @@ import type { RootEntry, RootReader } from './root.js';
 import { wantedDirectories } from './tmpfiles.js';
 import type { WantedDirectory } from './tmpfiles.js';
 
-/** A file by which names of the network are found, where the root wants it. */
+/** A name resolution file, at the place where the root expects it. */
 export interface NetworkFile {
   readonly name: 'resolv.conf' | 'hosts';
   readonly path: BytePath;
@@ -16,7 +16,7 @@ export interface NetworkFile {
   readonly missing: boolean;
 }
 
-/** What a sandbox in a root takes. */
+/** What a sandbox needs in a root. */
 export interface SandboxPlan {
   readonly places: Places;
   /** Below what is mounted. */
@@ -31,7 +31,7 @@ export function planSandbox(root: RootReader, { network }: { readonly network: b
   return { places, directories: wantedDirectories(root, places), network: files };
 }
 
-/** Nothing where the root has something there that is no file: it is the root's affair. A `hosts` that there is, too. */
+/** Undefined where the root has something other than a file there, or has its own `hosts`: that stays as it is. */
 function networkFile(root: RootReader, name: NetworkFile['name'], { of }: Places): NetworkFile[] {
   const led = follow(root, `etc/${name}`, Object.values(of));
   if (led.kind === 'absent') return [{ name, path: led.path, inMount: false, missing: true }];
@@ -43,7 +43,7 @@ function networkFile(root: RootReader, name: NetworkFile['name'], { of }: Places
   return [{ name, path: led.path, inMount: false, missing: false }];
 }
 
-/** Whether two roots have the same sandbox, as far as what runs in it can tell. */
+/** Whether two roots have the same sandbox, as far as programs in it can observe. */
 function isSameSandbox(a: SandboxPlan, b: SandboxPlan): boolean {
   const text = ({ places, directories, network }: SandboxPlan) =>
     JSON.stringify([places.of, directories, network.map(({ name, path }) => [name, path])]);
@@ -74,8 +74,8 @@ class RecordingRoot implements RootReader {
 }
 
 /**
- * The sandbox of a base's run, to be compared with those of its containers. What the sandbox looks up is in no read set, for it happens in no mount: where a container's sandbox would
- * differ, the procedure has to run there.
+ * The sandbox of a base's run, for comparison with those of its containers. What the sandbox looks up is in no read
+ * set, for no mount sees it: where a container's sandbox would differ, the procedure has to run there.
  */
 export class SandboxOnBase {
   readonly #looked: RecordingRoot;
@@ -91,7 +91,7 @@ export class SandboxOnBase {
   /**
    * @param storages a container's
    * @param root the container's
-   * @returns a path for which its sandbox is another one
+   * @returns a path that makes its sandbox differ
    */
   differingPath(storages: readonly Listing[], root: () => RootReader): BytePath | undefined {
     const path = this.#touchedPath(storages);
@@ -99,7 +99,10 @@ export class SandboxOnBase {
     return isSameSandbox(this.#plan, planSandbox(root(), { network: this.#network })) ? undefined : path;
   }
 
-  /** A path that was looked at, of which a storage may show something else. A directory that the base has, too, is there to carry others. */
+  /**
+   * A path that was read and at which a storage may differ. A directory that the base has too only leads to other
+   * paths.
+   */
   #touchedPath(storages: readonly Listing[]): BytePath | undefined {
     for (const [path, before] of this.#looked.entries) {
       for (const storage of storages) {

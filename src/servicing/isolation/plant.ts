@@ -19,7 +19,7 @@ import { setTimesSync } from '../../platform/native.js';
 import type { NetworkFile, SandboxPlan } from './plan.js';
 import type { MountedRoot } from './root.js';
 
-/** What must be in a root itself before its sandbox can be made. */
+/** What must exist in a root before its sandbox can be made. */
 export interface Planting {
   readonly directories: readonly BytePath[];
   readonly files: readonly { readonly path: BytePath; readonly content: Buffer }[];
@@ -34,7 +34,7 @@ export function plantingOf({ places, network }: SandboxPlan, hostName: string): 
 export const isEmptyPlanting = ({ directories, files }: Planting): boolean =>
   directories.length === 0 && files.length === 0;
 
-/** A file with its content; nothing where the host has none to give. */
+/** A file with its content; undefined where the host has none. */
 export function filled(file: NetworkFile, hostName: string): { path: BytePath; content: Buffer }[] {
   const content = file.name === 'hosts' ? hostsFile(hostName) : hostResolver();
   return content === undefined ? [] : [{ path: file.path, content }];
@@ -44,7 +44,7 @@ function hostsFile(hostName: string): Buffer {
   return Buffer.from(`127.0.0.1\tlocalhost\n127.0.1.1\t${hostName}\n::1\tlocalhost ip6-localhost ip6-loopback\n`);
 }
 
-/** Name resolution is the host's while the network is. */
+/** Name resolution is the host's while the network is the host's. */
 export function hostResolver(): Buffer | undefined {
   try {
     return readFileSync('/etc/resolv.conf');
@@ -55,8 +55,9 @@ export function hostResolver(): Buffer | undefined {
 }
 
 /**
- * Writes into a root what its sandbox needs, over what is in the way. For a root whose upper is given up, or from which it is taken out afterwards.
- * @param root mounted where no read set or journal sees it
+ * Writes into a root what its sandbox needs, replacing what is in the way. For a root whose upper is discarded, or from
+ * which it is removed afterwards.
+ * @param root mounted without a read set or journal
  */
 export function plant(root: MountedRoot, { directories, files }: Planting): void {
   for (const path of directories) makeDirectory(root, path);
@@ -84,7 +85,7 @@ function makeParents(root: MountedRoot, path: BytePath): void {
   for (let length = 1; length < names.length; length++) makeDirectory(root, join(...names.slice(0, length)));
 }
 
-/** A file that is there keeps its attributes and its time. */
+/** An existing file keeps its attributes and times. */
 function writeFile(root: MountedRoot, path: BytePath, content: Buffer): void {
   makeParents(root, path);
   at(root, path, (name) => {
@@ -103,7 +104,7 @@ function writeFile(root: MountedRoot, path: BytePath, content: Buffer): void {
   });
 }
 
-/** The directory keeps its time: it stays in the upper where the run writes there, too. */
+/** The directory keeps its times: it stays in the upper if the run writes there too. */
 function at(root: MountedRoot, path: BytePath, work: (name: Buffer) => void): void {
   const done = root.at(path, (name) => {
     const directory = Buffer.concat([name.subarray(0, name.lastIndexOf('/') + 1), Buffer.from('.')]);

@@ -6,15 +6,17 @@ import { runProcess } from '../../platform/process.js';
 
 const parts = ['users', 'processes', 'memory', 'processors'] as const;
 
-/** Why root's sandboxes cannot have a user namespace, or a bound for all their processes; undefined: they can. */
+/**
+ * Why root's sandboxes cannot have a user namespace, or limits for all their processes together; undefined: they can.
+ */
 export type SandboxProbe = Readonly<Record<(typeof parts)[number], string | undefined>>;
 
 const patienceMs = 10_000;
 
 /**
- * Tries what this machine can give a sandbox, as root.
+ * Probes what this machine can provide for a sandbox, as root.
  * @param mountpoint of a mount that lets its owners be mapped (docs/driver.md, `idmap`)
- * @throws LaminaError failed where it cannot be tried
+ * @throws LaminaError failed: the probe could not run
  */
 export async function probeSandbox(mountpoint: BytePath): Promise<SandboxProbe> {
   let words = '';

@@ -8,20 +8,23 @@ import type { EntryType, Listing } from '../../changeset/index.js';
 import { reach } from '../../store/index.js';
 import type { MountableNode } from '../../store/index.js';
 
-/** What stands at a path of a root. */
+/** What exists at a path of a root. */
 export interface RootEntry {
   readonly type: Exclude<EntryType, 'whiteout'>;
   /** A symlink's target, as bytes; else ''. */
   readonly target: string;
 }
 
-/** A root to be looked into. Paths are relative to it, and no component of them is a symlink: whoever meets one follows it by `follow`. */
+/**
+ * Read access to a root. Paths are relative to it, and no component of them may be a symlink: resolve symlinks by
+ * `follow` first.
+ */
 export interface RootReader {
   /** Undefined: nothing is there. */
   entry(path: BytePath): RootEntry | undefined;
   /** None where there is no directory. */
   names(directory: BytePath): readonly string[];
-  /** A regular file's bytes; undefined where it is none, or larger than `most`. */
+  /** A regular file's bytes; undefined where it is not one, or is larger than `most`. */
   read(path: BytePath, most: number): Buffer | undefined;
 }
 
@@ -59,10 +62,13 @@ export function viewRoot(listings: readonly Listing[], stack: readonly Mountable
   );
 }
 
-/** O_PATH of open(2), which Node has no name for: a directory to go on from, without reading it. */
+/** O_PATH of open(2), which Node has no name for: a directory as a base for further lookups, without reading it. */
 const onlyPath = 0o10000000;
 
-/** A root that is mounted. Each directory on the way is opened by itself, so that nobody who works there meanwhile can lead a path out of it. */
+/**
+ * A root that is mounted. Each directory on the way is opened by itself, so that no concurrent change can lead a path
+ * out of the root.
+ */
 export class MountedRoot implements RootReader {
   readonly #root: number;
 
@@ -75,7 +81,7 @@ export class MountedRoot implements RootReader {
   }
 
   /**
-   * Calls `work` with a path, for system calls, of what `path` names; undefined where its directory is none.
+   * Calls `work` with a path, for system calls, of what `path` names; undefined where its parent is not a directory.
    * No call of `work` may follow a symlink in the last component.
    */
   at<T>(path: BytePath, work: (at: Buffer) => T): T | undefined {
@@ -130,7 +136,7 @@ function typeOf(stats: Stats): RootEntry['type'] {
   return stats.isFIFO() ? 'fifo' : 'socket';
 }
 
-/** Never waits, as for the other end of a FIFO, and never follows a symlink in the last place. */
+/** Never blocks, as on the other end of a FIFO, and never follows a symlink in the last place. */
 function readRegular(most: number, open: (flags: number) => number): Buffer | undefined {
   let descriptor: number;
   try {

@@ -11,7 +11,7 @@ import { filled, hostResolver } from './plant.js';
 import type { SandboxPlan } from './plan.js';
 import type { SandboxUser } from './user.js';
 
-/** What the command may, beyond or below what is common. */
+/** The privileges of the command, relative to the defaults. */
 export interface Privileges {
   /** By default root. */
   readonly user?: SandboxUser | undefined;
@@ -21,12 +21,15 @@ export interface Privileges {
   readonly mayGain?: boolean | undefined;
 }
 
-/** Whose users a sandbox of root has: those of a user namespace (`own`), of one where the machine can give it one (`auto`), or the host's. */
+/**
+ * Whose user IDs a sandbox made by root has: those of a user namespace (`own`), of one where the machine can give it
+ * one (`auto`), or the host's.
+ */
 export type SandboxUsers = 'auto' | 'own' | 'host';
 
-/** All that is asked of a sandbox. */
+/** The full specification of a sandbox. */
 export interface SandboxSetup {
-  /** The root it sees, in which there is all that the plan says is missing. */
+  /** The root it sees, into which everything that the plan lists as missing was written. */
   readonly root: BytePath;
   readonly plan: SandboxPlan;
   readonly hostName: string;
@@ -72,7 +75,7 @@ export function setupRecords(setup: SandboxSetup): Buffer {
   return Buffer.from(records.flat().map(ended).join(''), 'latin1');
 }
 
-/** A NUL ends a field: one inside would begin a record that nobody asked for. */
+/** A NUL ends a field: one inside would begin a forged record. */
 function ended(field: string): string {
   if (field.includes('\0'))
     throw failed(`the sandbox cannot be made: ${display(field)} has a NUL in it`, {
@@ -106,7 +109,7 @@ function privilegeRecords({ user, add = [], drop = [], mayGain = false }: Privil
   ];
 }
 
-/** Who takes all away and adds some has those; who adds all and takes some away has the others. */
+/** Dropping all and adding some leaves those; adding all and dropping some leaves the rest. */
 function grantedBy(add: readonly Capability[], drop: readonly Capability[]): readonly Capability[] {
   if (capabilities.every((each) => drop.includes(each))) return [...new Set(add)];
   return [...new Set([...commonCapabilities, ...add])].filter((each) => !drop.includes(each));

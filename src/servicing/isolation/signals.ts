@@ -1,7 +1,7 @@
 import { isSystemError } from '../../base/errors.js';
 import type { NamelessFile } from './nameless.js';
 
-/** Signals that come to us and are meant for a command. */
+/** Signals that this process receives and passes to a command. */
 export interface SignalSource {
   /** @returns what ends the subscription */
   subscribe(listener: (signal: NodeJS.Signals) => void): () => void;
@@ -9,14 +9,17 @@ export interface SignalSource {
 
 const pollMs = 10;
 
-/** Passes signals on to the first process of a sandbox, which gives them to the command. The second SIGINT ends it: a command that does not listen must not hold up a person. */
+/**
+ * Passes signals on to the first process of a sandbox, which passes them to the command. The second SIGINT kills it: a
+ * command that ignores signals must not block the user.
+ */
 export class SandboxSignals {
   readonly #unsubscribe: () => void;
   readonly #waiting: NodeJS.Signals[] = [];
   #timer: NodeJS.Timeout | undefined;
   #interrupts = 0;
 
-  /** @param files in which lamina-sandbox tells the process, and the process that it listens */
+  /** @param files in which lamina-sandbox reports its process ID, and that process reports that it handles signals */
   constructor(
     source: SignalSource,
     readonly files: { readonly status: NamelessFile; readonly information: NamelessFile },
@@ -45,7 +48,7 @@ export class SandboxSignals {
     for (const signal of this.#waiting.splice(0)) send(pid, signal);
   }
 
-  /** Undefined as long as the kernel would drop what is sent. */
+  /** Undefined while the kernel would drop signals sent to it. */
   #pid(): number | undefined {
     if (this.files.status.text() === '') return undefined;
     const { 'child-pid': pid } = JSON.parse(this.files.information.text()) as { 'child-pid': number };
@@ -57,7 +60,7 @@ function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    // It has ended just now.
+    // It has just ended.
     if (!isSystemError(error, 'ESRCH')) throw error;
   }
 }

@@ -5,7 +5,7 @@ import { follow } from './follow.js';
 import type { Places } from './places.js';
 import type { RootReader } from './root.js';
 
-/** A directory that a root wants in what the sandbox mounts. */
+/** A directory that a root expects below the sandbox's mounts. */
 export interface WantedDirectory {
   readonly path: BytePath;
   readonly mode: number;
@@ -13,9 +13,12 @@ export interface WantedDirectory {
   readonly gid: number;
 }
 
-/** Those of tmpfiles.d(5) that a root can bring, the one that counts first first. */
+/** The directories of tmpfiles.d(5) that a root can have, by descending precedence. */
 const configurations = ['etc/tmpfiles.d', 'usr/local/lib/tmpfiles.d', 'usr/lib/tmpfiles.d', 'lib/tmpfiles.d'];
-/** A root is anybody's: what is read of it is bounded. What is beyond a limit asks for nothing, as a line that cannot be understood. */
+/**
+ * A root is untrusted: what is read of it is bounded. What exceeds a limit is ignored, like a line that cannot be
+ * parsed.
+ */
 const most = {
   files: limits.tmpfilesFiles.value,
   bytes: limits.tmpfilesFile.value,
@@ -28,8 +31,8 @@ const most = {
 const directoryLine = /^[dDvqQ][!+=~^$-]*$/;
 
 /**
- * The directories below /run and /tmp that the root's own machine would make at its start (tmpfiles.d(5): types d, D, v, q, Q), and /run/lock; parents before children. Other lines, and
- * what cannot be understood, ask for nothing.
+ * The directories below /run and /tmp that the root's own machine would create at boot (tmpfiles.d(5): types d, D, v,
+ * q, Q), and /run/lock; parents before children. Other lines, and lines that cannot be parsed are ignored.
  */
 export function wantedDirectories(root: RootReader, places: Places): WantedDirectory[] {
   const wanted = new Map<string, WantedDirectory>();
@@ -79,7 +82,7 @@ function parseLine(line: string, owners: Owners): WantedDirectory | undefined {
   return { path: inside, mode: bits === undefined ? 0o755 : Number.parseInt(bits, 8) & 0o7777, uid, gid };
 }
 
-/** Below run/ or tmp/; undefined: somewhere else, or nowhere. */
+/** Below run/ or tmp/; undefined: elsewhere, or not a path. */
 function pathOf(text: string): BytePath | undefined {
   const plain = text
     .replace(/^%t(?=\/)/, '/run')

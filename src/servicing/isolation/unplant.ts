@@ -3,8 +3,8 @@ import { MemoryListing, View, compareApartFromTimes } from '../../changeset/inde
 import type { Entry, Listing } from '../../changeset/index.js';
 
 /**
- * What a run wrote, without what was in its upper before it began and is still the same: that is the sandbox's, and no change of the run's. Times of modification are not looked at:
- * touching what is not there without the sandbox is no change either.
+ * What a run wrote, without what was in its upper before it began and is unchanged: that is the sandbox's, not a change
+ * of the run's. Modification times are not compared: touching what exists only with the sandbox is not a change either.
  * @param planted the upper before the run
  */
 export function withoutPlanted(written: Listing, planted: Listing): Listing {
@@ -12,7 +12,7 @@ export function withoutPlanted(written: Listing, planted: Listing): Listing {
   for (const entry of written.entries()) left.set(entry.path, entry);
   const children = new Map<BytePath, number>();
   for (const { path } of left.values()) if (path !== '') count(children, parentOf(path), 1);
-  // Children before parents: a directory goes where nothing is left in it.
+  // Children before parents: a directory is dropped when nothing is left in it.
   for (const entry of [...planted.entries()].reverse()) {
     const now = left.get(entry.path);
     if (entry.path === '' || now === undefined || !isSame(written, now, planted, entry)) continue;

@@ -54,7 +54,7 @@ function idOf(text: string): number | undefined {
   return /^\d{1,10}$/.test(text) && Number(text) <= greatestId ? Number(text) : undefined;
 }
 
-/** As Latin-1: names are bytes. A line with a NUL is no row: no field of it can be given to a program. */
+/** As Latin-1: names are bytes. A line with a NUL is ignored: its fields cannot be passed to a program. */
 function rowsOf(root: RootReader, path: string, covered: readonly BytePath[]): string[][] {
   const led = follow(root, path, covered);
   const bytes = led.kind === 'found' ? root.read(led.path, limits.accountFile.value) : undefined;

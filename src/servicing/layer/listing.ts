@@ -9,7 +9,7 @@ const root = '' as BytePath;
 
 /**
  * A layer as an overlay tree on `below`: its whiteouts as entries, and directories that it only passes through with the attributes that they have below.
- * @throws LaminaError refused: it leads through something that is no directory below
+ * @throws LaminaError refused: it passes through something that is not a directory below
  */
 export function layerListing(content: Listing, marks: LayerMarks, below: View): Listing {
   const { whiteouts, opaque } = withoutOpaqueRoot(marks, below);
@@ -40,7 +40,7 @@ function made(entry: Entry, there: Entry | undefined): Entry {
   });
 }
 
-/** A root cannot be opaque: all that it would hide is named. */
+/** A root cannot be opaque: everything that it would hide has a whiteout of its own. */
 function withoutOpaqueRoot(marks: LayerMarks, below: View): Pick<LayerMarks, 'whiteouts' | 'opaque'> {
   if (!marks.opaque.has(root)) return marks;
   return { opaque: marks.opaque, whiteouts: new Set([...marks.whiteouts, ...(below.names(root) as BytePath[])]) };

@@ -7,7 +7,10 @@ import type { RecordedOperation } from '../replay/replay.js';
 /** A layer as operations on the base, for one container. */
 export interface LayerOperations {
   readonly operations: readonly RecordedOperation[];
-  /** Paths that the container has changed and the layer would remove or change in a way that cannot be merged: left alone. */
+  /**
+   * Paths that the container has changed and the layer would remove, or change in a way that cannot be merged: they are
+   * left as they are.
+   */
   readonly conflicts: readonly BytePath[];
 }
 
@@ -20,8 +23,9 @@ interface Views {
 }
 
 /**
- * What somebody would do to the base who brings it from `before` to `after` as a package manager does: files are replaced, not written to. Replayed in the container this
- * merges three ways what both have changed. What the layer removes or gives other attributes while the container has a version of its own is left out.
+ * The operations that bring the base from `before` to `after` as a package manager does: files are replaced, not
+ * written to. Replayed in the container this merges three ways what both changed. Removals and attribute changes of the
+ * layer are left out where the container has its own version.
  * @param paths all at which the base differs
  */
 export function layerOperations(views: Views, paths: Iterable<BytePath>, overrule: boolean): LayerOperations {
@@ -34,9 +38,9 @@ export function layerOperations(views: Views, paths: Iterable<BytePath>, overrul
 class OperationWriter {
   readonly operations: RecordedOperation[] = [];
   readonly conflicts: BytePath[] = [];
-  /** What must stay where the layer would remove it, with the directories above. */
+  /** Paths that must stay although the layer removes them, with the directories above. */
   readonly #staying = new Set<BytePath>();
-  /** What the container has removed and the layer would make something else of. */
+  /** Paths that the container removed and the layer changes. */
   readonly #stayingAway = new Set<BytePath>();
   readonly #made = new Map<BytePath, BytePath>();
 
@@ -50,7 +54,10 @@ class OperationWriter {
     this.#changes = changes.filter(({ path }) => !(this.#isOwn(path) && this.#isLeftAlone(path)));
   }
 
-  /** Of a file that has only more or fewer other names now, or another time: no reason to bring a second version into a container that has its own. */
+  /**
+   * True of a file of which only the number of names or the time changed: no reason for a second version in a container
+   * that has its own.
+   */
   #isLeftAlone(path: BytePath): boolean {
     const [before, after] = [this.views.before.get(path), this.views.after.get(path)];
     if (before === undefined || after === undefined) return false;
@@ -71,13 +78,13 @@ class OperationWriter {
     }
   }
 
-  /** The container's stays. What the layer makes in its place finds it there. */
+  /** The container's stays. What the layer makes there conflicts with it. */
   #leave(path: BytePath, after: Entry | undefined): void {
     if (after !== undefined) this.#operation('forget', path);
     else for (let at = path; at !== ''; at = dirname(at)) this.#staying.add(at);
   }
 
-  /** Whether the container has done something else to what the layer removes or makes a directory, or a directory no more. */
+  /** Whether the container changed what the layer removes, or turns into or from a directory. */
   #isBlocked(path: BytePath, before: Entry, after: Entry | undefined): boolean {
     if (this.overrule) return false;
     const own = this.views.own.get(path)?.entry;
@@ -110,7 +117,7 @@ class OperationWriter {
   #file(path: BytePath, { type }: Entry): void {
     const { after } = this.views;
     const stands = (name: BytePath) => this.#made.has(name) || (name !== path && !this.#isChanged(name));
-    // Where the container has its own of either, each is brought together for itself.
+    // Where the container has its own version of either name, each is merged by itself.
     const first = this.#hasOwnWay(path)
       ? undefined
       : after.links(path).find((name) => stands(name) && !this.#hasOwnWay(name));
@@ -125,7 +132,7 @@ class OperationWriter {
     return this.#changed.has(path);
   }
 
-  /** Of a directory: those that the container has left as they were. */
+  /** Of a directory: the attributes that the container has not changed. */
   #attributes(path: BytePath, before: Entry, after: Entry): void {
     const own = this.views.own.get(path)?.entry;
     if (own?.type !== 'directory') return;
@@ -141,7 +148,10 @@ class OperationWriter {
     if (free.length < changed.length) this.conflicts.push(path);
   }
 
-  /** Whether the container has something else at a path than the base before the layer: a version of its own, or nothing where the base has something. */
+  /**
+   * Whether the container differs at a path from the base before the layer: it has its own version, or has removed the
+   * base's.
+   */
   #isOwn(path: BytePath): boolean {
     const own = this.views.own.get(path);
     const before = this.views.before.get(path);
@@ -149,7 +159,7 @@ class OperationWriter {
     return !equalApartFromTimes(this.views.before, before, this.views.own, own);
   }
 
-  /** Whether the container has something else at a path, or in the place of a directory above it. */
+  /** Whether the container differs at a path, or replaced a directory above it. */
   #hasOwnWay(path: BytePath): boolean {
     if (this.#isOwn(path)) return true;
     for (let at = dirname(path); at !== ''; at = dirname(at))

@@ -27,7 +27,7 @@ export async function captureLayer(work: Work, procedure: Procedure, maxBytes?: 
   const { directory } = paths.run('base');
   const kept = paths.update.run();
   for (const each of [directory, kept.directory]) mkdirSync(toBuffer(each), { recursive: true, mode: 0o700 });
-  // Nothing runs: nothing is said, and no operation recorded.
+  // Nothing runs, so there is no output and no recorded operation.
   for (const file of [kept.output, kept.journal]) stageFile(file, '');
   const tree = join(directory, 'upper');
   const marks = await importLayer(join(paths.update.procedure, fromText(procedure.file)), tree, {
@@ -39,15 +39,15 @@ export async function captureLayer(work: Work, procedure: Procedure, maxBytes?: 
   return { tree, listing: layerListing(await scanListing(tree, { hash: true, signal: work.signal }), marks, below) };
 }
 
-/** What a layer is to one container, staged. */
+/** The staged result of a layer for one container. */
 interface ServicedByLayer {
   readonly commit: EffectCommit;
   readonly conflicts: readonly BytePath[];
-  /** A path for which the two were brought together; undefined: there was no need to. */
+  /** A path for which the two were merged; undefined: that was not necessary. */
   readonly met?: BytePath;
 }
 
-/** What a layer is to the containers on a base. */
+/** A layer that is applied to the containers on a base. */
 export class LayerServicing {
   readonly #touched: TouchedPaths;
   readonly #before: View;
@@ -66,8 +66,8 @@ export class LayerServicing {
   }
 
   /**
-   * Brings the layer and a container together. Where its storages meet nothing that the layer changes it is just pinned.
-   * @throws LaminaError refused where they cannot be brought together and that is to be refused
+   * Merges the layer with a container. Where its storages do not overlap what the layer changes it is only pinned.
+   * @throws LaminaError refused: they cannot be merged, and conflicts are to be refused
    */
   async service(
     work: Work,
@@ -92,7 +92,7 @@ export class LayerServicing {
     return { commit: { ...commit, conflicts: all.length }, conflicts: all, met };
   }
 
-  /** A path at which the container's storages have something where the layer changes something. */
+  /** A path that the layer changes and at which the container's storages have something. */
   #met({ listings }: ContainerStorages): BytePath | undefined {
     for (const [i, listing] of listings.entries()) {
       const below = new View([...listings.slice(i + 1), ...this.layers]);

@@ -20,7 +20,7 @@ import type { RecordedOperation, ReplayReport } from './replay.js';
 export interface ReplayViews {
   readonly before: BytePath;
   readonly after: BytePath;
-  /** Of the runs on the base that lead from one to the other. */
+  /** The journals of the runs on the base that lead from one to the other. */
   readonly journals: readonly BytePath[];
 }
 
@@ -53,7 +53,7 @@ async function mountView({ transaction }: Work, name: string, lowers: readonly M
   return mountpoint;
 }
 
-/** Replays an update that was made by hand in a container's view, and stages what comes of it. */
+/** Replays an update that was made by hand in a container's view, and stages the result. */
 export async function replayInContainer(
   work: Work,
   container: string,

@@ -5,17 +5,20 @@ import { damaged, must } from '../../base/errors.js';
 import type { ConflictChoice } from '../settings.js';
 import type { Tree } from './tree.js';
 
-/** Where something stands in the container: a name in the counterpart of a directory of the base. */
+/** A place in the container: a name in the counterpart of a directory of the base. */
 export interface Place {
   readonly directory: Item;
   readonly name: string;
 }
 
-/** What a name stood for before the update gave it to something new. */
+/** What had a name before the update gave the name to something new. */
 export interface Replaced {
   /** Of the base's file: its path before the update; undefined where the base had nothing there. */
   readonly before: BytePath | undefined;
-  /** Where the container's own file is kept until its fate is decided; undefined where the container had removed it. */
+  /**
+   * Where the container's own file is kept until the replay decides what to do with it; undefined where the container
+   * had removed it.
+   */
   readonly held: BytePath | undefined;
 }
 
@@ -34,9 +37,9 @@ export class Item {
   readonly names = new Set<Name>();
   readonly touches: Touches = { content: false, mode: false, owner: false, times: false, xattrs: new Set() };
   replaced: Replaced | undefined;
-  /** Of a directory: where its counterpart is in the container, also once the base has it no more. */
+  /** Of a directory: where its counterpart is in the container, also after the base removed it. */
   place: Place | undefined;
-  /** Of a new directory: one that the container had already serves for it. */
+  /** Of a new directory: an existing directory of the container serves as it. */
   adopted = false;
 
   constructor(
@@ -84,7 +87,8 @@ interface Children {
 
 /**
  * The base as it was before the update, changed step by step as the journal says, and for each of its names the counterpart in the container. Names are looked up in
- * `before` when they are first met; the container's counterpart of a name is what it has under the same name then, if both are directories or both are not.
+ * `before` at their first use; the container's counterpart of a name is what it has under the same name then, if both
+ * are directories or neither is.
  */
 export class Base {
   readonly root: Item;
@@ -142,11 +146,11 @@ export class Base {
     name.item.names.delete(name);
   }
 
-  /** As `take`, of a file that is removed: what replaces it later may ask what it was. */
+  /** As `take`, of a file that is removed: what replaces it later may need to know what it was. */
   remove(name: Name, held: BytePath | undefined): void {
     this.take(name);
     const { before, isDirectory, replaced } = name.item;
-    // Of what this update itself made and removed, what was there before counts.
+    // If this update made and removed it, the file before that counts.
     const was = before === undefined ? replaced : { before, held };
     const { removed } = this.#of(must(name.directory, 'a directory'));
     if (!isDirectory && was !== undefined && !removed.has(name.name)) removed.set(name.name, was);

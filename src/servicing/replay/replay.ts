@@ -30,13 +30,14 @@ export interface ReplayRequest {
 export interface ReplayReport {
   /** Both the container and the update have a version of their own: the container's stays, the update's is beside it as NAME.lamina-new. */
   readonly conflicts: readonly BytePath[];
-  /** The container had nothing there to act on, or something that stands in the way. */
+  /** The container had nothing there to act on, or something is in the way. */
   readonly passed: readonly BytePath[];
 }
 
 /**
  * Does to a container's view what a journal says was done to the base: renames, removals, links, modes, owners and xattrs act on the container's own content; of written
- * content the container gets the update's where it had the base's, a merge where both are text that merges, else it keeps its own and the update's is put beside it.
+ * content the container gets the update's where it had the base's, a merge where both are text that merges, else it
+ * keeps its own, and the update's version is placed beside it.
  * @throws LaminaError damaged where the journal does not fit the base
  */
 export async function replay(request: ReplayRequest): Promise<ReplayReport> {
@@ -121,7 +122,7 @@ export class Replay {
     this.#makePlace(made, { directory, name });
   }
 
-  /** In the container, where there is room for what the update made. */
+  /** The free path in the container for what the update made. */
   #makePlace(made: Name, place: Place): void {
     const { container } = this;
     const { item } = made;
@@ -161,12 +162,12 @@ export class Replay {
       this.#hold(there);
       return place;
     }
-    // What it is beside is none that it replaces.
+    // It is placed beside that file and does not replace it.
     item.replaced = undefined;
     return this.#besidesOrNowhere(name, place);
   }
 
-  /** What comes is left out where the container's is to stay alone. */
+  /** The update's version is left out where only the container's is to stay. */
   #besidesOrNowhere({ item }: Name, place: Place): Place | undefined {
     if (this.conflict !== 'ours') return this.#besides(place);
     this.#beside.add(this.base.placed(place));
@@ -187,7 +188,7 @@ export class Replay {
     return { directory, name: free };
   }
 
-  /** Puts a file of the container where nobody sees it. */
+  /** Moves a file of the container to the hidden holding directory. */
   #hold(path: BytePath): BytePath {
     const held = this.#heldAt(this.#held++);
     this.container.rename(path, held, 'noreplace');
@@ -202,7 +203,7 @@ export class Replay {
     this.#remove(this.base.named(path));
   }
 
-  /** A file's name goes, in both. */
+  /** Removes a file's name, in both trees. */
   #remove(name: Name): void {
     const { place, item } = name;
     let held: BytePath | undefined;
@@ -230,7 +231,7 @@ export class Replay {
     const parent = this.base.containerDirectory(directory);
     const isUnplaced = from.item.before === undefined && [...from.item.names].every(({ place }) => place === undefined);
     if (isUnplaced && parent !== undefined) {
-      // No name of it has found room so far: this one may.
+      // None of its names had a free path so far: this one may.
       this.#left.delete(from.item);
       this.#makePlace(made, { directory, name });
       return;
@@ -252,7 +253,7 @@ export class Replay {
     // rename(2) of one name of a file to another of its names does nothing.
     if (replaced?.item === name.item) return;
     const own = name.place;
-    // Of a source that the container lacks nothing can come: what it has at the target stays.
+    // The container lacks the source, so there is nothing to rename: what it has at the target stays.
     const gone = replaced === undefined ? undefined : this.#replace(replaced, own !== undefined);
     const made = name.item.before === undefined && !name.item.isDirectory;
     this.base.take(name);
@@ -272,7 +273,7 @@ export class Replay {
     if (place !== undefined && inContainer) {
       const there = this.base.placed(place);
       if (!item.isDirectory) held = this.#hold(there);
-      // A directory that is not empty stays, and what comes is put beside it.
+      // A directory that is not empty stays, and the update's version is placed beside it.
       else this.container.removeDirectory(there);
     }
     this.base.take(name);
@@ -318,7 +319,10 @@ export class Replay {
   }
 }
 
-/** A name in the root that no tree has. It is drawn at random, for the journal may use a name that no tree has at either end. */
+/**
+ * A name in the root that no tree has. It is random, for the journal may use a name that no tree has before or after
+ * it.
+ */
 function unusedName(trees: readonly Tree[]): BytePath {
   for (;;) {
     const name = `.lamina-${randomBytes(8).toString('hex')}` as BytePath;

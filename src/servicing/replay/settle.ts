@@ -11,14 +11,14 @@ export interface Settled {
   readonly passed: readonly BytePath[];
 }
 
-/** A file, or another object that is no directory, in one of the trees. */
+/** A file, or another object that is not a directory, in one of the trees. */
 interface Version {
   readonly tree: Tree;
   readonly path: BytePath;
   readonly stats: BigIntStats;
 }
 
-/** Gives what the journal made or touched its content and attributes, now that its names are as they stay. */
+/** Gives what the journal made or touched its content and attributes, now that its names are final. */
 export function settle(trees: Trees, items: Iterable<Item>): Settled {
   const run = new Settling(trees);
   const left = [...items].filter((item) => item.names.size > 0);
@@ -94,7 +94,7 @@ class Settling {
       return;
     }
     if (ours === undefined) {
-      // The container had removed the file that the update made anew.
+      // The container had removed the file that the update made again.
       for (const path of paths) this.#container.unlink(path);
       if (before !== undefined && changed) this.passed.push(at);
       return;
@@ -105,8 +105,8 @@ class Settling {
   }
 
   /**
-   * The container's own file takes its place again, to be brought up to date. What replaces one name of a hard-link group is a file of its own, so then it is a
-   * copy.
+   * Restores the container's own file, to be updated. A replacement of one name of a hard-link group is a separate
+   * file, so then it is a copy.
    */
   #restore(paths: readonly BytePath[], held: Version): void {
     const [first, ...others] = paths;
@@ -120,7 +120,10 @@ class Settling {
     for (const path of others) this.#container.link(first, path);
   }
 
-  /** Content of the three versions brought together at `at`, where ours is. True where something of another type took its place, with all its attributes. */
+  /**
+   * Content of the three versions merged at `at`, where ours is. True: something of another type replaced it, with all
+   * its attributes.
+   */
   #bring(
     at: BytePath,
     before: Version | undefined,
@@ -184,7 +187,7 @@ class Settling {
     for (const other of others) this.#container.link(first, other);
   }
 
-  /** As the update left it. */
+  /** The state in which the update left it. */
   #allAttributes(at: BytePath, { tree, path, stats }: Version): void {
     this.#container.setExactly(at, {
       uid: Number(stats.uid),
@@ -207,7 +210,7 @@ class Settling {
     if (touches.times) this.#container.setTime(at, stats.mtimeNs);
   }
 
-  /** Of a file that was replaced by a new one: each attribute that the container had left as the base had it. */
+  /** Of a file that was replaced by a new one: each attribute that the container had not changed from the base's. */
   #changedAttributes(at: BytePath, before: Version | undefined, ours: Version, theirs: Version): void {
     if (before === undefined) return;
     const [b, o, t] = [before.stats, ours.stats, theirs.stats];
@@ -244,7 +247,7 @@ class Settling {
 
 const isRegular = ({ stats }: Version) => stats.isFile();
 
-/** Same type and content; attributes aside. */
+/** Same type and content; attributes are ignored. */
 function same(a: Version, b: Version): boolean {
   if ((a.stats.mode & BigInt(constants.S_IFMT)) !== (b.stats.mode & BigInt(constants.S_IFMT))) return false;
   if (a.stats.isFile()) return a.stats.size === b.stats.size && a.tree.sameContent(a.path, b.tree, b.path);
@@ -252,7 +255,7 @@ function same(a: Version, b: Version): boolean {
   return a.stats.rdev === b.stats.rdev;
 }
 
-/** Bytes above which nobody tries to merge a text. */
+/** Texts above this size are not merged. Bytes. */
 const largestText = 8n << 20n;
 
 function mergeOf(before: Version | undefined, ours: Version, theirs: Version): Uint8Array | undefined {

@@ -165,7 +165,7 @@ export class Tree {
     });
   }
 
-  /** Undefined: takes the attribute away, where there is one. */
+  /** Undefined: removes the attribute, where there is one. */
   setXattr(path: BytePath, name: string, value: Buffer | undefined): void {
     this.#at(path, (at) => {
       if (value !== undefined) setXattrSync(at, name, value);
@@ -217,8 +217,8 @@ export class Tree {
   }
 
   /**
-   * NAME.lamina-new, or the first of NAME.lamina-new.2, .3, … that is free: for what is put beside a container's own file. NAME is cut short where the whole would be longer
-   * than a name may be.
+   * NAME.lamina-new, or the first of NAME.lamina-new.2, .3, … that is free: for what is placed beside a container's own
+   * file. NAME is cut short where the whole would be longer than a name may be.
    */
   freeName(directory: BytePath, name: string): string {
     for (let count = 1; ; count++) {
@@ -253,7 +253,7 @@ export class Tree {
   }
 }
 
-/** Fills the buffer as far as the file goes. */
+/** Fills the buffer up to the end of the file. */
 function readFull(descriptor: number, buffer: Buffer, position: number): number {
   let done = 0;
   while (done < buffer.length) {

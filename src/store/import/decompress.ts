@@ -9,7 +9,7 @@ import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed, isSystemError, messageOf, notFound } from '../../base/errors.js';
 
-/** What is read at a time: of small chunks each costs more than what is done with it. */
+/** The size of one read: the overhead of small chunks exceeds the work on them. */
 const chunkSize = 1 << 18;
 
 export type Compression = 'none' | 'gzip' | 'xz' | 'zstd';
@@ -20,7 +20,7 @@ const magics: readonly (readonly [Compression, readonly number[]])[] = [
   ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
 ];
 
-/** By the file's first bytes; its name says nothing. */
+/** Recognised by the file's first bytes, not by its name. */
 export async function compressionOf(path: BytePath): Promise<Compression> {
   const handle = await open(toBuffer(path), 'r');
   try {
@@ -60,7 +60,7 @@ export function decompressed(
   return out;
 }
 
-/** Node 20 decodes neither; the programs are everywhere where such archives are, and verify checksums. */
+/** Node 20 decodes neither; the programs are common wherever such archives are, and verify checksums. */
 async function throughProgram(program: 'xz' | 'zstd', file: Readable, out: Transform): Promise<void> {
   const child = spawn(program, ['-d', '-c', '-q'], { stdio: ['pipe', 'pipe', 'pipe'] });
   const errors: Buffer[] = [];
@@ -78,7 +78,7 @@ async function throughProgram(program: 'xz' | 'zstd', file: Readable, out: Trans
     child.on('close', resolve);
   });
   out.once('close', () => child.kill());
-  // A decompressor that has given up reads no more (EPIPE): its exit code says why.
+  // A decompressor that has failed reads no more (EPIPE): its exit code gives the reason.
   const input = pipeline(file, child.stdin).catch((error: unknown) => {
     if (
       !isSystemError(error, 'EPIPE', 'ECONNRESET') &&

@@ -23,13 +23,13 @@ export interface ImportProgress {
 export interface ImportOptions {
   readonly onProgress?: ((progress: ImportProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** What errors call the source, where its path says nothing to who gave it. */
+  /** The name of the source in errors, where its path means nothing to the user. */
   readonly calledAs?: string | undefined;
-  /** Of an archive: bytes that it may unpack to; by default docs/security.md says, "Limits of input". */
+  /** Of an archive: the most bytes that it may unpack to; the default is in docs/security.md, "Limits of input". */
   readonly maxBytes?: number | undefined;
   /** Of an archive: bytes that are free where it is unpacked; by default those of the file system. */
   readonly freeBytes?: number | undefined;
-  /** Others than docs/security.md has. */
+  /** Limits other than those of docs/security.md. */
   readonly limits?: TreeLimits | undefined;
 }
 

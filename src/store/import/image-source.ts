@@ -5,13 +5,13 @@ import { isSystemError, refused } from '../../base/errors.js';
 import type { LaminaError } from '../../base/errors.js';
 import { isThereSync } from '../../platform/walk.js';
 
-/** Of the files that describe an image; larger ones are none. */
+/** The largest file that can describe an image. */
 const largestDescription = 16 << 20;
 const toDo = 'with podman: podman create --name x IMAGE, podman export x >root.tar, and import root.tar';
 
 /**
- * The error for a tree that is plainly an image, whose layers would have to be unpacked, and not the root of a system; undefined where it may be one. A tree with nothing but one
- * directory is judged by that one, too.
+ * The error for a tree that is clearly an image, with layers still packed, and not the root of a system; undefined
+ * where it may be a root. A tree with nothing but one directory is judged by that one, too.
  */
 export function imageError(tree: BytePath, called: string): LaminaError | undefined {
   const [only, ...others] = readdirSync(toBuffer(tree), 'buffer').map(fromBuffer);
@@ -68,7 +68,7 @@ function jsonOf(path: BytePath): unknown {
   }
 }
 
-/** Of a regular file that is not too large; a symlink, or anything else, is none. */
+/** Of a regular file that is not too large; undefined for anything else, such as a symlink. */
 function textOf(path: BytePath): string | undefined {
   let descriptor: number;
   try {

@@ -16,13 +16,13 @@ export type { ImportOptions, ImportProgress } from './directory.js';
 export interface BaseOptions extends ImportOptions {
   /** Of the content. */
   readonly version?: string | undefined;
-  /** Whether a source that holds nothing is meant. */
+  /** Whether an empty source is allowed. */
   readonly allowEmpty?: boolean | undefined;
 }
 
-/** What is to be imported, whatever its name leads to meanwhile. */
+/** The held source of an import: what its name leads to later does not matter. */
 export interface ImportSource {
-  /** @throws LaminaError refused: it is an image, or empty; of a tar that is found out only when it is staged */
+  /** @throws LaminaError refused: it is an image, or empty; a tar is checked only when it is staged */
   readonly check: () => void;
   /** Stages it as a layer. @throws LaminaError refused: the archive is unsafe, or as `check`; failed: it cannot be read or written */
   readonly stage: (transaction: Transaction) => Promise<SealedNode>;
@@ -55,7 +55,7 @@ export async function withImportSource<T>(
   });
 }
 
-/** Whether what is in `tree` may be the root of a system: not nothing, and not an image with the root packed in it. */
+/** Whether `tree` may hold the root of a system: it is not empty, and not an image with the root packed in it. */
 function checkRoot(
   tree: BytePath,
   { calledAs: called, allowEmpty }: BaseOptions & { readonly calledAs: string },

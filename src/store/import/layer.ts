@@ -5,13 +5,13 @@ import { importTar } from './tar.js';
 import { unsafe } from './tar/errors.js';
 import type { TreeWriter } from './tree-writer.js';
 
-/** What a layer's archive says beside its content. Paths of the tree. */
+/** The marks in a layer's archive. Paths of the tree. */
 export interface LayerMarks {
-  /** Names that are to go from the layers below. */
+  /** Names that hide those in the layers below. */
   readonly whiteouts: ReadonlySet<BytePath>;
-  /** Directories that nothing shines through from below. */
+  /** Opaque directories. */
   readonly opaque: ReadonlySet<BytePath>;
-  /** Directories that the archive has no member for: they only lead to others. The tree has them with plain attributes. */
+  /** Directories without a member in the archive: they only lead to others. The tree has them with plain attributes. */
   readonly implied: ReadonlySet<BytePath>;
 }
 
@@ -20,7 +20,7 @@ const opaqueName = '.wh..wh..opq';
 
 /**
  * Writes the content of a layer into a fresh tree, and gives its whiteouts (OCI image specification, layer.md, "Whiteouts"). What would be an overlay mark is escaped.
- * @throws LaminaError as `importTar`; refused: a whiteout of no possible name, a device
+ * @throws LaminaError as `importTar`; refused: a whiteout of an impossible name, a device
  */
 export async function importLayer(archive: BytePath, tree: BytePath, options: ImportOptions): Promise<LayerMarks> {
   const whiteouts = new Set<BytePath>();

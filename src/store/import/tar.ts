@@ -15,9 +15,9 @@ import { TreeWriter } from './tree-writer.js';
 import type { MemberAttributes } from './tree-writer.js';
 import { UnpackBounds, freeFor } from './unpack-bounds.js';
 
-/** What a kind of archive asks for beyond plain tars. */
+/** What a kind of archive needs beyond plain tars. */
 export interface ArchiveKind {
-  /** Told of each member before it is written; true: it has been dealt with, and is not content. */
+  /** Called for each member before it is written; true: it was handled, and is not content. */
   readonly special?: (path: BytePath, isFile: boolean, writer: TreeWriter) => boolean;
   /** A device in it makes it unsafe; by default it is content. */
   readonly devices?: 'refuse';
@@ -88,8 +88,8 @@ async function writeMembers(
 }
 
 /**
- * What breaks off between two members looks like a shorter archive (pax(1): blocks of zeros end it). Compressed ones have an end of their own, which their program has checked; and
- * there are writers of image layers that leave the zeros out.
+ * An archive that is cut off between two members looks like a shorter one (pax(1): blocks of zeros end it). Compressed
+ * ones have an end of their own, which their program has checked; and some writers of image layers leave the zeros out.
  */
 function unended(called: string): LaminaError {
   return failed(`${called} has no end mark: it may have been cut off between two members`, {
@@ -131,7 +131,7 @@ const nodeTypes = {
   fifo: constants.S_IFIFO,
 } as const;
 
-/** 0:0 is none: a mark of an overlay. */
+/** 0:0 is not a device but a mark of an overlay. */
 function refuseDevice(path: BytePath, { kind, device }: TarMember): void {
   const isDevice = kind === 'character-device' || kind === 'block-device';
   if (isDevice && device.major + device.minor > 0) throw unsafe(`it holds the device ${display(path)}`);

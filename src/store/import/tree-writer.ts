@@ -29,7 +29,7 @@ import { Reach, reach } from '../reach.js';
 import type { TreeBounds } from '../tree-bounds.js';
 import { beyond, unsafe } from './tar/errors.js';
 
-/** What an archive or a directory says of one of its members. */
+/** The attributes of a member of an archive or a directory. */
 export interface MemberAttributes {
   readonly mode: number;
   readonly uid: number;
@@ -40,7 +40,7 @@ export interface MemberAttributes {
 
 type Kind = 'directory' | 'file' | 'symlink' | 'node';
 
-/** The kernel applies an access list's bits to the mode, and chmod(2) changes the list: so this comes last. */
+/** The kernel applies an access list's bits to the mode, and chmod(2) changes the list: so set it last. */
 const accessList = 'system.posix_acl_access';
 
 /** @throws LaminaError refused: a user namespace has no such user */
@@ -63,8 +63,9 @@ function setOwner(path: BytePath, { uid, gid }: MemberAttributes, set: (uid: num
 const plainDirectory: MemberAttributes = { mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, xattrs: new Map() };
 
 /**
- * Writes untrusted members into a fresh tree. What is there is known from what was written, never asked of the disk, so that no symlink of the archive is ever followed: a
- * member's parents must be directories that this writer made.
+ * Writes untrusted members into a fresh tree. The content of the tree is known from what was written, never looked up
+ * on disk, so that no symlink of the archive is ever followed: a member's parents must be directories that this writer
+ * made.
  */
 export class TreeWriter {
   readonly #kinds = new Map<BytePath, Kind>();
@@ -77,7 +78,7 @@ export class TreeWriter {
     readonly tree: BytePath,
     readonly bounds: TreeBounds,
   ) {
-    // Nothing that is made in it takes anything from the directories above: directories get their access lists when all is in them.
+    // Entries inherit nothing from the directories above: directories get their access lists after their content.
     makePlainDirectory(tree);
     this.#reach = new Reach(tree);
     this.#kinds.set('' as BytePath, 'directory');
@@ -114,18 +115,18 @@ export class TreeWriter {
     this.#directories.set(path, attributes);
   }
 
-  /** A directory that is there whether or not a member tells of it. */
+  /** A directory that is there whether or not it has a member. */
   ensureDirectory(path: BytePath): void {
     this.#ensureParent(path);
   }
 
-  /** The content of a file, by bytes; undefined where that is no file, or a large one. */
+  /** The content of a file, by bytes; undefined where that is not a file, or is large. */
   textOf(path: BytePath): string | undefined {
     if (this.#kinds.get(path) !== 'file') return undefined;
     return this.#reach.at(path, (at) => (lstatSync(at).size > 1 << 22 ? undefined : readFileSync(at, 'latin1')));
   }
 
-  /** Directories that no member told of. */
+  /** Directories without a member. */
   implied(): BytePath[] {
     return [...this.#directories].filter(([, attributes]) => attributes === plainDirectory).map(([path]) => path);
   }
@@ -229,7 +230,10 @@ export class TreeWriter {
     this.#withWhiteouts.add(dirname(path));
   }
 
-  /** What was opened on the way to deep members; must be called when all is written, or it failed. */
+  /**
+   * Closes the directories that were opened on the way to deep members; must be called at the end, also after a
+   * failure.
+   */
   close(): void {
     this.#reach.close();
   }
@@ -244,7 +248,7 @@ export class TreeWriter {
     setTimesSync(at, { mtimeNs: attributes.mtimeNs });
   }
 
-  /** Some attributes need the mode that lets us write, the access list needs the mode that is to be. */
+  /** Some attributes need a mode that permits writing, the access list needs the final mode. */
   #setXattrs(target: Target, { xattrs }: MemberAttributes, setMode: () => void): void {
     for (const [name, value] of xattrs)
       if (name !== accessList) setXattrSync(target, escapeMark(name, markNamespace()), value);
@@ -269,7 +273,10 @@ export class TreeWriter {
     );
   }
 
-  /** A later member takes the place of a former one of the same name, as tar does it: also of a directory with all in it, as container engines do it. */
+  /**
+   * A later member replaces an earlier one of the same name, as in tar: also a directory with its content, as in
+   * container engines.
+   */
   #replace(path: BytePath, at: Buffer): void {
     const present = this.#kinds.get(path);
     if (present === undefined) return;

@@ -4,7 +4,7 @@ import type { BytePath } from '../../base/bytes.js';
 import { limits, overLimit } from '../../base/limits.js';
 import type { Limit } from '../../base/limits.js';
 
-/** What an archive that is refused for its ratio unpacks to at least. Bytes. */
+/** The ratio limit applies only to archives that unpack to at least this size. Bytes. */
 const leastForRatio = 256 << 20;
 
 export interface Unpacking {
@@ -12,7 +12,7 @@ export interface Unpacking {
   readonly called: string;
   /** Of the archive's file, in bytes. */
   readonly size: number;
-  /** Bytes that it may unpack to (--max-size); undefined: as docs/security.md has it, "Limits of input". */
+  /** Bytes that it may unpack to (--max-size); undefined: the default in docs/security.md, "Limits of input". */
   readonly most: number | undefined;
   /** Bytes that are free where it is unpacked. */
   readonly free: number;
@@ -31,12 +31,12 @@ export class UnpackBounds {
     this.#mostByRatio = most ?? Math.max(leastForRatio, size * limits.unpackedRatio.value);
   }
 
-  /** @param bytes that the archive has by itself, where nothing is compressed: refused before any is written */
+  /** @param bytes the size of the archive, where it is not compressed: refused before any is written */
   expect(bytes: number): void {
     this.#checkBytes(bytes);
   }
 
-  /** @param bytes that the decompressor has given */
+  /** @param bytes that the decompressor has written */
   add(bytes: number): void {
     this.#given += bytes;
     if (this.#given > this.#mostByRatio && this.unpacking.most === undefined)

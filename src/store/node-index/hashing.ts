@@ -3,7 +3,7 @@ import { messageOf } from '../../base/errors.js';
 import { hashFiles, hashFilesSync } from '../../platform/hash.js';
 import type { FileHash, HashKinds } from '../../platform/hash.js';
 
-/** Told the hashes of a file, or why it could not be read. */
+/** Called with the hashes of a file, or with the error of reading it. */
 export type HashSink = (hash: FileHash | Error) => void;
 
 interface Wanted {
@@ -11,14 +11,17 @@ interface Wanted {
   readonly sinks: HashSink[];
 }
 
-/** A batch goes out when it has so many files or bytes: enough to hide what a call costs, few enough to keep all processors busy. */
+/**
+ * A batch is submitted at this many files or bytes: enough to hide what a call costs, few enough to keep all processors
+ * busy.
+ */
 const filesPerBatch = 64;
 const bytesPerBatch = 8 << 20;
 const bytesAtHand = 256n << 10n;
 /** libuv's pool has four threads; one batch more waits for the first that is free. */
 const batchesAtOnce = 5;
 
-/** Hashes the files that a walk meets, in batches beside it; an inode once, however many names it has. */
+/** Hashes the files that a walk finds, in batches beside it; each inode once, however many names it has. */
 export class FileHasher {
   #batch: Wanted[] = [];
   #bytes = 0n;
@@ -28,7 +31,7 @@ export class FileHasher {
 
   constructor(readonly kinds: HashKinds) {}
 
-  /** @param at good until the walk goes on to the next directory where it leads through a descriptor, else for good */
+  /** @param at valid until the walk enters the next directory if it leads through a descriptor, else always */
   add(at: Buffer, stats: BigIntStats, sink: HashSink): void {
     const sinks = stats.nlink > 1n ? this.#sinksOf(stats, sink) : [sink];
     if (sinks === undefined) return;
@@ -41,7 +44,10 @@ export class FileHasher {
     if (this.#batch.length >= filesPerBatch || this.#bytes >= bytesPerBatch) this.#send();
   }
 
-  /** Those who wait for an inode; undefined where somebody asked before, who is told too. */
+  /**
+   * The callbacks that wait for an inode; undefined where an earlier request for it exists, to which this one was
+   * added.
+   */
   #sinksOf(stats: BigIntStats, sink: HashSink): HashSink[] | undefined {
     const key = `${stats.dev}:${stats.ino}`;
     const known = this.#linked.get(key);
@@ -85,14 +91,14 @@ export class FileHasher {
     }
   }
 
-  /** Waits while more than enough is under way. */
+  /** Waits while too many batches are under way. */
   async keepUp(): Promise<void> {
     while (this.#inFlight.size >= batchesAtOnce) await Promise.race(this.#inFlight);
   }
 
-  /** All that were added have been told when it is done. */
+  /** On return all callbacks have been called. */
   async finish(): Promise<void> {
-    // A few small files are not worth a trip to another thread.
+    // A few small files do not justify the switch to another thread.
     if (this.#inFlight.size === 0 && this.#bytes <= bytesAtHand) this.#hashHere();
     else if (this.#batch.length > 0) this.#send();
     await Promise.all(this.#inFlight);

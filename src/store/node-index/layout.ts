@@ -1,7 +1,10 @@
 /** The layout of nodes/<id>/index, docs/format.md. Integers are little-endian. */
 export const magic = 'LAMINAIX';
 export const version = 2;
-/** Version 1 has in each entry an xxh64 instead of the number of a hash, and no hashes. It is read, and written only to prove what a damaged one was. */
+/**
+ * Version 1 has in each entry an xxh64 instead of the number of a hash, and no hashes. It is read; it is written only
+ * to verify a damaged one.
+ */
 export type Version = 1 | 2;
 export const headerSize = 128;
 export const entrySize = 136;
@@ -31,7 +34,7 @@ export const header = {
   /** From here on zero in version 1. */
   hashCount: 100,
   hashes: 104,
-  /** A u64: the checksum of the index of version 1 that this one took the place of, or 0. */
+  /** A u64: the checksum of the index of version 1 that this one replaced, or 0. */
   origin: 112,
   end: 120,
 } as const;
@@ -68,5 +71,5 @@ export const field = {
   xattrsLength: 132,
 } as const;
 
-/** Up to the next multiple of 8. Bit operators would cut a large index to 32 bits. */
+/** Up to the next multiple of 8. Bit operators would truncate a large index to 32 bits. */
 export const aligned = (offset: number) => Math.ceil(offset / 8) * 8;

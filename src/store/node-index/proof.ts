@@ -4,7 +4,7 @@ import type { Version } from './layout.js';
 import type { ScannedEntry } from './scan.js';
 import { xxh64 } from './scan.js';
 
-/** What the index records of an inode and not of its content: a copy of the store, or reading it, changes these. */
+/** The fields that describe an inode and not its content: a copy of the store, or reading it, changes these. */
 const circumstances: readonly (readonly [offset: number, length: number])[] = [
   [field.ctime, 8],
   [field.atime, 8],
@@ -16,8 +16,9 @@ const circumstances: readonly (readonly [offset: number, length: number])[] = [
 ];
 
 /**
- * The bytes that a damaged index had, where the tree proves that it is what was sealed: the index made anew from the tree has the checksum that the damaged one was
- * written with, or all of its contents but that. Undefined where it is not proven: then nobody can tell which of the two is right.
+ * The bytes that a damaged index had, where the tree proves to be what was sealed: the index rebuilt from the tree has
+ * the checksum that the damaged one was written with, or equals it in all but the checksum. Undefined where it is not
+ * proven: then it is unknown which of the two is right.
  * @param scanned the tree, with the hashes that an index of this version has
  */
 export async function provenIndex(

@@ -31,7 +31,10 @@ interface OldContent {
 export interface StoredIndex {
   readonly file: Buffer;
   readonly version: Version;
-  /** In version 1 contents are hashed by xxh64, which can be made to collide: then no entry has a hash here, so that nobody takes one for another. */
+  /**
+   * In version 1 contents are hashed by xxh64, which can be made to collide: then no entry has a hash here, so that two
+   * contents are never confused.
+   */
   readonly listing: Listing;
   /** Files by path, with their numbers and the xxh64 of their contents (0n of a metacopy); empty from version 2 on. */
   readonly oldContents: ReadonlyMap<BytePath, OldContent>;
@@ -64,15 +67,15 @@ export async function readIndex(path: BytePath): Promise<Listing> {
   return listing;
 }
 
-/** As far as a file that may be damaged says. */
+/** According to a file that may be damaged. */
 export function versionOf(file: Buffer): Version {
   return file.length >= headerSize && file.readUInt32LE(header.version) === 1 ? 1 : version;
 }
 
-/** Bytes, as Linux has it (NAME_MAX). */
+/** Bytes (NAME_MAX). */
 const longestName = 255;
 
-/** What this user may not read is not damaged. */
+/** A file that this user may not read is not damaged. */
 const isAccess = (error: unknown) => isSystemError(error, 'EACCES', 'EPERM');
 
 function indexDamaged(path: BytePath, why: string, cause?: unknown): LaminaError {
@@ -94,7 +97,7 @@ async function faultOf(file: Buffer): Promise<string | undefined> {
   return hasItsLayout(file, found) ? undefined : 'its header and its sections do not agree';
 }
 
-/** The checksum leaves out the header; but where the sections lie follows from how long they are. */
+/** The checksum leaves out the header; but the positions of the sections follow from their lengths. */
 function hasItsLayout(file: Buffer, found: Version): boolean {
   const long = (at: number) => Number(file.readBigUInt64LE(at));
   const sections: (readonly [at: number, length: number])[] = [

@@ -17,7 +17,7 @@ import { TreeBounds } from '../tree-bounds.js';
 import type { TreeLimits } from '../tree-bounds.js';
 import { FileHasher } from './hashing.js';
 
-/** What a tree holds at a path, as the file system tells it. */
+/** What a tree holds at a path, as the file system reports it. */
 export interface ScannedEntry {
   readonly path: BytePath;
   readonly stats: BigIntStats;
@@ -25,9 +25,9 @@ export interface ScannedEntry {
   readonly xattrs: ReadonlyMap<string, Buffer>;
   /** A symlink's target, as bytes; else ''. */
   readonly target: string;
-  /** BLAKE3 of a file's content; 0n of others, of metacopies, and where no hashes were asked for. */
+  /** BLAKE3 of a file's content; 0n of others, of metacopies, and where no hashes were requested. */
   readonly hash: bigint;
-  /** xxh64 of a file's content or a symlink's target, where it was asked for; else 0n. */
+  /** xxh64 of a file's content or a symlink's target, where requested; else 0n. */
   readonly xxh64: bigint;
 }
 
@@ -37,13 +37,13 @@ export interface ScanOptions {
   /** Paths for which this is false are left out, with all below them. */
   readonly include?: (path: BytePath) => boolean;
   readonly signal?: AbortSignal | undefined;
-  /** Told of files whose content cannot be read, whose hashes are then 0n; without it the scan fails. */
+  /** Called for each file whose content cannot be read, whose hash is then 0n; without it the scan fails. */
   readonly onUnreadable?: (path: BytePath, error: Error) => void;
   /** The BLAKE3 of a file's content where it is known: the file need not be read. */
   readonly known?: ((path: BytePath) => bigint | undefined) | undefined;
-  /** Whether the limit "holes" holds: not for what was sealed, by whatever version. By default it does. */
+  /** Whether the limit "holes" holds: not for a sealed tree of any version. By default it does. */
   readonly anyHoles?: boolean;
-  /** Others than docs/security.md has. */
+  /** Limits other than those of docs/security.md. */
   readonly limits?: TreeLimits | undefined;
 }
 
@@ -80,7 +80,7 @@ export async function scanTree(tree: BytePath, options: ScanOptions): Promise<Sc
   } catch (error) {
     throw isSystemError(error) ? unreadable(tree, '' as BytePath, error) : error;
   } finally {
-    // Also where the walk failed: nothing may go on reading when this is over.
+    // Also after a failed walk: no read may continue after the return.
     await scan.contents.finish();
   }
   if (scan.failure !== undefined) throw scan.failure;
@@ -187,10 +187,10 @@ export function linkGroups(entries: readonly ScannedEntry[]): Map<ScannedEntry, 
 
 type Marks = Pick<Entry, 'opaque' | 'metacopy' | 'redirect' | 'xattrs'>;
 
-/** Of what has no attributes, as most of a large tree: shared. */
+/** Shared by entries without attributes: most of a large tree. */
 export const noMarks: Marks = { opaque: false, metacopy: false, redirect: '', xattrs: new Map() };
 
-/** The parts of an entry that the overlay marks tell. */
+/** The parts of an entry that come from the overlay marks. */
 export function marksOf(xattrs: ReadonlyMap<string, Uint8Array>): Marks {
   if (xattrs.size === 0) return noMarks;
   const namespace = markNamespace();

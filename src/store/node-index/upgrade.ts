@@ -10,15 +10,16 @@ import { scanTree, xxh64 } from './scan.js';
 import type { ScannedEntry } from './scan.js';
 import { layOut } from './writer.js';
 
-/** An index of version 1 as this version has it. */
+/** An index of version 1 in the present format. */
 export interface UpgradedIndex {
   readonly file: Buffer<ArrayBuffer>;
   readonly listing: Listing;
 }
 
 /**
- * Brings an index of version 1 to this version, with the hashes of the contents that its tree holds. The numbers of entries, and what inode numbers go by, stay.
- * @throws LaminaError damaged where a content is not the one that was sealed; failed where one cannot be read
+ * Upgrades an index of version 1, with the hashes of the contents in its tree. The numbers of entries, and so inode
+ * numbers, stay.
+ * @throws LaminaError damaged a content differs from what was sealed; failed: one cannot be read
  */
 export async function upgradeIndex(index: StoredIndex, tree: BytePath, signal?: AbortSignal): Promise<UpgradedIndex> {
   const scanned = await scanTree(tree, { hash: 'both', signal, anyHoles: true });
@@ -30,7 +31,10 @@ export async function upgradeIndex(index: StoredIndex, tree: BytePath, signal?: 
   });
 }
 
-/** As `upgradeIndex`, from a tree that was scanned with both hashes; the path at which a content is not the one that was sealed. */
+/**
+ * As `upgradeIndex`, from a tree that was scanned with both hashes; returns the path at which a content differs from
+ * what was sealed.
+ */
 export async function upgradedFrom(
   index: StoredIndex,
   scanned: readonly ScannedEntry[],

@@ -200,7 +200,10 @@ class IndexWriter {
     else record.writeUInt32LE(stats.isFile() ? this.#hashes.add(hash) : none, field.content);
   }
 
-  /** The names that a file has in this tree: it may share its inode with a tree that goes when this one is published. */
+  /**
+   * The names that a file has in this tree: the inode may have more in a tree that is removed when this one is
+   * published.
+   */
   #links({ stats }: ScannedEntry, group: number | undefined): number {
     if (stats.isDirectory()) return Number(stats.nlink);
     return group === undefined ? 1 : (this.#names.get(group) ?? 1);

@@ -1,6 +1,6 @@
 import { fromText } from '../../../base/bytes.js';
 
-/** The user or group of a name, undefined where nobody knows it. */
+/** The user or group of a name, undefined where it is unknown. */
 export type IdOf = (kind: 'user' | 'group', name: string) => number | undefined;
 
 /** What is wrong with an access list. */
@@ -17,8 +17,9 @@ const tags = { userObject: 0x01, user: 0x02, groupObject: 0x04, group: 0x08, mas
 const noId = 0xffff_ffff;
 
 /**
- * An access list as text to what the kernel keeps of it (acl(5), "ACL TEXT FORMS"; <linux/posix_acl_xattr.h>). Entries stand between commas or line ends; star and bsdtar write
- * the number of a user or group behind the permissions, which counts more than the name.
+ * Converts an access list from text to the kernel's form (acl(5), "ACL TEXT FORMS"; <linux/posix_acl_xattr.h>). Entries
+ * stand between commas or line ends; star and bsdtar write the number of a user or group behind the permissions, which
+ * takes precedence over the name.
  * @throws AccessListError
  */
 export function accessListOf(text: string, idOf: IdOf): Buffer {
@@ -78,7 +79,7 @@ function permissionsOf(text: string): number | undefined {
   return (text.includes('r') ? 4 : 0) | (text.includes('w') ? 2 : 0) | (text.includes('x') ? 1 : 0);
 }
 
-/** What the kernel asks of a list (posix_acl_valid), and that it names nobody twice. */
+/** Checks what the kernel requires of a list (posix_acl_valid), and that no user or group is in it twice. */
 function check(entries: readonly Entry[]): void {
   const count = (tag: number) => entries.filter((entry) => entry.tag === tag).length;
   const hasNames = count(tags.user) + count(tags.group) > 0;

@@ -12,8 +12,8 @@ const libarchive = 'LIBARCHIVE.xattr.';
 const none: ReadonlyMap<string, Buffer> = new Map();
 
 /**
- * The extended attributes of a member, access lists among them. What is told in more than one way: SCHILY's bytes count more than texts, libarchive's own names more than those
- * that it writes beside them.
+ * The extended attributes of a member, access lists among them. For an attribute stated in several ways: SCHILY's bytes
+ * take precedence over texts, libarchive's own names over those that it writes in addition.
  * @throws LaminaError refused: an access list that cannot be, or that Linux does not know
  */
 export function xattrsOf(member: TarMember, idOf: IdOf): ReadonlyMap<string, Buffer> {
@@ -25,7 +25,8 @@ export function xattrsOf(member: TarMember, idOf: IdOf): ReadonlyMap<string, Buf
     if (key.startsWith(libarchive))
       xattrs.set(percentDecoded(key.slice(libarchive.length)), Buffer.from(value.toString('latin1'), 'base64'));
     else if (key.startsWith(schily) && !records.has(libarchive + key.slice(schily.length)))
-      // GNU tar writes = and % so, which a key cannot hold or could not tell apart. A copy: attributes of directories live until the end of the import.
+      // GNU tar writes = and % so, which a key cannot hold unescaped. A copy: attributes of directories live until the
+      // end of the import.
       xattrs.set(
         key.slice(schily.length).replace(/%(3D|25)/g, (_, code) => (code === '25' ? '%' : '=')),
         Buffer.from(value),
@@ -44,7 +45,7 @@ function check(member: TarMember, name: string, value: Buffer): void {
     throw beyond(limits.attributeValue, `${has} with a value of ${value.length} bytes`);
 }
 
-/** Attributes that are told as texts. */
+/** Attributes that are stated as text. */
 function addTexts(member: TarMember, records: PaxRecords, idOf: IdOf, xattrs: Map<string, Buffer>): void {
   const text = (key: string) => {
     const value = records.get(key);
@@ -59,7 +60,7 @@ function addTexts(member: TarMember, records: PaxRecords, idOf: IdOf, xattrs: Ma
       `${display(member.name)} has an access list of NFSv4, which Linux does not know`,
       'make the archive without access lists (bsdtar: --no-acls)',
     );
-  // Symlinks have none, and only directories hand one down.
+  // Symlinks have no access list, and only directories have a default one.
   const access = member.kind === 'symlink' ? undefined : text('SCHILY.acl.access');
   const inherited = member.kind === 'directory' ? text('SCHILY.acl.default') : undefined;
   const list = (list: string) => accessList(member, list, idOf);

@@ -3,7 +3,7 @@ import type { LaminaError } from '../../../base/errors.js';
 import { overLimit } from '../../../base/limits.js';
 import type { Limit } from '../../../base/limits.js';
 
-/** The archive is not to be trusted any further. */
+/** The archive is unsafe. */
 export function unsafe(what: string): LaminaError {
   return refused(`the archive cannot be imported: ${what}`, {
     code: 'UNSAFE_ARCHIVE',
@@ -11,7 +11,7 @@ export function unsafe(what: string): LaminaError {
   });
 }
 
-/** The archive is beyond a limit; `what` is by how much. */
+/** The archive is beyond a limit; `what` says by how much. */
 export function beyond(limit: Limit, what: string): LaminaError {
   return overLimit(limit, `the archive cannot be imported: ${what}`, 'get a sound archive from a source you trust');
 }
@@ -21,7 +21,7 @@ export function unsupported(what: string, hint: string): LaminaError {
   return refused(`the archive cannot be imported: ${what}`, { code: 'UNSUPPORTED_ARCHIVE', hint });
 }
 
-/** The archive is not as its writer meant it to be. */
+/** The archive is corrupt. */
 export function corrupt(called: string, what: string, cause?: unknown): LaminaError {
   return failed(`${called} cannot be read as an archive: ${what}`, {
     code: 'CORRUPT_ARCHIVE',
@@ -30,7 +30,7 @@ export function corrupt(called: string, what: string, cause?: unknown): LaminaEr
   });
 }
 
-/** The archive ends within something. */
+/** The archive is truncated. */
 export function truncated(called: string, within: string): LaminaError {
   return failed(`the archive breaks off in ${within}: ${called}`, {
     code: 'CORRUPT_ARCHIVE',
@@ -38,7 +38,7 @@ export function truncated(called: string, within: string): LaminaError {
   });
 }
 
-/** What was given is something else. */
+/** The input is not a tar. */
 export function noTar(called: string): LaminaError {
   return failed(
     `${called} cannot be read as an archive: it does not begin as a tar does, or as one that gzip, xz or zstd compressed`,

@@ -9,7 +9,10 @@ export const isZero = (block: Buffer): boolean => block[0] === 0 && block.equals
 
 export const paddingOf = (size: number): number => (blockSize - (size % blockSize)) % blockSize;
 
-/** One header block (pax(1), "ustar Interchange Format"; GNU tar manual, "Basic Tar Format"). Numbers are undefined where a field holds none. */
+/**
+ * One header block (pax(1), "ustar Interchange Format"; GNU tar manual, "Basic Tar Format"). Numbers are undefined
+ * where a field does not hold one.
+ */
 export class Header {
   readonly type: string;
   /** Whether the fields behind the link name are there: V7 has none. */
@@ -26,7 +29,7 @@ export class Header {
     this.isStar = this.#hasMore && !this.#isGnu && block.toString('latin1', 508, 512) === 'tar\0';
   }
 
-  /** Undefined where the block's checksum is another. */
+  /** Undefined where the block's checksum is wrong. */
   static read(block: Buffer): Header | undefined {
     const stated = fieldNumber(block, 148, 8);
     const field = block.subarray(148, 156);

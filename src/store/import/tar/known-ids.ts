@@ -17,8 +17,9 @@ function idsOf(text: string): Map<string, number> {
 }
 
 /**
- * The users and groups that access lists of an archive name without their numbers (GNU tar's do, unless made with --numeric-owner). As to tar, the names are those of this
- * system; which were asked for is kept, for the root that comes out may know them by other numbers.
+ * The users and groups that access lists of an archive name without their numbers (GNU tar's do, unless made with
+ * --numeric-owner). As with tar, the names are those of this system; the names that were used are kept, for the
+ * imported root may map them to other numbers.
  */
 export class KnownIds {
   readonly #ids = new Map<Kind, Map<string, number>>();
@@ -30,7 +31,7 @@ export class KnownIds {
     return id;
   };
 
-  /** The first that was used and that a root's own files, given by `read`, know by another number. */
+  /** The first that was used and that a root's own files, given by `read`, map to another number. */
   contradicted(read: (path: string) => string | undefined): { kind: Kind; name: string } | undefined {
     for (const kind of ['user', 'group'] as const) {
       const used = [...this.#used.values()].filter((each) => each.kind === kind);

@@ -9,10 +9,10 @@ import type { ExtendedHeader, PaxRecords } from './records.js';
 export type MemberKind =
   'file' | 'directory' | 'symlink' | 'link' | 'character-device' | 'block-device' | 'fifo' | 'volume-label';
 
-/** What an archive says of one member, its content apart. */
+/** The metadata of one member of an archive. */
 export interface TarMember {
   readonly kind: MemberKind;
-  /** As it is written, to be judged by who uses it. */
+  /** As it is written; the caller must check it. */
   readonly name: BytePath;
   /** Of a symlink or hard link. */
   readonly target: BytePath;
@@ -21,14 +21,14 @@ export interface TarMember {
   readonly gid: number;
   readonly mtimeNs: bigint;
   readonly device: { readonly major: number; readonly minor: number };
-  /** Of what is stored behind the header: of a sparse file not its own. */
+  /** Of what is stored after the header: for a sparse file not the file's own size. */
   readonly stored: number;
   readonly isOldSparse: boolean;
   /** Its own, without those of all members. */
   readonly extended: ExtendedHeader;
 }
 
-/** What comes before a member's own header. */
+/** The headers before a member's own. */
 export interface Before {
   readonly all: PaxRecords;
   readonly extended: ExtendedHeader;
@@ -50,11 +50,11 @@ const kinds: Readonly<Record<string, MemberKind>> = {
   S: 'file',
   V: 'volume-label',
 };
-/** Kinds that nothing is stored of, whatever size their header states (GNU tar, bsdtar and Go's archive/tar agree). */
+/** Kinds without stored content, whatever size their header states (GNU tar, bsdtar and Go's archive/tar agree). */
 const headerOnly = '123456';
 const highestId = 0xffff_fffe;
 
-/** @throws LaminaError refused: it states what cannot be; the message names it */
+/** @throws LaminaError refused: it states an impossible value; the message names it */
 export function memberOf(header: Header, before: Before): TarMember {
   const reading = new MemberReading(header, before);
   const { name } = reading;
@@ -95,7 +95,7 @@ class MemberReading {
     return kind === 'file' && this.name.endsWith('/') ? 'directory' : kind;
   }
 
-  /** The value of a record of its own; undefined where there is none, or an empty one, which takes it back. */
+  /** The value of a record of its own; undefined where there is none, or an empty one, which cancels it. */
   text(key: string): BytePath | undefined {
     const value = this.before.extended.records.get(key);
     return value === undefined || value.length === 0 ? undefined : fromBuffer(value);

@@ -19,13 +19,14 @@ export interface Piece {
 }
 
 /**
- * Reads tars of all kinds that are about: V7, ustar, PAX, GNU, star, with sparse files in each of their forms. Each block is read once and in order, so that nothing can be passed
- * over unseen: what is where a header must be and is none ends the reading with an error. After the end mark (a block of zeros) another archive may follow, or anything else.
+ * Reads tars of all common kinds: V7, ustar, PAX, GNU, star, with sparse files in each of their forms. Each block is
+ * read once and in order, so that nothing can be passed over unseen: anything but a valid header where one must be ends
+ * the reading with an error. After the end mark (a block of zeros) another archive may follow, or anything else.
  */
 export class TarReader {
   #all: PaxRecords = new Map();
   #member: TarMember | undefined;
-  /** Bytes of the member's content that nobody has read, and of the padding behind it. */
+  /** Bytes of the member's content that were not read yet, and of the padding after it. */
   #left = 0;
   #padding = 0;
   #map: SparseMap | undefined;
@@ -33,16 +34,16 @@ export class TarReader {
 
   constructor(
     private readonly source: ByteSource,
-    /** What errors call the archive. */
+    /** The name of the archive in errors. */
     private readonly called: string,
   ) {}
 
-  /** Whether the archive has its end mark, behind its last member. */
+  /** Whether the archive has its end mark, after its last member. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** For errors: where the reading is. */
+  /** For errors: the current position. */
   get place(): string {
     return this.#member === undefined ? 'its first header' : `the header after ${display(this.#member.name)}`;
   }
@@ -75,7 +76,7 @@ export class TarReader {
     return this.size - this.#left;
   }
 
-  /** The content of the member that `next` gave, once. Of a sparse file what is not in its holes. */
+  /** The content of the member that `next` gave, once. For a sparse file, the parts that are not holes. */
   async *content(): AsyncGenerator<Piece, void, undefined> {
     const pieces = this.#map?.pieces ?? [{ offset: 0, size: this.#left }];
     for (const { offset, size } of pieces) {
@@ -106,7 +107,7 @@ export class TarReader {
         return header;
       }
       if (!this.#ended) throw this.#noHeader(block);
-      // What stands behind the end mark is nothing: a tape's block was filled up with it.
+      // Bytes after the end mark are ignored: they fill up a tape's block.
       while ((await this.source.some(Number.MAX_SAFE_INTEGER)) !== undefined);
       return undefined;
     }
@@ -159,7 +160,7 @@ export class TarReader {
     return parseRecords(await this.#body(header, what, limits.extendedHeader), what);
   }
 
-  /** A name of GNU's: what is behind a NUL is not of it. */
+  /** A name in GNU form: it ends at the first NUL. */
   async #longText(header: Header): Promise<BytePath> {
     const text = await this.#body(header, 'a header with a long name', limits.longName);
     const end = text.indexOf(0);

@@ -2,12 +2,12 @@ import { display, fromBuffer } from '../../../base/bytes.js';
 import type { BytePath } from '../../../base/bytes.js';
 import { unsafe, unsupported } from './errors.js';
 
-/** What an extended header says, byte for byte. Keys as byte strings. */
+/** The records of an extended header, byte for byte. Keys as byte strings. */
 export type PaxRecords = ReadonlyMap<string, Buffer>;
 
 export interface ExtendedHeader {
   readonly records: PaxRecords;
-  /** The values of `GNU.sparse.offset` and `GNU.sparse.numbytes`, the only keys that come more than once, in their order. */
+  /** The values of `GNU.sparse.offset` and `GNU.sparse.numbytes`, the only keys that may repeat, in their order. */
   readonly sparsePairs: readonly (readonly [offset: string, size: string])[];
 }
 
@@ -32,7 +32,7 @@ export function parseRecords(bytes: Buffer, called: string): ExtendedHeader {
 
 function recordAt(bytes: Buffer, at: number, called: string): { key: string; value: Buffer; end: number } {
   const space = bytes.indexOf(0x20, at);
-  // The length is told with a few digits, or is no length: nobody looks for the space for ever.
+  // A valid length has few digits: the search for the space is bounded.
   const digits = space < 0 || space - at > 10 ? '' : bytes.toString('latin1', at, space);
   const end = at + (/^\d+$/.test(digits) ? Number(digits) : Number.NaN);
   const equals = bytes.indexOf(0x3d, space);
@@ -41,12 +41,15 @@ function recordAt(bytes: Buffer, at: number, called: string): { key: string; val
   return { key: fromBuffer(bytes.subarray(space + 1, equals)), value: bytes.subarray(equals + 1, end - 1), end };
 }
 
-/** What may not be said of all members at once: each must have its own, or none. */
+/** Keys that may not be in a global header: each member must have its own, or none. */
 const ownAlone =
   /^(path|linkpath|size|GNU\.sparse\..*|SCHILY\.(xattr|acl)\..*|LIBARCHIVE\.xattr\..*|RHT\.security\.selinux)$/;
 const ofAll = new Set(['uid', 'gid', 'mtime']);
 
-/** What a global header says of the members behind it: that which Lamina uses. An empty value takes back what an earlier one said. */
+/**
+ * The records of a global header that Lamina uses; they apply to the members after it. An empty value cancels an
+ * earlier one.
+ */
 export function addGlobal(before: PaxRecords, { records, sparsePairs }: ExtendedHeader): PaxRecords {
   const continued = records.get('GNU.volume.filename');
   if (continued !== undefined) throw continuedMember(fromBuffer(continued));

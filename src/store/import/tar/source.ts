@@ -1,6 +1,9 @@
 const nothing = Buffer.alloc(0);
 
-/** The bytes of a stream in their order, as many at a time as are asked for. Never holds more than a chunk and what was asked for. */
+/**
+ * The bytes of a stream in their order, as many at a time as requested. Never holds more than a chunk and what was
+ * requested.
+ */
 export class ByteSource {
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer = nothing;
@@ -9,14 +12,14 @@ export class ByteSource {
     chunks: AsyncIterable<Buffer>,
     private readonly options: {
       readonly signal?: AbortSignal | undefined;
-      /** Told of each chunk before it is given; what it throws ends the reading. */
+      /** Called with each chunk before it is returned; what it throws ends the reading. */
       readonly onBytes?: (bytes: number) => void;
     } = {},
   ) {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** The next `size` bytes; fewer only where the stream ends. Good until more is asked for and after. */
+  /** The next `size` bytes; fewer only where the stream ends. Valid also after further reads. */
   async take(size: number): Promise<Buffer> {
     if (this.#rest.length >= size) return this.#cut(size);
     const parts: Buffer[] = [];

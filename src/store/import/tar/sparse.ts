@@ -19,12 +19,12 @@ export interface SparsePiece {
   readonly size: number;
 }
 
-/** An error that names the file; with the limit that it is beyond. */
+/** An error that names the file and, if one is exceeded, the limit. */
 type Say = (what: string, limit?: Limit) => Error;
 
 const mostPieces = limits.sparsePieces.value;
 
-/** The map of a GNU header of type `S`: four pieces in it, the others in blocks behind it. `block` gives the next. */
+/** The map of a GNU header of type `S`: four pieces in it, the others in blocks after it. `block` returns the next. */
 export async function oldSparseMap(header: Header, path: BytePath, block: () => Promise<Buffer>): Promise<SparseMap> {
   const say = sayOf(path);
   if (header.isStar)
@@ -51,7 +51,10 @@ function addPieces(block: Buffer, start: number, count: number, pieces: SparsePi
   }
 }
 
-/** The map that extended headers tell of (the forms 0.0 and 0.1), 'inside' where the content begins with it (1.0), undefined where the member is not sparse. */
+/**
+ * The map in the extended headers (the forms 0.0 and 0.1), 'inside' where the content begins with it (1.0), undefined
+ * where the member is not sparse.
+ */
 export function recordedSparseMap(
   { records, sparsePairs }: ExtendedHeader,
   path: BytePath,
@@ -130,10 +133,10 @@ function paired(numbers: readonly number[]): SparsePiece[] {
   return pieces;
 }
 
-/** In order, apart, within the file. */
+/** Requires that the pieces are in order, disjoint, and within the file. */
 function checked(pieces: readonly SparsePiece[], realSize: number | undefined, say: Say): SparseMap {
   if (realSize === undefined || !(realSize >= 0)) throw say('no size');
-  // What a few bytes of an archive may claim, and somebody has to read later.
+  // A few bytes of an archive may claim a huge size that is read later.
   if (realSize > limits.holes.value) throw say(`a size of ${realSize} bytes`, limits.holes);
   let end = 0;
   for (const { offset, size } of pieces) {
