@@ -21,6 +21,7 @@ const toDescriptor: Sink = (stream, bytes) => {
 const ended = new Set<StreamName>();
 let sink = toDescriptor;
 let loss: Loss | undefined;
+let isClosed = false;
 let onClosed: () => void = () => undefined;
 
 /**
@@ -59,8 +60,10 @@ function writeAll(descriptor: number, bytes: Uint8Array): void {
 function fail(stream: StreamName, error: unknown): void {
   if (ended.has(stream)) return;
   ended.add(stream);
-  if (isSystemError(error, 'EPIPE')) onClosed();
-  else loss ??= { stream, message: messageOf(error) };
+  if (isSystemError(error, 'EPIPE')) {
+    isClosed = true;
+    onClosed();
+  } else loss ??= { stream, message: messageOf(error) };
 }
 
 /** The stream for code that draws on a terminal. Its failures are treated as in `write`. */
@@ -76,6 +79,7 @@ export function terminalStream(): NodeJS.WriteStream {
 /** `listener` is called when a reader has gone, also if it has already. */
 export function whenClosed(listener: () => void): void {
   onClosed = listener;
+  if (isClosed) listener();
 }
 
 /** The first failure to write, other than to a reader that has gone; undefined: none. */
