@@ -90,7 +90,8 @@ export function limitText({ value, unit }: Limit): string {
     ] as const)
       if (value >= size && value % size === 0) return `${value / size} ${word}`;
   }
-  return `${value.toLocaleString('en-US')} ${unit}`;
+  // Not by toLocaleString: what that loads takes longer than most commands.
+  return `${String(value).replace(/\B(?=(?:\d{3})+$)/g, ',')} ${unit}`;
 }
 
 /** The end of a refusal's message: `the limit 'path depth' is 32,768 bytes`. */
