@@ -31,7 +31,7 @@ afterAll(() => {
 });
 
 const block = 512;
-const codes = ['CORRUPT_ARCHIVE', 'UNSAFE_ARCHIVE', 'UNSUPPORTED_ARCHIVE'];
+const codes = ['CORRUPT_ARCHIVE', 'UNSAFE_ARCHIVE', 'UNSUPPORTED_ARCHIVE', 'OVER_LIMIT'];
 const seeds: Buffer[] = [];
 
 /** Programs and options; ARCHIVE and what they pack follow. Each form of sparse files is among them. */
