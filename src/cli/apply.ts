@@ -89,9 +89,9 @@ function addOptions(command: Command, name: string, otherwise: string): Command 
     )
     .option('--max-size <size>', maxSizeHelp)
     .option('--no-health', "leave out the package's health check")
-    .option('--dry-run', 'do everything but publish, and tell what would change')
+    .option('--dry-run', 'do everything but publish, and show what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
-    .option('--check-determinism', 'run on the base twice, and tell what differs and how to leave it out')
+    .option('--check-determinism', 'run on the base twice, and show what differs and how to leave it out')
     .option('--again', 'also where the base has had this very update already')
     .option('--raw', rawHelp)
     .option('--always-run', 'run in every container, also where it provably makes no difference');

@@ -48,7 +48,7 @@ export function addCatchUp(update: Command): void {
     )
     .option('--allow-failures', 'of several, or with --on-failure stop: end with 0 also where one stayed behind')
     .option('--no-health', 'leave out the health check of the newest update')
-    .option('--dry-run', 'do everything but publish, and tell what would change')
+    .option('--dry-run', 'do everything but publish, and show what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
     .option('--raw', rawHelp)
     .option('--always-run', 'run every procedure, also where it provably makes no difference')

@@ -87,7 +87,7 @@ function storyText({ origin, operations, run, journal, before }: ExplainData): s
   if (operations.length === 0) {
     if (origin.update === null || origin.type === 'directory' || journal === null) return [];
     const why =
-      journal === 'gone' ? 'its journal is gone' : 'its journal does not tell, as that of a layer, which runs nothing';
+      journal === 'gone' ? 'its journal is gone' : 'its journal does not say, as that of a layer, which runs nothing';
     return [`  which command of update ${shown(origin.update)} made it so is not known: ${why}`];
   }
   const kept = run === 'base' && origin.kind === 'delta-storage';

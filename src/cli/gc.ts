@@ -7,7 +7,7 @@ export function addGcCommand(program: Command): void {
   program
     .command('gc')
     .description('remove what crashed commands left in the store and nothing refers to')
-    .option('--dry-run', 'only tell what it is')
+    .option('--dry-run', 'only list what would be removed')
     .addHelpText('after', '\nExample:\n  lamina gc --dry-run')
     .action(async (options: { dryRun?: boolean }, command: Command) => {
       const { output, store } = contextOf(command);

@@ -28,7 +28,7 @@ export function addRollbackCommand(program: Command): void {
     .option('--dry-run', 'only say what would become of what was written since')
     .option(
       '--restore <path>',
-      'put back into the container what a rollback of the update put aside; nothing is rolled back',
+      'restore in the container what a rollback of the update displaced; nothing is rolled back',
     )
     .option('--to <dest>', 'with --restore: copy it there instead')
     .option('--force', 'with --restore: replace what is in the way in the container')

@@ -10,7 +10,7 @@ export function addVerifyCommand(program: Command): void {
     .command('verify [node...]')
     .description('look for what is not as it should be: damage, and what crashes left')
     .option('--quick', 'do not read contents: names, attributes and sizes only')
-    .option('--repair', 'mend what can be mended without losing anything')
+    .option('--repair', 'repair what can be repaired without losing anything')
     .addHelpText(
       'after',
       '\nNODE: a node, a container (with all it stands on) or a base. Ends with 5 where something is damaged.\n\nExamples:\n  lamina verify\n  lamina verify web --quick',
@@ -33,7 +33,7 @@ function verifyText({ nodes, entries, findings, damaged }: VerifyData): string {
   return [
     ...findings.map(findingText),
     `${compared}: ${damaged ? 'the store is damaged' : 'nothing is lost'}`,
-    ...(mendable ? ['lamina verify --repair mends what can be mended'] : []),
+    ...(mendable ? ['lamina verify --repair repairs what can be repaired'] : []),
   ].join('\n');
 }
 

@@ -90,7 +90,7 @@ function checkContainer(manifest: Manifest, container: string): void {
   if (own(manifest.containers, container) !== undefined) return;
   throw notFound(`container '${container}' is gone`, {
     code: 'NO_CONTAINER',
-    hint: 'what was put aside of it can be copied out: --to DEST',
+    hint: 'what was displaced of it can be copied out: --to DEST',
   });
 }
 
@@ -160,7 +160,7 @@ class Placing {
   }
 
   #entry(path: BytePath): Entry {
-    return must(this.request.listing.get(path), 'an entry of what was put aside');
+    return must(this.request.listing.get(path), 'an entry of what was displaced');
   }
 
   /** Outermost first. */
@@ -182,7 +182,7 @@ class Placing {
       if (there.isDirectory()) continue;
       throw refused(
         `/${display(directory)} is no directory in container '${this.request.container}' any more, so /${display(this.request.path)} cannot be put back below it`,
-        { code: 'IN_THE_WAY', hint: 'move it away, or copy out what was put aside: --to DEST' },
+        { code: 'IN_THE_WAY', hint: 'move it away, or copy out what was displaced: --to DEST' },
       );
     }
   }
@@ -205,7 +205,7 @@ class Placing {
       `container '${container}' has something at ${some.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
       {
         code: 'IN_THE_WAY',
-        hint: 'replace it with --force, or copy out what was put aside: --to DEST',
+        hint: 'replace it with --force, or copy out what was displaced: --to DEST',
       },
     );
   }
@@ -241,7 +241,7 @@ class Placing {
   }
 
   #node(path: BytePath): void {
-    const { mode, rdev } = must(this.#aside.stat(path), 'what was put aside');
+    const { mode, rdev } = must(this.#aside.stat(path), 'what was displaced');
     this.#root.makeNode(path, (Number(mode) & constants.S_IFMT) | 0o600, rdev);
   }
 

@@ -67,7 +67,7 @@ export async function mountStack(request: MountRequest): Promise<void> {
       `cannot mount on ${display(request.mountpoint)}: ${said === '' ? `laminafs ended with ${result.exitCode}` : said}`,
       {
         code: 'MOUNT_FAILED',
-        hint: 'mend what it says and try again',
+        hint: 'fix what it reports and try again',
       },
     );
   } finally {

@@ -181,7 +181,7 @@ function checkInside(at: BytePath, file: string, source: BytePath): void {
     if (!isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) throw error;
     throw notFound(`the package ${display(source)} has no ${display(file)}, which its update.json names`, {
       code: 'NO_PROCEDURE',
-      hint: 'put it there, or mend "procedure" in update.json',
+      hint: 'put it there, or correct "procedure" in update.json',
     });
   }
   if (!isBelow(real, fromBuffer(realpathSync.native(toBuffer(at), 'buffer'))))

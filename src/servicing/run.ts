@@ -240,6 +240,6 @@ function procedureFailed(container: string | undefined, failure: string, lines: 
   const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
   return failed(`the procedure failed ${where}: ${failure}; ${said}`, {
     code: 'PROCEDURE_FAILED',
-    hint: 'nothing was changed; mend the procedure and apply it again',
+    hint: 'nothing was changed; correct the procedure and apply it again',
   });
 }

@@ -89,7 +89,7 @@ export async function readSettings(file: BytePath): Promise<Settings> {
     return settingsSchema.parse(JSON.parse(await readFile(toBuffer(file), 'utf8')));
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return plainSettings;
-    throw damaged(`${display(file)} does not tell how the update was applied`, {
+    throw damaged(`${display(file)} does not say how the update was applied`, {
       code: 'SETTINGS_DAMAGED',
       hint: 'run lamina verify',
       cause: error,

@@ -40,9 +40,9 @@ export function readAside({ description, tree }: AsidePaths): AsideRecord {
   try {
     return recordSchema.parse(JSON.parse(readFileSync(toBuffer(description), 'utf8')));
   } catch (error) {
-    throw damaged(`${display(description)} does not tell what was put aside`, {
+    throw damaged(`${display(description)} does not say what was displaced`, {
       code: 'ASIDE_DAMAGED',
-      hint: `restore it from a backup of the store; what was put aside lies in ${display(tree)}`,
+      hint: `restore it from a backup of the store; what was displaced is in ${display(tree)}`,
       cause: error,
     });
   }

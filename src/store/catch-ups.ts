@@ -37,7 +37,7 @@ function readRecord(file: BytePath): CatchUpRecord {
   try {
     return recordSchema.parse(JSON.parse(readFileSync(toBuffer(file), 'utf8')));
   } catch (error) {
-    throw damaged(`${display(file)} does not tell which container was caught up`, {
+    throw damaged(`${display(file)} does not say which container was caught up`, {
       code: 'CATCH_UP_DAMAGED',
       hint: `restore it from a backup of the store, or remove ${display(dirname(file))}: then only what that run did is forgotten`,
       cause: error,

@@ -92,7 +92,7 @@ export function parseAttempt(text: string, where: string): Attempt {
   try {
     return attemptSchema.parse(JSON.parse(text));
   } catch (error) {
-    throw damaged(`${where} does not tell which update was begun: ${messageOf(error)}`, { cause: error });
+    throw damaged(`${where} does not say which update was begun: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -50,7 +50,7 @@ async function takeBack(made: readonly BytePath[], reason: unknown): Promise<voi
     for (const path of made) await removeDurably(path);
   } catch (error) {
     throw failed(`the store cannot be made: ${messageOf(reason)}; what was made of it stays: ${messageOf(error)}`, {
-      hint: 'mend the disk, then remove it, or use it where it is whole',
+      hint: 'repair the disk, then remove it, or use it where it is whole',
       cause: reason,
     });
   }

@@ -35,7 +35,7 @@ export async function readOrigins(file: BytePath): Promise<Origins | undefined> 
     return origins;
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
-    throw damaged(`${display(file)} does not tell which updates were folded into the tree`, {
+    throw damaged(`${display(file)} does not say which updates were folded into the tree`, {
       code: 'ORIGINS_DAMAGED',
       hint: 'restore it from a backup of the store, or remove it: then only lamina explain does not know any more',
       cause: error,

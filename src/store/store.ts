@@ -39,7 +39,7 @@ export class Published extends LaminaError {
   constructor(cause: unknown) {
     super('failed', 'the change was made, but the disk failed before it was sure to last', {
       code: 'NOT_SYNCED',
-      hint: 'mend the disk, then run lamina verify',
+      hint: 'repair the disk, then run lamina verify',
       cause,
     });
   }
@@ -186,7 +186,7 @@ export class Store {
       if (isSystemError(error, 'EACCES', 'EPERM')) throw error;
       throw damaged(`${where} cannot be read: ${messageOf(error)}`, {
         code: 'MANIFEST_UNREADABLE',
-        hint: 'mend what stands in the way',
+        hint: 'remove what stands in the way',
         cause: error,
       });
     }

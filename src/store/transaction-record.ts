@@ -35,7 +35,7 @@ export async function readTransaction({
   try {
     return recordSchema.parse(JSON.parse(text));
   } catch (error) {
-    throw damaged(`${display(description)} does not tell what was begun`, {
+    throw damaged(`${display(description)} does not say what was begun`, {
       code: 'TRANSACTION_DAMAGED',
       hint: `restore it from a backup of the store; or remove ${display(directory)}, with the work that it holds`,
       cause: error,

@@ -186,7 +186,7 @@ function failedIn({ updates }: CatchUpStep, manifest: Manifest, error: Error) {
   const names = updates.map((id) => `'${updateOf(manifest, id).name}'`).join(', ');
   return failed(`update ${names}: ${error.message}`, {
     code: 'PROCEDURE_FAILED',
-    hint: 'the container is as it was; mend what the procedure stumbles over in it, or keep what comes before with --on-failure stop',
+    hint: 'the container is as it was; fix what makes the procedure fail in it, or keep what comes before with --on-failure stop',
     cause: error,
   });
 }
