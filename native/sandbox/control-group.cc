@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "sandbox/message.h"
+#include "sandbox/text-file.h"
 
 namespace lamina::sandbox {
 namespace {

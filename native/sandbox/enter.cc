@@ -19,8 +19,9 @@
 #include <string>
 #include <vector>
 
-#include "sandbox/hierarchies.h"
 #include "sandbox/message.h"
+#include "sandbox/pipes.h"
+#include "sandbox/text-file.h"
 
 namespace lamina::sandbox {
 namespace {
@@ -132,43 +133,43 @@ void leave_everything(int state) {
 }
 
 // @param state its path, for the lock belongs to another open file description
-[[noreturn]] void be_holder(const char* state, int ready, int mapped) {
+[[noreturn]] void be_holder(const char* state, const Pipe& ready, const Pipe& mapped) {
+  // So that the maker's end is seen.
+  close(mapped.write_end);
   if (setsid() < 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) fail("cannot make a user namespace");
   char byte = 0;
-  if (write(ready, &byte, 1) != 1 || read(mapped, &byte, 1) != 1) _exit(own_failure);
+  if (write(ready.write_end, &byte, 1) != 1 || read(mapped.read_end, &byte, 1) != 1) _exit(own_failure);
   become_root();
   if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) fail("cannot keep mounts from the host");
   if (prctl(PR_SET_NAME, holder_name) != 0 || chdir("/") != 0) fail("cannot leave the working directory");
   const int own_state = open(state, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   if (own_state < 0) fail(std::string("cannot open ") + state);
-  if (write(ready, &byte, 1) != 1) _exit(own_failure);
+  if (write(ready.write_end, &byte, 1) != 1) _exit(own_failure);
   leave_everything(own_state);
   hold(own_state);
 }
 
 Namespaces make(const char* path, int state, const std::string& uids, const std::string& gids) {
-  int ready[2] = {};
-  int mapped[2] = {};
-  if (pipe2(ready, O_CLOEXEC) != 0 || pipe2(mapped, O_CLOEXEC) != 0) fail("cannot make a pipe");
+  const Pipe ready = make_pipe();
+  const Pipe mapped = make_pipe();
   // Its parent ends at once, so that the command has no unknown child.
-  int number[2] = {};
-  if (pipe2(number, O_CLOEXEC) != 0) fail("cannot make a pipe");
+  const Pipe number = make_pipe();
   const pid_t between = fork();
   if (between < 0) fail("cannot start a process");
   if (between == 0) {
     const pid_t holder = fork();
-    if (holder == 0) be_holder(path, ready[1], mapped[0]);
-    _exit(holder > 0 && write(number[1], &holder, sizeof holder) == sizeof holder ? 0 : own_failure);
+    if (holder == 0) be_holder(path, ready, mapped);
+    _exit(holder > 0 && write(number.write_end, &holder, sizeof holder) == sizeof holder ? 0 : own_failure);
   }
   pid_t holder = 0;
-  close(ready[1]);
+  close(ready.write_end);
   char byte = 0;
-  if (waitpid(between, nullptr, 0) != between || read(number[0], &holder, sizeof holder) != sizeof holder)
+  if (waitpid(between, nullptr, 0) != between || read(number.read_end, &holder, sizeof holder) != sizeof holder)
     fail("cannot start a process");
-  if (read(ready[0], &byte, 1) != 1) _exit(own_failure);  // it has reported why
+  if (read(ready.read_end, &byte, 1) != 1) _exit(own_failure);  // it has reported why
   run_map_program("newuidmap", holder, uids);
   run_map_program("newgidmap", holder, gids);
-  if (write(mapped[1], &byte, 1) != 1 || read(ready[0], &byte, 1) != 1) _exit(own_failure);
+  if (write(mapped.write_end, &byte, 1) != 1 || read(ready.read_end, &byte, 1) != 1) _exit(own_failure);
   const std::string text = std::to_string(holder) + " " + start_of(holder) + "\n";
   if (ftruncate(state, 0) != 0 || pwrite(state, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
     fail(std::string("cannot write ") + path);

@@ -1,4 +1,5 @@
 #include "sandbox/hierarchies.h"
+#include "sandbox/text-file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -81,16 +82,6 @@ Hierarchy unified_hierarchy(const ControlMount& mount, std::string directory) {
 }
 
 }  // namespace
-
-std::string text_of(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return "";
-  std::string text;
-  char buffer[1 << 14];
-  for (ssize_t count = 0; (count = read(file, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(count));
-  close(file);
-  return text;
-}
 
 std::vector<Hierarchy> hierarchies(const std::string& mounts, const std::string& memberships) {
   std::vector<Hierarchy> found;

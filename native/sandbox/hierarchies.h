@@ -20,7 +20,4 @@ struct Hierarchy {
 // @param mounts, memberships the text of /proc/self/mountinfo and /proc/self/cgroup
 std::vector<Hierarchy> hierarchies(const std::string& mounts, const std::string& memberships);
 
-// The content of a file; "" where it cannot be read.
-std::string text_of(const std::string& path);
-
 }  // namespace lamina::sandbox

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "sandbox/hierarchies.h"
 #include "sandbox/message.h"
+#include "sandbox/text-file.h"
 
 namespace lamina::sandbox {
 namespace {

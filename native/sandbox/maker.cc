@@ -20,6 +20,7 @@
 #include "sandbox/inherit.h"
 #include "sandbox/message.h"
 #include "sandbox/mounts.h"
+#include "sandbox/pipes.h"
 #include "sandbox/privileges.h"
 #include "sandbox/terminal.h"
 #include "sandbox/users.h"
@@ -60,9 +61,8 @@ struct Channels {
 };
 
 Channels make_channels(bool terminal) {
-  int go[2] = {};
-  if (pipe2(go, O_CLOEXEC) != 0) fail("cannot make a pipe");
-  Channels channels = {go[0], go[1], -1, -1};
+  const Pipe go = make_pipe();
+  Channels channels = {go.read_end, go.write_end, -1, -1};
   int ends[2] = {};
   if (!terminal) return channels;
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) fail("cannot make a socket");

@@ -9,19 +9,13 @@
 #include <climits>
 
 #include "sandbox/message.h"
+#include "sandbox/pipes.h"
 
 namespace lamina::sandbox {
 namespace {
 
 constexpr std::size_t buffer_bytes = 1 << 16;
 constexpr int background_poll_ms = 200;
-
-void make_pipe(int& read_end, int& write_end) {
-  int ends[2] = {};
-  if (pipe2(ends, O_CLOEXEC) != 0) fail("cannot make a pipe");
-  read_end = ends[0];
-  write_end = ends[1];
-}
 
 // Our own end only: the command's is another open file description.
 void never_wait(int file) {
@@ -42,20 +36,26 @@ Relay::Relay(const Spec& spec) {
   on_terminal_ = spec.terminal;
   if (spec.input && !spec.terminal) {
     Channel input{STDIN_FILENO, -1, "standard input", true, {}};
-    make_pipe(ends_.input, input.to);
+    const Pipe pipe = make_pipe();
+    ends_.input = pipe.read_end;
+    input.to = pipe.write_end;
     never_wait(input.to);
     if (is_file(STDIN_FILENO)) unread_ = fcntl(ends_.input, F_DUPFD_CLOEXEC, 0);
     channels_.push_back(input);
   }
   Channel error{-1, STDERR_FILENO, "standard error", false, {}};
   if (!spec.terminal || isatty(STDERR_FILENO) == 0) {
-    make_pipe(error.from, ends_.error);
+    const Pipe pipe = make_pipe();
+    error.from = pipe.read_end;
+    ends_.error = pipe.write_end;
     never_wait(error.from);
     channels_.push_back(error);
   }
   if (spec.terminal) return;
   Channel output{-1, STDOUT_FILENO, "standard output", false, {}};
-  make_pipe(output.from, ends_.output);
+  const Pipe pipe = make_pipe();
+  output.from = pipe.read_end;
+  ends_.output = pipe.write_end;
   never_wait(output.from);
   channels_.push_back(output);
 }

@@ -5,10 +5,10 @@
 
 #include <string>
 
-#include "sandbox/hierarchies.h"
 #include "sandbox/id-range.h"
 #include "sandbox/message.h"
 #include "sandbox/mounts.h"
+#include "sandbox/text-file.h"
 
 namespace lamina::sandbox {
 namespace {
