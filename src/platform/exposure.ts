@@ -1,10 +1,10 @@
-import { closeSync, constants, lstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { components, dirname, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { getXattrSync } from './native.js';
-import { isMachineRoot, isRoot } from './privileges.js';
+import { hasUser, isMachineRoot, isRoot } from './privileges.js';
 
 /*
  * Who may change what a path leads to. A path is only as trusted as the directories and symlinks on its way: whoever
@@ -119,12 +119,7 @@ const noAccessTime = 0o1000000;
  * and root over what its users own, may open a file without touching its access time.
  */
 function isUnmapped(path: BytePath): boolean {
-  const ranges = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
-  const isMapped = ranges.some((line) => {
-    const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
-    return overflowUid >= first && overflowUid < first + count;
-  });
-  if (!isMapped) return true;
+  if (!hasUser(overflowUid)) return true;
   if (!isRoot() || isMachineRoot()) return false;
   try {
     closeSync(

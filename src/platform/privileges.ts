@@ -12,9 +12,22 @@ export const isRoot = (): boolean => process.getuid?.() === 0;
 /** Root of the machine: user 0 where the numbers of users are the machine's own. */
 export const isMachineRoot = (): boolean => isRoot() && hasMachineUsers();
 
-const allUsers = ['0', '0', '4294967295'];
+/** The users of our user namespace, as ranges of their numbers in it (user_namespaces(7), /proc/self/uid_map). */
+function ownUsers(): { readonly first: number; readonly outside: number; readonly count: number }[] {
+  const lines = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
+  return lines.map((line) => {
+    const [first = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
+    return { first, outside, count };
+  });
+}
+
+/** Whether our user namespace has a user of this number. */
+export const hasUser = (uid: number): boolean =>
+  ownUsers().some(({ first, count }) => uid >= first && uid < first + count);
+
+const allUsers = 2 ** 32 - 1;
 
 let machineUsers: boolean | undefined;
 function hasMachineUsers(): boolean {
-  return (machineUsers ??= readFileSync('/proc/self/uid_map', 'latin1').trim().split(/\s+/).join() === allUsers.join());
+  return (machineUsers ??= ownUsers().every((range) => range.outside === range.first && range.count === allUsers));
 }

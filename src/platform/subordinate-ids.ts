@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { isSystemError } from '../base/errors.js';
+import { textIfThere } from './text.js';
 
 /** A range of ids that a user may use for other users. */
 interface Range {
@@ -41,16 +40,7 @@ export interface IdMaps {
 export function ownMaps(): IdMaps | undefined {
   const { uid, gid, username } = userInfo();
   const user = { name: username, id: uid };
-  const users = mapOf(uid, rangesOf(textOf('/etc/subuid'), user));
-  const groups = mapOf(gid, rangesOf(textOf('/etc/subgid'), user));
+  const users = mapOf(uid, rangesOf(textIfThere('/etc/subuid'), user));
+  const groups = mapOf(gid, rangesOf(textIfThere('/etc/subgid'), user));
   return users === undefined || groups === undefined ? undefined : { users, groups };
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return '';
-    throw error;
-  }
 }

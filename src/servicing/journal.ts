@@ -2,7 +2,7 @@ import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
-import { isRecordedPath, isRecordedText, recordLines } from './record-lines.js';
+import { isRecordedPath, isRecordedText, parseRecord, recordLines } from './record-lines.js';
 
 /** A line of the journal (docs/format.md). Paths begin with a slash and are texts as JSON has them. */
 export interface LoggedOperation {
@@ -25,20 +25,10 @@ export async function* readJournal(file: BytePath): AsyncGenerator<LoggedOperati
   let count = 0;
   for await (const { text } of recordLines(file)) {
     if (text === '') continue;
-    yield parseLine(text, file, count);
+    const before = count;
+    yield parseRecord(text, isOperation, (cause) => journalDamaged(file, before, cause));
     count += 1;
   }
-}
-
-function parseLine(line: string | undefined, file: BytePath, count: number): LoggedOperation {
-  let cause: unknown;
-  try {
-    const value: unknown = line === undefined ? undefined : JSON.parse(line);
-    if (isOperation(value)) return value;
-  } catch (error) {
-    cause = error;
-  }
-  throw journalDamaged(file, count, cause);
 }
 
 /** @param count whole lines before the invalid one */

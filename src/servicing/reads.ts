@@ -5,7 +5,7 @@ import { damaged } from '../base/errors.js';
 import { limits, overLimit } from '../base/limits.js';
 import type { ReadSet } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
-import { isRecordedPath, recordLines } from './record-lines.js';
+import { isRecordedPath, parseRecord, recordLines } from './record-lines.js';
 
 export interface ReadLine {
   readonly path: string;
@@ -31,23 +31,12 @@ export async function readLines(file: BytePath, limit = limits.readSet): Promise
   let isWhole = false;
   for await (const { text, whole } of recordLines(file)) {
     if (!whole) throw notWhole(file);
-    if (isWhole) lines.push(parseLine(text, file, lines.length));
+    if (isWhole) lines.push(parseRecord(text, isReadLine, (cause) => damagedAfter(file, lines.length, cause)));
     else if (text === '{"version":1}') isWhole = true;
     else break;
   }
   if (!isWhole) throw notWhole(file);
   return lines;
-}
-
-function parseLine(line: string | undefined, file: BytePath, count: number): ReadLine {
-  let cause: unknown;
-  try {
-    const value: unknown = line === undefined ? undefined : JSON.parse(line);
-    if (isReadLine(value)) return value;
-  } catch (error) {
-    cause = error;
-  }
-  throw readSetDamaged(`the read set ${display(file)} is damaged after ${String(count)} lines`, cause);
 }
 
 function isReadLine(value: unknown): value is ReadLine {
@@ -56,6 +45,8 @@ function isReadLine(value: unknown): value is ReadLine {
   return isRecordedPath(path) && Array.isArray(kinds) && kinds.every((kind) => kindNames.has(kind as string));
 }
 
+const damagedAfter = (file: BytePath, count: number, cause: unknown) =>
+  readSetDamaged(`the read set ${display(file)} is damaged after ${String(count)} lines`, cause);
 const notWhole = (file: BytePath) => readSetDamaged(`the read set ${display(file)} is not whole`);
 
 function readSetDamaged(what: string, cause?: unknown) {

@@ -43,6 +43,25 @@ function textOf(parts: readonly Buffer[], length: number): string | undefined {
   return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
 }
 
+/**
+ * The value that a line holds as JSON.
+ * @param fault the error for a line that is not JSON, or not a value of this kind
+ */
+export function parseRecord<T>(
+  line: string | undefined,
+  isValid: (value: unknown) => value is T,
+  fault: (cause: unknown) => Error,
+): T {
+  let cause: unknown;
+  try {
+    const value: unknown = line === undefined ? undefined : JSON.parse(line);
+    if (isValid(value)) return value;
+  } catch (error) {
+    cause = error;
+  }
+  throw fault(cause);
+}
+
 /** Whether a value is a path as the driver writes it: from the root of the mount, one name after the other. */
 export function isRecordedPath(value: unknown): value is string {
   if (!isRecordedText(value) || !value.startsWith('/')) return false;

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, checkout, copyTree, differences, isRoot, runFlat } from '../support/lamina.js';
+import { World, buildProgram, buildTiny, copyTree, differences, isRoot, runFlat } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 import { modificationTimes } from '../support/tree-times.js';
 
@@ -127,9 +127,7 @@ describe.skipIf(!isRoot)('procedures of odd calls', () => {
     world = new World('odd');
     world.makeDirectory('flat');
     const root = buildTiny(world.path('tiny'));
-    const source = join(checkout, 'test/support/odd-calls.cc');
-    const built = spawnSync('g++', ['-std=c++20', '-static', '-O1', '-o', join(root, 'bin/odd-calls'), source]);
-    if (built.status !== 0) throw new Error(`odd-calls.cc does not build: ${built.stderr.toString()}`);
+    buildProgram('odd-calls.cc', join(root, 'bin/odd-calls'));
     runFlat(root, world.script('furniture', furniture));
     await world.run('init');
     await world.run('base', 'import', 'tiny', root);

@@ -1,10 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, checkout, isRoot } from '../support/lamina.js';
+import { World, buildProgram, buildTiny, checkout, isRoot } from '../support/lamina.js';
 
 /** CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP: capabilities(7) */
 const granted = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 18, 27, 29, 31].reduce((bits, bit) => bits | (1n << BigInt(bit)), 0n);
@@ -22,11 +21,7 @@ describe.skipIf(!isRoot)('the sandbox', () => {
   beforeAll(async () => {
     world = new World('sandbox');
     const root = buildTiny(world.path('tiny'));
-    const probe = world.path('probe');
-    const source = join(checkout, 'test/support/system-calls.cc');
-    const built = spawnSync('g++', ['-static', '-O1', '-o', probe, source], { encoding: 'utf8' });
-    if (built.status !== 0) throw new Error(built.stderr);
-    copyFileSync(probe, join(root, 'usr/bin/probe'));
+    buildProgram('system-calls.cc', join(root, 'usr/bin/probe'));
     await world.run('init');
     await world.run('base', 'import', 'tiny', root);
     await world.run('create', 'web', '--base', 'tiny');

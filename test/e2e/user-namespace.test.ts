@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, checkout, differences, isRoot } from '../support/lamina.js';
+import { World, buildProgram, buildTiny, checkout, differences, isRoot } from '../support/lamina.js';
 
 /** What a container's users do with files; all of it works with users of the host's and with others. */
 const work = `
@@ -22,11 +22,7 @@ describe.skipIf(!isRoot)('the user namespace of lamina run', () => {
   beforeAll(async () => {
     world = new World('user-namespace');
     const root = buildTiny(world.path('tiny'));
-    const program = world.path('in-users');
-    const source = join(checkout, 'test/support/in-users.c');
-    const built = spawnSync('gcc', ['-static', '-O1', '-o', program, source], { encoding: 'utf8' });
-    if (built.status !== 0) throw new Error(built.stderr);
-    copyFileSync(program, join(root, 'usr/bin/in-users'));
+    buildProgram('in-users.c', join(root, 'usr/bin/in-users'));
     writeFileSync(join(root, 'etc/beyond'), 'of a user above all\n');
     spawnSync('chown', ['100000:100000', join(root, 'etc/beyond')]);
     await world.run('init');

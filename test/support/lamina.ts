@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkDocument } from './documents.js';
 import { snapshot } from './tree.js';
@@ -184,6 +184,16 @@ export class World {
 export function mountPoints(): string[] {
   const table = readFileSync('/proc/self/mountinfo', 'utf8');
   return table.split('\n').flatMap((line) => line.split(' ')[4] ?? []);
+}
+
+/** Compiles a program of C, or of C++ (.cc), that runs in every root. @param source a path below test/support, or an absolute one */
+export function buildProgram(source: string, destination: string): void {
+  const compiler = source.endsWith('.cc') ? (['g++', '-std=c++20'] as const) : (['gcc'] as const);
+  const path = resolve(checkout, 'test/support', source);
+  const built = spawnSync(compiler[0], [...compiler.slice(1), '-static', '-O1', '-o', destination, path], {
+    encoding: 'utf8',
+  });
+  if (built.status !== 0) throw new Error(built.stderr);
 }
 
 /** Builds the tiny root: a directory, or a tar where the name ends so. */

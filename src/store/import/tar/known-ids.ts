@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { isSystemError } from '../../../base/errors.js';
+import { textIfThere } from '../../../platform/text.js';
 import type { IdOf } from './access-list.js';
 
 type Kind = Parameters<IdOf>[0];
@@ -45,17 +44,8 @@ export class KnownIds {
   }
 
   #of(kind: Kind): Map<string, number> {
-    const present = this.#ids.get(kind) ?? idsOf(readIfThere(`/etc/${databases[kind]}`));
+    const present = this.#ids.get(kind) ?? idsOf(textIfThere(`/etc/${databases[kind]}`));
     this.#ids.set(kind, present);
     return present;
-  }
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return '';
-    throw error;
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemCallFilter } from '../../../../src/servicing/calls/filter.js';
-import { checkout } from '../../../support/lamina.js';
+import { buildProgram } from '../../../support/lamina.js';
 import { decide } from './machine.js';
 
 const numbers = 1000;
@@ -20,9 +20,7 @@ describe.runIf(process.arch === 'x64')('the filter in the kernel', () => {
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), 'lamina-calls-'));
     program = join(directory, 'every-call');
-    const source = join(checkout, 'test/support/every-call.cc');
-    const built = spawnSync('g++', ['-static', '-O1', '-o', program, source], { encoding: 'utf8' });
-    if (built.status !== 0) throw new Error(built.stderr);
+    buildProgram('every-call.cc', program);
   });
   afterAll(() => {
     rmSync(directory, { recursive: true });
