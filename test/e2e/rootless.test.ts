@@ -38,8 +38,12 @@ class UserWorld extends World {
   }
 
   async as(...args: string[]): Promise<Finished> {
+    return this.asWith({}, ...args);
+  }
+
+  async asWith(more: NodeJS.ProcessEnv, ...args: string[]): Promise<Finished> {
     const through = ['unshare', '--mount', 'sh', this.path('enter')];
-    const env = { ...process.env, LAMINA_STORE: join(this.home, 'store'), HOME: this.home, TMPDIR: this.home };
+    const env = { ...process.env, LAMINA_STORE: join(this.home, 'store'), HOME: this.home, TMPDIR: this.home, ...more };
     return start(process.execPath, [this.path('dist/lamina.js'), ...args], { through, env }).finished;
   }
 
@@ -195,6 +199,17 @@ describe.skipIf(!isRoot)('a store with subordinate ids', () => {
     for (const name of ['a', 'b', 'c', 'web']) expect(await world.as('remove', name)).toMatchObject({ code: 0 });
     expect(await world.as('base', 'remove', 'tiny')).toMatchObject({ code: 0 });
     expect(readdirSync(join(world.home, 'store/nodes'))).toEqual([]);
+  });
+
+  it('leaves no process where the ids are not given after all', async () => {
+    world.script('newuidmap', 'exit 1');
+    const store = join(world.home, 'another');
+    const more = { PATH: `${world.path('scripts')}:${process.env['PATH'] ?? ''}` };
+    expect(await world.asWith(more, '--store', store, 'init', '--subordinate-ids')).toMatchObject({ code: 0 });
+    const status = await world.asWith(more, '--store', store, 'status');
+    expect([status.code, status.stderr]).toEqual([125, expect.stringMatching(/newuidmap gives no subordinate ids/)]);
+    const holds = () => spawnSync('pgrep', ['--full', `lamina-sandbox --enter ${store}/users`]).stdout.toString();
+    await expect.poll(holds, { timeout: 10_000 }).toBe('');
   });
 
   it('is refused to whoever has no such ids, and to root', async () => {
