@@ -1,26 +1,36 @@
 // Holds native/ to its rooms: who may include whom (docs/architecture.md), and to files of one subject.
 import { readFileSync, readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '../native');
 /** C++ as well, on no room but sys: a program that judges any file system. */
 const conformance = join(import.meta.dirname, '../test/conformance');
 const partsOfConformance = ['support', 'parallel', 'sys'];
 const maxLines = 300;
-/** What each room may include besides itself. */
+/**
+ * What each room may include besides itself. "overlay" alone is what others see of that room: its interface and words. Its
+ * parts, each with what it may include of the others, are for itself, tests, and the few that are named below.
+ */
 const allowed = {
   sys: [],
   overlay: ['sys'],
+  'overlay/layers': ['sys', 'overlay'],
+  'overlay/upper': ['sys', 'overlay', 'overlay/layers'],
+  'overlay/inodes': ['sys', 'overlay', 'overlay/layers'],
+  'overlay/tree': ['sys', 'overlay', 'overlay/layers', 'overlay/upper', 'overlay/inodes'],
   fuse: ['sys'],
   filter: ['sys'],
   control: ['sys'],
   server: ['sys', 'overlay', 'fuse', 'filter'],
-  daemon: ['sys', 'overlay', 'fuse', 'filter', 'control', 'server'],
+  daemon: ['sys', 'overlay', 'overlay/layers', 'fuse', 'filter', 'control', 'server'],
   addon: ['sys', 'filter'],
   sandbox: [],
-  fuzz: ['sys', 'overlay', 'fuse', 'filter', 'control', 'server', 'daemon'],
+  fuzz: ['sys', 'overlay', 'overlay/layers', 'overlay/upper', 'fuse', 'filter', 'control', 'server', 'daemon'],
 };
 const rooms = Object.keys(allowed);
+
+/** The room of a file below native/; a directory that is no room is named as it is. */
+const roomOf = (file) => (file.startsWith('test/') ? 'test' : dirname(file));
 
 function* sources(directory) {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
@@ -38,9 +48,9 @@ function codeLines(text) {
 
 /** What is wrong with `#include "included"` in a file of `room`, or undefined. */
 function includeProblem(room, included) {
-  const [other] = included.split('/');
+  const other = roomOf(included);
   if (other === room || (room === 'test' && rooms.includes(other))) return undefined;
-  if (!rooms.includes(other)) return `include "${included}" as "room/file.h", from native/`;
+  if (!rooms.includes(other)) return `include "${included}" as "room/file.h" or "room/part/file.h", from native/`;
   const may = allowed[room] ?? [];
   return may.includes(other) ? undefined : `${room} may not include ${other} (only: ${may.join(', ') || 'nothing'})`;
 }
@@ -65,7 +75,7 @@ function problemsOfConformance(path) {
 
 function problemsOf(path) {
   const name = relative(root, path);
-  const [room] = name.split('/');
+  const room = roomOf(name);
   const text = readFileSync(path, 'utf8');
   const problems = shapeProblems(name, text);
   if (room !== 'test' && !rooms.includes(room)) problems.push(`${name}: '${room}' is no room of native/`);

@@ -1,10 +1,11 @@
 # The few functions that a room's CMakeLists.txt is made of.
 #
-#   lamina_room(overlay DEPENDS sys)            native/overlay/*.cc -> static library lamina_overlay
+#   lamina_room(fuse DEPENDS sys)               native/fuse/*.cc -> static library lamina_fuse
+#   lamina_room(overlay PARTS tree DEPENDS sys) the same, of native/overlay/*.cc and native/overlay/tree/*.cc
 #   lamina_test(overlay DEPENDS overlay)        native/test/overlay/*_test.cc -> executable test_overlay, run by ctest
 #   lamina_compile_options(target)              warnings and sanitizers for any other target
 #
-# Sources are globbed; headers are included from native/ ("overlay/inode.h").
+# Sources are globbed; headers are included from native/ ("overlay/inodes/inode.h").
 
 find_package(Threads REQUIRED)
 
@@ -26,8 +27,12 @@ function(lamina_compile_options target)
 endfunction()
 
 function(lamina_room room)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS")
-  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PARTS;DEPENDS")
+  set(patterns "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  foreach(part IN LISTS arg_PARTS)
+    list(APPEND patterns "${CMAKE_CURRENT_SOURCE_DIR}/${part}/*.cc")
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   add_library(lamina_${room} STATIC ${sources})
   lamina_compile_options(lamina_${room})
   target_link_libraries(lamina_${room} PUBLIC Threads::Threads)

@@ -5,8 +5,8 @@
 
 #include <charconv>
 
-#include "overlay/marks.h"
-#include "overlay/xxh64.h"
+#include "overlay/layers/marks.h"
+#include "overlay/layers/xxh64.h"
 #include "sys/open.h"
 #include "sys/status.h"
 #include "sys/xattrs.h"

@@ -15,10 +15,10 @@
 
 #include "fuzz/index_image.h"
 #include "fuzz/input.h"
-#include "overlay/index_file.h"
-#include "overlay/layer.h"
-#include "overlay/marks.h"
-#include "overlay/xxh64.h"
+#include "overlay/layers/index_file.h"
+#include "overlay/layers/layer.h"
+#include "overlay/layers/marks.h"
+#include "overlay/layers/xxh64.h"
 
 namespace {
 

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <vector>
 
-#include "overlay/index_file.h"
-#include "overlay/xxh64.h"
+#include "overlay/layers/index_file.h"
+#include "overlay/layers/xxh64.h"
 
 namespace lamina::fuzz {
 

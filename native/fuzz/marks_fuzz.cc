@@ -10,9 +10,9 @@
 
 #include "daemon/mount_record.h"
 #include "fuzz/input.h"
-#include "overlay/acl.h"
-#include "overlay/marks.h"
-#include "overlay/protection.h"
+#include "overlay/layers/marks.h"
+#include "overlay/layers/protection.h"
+#include "overlay/upper/acl.h"
 
 namespace {
 

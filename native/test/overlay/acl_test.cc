@@ -1,4 +1,4 @@
-#include "overlay/acl.h"
+#include "overlay/upper/acl.h"
 
 #include <sys/stat.h>
 #include <sys/xattr.h>

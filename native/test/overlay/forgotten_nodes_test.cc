@@ -1,4 +1,4 @@
-#include "overlay/forgotten_nodes.h"
+#include "overlay/inodes/forgotten_nodes.h"
 
 #include <gtest/gtest.h>
 

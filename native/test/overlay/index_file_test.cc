@@ -1,4 +1,4 @@
-#include "overlay/index_file.h"
+#include "overlay/layers/index_file.h"
 
 #include <fcntl.h>
 
@@ -6,8 +6,8 @@
 #include <cstring>
 #include <random>
 
-#include "overlay/layer.h"
-#include "overlay/xxh64.h"
+#include "overlay/layers/layer.h"
+#include "overlay/layers/xxh64.h"
 #include "test/overlay/resolve.h"
 #include "test/overlay/sample_tree.h"
 

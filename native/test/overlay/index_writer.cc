@@ -14,7 +14,7 @@
 #include <map>
 #include <vector>
 
-#include "overlay/xxh64.h"
+#include "overlay/layers/xxh64.h"
 
 namespace lamina::test {
 

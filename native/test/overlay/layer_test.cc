@@ -1,5 +1,5 @@
 // What a layer says, with an index and without: both must say the same, but for inode numbers.
-#include "overlay/layer.h"
+#include "overlay/layers/layer.h"
 
 #include <fcntl.h>
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "overlay/file_system.h"
-#include "overlay/marks.h"
+#include "overlay/layers/marks.h"
 #include "sys/xattrs.h"
 #include "test/overlay/sample_tree.h"
 

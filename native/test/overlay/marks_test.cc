@@ -1,4 +1,4 @@
-#include "overlay/marks.h"
+#include "overlay/layers/marks.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

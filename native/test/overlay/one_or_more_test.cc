@@ -1,4 +1,4 @@
-#include "overlay/one_or_more.h"
+#include "overlay/inodes/one_or_more.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "overlay/protection.h"
+#include "overlay/layers/protection.h"
 
 #include <gtest/gtest.h>
 

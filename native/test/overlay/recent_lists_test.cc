@@ -1,4 +1,4 @@
-#include "overlay/recent_lists.h"
+#include "overlay/inodes/recent_lists.h"
 
 #include <gtest/gtest.h>
 

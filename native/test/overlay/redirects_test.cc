@@ -1,4 +1,4 @@
-#include "overlay/redirects.h"
+#include "overlay/layers/redirects.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

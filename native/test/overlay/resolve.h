@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-#include "overlay/index_file.h"
-#include "overlay/layer.h"
+#include "overlay/layers/index_file.h"
+#include "overlay/layers/layer.h"
 
 namespace lamina::test {
 

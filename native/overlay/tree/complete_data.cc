@@ -1,0 +1,72 @@
+// A metacopy, which has the attributes of a lower's file and not its data, becomes a whole file.
+#include <fcntl.h>
+
+#include "overlay/tree/overlay.h"
+#include "sys/data.h"
+#include "sys/names.h"
+#include "sys/xattrs.h"
+
+namespace lamina::overlay {
+
+namespace {
+
+// The capability of a file that gets content which no caller wrote, for writing clears it (file_remove_privs of the kernel).
+// Meanwhile it lies under another name, so that the next attempt finds it if this worker dies.
+class KeptCapability {
+ public:
+  static constexpr std::string_view name = "security.capability";
+
+  KeptCapability(const MarkNames& marks, const Location& at) : marks_(marks), at_(at) {}
+  Status keep() {
+    auto value = sys::get_xattr(at_.descriptor(), at_.name, name);
+    if (value.failed_with(ENODATA)) value = sys::get_xattr(at_.descriptor(), at_.name, marks_.lamina_capability);
+    if (value.failed_with(ENODATA) || value.failed_with(EOPNOTSUPP)) return {};
+    if (!value) return value.error();
+    value_ = std::move(*value);
+    return sys::set_xattr(at_.descriptor(), at_.name, marks_.lamina_capability, value_);
+  }
+  Status give_back() const {
+    if (value_.empty()) return {};
+    LAMINA_TRY(sys::set_xattr(at_.descriptor(), at_.name, name, value_));
+    return sys::remove_xattr(at_.descriptor(), at_.name, marks_.lamina_capability);
+  }
+
+ private:
+  const MarkNames& marks_;
+  const Location& at_;
+  std::vector<std::byte> value_;
+};
+
+}  // namespace
+
+// A metacopy gets its data. The mark is removed last: until then reads use the lower's data.
+Status Overlay::complete_data(const InodeRef& inode, const Interrupted& interrupted) {
+  LowerPlace source;
+  {
+    std::lock_guard lock(inode->mutex);
+    source = inode->lowers.back();
+  }
+  LAMINA_ASSIGN(const Location at, location(*inode));
+  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
+  LAMINA_ASSIGN(const sys::FileDescriptor opened, open_upper(at, O_RDWR));
+  LAMINA_ASSIGN(const RealFileRef from, open_lower(source, O_RDONLY));
+  LAMINA_ASSIGN(const LowerEntry entry, layer(source).get(source.reference));
+  KeptCapability capability(marks_, at);
+  LAMINA_TRY(capability.keep());
+  // Its size, which users see, is right all the time, even if the worker dies here.
+  LAMINA_ASSIGN(const std::uint64_t copied, sys::copy_data(from->descriptor(), opened.get(), entry.attributes.size, interrupted));
+  copy_up_bytes_.fetch_add(copied, std::memory_order_relaxed);
+  LAMINA_TRY(sys::sync_data(opened.get()));
+  LAMINA_TRY(capability.give_back());
+  LAMINA_TRY(sys::change_times(at.descriptor(), at.name, sys::TimeChange::to(status.atime), sys::TimeChange::to(status.mtime)));
+  LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, marks_.metacopy));
+  const Status unredirected = sys::remove_xattr(at.descriptor(), at.name, marks_.redirect);
+  if (!unredirected && !unredirected.failed_with(ENODATA)) return unredirected;
+  std::lock_guard lock(inode->mutex);
+  inode->metacopy = false;
+  inode->lowers.clear();
+  files_.erase(inode->id);
+  return {};
+}
+
+}  // namespace lamina::overlay

@@ -1,0 +1,111 @@
+// The flags of chattr(1), and what "immutable" and "append only" forbid.
+#include <fcntl.h>
+
+#include "overlay/tree/overlay.h"
+#include "sys/file_flags.h"
+#include "sys/xattrs.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+namespace {
+
+Protection protection_in(std::uint32_t flags) { return {(flags & FS_IMMUTABLE_FL) != 0, (flags & FS_APPEND_FL) != 0}; }
+Protection protection_in(const fsxattr& flags) {
+  return {(flags.fsx_xflags & FS_XFLAG_IMMUTABLE) != 0, (flags.fsx_xflags & FS_XFLAG_APPEND) != 0};
+}
+
+std::uint32_t with(std::uint32_t flags, const Protection& shown) {
+  flags &= ~static_cast<std::uint32_t>(FS_IMMUTABLE_FL | FS_APPEND_FL);
+  return flags | (shown.immutable ? FS_IMMUTABLE_FL : 0U) | (shown.append_only ? FS_APPEND_FL : 0U);
+}
+fsxattr with(fsxattr flags, const Protection& shown) {
+  flags.fsx_xflags &= ~static_cast<std::uint32_t>(FS_XFLAG_IMMUTABLE | FS_XFLAG_APPEND);
+  flags.fsx_xflags |= (shown.immutable ? FS_XFLAG_IMMUTABLE : 0U) | (shown.append_only ? FS_XFLAG_APPEND : 0U);
+  return flags;
+}
+
+}  // namespace
+
+// The real file that has an inode's flags.
+Result<sys::FileDescriptor> Overlay::open_for_flags(Inode& inode) {
+  if (!inode.is_directory() && !inode.is_regular()) return Errno{ENOTTY};
+  const int flags = inode.is_directory() ? O_RDONLY | O_DIRECTORY : O_RDONLY;
+  LowerPlace lower;
+  bool has_upper = false;
+  {
+    std::lock_guard guard(inode.mutex);
+    has_upper = inode.has_upper;
+    if (!has_upper) lower = inode.lowers.front();
+  }
+  if (!has_upper) return layer(lower).open(lower.reference, flags);
+  LAMINA_ASSIGN(const Location at, location(inode));
+  return open_upper(at, flags);
+}
+
+Result<std::uint32_t> Overlay::flags(NodeId node) {
+  TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
+  LAMINA_ASSIGN(const sys::FileDescriptor real, open_for_flags(*inode));
+  LAMINA_ASSIGN(const std::uint32_t flags, sys::file_flags(real.get()));
+  return with(flags, inode->protection.load());
+}
+
+Result<fsxattr> Overlay::extended_flags(NodeId node) {
+  TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
+  LAMINA_ASSIGN(const sys::FileDescriptor real, open_for_flags(*inode));
+  LAMINA_ASSIGN(const fsxattr flags, sys::extended_file_flags(real.get()));
+  return with(flags, inode->protection.load());
+}
+
+template <typename Flags, typename Set>
+Status Overlay::change_flags(NodeId node, const Flags& flags, Set set) {
+  TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
+  if (!inode->is_directory() && !inode->is_regular()) return Errno{ENOTTY};
+  LAMINA_TRY(copy_up(inode, CopyUp::attributes, [] { return false; }));
+  LAMINA_ASSIGN(const sys::FileDescriptor real, open_for_flags(*inode));
+  LAMINA_TRY(set(real.get(), with(flags, {})));
+  LAMINA_ASSIGN(const Location at, location(*inode));
+  const Protection wanted = protection_in(flags);
+  LAMINA_TRY(mark_protection(at.descriptor(), at.name, wanted));
+  inode->protection.store(wanted);
+  return {};
+}
+
+Status Overlay::set_flags(NodeId node, std::uint32_t flags) { return change_flags(node, flags, sys::set_file_flags); }
+Status Overlay::set_extended_flags(NodeId node, const fsxattr& flags) {
+  return change_flags(node, flags, sys::set_extended_file_flags);
+}
+
+Status Overlay::mark_protection(int directory, std::string_view name, const Protection& protection) {
+  if (protection.any()) return make_mark(directory, name, marks_.protattr, encode(protection));
+  const Status removed = sys::remove_xattr(directory, name, marks_.protattr);
+  return removed.failed_with(ENODATA) || removed.failed_with(EOPNOTSUPP) ? Status() : removed;
+}
+
+Status Overlay::may_write(NodeId node, bool appends) {
+  TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
+  return allow_write(*inode, appends);
+}
+
+Status Overlay::allow_write(const Inode& inode, bool appends) {
+  const Protection protection = inode.protection.load(std::memory_order_relaxed);
+  return protection.immutable || (protection.append_only && !appends) ? Status(Errno{EPERM}) : Status();
+}
+
+// For a change to the inode as a whole: another name, another attribute, its removal.
+Status Overlay::allow_change(const Inode& inode) {
+  return inode.protection.load(std::memory_order_relaxed).any() ? Status(Errno{EPERM}) : Status();
+}
+
+// Whether a name of the directory may be removed (may_delete of the kernel).
+Status Overlay::allow_removal(const Inode& directory, const Found& found) {
+  LAMINA_TRY(allow_change(directory));
+  return found.visible && found.protection.any() ? Status(Errno{EPERM}) : Status();
+}
+
+}  // namespace lamina::overlay

@@ -1,0 +1,139 @@
+// Where the names of a lower's hard-link group are in the merged tree. The index knows them by their paths in the layer; a
+// directory that a layer above or the upper has redirected shows them elsewhere.
+#include <iterator>
+#include <unordered_set>
+
+#include "overlay/tree/overlay.h"
+
+namespace lamina::overlay {
+
+namespace {
+// A path is visible at one place. Layers assembled by hand may hold a redirected directory twice, and in another one
+// again: more places than this stay unknown.
+constexpr std::size_t most_places = 256;
+}  // namespace
+
+// Whether a layer has, on the way from `at` or at the end, anything that hides those below there.
+Result<bool> Overlay::hides(const Layer& layer, LowerRef at, std::string_view path) {
+  for (;;) {
+    const std::size_t slash = path.find('/');
+    auto entry = layer.lookup(at, path.substr(0, slash));
+    if (is_absent(entry)) return false;
+    if (!entry) return entry.error();
+    const bool directory = (entry->attributes.mode & 0170000U) == 0040000U;
+    const Marks& marks = entry->marks;
+    if (slash == std::string_view::npos || !directory || marks.whiteout || marks.opaque || !marks.redirect.empty()) return true;
+    at = std::move(entry->reference);
+    path.remove_prefix(slash + 1);
+  }
+}
+
+Result<std::optional<LowerRef>> Overlay::directory_at(const Layer& layer, std::string_view path) {
+  LowerRef at = layer.root();
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/');
+    auto entry = layer.lookup(at, path.substr(0, slash));
+    if (is_absent(entry)) return std::optional<LowerRef>();
+    if (!entry) return entry.error();
+    at = std::move(entry->reference);
+    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
+  }
+  return std::optional(std::move(at));
+}
+
+Result<std::shared_ptr<const Redirects>> Overlay::redirects_of(std::size_t layer) {
+  const std::lock_guard lock(redirects_mutex_);
+  redirects_.resize(layers_.size());
+  if (!redirects_[layer]) {
+    LAMINA_ASSIGN(std::vector<RedirectMark> marks, layers_[layer]->redirects());
+    redirects_[layer] = std::make_shared<const Redirects>(std::move(marks));
+  }
+  return redirects_[layer];
+}
+
+// Paths of the stack below a layer, as they are visible with the layer on top.
+Result<std::vector<std::string>> Overlay::paths_above(std::size_t layer, const std::vector<std::string>& paths) {
+  LAMINA_ASSIGN(const auto redirects, redirects_of(layer));
+  if (redirects->empty()) return paths;
+  const Layer& its = *layers_[layer];
+  std::vector<std::string> above;
+  const auto take = [&](const LowerRef& directory, std::string_view path, std::string_view rest) -> Status {
+    LAMINA_ASSIGN(const bool hidden, hides(its, directory, rest));
+    if (!hidden && above.size() < most_places) above.push_back(join_paths(path, rest));
+    return {};
+  };
+  for (const std::string& path : paths) {
+    LAMINA_TRY(take(its.root(), {}, path));
+    for (const Redirects::Redirect& each : redirects->all()) {
+      const char* rest = rest_below(path, each.below);
+      if (rest == nullptr || *rest == 0) continue;
+      LAMINA_ASSIGN(const std::optional<LowerRef> directory, directory_at(its, each.path));
+      if (directory) LAMINA_TRY(take(*directory, each.path, rest));
+    }
+  }
+  return above;
+}
+
+// Where a path of a layer may be seen in the merged tree. The upper may hide or replace it there.
+Result<std::vector<std::string>> Overlay::places_of(std::size_t layer, const std::string& path) {
+  std::vector<std::string> places{path};
+  for (std::size_t above = layer; above-- > 0;) {
+    LAMINA_ASSIGN(places, paths_above(above, places));
+  }
+  if (!upper_ || options_.user_xattr) return places;  // such an upper has no redirects
+  const std::lock_guard lock(redirects_mutex_);
+  if (!upper_redirects_) {
+    LAMINA_ASSIGN(std::vector<RedirectMark> marks, find_redirects(upper_->descriptor(), marks_));
+    upper_redirects_.emplace(std::move(marks));
+  }
+  const std::size_t below = places.size();
+  for (const Redirects::Redirect& each : upper_redirects_->all()) {
+    for (std::size_t i = 0; i < below; ++i) {
+      const char* rest = rest_below(places[i], each.below);
+      if (rest != nullptr && *rest != 0 && places.size() < most_places) places.push_back(join_paths(each.path, rest));
+    }
+  }
+  return places;
+}
+
+// Where the names of a lower's hard-link group may be seen, judged by the layers alone.
+Result<std::vector<std::string>> Overlay::group_places(const LowerPlace& source) {
+  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(source.reference));
+  std::vector<std::string> all;
+  for (const std::string& path : paths) {
+    LAMINA_ASSIGN(std::vector<std::string> places, places_of(source.layer, path));
+    all.insert(all.end(), std::make_move_iterator(places.begin()), std::make_move_iterator(places.end()));
+  }
+  return all;
+}
+
+// The visible names of a lower's hard-link group; none where it has no index or the file one name.
+Result<std::vector<LinkName>> Overlay::group_names(const LowerPlace& source) {
+  std::vector<LinkName> names;
+  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(source.reference));
+  if (paths.size() < 2) return names;
+  LAMINA_ASSIGN(const std::uint64_t identity, layer(source).identity(source.reference));
+  const auto take = [&](std::string_view path) -> Result<bool> {
+    LAMINA_ASSIGN(LinkName link, link_name(path));
+    if (!link.directory) return false;
+    LAMINA_ASSIGN(const bool shown, shows(*link.directory, link.name, source.layer, identity));
+    if (shown) names.push_back(std::move(link));
+    return shown;
+  };
+  std::vector<std::string> elsewhere;
+  for (const std::string& path : paths) {
+    LAMINA_ASSIGN(const bool shown, take(path));
+    if (!shown) elsewhere.push_back(path);
+  }
+  if (elsewhere.empty()) return names;
+  std::unordered_set<std::string> seen(paths.begin(), paths.end());
+  for (const std::string& path : elsewhere) {
+    LAMINA_ASSIGN(const std::vector<std::string> places, places_of(source.layer, path));
+    for (const std::string& place : places) {
+      if (seen.insert(place).second) LAMINA_TRY(take(place));
+    }
+  }
+  return names;
+}
+
+}  // namespace lamina::overlay

@@ -1,0 +1,295 @@
+// From a parent and a name to what the layers hold there, and to its inode.
+#include <algorithm>
+
+#include "overlay/layers/attributes.h"
+#include "overlay/layers/whiteout_files.h"
+#include "overlay/tree/overlay.h"
+#include "sys/names.h"
+#include "sys/xattrs.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+namespace {
+constexpr std::size_t longest_name = 255;
+constexpr std::size_t few_layers = 2;
+}  // namespace
+
+Result<std::shared_ptr<const LowerChildren>> Overlay::lower_children(Inode& directory) {
+  std::vector<LowerPlace> places;
+  {
+    std::lock_guard lock(directory.mutex);
+    if (auto known = directory.directory().lower_children.lock()) return known;
+    places = directory.lowers;
+  }
+  auto children = std::make_shared<LowerChildren>();
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    LAMINA_ASSIGN(std::vector<Layer::Child> names, layer(places[i]).list(places[i].reference));
+    for (Layer::Child& each : names) children->push_back({std::move(each.entry), each.whiteout, i});
+  }
+  const auto before = [](const LowerChild& a, const LowerChild& b) {
+    if (a.entry.cookie != b.entry.cookie) return a.entry.cookie < b.entry.cookie;
+    const int order = a.entry.name.compare(b.entry.name);
+    return order != 0 ? order < 0 : a.place < b.place;
+  };
+  std::sort(children->begin(), children->end(), before);
+  const auto same = [](const LowerChild& a, const LowerChild& b) { return a.entry.name == b.entry.name; };
+  children->erase(std::unique(children->begin(), children->end(), same), children->end());
+  lists_.keep(children, children->size());
+  std::lock_guard lock(directory.mutex);
+  directory.directory().lower_children = children;
+  return std::shared_ptr<const LowerChildren>(std::move(children));
+}
+
+// Of many lowers, only those with the name and those below them remain.
+Status Overlay::skip_lowers(Inode& parent, std::string_view name, std::vector<LowerPlace>& lowers) {
+  if (lowers.size() <= few_layers) return {};
+  LAMINA_ASSIGN(const auto children, lower_children(parent));
+  const LowerChild* child = find_child(*children, name_cookie(name), name);
+  const std::size_t first = child == nullptr || child->whiteout ? lowers.size() : child->place;
+  lowers.erase(lowers.begin(), lowers.begin() + static_cast<std::ptrdiff_t>(first));
+  return {};
+}
+
+// A regular file that we know as a whole file of the upper has no marks that would have to be read.
+bool Overlay::known_to_be_whole(const sys::FileStatus& upper, Found& found) const {
+  if (!upper.is_regular()) return false;
+  const InodeRef known = table_.find({0, upper.ino});
+  if (!known || !known->resolved.load(std::memory_order_acquire)) return false;
+  found.protection = known->protection.load(std::memory_order_relaxed);
+  std::lock_guard lock(known->mutex);
+  return known->is_regular() && known->has_upper && !known->metacopy;
+}
+
+// Of a directory or regular file in the upper.
+Result<Marks> Overlay::upper_marks(const sys::FileStatus& status, int directory, std::string_view name) {
+  LAMINA_ASSIGN(Marks marks, read_marks_at(marks_, status, directory, name));
+  if (options_.whiteout_files && status.is_directory() && !marks.opaque) {
+    const auto look = [&] { return has_opaque_file(directory, name); };
+    LAMINA_ASSIGN(marks.opaque, unprivileged_ ? as_owner(modes_, {{directory, name}}, look) : look());
+  }
+  return marks;
+}
+
+Result<Found> Overlay::find(Inode& parent, std::string_view name) {
+  if (name.size() > longest_name) return Errno{ENAMETOOLONG};
+  Found found;
+  if (options_.whiteout_files && is_whiteout_file(name)) return found;
+  std::vector<LowerPlace> lowers;
+  bool has_upper = false;
+  {
+    std::lock_guard lock(parent.mutex);
+    lowers = parent.lowers;
+    has_upper = parent.has_upper;
+  }
+  std::string redirect;
+  if (has_upper) {
+    LAMINA_ASSIGN(const RealFileRef directory, upper_directory(parent));
+    if (options_.whiteout_files) {
+      LAMINA_ASSIGN(found.upper_whiteout, has_whiteout_file(directory->descriptor(), name));
+      if (found.upper_whiteout) return found;
+    }
+    auto status = sys::status_at(directory->descriptor(), name);
+    if (!status && !is_absent(status)) return status.error();
+    if (status) {
+      found.in_upper = true;
+      found.upper = *status;
+      if (status->is_whiteout()) {
+        found.upper_whiteout = true;
+        return found;
+      }
+      if (known_to_be_whole(*status, found)) {
+        found.visible = true;
+        return found;
+      }
+      if (status->is_directory() || status->is_regular()) {
+        LAMINA_ASSIGN(const Marks marks, upper_marks(*status, directory->descriptor(), name));
+        if (marks.whiteout) {
+          found.upper_whiteout = true;
+          return found;
+        }
+        found.metacopy = marks.metacopy;
+        found.protection = marks.protection;
+        redirect = marks.redirect;
+        found.redirected = status->is_directory() && !redirect.empty();
+        found.visible = true;
+        if (marks.opaque || (status->is_regular() && !marks.metacopy)) return found;
+        found.lacks_data = marks.metacopy;
+      } else {
+        found.visible = true;
+        return found;
+      }
+    }
+  }
+  if (redirect.empty()) LAMINA_TRY(skip_lowers(parent, name, lowers));
+  LAMINA_TRY(find_in_lowers(lowers, name, found, std::move(redirect)));
+  if (found.lacks_data) return Errno{EIO};  // a metacopy without data, as in the kernel
+  return found;
+}
+
+Result<bool> Overlay::visible_below(Inode& parent, std::string_view name) {
+  std::vector<LowerPlace> lowers;
+  {
+    std::lock_guard lock(parent.mutex);
+    lowers = parent.lowers;
+  }
+  LAMINA_TRY(skip_lowers(parent, name, lowers));
+  Found found;
+  LAMINA_TRY(find_in_lowers(lowers, name, found, {}));
+  return found.visible;
+}
+
+// The number that a mark gives an entry with the number `own` in the upper's file system; none where there is no valid
+// mark. The number of another stack may belong to something else in this one.
+Result<std::optional<std::uint64_t>> Overlay::marked_ino(const Location& location, std::uint64_t own) const {
+  const auto value = sys::get_xattr(location.descriptor(), location.name, marks_.lamina_ino);
+  if (value.failed_with(ENODATA) || value.failed_with(EOPNOTSUPP)) return std::optional<std::uint64_t>();
+  if (!value) return value.error();
+  const auto number = decode_lower_number(*value);
+  if (!number || number->stack != stack_) return std::optional<std::uint64_t>();
+  return std::optional(number->is_of_a_copy(own, upper_number_) ? own : number->ino);
+}
+
+Result<std::uint64_t> Overlay::upper_ino(const Location& location, const sys::FileStatus& status) {
+  LAMINA_ASSIGN(const auto marked, marked_ino(location, status.ino));
+  return marked.value_or(status.ino);
+}
+
+Result<InodeKey> Overlay::key_of(const Found& found) {
+  if (found.in_upper) return InodeKey{0, found.upper.ino};
+  const LowerPlace& place = found.lowers.front();
+  const Layer& its = layer(place);
+  if (comes_apart(its, found.lower)) {
+    LAMINA_ASSIGN(const std::string path, its.path(place.reference));
+    return InodeKey{(place.layer + 1) | InodeKey::by_path, sip_hash(secret_, path)};
+  }
+  LAMINA_ASSIGN(const std::uint64_t identity, its.identity(place.reference));
+  return InodeKey{place.layer + 1, identity};
+}
+
+Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, const Found& found) {
+  LAMINA_ASSIGN(const InodeKey key, key_of(found));
+  std::uint64_t ino = found.upper.ino;
+  InodeRef known;  // keeps it in the table
+  if (found.in_upper) {
+    known = table_.find(key);
+    if (known || found.unmarked) {
+      // The number is its own.
+    } else if (found.type() == 0040000U && !found.lowers.empty()) {
+      LAMINA_ASSIGN(const LowerEntry below, layer(found.lowers[0]).get(found.lowers[0].reference));
+      ino = below.attributes.ino;
+      // One that was copied in the upper leads to the same lower as the one that it was copied from.
+      if (found.redirected) {
+        LAMINA_ASSIGN(const RealFileRef directory, upper_directory(*parent));
+        LAMINA_ASSIGN(const auto marked, marked_ino({directory, std::string(name)}, found.upper.ino));
+        ino = marked.value_or(ino);
+      }
+    } else {
+      LAMINA_ASSIGN(const RealFileRef directory, upper_directory(*parent));
+      LAMINA_ASSIGN(ino, upper_ino({directory, std::string(name)}, found.upper));
+    }
+  } else {
+    ino = found.lower.ino;
+  }
+  InodeRef inode = table_.intern(key, name, [&] {
+    auto made = std::make_shared<Inode>();
+    made->type = found.type();
+    made->ino = ino;
+    made->has_upper = found.in_upper;
+    made->metacopy = found.metacopy;
+    made->protection.store(found.protection, std::memory_order_relaxed);
+    made->lowers = found.lowers;
+    made->parent = parent;
+    return made;
+  });
+  if (const Status resolved = resolve(inode); !resolved) {
+    table_.forget(inode->id, 1);
+    return resolved.error();
+  }
+  std::lock_guard lock(inode->mutex);
+  // A lower's name of a file that was copied up under another one is not a place where the copy can be found.
+  const bool same_side = found.in_upper || !inode->has_upper;
+  if (!inode->is_directory() && same_side && (inode->nameless || inode->parent != parent || inode->name() != name)) {
+    table_.move(*inode, parent, name);
+  }
+  return inode;
+}
+
+Result<Entry> Overlay::entry_of(const InodeRef& inode) {
+  auto attributes = this->attributes(inode->id);
+  if (!attributes) {
+    table_.forget(inode->id, 1);
+    return attributes.error();
+  }
+  return Entry{inode->id, 1, *attributes};
+}
+
+// As above, from what the lookup has found already, where that suffices.
+Result<Entry> Overlay::entry_of(const InodeRef& inode, const Found& found) {
+  bool same_side = false;
+  {
+    std::lock_guard lock(inode->mutex);
+    same_side = inode->has_upper == found.in_upper && !inode->metacopy;
+  }
+  Attributes attributes = found.in_upper ? to_attributes(found.upper) : found.lower;
+  const bool counts_links = !found.in_upper && !inode->is_directory() && attributes.nlink > 1 && layer(found.lowers[0]).indexed();
+  if (!same_side || counts_links || unprivileged_) return entry_of(inode);
+  attributes.ino = inode->ino;
+  const std::size_t places = found.lowers.size() + (found.in_upper ? 1U : 0U);
+  if (inode->is_directory() && (places > 1 || options_.static_nlink)) attributes.nlink = 1;  // as in attributes()
+  return Entry{inode->id, 1, attributes};
+}
+
+Result<Entry> Overlay::lookup(NodeId parent, std::string_view name) {
+  if (name == ".") {
+    InodeRef inode;
+    {
+      TreeLock::Shared lock(tree_);
+      LAMINA_ASSIGN(inode, revive(parent));
+    }
+    return entry_of(inode);
+  }
+  Found found;
+  InodeRef inode;
+  {
+    TreeLock::Shared lock(tree_);
+    LAMINA_ASSIGN(const InodeRef directory, get(parent));
+    if (name == "..") {
+      inode = directory->parent ? directory->parent : directory;
+      table_.raise(inode);
+    } else {
+      if (!directory->is_directory()) return Errno{ENOTDIR};
+      LAMINA_ASSIGN(found, find(*directory, name));
+      if (!found.visible) return Errno{ENOENT};
+      LAMINA_ASSIGN(inode, intern(directory, name, found));
+    }
+  }
+  return found.visible ? entry_of(inode, found) : entry_of(inode);
+}
+
+// The inode at a path of the merged tree, its lookup count raised; null where there is none.
+Result<InodeRef> Overlay::resolve_inode(std::string_view path) {
+  InodeRef at = root_;
+  table_.raise(at);
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/');
+    const std::string_view name = path.substr(0, slash);
+    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
+    auto found = at->is_directory() ? find(*at, name) : Result<Found>(Found());
+    auto next = found && found->visible ? intern(at, name, *found) : Result<InodeRef>(InodeRef());
+    table_.forget(at->id, 1);
+    if (!found) return found.error();
+    if (!next || !*next) return next;
+    at = *next;
+  }
+  return at;
+}
+
+Result<std::string> Overlay::path(NodeId node) {
+  TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, get(node));
+  return path_of(*inode);
+}
+
+}  // namespace lamina::overlay

@@ -1,0 +1,102 @@
+// What the lowers hold under a name: which layers have it, and where redirects lead (fs/overlayfs/namei.c).
+#include "overlay/tree/overlay.h"
+
+namespace lamina::overlay {
+
+// Adds an entry of a lower to what was found so far. False: the layers further down do not matter.
+bool Overlay::take_lower(std::size_t layer, const LowerEntry& entry, Found& found) {
+  if (entry.marks.whiteout) return false;
+  const bool directory = (entry.attributes.mode & 0170000U) == 0040000U;
+  const bool seen = found.visible;
+  if (seen && found.type() == 0040000U) {
+    if (!directory) return false;
+  } else if (seen && directory) {
+    return false;  // below a metacopy: no data there
+  }
+  if (!seen) {
+    found.visible = true;
+    found.lower = entry.attributes;
+    found.protection = entry.marks.protection;
+  }
+  if (directory) {
+    found.lowers.push_back({layer, entry.reference});
+    return !entry.marks.opaque;
+  }
+  if (!seen || found.lowers.empty()) {
+    found.lowers.assign(1, {layer, entry.reference});
+  } else if (!entry.marks.metacopy) {
+    // The first place keeps the attributes; the data's place comes after it.
+    found.lowers.push_back({layer, entry.reference});
+  }
+  found.lacks_data = entry.marks.metacopy;
+  return entry.marks.metacopy;
+}
+
+// Walks an absolute redirect's path through one layer, component by component, as ovl_lookup_layer() of fs/overlayfs/namei.c
+// does: the marks of directories on the way count too. Returns the entry at its end, if there is one.
+Result<std::optional<LowerEntry>> Overlay::walk_redirect(const Layer& layer, RedirectWalk& walk) {
+  LowerRef at = layer.root();
+  std::string rest = walk.path;
+  for (;;) {
+    const std::size_t slash = rest.find('/');
+    const std::size_t start = walk.path.size() - rest.size();
+    auto entry = layer.lookup(at, rest.substr(0, slash));
+    if (is_absent(entry)) return std::optional<LowerEntry>();
+    if (!entry) return entry.error();
+    const bool last = slash == std::string::npos;
+    const bool directory = (entry->attributes.mode & 0170000U) == 0040000U;
+    if (entry->marks.whiteout || (!last && !directory)) {
+      walk.stop = true;
+      return std::optional<LowerEntry>();
+    }
+    rest.erase(0, last ? rest.size() : slash);
+    const std::string& redirect = entry->marks.redirect;
+    if (directory && entry->marks.opaque) {
+      walk.stop = true;
+    } else if (!redirect.empty() && redirect.front() == '/') {
+      // It continues below an opaque directory on the way.
+      walk.stop = false;
+      walk.path = redirect.substr(1) + rest;
+    } else if (!redirect.empty()) {
+      walk.path = walk.path.substr(0, start) + redirect + rest;
+    }
+    if (last) return std::optional<LowerEntry>(std::move(*entry));
+    rest.erase(0, 1);
+    at = std::move(entry->reference);
+  }
+}
+
+// From `layer` downwards, by a path from each layer's root, as for an absolute redirect.
+Status Overlay::find_from(std::size_t layer, std::string_view path, Found& found) {
+  RedirectWalk walk{std::string(path)};
+  for (std::size_t i = layer; i < layers_.size() && !walk.stop; ++i) {
+    LAMINA_ASSIGN(std::optional<LowerEntry> entry, walk_redirect(*layers_[i], walk));
+    if (!entry) continue;
+    if (!take_lower(i, *entry, found)) return {};
+  }
+  return {};
+}
+
+Status Overlay::find_in_lowers(const std::vector<LowerPlace>& parents, std::string_view name, Found& found,
+                               std::string redirect) {
+  std::string at(name);
+  if (!redirect.empty()) {
+    if (redirect.front() == '/') return find_from(0, std::string_view(redirect).substr(1), found);
+    at = redirect;
+  }
+  for (const LowerPlace& parent : parents) {
+    const Layer& source = layer(parent);
+    (source.indexed() ? index_lookups_ : directory_lookups_).fetch_add(1, std::memory_order_relaxed);
+    auto entry = source.lookup(parent.reference, at);
+    if (is_absent(entry)) continue;
+    if (!entry) return entry.error();
+    if (!take_lower(parent.layer, *entry, found)) return {};
+    const std::string& next = entry->marks.redirect;
+    if (next.empty()) continue;
+    if (next.front() == '/') return find_from(parent.layer + 1, std::string_view(next).substr(1), found);
+    at = next;
+  }
+  return {};
+}
+
+}  // namespace lamina::overlay

@@ -1,0 +1,348 @@
+// The one implementation of FileSystem. Its parts by subject: open.cc, lookup.cc, revive.cc, upper.cc, upper_files.cc,
+// copy_up.cc, complete_data.cc, links.cc, create.cc, remove.cc, rename.cc, recover.cc, lower_lookup.cc, listing.cc,
+// attributes.cc, data.cc, backing.cc, xattrs.cc, flags.cc.
+//
+// Locks, outermost first:
+//   tree_                     shared by all users of upper paths or nodes; exclusive to rename a directory, or to replace a node
+//    resolving_               after a restart only
+//     Inode::copy_up          of parents before children
+//       Inode::mutex          one at a time
+//         caches, the table   each for itself
+//         modes_              the innermost
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "overlay/file_system.h"
+#include "overlay/inodes/file_cache.h"
+#include "overlay/inodes/inode.h"
+#include "overlay/inodes/inode_table.h"
+#include "overlay/inodes/recent_lists.h"
+#include "overlay/layers/layer.h"
+#include "overlay/layers/marks.h"
+#include "overlay/layers/redirects.h"
+#include "overlay/tree/sip_hash.h"
+#include "overlay/tree/tree_lock.h"
+#include "overlay/upper/owner_access.h"
+#include "sys/file_descriptor.h"
+#include "sys/status.h"
+
+namespace lamina::overlay {
+
+// A name in an upper directory, or, with name "", the descriptor itself.
+struct Location {
+  RealFileRef directory;
+  std::string name;
+  [[nodiscard]] int descriptor() const { return directory->descriptor(); }
+};
+
+// The parts of a writable overlay besides its lowers; none is valid in a read-only one.
+struct OverlayDirectories {
+  sys::FileDescriptor upper, work;
+  sys::FileDescriptor lock;   // locked while the overlay lives
+  sys::FileDescriptor quiet;  // the upper, where reading changes no access times; only if requested
+};
+
+// What the layers hold under a name of a merged directory.
+struct Found {
+  bool visible = false;
+  bool in_upper = false;  // the upper has an entry, maybe a whiteout
+  bool upper_whiteout = false;
+  bool unmarked = false;           // the upper's entry was made just now: it has none of our marks
+  bool metacopy = false;           // of the upper's file
+  Protection protection;           // of what is seen
+  bool redirected = false;         // the upper's directory merges with lowers that are found by another path
+  bool lacks_data = false;         // a metacopy, and the file below it was not found yet
+  sys::FileStatus upper;           // where in_upper
+  std::vector<LowerPlace> lowers;  // as Inode::lowers
+  Attributes lower;                // of lowers[0], where there is one and it is what is seen
+  [[nodiscard]] std::uint32_t type() const { return (in_upper ? upper.mode : lower.mode) & 0170000U; }
+};
+
+// The child of that name among those of that cookie; null where there is none.
+[[nodiscard]] const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie, std::string_view name);
+
+// A path of the merged tree, split; its directory's inode holds no lookup count.
+struct LinkName {
+  InodeRef directory;  // null: there is none
+  std::string name;
+};
+
+struct NewAttributes;
+struct RenameSide;
+
+class Overlay final : public FileSystem {
+ public:
+  Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> layers, OverlayDirectories directories,
+          std::unique_ptr<NodeStore> nodes);
+  // Makes the root's inode; call it first.
+  Status start();
+
+  Result<Entry> lookup(NodeId parent, std::string_view name) override;
+  void forget(NodeId node, std::uint64_t count) override;
+  Result<std::string> path(NodeId node) override;
+  Result<bool> any_name(NodeId node, const PathTest& test) override;
+  Result<bool> any_below(NodeId parent, std::string_view name, const PathTest& test) override;
+  Result<Attributes> attributes(NodeId node) override;
+  Result<Attributes> set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) override;
+  Result<std::string> read_link(NodeId node) override;
+  Result<Entry> make_node(NodeId parent, std::string_view name, std::uint32_t mode, std::uint32_t rdev_major,
+                          std::uint32_t rdev_minor, const Caller& caller, Attempt* attempt) override;
+  Result<Entry> make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller,
+                               Attempt* attempt) override;
+  Result<Entry> make_symlink(NodeId parent, std::string_view name, std::string_view target, const Caller& caller,
+                             Attempt* attempt) override;
+  Result<Entry> make_unnamed(NodeId parent, std::uint32_t mode, const Caller& caller) override;
+  Result<Entry> link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted,
+                     Attempt* attempt) override;
+  Status unlink(NodeId parent, std::string_view name, Attempt* attempt) override;
+  Status remove_directory(NodeId parent, std::string_view name, Attempt* attempt) override;
+  Status rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name, RenameMode mode,
+                const Interrupted& interrupted, Attempt* attempt) override;
+  Result<RealFileRef> file(NodeId node, Access access, const Interrupted& interrupted) override;
+  Status sync(NodeId node, bool data_only) override;
+  Result<bool> data_in_lower(NodeId node) override;
+  Status expect_unseen_writes(NodeId node, bool mapped) override;
+  Status replace_node(NodeId node) override;
+  std::vector<NodeId> take_renumbered() override;
+  [[nodiscard]] std::optional<NodeId> replacement(NodeId node) const override;
+  Result<std::vector<std::pair<RealFileRef, std::string>>> samples() override;
+  Result<ListingRef> list(NodeId directory) override;
+  Result<std::vector<std::byte>> xattr(NodeId node, std::string_view name) override;
+  Result<std::string> xattr_names(NodeId node) override;
+  Result<std::uint32_t> flags(NodeId node) override;
+  Status set_flags(NodeId node, std::uint32_t flags) override;
+  Result<fsxattr> extended_flags(NodeId node) override;
+  Status set_extended_flags(NodeId node, const fsxattr& flags) override;
+  Status may_write(NodeId node, bool appends) override;
+  Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags, Attempt* attempt) override;
+  Status remove_xattr(NodeId node, std::string_view name, Attempt* attempt) override;
+  Result<FileSystemStatistics> statistics() override;
+  Status sync_all() override;
+  OverlayCounters counters() const override;
+  bool read_only() const override { return !upper_; }
+  [[nodiscard]] std::vector<int> kept_descriptors() const override;
+  Status recover() override;
+
+ private:
+  // Names in cached lists: about 130 bytes each, once as the lowers show them and once merged.
+  static constexpr std::size_t most_listed_names = 1U << 16U;
+
+  // The object to make under a new name.
+  struct Creation {
+    std::uint32_t mode = 0;  // type and permission bits
+    std::uint32_t rdev_major = 0, rdev_minor = 0;
+    std::string_view target;  // of a symlink
+  };
+
+  // lookup.cc
+  Result<Found> find(Inode& parent, std::string_view name);
+  Result<Marks> upper_marks(const sys::FileStatus& status, int directory, std::string_view name);
+  Status find_in_lowers(const std::vector<LowerPlace>& parents, std::string_view name, Found& found, std::string redirect);
+  // Where an absolute redirect leads, from layer to layer.
+  struct RedirectWalk {
+    std::string path;   // from the root of the next layer
+    bool stop = false;  // the layers below do not count
+  };
+  static Result<std::optional<LowerEntry>> walk_redirect(const Layer& layer, RedirectWalk& walk);
+  Status find_from(std::size_t layer, std::string_view path, Found& found);
+  static bool take_lower(std::size_t layer, const LowerEntry& entry, Found& found);
+  Result<bool> visible_below(Inode& parent, std::string_view name);
+  Result<std::shared_ptr<const LowerChildren>> lower_children(Inode& directory);
+  Result<InodeKey> key_of(const Found& found);
+  Result<InodeRef> intern(const InodeRef& parent, std::string_view name, const Found& found);
+  Result<Entry> entry_of(const InodeRef& inode);
+  Result<Entry> entry_of(const InodeRef& inode, const Found& found);
+  Status skip_lowers(Inode& parent, std::string_view name, std::vector<LowerPlace>& lowers);
+  [[nodiscard]] bool known_to_be_whole(const sys::FileStatus& upper, Found& found) const;
+  [[nodiscard]] Result<std::optional<std::uint64_t>> marked_ino(const Location& location, std::uint64_t own) const;
+  Result<std::uint64_t> upper_ino(const Location& location, const sys::FileStatus& status);
+  Result<InodeRef> resolve_inode(std::string_view path);
+  // revive.cc
+  Result<InodeRef> revive(NodeId node);
+  Result<InodeRef> revive_nameless(NodeId node, const ForgottenNodes::Record& record);
+  Result<std::uint32_t> links_of_lower(Inode& inode);
+
+  // recover.cc
+  Result<InodeRef> get(NodeId node);
+  Status resolve(const InodeRef& inode);
+  Status resolve_locked(const InodeRef& inode);
+  Result<bool> resolve_named(Inode& inode);
+  Status resolve_nameless(Inode& inode);
+  Result<bool> shows_inode(Inode& inode, const Found& found);
+  Result<LowerPlace> forgotten_lower(Inode& inode);
+  static const ListingRef& no_names();
+
+  // upper.cc
+  Result<RealFileRef> upper_directory(Inode& inode);
+  Result<std::string> path_of(Inode& inode);
+  Result<Location> location(Inode& inode);
+  std::string temporary_name();
+  Status discard(std::string_view temporary);
+  void touched(Inode& directory);
+  // upper_files.cc
+  Result<sys::FileDescriptor> open_upper(const Location& at, int flags);
+  Status rename_upper(const UpperPlace& from, const UpperPlace& to, unsigned flags = 0);
+  Status unlink_upper(const UpperPlace& place);
+  Status make_whiteout(const UpperPlace& place);
+  // Changes names in a directory of the upper.
+  template <typename Operation>
+  Status in_upper(int directory, Operation operation) {
+    return unprivileged_ ? as_owner(modes_, {{directory, {}}}, operation) : operation();
+  }
+  // While it is held no mode differs from what users should see.
+  [[nodiscard]] std::shared_lock<std::shared_mutex> steady_modes() {
+    return unprivileged_ ? std::shared_lock(modes_) : std::shared_lock<std::shared_mutex>();
+  }
+  Status make_mark(int descriptor, std::string_view name, std::string_view mark, std::string_view value);
+
+  // copy_up.cc
+  enum class CopyUp { attributes, data, no_data };
+  Status copy_up(const InodeRef& inode, CopyUp what, const Interrupted& interrupted);
+  Status copy_up_parents(const InodeRef& inode, const Interrupted& interrupted);
+  Result<std::uint64_t> build_copy(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view temporary,
+                                   CopyUp what, const Interrupted& interrupted);
+  Status fill_copy(Inode& inode, const LowerEntry& entry, std::string_view temporary, CopyUp what,
+                   const Interrupted& interrupted);
+  Status mark_number(const Inode& inode, int directory, std::string_view name, std::uint64_t own);
+  Status link_aliases(std::string_view temporary, const std::vector<std::pair<InodeRef, std::string>>& aliases);
+  Status publish_copy(const InodeRef& inode, std::string_view temporary, std::uint64_t copy, bool metacopy,
+                      const std::vector<std::pair<InodeRef, std::string>>& aliases);
+  Status copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, const Interrupted& interrupted);
+  Status complete_data(const InodeRef& inode, const Interrupted& interrupted);  // complete_data.cc
+  Status drop_whiteouts(const RealFile& directory);
+  Status copy_up_tree(const InodeRef& directory, const Interrupted& interrupted);
+
+  // flags.cc
+  Result<sys::FileDescriptor> open_for_flags(Inode& inode);
+  template <typename Flags, typename Set>
+  Status change_flags(NodeId node, const Flags& flags, Set set);
+  Status mark_protection(int directory, std::string_view name, const Protection& protection);
+  static Status allow_write(const Inode& inode, bool appends);
+  static Status allow_change(const Inode& inode);
+  static Status allow_removal(const Inode& directory, const Found& found);
+
+  // links.cc
+  Result<LinkName> link_name(std::string_view path);
+  Status link_unseen(int from, std::string_view name, const RealFile& directory, std::string_view alias);
+  Result<bool> shows(Inode& directory, std::string_view name, std::size_t layer_number, std::uint64_t identity);
+  Result<std::vector<std::pair<InodeRef, std::string>>> aliases_of(const InodeRef& inode, const LowerPlace& source,
+                                                                   const Interrupted& interrupted);
+  Result<std::uint32_t> visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links);
+  Status finish_group(const InodeKey& key, std::uint64_t ino);
+  // It is unknown which names of such a file belong together: each is copied up separately, as by the kernel without its index.
+  static bool comes_apart(const Layer& layer, const Attributes& attributes) {
+    return !layer.indexed() && (attributes.mode & 0170000U) != 0040000U && attributes.nlink > 1;
+  }
+  Status copy_up_name(const InodeRef& directory, std::string_view name, const InodeRef& inode, CopyUp what,
+                      const Interrupted& interrupted);
+  Status copy_up_links_below(const InodeRef& directory, const Interrupted& interrupted);
+
+  // group_names.cc
+  static Result<bool> hides(const Layer& layer, LowerRef at, std::string_view path);
+  static Result<std::optional<LowerRef>> directory_at(const Layer& layer, std::string_view path);
+  Result<std::shared_ptr<const Redirects>> redirects_of(std::size_t layer);
+  Result<std::vector<std::string>> paths_above(std::size_t layer, const std::vector<std::string>& paths);
+  Result<std::vector<std::string>> places_of(std::size_t layer, const std::string& path);
+  Result<std::vector<LinkName>> group_names(const LowerPlace& source);
+  Result<std::vector<std::string>> group_places(const LowerPlace& source);
+
+  // names_of.cc
+  Result<std::vector<std::string>> linked_names(std::uint64_t upper_ino);
+  void note_names(std::uint64_t upper_ino, const InodeRef& directory, std::string_view name);
+
+  // create.cc
+  Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller, Attempt* attempt);
+  Result<Heritage> heritage_of(Inode& directory, int descriptor);
+  void forget_heritage(Inode& directory);
+  Result<bool> make_where_nothing_is(Inode& parent, int directory, std::string_view name, const Creation& creation,
+                                     std::uint32_t mode);
+  Status make_at(Inode& parent, int directory, std::string_view name, const Creation& creation, const Caller& caller);
+  Result<NewAttributes> new_attributes(Inode& parent, int directory, const Creation& creation, const Caller& caller);
+  Status make_in(int directory, std::string_view name, const Creation& creation, std::uint32_t mode);
+  Status make_in_work(int directory, std::string_view name, const Creation& creation, const NewAttributes& attributes,
+                      bool over_whiteout);
+  Status link_at(const Location& from, const RealFile& place, std::string_view name, bool over_whiteout);
+  Status place_over(std::string_view temporary, int directory, std::string_view name, bool is_directory);
+  Result<InodeRef> writable_directory(NodeId parent, std::string_view name);
+  Status replace_whiteout_file(int directory, std::string_view name);
+
+  // remove.cc
+  Status remove(NodeId parent, std::string_view name, bool directory, Attempt* attempt);
+  Status take_name(const InodeRef& holder, std::string_view name, const Found& found, Attempt* attempt);
+  Result<InodeRef> pin(const InodeRef& parent, std::string_view name, const Found& found);
+  void unname(const InodeRef& victim, const InodeRef& parent, std::string_view name);
+  Status take_away(int directory, std::string_view name, bool leave_whiteout);
+  Status discard_tree(int directory, std::string_view name);
+
+  // rename.cc
+  Result<RenameSide> rename_place(NodeId parent, std::string_view name);
+  Result<RenameSide> rename_side(NodeId parent, std::string_view name);
+  Result<std::string> lower_path(InodeRef directory, std::string name);
+  Status prepare_directory(RenameSide& from, RenameSide& to, const Interrupted& interrupted);
+  Status prepare_source(RenameSide& from, RenameSide& to, const Interrupted& interrupted);
+  Status replace_name(RenameSide& from, RenameSide& to);
+  Status exchange_names(RenameSide& from, RenameSide& to, Attempt* attempt);
+  static Result<std::uint64_t> upper_number(const RenameSide& side);
+  Status finish_directory(const RenameSide& from, std::uint64_t replaced);
+  Result<bool> finish_rename(RenameSide& from, RenameSide& to, RenameMode mode, const Attempt::Evidence& evidence);
+  Status rename_onto(RenameSide& from, RenameSide& to, const Interrupted& interrupted, Attempt* attempt);
+  void moved(const InodeRef& inode, const RenameSide& to);
+  void note_moved(const RenameSide& from, const RenameSide& to, RenameMode mode);
+
+  // listing.cc
+  Result<ListingRef> list_inode(Inode& directory);
+  Status list_upper(Inode& directory, const LowerChildren& below, Listing& into, std::vector<std::string>& hidden);
+
+  // backing.cc
+  static Result<std::optional<LowerRef>> first_regular(const Layer& layer, const LowerRef& directory);
+
+  // data.cc
+  Result<RealFileRef> open_lower(const LowerPlace& place, int flags);
+
+  [[nodiscard]] const Layer& layer(const LowerPlace& place) const { return *layers_[place.layer]; }
+  [[nodiscard]] int work() const { return work_.get(); }
+
+  const Options options_;
+  const MarkNames marks_;
+  std::vector<std::unique_ptr<Layer>> layers_;  // topmost first
+  const std::uint64_t stack_;                   // distinguishes stacks of lowers: LowerNumber
+  const HashSecret secret_;                     // of keys by path; the same in every worker of the mount
+  RealFileRef upper_;                           // null: read-only
+  std::uint64_t upper_number_ = 0;              // the upper's own in its file system
+  sys::FileDescriptor work_, work_lock_;
+  sys::FileDescriptor quiet_upper_;  // the upper, where reading changes no access times; if they must not change
+  const bool unprivileged_;          // modes of our own files may deny us access
+  std::shared_mutex modes_;          // of an unprivileged driver: shared by all code that shows or changes modes (OwnerAccess)
+  TreeLock tree_;
+  std::mutex resolving_;  // held below the tree lock, above all others
+  InodeTable table_;
+  InodeRef root_;
+  FileCache directories_, files_;
+  RecentLists lists_{most_listed_names};
+  std::atomic<std::uint64_t> forgotten_{0};  // since memory was trimmed
+  std::mutex linked_mutex_;
+  // The names of files of the upper that have several, by st_ino; searched when any_name() needs them. Guarded by linked_mutex_.
+  std::optional<std::unordered_map<std::uint64_t, std::vector<std::string>>> linked_;
+  std::mutex redirects_mutex_;
+  // Guarded by redirects_mutex_, and searched when a group's names are needed: of each lower, and of the upper.
+  std::vector<std::shared_ptr<const Redirects>> redirects_;
+  std::optional<Redirects> upper_redirects_;
+  std::atomic<std::uint64_t> names_version_{1};  // raised by every name that is removed or moved
+  std::atomic<std::uint64_t> next_temporary_{0};
+  mutable std::atomic<std::uint64_t> copy_ups_{0}, copy_up_bytes_{0}, index_lookups_{0}, directory_lookups_{0};
+};
+
+// True where a result means absence. No other failure does.
+template <typename T>
+[[nodiscard]] bool is_absent(const Result<T>& result) {
+  return result.failed_with(ENOENT) || result.failed_with(ENOTDIR);
+}
+
+}  // namespace lamina::overlay

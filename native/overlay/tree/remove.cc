@@ -1,0 +1,137 @@
+// Removal of names. A name that a lower shows leaves a whiteout.
+#include <fcntl.h>
+
+#include "overlay/tree/overlay.h"
+#include "sys/directory.h"
+#include "sys/names.h"
+#include "sys/open.h"
+
+namespace lamina::overlay {
+
+using sys::Errno;
+
+// The inode that is about to lose a name, with a descriptor of its real file, so that open files keep it. Null where the inode is
+// not known.
+Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, const Found& found) {
+  LAMINA_ASSIGN(const InodeKey key, key_of(found));
+  InodeRef victim = table_.find(key);
+  const bool others = found.type() != 0040000U && (found.in_upper ? found.upper.nlink : found.lower.nlink) > 1;
+  if (!others) table_.forget_for_ever(key);
+  if (!victim) return victim;
+  LAMINA_TRY(resolve(victim));
+  {
+    std::lock_guard lock(victim->mutex);
+    victim->other_names = others;
+    if (!victim->has_upper || victim->pinned() || victim->parent != parent || victim->name() != name) return victim;
+    const RealFileRef open = victim->metacopy ? nullptr : files_.get(victim->id);
+    if (open) {
+      victim->pin(open);
+      return victim;
+    }
+  }
+  LAMINA_ASSIGN(const RealFileRef place, upper_directory(*parent));
+  LAMINA_ASSIGN(sys::FileDescriptor opened, sys::open_child(place->descriptor(), name, O_PATH | O_NOFOLLOW));
+  std::lock_guard lock(victim->mutex);
+  victim->pin(std::make_shared<const RealFile>(opened.release()));
+  return victim;
+}
+
+// The name is removed. An inode that was known by another name keeps that.
+void Overlay::unname(const InodeRef& victim, const InodeRef& parent, std::string_view name) {
+  names_version_.fetch_add(1);
+  if (!victim) return;
+  std::lock_guard lock(victim->mutex);
+  if (victim->is_directory()) {
+    ++victim->directory().version;
+    victim->directory().listing = no_names();
+  }
+  if (victim->parent != parent || victim->name() != name) return;
+  victim->unname();
+  if (victim->has_upper || victim->lowers.empty()) return;
+  const LowerPlace& place = victim->lowers.front();
+  // What has an index is found again by its number.
+  const auto path = layer(place).indexed() ? Result<std::string>(Errno{ENODATA}) : layer(place).path(place.reference);
+  if (path) table_.keep_lower_path(*victim, *path);
+}
+
+const ListingRef& Overlay::no_names() {
+  static const ListingRef nothing = std::make_shared<const Listing>();
+  return nothing;
+}
+
+// Removes an entry of the upper in one step, leaving a whiteout where one is needed.
+Status Overlay::take_away(int directory, std::string_view name, bool leave_whiteout) {
+  const std::string temporary = temporary_name();
+  LAMINA_TRY(rename_upper({directory, name}, {work(), temporary}, leave_whiteout ? RENAME_WHITEOUT : RENAME_NOREPLACE));
+  return discard(temporary);
+}
+
+// Removes a name and all below it.
+Status Overlay::discard_tree(int directory, std::string_view name) {
+  const Status removed = unlink_upper({directory, name});
+  if (!removed.failed_with(EISDIR) && !removed.failed_with(EPERM)) return removed;
+  const Status empty = in_upper(directory, [&] { return sys::remove_directory(directory, name); });
+  if (!empty.failed_with(ENOTEMPTY) && !empty.failed_with(EEXIST)) return empty;
+  const auto open = [&] { return sys::open_child(directory, name, O_RDONLY | O_DIRECTORY); };
+  LAMINA_ASSIGN(const sys::FileDescriptor opened, unprivileged_ ? as_owner(modes_, {{directory, name}}, open) : open());
+  std::vector<std::string> names;
+  LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
+    names.emplace_back(each.name);
+    return {};
+  }));
+  for (const std::string& each : names) LAMINA_TRY(discard_tree(opened.get(), each));
+  return in_upper(directory, [&] { return sys::remove_directory(directory, name); });
+}
+
+// The evidence is the victim's key, by which it is found once the name is gone.
+Status Overlay::take_name(const InodeRef& holder, std::string_view name, const Found& found, Attempt* attempt) {
+  LAMINA_ASSIGN(const InodeRef victim, pin(holder, name, found));
+  LAMINA_ASSIGN(const RealFileRef place, upper_directory(*holder));
+  LAMINA_ASSIGN(const bool below, visible_below(*holder, name));
+  const auto take = [&]() -> Status {
+    if (!found.in_upper) return make_whiteout({place->descriptor(), name});
+    if (found.type() == 0040000U || below) return take_away(place->descriptor(), name, below);
+    return unlink_upper({place->descriptor(), name});
+  };
+  if (attempt != nullptr) {
+    LAMINA_ASSIGN(const InodeKey key, key_of(found));
+    attempt->begin({key.layer, key.identity});
+  }
+  LAMINA_TRY(take());
+  unname(victim, holder, name);
+  return {};
+}
+
+Status Overlay::remove(NodeId parent, std::string_view name, bool directory, Attempt* attempt) {
+  TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef holder, writable_directory(parent, name));
+  LAMINA_ASSIGN(const Found found, find(*holder, name));
+  if (!found.visible) {
+    if (attempt == nullptr || !attempt->begun()) return Errno{ENOENT};
+    const auto& [layer, identity, unused, unused_too] = attempt->evidence();
+    unname(table_.find({layer, identity}), holder, name);
+    touched(*holder);
+    return {};
+  }
+  LAMINA_TRY(allow_removal(*holder, found));
+  const bool is_directory = found.type() == 0040000U;
+  if (directory && !is_directory) return Errno{ENOTDIR};
+  if (!directory && is_directory) return Errno{EISDIR};
+  if (is_directory) {
+    LAMINA_ASSIGN(const InodeRef inode, intern(holder, name, found));
+    const auto names = list_inode(*inode);
+    table_.forget(inode->id, 1);
+    if (!names) return names.error();
+    if (!(*names)->empty()) return Errno{ENOTEMPTY};
+  }
+  LAMINA_TRY(take_name(holder, name, found, attempt));
+  touched(*holder);
+  return {};
+}
+
+Status Overlay::unlink(NodeId parent, std::string_view name, Attempt* attempt) { return remove(parent, name, false, attempt); }
+Status Overlay::remove_directory(NodeId parent, std::string_view name, Attempt* attempt) {
+  return remove(parent, name, true, attempt);
+}
+
+}  // namespace lamina::overlay
