@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "filter/operation.h"
 #include "sys/result.h"
 
 namespace lamina::filter {
@@ -23,12 +24,10 @@ enum class ReadKind { found, absent, listed, opened, link, xattr, whole };
 
 // One changing operation that has succeeded.
 struct Change {
-  std::string_view
-      operation;  // "create", "mkdir", "symlink", "mknod", "link", "unlink", "rmdir", "rename", "exchange", "write",
-                  // "truncate", "chmod", "chown", "utimes", "setxattr", "removexattr", "fallocate", "copy_file_range"
+  Operation operation;
   std::string_view path;
-  std::string_view new_path;  // rename, exchange, link: the second name; symlink: the target; setxattr: the attribute's name
-  std::int32_t pid = 0;       // of the calling thread
+  std::string_view second;  // as format_of(operation).second says; else empty
+  std::int32_t pid = 0;     // of the calling thread
   std::uint32_t uid = 0, gid = 0;
 };
 

@@ -3,13 +3,10 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cstdio>
 #include <cstring>
-#include <ctime>
 
-#include "filter/byte_string.h"
+#include "filter/journal_line.h"
 #include "sys/data.h"
 #include "sys/open.h"
 #include "sys/process.h"
@@ -23,43 +20,6 @@ namespace {
 
 // How long operations are collected before they are written.
 constexpr auto gathering = std::chrono::milliseconds(20);
-
-void append_time(std::string& out, sys::FileTime time) {
-  const time_t seconds = time.seconds;
-  struct tm parts = {};
-  (void)::gmtime_r(&seconds, &parts);
-  std::array<char, 80> text = {};
-  (void)std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ", parts.tm_year + 1900, parts.tm_mon + 1,
-                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, time.nanoseconds);
-  out += text.data();
-}
-
-bool names_two_paths(std::string_view operation) {
-  return operation == "rename" || operation == "exchange" || operation == "link";
-}
-
-bool moves(std::string_view operation) { return operation == "rename" || operation == "exchange"; }
-
-constexpr std::size_t longest_number = 32;
-
-// A record's line after its number.
-std::string line_of(const Change& change, const sys::Process& process, sys::FileTime time) {
-  std::string out = ",\"time\":\"";
-  append_time(out, time);
-  out += "\",\"pid\":" + std::to_string(process.pid) + ",\"uid\":" + std::to_string(change.uid) +
-         ",\"gid\":" + std::to_string(change.gid) + ",\"command\":";
-  append_json_string(out, process.command);
-  out += ",\"operation\":";
-  append_json_string(out, change.operation);
-  out += ",\"path\":";
-  append_json_string(out, "/" + std::string(change.path));
-  if (!change.new_path.empty() || names_two_paths(change.operation)) {
-    out += ",\"to\":";
-    append_json_string(out,
-                       names_two_paths(change.operation) ? "/" + std::string(change.new_path) : std::string(change.new_path));
-  }
-  return out + "}\n";
-}
 
 }  // namespace
 
@@ -108,7 +68,7 @@ Status Journal::start() {
 }
 
 void Journal::record(const Change& change, const Receipt& receipt) {
-  const bool write = change.operation == "write";
+  const bool write = change.operation == Operation::write;
   const auto repeated = [&](std::int32_t writer) {
     const std::lock_guard lock(mutex_);
     return !writers_.first_write(change.path, writer);
@@ -117,23 +77,23 @@ void Journal::record(const Change& change, const Receipt& receipt) {
   auto process = sys::process_of(change.pid);
   if (!process.ok()) process = sys::Process{change.pid, {}};  // no such process, or it has ended: no name
   if (write && process->pid != change.pid && repeated(process->pid)) return;
-  // The part from the number on is written under the lock, which assigns the number.
-  const std::string line = line_of(change, *process, sys::now());
+  // Formatted before the lock is taken; under it, the number is assigned.
+  const std::string rest = line_rest(change, *process, sys::now());
   std::unique_lock lock(mutex_);
   if (ending_) return;
   if (!write) {
-    writers_.touched(change.path, moves(change.operation));
-    if (names_two_paths(change.operation)) writers_.touched(change.new_path, moves(change.operation));
+    const OperationFormat& format = format_of(change.operation);
+    writers_.touched(change.path, format.moves);
+    if (format.second == Second::path) writers_.touched(change.second, format.moves);
   }
-  const auto numbered = [&] { return "{\"n\":" + std::to_string(state().number + 1) + line; };
-  const auto fits = [&] { return pending() + line.size() + longest_number <= ring_size; };
+  const auto fits = [&] { return pending() + rest.size() + longest_line_start <= ring_size; };
   if (!fits()) {
     work_.notify_one();
     done_.wait(lock, [&] { return fits() || ending_; });
     if (ending_) return;
   }
-  append(numbered(), receipt);
-  if (pending() >= ring_size / 2 || pending() <= line.size() + longest_number) work_.notify_one();
+  append(line_start(state().number + 1) + rest, receipt);
+  if (pending() >= ring_size / 2 || pending() <= rest.size() + longest_line_start) work_.notify_one();
 }
 
 void Journal::append(std::string_view line, const Receipt& receipt) {

@@ -255,16 +255,16 @@ Status Session::guard_below(overlay::NodeId parent, std::string_view name, const
   return protects ? Status(Errno{EROFS}) : Status();
 }
 
-void Session::changed(Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other) {
+void Session::changed(Exchange& exchange, filter::Operation operation, const Subject& subject, std::string_view second) {
   if (!subject.watched || !filter_->records_changes()) return;
   // Changes within an ephemeral path are not part of the update; what is moved out of it is.
-  const bool two_paths = operation == "rename" || operation == "exchange" || operation == "link";
+  const bool two_paths = filter::format_of(operation).second == filter::Second::path;
   const auto captured = [this](std::string_view path) { return filter_->decide(path) != filter::Decision::ephemeral; };
-  if (!captured(subject.path) && !(two_paths && captured(other))) return;
+  if (!captured(subject.path) && !(two_paths && captured(second))) return;
   const abi::InHeader& header = exchange.header();
   const filter::Receipt receipt = exchange.next_receipt();
   if (receipt.ordinal <= receipt.recorded->load()) return;  // by a worker that died then
-  filter_->record_change({operation, subject.path, other, static_cast<std::int32_t>(header.pid), header.uid, header.gid},
+  filter_->record_change({operation, subject.path, second, static_cast<std::int32_t>(header.pid), header.uid, header.gid},
                          receipt);
 }
 

@@ -195,7 +195,7 @@ class Session {
   // A moved directory must not contain a protected path, before or after the move.
   sys::Status guard_below(overlay::NodeId parent, std::string_view name, const Subject& from, const Subject& to) const;
   // These come before the answer: the caller waits, so its command name can still be read, and every answered change is recorded.
-  void changed(Exchange& exchange, std::string_view operation, const Subject& subject, std::string_view other = {});
+  void changed(Exchange& exchange, filter::Operation operation, const Subject& subject, std::string_view second = {});
   void was_read(filter::ReadKind kind, const Subject& subject);
 
   overlay::FileSystem& file_system_;

@@ -54,10 +54,10 @@ void Session::setattr(Exchange& exchange) {
   if (const auto judged = judge_stranger(exchange, exchange.node(), change); !judged.ok()) return exchange.answer_status(judged);
   const auto attributes = set_attributes(exchange, change);
   if (!attributes.ok()) return exchange.answer_error(attributes.error().value);
-  if (change.size) changed(exchange, "truncate", target);
-  if (change.uid || change.gid) changed(exchange, "chown", target);
-  if (change.mode) changed(exchange, "chmod", target);
-  if ((change.atime || change.mtime) && !change.size) changed(exchange, "utimes", target);
+  if (change.size) changed(exchange, filter::Operation::truncate, target);
+  if (change.uid || change.gid) changed(exchange, filter::Operation::chown, target);
+  if (change.mode) changed(exchange, filter::Operation::chmod, target);
+  if ((change.atime || change.mtime) && !change.size) changed(exchange, filter::Operation::utimes, target);
   abi::AttrOut out{};
   out.attr_valid = validity_of(*attributes);
   out.attr = to_attr(*attributes);
@@ -159,7 +159,7 @@ void Session::setxattr(Exchange& exchange) {
   if (const auto refused = guard_file(exchange.node(), target); !refused.ok()) return exchange.answer_status(refused);
   auto status = file_system_.set_xattr(exchange.node(), *name, *value, static_cast<int>(in->flags), exchange.attempt());
   if (status.ok() && (in->setxattr_flags & abi::setxattr_acl_kill_sgid) != 0) status = kill_setgid(exchange);
-  if (status.ok()) changed(exchange, "setxattr", target, *name);
+  if (status.ok()) changed(exchange, filter::Operation::setxattr, target, *name);
   tell_replacement(exchange);
   tell_renumbered(exchange);
   exchange.answer_status(status);
@@ -172,7 +172,7 @@ void Session::removexattr(Exchange& exchange) {
   const Subject target = subject(exchange.node());
   if (const auto refused = guard_file(exchange.node(), target); !refused.ok()) return exchange.answer_status(refused);
   const auto status = file_system_.remove_xattr(exchange.node(), *name, exchange.attempt());
-  if (status.ok()) changed(exchange, "removexattr", target, *name);
+  if (status.ok()) changed(exchange, filter::Operation::removexattr, target, *name);
   tell_replacement(exchange);
   tell_renumbered(exchange);
   exchange.answer_status(status);

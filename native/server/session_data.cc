@@ -76,7 +76,7 @@ void Session::write(Exchange& exchange) {
   const auto size = sys::write_at((*file)->descriptor(), *data, in->offset);
   if (!size.ok()) return exchange.answer_error(size.error().value);
   bytes_written_.value.fetch_add(*size, std::memory_order_relaxed);
-  changed(exchange, "write", target);
+  changed(exchange, filter::Operation::write, target);
   exchange.answer_with(abi::WriteOut{static_cast<std::uint32_t>(*size), 0});
 }
 
@@ -99,7 +99,7 @@ void Session::fallocate(Exchange& exchange) {
     if (const auto killed = kill_suidgid(exchange, exchange.node(), **file); !killed.ok()) return exchange.answer_status(killed);
   }
   const auto status = sys::allocate((*file)->descriptor(), static_cast<int>(in->mode), in->offset, in->length);
-  if (status.ok()) changed(exchange, "fallocate", target);
+  if (status.ok()) changed(exchange, filter::Operation::fallocate, target);
   exchange.answer_status(status);
 }
 
@@ -128,7 +128,7 @@ Result<std::size_t> Session::copy(Exchange& exchange) {
   if (size.failed_with(EXDEV)) return sys::Errno{EOPNOTSUPP};
   if (!size.ok()) return size.error();
   bytes_written_.value.fetch_add(*size, std::memory_order_relaxed);
-  changed(exchange, "copy_file_range", target);
+  changed(exchange, filter::Operation::copy_file_range, target);
   return *size;
 }
 

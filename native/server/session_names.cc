@@ -58,7 +58,8 @@ void Session::mknod(Exchange& exchange) {
   if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
   const auto entry = file_system_.make_node(exchange.node(), *name, in->mode, device_major(in->rdev), device_minor(in->rdev),
                                             exchange.caller(in->umask), exchange.attempt());
-  if (entry.ok()) changed(exchange, (in->mode & 0170000U) == 0100000U ? "create" : "mknod", made);
+  if (entry.ok())
+    changed(exchange, (in->mode & 0170000U) == 0100000U ? filter::Operation::create : filter::Operation::mknod, made);
   answer_entry(exchange, entry);
 }
 
@@ -70,7 +71,7 @@ void Session::mkdir(Exchange& exchange) {
   if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
   const auto entry =
       file_system_.make_directory(exchange.node(), *name, in->mode, exchange.caller(in->umask), exchange.attempt());
-  if (entry.ok()) changed(exchange, "mkdir", made);
+  if (entry.ok()) changed(exchange, filter::Operation::mkdir, made);
   answer_entry(exchange, entry);
 }
 
@@ -81,7 +82,7 @@ void Session::symlink(Exchange& exchange) {
   const Subject made = subject(exchange.node(), *name);
   if (const auto refused = guard(made); !refused.ok()) return exchange.answer_status(refused);
   const auto entry = file_system_.make_symlink(exchange.node(), *name, *target, exchange.caller(), exchange.attempt());
-  if (entry.ok()) changed(exchange, "symlink", made, *target);
+  if (entry.ok()) changed(exchange, filter::Operation::symlink, made, *target);
   answer_entry(exchange, entry);
 }
 
@@ -107,8 +108,8 @@ void Session::link(Exchange& exchange) {
   const auto entry = file_system_.link(in->oldnodeid, exchange.node(), *name, exchange.interrupted(), exchange.attempt());
   tell_renumbered(exchange);
   // For the journal, a file without a name is created when it gets one.
-  if (entry.ok() && from.watched) changed(exchange, "link", from, made.path);
-  if (entry.ok() && !from.watched) changed(exchange, "create", made);
+  if (entry.ok() && from.watched) changed(exchange, filter::Operation::link, from, made.path);
+  if (entry.ok() && !from.watched) changed(exchange, filter::Operation::create, made);
   answer_entry(exchange, entry);
 }
 
@@ -118,7 +119,7 @@ void Session::unlink(Exchange& exchange) {
   const Subject gone = subject(exchange.node(), *name);
   if (const auto refused = guard(gone); !refused.ok()) return exchange.answer_status(refused);
   const auto status = file_system_.unlink(exchange.node(), *name, exchange.attempt());
-  if (status.ok()) changed(exchange, "unlink", gone);
+  if (status.ok()) changed(exchange, filter::Operation::unlink, gone);
   exchange.answer_status(status);
 }
 
@@ -129,7 +130,7 @@ void Session::rmdir(Exchange& exchange) {
   if (const auto refused = guard(gone); !refused.ok()) return exchange.answer_status(refused);
   const auto status = file_system_.remove_directory(exchange.node(), *name, exchange.attempt());
   was_read(ReadKind::whole, gone);
-  if (status.ok()) changed(exchange, "rmdir", gone);
+  if (status.ok()) changed(exchange, filter::Operation::rmdir, gone);
   exchange.answer_status(status);
 }
 
@@ -167,7 +168,8 @@ void Session::rename_names(Exchange& exchange, overlay::NodeId new_parent, std::
       file_system_.rename(exchange.node(), *name, new_parent, *new_name, mode, exchange.interrupted(), exchange.attempt());
   tell_renumbered(exchange);
   for (const Subject* each : {&from, &to}) was_read(ReadKind::whole, *each);
-  if (status.ok()) changed(exchange, mode == RenameMode::exchange ? "exchange" : "rename", from, to.path);
+  if (status.ok())
+    changed(exchange, mode == RenameMode::exchange ? filter::Operation::exchange : filter::Operation::rename, from, to.path);
   exchange.answer_status(status);
 }
 

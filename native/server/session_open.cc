@@ -47,7 +47,7 @@ void Session::create(Exchange& exchange) {
   const auto entry =
       file_system_.make_node(exchange.node(), *name, in->mode, 0, 0, exchange.caller(in->umask), exchange.attempt());
   if (!entry.ok()) return exchange.answer_error(entry.error().value);
-  changed(exchange, "create", made);
+  changed(exchange, filter::Operation::create, made);
   answer_opened(exchange, *entry, in->flags);
 }
 

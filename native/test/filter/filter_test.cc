@@ -58,9 +58,9 @@ class FilterTest : public testing::Test {
 TEST_F(FilterTest, WritesOneLineAnOperation) {
   const auto filter = open({"", root_.path("journal"), ""});
   ::prctl(PR_SET_NAME, "a \"name\"");
-  filter->record_change({"rename", "old", "new/name", ::getpid(), 1000, 50});
-  filter->record_change({"symlink", "link", "../target", ::getpid(), 0, 0});
-  filter->record_change({"unlink", "b", "", 0, 0, 0});
+  filter->record_change({Operation::rename, "old", "new/name", ::getpid(), 1000, 50});
+  filter->record_change({Operation::symlink, "link", "../target", ::getpid(), 0, 0});
+  filter->record_change({Operation::unlink, "b", "", 0, 0, 0});
   ASSERT_TRUE(filter->flush().ok());
   const auto records = journal();
   ASSERT_EQ(records.size(), 3U);
@@ -82,12 +82,12 @@ TEST_F(FilterTest, WritesOneLineAnOperation) {
 TEST_F(FilterTest, NamesTheProcessOfAThread) {
   const auto filter = open({"", root_.path("journal"), ""});
   ::prctl(PR_SET_NAME, "leader");
-  const auto write = [&] { filter->record_change({"write", "a", "", ::gettid(), 0, 0}); };
+  const auto write = [&] { filter->record_change({Operation::write, "a", "", ::gettid(), 0, 0}); };
   std::thread([&] {
     ::prctl(PR_SET_NAME, "worker");
     write();
     write();
-    filter->record_change({"chmod", "b", "", ::gettid(), 0, 0});
+    filter->record_change({Operation::chmod, "b", "", ::gettid(), 0, 0});
   }).join();
   write();
   std::thread(write).join();
@@ -101,29 +101,29 @@ TEST_F(FilterTest, NamesTheProcessOfAThread) {
 
 TEST_F(FilterTest, RecordsNamesThatAreNoUtf8) {
   const auto filter = open({"", root_.path("journal"), ""});
-  filter->record_change({"create", "a\xff\xc3\xa4", "", 0, 0, 0});
+  filter->record_change({Operation::create, "a\xff\xc3\xa4", "", 0, 0, 0});
   ASSERT_TRUE(filter->close().ok());
   EXPECT_NE(root_.content("journal").find("\"path\":\"/a\\udcff\xc3\xa4\""), std::string::npos);
 }
 
 TEST_F(FilterTest, RecordsRepeatedWritesOnce) {
   const auto filter = open({"", root_.path("journal"), ""});
-  const auto record = [&](std::string_view operation, std::string_view path, int pid, std::string_view second = "") {
+  const auto record = [&](Operation operation, std::string_view path, int pid, std::string_view second = "") {
     filter->record_change({operation, path, second, pid, 0, 0});
   };
   for (int round = 0; round < 3; ++round) {
-    record("write", "a", 1);
-    record("write", "a", 2);
+    record(Operation::write, "a", 1);
+    record(Operation::write, "a", 2);
   }
-  record("chmod", "a", 3);
-  record("write", "a", 1);
-  record("write", "a", 1);
-  record("write", "d/x", 1);
-  record("rename", "d", 1, "e");  // what is written to d/x from now on is another file
-  record("write", "d/x", 1);
-  record("write", "dd", 1);
-  record("unlink", "d", 1);  // no path below is touched
-  record("write", "dd", 1);
+  record(Operation::chmod, "a", 3);
+  record(Operation::write, "a", 1);
+  record(Operation::write, "a", 1);
+  record(Operation::write, "d/x", 1);
+  record(Operation::rename, "d", 1, "e");  // what is written to d/x from now on is another file
+  record(Operation::write, "d/x", 1);
+  record(Operation::write, "dd", 1);
+  record(Operation::unlink, "d", 1);  // no path below is touched
+  record(Operation::write, "dd", 1);
   ASSERT_TRUE(filter->close().ok());
   EXPECT_EQ(operations(), (std::vector<std::string>{"write /a", "write /a", "chmod /a", "write /a", "write /d/x", "rename /d",
                                                     "write /d/x", "write /dd", "unlink /d"}));
@@ -138,7 +138,7 @@ TEST_F(FilterTest, KeepsTheOrderOfManyThreads) {
     workers.emplace_back([&, worker] {
       for (int number = 0; number < operations_each; ++number) {
         const std::string path = std::to_string(worker) + "/" + std::to_string(number);
-        filter->record_change({"create", path, "", 0, 0, 0});
+        filter->record_change({Operation::create, path, "", 0, 0, 0});
         filter->record_read(ReadKind::found, std::to_string(number));
         if (number % 500 == 0) {
           EXPECT_TRUE(filter->flush().ok());
@@ -208,7 +208,7 @@ TEST_F(FilterTest, WithoutOptionsItDoesNothing) {
   const auto filter = open({});
   EXPECT_FALSE(filter->records_changes());
   EXPECT_EQ(filter->decide("tmp/x"), Decision::capture);
-  filter->record_change({"create", "a", "", 0, 0, 0});
+  filter->record_change({Operation::create, "a", "", 0, 0, 0});
   filter->record_read(ReadKind::found, "a");
   EXPECT_TRUE(filter->flush().ok());
   EXPECT_TRUE(filter->close().ok());
@@ -220,15 +220,15 @@ TEST_F(FilterTest, RemembersThatWritingFailed) {
   struct rlimit before = {};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   ::signal(SIGXFSZ, SIG_IGN);
-  filter->record_change({"create", "first", "", 0, 0, 0});
+  filter->record_change({Operation::create, "first", "", 0, 0, 0});
   ASSERT_TRUE(filter->flush().ok());
   const struct rlimit small = {300, before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  for (int number = 0; number < 10; ++number) filter->record_change({"create", std::to_string(number), "", 0, 0, 0});
+  for (int number = 0; number < 10; ++number) filter->record_change({Operation::create, std::to_string(number), "", 0, 0, 0});
   EXPECT_TRUE(filter->flush().failed_with(EFBIG));
   for (int number = 0; number < 50; ++number) filter->record_read(ReadKind::found, std::to_string(number));
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  filter->record_change({"create", "late", "", 0, 0, 0});
+  filter->record_change({Operation::create, "late", "", 0, 0, 0});
   EXPECT_TRUE(filter->flush().failed_with(EFBIG));
   EXPECT_TRUE(filter->close().failed_with(EFBIG));
   EXPECT_EQ(root_.content("journal").find("late"), std::string::npos) << "nothing is written behind a gap";
