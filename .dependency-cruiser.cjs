@@ -5,14 +5,20 @@
 const rows = [
   ['base'],
   ['platform', 'manifest', 'changeset'],
-  ['store', 'mount'],
-  ['transaction'],
-  ['servicing'],
+  ['store', 'mount', 'journal'],
+  ['sandbox', 'package', 'transaction'],
+  ['capture'],
+  ['replay'],
+  ['update'],
   ['history', 'verify'],
   ['app'],
   ['cli', 'http'],
 ];
 const siblings = { mount: ['store'] };
+/** Rows above that a room must do without: what services one container does not decide what is published. */
+const without = { capture: ['transaction'], replay: ['transaction'] };
+/** Rooms that others enter by their index.ts only. */
+const closed = ['journal', 'sandbox', 'package', 'capture', 'replay', 'update'];
 /** Rooms that compute and do no I/O. */
 const pure = ['manifest', 'changeset'];
 
@@ -22,7 +28,7 @@ const src = (names) => `^src/(${names.join('|')})/`;
 const layering = rows.flatMap((row, index) =>
   row.map((room) => {
     const allowed = [...rows.slice(0, index).flat(), room, ...(siblings[room] ?? [])].filter(
-      (name) => !(pure.includes(room) && name === 'platform'),
+      (name) => !(pure.includes(room) && name === 'platform') && !(without[room] ?? []).includes(name),
     );
     return {
       name: `layering-${room}`,
@@ -34,9 +40,18 @@ const layering = rows.flatMap((row, index) =>
   }),
 );
 
+const entrances = closed.map((room) => ({
+  name: `entrance-${room}`,
+  comment: `other rooms import src/${room}/index.ts, not its files`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: src([room]) },
+  to: { path: src([room]), pathNot: `^src/${room}/index\\.ts$` },
+}));
+
 module.exports = {
   forbidden: [
     ...layering,
+    ...entrances,
     {
       name: 'known-rooms',
       comment: 'a directory under src/ must have its place in the table of .dependency-cruiser.cjs',

@@ -7,7 +7,7 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 rmSync('dist/chunks', { recursive: true, force: true });
 await build({
-  entryPoints: { lamina: 'src/cli/main.ts', 'diff-worker': 'src/servicing/diff-worker.ts' },
+  entryPoints: { lamina: 'src/cli/main.ts', 'diff-worker': 'src/update/preview/diff-worker.ts' },
   outdir: 'dist',
   chunkNames: 'chunks/[name]-[hash]',
   bundle: true,

@@ -1,8 +1,8 @@
 import type { ContentDiff } from '../changeset/index.js';
 import type { Outcome } from '../manifest/index.js';
-import { applyUpdate } from '../servicing/index.js';
-import type { ApplyRequest, DetailedChange, Determinism, Preview } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
+import { applyUpdate } from '../update/index.js';
+import type { ApplyRequest, DetailedChange, Determinism, Preview } from '../update/index.js';
 import { changeData, updateData } from './data.js';
 import type { ChangeData, UpdateData } from './data.js';
 

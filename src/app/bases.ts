@@ -7,11 +7,11 @@ import type { Manifest, NewBase, SealedNode } from '../manifest/index.js';
 import { isRoot } from '../platform/privileges.js';
 import { hasProgram } from '../platform/programs.js';
 import { ownMaps } from '../platform/subordinate-ids.js';
-import { refuseUnderHand } from '../servicing/index.js';
 import { initStore, withImportSource } from '../store/index.js';
 import type { BaseOptions, ImportSource, Store, Transaction } from '../store/index.js';
 import { publishChange, publishRemoval, withChange } from '../transaction/index.js';
 import type { Change } from '../transaction/index.js';
+import { refuseUnderHand } from '../update/index.js';
 import { baseData } from './data.js';
 import type { BaseData } from './data.js';
 

@@ -2,13 +2,13 @@ import { failed, toLaminaError } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { baseOf, containerOf, own, updateOf } from '../manifest/index.js';
 import type { Manifest, NodeId, Outcome } from '../manifest/index.js';
-import { catchUp } from '../servicing/index.js';
-import type { CatchUpRequest, CatchUpResult } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
+import { catchUp } from '../update/index.js';
+import type { CatchUpRequest, CatchUpResult } from '../update/index.js';
 import { detailedData } from './apply.js';
+import type { DetailedChangeData } from './apply.js';
 import { becauseData, rootPath } from './data.js';
 import type { RanBecauseOfData } from './data.js';
-import type { DetailedChangeData } from './apply.js';
 
 export interface CatchUpData {
   readonly container: string;

@@ -22,14 +22,15 @@ import {
   withMountpoint,
 } from '../mount/index.js';
 import type { HostView, MountMode } from '../mount/index.js';
-import { activeManual, refuseUnderHand, runInContainer } from '../servicing/index.js';
-import type { RunOptions, SandboxUsers, SignalSource } from '../servicing/index.js';
 import type { Held } from '../platform/held.js';
 import { acquireLock } from '../platform/lock.js';
 import { isMachineRoot } from '../platform/privileges.js';
+import { runInContainer } from '../sandbox/index.js';
+import type { RunOptions, SandboxUsers, SignalSource } from '../sandbox/index.js';
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { publishRemoval, withHold } from '../transaction/index.js';
+import { activeManual, refuseUnderHand } from '../update/index.js';
 import { containerData } from './data.js';
 import type { ContainerData } from './data.js';
 import { displacedIn, removeDisplaced } from './displaced.js';

@@ -7,8 +7,8 @@ import { temporaryDirectory } from '../platform/command-line.js';
 import { isMachineRoot, isRoot } from '../platform/privileges.js';
 import { hasProgram } from '../platform/programs.js';
 import { ownMaps } from '../platform/subordinate-ids.js';
-import { probeSandbox, systemCallFilter } from '../servicing/index.js';
-import type { SandboxProbe } from '../servicing/index.js';
+import { probeSandbox, systemCallFilter } from '../sandbox/index.js';
+import type { SandboxProbe } from '../sandbox/index.js';
 
 /** A feature that Lamina uses, and whether this machine has it. */
 export interface HostFeature {

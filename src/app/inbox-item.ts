@@ -5,11 +5,12 @@ import { failed, isSystemError, refused, toLaminaError, usage } from '../base/er
 import type { LaminaError } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import { own, updateNamed } from '../manifest/index.js';
+import { checkProcedure, intendedBase } from '../package/index.js';
 import { makeDirectoryDurably, removeDurably, renameDurably, writeFileDurably } from '../platform/durable.js';
 import { holdPath } from '../platform/held.js';
 import type { Held } from '../platform/held.js';
-import { applyUpdate, checkProcedure, intendedBase } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
+import { applyUpdate } from '../update/index.js';
 import { updateData } from './data.js';
 import type { UpdateData } from './data.js';
 import { lookAt, rollbackOf } from './inbox.js';

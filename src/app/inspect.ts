@@ -1,14 +1,14 @@
-import { notFound } from '../base/errors.js';
 import { toText } from '../base/bytes.js';
+import { notFound } from '../base/errors.js';
 import { compareViews, unknownContents } from '../changeset/index.js';
 import type { View } from '../changeset/index.js';
 import { baseOf, layerChain, own } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { findMounts, isLost, pingDriver } from '../mount/index.js';
 import type { FoundMount } from '../mount/index.js';
-import { activeManual } from '../servicing/index.js';
 import { NodeReader, runningCommands } from '../store/index.js';
 import type { Running, Store } from '../store/index.js';
+import { activeManual } from '../update/index.js';
 import { baseData, changeData, containerData, nodesData, updatesData } from './data.js';
 import type { BaseData, ChangeData, ContainerData, NodeData, UpdateData } from './data.js';
 import { pastList } from './past.js';

@@ -3,10 +3,10 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError, notFound, usage } from '../base/errors.js';
 import { hasTwoPaths, pathsOf } from '../changeset/index.js';
 import type { RecordedOperation } from '../changeset/index.js';
+import { readJournal as readLines } from '../journal/index.js';
+import type { LoggedOperation } from '../journal/index.js';
 import { updateNamed } from '../manifest/index.js';
 import { globFault, globMatcher } from '../platform/globs.js';
-import { readJournal as readLines } from '../servicing/index.js';
-import type { LoggedOperation } from '../servicing/index.js';
 import { runOf } from '../store/index.js';
 import type { Store } from '../store/index.js';
 

@@ -1,8 +1,8 @@
 import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { HostView } from '../mount/index.js';
-import { abortManual, beginManual, commitManual } from '../servicing/index.js';
 import type { Store } from '../store/index.js';
+import { abortManual, beginManual, commitManual } from '../update/index.js';
 import { rootPath, updateData } from './data.js';
 import type { UpdateData } from './data.js';
 

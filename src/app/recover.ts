@@ -1,8 +1,8 @@
 import { toText } from '../base/bytes.js';
 import { messageOf } from '../base/errors.js';
 import { removeDeadSockets, unmountLost } from '../mount/index.js';
-import { reopenInterrupted } from '../servicing/index.js';
 import type { Recovery, Store } from '../store/index.js';
+import { reopenInterrupted } from '../update/index.js';
 
 export interface RecoverData extends Omit<Recovery, 'left'> {
   /** What could not be removed, and why. */

@@ -1,6 +1,6 @@
-import { readSettings, readStored } from '../servicing/index.js';
-import type { ApplyRequest } from '../servicing/index.js';
+import { readSettings, readStored } from '../package/index.js';
 import type { Store } from '../store/index.js';
+import type { ApplyRequest } from '../update/index.js';
 import { keptOf, pastToRedo, refuseWithout } from './past.js';
 
 /** The part of a request to apply an update that its record holds. */

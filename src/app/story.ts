@@ -1,12 +1,12 @@
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
 import { Provenance } from '../changeset/index.js';
+import type { LoggedOperation } from '../journal/index.js';
 import { layerChain, nodeOf, own } from '../manifest/index.js';
 import type { Manifest, NodeId, UpdateId } from '../manifest/index.js';
 import { readOrigins } from '../store/index.js';
 import type { NodeReader, Store } from '../store/index.js';
 import { readJournal } from './log.js';
-import type { LoggedOperation } from '../servicing/index.js';
 import type { JournalLine } from './log.js';
 
 /** What the updates that made a node recorded about one of its paths. */

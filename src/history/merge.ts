@@ -5,11 +5,11 @@ import type { FoldedTree, Listing } from '../changeset/index.js';
 import { applyMerge, foldableStorages, nodeOf, planMerge } from '../manifest/index.js';
 import type { Fold, Manifest, MergePlan, NodeId, SealedNode, Transition, UpdateId } from '../manifest/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
-import { refuseWhileServicing } from '../servicing/index.js';
 import { NodeReader, markNamespace, readOrigins, writeOrigins } from '../store/index.js';
 import type { Origins, StagedNode, Store, Transaction } from '../store/index.js';
 import { publishChange, withChange } from '../transaction/index.js';
 import type { Change, ContainerHold } from '../transaction/index.js';
+import { refuseWhileServicing } from '../update/index.js';
 
 export interface MergeOptions {
   /** Only this base; undefined: all. */

@@ -5,11 +5,11 @@ import type { Manifest, NodeId, RollbackRequest, SealedNode, Transition } from '
 import { removeAllDurably } from '../platform/durable.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { isThereSync } from '../platform/walk.js';
-import { refuseUnderHand } from '../servicing/index.js';
 import { StagedReader, afterPublish, cloneTree, copyOrigins } from '../store/index.js';
 import type { NodePaths, StagedNode, Store } from '../store/index.js';
 import { previewChange, publishChange, withChange } from '../transaction/index.js';
 import type { Change, Site } from '../transaction/index.js';
+import { refuseUnderHand } from '../update/index.js';
 import { stageAside } from './aside.js';
 import { stageRolledBack } from './past.js';
 import { sortContainer } from './sort.js';

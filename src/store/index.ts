@@ -20,6 +20,7 @@ export { endedNow, keepEnded, readAttempt, stagePastRecord, tryToKeep } from './
 export { sizesOf } from './sizes.js';
 export * from './staged-reader.js';
 export * from './clone-tree.js';
+export { Tree } from './tree.js';
 export { reach, withReach } from './reach.js';
 export * from './materialise.js';
 export * from './empty-tree.js';

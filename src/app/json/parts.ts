@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ContentDiff } from '../../changeset/index.js';
-import type { Determinism, LoggedOperation } from '../../servicing/index.js';
+import type { LoggedOperation } from '../../journal/index.js';
+import type { Determinism } from '../../update/index.js';
 import type { DetailedChangeData } from '../apply.js';
 import type { BaseData, ChangeData, ContainerData, NodeData, RanBecauseOfData, UpdateData } from '../data.js';
 import type { Origin } from '../explain.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { progressText } from '../../../src/cli/progress.js';
-import { ProgressCount } from '../../../src/servicing/progress.js';
-import type { Progress } from '../../../src/servicing/progress.js';
+import { ProgressCount } from '../../../src/update/progress.js';
+import type { Progress } from '../../../src/update/progress.js';
 
 const idle: Progress = { unit: 'containers', total: 0, done: 0, skipped: 0, running: [] };
 

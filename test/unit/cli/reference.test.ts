@@ -8,7 +8,7 @@ import { markdownOf } from '../../../src/cli/manual/markdown.js';
 import { commandPages } from '../../../src/cli/manual/page.js';
 import { packageExamples, updateJsonPage } from '../../../src/cli/manual/update-json.js';
 import { makeProgram } from '../../../src/cli/program.js';
-import { packageJsonSchema, parsePackage } from '../../../src/servicing/package.js';
+import { packageJsonSchema, parsePackage } from '../../../src/package/update-json.js';
 import { checkout } from '../../support/lamina.js';
 
 const anyStore = 'LAMINA_STORE, else /var/lib/lamina, without root ~/.local/share/lamina';

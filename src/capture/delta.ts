@@ -1,0 +1,89 @@
+import type { BytePath } from '../base/bytes.js';
+import { must } from '../base/errors.js';
+import { View, computeDelta, covered, isEmptyPlan } from '../changeset/index.js';
+import type { Entry, Listing, TreePlan } from '../changeset/index.js';
+import type { NodeId, SealedNode } from '../manifest/index.js';
+import { afterFailure, markNamespace, materialise, readIndex } from '../store/index.js';
+import type { StagedNode } from '../store/index.js';
+import type { WrittenTree } from './servicing-mount.js';
+import type { Work } from './work.js';
+
+/** The delta layer of an update, staged. */
+export interface DeltaLayer extends WrittenTree {
+  readonly node: StagedNode;
+  readonly sealed: SealedNode;
+  readonly plan: TreePlan;
+  /** The root directory of the view it makes. */
+  readonly root: Entry;
+}
+
+const rootPath = '' as BytePath;
+
+/** D: what the run on the base changed in view(L). */
+export async function stageDeltaLayer(work: Work, capture: WrittenTree): Promise<DeltaLayer> {
+  const below = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
+  const target = new View([capture.listing, ...below]);
+  const base = new View(below);
+  const plan = computeDelta({ target, base, covered: covered(target, base, [capture.listing]) });
+  const node = work.transaction.stage('delta-layer');
+  const sources = [capture.tree, ...trees(work, work.layers)];
+  await materialise({ plan, tree: node.tree, sources, marks: markNamespace() });
+  const sealed = await work.transaction.seal(node, work.signal);
+  return { node, tree: node.tree, sealed, plan, listing: await readIndex(node.index), root: plan.root };
+}
+
+/** Δ: what is needed between a container's storages and the new layer, so that its root is what the run in it made. */
+export interface DeltaStorage {
+  /** Undefined: nothing; the delta layer provides everything. */
+  readonly node: StagedNode | undefined;
+  readonly sealed: SealedNode | undefined;
+  readonly plan: TreePlan;
+  /** The root directory of the container's view afterwards. */
+  readonly root: Entry;
+}
+
+/** What delta storages are computed from. */
+export interface SideEffect {
+  /** What was written in the container's view, newest first; each in a view of those after it. */
+  readonly captures: readonly WrittenTree[];
+  readonly storages: readonly NodeId[];
+  readonly storageListings: readonly Listing[];
+  /** Undefined: only what was written. */
+  readonly delta: Pick<DeltaLayer, 'listing'> | undefined;
+}
+
+export async function stageDeltaStorage(
+  work: Work,
+  { captures, storages, storageListings, delta }: SideEffect,
+): Promise<DeltaStorage> {
+  const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
+  const written = captures.map(({ listing }) => listing);
+  const made = delta === undefined ? [] : [delta.listing];
+  const target = new View([...written, ...storageListings, ...layers]);
+  const base = new View([...storageListings, ...made, ...layers]);
+  const plan = computeDelta({ target, base, covered: covered(target, base, [...written, ...made]) });
+  const after = must(target.get(rootPath), 'the root of a view').entry;
+  if (isEmptyPlan(plan)) return { node: undefined, sealed: undefined, plan, root: after };
+  const sources = [...captures.map(({ tree }) => tree), ...trees(work, storages), ...trees(work, work.layers)];
+  const node = work.transaction.stage('delta-storage');
+  try {
+    await materialise({ plan, tree: node.tree, sources, marks: markNamespace() });
+    return { node, sealed: await work.transaction.seal(node, work.signal), plan, root: after };
+  } catch (error) {
+    // The update may continue without this container.
+    await afterFailure(async () => work.transaction.unstage(node.id));
+    throw error;
+  }
+}
+
+/** A delta storage that changes only the root directory. */
+export async function stageRootStorage(work: Work, root: Entry): Promise<SealedNode> {
+  const node = work.transaction.stage('delta-storage');
+  const plan = { root, changesRoot: true, operations: [] };
+  await materialise({ plan, tree: node.tree, sources: [], marks: markNamespace() });
+  return work.transaction.seal(node, work.signal);
+}
+
+function trees(work: Work, ids: readonly NodeId[]): BytePath[] {
+  return ids.map((id) => work.reader.place(id).tree);
+}

@@ -1,0 +1,13 @@
+export { stageDeltaLayer, stageDeltaStorage } from './delta.js';
+export type { DeltaLayer } from './delta.js';
+export { followedRoot, stageEffect, stagePin, stageRoot } from './effect.js';
+export { captureLayer } from './layer.js';
+export { isProcedureFailure, runProcedure } from './run-procedure.js';
+export type { RunRequest } from './run-procedure.js';
+export { mountRun, mountServicing, readCapture } from './servicing-mount.js';
+export type { Capture, RunPlace, WrittenTree } from './servicing-mount.js';
+export { alignCapture, beginSpan, readSpan } from './span.js';
+export { readStorages } from './storages.js';
+export type { ContainerStorages } from './storages.js';
+export { layerListings } from './work.js';
+export type { Work } from './work.js';

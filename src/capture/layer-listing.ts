@@ -1,0 +1,47 @@
+import { dirname, display } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { refused } from '../base/errors.js';
+import { MemoryListing, makeEntry } from '../changeset/index.js';
+import type { Entry, Listing, View } from '../changeset/index.js';
+import type { LayerMarks } from '../store/index.js';
+
+const root = '' as BytePath;
+
+/**
+ * A layer as an overlay tree on `below`: its whiteouts as entries, and directories that it only passes through with the attributes that they have below.
+ * @throws LaminaError refused: it passes through something that is not a directory below
+ */
+export function layerListing(content: Listing, marks: LayerMarks, below: View): Listing {
+  const { whiteouts, opaque } = withoutOpaqueRoot(marks, below);
+  const gone = [...whiteouts].filter((path) => content.get(path) === undefined && below.get(path) !== undefined);
+  const told = [...content.entries()].filter(({ path }) => !marks.implied.has(path));
+  const needed = new Set<BytePath>([root]);
+  for (const path of [...told.map((entry) => entry.path), ...gone])
+    for (let at = path; at !== root && !needed.has(at); at = dirname(at)) needed.add(at);
+  const entries: Entry[] = gone.map((path) => makeEntry({ path, type: 'whiteout' }));
+  for (const entry of content.entries()) {
+    const { path } = entry;
+    const shut = entry.type === 'directory' && path !== root && (opaque.has(path) || whiteouts.has(path));
+    const there = below.get(path)?.entry;
+    if (!marks.implied.has(path)) entries.push({ ...entry, opaque: shut });
+    else if (there?.type === 'directory') entries.push({ ...there, ...plainMarks, path, opaque: shut });
+    else if (needed.has(path)) entries.push(made(entry, there));
+  }
+  return new MemoryListing(entries);
+}
+
+const plainMarks = { group: -1, metacopy: false, redirect: '' } as const;
+
+function made(entry: Entry, there: Entry | undefined): Entry {
+  if (there === undefined) return entry;
+  throw refused(`the layer leads through ${display(entry.path)}, which is a ${there.type} in the base`, {
+    code: 'LAYER_MISFIT',
+    hint: 'a layer that makes it a directory must have a member for it',
+  });
+}
+
+/** A root cannot be opaque: everything that it would hide has a whiteout of its own. */
+function withoutOpaqueRoot(marks: LayerMarks, below: View): Pick<LayerMarks, 'whiteouts' | 'opaque'> {
+  if (!marks.opaque.has(root)) return marks;
+  return { opaque: marks.opaque, whiteouts: new Set([...marks.whiteouts, ...(below.names(root) as BytePath[])]) };
+}

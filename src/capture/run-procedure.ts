@@ -1,0 +1,98 @@
+import { join } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { LaminaError, failed } from '../base/errors.js';
+import { forgetMountedOver } from '../journal/index.js';
+import { withOwnMount } from '../mount/index.js';
+import { commandOf, interpreterOf, startOf } from '../package/index.js';
+import type { Procedure } from '../package/index.js';
+import {
+  OutputLog,
+  checkInterpreter,
+  failureOf,
+  planSandbox,
+  plantingOf,
+  procedureHostName,
+  runInSandbox,
+  shownDirectory,
+} from '../sandbox/index.js';
+import type { RootReader, SandboxPlan } from '../sandbox/index.js';
+import { mountRun, placeOf, readCapture } from './servicing-mount.js';
+import type { Capture, RunMount, RunView } from './servicing-mount.js';
+
+export interface RunRequest extends RunView {
+  /** The same view, to be read outside any read set. */
+  readonly looked: RootReader;
+  readonly procedure: Procedure;
+  readonly update: string;
+  readonly network: boolean;
+  readonly timeoutMs?: number | undefined;
+  readonly signal: AbortSignal;
+  readonly onOutput?: ((container: string | undefined, chunk: Buffer) => void) | undefined;
+}
+
+const linesShown = 15;
+
+/**
+ * Runs a procedure in a view and captures what it writes.
+ * @throws LaminaError failed, with its last lines, where it exits with an error
+ */
+export async function runProcedure(request: RunRequest): Promise<Capture> {
+  const { procedure, signal } = request;
+  const plan = planSandbox(request.looked, { network: request.network || procedure.network });
+  const mountedOver = Object.values(plan.places.of);
+  checkInterpreter(interpreterOf(startOf(procedureFile(request))), request.looked, mountedOver);
+  const mount = await mountRun({ ...request, planting: plantingOf(plan, procedureHostName) });
+  await withOwnMount(mount, async () => runLogged(request, mount, plan));
+  signal.throwIfAborted();
+  await forgetMountedOver(mount.kept.reads, mountedOver);
+  return readCapture(mount, procedure);
+}
+
+async function runLogged(request: RunRequest, { mountpoint, kept }: RunMount, plan: SandboxPlan): Promise<void> {
+  const { procedure, container, signal } = request;
+  const timeoutMs = request.timeoutMs ?? procedure.timeoutMs;
+  const log = new OutputLog(kept.output);
+  try {
+    const result = await runInSandbox({
+      root: mountpoint,
+      plan,
+      command: commandOf(procedure, `${shownDirectory(plan)}/procedure`),
+      network: request.network || procedure.network,
+      environment: { ...procedure.environment, LAMINA_UPDATE: request.update },
+      shown: new Map([['procedure', placeOf(request).procedure]]),
+      timeoutMs,
+      signal,
+      onOutput: (chunk) => {
+        log.add(chunk);
+        request.onOutput?.(container, chunk);
+      },
+    });
+    if (result.ended === 'aborted') signal.throwIfAborted();
+    const failure = failureOf(result, timeoutMs);
+    if (failure !== undefined) throw procedureFailed(container, failure, log.lastLines(linesShown));
+    log.check();
+  } finally {
+    log.close();
+  }
+}
+
+/** True: the procedure, and not the machine, made the run fail. */
+export function isProcedureFailure(error: unknown): error is LaminaError {
+  return error instanceof LaminaError && (error.code === 'PROCEDURE_FAILED' || error.code === 'NO_INTERPRETER');
+}
+
+/** The program to run, from its stored copy. */
+function procedureFile(request: RunRequest): BytePath {
+  const { procedure } = request;
+  const kept = placeOf(request).procedure;
+  return procedure.kind === 'script' ? kept : join(kept, procedure.file);
+}
+
+function procedureFailed(container: string | undefined, failure: string, lines: string) {
+  const where = container === undefined ? 'on the base' : `in container '${container}'`;
+  const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
+  return failed(`the procedure failed ${where}: ${failure}; ${said}`, {
+    code: 'PROCEDURE_FAILED',
+    hint: 'nothing was changed; correct the procedure and apply it again',
+  });
+}

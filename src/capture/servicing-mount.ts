@@ -1,0 +1,153 @@
+import { mkdirSync } from 'node:fs';
+import { toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import type { Entry, Listing, Span } from '../changeset/index.js';
+import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
+import type { MountRequest } from '../mount/index.js';
+import type { Procedure } from '../package/index.js';
+import { stageFile } from '../platform/durable.js';
+import { makePlainDirectory } from '../platform/exact.js';
+import { globMatcher } from '../platform/globs.js';
+import { MountedRoot, isEmptyPlanting, plant, withoutPlanted } from '../sandbox/index.js';
+import type { Planting } from '../sandbox/index.js';
+import { makeEmptyTree, scanListing } from '../store/index.js';
+import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
+import { beginSpan, endSpan } from './span.js';
+
+/** What was written in a view, as a tree on it. */
+export interface WrittenTree {
+  readonly tree: BytePath;
+  readonly listing: Listing;
+}
+
+/** What a run of a procedure in a view wrote: its upper. */
+export interface Capture extends WrittenTree {
+  readonly span: Span;
+}
+
+/** Where a run works below its transaction, where what it leaves is kept, and where its procedure lies. */
+export interface RunPlace {
+  readonly name: string;
+  readonly kept: RunPaths;
+  readonly procedure: BytePath;
+}
+
+/** The servicing mount of a run, its upper fresh. */
+export interface RunMount {
+  readonly directory: BytePath;
+  readonly mountpoint: BytePath;
+  readonly upper: BytePath;
+  readonly work: BytePath;
+  readonly kept: RunPaths;
+  /** What the upper held before anything ran; undefined: nothing. */
+  readonly planted?: Listing | undefined;
+}
+
+/** A run, and the view that it works in. */
+export interface RunView {
+  readonly transaction: Transaction;
+  /** Undefined: the base. */
+  readonly container: string | undefined;
+  /** On the base once more, to compare: what it records is not kept. */
+  readonly again?: boolean | undefined;
+  /** By default those of the update that the transaction makes. */
+  readonly place?: RunPlace | undefined;
+  /** The view, newest first, and its root directory. */
+  readonly lowers: readonly MountableNode[];
+  readonly root: Entry;
+}
+
+/** Makes the directories of a run, and mounts its view for servicing. */
+export async function mountRun(
+  request: RunView & {
+    readonly procedure?: Procedure;
+    /** What the sandbox needs in the root. */
+    readonly planting?: Planting;
+  },
+): Promise<RunMount> {
+  const { transaction } = request;
+  const { name, kept } = placeOf(request);
+  const run = transaction.paths.run(name);
+  for (const directory of [run.directory, kept.directory])
+    mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
+  const upper = `${run.directory}/upper` as BytePath;
+  const work = `${run.directory}/work` as BytePath;
+  makeEmptyTree(upper, request.root);
+  makePlainDirectory(work);
+  stageFile(run.filter, JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
+  const mount = { directory: run.directory, mountpoint: run.mountpoint, upper, work, kept };
+  makeMountpoint(run.mountpoint);
+  const planted = await plantBefore(stackOf(transaction, request.lowers, mount), request.planting);
+  await mountServicing(transaction, request.lowers, mount, run.filter);
+  await beginSpan(kept, run.directory);
+  return { ...mount, planted };
+}
+
+type RunStack = Omit<MountRequest, 'mode'> & {
+  readonly upper: { readonly tree: BytePath; readonly work: BytePath };
+  readonly options: readonly string[];
+};
+
+function stackOf(
+  { store, id }: Pick<Transaction, 'store' | 'id'>,
+  lowers: readonly MountableNode[],
+  { mountpoint, upper, work }: Pick<RunMount, 'mountpoint' | 'upper' | 'work'>,
+): RunStack {
+  const source = transactionSource(store, id);
+  return { lowers, upper: { tree: upper, work }, mountpoint, source, options: ['metacopy=off'] };
+}
+
+/** Mounts a view for servicing over an upper that may hold something already. What the mount records must not be there. */
+export async function mountServicing(
+  transaction: Pick<Transaction, 'store' | 'id'>,
+  lowers: readonly MountableNode[],
+  mount: Pick<RunMount, 'mountpoint' | 'upper' | 'work' | 'kept'>,
+  rules: BytePath,
+  { held, options = [] }: Pick<MountRequest, 'held' | 'options'> = {},
+): Promise<void> {
+  const { journal, reads } = mount.kept;
+  const filter = { rules, journal, reads };
+  const stack = stackOf(transaction, lowers, mount);
+  await mountStack({ ...stack, held, mode: 'servicing', filter, options: [...stack.options, ...options] });
+}
+
+/**
+ * In a mount of its own: neither the journal nor the read set may record it, and the kernel may not keep a dentry of
+ * it.
+ */
+async function plantBefore(stack: RunStack, planting: Planting | undefined): Promise<Listing | undefined> {
+  if (planting === undefined || isEmptyPlanting(planting)) return undefined;
+  await mountStack({ ...stack, mode: 'stateless' });
+  await withOwnMount({ mountpoint: stack.mountpoint, work: stack.upper.work }, () => {
+    const root = new MountedRoot(stack.mountpoint);
+    try {
+      plant(root, planting);
+    } finally {
+      root.close();
+    }
+  });
+  return scanListing(stack.upper.tree, { hash: true });
+}
+
+export function placeOf({ transaction: { paths }, container, again = false, place }: RunView): RunPlace {
+  if (place !== undefined) return place;
+  const { procedure } = paths.update;
+  if (again) return { name: 'base-again', kept: paths.secondRun, procedure };
+  const name = container === undefined ? 'base' : `container-${container}`;
+  return { name, kept: paths.update.run(container), procedure };
+}
+
+function rulesOf(procedure: Procedure | undefined): { match: string; decision: string }[] {
+  const rules = (globs: readonly string[] | undefined, decision: string) =>
+    (globs ?? []).map((match) => ({ match, decision }));
+  return [...rules(procedure?.protect, 'protect'), ...rules(procedure?.ephemeral, 'ephemeral')];
+}
+
+/** What a run left in its upper, without what the sandbox put there. */
+export async function readCapture(mount: RunMount, procedure: Procedure | undefined): Promise<Capture> {
+  const ephemeral = globMatcher(procedure?.ephemeral ?? []);
+  const listing = await scanListing(mount.upper, { hash: true, include: (path) => !ephemeral(path) });
+  const span = endSpan(mount.kept, mount.directory);
+  const { planted } = mount;
+  return { tree: mount.upper, listing: planted === undefined ? listing : withoutPlanted(listing, planted), span };
+}

@@ -1,0 +1,93 @@
+import { readFile, stat } from 'node:fs/promises';
+import { display, fromText, toBuffer, toText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { damaged } from '../base/errors.js';
+import { limits, overLimit } from '../base/limits.js';
+import type { ReadSet } from '../changeset/index.js';
+import { stageFile } from '../platform/durable.js';
+import { isRecordedPath, parseRecord, recordLines } from './lines.js';
+
+export interface ReadLine {
+  readonly path: string;
+  readonly kinds: readonly string[];
+}
+
+const kindNames = new Set(['found', 'absent', 'listed', 'opened', 'link', 'xattr', 'whole']);
+
+/**
+ * The lines of a read set that the driver wrote at the end of a mount (docs/format.md).
+ * @throws LaminaError damaged; refused, OVER_LIMIT: a procedure read more paths than fit in memory; ENOENT where there
+ * is none
+ */
+export async function readLines(file: BytePath, limit = limits.readSet): Promise<ReadLine[]> {
+  const { size } = await stat(toBuffer(file));
+  if (size > limit.value)
+    throw overLimit(
+      limit,
+      `the procedure looked at so many names that its read set ${display(file)} has ${size} bytes`,
+      'apply the update with --always-run, which needs no read set',
+    );
+  const lines: ReadLine[] = [];
+  let isWhole = false;
+  for await (const { text, whole } of recordLines(file)) {
+    if (!whole) throw notWhole(file);
+    if (isWhole) lines.push(parseRecord(text, isReadLine, (cause) => damagedAfter(file, lines.length, cause)));
+    else if (text === '{"version":1}') isWhole = true;
+    else break;
+  }
+  if (!isWhole) throw notWhole(file);
+  return lines;
+}
+
+function isReadLine(value: unknown): value is ReadLine {
+  if (typeof value !== 'object' || value === null) return false;
+  const { path, kinds } = value as Record<string, unknown>;
+  return isRecordedPath(path) && Array.isArray(kinds) && kinds.every((kind) => kindNames.has(kind as string));
+}
+
+const damagedAfter = (file: BytePath, count: number, cause: unknown) =>
+  readSetDamaged(`the read set ${display(file)} is damaged after ${String(count)} lines`, cause);
+const notWhole = (file: BytePath) => readSetDamaged(`the read set ${display(file)} is not whole`);
+
+function readSetDamaged(what: string, cause?: unknown) {
+  return damaged(what, {
+    code: 'READ_SET_DAMAGED',
+    hint: 'apply the update again; with --always-run no read set is needed',
+    cause,
+  });
+}
+
+/** @throws LaminaError as `readLines` */
+export async function readReadSet(file: BytePath): Promise<ReadSet> {
+  const seen = new Set<BytePath>();
+  const listed = new Set<BytePath>();
+  const whole = new Set<BytePath>();
+  for (const { path, kinds } of await readLines(file)) {
+    const inTree = fromText(path.slice(1));
+    if (kinds.some((kind) => kind !== 'listed')) seen.add(inTree);
+    if (kinds.includes('listed')) listed.add(inTree);
+    if (kinds.includes('whole')) whole.add(inTree);
+  }
+  return { seen, listed, whole };
+}
+
+/**
+ * Removes from a read set the names that the sandbox mounts over: the sandbox looked them up, and programs in it cannot
+ * see what the mounts hide. All other lookups stay.
+ */
+export async function forgetMountedOver(file: BytePath, mountedOver: readonly BytePath[]): Promise<void> {
+  const text = await readFile(toBuffer(file), 'latin1');
+  const begins = mountedOver.map((path) => Buffer.from(`{"path":${asWritten(`/${toText(path)}`)},`).toString('latin1'));
+  const lines = text.split('\n');
+  const kept = lines.filter((line) => !begins.some((begin) => line.startsWith(begin)));
+  if (kept.length < lines.length) stageFile(file, Buffer.from(kept.join('\n'), 'latin1'));
+}
+
+const codes: Readonly<Record<string, string>> = { b: '08', t: '09', n: '0a', f: '0c', r: '0d' };
+
+/** A string as the driver writes it: every control character by its number. */
+function asWritten(text: string): string {
+  return JSON.stringify(text).replace(/\\(.)/g, (escape, letter: string) =>
+    codes[letter] === undefined ? escape : `\\u00${codes[letter]}`,
+  );
+}

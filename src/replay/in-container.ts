@@ -1,0 +1,90 @@
+import { mkdirSync } from 'node:fs';
+import { toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { alignCapture, mountRun, readCapture, stageEffect } from '../capture/index.js';
+import type { ContainerStorages, DeltaLayer, RunPlace, Work } from '../capture/index.js';
+import type { TimedRun } from '../changeset/index.js';
+import { readJournal } from '../journal/index.js';
+import type { EffectCommit } from '../manifest/index.js';
+import { makeMountpoint, mountStack, transactionSource, unmountStack, withOwnMount } from '../mount/index.js';
+import type { ConflictChoice } from '../package/index.js';
+import type { MountableNode } from '../store/index.js';
+import { replay } from './replay.js';
+import type { RecordedOperation, ReplayReport } from './replay.js';
+
+/** The base before and after an update, mounted to be read while its journal is replayed in containers. */
+export interface ReplayViews {
+  readonly before: BytePath;
+  readonly after: BytePath;
+  /** The journals of the runs on the base that lead from one to the other. */
+  readonly journals: readonly BytePath[];
+}
+
+/** Runs `work` with both views mounted. @param delta the layer that the update made, as it can be mounted now */
+export async function withReplayViews<T>(
+  work: Work,
+  { delta, journals }: { readonly delta: MountableNode; readonly journals: readonly BytePath[] },
+  then: (views: ReplayViews) => Promise<T>,
+): Promise<T> {
+  const layers = work.reader.mountable(work.layers);
+  const before = await mountView(work, 'view-before', layers);
+  try {
+    const after = await mountView(work, 'view-after', [delta, ...layers]);
+    try {
+      return await then({ before, after, journals });
+    } finally {
+      await unmountStack(after, undefined);
+    }
+  } finally {
+    await unmountStack(before, undefined);
+  }
+}
+
+async function mountView({ transaction }: Work, name: string, lowers: readonly MountableNode[]): Promise<BytePath> {
+  const { directory, mountpoint } = transaction.paths.run(name);
+  mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
+  makeMountpoint(mountpoint);
+  const source = transactionSource(transaction.store, transaction.id);
+  await mountStack({ lowers, mountpoint, mode: 'stateless', source });
+  return mountpoint;
+}
+
+/** Replays an update that was made by hand in a container's view, and stages the result. */
+export async function replayInContainer(
+  work: Work,
+  container: string,
+  storages: ContainerStorages,
+  request: {
+    readonly delta: Pick<DeltaLayer, 'listing'>;
+    /** Of an update that was made by hand: when. */
+    readonly times?: TimedRun | undefined;
+    readonly views: ReplayViews;
+    /** By default that of the update which the transaction makes. */
+    readonly place?: RunPlace | undefined;
+    /** Instead of the journal. */
+    readonly operations?: readonly RecordedOperation[];
+    readonly conflict?: ConflictChoice;
+  },
+): Promise<{ commit: EffectCommit; report: ReplayReport }> {
+  const { delta, views } = request;
+  const mount = await mountRun({
+    transaction: work.transaction,
+    container,
+    place: request.place,
+    lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
+    root: storages.root,
+  });
+  const report = await withOwnMount(mount, async () => {
+    const { before, after } = views;
+    const operations = request.operations ?? operationsOf(views.journals);
+    return replay({ operations, before, after, container: mount.mountpoint, conflict: request.conflict });
+  });
+  work.signal.throwIfAborted();
+  const capture = alignCapture(await readCapture(mount, undefined), request.times);
+  const commit = await stageEffect(work, { container, storages, captures: [capture], delta });
+  return { commit: { ...commit, conflicts: report.conflicts.length }, report };
+}
+
+async function* operationsOf(journals: readonly BytePath[]): AsyncGenerator<RecordedOperation> {
+  for (const journal of journals) yield* readJournal(journal);
+}

@@ -1,0 +1,2 @@
+export { replayInContainer, withReplayViews } from './in-container.js';
+export { LayerServicing } from './merge-layer.js';

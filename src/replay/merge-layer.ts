@@ -1,0 +1,85 @@
+import { display } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { refused } from '../base/errors.js';
+import { readStorages, stagePin } from '../capture/index.js';
+import type { ContainerStorages, DeltaLayer, RunPlace, Work } from '../capture/index.js';
+import { TouchedPaths, View, covered } from '../changeset/index.js';
+import type { Listing } from '../changeset/index.js';
+import type { EffectCommit, Manifest } from '../manifest/index.js';
+import type { ConflictChoice } from '../package/index.js';
+import { replayInContainer } from './in-container.js';
+import type { ReplayViews } from './in-container.js';
+import { layerOperations } from './layer-operations.js';
+
+/** The staged result of a layer for one container. */
+interface ServicedByLayer {
+  readonly commit: EffectCommit;
+  readonly conflicts: readonly BytePath[];
+  /** A path for which the two were merged; undefined: that was not necessary. */
+  readonly met?: BytePath;
+}
+
+/** A layer that is applied to the containers on a base. */
+export class LayerServicing {
+  readonly #touched: TouchedPaths;
+  readonly #before: View;
+  readonly #after: View;
+  readonly #paths: ReadonlySet<BytePath>;
+
+  constructor(
+    readonly delta: Pick<DeltaLayer, 'listing'>,
+    readonly layers: readonly Listing[],
+    readonly conflict: ConflictChoice,
+  ) {
+    this.#before = new View(layers);
+    this.#after = new View([delta.listing, ...layers]);
+    this.#touched = new TouchedPaths().add(delta.listing, this.#before);
+    this.#paths = covered(this.#after, this.#before, [delta.listing]);
+  }
+
+  /**
+   * Merges the layer with a container. Where its storages do not overlap what the layer changes it is only pinned.
+   * @throws LaminaError refused: they cannot be merged, and conflicts are to be refused
+   */
+  async service(
+    work: Work,
+    manifest: Manifest,
+    container: string,
+    views: ReplayViews,
+    place?: RunPlace,
+  ): Promise<ServicedByLayer> {
+    const storages = await readStorages(work, manifest, container);
+    const met = this.#met(storages);
+    if (met === undefined) return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
+    const own = new View([...storages.listings, ...this.layers]);
+    const { operations, conflicts } = layerOperations(
+      { before: this.#before, after: this.#after, own },
+      this.#paths,
+      this.conflict === 'theirs',
+    );
+    const request = { delta: this.delta, views, operations, conflict: this.conflict, place };
+    const { commit, report } = await replayInContainer(work, container, storages, request);
+    const all = [...new Set([...conflicts, ...report.conflicts, ...report.passed])].sort();
+    if (this.conflict === 'fail' && all.length > 0) throw conflicting(container, all);
+    return { commit: { ...commit, conflicts: all.length }, conflicts: all, met };
+  }
+
+  /** A path that the layer changes and at which the container's storages have something. */
+  #met({ listings }: ContainerStorages): BytePath | undefined {
+    for (const [i, listing] of listings.entries()) {
+      const below = new View([...listings.slice(i + 1), ...this.layers]);
+      const [first] = this.#touched.hiding(listing, below);
+      if (first !== undefined) return first;
+    }
+    return undefined;
+  }
+}
+
+function conflicting(container: string, paths: readonly BytePath[]) {
+  const named = paths.slice(0, 5).map((path) => `/${display(path)}`);
+  const more = paths.length > named.length ? ` and ${paths.length - named.length} more` : '';
+  return refused(`container '${container}' and the layer have both changed ${named.join(', ')}${more}`, {
+    code: 'CONFLICT',
+    hint: "choose with --conflict: keep puts the layer's beside, ours keeps the container's, theirs takes the layer's",
+  });
+}

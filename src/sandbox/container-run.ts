@@ -1,0 +1,99 @@
+import { display, fromText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { failed } from '../base/errors.js';
+import { parseCapabilities } from './capabilities.js';
+import type { Limits } from './limits.js';
+import { hostResolver, plantingOf } from './root/additions.js';
+import { planSandbox } from './root/plan.js';
+import type { SandboxPlan } from './root/plan.js';
+import { MountedRoot } from './root/reader.js';
+import { HeldPlanting } from './root/shared-additions.js';
+import { runInSandbox } from './sandbox.js';
+import type { Privileges, SandboxUsers } from './setup.js';
+import type { SignalSource } from './signals.js';
+import { userOf } from './user.js';
+
+export interface ContainerRunRequest {
+  readonly container: string;
+  /** Its root, mounted. */
+  readonly root: BytePath;
+  readonly command: readonly string[];
+  readonly network: boolean;
+  readonly signals: SignalSource;
+  readonly options?: RunOptions | undefined;
+}
+
+/** What a user requests of a sandbox beyond, or below, the defaults. */
+export interface RunOptions {
+  readonly limits: Limits;
+  /** A name or number of the root's own, `:` and a group. */
+  readonly user?: string | undefined;
+  readonly addedCapabilities: readonly string[];
+  readonly droppedCapabilities: readonly string[];
+  readonly mayGainPrivileges: boolean;
+  readonly users: SandboxUsers;
+}
+
+/** HOST_NAME_MAX, gethostname(2) */
+const longestHostName = 64;
+
+/** Runs a command isolated in a container's root, for a person. Gives its exit code. What the sandbox needs in the root leaves no trace in it. */
+export async function runInContainer(request: ContainerRunRequest): Promise<number> {
+  const { container, network } = request;
+  const hostName = container.slice(0, longestHostName);
+  const root = new MountedRoot(request.root);
+  try {
+    const plan = planSandbox(root, { network });
+    checkPlaces(container, plan);
+    const privileges = privilegesOf(root, plan, request.options);
+    const resolver = resolverToShow(root, plan);
+    const planting = plantingOf({ ...plan, network: plan.network.filter(({ missing }) => missing) }, hostName);
+    const held = await HeldPlanting.make(root, planting, existingIn(plan));
+    try {
+      const { command, signals: interactive, options } = request;
+      const common = { root: request.root, command, network, plan, resolver, hostName, interactive };
+      const asked = { limits: options?.limits, privileges, users: options?.users ?? 'auto' };
+      return (await runInSandbox({ ...common, ...asked })).exitCode;
+    } finally {
+      held.release();
+    }
+  } finally {
+    root.close();
+  }
+}
+
+/** @throws LaminaError usage, notFound: no such capability, no such user */
+function privilegesOf(root: MountedRoot, { places }: SandboxPlan, options: RunOptions | undefined): Privileges {
+  if (options === undefined) return {};
+  const { user } = options;
+  return {
+    user: user === undefined ? undefined : userOf(root, user, Object.values(places.of)),
+    add: parseCapabilities('--cap-add', options.addedCapabilities),
+    drop: parseCapabilities('--cap-drop', options.droppedCapabilities),
+    mayGain: options.mayGainPrivileges,
+  };
+}
+
+/** The user's container is not changed to make room for the sandbox. */
+function checkPlaces(container: string, { places }: SandboxPlan): void {
+  const [name] = places.blocked;
+  if (name === undefined) return;
+  throw failed(`/${name} in container '${container}' leads to no directory that the sandbox can mount on`, {
+    code: 'NO_SANDBOX',
+    hint: `make /${name} a directory there: lamina mount ${display(fromText(container))} DIR`,
+  });
+}
+
+/** What a killed run left at a place is removed by the next run. */
+function existingIn({ places, network }: SandboxPlan): BytePath[] {
+  const mounted = Object.values(places.of).filter((path) => !places.missing.includes(path));
+  return [...mounted, ...network.filter(({ inMount, missing }) => !inMount && !missing).map(({ path }) => path)];
+}
+
+/** A name resolution file of the container's own, to be covered by the host's; undefined where both are the same. */
+function resolverToShow(root: MountedRoot, { network }: SandboxPlan): BytePath | undefined {
+  const own = network.find(({ name, inMount, missing }) => name === 'resolv.conf' && !inMount && !missing);
+  const hosts = own && hostResolver();
+  if (own === undefined || hosts === undefined) return undefined;
+  return root.read(own.path, hosts.length)?.equals(hosts) === true ? undefined : own.path;
+}

@@ -1,0 +1,18 @@
+export { runInContainer } from './container-run.js';
+export type { RunOptions } from './container-run.js';
+export { checkInterpreter } from './interpreter.js';
+export { OutputLog } from './output.js';
+export { probeSandbox } from './probe.js';
+export type { SandboxProbe } from './probe.js';
+export { isEmptyPlanting, plant, plantingOf } from './root/additions.js';
+export type { Planting } from './root/additions.js';
+export { SandboxOnBase, planSandbox } from './root/plan.js';
+export type { SandboxPlan } from './root/plan.js';
+export { MountedRoot, viewRoot } from './root/reader.js';
+export type { RootReader } from './root/reader.js';
+export { withoutPlanted } from './root/without-additions.js';
+export { failureOf, procedureHostName, runInSandbox } from './sandbox.js';
+export { systemCallFilter } from './seccomp/filter.js';
+export { shownDirectory } from './setup.js';
+export type { SandboxUsers } from './setup.js';
+export type { SignalSource } from './signals.js';

@@ -1,0 +1,100 @@
+import { must, refused } from '../../base/errors.js';
+import { newId } from '../../base/ids.js';
+import { baseOf, checkUpdateName, containerOf, containersOn, validateName } from '../../manifest/index.js';
+import type { Manifest } from '../../manifest/index.js';
+import {
+  checkHow,
+  checkMaxBytes,
+  checkPackage,
+  checkProcedure,
+  checkRepeated,
+  findApplied,
+  settingsOf,
+  storeProcedure,
+  writeSettings,
+} from '../../package/index.js';
+import type { GivenProcedure } from '../../package/index.js';
+import type { Store } from '../../store/index.js';
+import { previewChange, publishChange, withChange } from '../../transaction/index.js';
+import type { Site } from '../../transaction/index.js';
+import { ApplyChange } from './apply-change.js';
+import type { ApplyRequest, ApplyResult } from './apply-request.js';
+import { attemptOf, onRecord } from './attempt.js';
+
+/**
+ * Services a base and its containers by a procedure, in one transaction.
+ * @throws LaminaError refused: a container is mounted, the name is taken; failed: the procedure failed; Unhealthy: a
+ * container failed its health check; nothing was changed
+ */
+export async function applyUpdate(store: Store, request: ApplyRequest): Promise<ApplyResult> {
+  const before = await store.read();
+  const base = baseOf(before, request.base);
+  if (request.name !== undefined) checkNewName(before, request.name);
+  for (const container of request.containers ?? []) checkContainer(before, container, request.base, base.head);
+  const given = await checkProcedure(request.procedure, request.procedureAt);
+  const begin = { kind: 'update', details: { base: request.base }, signal: request.signal };
+  return withChange(store, begin, async (site) => applyIn(site, request, given));
+}
+
+async function applyIn(site: Site, request: ApplyRequest, given: GivenProcedure): Promise<ApplyResult> {
+  const { transaction, hold } = site;
+  const manifest = await transaction.store.read();
+  const { head } = baseOf(manifest, request.base);
+  const containers = request.containers ?? containersOn(manifest, head);
+  await hold.addPresent(manifest, containers);
+  const { procedure, stored } = await storeProcedure(given, transaction.paths.update.procedure, request.maxBytes);
+  const applied = request.repeated === 'tell' ? findApplied(manifest, request.base, procedure, stored.hash) : undefined;
+  if (applied !== undefined) {
+    await transaction.discard();
+    return { ...applied, already: true };
+  }
+  checkHow([procedure.kind], request);
+  checkMaxBytes(request, procedure.kind, given.form);
+  if (request.repeated !== 'apply') checkRepeated(manifest, request.base, procedure, stored.hash);
+  checkPackage(manifest, request.base, procedure);
+  writeSettings(transaction.paths.update.settings, settingsOf(request));
+  const name = request.name ?? freeName(manifest, request.preferredName ?? procedure.defaultName);
+  const begun = { id: newId('u'), name, head, stored, procedure };
+  const change = new ApplyChange(site, request, begun);
+  if (request.dryRun === true) return preview(site, change);
+  const attempt = attemptOf({ ...begun, base: request.base, containers });
+  return onRecord(transaction, { attempt, signal: request.signal }, async () => publish(site, change));
+}
+
+async function publish(site: Site, change: ApplyChange): Promise<ApplyResult> {
+  const published = await publishChange(site, change);
+  const { determinism } = change;
+  if (published === undefined) return { id: undefined, update: undefined, determinism };
+  const id = change.update;
+  return { id, update: must(published.updates[id], `update ${id}`), determinism };
+}
+
+async function preview(site: Site, change: ApplyChange): Promise<ApplyResult> {
+  const seen = await previewChange(site, change, async (manifest) => change.preview(manifest));
+  return { id: undefined, update: undefined, preview: seen, determinism: change.determinism };
+}
+
+function checkNewName(manifest: Manifest, name: string): void {
+  validateName('update', name);
+  checkUpdateName(manifest, name);
+}
+
+function freeName(manifest: Manifest, wanted: string): string {
+  const taken = new Set(Object.values(manifest.updates).map((update) => update.name));
+  for (let count = 1; ; count++) {
+    const candidate = count === 1 ? wanted : `${wanted}-${count}`;
+    if (!taken.has(candidate)) return validateName('update', candidate);
+  }
+}
+
+function checkContainer(manifest: Manifest, name: string, base: string, head: string): void {
+  const container = containerOf(manifest, name);
+  if (container.base === base && container.layer === head) return;
+  throw refused(`container '${name}' does not stand on the newest layer of base '${base}'`, {
+    code: 'NOT_ON_HEAD',
+    hint:
+      container.base === base
+        ? `it stayed behind: bring it there first with lamina update catch-up ${name}`
+        : `it belongs to base '${container.base}'`,
+  });
+}

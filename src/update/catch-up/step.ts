@@ -1,0 +1,187 @@
+import type { BytePath } from '../../base/bytes.js';
+import { failed, isSystemError, must, refused } from '../../base/errors.js';
+import { isProcedureFailure, layerListings, readSpan, readStorages } from '../../capture/index.js';
+import type { ContainerStorages, Work } from '../../capture/index.js';
+import { SkipRule } from '../../changeset/index.js';
+import { readReadSet } from '../../journal/index.js';
+import { containerOf, updateOf } from '../../manifest/index.js';
+import type { CatchUpStep, EffectCommit, Manifest, UpdateId } from '../../manifest/index.js';
+import { readSettings, readStored } from '../../package/index.js';
+import { LayerServicing, replayInContainer, withReplayViews } from '../../replay/index.js';
+import { SandboxOnBase, viewRoot } from '../../sandbox/index.js';
+import type { RanBecauseOf } from '../../store/index.js';
+import { metAt, ranBecauseOf } from '../container/ran-because.js';
+import type { Met } from '../container/ran-because.js';
+import { stageSkipped } from '../container/service.js';
+import { HandTouched, stageWithout } from '../manual/manual-overlap.js';
+import { runInOrder } from './runs.js';
+import type { Recorded, StepOptions, StepSite } from './step-context.js';
+
+/** The staged result of a layer for a container that is caught up. */
+export interface StepEffect {
+  readonly commit: EffectCommit;
+  /** Why the procedure ran; undefined: not searched for, or it did not run. */
+  readonly because?: RanBecauseOf | undefined;
+  /** Paths at which the container and the layer could not be merged. */
+  readonly conflicts: readonly BytePath[];
+}
+
+/**
+ * Services a container for one layer by that layer's recorded procedure.
+ * @param work whose layers are those below the step's
+ * @throws LaminaError refused: updates of several kinds were merged into the layer; a conflict that is to be refused; failed: the procedure failed
+ */
+export async function serviceStep(
+  work: Work,
+  manifest: Manifest,
+  { container, step, options }: { container: string; step: CatchUpStep; options: StepOptions },
+): Promise<StepEffect> {
+  const kind = kindOf(manifest, container, step);
+  const recorded = await Promise.all(step.updates.map(async (id) => readRecorded(work, manifest, id)));
+  const delta = { listing: await work.reader.listing(step.layer), tree: work.reader.place(step.layer).tree };
+  const site: StepSite = { work, manifest, container, recorded, delta, options };
+  try {
+    if (kind === 'run') return await run(site);
+    return await withViews(site, step, (views) => (kind === 'layer' ? merge(site, views) : replay(site, views)));
+  } catch (error) {
+    work.transaction.leaveUnsealed(containerOf(manifest, container).storage);
+    for (const id of step.updates) work.transaction.dropCatchUp(id);
+    throw isProcedureFailure(error) ? failedIn(step, manifest, error) : error;
+  }
+}
+
+type StepKind = 'run' | 'layer' | 'replay';
+const kinds = { script: 'run', package: 'run', layer: 'layer', manual: 'replay' } as const;
+
+function kindOf(manifest: Manifest, container: string, { updates }: CatchUpStep): StepKind {
+  const found = new Set<StepKind>(updates.map((id) => kinds[updateOf(manifest, id).procedure.kind]));
+  const [kind] = found;
+  if (kind !== undefined && found.size === 1) return kind;
+  const told = updates.map((id) => updateOf(manifest, id)).map(({ name, procedure }) => `${name} (${procedure.kind})`);
+  throw refused(`updates of several kinds were merged into one layer: ${told.join(', ')}`, {
+    code: 'MIXED_LAYER',
+    hint: `between them there is no state any more to service container '${container}' for: create another one on its base, and take over what it holds`,
+  });
+}
+
+async function readRecorded({ transaction }: Work, manifest: Manifest, id: UpdateId): Promise<Recorded> {
+  const paths = transaction.store.paths.update(id);
+  const kept = transaction.stageCatchUp(id);
+  return {
+    id,
+    update: updateOf(manifest, id),
+    settings: await readSettings(paths.settings),
+    place: { name: `catch-up-${id}`, kept, procedure: paths.procedure },
+  };
+}
+
+/**
+ * Where nothing was merged into the layer, a container that does not overlap the run on the base need not be serviced.
+ */
+async function run(site: StepSite): Promise<StepEffect> {
+  const { work, manifest, container, recorded, delta } = site;
+  const storages = await readStorages(work, manifest, container);
+  const [only, ...others] = recorded;
+  const skip = only === undefined || others.length > 0 ? undefined : await skipRule(site, only);
+  const overlap = skip?.overlap(storages.listings);
+  const asked = skip !== undefined && overlap === undefined ? only : undefined;
+  const other = asked && (await otherSandbox(site, asked, storages));
+  const met = metAt(overlap, 'run') ?? metAt(other, 'sandbox');
+  if (skip !== undefined && met === undefined)
+    return { commit: await stageSkipped(work, { container, storages, skip, delta }), conflicts: [] };
+  return { commit: await runInOrder(site, storages), because: await becauseOf(site, met), conflicts: [] };
+}
+
+/** What the recorded runs on the base did with a path. */
+async function becauseOf(
+  { work, container, recorded }: Pick<StepSite, 'work' | 'container' | 'recorded'>,
+  met: Met | undefined,
+) {
+  const runs = recorded.map(({ id, update }) => {
+    const { reads, journal } = work.transaction.store.paths.update(id).run();
+    return update.procedure.kind === 'manual' ? { journal } : { reads, journal };
+  });
+  return met && (await ranBecauseOf(runs, new Map([[container, met]]))).get(container);
+}
+
+async function skipRule({ work, delta, options }: StepSite, { id, settings }: Recorded): Promise<SkipRule | undefined> {
+  if (options.alwaysRun === true || settings.alwaysRun) return undefined;
+  try {
+    const reads = await readReadSet(work.transaction.store.paths.update(id).run().reads);
+    return new SkipRule({ layers: await layerListings(work), reads, written: delta.listing });
+  } catch (error) {
+    // Updates made with --always-run by earlier versions have none.
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** A path that makes the container's sandbox differ from that of the run on the base. */
+async function otherSandbox(
+  { work }: StepSite,
+  { settings, place, update }: Recorded,
+  storages: ContainerStorages,
+): Promise<BytePath | undefined> {
+  const network = settings.network || (await readStored(place.procedure, update)).network;
+  const layers = await layerListings(work);
+  const below = work.reader.mountable(work.layers);
+  const container = () => viewRoot([...storages.listings, ...layers], [...storages.mountable, ...below]);
+  return new SandboxOnBase(viewRoot(layers, below), { network }).differingPath(storages.listings, container);
+}
+
+type Views = Parameters<Parameters<typeof withReplayViews>[2]>[0];
+
+/** With the base before and after the layer mounted. */
+async function withViews<T>(
+  { work, recorded }: StepSite,
+  { layer }: CatchUpStep,
+  then: (views: Views) => Promise<T>,
+): Promise<T> {
+  const delta = must(work.reader.mountable([layer])[0], 'a layer');
+  const journals = recorded.map(({ id }) => work.transaction.store.paths.update(id).run().journal);
+  return withReplayViews(work, { delta, journals }, then);
+}
+
+/** Layers that were merged count as one change of the container. */
+async function merge(
+  { work, manifest, container, recorded, delta, options }: StepSite,
+  views: Views,
+): Promise<StepEffect> {
+  const { settings, place } = newest(recorded);
+  const layer = new LayerServicing(delta, await layerListings(work), options.conflict ?? settings.conflict);
+  const { commit, conflicts, met } = await layer.service(work, manifest, container, views, place);
+  return { commit, conflicts, because: await becauseOf({ work, container, recorded }, metAt(met, 'layer')) };
+}
+
+/** Updates by hand that were merged count as one: their journals are joined in order. */
+async function replay(site: StepSite, views: Views): Promise<StepEffect> {
+  const { work, manifest, container, recorded, delta, options } = site;
+  const layers = await layerListings(work);
+  const storages = await readStorages(work, manifest, container);
+  const overlap = new HandTouched(delta.listing, layers).overlap(storages);
+  const met = metAt(overlap.paths[0], 'run');
+  const { settings, place } = newest(recorded);
+  if (met === undefined || recorded.every((each) => each.settings.noReplay))
+    return { commit: await stageWithout(work, container, storages, overlap), conflicts: [] };
+  const conflict = options.conflict ?? settings.conflict;
+  const span = readSpan(work.transaction.store.paths.update(newest(recorded).id).run().span);
+  const times = span && { span, written: delta.listing };
+  const request = { delta, times, views, place, conflict };
+  const { commit, report } = await replayInContainer(work, container, storages, request);
+  return {
+    commit,
+    because: await becauseOf(site, met),
+    conflicts: [...new Set([...report.conflicts, ...report.passed])].sort(),
+  };
+}
+
+const newest = (recorded: readonly Recorded[]): Recorded => must(recorded.at(-1), 'an update');
+
+function failedIn({ updates }: CatchUpStep, manifest: Manifest, error: Error) {
+  const names = updates.map((id) => `'${updateOf(manifest, id).name}'`).join(', ');
+  return failed(`update ${names}: ${error.message}`, {
+    code: 'PROCEDURE_FAILED',
+    hint: 'the container is as it was; fix what makes the procedure fail in it, or keep what comes before with --on-failure stop',
+    cause: error,
+  });
+}

@@ -1,0 +1,129 @@
+import { toText } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import { isSystemError } from '../../base/errors.js';
+import { readJournal, readLines } from '../../journal/index.js';
+import type { LoggedOperation, ReadLine } from '../../journal/index.js';
+import type { RanBecauseOf, RunPaths } from '../../store/index.js';
+
+/** A path because of which an update is run in a container separately. */
+export interface Met {
+  readonly path: BytePath;
+  /** What depends on it: what was run on the base; the sandbox, which would differ; a layer, which changes it. */
+  readonly by: 'run' | 'sandbox' | 'layer';
+}
+
+export function metAt(path: BytePath | undefined, by: Met['by']): Met | undefined {
+  return path === undefined ? undefined : { path, by };
+}
+
+const tried = 'remove-or-rename';
+/** What the kinds of a read set are called (docs/format.md). */
+const actions: Readonly<Record<string, string>> = {
+  found: 'lookup',
+  absent: 'lookup',
+  listed: 'list',
+  opened: 'open',
+  link: 'readlink',
+  xattr: 'xattr',
+  whole: tried,
+};
+/** Operations on a directory that affect all below it. */
+const onWhole = new Set(['rename', 'exchange', 'rmdir']);
+const longest = 16;
+
+type Did = RanBecauseOf['did'][number];
+
+/** What runs on a base did with paths: each run is read once, however many paths there are. */
+class Doings {
+  readonly #found = new Map<string, { readonly at: Map<string, Did>; below: Did | undefined }>();
+  /** The requested paths, by every directory above them. */
+  readonly #below = new Map<string, string[]>();
+
+  constructor(asked: Iterable<BytePath>) {
+    for (const path of new Set([...asked].map(toText))) {
+      this.#found.set(path, { at: new Map(), below: undefined });
+      for (const above of directoriesAbove(path)) this.#below.set(above, [...(this.#below.get(above) ?? []), path]);
+    }
+  }
+
+  /** A lookup is not reported where more was done; nor is an attempt where the operation was done. */
+  of(path: BytePath): readonly Did[] {
+    const { at, below } = this.#found.get(toText(path)) ?? { at: new Map<string, Did>(), below: undefined };
+    const all = [...at.values()];
+    const more = all.filter(({ action }) => action !== 'lookup');
+    if (more.length === 0) return below === undefined ? all : [...all, below];
+    const moved = more.some(({ action }) => onWhole.has(action));
+    return more.filter(({ action }) => !moved || action !== tried).slice(0, longest);
+  }
+
+  addRead({ path, kinds }: ReadLine): void {
+    const at = path.slice(1);
+    for (const kind of kinds) {
+      const action = actions[kind] ?? kind;
+      this.#add(at, action, at);
+      for (const below of this.#below.get(at) ?? [])
+        if (kind === 'whole' || (kind === 'listed' && parentOf(below) === at)) this.#add(below, action, at);
+    }
+  }
+
+  addOperation({ operation: action, path, to }: LoggedOperation): void {
+    for (const at of [path, to].flatMap((each) => each?.slice(1) ?? [])) {
+      this.#add(at, action, at);
+      if (onWhole.has(action)) for (const below of this.#below.get(at) ?? []) this.#add(below, action, at);
+      // The container may have replaced a directory.
+      for (const above of directoriesAbove(at)) {
+        const found = this.#found.get(above);
+        if (found !== undefined) found.below ??= { action, path: at };
+      }
+    }
+  }
+
+  #add(asked: string, action: string, path: string): void {
+    this.#found.get(asked)?.at.set(`${action} ${path}`, { action, path });
+  }
+}
+
+function directoriesAbove(path: string): string[] {
+  const above: string[] = [];
+  for (let at = path; at !== '';) above.push((at = parentOf(at)));
+  return above;
+}
+
+const parentOf = (text: string) => text.slice(0, Math.max(text.lastIndexOf('/'), 0));
+
+/**
+ * Why a procedure was run in containers, by container: what the runs on the base did with the paths, according to their
+ * read sets and journals.
+ * @throws LaminaError damaged: a read set or a journal
+ */
+export async function ranBecauseOf(
+  runs: readonly Recorded[],
+  met: ReadonlyMap<string, Met>,
+): Promise<Map<string, RanBecauseOf>> {
+  const doings = new Doings([...met.values()].map(({ path }) => path));
+  for (const run of met.size === 0 ? [] : runs) await addRun(doings, run);
+  const told = ({ path, by }: Met): RanBecauseOf => {
+    const text = toText(path);
+    return { path: text, did: by === 'run' ? doings.of(path) : [{ action: by, path: text }] };
+  };
+  return new Map([...met].map(([container, each]) => [container, told(each)]));
+}
+
+/** Without a read set what was read does not matter: an update by hand is what was done. */
+type Recorded = Pick<RunPaths, 'journal'> & Partial<Pick<RunPaths, 'reads'>>;
+
+/** Updates of earlier versions may have no read set. */
+async function addRun(doings: Doings, { reads, journal }: Recorded): Promise<void> {
+  for (const add of [
+    async () => (reads === undefined ? [] : await readLines(reads)).forEach((line) => doings.addRead(line)),
+    async () => {
+      for await (const line of readJournal(journal)) doings.addOperation(line);
+    },
+  ]) {
+    try {
+      await add();
+    } catch (error) {
+      if (!isSystemError(error, 'ENOENT')) throw error;
+    }
+  }
+}

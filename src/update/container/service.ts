@@ -1,0 +1,84 @@
+import { alignCapture, readStorages, runProcedure, stageEffect, stagePin } from '../../capture/index.js';
+import type { Capture, ContainerStorages, RunRequest, Work, WrittenTree } from '../../capture/index.js';
+import type { SkipRule, TimedRun } from '../../changeset/index.js';
+import type { EffectCommit, Manifest } from '../../manifest/index.js';
+import type { SandboxOnBase} from '../../sandbox/index.js';
+import { viewRoot } from '../../sandbox/index.js';
+import { metAt } from './ran-because.js';
+import type { Met } from './ran-because.js';
+
+export type ServiceOptions = Pick<RunRequest, 'procedure' | 'update' | 'network' | 'timeoutMs' | 'onOutput' | 'place'>;
+
+/** What the procedure did on the base. */
+export interface BaseRun {
+  readonly delta: WrittenTree;
+  /** Undefined: containers are serviced whatever their content. */
+  readonly skip: SkipRule | undefined;
+  /** Undefined: no run, or a run by a version that did not record its time. */
+  readonly times: TimedRun | undefined;
+  /** That of the run on the base; undefined: there was none, or it does not matter. */
+  readonly sandbox: SandboxOnBase | undefined;
+}
+
+/** The staged result of an update for one container. */
+export interface ServicedContainer {
+  readonly commit: EffectCommit;
+  readonly capture: Capture | undefined;
+  /** If it ran: a path that made it necessary; undefined: not searched for. */
+  readonly met: Met | undefined;
+}
+
+/**
+ * Runs the procedure in a container's view and stages what its root needs to equal the result. Where the run on the
+ * base read and wrote nothing that the container's storages change, no run is needed: it would have the same result.
+ */
+export async function serviceContainer(
+  work: Work,
+  manifest: Manifest,
+  container: string,
+  { delta, skip, sandbox, times }: BaseRun,
+  options: ServiceOptions,
+): Promise<ServicedContainer> {
+  const storages = await readStorages(work, manifest, container);
+  const lowers = [...storages.mountable, ...work.reader.mountable(work.layers)];
+  const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
+  const looked = viewRoot([...storages.listings, ...layers], lowers);
+  const overlap = skip?.overlap(storages.listings);
+  const differing = skip && overlap === undefined ? sandbox?.differingPath(storages.listings, () => looked) : undefined;
+  const met = metAt(overlap, 'run') ?? metAt(differing, 'sandbox');
+  if (skip !== undefined && met === undefined)
+    return { commit: await stageSkipped(work, { container, storages, skip, delta }), capture: undefined, met };
+  const captured = await runProcedure({
+    ...options,
+    transaction: work.transaction,
+    signal: work.signal,
+    container,
+    lowers,
+    looked,
+    root: storages.root,
+  });
+  const capture = alignCapture(captured, times);
+  const commit = await stageEffect(work, { container, storages, captures: [capture], delta });
+  return { commit, capture, met };
+}
+
+/**
+ * Stages what a container gets without a run: what the run on the base wrote. Storages that equal the base there would
+ * hide it: then the delta storage has a copy.
+ */
+export async function stageSkipped(
+  work: Work,
+  request: {
+    readonly container: string;
+    readonly storages: ContainerStorages;
+    readonly skip: SkipRule;
+    readonly delta: WrittenTree;
+  },
+): Promise<EffectCommit> {
+  const { container, storages, skip, delta } = request;
+  const listing = skip.hiddenWrites(storages.listings);
+  if (listing === undefined) return stagePin(work, container, storages, 'skipped');
+  const captures = [{ tree: delta.tree, listing }];
+  const effect = await stageEffect(work, { container, storages, captures, delta });
+  return { ...effect, outcome: 'skipped' };
+}

@@ -1,0 +1,10 @@
+export type { ApplyRequest } from './apply/apply-request.js';
+export { applyUpdate } from './apply/apply-update.js';
+export { catchUp } from './catch-up/catch-up-container.js';
+export type { CatchUpRequest, CatchUpResult } from './catch-up/catch-up-container.js';
+export type { Determinism } from './determinism.js';
+export { abortManual, activeManual, beginManual, commitManual, reopenInterrupted } from './manual/manual-update.js';
+export type { DetailedChange } from './preview/contents.js';
+export type { Preview } from './preview/preview-update.js';
+export type { Progress } from './progress.js';
+export { refuseUnderHand, refuseWhileServicing } from './refuse-while-servicing.js';

@@ -1,0 +1,129 @@
+import { mkdirSync } from 'node:fs';
+import { display, fromText, toBuffer } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import { LaminaError, messageOf } from '../../base/errors.js';
+import { beginSpan, mountServicing } from '../../capture/index.js';
+import {
+  endElsewhere,
+  findTransactionMount,
+  hostViewOptions,
+  isDriven,
+  unmountOwn,
+  withMountpoint,
+} from '../../mount/index.js';
+import type { HostView, Mountpoint } from '../../mount/index.js';
+import { removeDurably, stageFile, writeFileDurably } from '../../platform/durable.js';
+import { makePlainDirectory } from '../../platform/exact.js';
+import { removeTree } from '../../platform/walk.js';
+import { NodeReader, handParts, makeEmptyTree } from '../../store/index.js';
+import type { Transaction, TransactionPaths } from '../../store/index.js';
+
+/** The part of transaction.json for an update by hand. */
+export interface HandDetails extends HostView {
+  readonly name: string;
+  readonly base: string;
+  readonly head: string;
+  /** Where it is mounted, as a text. */
+  readonly directory: string;
+  /** The boot ID of the machine when it was begun. */
+  readonly boot: string;
+}
+
+/** The upper of an update by hand and the work directory of its mounts. */
+export function handWork(paths: TransactionPaths): { readonly upper: BytePath; readonly work: BytePath } {
+  const { directory } = paths.run('base');
+  return { upper: `${directory}/upper` as BytePath, work: `${directory}/work` as BytePath };
+}
+
+/** Makes the upper of an update by hand, and mounts it. */
+export async function mountNew(transaction: Transaction, details: HandDetails, mountpoint: Mountpoint): Promise<void> {
+  const { paths, store } = transaction;
+  const { upper, work } = handWork(paths);
+  const run = paths.run('base');
+  mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
+  const reader = new NodeReader(store, await store.read());
+  makeEmptyTree(upper, await reader.rootEntry(reader.layers(details.head)));
+  makePlainDirectory(work);
+  stageFile(run.filter, JSON.stringify({ version: 1, rules: [] }));
+  // One start for all mounts that it will have: any later time belongs to the update.
+  await beginSpan({ span: paths.handSpan }, run.directory);
+  await mountPart(transaction, details, mountpoint);
+}
+
+/** Each mount records into files of its own: a driver refuses a journal that is not empty. */
+async function mountPart(transaction: Transaction, details: HandDetails, { path, held }: Mountpoint): Promise<void> {
+  const { paths, store } = transaction;
+  const reader = new NodeReader(store, await store.read());
+  const kept = paths.handPart((handParts(paths).at(-1) ?? -1) + 1);
+  mkdirSync(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
+  try {
+    const mount = { mountpoint: path, kept, ...handWork(paths) };
+    const lowers = reader.mountable(reader.layers(details.head));
+    const how = { held, options: hostViewOptions(details) };
+    await mountServicing(transaction, lowers, mount, paths.run('base').filter, how);
+  } catch (error) {
+    removeTree(kept.directory);
+    throw error;
+  }
+}
+
+/**
+ * Ends the mount of an update by hand, wherever it is, so that nothing changes any more. First it records that this
+ * unmount does not end the update.
+ * @param update the id under which the update is to be published
+ * @throws LaminaError refused: it is in use; it stays mounted as before
+ */
+export async function freeze(transaction: Transaction, details: HandDetails, update: string): Promise<void> {
+  await writeFileDurably(transaction.paths.committing, `${update}\n`);
+  try {
+    await endHandMount(transaction, details);
+  } catch (error) {
+    if (isDriven(handWork(transaction.paths).work)) await removeDurably(transaction.paths.committing);
+    throw error;
+  }
+}
+
+export async function endHandMount({ store, id, paths }: Transaction, { name, directory }: HandDetails): Promise<void> {
+  const { work } = handWork(paths);
+  const mountpoint = await findTransactionMount(store, id);
+  if (mountpoint !== undefined) await unmountOwn(mountpoint, work);
+  else if (isDriven(work)) await endElsewhere(work, fromText(directory), `update '${name}'`);
+}
+
+/** Discards what a commit staged and mounts the update by hand again where it was. */
+export async function reopen(transaction: Transaction, details: HandDetails): Promise<BytePath> {
+  await transaction.reset('base');
+  return withMountpoint(fromText(details.directory), async (mountpoint) => {
+    await mountPart(transaction, details, mountpoint);
+    await removeDurably(transaction.paths.committing);
+    return mountpoint.path;
+  });
+}
+
+/**
+ * As `reopen`, after a commit that failed: returns the error to report. The work done by hand is kept in every case.
+ */
+export async function reopenAfter(error: unknown, transaction: Transaction, details: HandDetails): Promise<unknown> {
+  const where = display(fromText(details.directory));
+  try {
+    await reopen(transaction, details);
+    return withHint(error, `update '${details.name}' is open as it was, on ${where}`);
+  } catch (second) {
+    const why = `update '${details.name}' is kept, but could not be mounted again on ${where}: ${messageOf(second)}`;
+    return withHint(
+      error,
+      `${why}; lamina recover tries it again, lamina update commit ${details.name} needs no mount`,
+    );
+  } finally {
+    transaction.leave();
+  }
+}
+
+function withHint(error: unknown, more: string): unknown {
+  if (!(error instanceof LaminaError)) {
+    process.emitWarning(more);
+    return error;
+  }
+  const { kind, message, code, hint } = error;
+  return new LaminaError(kind, message, { code, hint: hint === undefined ? more : `${hint}; ${more}`, cause: error });
+}

@@ -1,0 +1,47 @@
+import { refused } from '../base/errors.js';
+import { layerChain, own } from '../manifest/index.js';
+import type { Manifest, NodeId } from '../manifest/index.js';
+import { describeRunning, runningCommands } from '../store/index.js';
+import type { Store } from '../store/index.js';
+import { activeManual } from './manual/manual-update.js';
+
+/** They read no node but the root of a head, and only add to the store. */
+const harmless = ['create', 'import'];
+
+/**
+ * A command that removes trees whose content stays in use must not do so while another command works with them.
+ * @param ownTransaction the caller's
+ * @throws LaminaError refused: an update is being made, or rolled back
+ */
+export async function refuseWhileServicing(store: Store, manifest: Manifest, ownTransaction?: string): Promise<void> {
+  const byHand = (await activeManual(store, manifest))[0];
+  if (byHand !== undefined) {
+    throw refused(`update '${byHand.name}' of base '${byHand.base}' is being made by hand`, {
+      code: 'SERVICING',
+      hint: `commit or abort it: lamina update abort ${byHand.name}`,
+    });
+  }
+  const running = await runningCommands(store);
+  const other = running.find(({ id, kind }) => id !== ownTransaction && !harmless.includes(kind));
+  if (other === undefined) return;
+  throw refused(`the store is in use by ${describeRunning(other)}`, {
+    code: 'SERVICING',
+    hint: 'try again when that command has ended (lamina status shows what runs)',
+  });
+}
+
+/**
+ * An update by hand depends on layers that must not be removed.
+ * @param manifest that still has the layers
+ * @throws LaminaError refused: an update by hand is under way
+ */
+export async function refuseUnderHand(store: Store, manifest: Manifest, removed: readonly NodeId[]): Promise<void> {
+  const gone = new Set(removed);
+  for (const { name, base, head } of await activeManual(store, manifest)) {
+    if (own(manifest.nodes, head) === undefined || !layerChain(manifest, head).some((id) => gone.has(id))) continue;
+    throw refused(`update '${name}' of base '${base}' is being made by hand on what would be removed`, {
+      code: 'SERVICING',
+      hint: `commit or abort it: lamina update abort ${name}`,
+    });
+  }
+}
