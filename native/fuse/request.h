@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "fuse/abi_messages.h"
 
@@ -68,6 +69,8 @@ class Request {
     arguments_ = arguments_.subspan(size);
     return bytes;
   }
+  // Takes all that is left.
+  std::span<const std::byte> take_rest() { return std::exchange(arguments_, {}); }
 
  private:
   abi::InHeader header_{};

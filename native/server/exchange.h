@@ -1,10 +1,14 @@
 // One request until its answer.
 #pragma once
 
+#include <array>
 #include <atomic>
-#include <functional>
+#include <cstring>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "filter/filter.h"
 #include "fuse/abi_messages.h"
@@ -12,15 +16,13 @@
 #include "fuse/request.h"
 #include "fuse/ring_entry.h"
 #include "overlay/file_system.h"
+#include "server/operation.h"
 #include "server/request_slots.h"
 #include "sys/result.h"
 
 namespace lamina::server {
 
 namespace abi = fuse::abi;
-
-// Gets one line for every request that was answered.
-using Trace = std::function<void(const std::string& line)>;
 
 // Where a request came from, and its answer goes.
 struct Way {
@@ -37,13 +39,19 @@ struct Way {
   }
 };
 
-// Every handler answers exactly once, by one of the functions here; a malformed request is answered EINVAL. An answer is
-// final, so an operation makes all changes and records before it.
+// What a handler has of a request. It cannot answer: it returns its answer, and the session sends that, once.
 class Exchange {
  public:
   Exchange(const Way& way, fuse::Request& request, RequestSlot& slot, const std::atomic<bool>& given_up,
            std::span<std::byte> scratch)
-      : way_(way), channel_(way.channel), request_(request), slot_(slot), given_up_(given_up), scratch_(scratch) {}
+      : channel_(way.channel),
+        over_ring_(way.entry != nullptr),
+        request_(request),
+        slot_(slot),
+        given_up_(given_up),
+        scratch_(scratch) {}
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
 
   [[nodiscard]] fuse::Request& request() { return request_; }
   [[nodiscard]] const abi::InHeader& header() const { return request_.header(); }
@@ -57,27 +65,37 @@ class Exchange {
   // Room for an answer, max_write bytes.
   [[nodiscard]] std::span<std::byte> scratch() const { return scratch_; }
 
-  // False where the answer was not accepted: then a node in it was not looked up.
-  bool answer(std::span<const std::byte> body) { return answer(body, {}); }
-  bool answer(std::span<const std::byte> head, std::span<const std::byte> body) {
-    size_ = head.size() + body.size();
-    slot_.answering();
-    return sent(way_.reply(header().unique, head, body));
+  // A reply of structures, one after the other.
+  template <typename... Structures>
+  [[nodiscard]] Reply reply(const Structures&... structures) {
+    static_assert((sizeof(Structures) + ...) <= sizeof fixed_);
+    std::byte* end = fixed_.data();
+    ((std::memcpy(end, &structures, sizeof structures), end += sizeof structures), ...);
+    return {{fixed_.data(), end}, {}, nullptr};
   }
-  template <typename T>
-  bool answer_with(const T& body) {
-    return answer(std::as_bytes(std::span(&body, 1)));
+  // A reply of bytes of the scratch.
+  [[nodiscard]] static Reply reply_scratch(std::span<const std::byte> bytes) { return {{}, bytes, nullptr}; }
+  // A reply of bytes that the exchange keeps.
+  [[nodiscard]] Reply reply_kept(std::vector<std::byte> bytes) {
+    bytes_ = std::move(bytes);
+    return {{}, bytes_, nullptr};
   }
-  void answer_empty() { answer({}); }
-  void answer_error(int error) {
-    error_ = error;
-    slot_.answering();
-    sent(way_.reply_error(header().unique, error));
+  [[nodiscard]] Reply reply_kept(std::string text) {
+    text_ = std::move(text);
+    return {{}, std::as_bytes(std::span(text_.data(), text_.size())), nullptr};
   }
-  void answer_status(const sys::Status& status) { status.ok() ? answer_empty() : answer_error(status.error().value); }
 
-  // Once it was answered: whether the caller can continue. Over io_uring the answer is sent with the wait for the next request.
-  [[nodiscard]] bool has_its_answer() const { return way_.entry == nullptr; }
+  // What the kernel holds by an answer is taken back where the answer is not accepted: the lookups that the slot has as raised,
+  // and the opening of a file that passes through.
+  struct Opened {
+    overlay::NodeId node = 0;
+    std::uint64_t handle = 0;
+  };
+  void opened(const Opened& opened) { opened_ = opened; }
+  [[nodiscard]] std::optional<Opened> take_opened() { return std::exchange(opened_, std::nullopt); }
+
+  // Whether the caller can continue once the answer was sent. Over io_uring it goes with the wait for the next request.
+  [[nodiscard]] bool sent_at_once() const { return !over_ring_; }
 
   // Drops the kernel's cache of a node's attributes; their next use requests them again.
   [[nodiscard]] sys::Status invalidate_attributes(overlay::NodeId node) const {
@@ -99,29 +117,18 @@ class Exchange {
     return channel_ != nullptr ? channel_->close_backing(id) : sys::Status(sys::Errno{ENODEV});
   }
 
-  // What was answered, for a trace.
-  [[nodiscard]] int error() const { return error_; }
-  [[nodiscard]] std::size_t size() const { return size_; }
-
  private:
-  bool sent(const sys::Status& status) {
-    if (status.ok()) return true;
-    if (status.failed_with(ENOENT) || status.failed_with(ENODEV)) return false;
-    // The kernel rejects a malformed answer, and the caller would wait forever.
-    error_ = EIO;
-    static_cast<void>(way_.reply_error(header().unique, EIO));  // fails only during unmount
-    return false;
-  }
-
-  Way way_;
   const fuse::Channel* channel_;
+  bool over_ring_;
   fuse::Request& request_;
   RequestSlot& slot_;
   const std::atomic<bool>& given_up_;
   std::span<std::byte> scratch_;
   std::uint32_t changes_ = 0;
-  int error_ = 0;
-  std::size_t size_ = 0;
+  std::optional<Opened> opened_;
+  std::array<std::byte, sizeof(abi::StatxOut)> fixed_;  // the longest
+  std::vector<std::byte> bytes_;
+  std::string text_;
 };
 
 }  // namespace lamina::server

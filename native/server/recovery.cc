@@ -17,10 +17,16 @@ constexpr std::uint32_t most_deaths = 2;
 
 bool is_again(const abi::InHeader& header) { return (header.unique & abi::unique_resend) != 0; }
 
-// Requests without an answer, which are never resent.
-bool is_unanswered(const abi::InHeader& header) {
-  const auto opcode = static_cast<abi::Opcode>(header.opcode);
-  return opcode == abi::Opcode::forget || opcode == abi::Opcode::batch_forget || opcode == abi::Opcode::interrupt;
+// The node that an operation changes besides that of its header. `request` is a copy.
+std::optional<overlay::NodeId> other_node(abi::Opcode opcode, fuse::Request request) {
+  if (opcode == abi::Opcode::link) {
+    if (const auto in = request.take<abi::LinkIn>()) return in->oldnodeid;
+  } else if (opcode == abi::Opcode::rename) {
+    if (const auto in = request.take<abi::RenameIn>()) return in->newdir;
+  } else if (opcode == abi::Opcode::rename2) {
+    if (const auto in = request.take<abi::Rename2In>()) return in->newdir;
+  }
+  return std::nullopt;
 }
 }  // namespace
 
@@ -38,12 +44,13 @@ Status Session::gather(const fuse::Channel& channel, std::vector<Message>& again
     if (!size) return size.error();
     const std::span<std::byte> message(buffer.data(), *size);
     const auto header = fuse::Request::header_of(message);
-    if (header && is_unanswered(*header)) {
+    if (header && !operation_of(header->opcode).answered()) {  // never resent
       if (auto request = fuse::Request::decode(message)) {
         RequestSlot unused{};
         const std::atomic<bool> never{false};
-        Exchange exchange({nullptr}, *request, unused, never, {});
-        dispatch(exchange);
+        const Way nowhere{nullptr};
+        Exchange exchange(nowhere, *request, unused, never, {});
+        perform(nowhere, exchange);
       }
       continue;
     }
@@ -94,7 +101,7 @@ void Session::resume(const fuse::Channel& channel, std::size_t worker, Message& 
   if (slot.deaths() >= most_deaths) {
     const auto header = fuse::Request::header_of(message.bytes);
     if (options_.report) {
-      const char* name = header->opcode < abi::opcode_limit ? operations()[header->opcode].name : nullptr;
+      const char* name = operation_of(header->opcode).name;
       options_.report(std::string("the request ") + (name != nullptr ? name : "unknown") + " on node " +
                       std::to_string(header->nodeid) + " has killed " + std::to_string(slot.deaths()) +
                       " workers and is answered EIO");
@@ -132,8 +139,9 @@ void Session::redo(const fuse::Channel* channel, std::size_t worker, std::span<s
     std::vector<std::byte> scratch(page_size);
     current_slot = &slot;
     in_flight_.begin(worker, request->header().unique);
-    Exchange exchange({channel}, *request, slot, in_flight_.given_up(worker), scratch);
-    dispatch(exchange);
+    const Way way{channel};
+    Exchange exchange(way, *request, slot, in_flight_.given_up(worker), scratch);
+    perform(way, exchange);
     in_flight_.end(worker);
     current_slot = nullptr;
   }
@@ -142,41 +150,20 @@ void Session::redo(const fuse::Channel* channel, std::size_t worker, std::span<s
 
 void Session::note_withdrawn(std::span<const std::byte> message) {
   const auto header = fuse::Request::header_of(message);
-  if (!header || is_unanswered(*header) || header->nodeid == 0) return;
+  if (!header || header->nodeid == 0) return;
+  const Operation& operation = operation_of(header->opcode);
+  if (!operation.answered()) return;
   const overlay::NodeId parent = header->nodeid;
-  overlay::NodeId other = parent;
   stale_nodes_.push_back(parent);
-  auto request = fuse::Request::decode(message);
-  if (!request) return;
-  switch (request->opcode()) {
-    case abi::Opcode::mknod:
-      static_cast<void>(request->take<abi::MknodIn>());
-      break;
-    case abi::Opcode::mkdir:
-      static_cast<void>(request->take<abi::MkdirIn>());
-      break;
-    case abi::Opcode::create:
-      static_cast<void>(request->take<abi::CreateIn>());
-      break;
-    case abi::Opcode::link:
-      if (const auto in = request->take<abi::LinkIn>()) stale_nodes_.push_back(in->oldnodeid);
-      break;
-    case abi::Opcode::rename:
-      if (const auto in = request->take<abi::RenameIn>()) other = in->newdir;
-      break;
-    case abi::Opcode::rename2:
-      if (const auto in = request->take<abi::Rename2In>()) other = in->newdir;
-      break;
-    default:
-      break;
-  }
+  auto request = fuse::Request::decode(message);  // kept as a whole only where it changes names
+  if (!request || !operation.changes_names) return;
+  const auto other = other_node(request->opcode(), *request);
+  if (other) stale_nodes_.push_back(*other);
+  static_cast<void>(request->take_bytes(operation.structure_size));
   const auto name = request->take_name();
   if (name) stale_names_.emplace_back(parent, *name);
-  const bool renames = request->opcode() == abi::Opcode::rename || request->opcode() == abi::Opcode::rename2;
-  const auto second = renames ? request->take_name() : std::nullopt;
-  if (!second) return;
-  stale_nodes_.push_back(other);
-  stale_names_.emplace_back(other, *second);
+  const auto second = operation.names > 1 ? request->take_name() : std::nullopt;
+  if (second) stale_names_.emplace_back(other.value_or(parent), *second);
 }
 
 Status Session::invalidate(const fuse::Channel& channel) const {

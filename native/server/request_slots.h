@@ -36,7 +36,7 @@ class RequestSlot {
     std::uint32_t deaths = 0;    // workers that it has killed
     std::uint32_t recorded = 0;  // how many of its changes are in the journal
   };
-  // Keeps `message`, or its header alone where it does not change names: see changes_names().
+  // Keeps `message`: of a request that changes names all of it, else its header alone.
   void begin(std::uint64_t unique, std::span<const std::byte> message, const Earlier& earlier) {
     attempt_.clear();
     raised_count_.store(0, std::memory_order_relaxed);
@@ -95,25 +95,6 @@ class RequestSlot {
   [[nodiscard]] std::atomic<std::uint32_t>& recorded() { return recorded_; }
   [[nodiscard]] overlay::Attempt& attempt() { return attempt_; }
   [[nodiscard]] std::span<std::byte> message() { return std::span(message_).first(message_size_); }
-
-  // Operations after which the kernel assumes that names are unchanged, if its client is killed before the answer.
-  static constexpr bool changes_names(fuse::abi::Opcode opcode) {
-    using Op = fuse::abi::Opcode;
-    switch (opcode) {
-      case Op::mknod:
-      case Op::mkdir:
-      case Op::symlink:
-      case Op::link:
-      case Op::unlink:
-      case Op::rmdir:
-      case Op::rename:
-      case Op::rename2:
-      case Op::create:
-        return true;
-      default:
-        return false;
-    }
-  }
 
  private:
   std::atomic<std::uint64_t> unique_;    // without the flag of a resent request; 0: no request

@@ -53,84 +53,45 @@ abi::EntryOut to_entry(const overlay::Entry& entry) {
 Session::Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots& slots)
     : file_system_(file_system), filter_(filter), options_(options), slots_(slots), in_flight_(slots.size()) {}
 
-constexpr Session::Operations Session::make_operations() {
-  Operations made{};
-  const auto set = [&](abi::Opcode opcode, const char* name, Handler handler) {
-    made[static_cast<std::size_t>(opcode)] = {name, handler};
-  };
-  using Op = abi::Opcode;
-  set(Op::lookup, "lookup", &Session::lookup);
-  set(Op::forget, "forget", &Session::forget);
-  set(Op::batch_forget, "batch_forget", &Session::batch_forget);
-  set(Op::getattr, "getattr", &Session::getattr);
-  set(Op::setattr, "setattr", &Session::setattr);
-  set(Op::statx, "statx", &Session::statx);
-  set(Op::readlink, "readlink", &Session::readlink);
-  set(Op::symlink, "symlink", &Session::symlink);
-  set(Op::mknod, "mknod", &Session::mknod);
-  set(Op::mkdir, "mkdir", &Session::mkdir);
-  set(Op::unlink, "unlink", &Session::unlink);
-  set(Op::rmdir, "rmdir", &Session::rmdir);
-  set(Op::rename, "rename", &Session::rename);
-  set(Op::rename2, "rename2", &Session::rename2);
-  set(Op::link, "link", &Session::link);
-  set(Op::open, "open", &Session::open);
-  set(Op::create, "create", &Session::create);
-  set(Op::tmpfile, "tmpfile", &Session::tmpfile);
-  set(Op::read, "read", &Session::read);
-  set(Op::write, "write", &Session::write);
-  set(Op::flush, "flush", &Session::flush);
-  set(Op::release, "release", &Session::release);
-  set(Op::fsync, "fsync", &Session::fsync);
-  set(Op::fsyncdir, "fsyncdir", &Session::fsync);
-  set(Op::statfs, "statfs", &Session::statfs);
-  set(Op::syncfs, "syncfs", &Session::syncfs);
-  set(Op::setxattr, "setxattr", &Session::setxattr);
-  set(Op::getxattr, "getxattr", &Session::getxattr);
-  set(Op::listxattr, "listxattr", &Session::listxattr);
-  set(Op::removexattr, "removexattr", &Session::removexattr);
-  set(Op::opendir, "opendir", &Session::opendir);
-  set(Op::readdir, "readdir", &Session::readdir);
-  set(Op::readdirplus, "readdirplus", &Session::readdirplus);
-  set(Op::releasedir, "releasedir", &Session::release_directory);
-  set(Op::fallocate, "fallocate", &Session::fallocate);
-  set(Op::lseek, "lseek", &Session::lseek);
-  set(Op::copy_file_range, "copy_file_range", &Session::copy_file_range);
-  set(Op::copy_file_range_64, "copy_file_range_64", &Session::copy_file_range_64);
-  set(Op::interrupt, "interrupt", &Session::interrupt);
-  set(Op::init, "init", &Session::init);
-  set(Op::destroy, "destroy", &Session::destroy);
-  set(Op::notify_reply, "notify_reply", &Session::notify_reply);
-  set(Op::ioctl, "ioctl", &Session::ioctl);
-  set(Op::access, "access", &Session::unsupported);
-  set(Op::poll, "poll", &Session::unsupported);
-  set(Op::bmap, "bmap", &Session::unsupported);
-  return made;
-}
-
-const Session::Operations& Session::operations() {
-  static constexpr Operations table = make_operations();
-  return table;
-}
-
-void Session::trace(const Exchange& exchange) const {
-  const abi::InHeader& header = exchange.header();
-  const char* name = header.opcode < abi::opcode_limit ? operations()[header.opcode].name : nullptr;
+void Session::trace(const abi::InHeader& header, int error, std::size_t size) const {
+  const char* name = operation_of(header.opcode).name;
   options_.trace(std::string(name != nullptr ? name : "unknown") + " node " + std::to_string(header.nodeid) + " uid " +
                  std::to_string(header.uid) + " gid " + std::to_string(header.gid) + " pid " + std::to_string(header.pid) + ": " +
-                 (exchange.error() != 0 ? std::strerror(exchange.error()) : std::to_string(exchange.size()) + " bytes"));
+                 (error != 0 ? std::strerror(error) : std::to_string(size) + " bytes"));
 }
 
-void Session::dispatch(Exchange& exchange) {
-  const std::size_t opcode = exchange.header().opcode;
-  const Operation operation = opcode < abi::opcode_limit ? operations()[opcode] : Operation();
-  if (opcode < abi::opcode_limit) counts_[opcode].value.fetch_add(1, std::memory_order_relaxed);
-  if (operation.handler == nullptr) {
-    exchange.answer_error(ENOSYS);
-  } else {
-    (this->*operation.handler)(exchange);
+// An answer is final: an operation makes all changes and records before it.
+void Session::perform(const Way& way, Exchange& exchange) {
+  const abi::InHeader& header = exchange.header();
+  const Operation& operation = operation_of(header.opcode);
+  if (header.opcode < abi::opcode_limit) counts_[header.opcode].value.fetch_add(1, std::memory_order_relaxed);
+  if (!operation.answered()) {
+    operation.handle_unanswered(*this, exchange);
+    if (options_.trace) trace(header, 0, 0);
+    return;
   }
-  if (options_.trace) trace(exchange);
+  const Answer answer = operation.handle != nullptr ? operation.handle(*this, exchange) : Answer(Errno{ENOSYS});
+  const int error = send(way, exchange, answer);
+  if (answer.ok() && answer->afterwards != nullptr) (this->*answer->afterwards)(exchange);
+  if (options_.trace) trace(header, error, answer.ok() ? answer->size() : 0);
+}
+
+// Returns the error that was sent.
+int Session::send(const Way& way, Exchange& exchange, const Answer& answer) {
+  const std::uint64_t unique = exchange.header().unique;
+  exchange.slot().answering();
+  const int error = answer.ok() ? 0 : answer.error().value;
+  const Status sent = answer.ok() ? way.reply(unique, answer->head, answer->body) : way.reply_error(unique, error);
+  if (!sent.ok() || !answer.ok()) take_back(exchange);
+  if (sent.ok() || sent.failed_with(ENOENT) || sent.failed_with(ENODEV)) return error;
+  // The kernel rejects a malformed answer, and the caller would wait forever.
+  static_cast<void>(way.reply_error(unique, EIO));  // fails only during unmount
+  return EIO;
+}
+
+void Session::take_back(Exchange& exchange) {
+  if (const auto opened = exchange.take_opened()) close_through(exchange, opened->node, opened->handle);
+  while (const overlay::NodeId node = exchange.slot().take_raised()) file_system_.forget(node, 1);
 }
 
 void Session::serve(const Way& way, std::size_t worker, std::span<std::byte> message, std::span<std::byte> scratch,
@@ -143,11 +104,11 @@ void Session::serve(const Way& way, std::size_t worker, std::span<std::byte> mes
     return;
   }
   RequestSlot& slot = slots_.at(worker);
-  const bool kept = RequestSlot::changes_names(request->opcode());
+  const bool kept = operation_of(request->header().opcode).changes_names;
   slot.begin(request->header().unique, message.first(kept ? message.size() : sizeof(abi::InHeader)), earlier);
   in_flight_.begin(worker, request->header().unique);
   Exchange exchange(way, *request, slot, in_flight_.given_up(worker), scratch);
-  dispatch(exchange);
+  perform(way, exchange);
   in_flight_.end(worker);
   slot.end();
 }
@@ -204,7 +165,7 @@ Statistics Session::statistics() const {
   for (std::size_t opcode = 0; opcode < counts_.size(); ++opcode) {
     const std::uint64_t count = counts_[opcode].value.load(std::memory_order_relaxed);
     if (count == 0) continue;
-    const char* name = operations()[opcode].name;
+    const char* name = operation_of(static_cast<std::uint32_t>(opcode)).name;
     statistics.operations.emplace_back(name != nullptr ? name : "opcode" + std::to_string(opcode), count);
     statistics.messages += count;
   }

@@ -1,5 +1,5 @@
-// What the workers of a mount share, and the handlers: one an operation, each a translation between the protocol and the overlay,
-// with checks by the filter.
+// What the workers of a mount share, and the handlers: one an operation (operations.cc), each a translation between the protocol
+// and the overlay, with checks by the filter.
 #pragma once
 
 #include <fcntl.h>
@@ -23,6 +23,7 @@
 #include "server/exchange.h"
 #include "server/in_flight.h"
 #include "server/open_files.h"
+#include "server/operation.h"
 #include "server/read_ahead.h"
 #include "server/request_slots.h"
 #include "server/server.h"
@@ -63,14 +64,8 @@ class Session {
     bool watched = false;  // there is a filter and the object has a path
     std::string path;
   };
-  using Handler = void (Session::*)(Exchange&);
-  struct Operation {
-    const char* name = nullptr;
-    Handler handler = nullptr;
-  };
-  using Operations = std::array<Operation, abi::opcode_limit>;
-  static constexpr Operations make_operations();
-  static const Operations& operations();
+  struct Table;  // operations.cc
+  static const Operation& operation_of(std::uint32_t opcode);
 
   // A request as it was read.
   struct Message {
@@ -87,47 +82,48 @@ class Session {
   void settle_record(RequestSlot& slot) const;
   void redo(const fuse::Channel* channel, std::size_t worker, std::span<std::byte> message);
   void note_withdrawn(std::span<const std::byte> message);
-  void dispatch(Exchange& exchange);
-  void trace(const Exchange& exchange) const;
+  void perform(const Way& way, Exchange& exchange);
+  int send(const Way& way, Exchange& exchange, const Answer& answer);
+  void take_back(Exchange& exchange);
+  void trace(const abi::InHeader& header, int error, std::size_t size) const;
 
   // session_life.cc
-  void init(Exchange& exchange);
-  void destroy(Exchange& exchange);
-  void interrupt(Exchange& exchange);
-  void statfs(Exchange& exchange);
-  void syncfs(Exchange& exchange);
-  void unsupported(Exchange& exchange);
-  void notify_reply(Exchange& exchange);
+  Answer init(Exchange& exchange, const abi::InitIn& in);
+  void interrupt(Exchange& exchange, const abi::InterruptIn& in);
+  Answer statfs(Exchange& exchange);
+  Answer syncfs(Exchange& exchange);
+  Answer nothing(Exchange& exchange);
+  void ignore(Exchange& exchange);
+  void agree_to_ring(const Exchange& exchange);
+  void refuse_ring(const Exchange& exchange);
   // session_names.cc
-  void lookup(Exchange& exchange);
-  void forget(Exchange& exchange);
-  void batch_forget(Exchange& exchange);
-  void mknod(Exchange& exchange);
-  void mkdir(Exchange& exchange);
-  void symlink(Exchange& exchange);
-  void link(Exchange& exchange);
-  void unlink(Exchange& exchange);
-  void rmdir(Exchange& exchange);
-  void rename(Exchange& exchange);
-  void rename2(Exchange& exchange);
-  void readlink(Exchange& exchange);
+  Answer lookup(Exchange& exchange, std::string_view name);
+  void forget(Exchange& exchange, const abi::ForgetIn& in);
+  void batch_forget(Exchange& exchange, const abi::BatchForgetIn& in, std::span<const std::byte> rest);
+  Answer mknod(Exchange& exchange, const abi::MknodIn& in, std::string_view name);
+  Answer mkdir(Exchange& exchange, const abi::MkdirIn& in, std::string_view name);
+  Answer symlink(Exchange& exchange, std::string_view name, std::string_view target);
+  Answer link(Exchange& exchange, const abi::LinkIn& in, std::string_view name);
+  Answer unlink(Exchange& exchange, std::string_view name);
+  Answer rmdir(Exchange& exchange, std::string_view name);
+  Answer rename(Exchange& exchange, const abi::RenameIn& in, std::string_view name, std::string_view new_name);
+  Answer rename2(Exchange& exchange, const abi::Rename2In& in, std::string_view name, std::string_view new_name);
+  Answer readlink(Exchange& exchange);
   // session_attributes.cc
-  void getattr(Exchange& exchange);
-  void setattr(Exchange& exchange);
-  void statx(Exchange& exchange);
-  void getxattr(Exchange& exchange);
-  void listxattr(Exchange& exchange);
-  void setxattr(Exchange& exchange);
-  void removexattr(Exchange& exchange);
+  Answer getattr(Exchange& exchange);
+  Answer setattr(Exchange& exchange, const abi::SetattrIn& in);
+  Answer statx(Exchange& exchange);
+  Answer getxattr(Exchange& exchange, const abi::GetxattrIn& in, std::string_view name);
+  Answer listxattr(Exchange& exchange, const abi::GetxattrIn& in);
+  Answer setxattr(Exchange& exchange, const abi::SetxattrIn& in, std::string_view name, std::span<const std::byte> rest);
+  Answer removexattr(Exchange& exchange, std::string_view name);
   // session_ioctl.cc
-  void ioctl(Exchange& exchange);
+  Answer ioctl(Exchange& exchange, const abi::IoctlIn& in, std::span<const std::byte> rest);
   // session_open.cc
-  void open(Exchange& exchange);
-  void create(Exchange& exchange);
-  void tmpfile(Exchange& exchange);
-  void release(Exchange& exchange);
-  void release_directory(Exchange& exchange);
-  void flush(Exchange& exchange);
+  Answer open(Exchange& exchange, const abi::OpenIn& in);
+  Answer create(Exchange& exchange, const abi::CreateIn& in, std::string_view name);
+  Answer tmpfile(Exchange& exchange, const abi::CreateIn& in);
+  Answer release(Exchange& exchange, const abi::ReleaseIn& in);
   // session_passthrough.cc
   struct Opening {
     overlay::NodeId node = 0;
@@ -151,25 +147,26 @@ class Session {
   sys::Result<overlay::Attributes> set_attributes(Exchange& exchange, overlay::SetAttributes change);
   void tell_replacement(const Exchange& exchange);
   // session_data.cc
-  void read(Exchange& exchange);
+  Answer read(Exchange& exchange, const abi::ReadIn& in);
   void read_ahead(const Exchange& exchange);
-  void write(Exchange& exchange);
-  void fsync(Exchange& exchange);
-  void fallocate(Exchange& exchange);
-  void lseek(Exchange& exchange);
-  void copy_file_range(Exchange& exchange);
-  void copy_file_range_64(Exchange& exchange);
+  Answer write(Exchange& exchange, const abi::WriteIn& in, std::span<const std::byte> rest);
+  Answer fsync(Exchange& exchange, const abi::FsyncIn& in);
+  Answer fallocate(Exchange& exchange, const abi::FallocateIn& in);
+  Answer lseek(Exchange& exchange, const abi::LseekIn& in);
+  Answer copy_file_range(Exchange& exchange, const abi::CopyFileRangeIn& in);
+  Answer copy_file_range_64(Exchange& exchange, const abi::CopyFileRangeIn& in);
   // session_directories.cc
-  void opendir(Exchange& exchange);
-  void readdir(Exchange& exchange);
-  void readdirplus(Exchange& exchange);
-  void list(Exchange& exchange, bool plus);
+  Answer opendir(Exchange& exchange);
+  Answer readdir(Exchange& exchange, const abi::ReadIn& in);
+  Answer readdirplus(Exchange& exchange, const abi::ReadIn& in);
+  Answer list(Exchange& exchange, const abi::ReadIn& in, bool plus);
   class Packer;
   sys::Status list_dots(Packer& packer, overlay::NodeId node, std::uint64_t offset);
 
-  void rename_names(Exchange& exchange, overlay::NodeId new_parent, std::uint32_t flags);
-  void answer_entry(Exchange& exchange, const sys::Result<overlay::Entry>& entry);
-  void answer_opened(Exchange& exchange, overlay::Entry entry, std::uint32_t flags);
+  Answer rename_names(Exchange& exchange, std::string_view name, overlay::NodeId new_parent, std::string_view new_name,
+                      std::uint32_t flags);
+  Answer entry_answer(Exchange& exchange, const sys::Result<overlay::Entry>& entry);
+  Answer opened_answer(Exchange& exchange, overlay::Entry entry, std::uint32_t flags);
   sys::Result<std::uint64_t> parent_ino(overlay::NodeId node);
   // For writing; if the open was not checked, the rules are checked now.
   sys::Result<overlay::RealFileRef> writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject,
@@ -183,7 +180,7 @@ class Session {
   static bool keeps_setid(const Exchange& exchange);
   sys::Status judge_stranger(const Exchange& exchange, overlay::NodeId node, overlay::SetAttributes& change);
   sys::Status kill_suidgid(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file);
-  sys::Result<std::size_t> copy(Exchange& exchange);
+  sys::Result<std::size_t> copy(Exchange& exchange, const abi::CopyFileRangeIn& in);
 
   Subject subject(overlay::NodeId node);
   Subject subject(overlay::NodeId parent, std::string_view name);

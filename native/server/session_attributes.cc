@@ -10,14 +10,15 @@ namespace lamina::server {
 
 using filter::ReadKind;
 using overlay::SetAttributes;
+using sys::Errno;
 
-void Session::getattr(Exchange& exchange) {
+Answer Session::getattr(Exchange& exchange) {
   const auto attributes = file_system_.attributes(exchange.node());
-  if (!attributes.ok()) return exchange.answer_error(attributes.error().value);
+  if (!attributes.ok()) return attributes.error();
   abi::AttrOut out{};
   out.attr_valid = validity_of(*attributes);
   out.attr = to_attr(*attributes);
-  exchange.answer_with(out);
+  return exchange.reply(out);
 }
 
 namespace {
@@ -45,15 +46,13 @@ SetAttributes change_of(const abi::SetattrIn& in) {
 abi::SxTime to_sx(const overlay::Timestamp& time) { return {time.seconds, time.nanoseconds, 0}; }
 }  // namespace
 
-void Session::setattr(Exchange& exchange) {
-  const auto in = exchange.request().take<abi::SetattrIn>();
-  if (!in) return exchange.answer_error(EINVAL);
+Answer Session::setattr(Exchange& exchange, const abi::SetattrIn& in) {
   const Subject target = subject(exchange.node());
-  if (const auto refused = guard_file(exchange.node(), target); !refused.ok()) return exchange.answer_status(refused);
-  SetAttributes change = change_of(*in);
-  if (const auto judged = judge_stranger(exchange, exchange.node(), change); !judged.ok()) return exchange.answer_status(judged);
+  LAMINA_TRY(guard_file(exchange.node(), target));
+  SetAttributes change = change_of(in);
+  LAMINA_TRY(judge_stranger(exchange, exchange.node(), change));
   const auto attributes = set_attributes(exchange, change);
-  if (!attributes.ok()) return exchange.answer_error(attributes.error().value);
+  if (!attributes.ok()) return attributes.error();
   if (change.size) changed(exchange, filter::Operation::truncate, target);
   if (change.uid || change.gid) changed(exchange, filter::Operation::chown, target);
   if (change.mode) changed(exchange, filter::Operation::chmod, target);
@@ -61,12 +60,12 @@ void Session::setattr(Exchange& exchange) {
   abi::AttrOut out{};
   out.attr_valid = validity_of(*attributes);
   out.attr = to_attr(*attributes);
-  exchange.answer_with(out);
+  return exchange.reply(out);
 }
 
-void Session::statx(Exchange& exchange) {
+Answer Session::statx(Exchange& exchange) {
   const auto attributes = file_system_.attributes(exchange.node());
-  if (!attributes.ok()) return exchange.answer_error(attributes.error().value);
+  if (!attributes.ok()) return attributes.error();
   abi::StatxOut out{};
   out.attr_valid = validity_of(*attributes);
   abi::Statx& stat = out.stat;
@@ -86,31 +85,25 @@ void Session::statx(Exchange& exchange) {
   stat.mtime = to_sx(attributes->mtime);
   stat.rdev_major = attributes->rdev_major;
   stat.rdev_minor = attributes->rdev_minor;
-  exchange.answer_with(out);
+  return exchange.reply(out);
 }
 
 namespace {
 // A size of 0 asks how long the value is.
-void answer_sized(Exchange& exchange, std::uint32_t room, std::span<const std::byte> value) {
-  if (room == 0) {
-    exchange.answer_with(abi::GetxattrOut{static_cast<std::uint32_t>(value.size()), 0});
-  } else if (value.size() > room) {
-    exchange.answer_error(ERANGE);
-  } else {
-    exchange.answer(value);
-  }
+template <typename Value>
+Answer sized_answer(Exchange& exchange, std::uint32_t room, Value value) {
+  if (room == 0) return exchange.reply(abi::GetxattrOut{static_cast<std::uint32_t>(value.size()), 0});
+  if (value.size() > room) return Errno{ERANGE};
+  return exchange.reply_kept(std::move(value));
 }
 }  // namespace
 
-void Session::getxattr(Exchange& exchange) {
-  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not send it again
-  const auto in = exchange.request().take<abi::GetxattrIn>();
-  const auto name = exchange.request().take_name();
-  if (!in || !name) return exchange.answer_error(EINVAL);
-  const auto value = file_system_.xattr(exchange.node(), *name);
+Answer Session::getxattr(Exchange& exchange, const abi::GetxattrIn& in, std::string_view name) {
+  if (!options_.xattrs) return Errno{ENOSYS};  // the kernel does not send it again
+  auto value = file_system_.xattr(exchange.node(), name);
   was_read(ReadKind::xattr, subject(exchange.node()));
-  if (!value.ok()) return exchange.answer_error(value.error().value);
-  answer_sized(exchange, in->size, *value);
+  if (!value.ok()) return value.error();
+  return sized_answer(exchange, in.size, std::move(*value));
 }
 
 // trusted.* shows to CAP_SYS_ADMIN alone (xattr(7)). The kernel enforces that when one is read or written, not when they are
@@ -128,15 +121,12 @@ std::string Session::visible_names(Exchange& exchange, std::string names) {
   return visible;
 }
 
-void Session::listxattr(Exchange& exchange) {
-  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not send it again
-  const auto in = exchange.request().take<abi::GetxattrIn>();
-  if (!in) return exchange.answer_error(EINVAL);
+Answer Session::listxattr(Exchange& exchange, const abi::GetxattrIn& in) {
+  if (!options_.xattrs) return Errno{ENOSYS};  // the kernel does not send it again
   auto names = file_system_.xattr_names(exchange.node());
-  if (!names.ok()) return exchange.answer_error(names.error().value);
+  if (!names.ok()) return names.error();
   was_read(ReadKind::xattr, subject(exchange.node()));
-  const std::string visible = visible_names(exchange, std::move(*names));
-  answer_sized(exchange, in->size, std::as_bytes(std::span(visible.data(), visible.size())));
+  return sized_answer(exchange, in.size, visible_names(exchange, std::move(*names)));
 }
 
 // An access list set by a caller outside the owning group clears setgid (posix_acl_update_mode of the kernel).
@@ -149,33 +139,29 @@ sys::Status Session::kill_setgid(Exchange& exchange) {
   return cleared.ok() ? sys::Status() : sys::Status(cleared.error());
 }
 
-void Session::setxattr(Exchange& exchange) {
-  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not send it again
-  const auto in = exchange.request().take<abi::SetxattrIn>();
-  const auto name = exchange.request().take_name();
-  const auto value = in ? exchange.request().take_bytes(in->size) : std::nullopt;
-  if (!in || !name || !value) return exchange.answer_error(EINVAL);
+Answer Session::setxattr(Exchange& exchange, const abi::SetxattrIn& in, std::string_view name, std::span<const std::byte> rest) {
+  if (!options_.xattrs) return Errno{ENOSYS};  // the kernel does not send it again
+  if (rest.size() < in.size) return Errno{EINVAL};
   const Subject target = subject(exchange.node());
-  if (const auto refused = guard_file(exchange.node(), target); !refused.ok()) return exchange.answer_status(refused);
-  auto status = file_system_.set_xattr(exchange.node(), *name, *value, static_cast<int>(in->flags), exchange.attempt());
-  if (status.ok() && (in->setxattr_flags & abi::setxattr_acl_kill_sgid) != 0) status = kill_setgid(exchange);
-  if (status.ok()) changed(exchange, filter::Operation::setxattr, target, *name);
+  LAMINA_TRY(guard_file(exchange.node(), target));
+  auto status =
+      file_system_.set_xattr(exchange.node(), name, rest.first(in.size), static_cast<int>(in.flags), exchange.attempt());
+  if (status.ok() && (in.setxattr_flags & abi::setxattr_acl_kill_sgid) != 0) status = kill_setgid(exchange);
+  if (status.ok()) changed(exchange, filter::Operation::setxattr, target, name);
   tell_replacement(exchange);
   tell_renumbered(exchange);
-  exchange.answer_status(status);
+  return answer_of(status);
 }
 
-void Session::removexattr(Exchange& exchange) {
-  if (!options_.xattrs) return exchange.answer_error(ENOSYS);  // the kernel does not send it again
-  const auto name = exchange.request().take_name();
-  if (!name) return exchange.answer_error(EINVAL);
+Answer Session::removexattr(Exchange& exchange, std::string_view name) {
+  if (!options_.xattrs) return Errno{ENOSYS};  // the kernel does not send it again
   const Subject target = subject(exchange.node());
-  if (const auto refused = guard_file(exchange.node(), target); !refused.ok()) return exchange.answer_status(refused);
-  const auto status = file_system_.remove_xattr(exchange.node(), *name, exchange.attempt());
-  if (status.ok()) changed(exchange, filter::Operation::removexattr, target, *name);
+  LAMINA_TRY(guard_file(exchange.node(), target));
+  const auto status = file_system_.remove_xattr(exchange.node(), name, exchange.attempt());
+  if (status.ok()) changed(exchange, filter::Operation::removexattr, target, name);
   tell_replacement(exchange);
   tell_renumbered(exchange);
-  exchange.answer_status(status);
+  return answer_of(status);
 }
 
 }  // namespace lamina::server

@@ -1,24 +1,24 @@
 // Directories. Offsets are the names' cookies; "." and ".." come first, at 1 and 2.
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "server/session.h"
 
 namespace lamina::server {
 
 using filter::ReadKind;
+using sys::Errno;
 
-void Session::opendir(Exchange& exchange) {
-  if (options_.mode != Mode::servicing) return exchange.answer_error(ENOSYS);
+Answer Session::opendir(Exchange& exchange) {
+  if (options_.mode != Mode::servicing) return Errno{ENOSYS};
   was_read(ReadKind::listed, subject(exchange.node()));
   abi::OpenOut out{};
   out.open_flags = abi::open::keep_cache | abi::open::cache_dir;
-  exchange.answer_with(out);
+  return exchange.reply(out);
 }
 
-void Session::readdir(Exchange& exchange) { list(exchange, false); }
-void Session::readdirplus(Exchange& exchange) { list(exchange, true); }
+Answer Session::readdir(Exchange& exchange, const abi::ReadIn& in) { return list(exchange, in, false); }
+Answer Session::readdirplus(Exchange& exchange, const abi::ReadIn& in) { return list(exchange, in, true); }
 
 // Packs entries into an answer as long as they fit.
 class Session::Packer {
@@ -72,17 +72,14 @@ sys::Status Session::list_dots(Packer& packer, overlay::NodeId node, std::uint64
   return {};
 }
 
-void Session::list(Exchange& exchange, bool plus) {
-  const auto in = exchange.request().take<abi::ReadIn>();
-  if (!in) return exchange.answer_error(EINVAL);
+Answer Session::list(Exchange& exchange, const abi::ReadIn& in, bool plus) {
   const auto listing = file_system_.list(exchange.node());
-  if (!listing.ok()) return exchange.answer_error(listing.error().value);
-  Packer packer(exchange.scratch().first(std::min<std::size_t>(in->size, exchange.scratch().size())), plus);
-  if (const auto dots = list_dots(packer, exchange.node(), in->offset); !dots.ok()) return exchange.answer_status(dots);
+  if (!listing.ok()) return listing.error();
+  Packer packer(exchange.scratch().first(std::min<std::size_t>(in.size, exchange.scratch().size())), plus);
+  LAMINA_TRY(list_dots(packer, exchange.node(), in.offset));
   const auto& names = **listing;
-  auto next = std::upper_bound(names.begin(), names.end(), in->offset,
+  auto next = std::upper_bound(names.begin(), names.end(), in.offset,
                                [](std::uint64_t offset, const overlay::DirectoryEntry& entry) { return offset < entry.cookie; });
-  std::vector<overlay::NodeId> looked_up;
   for (; next != names.end() && packer.fits(next->name) && exchange.slot().has_room_for_raised(); ++next) {
     abi::EntryOut out{};
     if (plus) {
@@ -91,14 +88,12 @@ void Session::list(Exchange& exchange, bool plus) {
       // An entry that cannot be looked up is listed without attributes: its own lookup reports the failure.
       if (entry.ok()) {
         out = to_entry(*entry);
-        looked_up.push_back(entry->node);
         exchange.slot().raised(entry->node);
       }
     }
     packer.add(out, out.nodeid != 0 ? out.attr.ino : next->ino, next->cookie, next->type, next->name);
   }
-  if (exchange.answer(packer.bytes())) return;
-  for (const overlay::NodeId node : looked_up) file_system_.forget(node, 1);
+  return Exchange::reply_scratch(packer.bytes());
 }
 
 }  // namespace lamina::server

@@ -3,20 +3,17 @@
 
 namespace lamina::server {
 
-void Session::init(Exchange& exchange) {
-  const auto in = exchange.request().take<abi::InitIn>();
-  if (!in) return exchange.answer_error(EINVAL);
+using sys::Errno;
+
+Answer Session::init(Exchange& exchange, const abi::InitIn& in) {
   abi::InitOut out{};
   out.major = abi::major_version;
   out.minor = abi::minor_version;
-  if (in->major > abi::major_version) {
-    exchange.answer_with(out);  // the kernel repeats INIT with our version
-    return;
-  }
-  if (in->major < abi::major_version || in->minor < abi::oldest_minor) return exchange.answer_error(EPROTO);
+  if (in.major > abi::major_version) return exchange.reply(out);  // the kernel repeats INIT with our version
+  if (in.major < abi::major_version || in.minor < abi::oldest_minor) return Errno{EPROTO};
 
   namespace init = abi::init;
-  const std::uint64_t offered = in->flags | ((in->flags & init::init_ext) != 0 ? std::uint64_t{in->flags2} << 32U : 0);
+  const std::uint64_t offered = in.flags | ((in.flags & init::init_ext) != 0 ? std::uint64_t{in.flags2} << 32U : 0);
   std::uint64_t wanted = init::async_read | init::export_support | init::big_writes | init::dont_mask | init::async_dio |
                          init::parallel_dirops | init::max_pages | init::cache_symlinks | init::explicit_inval_data |
                          init::handle_killpriv_v2 | init::setxattr_ext | init::init_ext | init::has_resend;
@@ -35,7 +32,7 @@ void Session::init(Exchange& exchange) {
   const std::uint64_t agreed = offered & wanted;
   out.flags = static_cast<std::uint32_t>(agreed);
   out.flags2 = static_cast<std::uint32_t>(agreed >> 32U);
-  out.max_readahead = in->max_readahead;
+  out.max_readahead = in.max_readahead;
   out.max_write = max_write;
   out.max_pages = max_pages;
   out.max_background = 64;
@@ -45,28 +42,32 @@ void Session::init(Exchange& exchange) {
   // Real files must not lie on a stacked file system themselves; a kernel overlay may use this mount as its lower.
   if (passes_through()) out.max_stack_depth = 1;
   slots_.set_resendable((offered & init::has_resend) != 0);
-  exchange.answer_with(out);
-  // Entries may be registered from now on; until they are, the kernel lets all other requests wait.
-  ring_.store((agreed & init::over_io_uring) != 0 ? Ring::agreed : Ring::refused);
+  Reply reply = exchange.reply(out);
+  reply.afterwards = (agreed & init::over_io_uring) != 0 ? &Session::agree_to_ring : &Session::refuse_ring;
+  return reply;
+}
+
+// Entries may be registered from now on; until they are, the kernel lets all other requests wait.
+void Session::agree_to_ring(const Exchange& /*exchange*/) {
+  ring_.store(Ring::agreed);
   ring_.notify_all();
 }
 
-void Session::destroy(Exchange& exchange) { exchange.answer_empty(); }
-
-// ENOSYS: the kernel does not send it again.
-void Session::unsupported(Exchange& exchange) { exchange.answer_error(ENOSYS); }
-
-// To FUSE_NOTIFY_RETRIEVE, which is never sent. No answer is due.
-void Session::notify_reply(Exchange& /*exchange*/) {}
-
-// No answer is due: the interrupted request is answered EINTR if it ends early.
-void Session::interrupt(Exchange& exchange) {
-  if (const auto in = exchange.request().take<abi::InterruptIn>()) in_flight_.interrupt(in->unique);
+void Session::refuse_ring(const Exchange& /*exchange*/) {
+  ring_.store(Ring::refused);
+  ring_.notify_all();
 }
 
-void Session::statfs(Exchange& exchange) {
+Answer Session::nothing(Exchange& /*exchange*/) { return Reply(); }
+
+void Session::ignore(Exchange& /*exchange*/) {}
+
+// The interrupted request is answered EINTR if it ends early.
+void Session::interrupt(Exchange& /*exchange*/, const abi::InterruptIn& in) { in_flight_.interrupt(in.unique); }
+
+Answer Session::statfs(Exchange& exchange) {
   const auto status = file_system_.statistics();
-  if (!status.ok()) return exchange.answer_error(status.error().value);
+  if (!status.ok()) return status.error();
   abi::Kstatfs out{};
   out.blocks = status->blocks;
   out.bfree = status->blocks_free;
@@ -76,11 +77,11 @@ void Session::statfs(Exchange& exchange) {
   out.bsize = status->block_size;
   out.namelen = status->name_length;
   out.frsize = status->fragment_size;
-  exchange.answer_with(out);
+  return exchange.reply(out);
 }
 
-void Session::syncfs(Exchange& exchange) {
-  exchange.answer_status(options_.synchronous ? file_system_.sync_all() : sys::Status());
+Answer Session::syncfs(Exchange& /*exchange*/) {
+  return answer_of(options_.synchronous ? file_system_.sync_all() : sys::Status());
 }
 
 }  // namespace lamina::server

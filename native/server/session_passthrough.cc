@@ -104,15 +104,14 @@ Result<abi::OpenOut> Session::open_through(Exchange& exchange, Opening opening) 
     out.open_flags |= abi::open::keep_cache;  // else unseen writes made the kernel's cache stale
   }
   ++file->opens;
+  exchange.opened({opening.node, 0});
   if (!opening.writes() || file->backing_id == 0) return out;
   if (file->keeps_suid && !opening.as_root) {
     ++file->others;
     out.fh = counted_as_other;
+    exchange.opened({opening.node, out.fh});
   }
-  if (const Status noted = expect_writes(exchange, opening); !noted.ok()) {
-    drop_open(exchange, *file, out.fh);
-    return noted.error();
-  }
+  LAMINA_TRY(expect_writes(exchange, opening));
   return out;
 }
 
