@@ -45,7 +45,7 @@ read-only. In values, write \: for a colon and \, for a comma.
   fsname=NAME, subtype=NAME, max_read=BYTES, allow_other, ro, nosuid, nodev, noexec, noatime, …
   optionsfile=FILE       more options, one a line, for long stacks (also: --options-file FILE)
   -f                     stay in the foreground
-  -d                     tell every request on stderr; stays in the foreground
+  -d                     report every request on stderr; stays in the foreground
   --help, --version
 )";
 

@@ -25,7 +25,7 @@ std::array<struct sigaction, crash_signals.size()> actions_before;
 
 // The fault repeats after the return, and then kills the process.
 void on_crash(int number) {
-  server::blame_request();
+  server::mark_crashed_request();
   for (std::size_t i = 0; i < crash_signals.size(); ++i) {
     if (crash_signals[i] == number) ::sigaction(number, &actions_before[i], nullptr);
   }
@@ -85,9 +85,9 @@ void Supervisor::work() {
     static_cast<void>(sys::close_descriptors_but(kept));  // without /proc they stay open, for nothing
   }
   // Reported once: its pipe is closed then.
-  const bool told = mount_.slots().ready();
+  const bool was_ready = mount_.slots().ready();
   const auto ready = [&](const std::string& line) {
-    if (told) return;
+    if (was_ready) return;
     mount_.slots().set_ready();
     ready_(line);
   };

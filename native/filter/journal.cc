@@ -131,11 +131,11 @@ Status Journal::error() const {
 }
 
 void Journal::run() {
-  const auto hurried = [&] { return wanted_on_disk_ > on_disk_ || ending_ || pending() >= ring_size / 2; };
+  const auto urgent = [&] { return wanted_on_disk_ > on_disk_ || ending_ || pending() >= ring_size / 2; };
   std::unique_lock lock(mutex_);
   while (true) {
-    work_.wait(lock, [&] { return pending() > 0 || hurried(); });
-    work_.wait_for(lock, gathering, hurried);  // one write for many operations
+    work_.wait(lock, [&] { return pending() > 0 || urgent(); });
+    work_.wait_for(lock, gathering, urgent);  // one write for many operations
     const bool synced = wanted_on_disk_ > on_disk_;
     if (pending() == 0 && !synced) return;  // ending_
     const std::uint64_t from = head().written.load();

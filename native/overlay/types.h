@@ -22,7 +22,7 @@ struct Timestamp {
 };
 
 struct Attributes {
-  // Unique in the mount; the same before and after copy-up and remount, but where Overlay::comes_apart().
+  // Unique in the mount; the same before and after copy-up and remount, but where Overlay::splits_on_copy_up().
   std::uint64_t ino = 0;
   std::uint64_t size = 0;    // bytes
   std::uint64_t blocks = 0;  // of 512 bytes
@@ -32,7 +32,7 @@ struct Attributes {
   std::uint32_t uid = 0, gid = 0;
   std::uint32_t rdev_major = 0, rdev_minor = 0;
   std::uint32_t block_size = 4096;
-  bool fleeting = false;  // may change without our operations: not to be cached
+  bool uncacheable = false;  // may change without our operations: not to be cached
 };
 
 // The result of lookup and of making a name. The node's lookup count was raised by one.
@@ -58,8 +58,8 @@ struct SetAttributes {
   std::optional<std::uint32_t> mode, uid, gid;
   std::optional<std::uint64_t> size;
   std::optional<Time> atime, mtime;
-  bool kill_suidgid = false;  // clear setuid, and setgid where group execute is set (KILLPRIV_V2)
-  bool stranger = false;      // with kill_suidgid: the caller is not in the file's group, so setgid is cleared in any case
+  bool kill_suidgid = false;   // clear setuid, and setgid where group execute is set (KILLPRIV_V2)
+  bool outside_group = false;  // with kill_suidgid: the caller is not in the file's group, so setgid is cleared in any case
 };
 
 enum class Access { read, write, append };  // append: writes go to the end

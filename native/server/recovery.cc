@@ -86,7 +86,7 @@ Status Session::recover(const fuse::Channel& channel) {
 }
 
 // Its last change may have been recorded just before the death, without the slot.
-void Session::settle_record(RequestSlot& slot) const {
+void Session::sync_recorded(RequestSlot& slot) const {
   if (filter_ == nullptr) return;
   const filter::Receipt last = filter_->last_receipt();
   if (last.request == slot.unique() && last.ordinal > slot.recorded().load()) slot.recorded().store(last.ordinal);
@@ -96,7 +96,7 @@ void Session::settle_record(RequestSlot& slot) const {
 void Session::resume(const fuse::Channel& channel, std::size_t worker, Message& message) {
   RequestSlot& slot = slots_.at(worker);
   while (const overlay::NodeId node = slot.take_raised()) file_system_.forget(node, 1);
-  settle_record(slot);
+  sync_recorded(slot);
   message.earlier = {slot.deaths(), slot.recorded().load()};
   if (slot.deaths() >= most_deaths) {
     const auto header = fuse::Request::header_of(message.bytes);
@@ -123,7 +123,7 @@ void Session::abandon(std::size_t worker) {
   const bool unfinished = !slot.was_answering() && slot.attempt().begun();
   std::vector<std::byte> message(slot.message().begin(), slot.message().end());
   note_withdrawn(message);
-  settle_record(slot);
+  sync_recorded(slot);
   if (unfinished && fuse::Request::decode(message) && slot.deaths() < most_deaths) {
     while (const overlay::NodeId node = slot.take_raised()) file_system_.forget(node, 1);
     redo(nullptr, worker, message);
@@ -169,19 +169,19 @@ void Session::note_withdrawn(std::span<const std::byte> message) {
 Status Session::invalidate(const fuse::Channel& channel) const {
   Status failed;
   // ENOENT, ENOTDIR: the kernel does not cache it. ENODEV: the mount is gone.
-  const auto told = [&](const Status& status) {
+  const auto note = [&](const Status& status) {
     const bool fine = status.ok() || status.failed_with(ENOENT) || status.failed_with(ENOTDIR) || status.failed_with(ENODEV);
     if (!fine && failed.ok()) failed = status;
   };
-  for (const auto& [parent, name] : stale_names_) told(channel.invalidate_name(parent, name));
-  for (const std::uint64_t node : stale_nodes_) told(channel.invalidate_node(node));
+  for (const auto& [parent, name] : stale_names_) note(channel.invalidate_name(parent, name));
+  for (const std::uint64_t node : stale_nodes_) note(channel.invalidate_node(node));
   return failed;
 }
 
 thread_local RequestSlot* current_slot = nullptr;
 
-void blame_request() {
-  if (current_slot != nullptr) current_slot->blame();
+void mark_crashed_request() {
+  if (current_slot != nullptr) current_slot->mark_crashed();
 }
 
 }  // namespace lamina::server

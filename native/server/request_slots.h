@@ -87,7 +87,7 @@ class RequestSlot {
   }
 
   // The thread that handles it crashes. Safe in a signal handler.
-  void blame() { deaths_.fetch_add(1, std::memory_order_relaxed); }
+  void mark_crashed() { deaths_.fetch_add(1, std::memory_order_relaxed); }
 
   [[nodiscard]] std::uint64_t unique() const { return unique_.load(std::memory_order_acquire); }
   [[nodiscard]] bool was_answering() const { return answering_.load(std::memory_order_acquire); }

@@ -107,8 +107,9 @@ sys::Status Server::resume(std::vector<fuse::Channel> channels) {
   LAMINA_TRY(session_->recover(channels.front()));
   start(std::move(channels));
   invalidating_ = std::thread([this] {
-    const sys::Status told = session_->invalidate(workers_.front()->channel);
-    if (!told.ok() && options_.report) options_.report(std::string("invalidating caches: ") + std::strerror(told.error().value));
+    const sys::Status invalidated = session_->invalidate(workers_.front()->channel);
+    if (invalidated.ok() || !options_.report) return;
+    options_.report(std::string("invalidating caches: ") + std::strerror(invalidated.error().value));
   });
   return {};
 }

@@ -52,7 +52,7 @@ class RequestSlots;
 class Session;
 
 // The request of this thread has killed the worker. Safe in a signal handler.
-void blame_request();
+void mark_crashed_request();
 
 // The default number of workers of a mount: one a processor, at least two, so that one that waits for a disk does not
 // block all.

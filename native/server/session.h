@@ -79,7 +79,7 @@ class Session {
   sys::Status gather(const fuse::Channel& channel, std::vector<Message>& again);
   void resume(const fuse::Channel& channel, std::size_t worker, Message& message);
   void abandon(std::size_t worker);
-  void settle_record(RequestSlot& slot) const;
+  void sync_recorded(RequestSlot& slot) const;
   void redo(const fuse::Channel* channel, std::size_t worker, std::span<std::byte> message);
   void note_withdrawn(std::span<const std::byte> message);
   void perform(const Way& way, Exchange& exchange);
@@ -140,12 +140,12 @@ class Session {
   sys::Result<bool> opens_as_root(const Exchange& exchange, const Opening& opening);
   sys::Status begin_open(Exchange& exchange, const Opening& opening, OpenFile& file);
   sys::Status join_open(Exchange& exchange, const Opening& opening, OpenFile& file);
-  sys::Status make_way(const Exchange& exchange, overlay::NodeId node, const OpenFile& file);
+  sys::Status detach_open_lower(const Exchange& exchange, overlay::NodeId node, const OpenFile& file);
   sys::Status expect_writes(const Exchange& exchange, const Opening& opening);
   static void drop_open(const Exchange& exchange, OpenFile& file, std::uint64_t handle);
   void close_through(const Exchange& exchange, overlay::NodeId node, std::uint64_t handle);
   sys::Result<overlay::Attributes> set_attributes(Exchange& exchange, overlay::SetAttributes change);
-  void tell_replacement(const Exchange& exchange);
+  void invalidate_replacement(const Exchange& exchange);
   // session_data.cc
   Answer read(Exchange& exchange, const abi::ReadIn& in);
   void read_ahead(const Exchange& exchange);
@@ -172,13 +172,13 @@ class Session {
   sys::Result<overlay::RealFileRef> writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject,
                                                   overlay::Access access);
   sys::Status kill_setgid(Exchange& exchange);
-  void tell_renumbered(const Exchange& exchange);
+  void invalidate_renumbered(const Exchange& exchange);
   static sys::Status forget_attributes(const Exchange& exchange, overlay::NodeId node);
   static std::string visible_names(Exchange& exchange, std::string names);
   // session_setid.cc
-  static bool is_stranger(const Exchange& exchange, std::uint32_t group);
+  static bool is_outside_group(const Exchange& exchange, std::uint32_t group);
   static bool keeps_setid(const Exchange& exchange);
-  sys::Status judge_stranger(const Exchange& exchange, overlay::NodeId node, overlay::SetAttributes& change);
+  sys::Status check_group(const Exchange& exchange, overlay::NodeId node, overlay::SetAttributes& change);
   sys::Status kill_suidgid(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file);
   sys::Result<std::size_t> copy(Exchange& exchange, const abi::CopyFileRangeIn& in);
 
@@ -228,6 +228,6 @@ abi::EntryOut to_entry(const overlay::Entry& entry);
 // Seconds, about 68 years: only the mount changes what is below it, so the kernel's caches stay valid.
 inline constexpr std::uint64_t forever = 1ULL << 31;
 // How long the kernel may keep attributes, in seconds.
-inline std::uint64_t validity_of(const overlay::Attributes& attributes) { return attributes.fleeting ? 0 : forever; }
+inline std::uint64_t validity_of(const overlay::Attributes& attributes) { return attributes.uncacheable ? 0 : forever; }
 
 }  // namespace lamina::server

@@ -50,7 +50,7 @@ Answer Session::setattr(Exchange& exchange, const abi::SetattrIn& in) {
   const Subject target = subject(exchange.node());
   LAMINA_TRY(guard_file(exchange.node(), target));
   SetAttributes change = change_of(in);
-  LAMINA_TRY(judge_stranger(exchange, exchange.node(), change));
+  LAMINA_TRY(check_group(exchange, exchange.node(), change));
   const auto attributes = set_attributes(exchange, change);
   if (!attributes.ok()) return attributes.error();
   if (change.size) changed(exchange, filter::Operation::truncate, target);
@@ -148,8 +148,8 @@ Answer Session::setxattr(Exchange& exchange, const abi::SetxattrIn& in, std::str
       file_system_.set_xattr(exchange.node(), name, rest.first(in.size), static_cast<int>(in.flags), exchange.attempt());
   if (status.ok() && (in.setxattr_flags & abi::setxattr_acl_kill_sgid) != 0) status = kill_setgid(exchange);
   if (status.ok()) changed(exchange, filter::Operation::setxattr, target, name);
-  tell_replacement(exchange);
-  tell_renumbered(exchange);
+  invalidate_replacement(exchange);
+  invalidate_renumbered(exchange);
   return answer_of(status);
 }
 
@@ -159,8 +159,8 @@ Answer Session::removexattr(Exchange& exchange, std::string_view name) {
   LAMINA_TRY(guard_file(exchange.node(), target));
   const auto status = file_system_.remove_xattr(exchange.node(), name, exchange.attempt());
   if (status.ok()) changed(exchange, filter::Operation::removexattr, target, name);
-  tell_replacement(exchange);
-  tell_renumbered(exchange);
+  invalidate_replacement(exchange);
+  invalidate_renumbered(exchange);
   return answer_of(status);
 }
 

@@ -54,12 +54,12 @@ Result<overlay::RealFileRef> Session::writable_file(Exchange& exchange, overlay:
                                                     Access access) {
   if (options_.mode == Mode::stateless) LAMINA_TRY(guard_file(node, subject));
   auto file = file_system_.file(node, access, exchange.interrupted());
-  tell_renumbered(exchange);
+  invalidate_renumbered(exchange);
   return file;
 }
 
 // The kernel itself invalidates only what it expects the call to change. This fails only when the mount is gone.
-void Session::tell_renumbered(const Exchange& exchange) {
+void Session::invalidate_renumbered(const Exchange& exchange) {
   for (const overlay::NodeId node : file_system_.take_renumbered()) static_cast<void>(forget_attributes(exchange, node));
 }
 

@@ -45,7 +45,7 @@ Answer Session::ioctl(Exchange& exchange, const abi::IoctlIn& in, std::span<cons
   } else if (const auto flags = value_of<fsxattr>(rest)) {
     status = file_system_.set_extended_flags(exchange.node(), *flags);
   }
-  tell_renumbered(exchange);
+  invalidate_renumbered(exchange);
   LAMINA_TRY(status);
   return exchange.reply(abi::IoctlOut{});
 }

@@ -91,7 +91,7 @@ Answer Session::link(Exchange& exchange, const abi::LinkIn& in, std::string_view
   LAMINA_TRY(guard_file(in.oldnodeid, from));
   LAMINA_TRY(guard(made));
   const auto entry = file_system_.link(in.oldnodeid, exchange.node(), name, exchange.interrupted(), exchange.attempt());
-  tell_renumbered(exchange);
+  invalidate_renumbered(exchange);
   // For the journal, a file without a name is created when it gets one.
   if (entry.ok() && from.watched) changed(exchange, filter::Operation::link, from, made.path);
   if (entry.ok() && !from.watched) changed(exchange, filter::Operation::create, made);
@@ -141,7 +141,7 @@ Answer Session::rename_names(Exchange& exchange, std::string_view name, overlay:
   }
   const auto status =
       file_system_.rename(exchange.node(), name, new_parent, new_name, mode, exchange.interrupted(), exchange.attempt());
-  tell_renumbered(exchange);
+  invalidate_renumbered(exchange);
   for (const Subject* each : {&from, &to}) was_read(ReadKind::whole, *each);
   if (status.ok())
     changed(exchange, mode == RenameMode::exchange ? filter::Operation::exchange : filter::Operation::rename, from, to.path);

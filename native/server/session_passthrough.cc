@@ -30,7 +30,7 @@ bool marks_locking(std::uint32_t mode) { return (mode & (setgid | group_execute)
 }  // namespace
 
 // The open descriptors of a lower's file stay with it: they keep reading its old content. The names lead to another node.
-Status Session::make_way(const Exchange& exchange, NodeId node, const OpenFile& file) {
+Status Session::detach_open_lower(const Exchange& exchange, NodeId node, const OpenFile& file) {
   if (file.opens == 0 || file.backing_id == 0 || !file.lower) return {};
   LAMINA_TRY(file_system_.replace_node(node));
   LAMINA_TRY(forget_attributes(exchange, node));
@@ -47,7 +47,7 @@ Status Session::begin_open(Exchange& exchange, const Opening& opening, OpenFile&
     return {};
   if (opening.writes()) file.lower = false;
   LAMINA_ASSIGN(const overlay::RealFileRef real, file_system_.file(opening.node, opening.access(), exchange.interrupted()));
-  tell_renumbered(exchange);
+  invalidate_renumbered(exchange);
   // The real file system clears setuid at writes without CAP_FSETID, and checks that in the thread that registers the file.
   file.keeps_suid = opening.as_root;
   std::optional<sys::WithoutCapability> without;
@@ -61,12 +61,12 @@ Status Session::begin_open(Exchange& exchange, const Opening& opening, OpenFile&
 
 Status Session::join_open(Exchange& exchange, const Opening& opening, OpenFile& file) {
   if (!opening.writes() || file.backing_id == 0) return {};
-  LAMINA_TRY(make_way(exchange, opening.node, file));
+  LAMINA_TRY(detach_open_lower(exchange, opening.node, file));
   if (!file.keeps_suid || opening.as_root) return {};
   // Another user opens the file besides root: setuid is cleared now, for that user's writes could not clear it.
   SetAttributes change;
   change.kill_suidgid = true;
-  LAMINA_TRY(judge_stranger(exchange, opening.node, change));
+  LAMINA_TRY(check_group(exchange, opening.node, change));
   const auto cleared = file_system_.set_attributes(opening.node, change, exchange.interrupted());
   return cleared.ok() ? Status() : Status(cleared.error());
 }
@@ -85,11 +85,11 @@ Result<abi::OpenOut> Session::open_through(Exchange& exchange, Opening opening) 
   LAMINA_ASSIGN(opening.as_root, opens_as_root(exchange, opening));
   const auto file = open_files_.hold(opening.node);
   if ((opening.flags & O_TRUNC) != 0) {
-    LAMINA_TRY(make_way(exchange, opening.node, *file));
+    LAMINA_TRY(detach_open_lower(exchange, opening.node, *file));
     SetAttributes change;
     change.size = 0;
     change.kill_suidgid = opening.kill_suidgid;
-    LAMINA_TRY(judge_stranger(exchange, opening.node, change));
+    LAMINA_TRY(check_group(exchange, opening.node, change));
     const auto truncated = file_system_.set_attributes(opening.node, change, exchange.interrupted());
     if (!truncated.ok()) return truncated.error();
     if (change.kill_suidgid) LAMINA_TRY(forget_attributes(exchange, opening.node));
@@ -119,7 +119,7 @@ Result<abi::OpenOut> Session::open_through(Exchange& exchange, Opening opening) 
 Status Session::expect_writes(const Exchange& exchange, const Opening& opening) {
   LAMINA_TRY(file_system_.expect_unseen_writes(opening.node, (opening.flags & O_ACCMODE) == O_RDWR));
   LAMINA_ASSIGN(const Attributes attributes, file_system_.attributes(opening.node));
-  return attributes.fleeting ? forget_attributes(exchange, opening.node) : Status();
+  return attributes.uncacheable ? forget_attributes(exchange, opening.node) : Status();
 }
 
 void Session::drop_open(const Exchange& exchange, OpenFile& file, std::uint64_t handle) {
@@ -138,22 +138,22 @@ Result<Attributes> Session::set_attributes(Exchange& exchange, SetAttributes cha
   const NodeId node = exchange.node();
   if (options_.mode != Mode::passthrough || (!change.size && !change.mode)) {
     auto changed = file_system_.set_attributes(node, change, exchange.interrupted());
-    tell_replacement(exchange);
-    tell_renumbered(exchange);
+    invalidate_replacement(exchange);
+    invalidate_renumbered(exchange);
     return changed;
   }
   const auto file = open_files_.hold(node);
-  if (change.size) LAMINA_TRY(make_way(exchange, node, *file));
+  if (change.size) LAMINA_TRY(detach_open_lower(exchange, node, *file));
   // As if the other users wrote at once, as non-members of the file's group.
   if (change.mode && file->others > 0) *change.mode &= ~(setuid | setgid);
   auto changed = file_system_.set_attributes(node, change, exchange.interrupted());
-  tell_replacement(exchange);
-  tell_renumbered(exchange);
+  invalidate_replacement(exchange);
+  invalidate_renumbered(exchange);
   return changed;
 }
 
 // The kernel attributes writes by an old node's descriptor to that node only.
-void Session::tell_replacement(const Exchange& exchange) {
+void Session::invalidate_replacement(const Exchange& exchange) {
   if (options_.mode != Mode::passthrough) return;
   if (const auto other = file_system_.replacement(exchange.node())) static_cast<void>(exchange.invalidate_attributes(*other));
 }

@@ -21,7 +21,7 @@ bool program_setgid(std::uint32_t mode) { return (mode & (setgid | group_execute
 }  // namespace
 
 // Whether the caller is outside a group. True if that cannot be read.
-bool Session::is_stranger(const Exchange& exchange, std::uint32_t group) {
+bool Session::is_outside_group(const Exchange& exchange, std::uint32_t group) {
   const overlay::Caller caller = exchange.caller();
   if (caller.gid == group) return false;
   const auto groups = sys::groups_of(caller.pid);
@@ -37,20 +37,20 @@ bool Session::keeps_setid(const Exchange& exchange) {
 }
 
 // For a change that clears setuid: whether setgid without group execute is cleared too (setattr_should_drop_sgid of the kernel).
-Status Session::judge_stranger(const Exchange& exchange, NodeId node, SetAttributes& change) {
+Status Session::check_group(const Exchange& exchange, NodeId node, SetAttributes& change) {
   if (!change.kill_suidgid) return {};
   LAMINA_ASSIGN(const overlay::Attributes present, file_system_.attributes(node));
   const bool in_question = (present.mode & setgid) != 0 && !program_setgid(present.mode);
   // With chown the kernel requests it for every caller.
-  change.stranger = in_question && !keeps_setid(exchange) && is_stranger(exchange, present.gid);
+  change.outside_group = in_question && !keeps_setid(exchange) && is_outside_group(exchange, present.gid);
   return {};
 }
 
 // Makes the kernel request a node's attributes again.
 Status Session::forget_attributes(const Exchange& exchange, NodeId node) {
-  const Status told = exchange.invalidate_attributes(node);
+  const Status invalidated = exchange.invalidate_attributes(node);
   // ENOENT: the kernel has just forgotten the node.
-  return told.failed_with(ENOENT) ? Status() : told;
+  return invalidated.failed_with(ENOENT) ? Status() : invalidated;
 }
 
 // Before an unprivileged write.
@@ -59,8 +59,8 @@ Status Session::kill_suidgid(Exchange& exchange, NodeId node, const overlay::Rea
   if ((status.mode & (setuid | setgid)) == 0) return {};
   SetAttributes change;
   change.kill_suidgid = true;
-  if ((status.mode & setgid) != 0 && !program_setgid(status.mode)) change.stranger = is_stranger(exchange, status.gid);
-  if ((status.mode & setuid) == 0 && !program_setgid(status.mode) && !change.stranger) return {};
+  if ((status.mode & setgid) != 0 && !program_setgid(status.mode)) change.outside_group = is_outside_group(exchange, status.gid);
+  if ((status.mode & setuid) == 0 && !program_setgid(status.mode) && !change.outside_group) return {};
   const auto cleared = file_system_.set_attributes(node, change, exchange.interrupted());
   if (!cleared.ok()) return cleared.error();
   return forget_attributes(exchange, node);

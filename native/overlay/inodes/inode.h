@@ -41,7 +41,7 @@ struct LowerChild {
 using LowerChildren = std::vector<LowerChild>;
 
 // What new entries of a directory inherit.
-struct Heritage {
+struct InheritedAttributes {
   std::vector<std::byte> default_acl;  // empty: none
   std::optional<std::uint32_t> group;  // of a setgid directory
 };
@@ -51,8 +51,8 @@ struct DirectoryState {
   std::uint64_t version = 0;  // raised by every change to its names
   std::weak_ptr<const Listing> listing;
   std::weak_ptr<const LowerChildren> lower_children;
-  std::optional<Heritage> heritage;    // once it was requested
-  std::uint64_t heritage_version = 0;  // raised by every change to it
+  std::optional<InheritedAttributes> inherited_attributes;  // once it was requested
+  std::uint64_t inherited_version = 0;                      // raised by every change to it
 };
 
 class Inode;
@@ -107,7 +107,7 @@ class Inode {
     if (rare_) rare_->pinned.reset();
   }
   // The name was removed, and the inode lives on without one.
-  void unname() {
+  void unlink() {
     nameless = true;
     record->flags.fetch_or(NodeRecord::nameless);
   }

@@ -67,7 +67,7 @@ class InodeTable {
   // The former place of a node that get() no longer knows.
   [[nodiscard]] std::optional<ForgottenNodes::Record> forgotten(NodeId node) const { return forgotten_.find(node); }
   // A name of the file is removed: its forgotten records are dropped.
-  void forget_for_ever(const InodeKey& key) { forgotten_.erase(key); }
+  void forget_permanently(const InodeKey& key) { forgotten_.erase(key); }
   [[nodiscard]] std::uint64_t size() const;
 
  private:

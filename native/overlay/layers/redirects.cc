@@ -60,10 +60,10 @@ void Redirects::moved(std::string_view from, std::string_view to, std::string_vi
 
 void Redirects::exchanged(std::string_view one, std::string_view other, std::string_view below_one,
                           std::string_view below_other) {
-  constexpr std::string_view aside("\0", 1);  // not a possible path
-  moved(one, aside, below_one);
+  constexpr std::string_view temporary("\0", 1);  // not a possible path
+  moved(one, temporary, below_one);
   moved(other, one, below_other);
-  moved(aside, other, {});
+  moved(temporary, other, {});
 }
 
 Result<std::vector<RedirectMark>> find_redirects(int root, const MarkNames& names) {

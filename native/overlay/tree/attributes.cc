@@ -53,7 +53,7 @@ Result<Attributes> Overlay::attributes(NodeId node) {
     if (nameless && (links < 2 || !layer(lower).indexed())) attributes.nlink = 0;
   }
   attributes.ino = inode->ino;
-  attributes.fleeting = inode->id != node || mapped || (written && (attributes.mode & set_id) != 0);
+  attributes.uncacheable = inode->id != node || mapped || (written && (attributes.mode & set_id) != 0);
   // As in the kernel: the subdirectories of a merged directory are not counted.
   if (merged || (options_.static_nlink && inode->is_directory())) attributes.nlink = 1;
   if (nameless && inode->is_directory()) attributes.nlink = 0;
@@ -68,11 +68,11 @@ sys::TimeChange change_of(const std::optional<SetAttributes::Time>& time) {
 
 // Clears setuid, and setgid where group execute is set or the caller is not in the group (setattr_should_drop_suidgid of the
 // kernel).
-Status kill_suidgid(const Location& at, bool stranger) {
+Status kill_suidgid(const Location& at, bool outside_group) {
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
   std::uint32_t mode = status.mode & 07777U;
   mode &= ~04000U;
-  if (stranger || (mode & 00010U) != 0) mode &= ~02000U;
+  if (outside_group || (mode & 00010U) != 0) mode &= ~02000U;
   return mode == (status.mode & 07777U) ? Status() : sys::change_mode(at.descriptor(), at.name, mode);
 }
 
@@ -84,8 +84,8 @@ Status apply(const Location& at, const SetAttributes& change, bool regular) {
   }
   if (change.mode) LAMINA_TRY(sys::change_mode(at.descriptor(), at.name, *change.mode & 07777U));
   // chown(2) has done it already, except what depends on the caller's groups.
-  if (change.kill_suidgid && regular && !change.mode && (!owner || change.stranger)) {
-    LAMINA_TRY(kill_suidgid(at, change.stranger));
+  if (change.kill_suidgid && regular && !change.mode && (!owner || change.outside_group)) {
+    LAMINA_TRY(kill_suidgid(at, change.outside_group));
   }
   if (!change.atime && !change.mtime) return {};
   return sys::change_times(at.descriptor(), at.name, change_of(change.atime), change_of(change.mtime));
@@ -116,7 +116,7 @@ Result<Attributes> Overlay::set_attributes(NodeId node, const SetAttributes& cha
     LAMINA_ASSIGN(const Location at, location(*inode));
     const auto modes = steady_modes();
     const Status applied = apply(at, change, inode->is_regular());
-    if (inode->is_directory()) forget_heritage(*inode);
+    if (inode->is_directory()) forget_inherited_attributes(*inode);
     LAMINA_TRY(applied);
   }
   return attributes(node);

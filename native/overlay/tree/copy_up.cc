@@ -124,7 +124,7 @@ Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source
   LAMINA_TRY(copied);
   // Last, in the space that is left. If the hard links are separated, the others keep the lower's number: the copy has its own,
   // as the in the kernel.
-  if (!inode.is_directory() && !comes_apart(layer(source), from)) {
+  if (!inode.is_directory() && !splits_on_copy_up(layer(source), from)) {
     LAMINA_TRY(mark_number(inode, work(), temporary, copy.ino));
   }
   if (inode.type != 0120000U) LAMINA_TRY(sys::change_mode(work(), temporary, from.mode & 07777U));

@@ -57,43 +57,43 @@ Status Overlay::replace_whiteout_file(int directory, std::string_view name) {
 }
 
 // What new entries inherit from a directory, read from its upper at `descriptor`.
-Result<Heritage> Overlay::heritage_of(Inode& directory, int descriptor) {
+Result<InheritedAttributes> Overlay::inherited_attributes_of(Inode& directory, int descriptor) {
   std::uint64_t version = 0;
   {
     std::lock_guard lock(directory.mutex);
     const DirectoryState& state = directory.directory();
-    if (state.heritage) return *state.heritage;
-    version = state.heritage_version;
+    if (state.inherited_attributes) return *state.inherited_attributes;
+    version = state.inherited_version;
   }
-  Heritage heritage;
+  InheritedAttributes inherited_attributes;
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(descriptor));
-  if ((status.mode & setgid) != 0) heritage.group = status.gid;
+  if ((status.mode & setgid) != 0) inherited_attributes.group = status.gid;
   auto list = sys::get_xattr(descriptor, "", default_acl_name);
   if (!list && !list.failed_with(ENODATA) && !list.failed_with(EOPNOTSUPP)) return list.error();
-  if (list) heritage.default_acl = std::move(*list);
+  if (list) inherited_attributes.default_acl = std::move(*list);
   std::lock_guard lock(directory.mutex);
-  if (directory.directory().heritage_version == version) directory.directory().heritage = heritage;
-  return heritage;
+  if (directory.directory().inherited_version == version) directory.directory().inherited_attributes = inherited_attributes;
+  return inherited_attributes;
 }
 
 // Called after a change to what a directory hands down.
-void Overlay::forget_heritage(Inode& directory) {
+void Overlay::forget_inherited_attributes(Inode& directory) {
   std::lock_guard lock(directory.mutex);
-  ++directory.directory().heritage_version;
-  directory.directory().heritage.reset();
+  ++directory.directory().inherited_version;
+  directory.directory().inherited_attributes.reset();
 }
 
 // Owner, mode and access lists that a new file gets from its maker and its directory.
 Result<NewAttributes> Overlay::new_attributes(Inode& parent, int directory, const Creation& creation, const Caller& caller) {
-  LAMINA_ASSIGN(const Heritage heritage, heritage_of(parent, directory));
+  LAMINA_ASSIGN(const InheritedAttributes inherited_attributes, inherited_attributes_of(parent, directory));
   NewAttributes attributes;
   attributes.uid = caller.uid;
-  attributes.gid = heritage.group.value_or(caller.gid);
-  attributes.inherits_group = heritage.group.has_value();
+  attributes.gid = inherited_attributes.group.value_or(caller.gid);
+  attributes.inherits_group = inherited_attributes.group.has_value();
   attributes.inherited.mode = creation.mode;
   if ((creation.mode & type_mask) == symlink_type) return attributes;
   std::optional<std::span<const std::byte>> given;
-  if (!heritage.default_acl.empty()) given = heritage.default_acl;
+  if (!inherited_attributes.default_acl.empty()) given = inherited_attributes.default_acl;
   LAMINA_ASSIGN(attributes.inherited, inherit(given, creation.mode, caller.umask));
   if ((creation.mode & type_mask) == directory_type && attributes.inherits_group) attributes.inherited.mode |= setgid;
   attributes.has_lists =

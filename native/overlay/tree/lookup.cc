@@ -160,7 +160,7 @@ Result<InodeKey> Overlay::key_of(const Found& found) {
   if (found.in_upper) return InodeKey{0, found.upper.ino};
   const LowerPlace& place = found.lowers.front();
   const Layer& its = layer(place);
-  if (comes_apart(its, found.lower)) {
+  if (splits_on_copy_up(its, found.lower)) {
     LAMINA_ASSIGN(const std::string path, its.path(place.reference));
     return InodeKey{(place.layer + 1) | InodeKey::by_path, sip_hash(secret_, path)};
   }

@@ -237,7 +237,7 @@ class Overlay final : public FileSystem {
   Result<std::uint32_t> visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links);
   Status finish_group(const InodeKey& key, std::uint64_t ino);
   // It is unknown which names of such a file belong together: each is copied up separately, as by the kernel without its index.
-  static bool comes_apart(const Layer& layer, const Attributes& attributes) {
+  static bool splits_on_copy_up(const Layer& layer, const Attributes& attributes) {
     return !layer.indexed() && (attributes.mode & 0170000U) != 0040000U && attributes.nlink > 1;
   }
   Status copy_up_name(const InodeRef& directory, std::string_view name, const InodeRef& inode, CopyUp what,
@@ -259,8 +259,8 @@ class Overlay final : public FileSystem {
 
   // create.cc
   Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller, Attempt* attempt);
-  Result<Heritage> heritage_of(Inode& directory, int descriptor);
-  void forget_heritage(Inode& directory);
+  Result<InheritedAttributes> inherited_attributes_of(Inode& directory, int descriptor);
+  void forget_inherited_attributes(Inode& directory);
   Result<bool> make_where_nothing_is(Inode& parent, int directory, std::string_view name, const Creation& creation,
                                      std::uint32_t mode);
   Status make_at(Inode& parent, int directory, std::string_view name, const Creation& creation, const Caller& caller);
@@ -275,10 +275,10 @@ class Overlay final : public FileSystem {
 
   // remove.cc
   Status remove(NodeId parent, std::string_view name, bool directory, Attempt* attempt);
-  Status take_name(const InodeRef& holder, std::string_view name, const Found& found, Attempt* attempt);
+  Status remove_name(const InodeRef& holder, std::string_view name, const Found& found, Attempt* attempt);
   Result<InodeRef> pin(const InodeRef& parent, std::string_view name, const Found& found);
-  void unname(const InodeRef& victim, const InodeRef& parent, std::string_view name);
-  Status take_away(int directory, std::string_view name, bool leave_whiteout);
+  void unlinked(const InodeRef& victim, const InodeRef& parent, std::string_view name);
+  Status remove_entry(int directory, std::string_view name, bool leave_whiteout);
   Status discard_tree(int directory, std::string_view name);
 
   // rename.cc

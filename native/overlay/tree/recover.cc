@@ -128,7 +128,7 @@ Status Overlay::resolve_nameless(Inode& inode) {
     LAMINA_ASSIGN(lower, forgotten_lower(inode));
   }
   std::lock_guard lock(inode.mutex);
-  inode.unname();
+  inode.unlink();
   inode.has_upper = pin >= 0;
   if (pin >= 0) {
     inode.pin(std::make_shared<const RealFile>(pin));

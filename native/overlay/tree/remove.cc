@@ -16,7 +16,7 @@ Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, con
   LAMINA_ASSIGN(const InodeKey key, key_of(found));
   InodeRef victim = table_.find(key);
   const bool others = found.type() != 0040000U && (found.in_upper ? found.upper.nlink : found.lower.nlink) > 1;
-  if (!others) table_.forget_for_ever(key);
+  if (!others) table_.forget_permanently(key);
   if (!victim) return victim;
   LAMINA_TRY(resolve(victim));
   {
@@ -37,7 +37,7 @@ Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, con
 }
 
 // The name is removed. An inode that was known by another name keeps that.
-void Overlay::unname(const InodeRef& victim, const InodeRef& parent, std::string_view name) {
+void Overlay::unlinked(const InodeRef& victim, const InodeRef& parent, std::string_view name) {
   names_version_.fetch_add(1);
   if (!victim) return;
   std::lock_guard lock(victim->mutex);
@@ -46,7 +46,7 @@ void Overlay::unname(const InodeRef& victim, const InodeRef& parent, std::string
     victim->directory().listing = no_names();
   }
   if (victim->parent != parent || victim->name() != name) return;
-  victim->unname();
+  victim->unlink();
   if (victim->has_upper || victim->lowers.empty()) return;
   const LowerPlace& place = victim->lowers.front();
   // What has an index is found again by its number.
@@ -60,7 +60,7 @@ const ListingRef& Overlay::no_names() {
 }
 
 // Removes an entry of the upper in one step, leaving a whiteout where one is needed.
-Status Overlay::take_away(int directory, std::string_view name, bool leave_whiteout) {
+Status Overlay::remove_entry(int directory, std::string_view name, bool leave_whiteout) {
   const std::string temporary = temporary_name();
   LAMINA_TRY(rename_upper({directory, name}, {work(), temporary}, leave_whiteout ? RENAME_WHITEOUT : RENAME_NOREPLACE));
   return discard(temporary);
@@ -84,13 +84,13 @@ Status Overlay::discard_tree(int directory, std::string_view name) {
 }
 
 // The evidence is the victim's key, by which it is found once the name is gone.
-Status Overlay::take_name(const InodeRef& holder, std::string_view name, const Found& found, Attempt* attempt) {
+Status Overlay::remove_name(const InodeRef& holder, std::string_view name, const Found& found, Attempt* attempt) {
   LAMINA_ASSIGN(const InodeRef victim, pin(holder, name, found));
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*holder));
   LAMINA_ASSIGN(const bool below, visible_below(*holder, name));
   const auto take = [&]() -> Status {
     if (!found.in_upper) return make_whiteout({place->descriptor(), name});
-    if (found.type() == 0040000U || below) return take_away(place->descriptor(), name, below);
+    if (found.type() == 0040000U || below) return remove_entry(place->descriptor(), name, below);
     return unlink_upper({place->descriptor(), name});
   };
   if (attempt != nullptr) {
@@ -98,7 +98,7 @@ Status Overlay::take_name(const InodeRef& holder, std::string_view name, const F
     attempt->begin({key.layer, key.identity});
   }
   LAMINA_TRY(take());
-  unname(victim, holder, name);
+  unlinked(victim, holder, name);
   return {};
 }
 
@@ -109,7 +109,7 @@ Status Overlay::remove(NodeId parent, std::string_view name, bool directory, Att
   if (!found.visible) {
     if (attempt == nullptr || !attempt->begun()) return Errno{ENOENT};
     const auto& [layer, identity, unused, unused_too] = attempt->evidence();
-    unname(table_.find({layer, identity}), holder, name);
+    unlinked(table_.find({layer, identity}), holder, name);
     touched(*holder);
     return {};
   }
@@ -124,7 +124,7 @@ Status Overlay::remove(NodeId parent, std::string_view name, bool directory, Att
     if (!names) return names.error();
     if (!(*names)->empty()) return Errno{ENOTEMPTY};
   }
-  LAMINA_TRY(take_name(holder, name, found, attempt));
+  LAMINA_TRY(remove_name(holder, name, found, attempt));
   touched(*holder);
   return {};
 }

@@ -122,7 +122,7 @@ Status Overlay::finish_directory(const RenameSide& from, std::uint64_t replaced)
   if (!left) return left.error();
   if (left->ino != replaced) return {};  // it is removed already, and a whiteout is there
   if (left->is_whiteout()) return from.below ? Status() : unlink_upper({from.descriptor(), from.name});
-  return take_away(from.descriptor(), from.name, from.below);
+  return remove_entry(from.descriptor(), from.name, from.below);
 }
 
 Status Overlay::replace_name(RenameSide& from, RenameSide& to) {
@@ -191,7 +191,7 @@ Result<bool> Overlay::finish_rename(RenameSide& from, RenameSide& to, RenameMode
     moved(table_.find({0, target}), from);
   } else {
     if (target != 0) LAMINA_TRY(finish_directory(from, target));
-    unname(table_.find({victim_layer, victim_identity}), to.directory, to.name);
+    unlinked(table_.find({victim_layer, victim_identity}), to.directory, to.name);
   }
   moved(inode, to);
   {
@@ -228,7 +228,7 @@ Status Overlay::rename_onto(RenameSide& from, RenameSide& to, const Interrupted&
     attempt->begin({source, changes_places ? to.found.upper.ino : 0, key.layer, key.identity});
   }
   LAMINA_TRY(replace_name(from, to));
-  unname(victim, to.directory, to.name);
+  unlinked(victim, to.directory, to.name);
   moved(from.inode, to);
   return {};
 }

@@ -34,7 +34,7 @@ Result<InodeRef> Overlay::revive_nameless(NodeId node, const ForgottenNodes::Rec
   {
     std::lock_guard lock(inode->mutex);
     if (inode->nameless && real && !inode->pinned()) inode->pin(real);
-    if (inode->nameless) inode->unname();
+    if (inode->nameless) inode->unlink();
   }
   auto links = inode->has_upper || inode->id != node ? Result<std::uint32_t>(1U) : links_of_lower(*inode);
   if (links && *links > 0 && inode->id == node) return inode;

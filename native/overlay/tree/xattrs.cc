@@ -73,7 +73,7 @@ Status Overlay::set_xattr(NodeId node, std::string_view name, std::span<const st
     flags &= ~XATTR_CREATE;  // what exists now is from an earlier attempt
   }
   LAMINA_TRY(sys::set_xattr(at.descriptor(), at.name, stored, value, flags));
-  if (name == default_acl_name && inode->is_directory()) forget_heritage(*inode);
+  if (name == default_acl_name && inode->is_directory()) forget_inherited_attributes(*inode);
   return {};
 }
 
@@ -99,7 +99,7 @@ Status Overlay::remove_xattr(NodeId node, std::string_view name, Attempt* attemp
   if (!present && !removed_before) return present.error();
   if (attempt != nullptr) attempt->begin();
   if (!removed_before) LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, stored));
-  if (name == default_acl_name && inode->is_directory()) forget_heritage(*inode);
+  if (name == default_acl_name && inode->is_directory()) forget_inherited_attributes(*inode);
   return {};
 }
 

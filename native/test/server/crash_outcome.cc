@@ -8,7 +8,7 @@
 namespace lamina::test {
 
 namespace {
-// The links of a directory tell whether it was copied up, which may be done for an operation that is not.
+// The links of a directory show whether it was copied up, which may be done for an operation that is not.
 std::string attributes(const abi::Attr& attr) {
   const bool directory = S_ISDIR(attr.mode);
   return " mode " + std::to_string(attr.mode) + " size " + (directory ? "-" : std::to_string(attr.size)) + " links " +
@@ -81,7 +81,7 @@ void describe(MortalServer& server, std::uint64_t node, const std::string& path,
   }
 }
 
-std::string told(const Request& request, const Answer& answer) {
+std::string describe_answer(const Request& request, const Answer& answer) {
   std::string text = "error " + std::to_string(answer.error);
   switch (request.opcode) {
     case Opcode::mknod:

@@ -10,7 +10,7 @@ namespace lamina::test {
 // All that the mount shows below a node, added to `into`.
 void describe(MortalServer& server, std::uint64_t node, const std::string& path, std::string& into);
 // What an answer says.
-std::string told(const Request& request, const Answer& answer);
+std::string describe_answer(const Request& request, const Answer& answer);
 // All that is left: what the nodes that the kernel knows give, the mount, the upper, work, and what was recorded. Ends the
 // server.
 std::string outcome(MortalServer& server, const Nodes& nodes);

@@ -48,8 +48,8 @@ Session play(unsigned seed, int times) {
     int deaths = 0;
     const Answer answer = insist(server, unique, deaths);
     // Not the node: one that the kernel did not know gets another number after a death.
-    session.answers +=
-        std::to_string(round) + ": " + std::to_string(static_cast<int>(request->opcode)) + " " + told(*request, answer) + "\n";
+    session.answers += std::to_string(round) + ": " + std::to_string(static_cast<int>(request->opcode)) + " " +
+                       describe_answer(*request, answer) + "\n";
   }
   session.after = without_writes(outcome(server, {}));
   return session;
@@ -67,7 +67,7 @@ TEST_P(CrashSessionTest, AskedThreeTimesEachItIsTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, CrashSessionTest, testing::Range(1U, std::getenv("LAMINA_EVERY_STEP") != nullptr ? 41U : 4U));
 
-TEST(CrashBlameTest, ARequestThatKillsTwoServersIsAnsweredWithAnErrorAndReported) {
+TEST(CrashMarkTest, ARequestThatKillsTwoServersIsAnsweredWithAnErrorAndReported) {
   MortalServer server(fill);
   server.settle();
   server.doom().faults.store(2);

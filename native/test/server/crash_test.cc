@@ -30,7 +30,7 @@ Played play(const Scenario& scenario, long step, long answerings) {
   server.doom_to(step, answerings);
   Played result;
   const std::uint64_t unique = server.kernel().send(request.opcode, request.node, request.body);
-  result.answer = told(request, insist(server, unique, result.deaths));
+  result.answer = describe_answer(request, insist(server, unique, result.deaths));
   server.doom().steps.store(0);
   result.after = outcome(server, nodes);
   return result;
@@ -69,7 +69,7 @@ TEST_P(CrashTest, AskedThreeTimesItIsDoneOnce) {
     server.go_on();
   }
   int deaths = 0;
-  EXPECT_EQ(told(request, insist(server, unique, deaths)), whole.answer);
+  EXPECT_EQ(describe_answer(request, insist(server, unique, deaths)), whole.answer);
   EXPECT_EQ(outcome(server, nodes), whole.after);
 }
 

@@ -130,7 +130,7 @@ class MortalServer {
   static void on_step(const char* what) {
     if (doom_->faults.load() > 0 && std::strcmp(what, "begin") == 0) {
       doom_->faults.fetch_sub(1);
-      server::blame_request();
+      server::mark_crashed_request();
       ::kill(::getpid(), SIGKILL);
     }
     const bool answering = std::strcmp(what, "answering") == 0;
