@@ -38,19 +38,19 @@ Result<Attributes> Overlay::attributes(NodeId node) {
   Attributes attributes;
   if (has_upper) {
     LAMINA_ASSIGN(const Location at, location(*inode));
-    const auto modes = steady_modes();
+    const auto modes = upper_files_.steady_modes();
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
     attributes = to_attributes(status);
     if (metacopy) {
-      LAMINA_ASSIGN(const LowerEntry data, layer(lower).get(lower.reference));
+      LAMINA_ASSIGN(const LowerEntry data, lowers_.of(lower).get(lower.reference));
       attributes.blocks = data.attributes.blocks;
     }
   } else {
-    LAMINA_ASSIGN(LowerEntry entry, layer(lower).get(lower.reference));
+    LAMINA_ASSIGN(LowerEntry entry, lowers_.of(lower).get(lower.reference));
     attributes = entry.attributes;
     const std::uint32_t links = attributes.nlink;
     LAMINA_ASSIGN(attributes.nlink, visible_links(*inode, lower, links));
-    if (nameless && (links < 2 || !layer(lower).indexed())) attributes.nlink = 0;
+    if (nameless && (links < 2 || !lowers_.of(lower).indexed())) attributes.nlink = 0;
   }
   attributes.ino = inode->ino;
   attributes.uncacheable = inode->id != node || mapped || (written && (attributes.mode & set_id) != 0);
@@ -114,7 +114,7 @@ Result<Attributes> Overlay::set_attributes(NodeId node, const SetAttributes& cha
     LAMINA_ASSIGN(const InodeRef inode, get(node));
     LAMINA_TRY(copy_up(inode, CopyUp::attributes, interrupted));
     LAMINA_ASSIGN(const Location at, location(*inode));
-    const auto modes = steady_modes();
+    const auto modes = upper_files_.steady_modes();
     const Status applied = apply(at, change, inode->is_regular());
     if (inode->is_directory()) forget_inherited_attributes(*inode);
     LAMINA_TRY(applied);
@@ -133,7 +133,7 @@ Result<std::string> Overlay::read_link(NodeId node) {
     has_upper = inode->has_upper;
     if (!has_upper) lower = inode->lowers.front();
   }
-  if (!has_upper) return layer(lower).read_link(lower.reference);
+  if (!has_upper) return lowers_.of(lower).read_link(lower.reference);
   LAMINA_ASSIGN(const Location at, location(*inode));
   // There is no O_NOATIME for symlinks.
   if (quiet_upper_.valid() && !at.name.empty()) {
@@ -148,7 +148,7 @@ Result<FileSystemStatistics> Overlay::statistics() {
   int descriptor = upper_ ? upper_->descriptor() : -1;
   sys::FileDescriptor opened;
   if (!upper_) {
-    LAMINA_ASSIGN(opened, layers_.front()->open(layers_.front()->root(), O_PATH | O_DIRECTORY));
+    LAMINA_ASSIGN(opened, lowers_[0].open(lowers_[0].root(), O_PATH | O_DIRECTORY));
     descriptor = opened.get();
   }
   LAMINA_ASSIGN(const sys::FileSystemStatus status, sys::file_system_status(descriptor));
@@ -164,8 +164,8 @@ OverlayCounters Overlay::counters() const {
   counters.cached_files = files_.size();
   counters.cached_directories = directories_.size();
   counters.cached_listings = lists_.size();
-  counters.index_lookups = index_lookups_.load();
-  counters.directory_lookups = directory_lookups_.load();
+  counters.index_lookups = lowers_.index_lookups();
+  counters.directory_lookups = lowers_.directory_lookups();
   return counters;
 }
 

@@ -87,8 +87,8 @@ Result<std::vector<std::pair<RealFileRef, std::string>>> Overlay::samples() {
     devices.push_back(status.device);
     files.emplace_back(std::make_shared<const RealFile>(made.release()), options_.upper);
   }
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const Layer& lower = *layers_[i];
+  for (std::size_t i = 0; i < lowers_.size(); ++i) {
+    const Layer& lower = lowers_[i];
     LAMINA_ASSIGN(const sys::FileDescriptor root, lower.open(lower.root(), O_PATH | O_DIRECTORY));
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(root.get()));
     if (!is_new(status.device)) continue;

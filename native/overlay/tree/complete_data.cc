@@ -48,9 +48,9 @@ Status Overlay::complete_data(const InodeRef& inode, const Interrupted& interrup
   }
   LAMINA_ASSIGN(const Location at, location(*inode));
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
-  LAMINA_ASSIGN(const sys::FileDescriptor opened, open_upper(at, O_RDWR));
+  LAMINA_ASSIGN(const sys::FileDescriptor opened, upper_files_.open(at, O_RDWR));
   LAMINA_ASSIGN(const RealFileRef from, open_lower(source, O_RDONLY));
-  LAMINA_ASSIGN(const LowerEntry entry, layer(source).get(source.reference));
+  LAMINA_ASSIGN(const LowerEntry entry, lowers_.of(source).get(source.reference));
   KeptCapability capability(marks_, at);
   LAMINA_TRY(capability.keep());
   // Its size, which users see, is right all the time, even if the worker dies here.

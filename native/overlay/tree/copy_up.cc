@@ -70,7 +70,7 @@ Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& i
     nameless = inode->nameless;
   }
   if (done) return metacopy && what != CopyUp::attributes ? complete_data(inode, interrupted) : Status();
-  LAMINA_ASSIGN(LowerEntry entry, layer(source).get(source.reference));
+  LAMINA_ASSIGN(LowerEntry entry, lowers_.of(source).get(source.reference));
   copy_ups_.fetch_add(1, std::memory_order_relaxed);
   if (nameless && !inode->is_directory()) return copy_up_unnamed(inode, entry, interrupted);
   const bool attributes_only =
@@ -95,7 +95,7 @@ Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source
       LAMINA_TRY(sys::make_directory(work(), temporary, 0700));
       break;
     case 0120000U: {
-      LAMINA_ASSIGN(const std::string target, layer(source).read_link(source.reference));
+      LAMINA_ASSIGN(const std::string target, lowers_.of(source).read_link(source.reference));
       LAMINA_TRY(sys::make_symlink(work(), temporary, target));
       break;
     }
@@ -108,10 +108,10 @@ Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source
   LAMINA_TRY(sys::change_owner(work(), temporary, from.uid, from.gid));
   LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_at(work(), temporary));
   if (entry.marks.protection.any()) LAMINA_TRY(mark_protection(work(), temporary, entry.marks.protection));
-  LAMINA_ASSIGN(const std::string names, layer(source).xattr_names(source.reference));
+  LAMINA_ASSIGN(const std::string names, lowers_.of(source).xattr_names(source.reference));
   Status copied;
   const auto copy_xattr = [&](std::string_view name) {
-    auto value = layer(source).xattr(source.reference, name);
+    auto value = lowers_.of(source).xattr(source.reference, name);
     copied = value ? sys::set_xattr(work(), temporary, name, *value) : Status(value.error());
   };
   bool has_list = false;
@@ -124,7 +124,7 @@ Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source
   LAMINA_TRY(copied);
   // Last, in the space that is left. If the hard links are separated, the others keep the lower's number: the copy has its own,
   // as the in the kernel.
-  if (!inode.is_directory() && !splits_on_copy_up(layer(source), from)) {
+  if (!inode.is_directory() && !splits_on_copy_up(lowers_.of(source), from)) {
     LAMINA_TRY(mark_number(inode, work(), temporary, copy.ino));
   }
   if (inode.type != 0120000U) LAMINA_TRY(sys::change_mode(work(), temporary, from.mode & 07777U));
@@ -137,10 +137,10 @@ Result<std::uint64_t> Overlay::build_copy(Inode& inode, const LowerPlace& source
 // the mark its older form may fit, which cannot detect copies made in the upper; if that does not fit either, the inode gets
 // another number with the next mount.
 Status Overlay::mark_number(const Inode& inode, int directory, std::string_view name, std::uint64_t own) {
-  const auto value = encode(LowerNumber{inode.ino, stack_, own, upper_number_});
+  const auto value = encode(LowerNumber{inode.ino, lowers_.fingerprint(), own, upper_number_});
   for (const std::size_t size : {lower_number_size, older_lower_number_size}) {
     const auto set = [&] { return sys::set_xattr(directory, name, marks_.lamina_ino, std::span(value).first(size)); };
-    const Status marked = unprivileged_ ? as_owner(modes_, {{directory, name}}, set) : set();
+    const Status marked = upper_files_.with_access({{directory, name}}, set);
     // Without root, user.* attributes exist on files and directories only: such a file gets a new number.
     if (options_.user_xattr && marked.failed_with(EPERM)) return {};
     if (!marked.failed_with(ENOSPC) && !marked.failed_with(E2BIG)) return marked;
@@ -153,7 +153,7 @@ Status Overlay::fill_copy(Inode& inode, const LowerEntry& entry, std::string_vie
   LAMINA_ASSIGN(const sys::FileDescriptor to, sys::open_child(work(), temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (what == CopyUp::attributes) {
     LAMINA_TRY(sys::set_size(to.get(), entry.attributes.size));
-    return make_mark(work(), temporary, marks_.metacopy, "");
+    return upper_files_.set_mark({work(), temporary}, marks_.metacopy, "");
   }
   if (what == CopyUp::no_data || entry.attributes.size == 0) return {};
   LowerPlace data;
@@ -231,7 +231,7 @@ Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, 
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*parent));
   LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(place->descriptor()));
   InodeTable::NewKey key(table_, inode, {0, copy}, ino, parent, name);
-  LAMINA_TRY(rename_upper({work(), temporary}, {place->descriptor(), name}, RENAME_NOREPLACE));
+  LAMINA_TRY(upper_files_.rename({work(), temporary}, {place->descriptor(), name}, RENAME_NOREPLACE));
   // The merged directory has not changed, so its times stay (fs/overlayfs/copy_up.c does the same).
   LAMINA_TRY(sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));
   {
@@ -242,8 +242,14 @@ Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, 
     inode->metacopy = metacopy;
     if (!inode->is_directory() && !metacopy) inode->lowers.clear();
   }
-  if (!others.empty()) note_names(copy, parent, name);
-  for (const auto& [directory, alias] : others) note_names(copy, directory, alias);
+  const auto note = [&](const InodeRef& directory, std::string_view its) {
+    linked_names_.add(copy, [&]() -> Result<std::string> {
+      LAMINA_ASSIGN(const std::string path, path_of(*directory));
+      return join_paths(path, its);
+    });
+  };
+  if (!others.empty()) note(parent, name);
+  for (const auto& [directory, alias] : others) note(directory, alias);
   files_.erase(inode->id);
   touched(*parent);
   return {};
@@ -306,7 +312,7 @@ Status Overlay::copy_up_tree(const InodeRef& directory, const Interrupted& inter
     LAMINA_TRY(copied);
   }
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
-  LAMINA_TRY(make_mark(place->descriptor(), "", marks_.opaque, opaque_value));
+  LAMINA_TRY(upper_files_.set_mark({place->descriptor(), ""}, marks_.opaque, opaque_value));
   LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(place->descriptor()));
   LAMINA_TRY(drop_whiteouts(*place));
   LAMINA_TRY(sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));

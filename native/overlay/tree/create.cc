@@ -48,12 +48,12 @@ Status Overlay::replace_whiteout_file(int directory, std::string_view name) {
   LAMINA_TRY(sys::make_node(work(), temporary, character_type, 0, 0));
   // Whatever is below the name is hidden too.
   const UpperPlace from{work(), temporary}, to{directory, name};
-  Status placed = rename_upper(from, to);
-  if (placed.failed_with(EISDIR)) placed = rename_upper(from, to, RENAME_EXCHANGE);
+  Status placed = upper_files_.rename(from, to);
+  if (placed.failed_with(EISDIR)) placed = upper_files_.rename(from, to, RENAME_EXCHANGE);
   const Status discarded = discard(temporary);
   LAMINA_TRY(placed);
   if (!discarded && !discarded.failed_with(ENOENT)) return discarded;
-  return discard_tree(directory, whiteout_file_of(name));
+  return upper_files_.remove_tree({directory, whiteout_file_of(name)});
 }
 
 // What new entries inherit from a directory, read from its upper at `descriptor`.
@@ -102,7 +102,7 @@ Result<NewAttributes> Overlay::new_attributes(Inode& parent, int directory, cons
 }
 
 Status Overlay::make_in(int directory, std::string_view name, const Creation& creation, std::uint32_t mode) {
-  return in_upper(directory, [&] {
+  return upper_files_.change_names(directory, [&] {
     switch (creation.mode & type_mask) {
       case directory_type:
         return sys::make_directory(directory, name, mode & 07777U);
@@ -116,8 +116,8 @@ Status Overlay::make_in(int directory, std::string_view name, const Creation& cr
 
 // Replaces a whiteout by what was built in work.
 Status Overlay::place_over(std::string_view temporary, int directory, std::string_view name, bool is_directory) {
-  if (!is_directory) return rename_upper({work(), temporary}, {directory, name});
-  LAMINA_TRY(rename_upper({work(), temporary}, {directory, name}, RENAME_EXCHANGE));
+  if (!is_directory) return upper_files_.rename({work(), temporary}, {directory, name});
+  LAMINA_TRY(upper_files_.rename({work(), temporary}, {directory, name}, RENAME_EXCHANGE));
   return discard(temporary);
 }
 
@@ -137,8 +137,8 @@ Status Overlay::make_in_work(int directory, std::string_view name, const Creatio
       }
       LAMINA_TRY(sys::change_mode(work(), temporary, mode & 07777U));
     }
-    if (!over_whiteout) return rename_upper({work(), temporary}, {directory, name}, RENAME_NOREPLACE);
-    if (is_directory) LAMINA_TRY(make_mark(work(), temporary, marks_.opaque, opaque_value));
+    if (!over_whiteout) return upper_files_.rename({work(), temporary}, {directory, name}, RENAME_NOREPLACE);
+    if (is_directory) LAMINA_TRY(upper_files_.set_mark({work(), temporary}, marks_.opaque, opaque_value));
     return place_over(temporary, directory, name, is_directory);
   };
   const Status built = build();
@@ -251,10 +251,10 @@ Status Overlay::link_at(const Location& from, const RealFile& place, std::string
     return from.name.empty() ? sys::link_descriptor(from.descriptor(), target, at)
                              : sys::link(from.descriptor(), from.name, target, at);
   };
-  if (!over_whiteout) return in_upper(place.descriptor(), [&] { return link_to(place.descriptor(), name); });
+  if (!over_whiteout) return upper_files_.change_names(place.descriptor(), [&] { return link_to(place.descriptor(), name); });
   const std::string temporary = temporary_name();
   LAMINA_TRY(link_to(work(), temporary));
-  return rename_upper({work(), temporary}, {place.descriptor(), name});
+  return upper_files_.rename({work(), temporary}, {place.descriptor(), name});
 }
 
 Result<Entry> Overlay::link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted, Attempt* attempt) {

@@ -10,7 +10,7 @@ namespace lamina::overlay {
 using sys::Errno;
 
 Result<RealFileRef> Overlay::open_lower(const LowerPlace& place, int flags) {
-  LAMINA_ASSIGN(sys::FileDescriptor opened, layer(place).open(place.reference, flags));
+  LAMINA_ASSIGN(sys::FileDescriptor opened, lowers_.of(place).open(place.reference, flags));
   return RealFileRef(std::make_shared<const RealFile>(opened.release()));
 }
 
@@ -39,8 +39,9 @@ Result<RealFileRef> Overlay::file(NodeId node, Access access, const Interrupted&
     LAMINA_ASSIGN(file, open_lower(place, O_RDONLY));
   } else {
     LAMINA_ASSIGN(const Location at, location(*inode));
-    auto opened = open_upper(at, O_RDWR);
-    if (access == Access::read && (opened.failed_with(EACCES) || opened.failed_with(EROFS))) opened = open_upper(at, O_RDONLY);
+    auto opened = upper_files_.open(at, O_RDWR);
+    if (access == Access::read && (opened.failed_with(EACCES) || opened.failed_with(EROFS)))
+      opened = upper_files_.open(at, O_RDONLY);
     if (!opened) return opened.error();
     file = std::make_shared<const RealFile>(opened->release());
   }
@@ -64,7 +65,7 @@ Status Overlay::sync(NodeId node, bool data_only) {
     LAMINA_ASSIGN(const Location at, location(*inode));
     if (!inode->is_directory() && !inode->is_regular()) return {};
     const int flags = inode->is_directory() ? O_RDONLY | O_DIRECTORY : O_RDONLY;
-    LAMINA_ASSIGN(opened, open_upper(at, flags));
+    LAMINA_ASSIGN(opened, upper_files_.open(at, flags));
   }
   return data_only ? sys::sync_data(opened.get()) : sys::sync(opened.get());
 }

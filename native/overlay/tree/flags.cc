@@ -39,9 +39,9 @@ Result<sys::FileDescriptor> Overlay::open_for_flags(Inode& inode) {
     has_upper = inode.has_upper;
     if (!has_upper) lower = inode.lowers.front();
   }
-  if (!has_upper) return layer(lower).open(lower.reference, flags);
+  if (!has_upper) return lowers_.of(lower).open(lower.reference, flags);
   LAMINA_ASSIGN(const Location at, location(inode));
-  return open_upper(at, flags);
+  return upper_files_.open(at, flags);
 }
 
 Result<std::uint32_t> Overlay::flags(NodeId node) {
@@ -81,7 +81,7 @@ Status Overlay::set_extended_flags(NodeId node, const fsxattr& flags) {
 }
 
 Status Overlay::mark_protection(int directory, std::string_view name, const Protection& protection) {
-  if (protection.any()) return make_mark(directory, name, marks_.protattr, encode(protection));
+  if (protection.any()) return upper_files_.set_mark({directory, name}, marks_.protattr, encode(protection));
   const Status removed = sys::remove_xattr(directory, name, marks_.protattr);
   return removed.failed_with(ENODATA) || removed.failed_with(EOPNOTSUPP) ? Status() : removed;
 }

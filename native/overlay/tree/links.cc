@@ -22,7 +22,7 @@ Result<LinkName> Overlay::link_name(std::string_view path) {
 // The merged directory had the name already, so its times stay. With `name` "" the file of the descriptor itself.
 Status Overlay::link_unseen(int from, std::string_view name, const RealFile& directory, std::string_view alias) {
   LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(directory.descriptor()));
-  LAMINA_TRY(in_upper(directory.descriptor(), [&] {
+  LAMINA_TRY(upper_files_.change_names(directory.descriptor(), [&] {
     return name.empty() ? sys::link_descriptor(from, directory.descriptor(), alias)
                         : sys::link(from, name, directory.descriptor(), alias);
   }));
@@ -37,7 +37,7 @@ Status Overlay::link_unseen(int from, std::string_view name, const RealFile& dir
 Result<bool> Overlay::shows(Inode& directory, std::string_view name, std::size_t layer_number, std::uint64_t identity) {
   LAMINA_ASSIGN(const Found found, find(directory, name));
   if (!found.visible || found.in_upper || found.lowers.front().layer != layer_number) return false;
-  LAMINA_ASSIGN(const std::uint64_t other, layer(found.lowers.front()).identity(found.lowers.front().reference));
+  LAMINA_ASSIGN(const std::uint64_t other, lowers_.of(found.lowers.front()).identity(found.lowers.front().reference));
   return other == identity;
 }
 
@@ -56,7 +56,7 @@ Result<std::vector<std::pair<InodeRef, std::string>>> Overlay::aliases_of(const 
 
 // How many names of the merged tree show a file of a lower. Without an index: its link count in the lower.
 Result<std::uint32_t> Overlay::visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links) {
-  if (links < 2 || inode.is_directory() || !layer(source).indexed()) return links;
+  if (links < 2 || inode.is_directory() || !lowers_.of(source).indexed()) return links;
   const auto version = static_cast<std::uint32_t>(names_version_.load());
   {
     std::lock_guard lock(inode.mutex);
@@ -77,9 +77,9 @@ Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
   LowerRef reference;
   reference.entry = static_cast<std::uint32_t>(key.identity);
   const LowerPlace source(key.layer - 1, reference);
-  LAMINA_ASSIGN(const LowerEntry entry, layer(source).get(reference));
+  LAMINA_ASSIGN(const LowerEntry entry, lowers_.of(source).get(reference));
   LAMINA_ASSIGN(std::vector<LinkName> others, group_names(source));
-  LAMINA_ASSIGN(const std::vector<std::string> places, group_places(source));
+  LAMINA_ASSIGN(const std::vector<std::string> places, group_places_.of_group(source));
   LinkName copy;
   Found of_copy;
   for (const std::string& path : places) {
@@ -136,7 +136,7 @@ Status Overlay::copy_up_links_below(const InodeRef& directory, const Interrupted
   }
   LAMINA_ASSIGN(const std::string above, path_of(*directory));
   for (const LowerPlace& place : places) {
-    LAMINA_ASSIGN(const std::vector<std::string> paths, layer(place).links_below(place.reference));
+    LAMINA_ASSIGN(const std::vector<std::string> paths, lowers_.of(place).links_below(place.reference));
     for (const std::string& path : paths) {
       LAMINA_ASSIGN(const LinkName link, link_name(above + "/" + path));
       if (!link.directory) continue;

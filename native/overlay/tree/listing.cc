@@ -23,7 +23,7 @@ const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie
 // The upper's own names into `into`, and those that hide a lower's into `hidden`.
 Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing& into, std::vector<std::string>& hidden) {
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(directory));
-  LAMINA_ASSIGN(const sys::FileDescriptor opened, open_upper({place, {}}, O_RDONLY | O_DIRECTORY));
+  LAMINA_ASSIGN(const sys::FileDescriptor opened, upper_files_.open({place, {}}, O_RDONLY | O_DIRECTORY));
   std::vector<std::string> whiteouts;
   LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
     if (options_.whiteout_files && is_whiteout_file(each.name)) {

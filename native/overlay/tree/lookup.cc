@@ -25,7 +25,7 @@ Result<std::shared_ptr<const LowerChildren>> Overlay::lower_children(Inode& dire
   }
   auto children = std::make_shared<LowerChildren>();
   for (std::size_t i = 0; i < places.size(); ++i) {
-    LAMINA_ASSIGN(std::vector<Layer::Child> names, layer(places[i]).list(places[i].reference));
+    LAMINA_ASSIGN(std::vector<Layer::Child> names, lowers_.of(places[i]).list(places[i].reference));
     for (Layer::Child& each : names) children->push_back({std::move(each.entry), each.whiteout, i});
   }
   const auto before = [](const LowerChild& a, const LowerChild& b) {
@@ -67,7 +67,7 @@ Result<Marks> Overlay::upper_marks(const sys::FileStatus& status, int directory,
   LAMINA_ASSIGN(Marks marks, read_marks_at(marks_, status, directory, name));
   if (options_.whiteout_files && status.is_directory() && !marks.opaque) {
     const auto look = [&] { return has_opaque_file(directory, name); };
-    LAMINA_ASSIGN(marks.opaque, unprivileged_ ? as_owner(modes_, {{directory, name}}, look) : look());
+    LAMINA_ASSIGN(marks.opaque, upper_files_.with_access({{directory, name}}, look));
   }
   return marks;
 }
@@ -87,28 +87,22 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
   if (has_upper) {
     LAMINA_ASSIGN(const RealFileRef directory, upper_directory(parent));
     if (options_.whiteout_files) {
-      LAMINA_ASSIGN(found.upper_whiteout, has_whiteout_file(directory->descriptor(), name));
-      if (found.upper_whiteout) return found;
+      LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory->descriptor(), name));
+      if (hidden) return found;
     }
     auto status = sys::status_at(directory->descriptor(), name);
     if (!status && !is_absent(status)) return status.error();
     if (status) {
       found.in_upper = true;
       found.upper = *status;
-      if (status->is_whiteout()) {
-        found.upper_whiteout = true;
-        return found;
-      }
+      if (status->is_whiteout()) return found;
       if (known_to_be_whole(*status, found)) {
         found.visible = true;
         return found;
       }
       if (status->is_directory() || status->is_regular()) {
         LAMINA_ASSIGN(const Marks marks, upper_marks(*status, directory->descriptor(), name));
-        if (marks.whiteout) {
-          found.upper_whiteout = true;
-          return found;
-        }
+        if (marks.whiteout) return found;
         found.metacopy = marks.metacopy;
         found.protection = marks.protection;
         redirect = marks.redirect;
@@ -123,7 +117,7 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
     }
   }
   if (redirect.empty()) LAMINA_TRY(skip_lowers(parent, name, lowers));
-  LAMINA_TRY(find_in_lowers(lowers, name, found, std::move(redirect)));
+  LAMINA_TRY(lowers_.find(lowers, name, found, std::move(redirect)));
   if (found.lacks_data) return Errno{EIO};  // a metacopy without data, as in the kernel
   return found;
 }
@@ -136,7 +130,7 @@ Result<bool> Overlay::visible_below(Inode& parent, std::string_view name) {
   }
   LAMINA_TRY(skip_lowers(parent, name, lowers));
   Found found;
-  LAMINA_TRY(find_in_lowers(lowers, name, found, {}));
+  LAMINA_TRY(lowers_.find(lowers, name, found, {}));
   return found.visible;
 }
 
@@ -147,7 +141,7 @@ Result<std::optional<std::uint64_t>> Overlay::marked_ino(const Location& locatio
   if (value.failed_with(ENODATA) || value.failed_with(EOPNOTSUPP)) return std::optional<std::uint64_t>();
   if (!value) return value.error();
   const auto number = decode_lower_number(*value);
-  if (!number || number->stack != stack_) return std::optional<std::uint64_t>();
+  if (!number || number->stack != lowers_.fingerprint()) return std::optional<std::uint64_t>();
   return std::optional(number->is_of_a_copy(own, upper_number_) ? own : number->ino);
 }
 
@@ -159,7 +153,7 @@ Result<std::uint64_t> Overlay::upper_ino(const Location& location, const sys::Fi
 Result<InodeKey> Overlay::key_of(const Found& found) {
   if (found.in_upper) return InodeKey{0, found.upper.ino};
   const LowerPlace& place = found.lowers.front();
-  const Layer& its = layer(place);
+  const Layer& its = lowers_.of(place);
   if (splits_on_copy_up(its, found.lower)) {
     LAMINA_ASSIGN(const std::string path, its.path(place.reference));
     return InodeKey{(place.layer + 1) | InodeKey::by_path, sip_hash(secret_, path)};
@@ -177,7 +171,7 @@ Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, 
     if (known || found.unmarked) {
       // The number is its own.
     } else if (found.type() == 0040000U && !found.lowers.empty()) {
-      LAMINA_ASSIGN(const LowerEntry below, layer(found.lowers[0]).get(found.lowers[0].reference));
+      LAMINA_ASSIGN(const LowerEntry below, lowers_.of(found.lowers[0]).get(found.lowers[0].reference));
       ino = below.attributes.ino;
       // One that was copied in the upper leads to the same lower as the one that it was copied from.
       if (found.redirected) {
@@ -233,8 +227,9 @@ Result<Entry> Overlay::entry_of(const InodeRef& inode, const Found& found) {
     same_side = inode->has_upper == found.in_upper && !inode->metacopy;
   }
   Attributes attributes = found.in_upper ? to_attributes(found.upper) : found.lower;
-  const bool counts_links = !found.in_upper && !inode->is_directory() && attributes.nlink > 1 && layer(found.lowers[0]).indexed();
-  if (!same_side || counts_links || unprivileged_) return entry_of(inode);
+  const bool counts_links =
+      !found.in_upper && !inode->is_directory() && attributes.nlink > 1 && lowers_.of(found.lowers[0]).indexed();
+  if (!same_side || counts_links || upper_files_.unprivileged()) return entry_of(inode);
   attributes.ino = inode->ino;
   const std::size_t places = found.lowers.size() + (found.in_upper ? 1U : 0U);
   if (inode->is_directory() && (places > 1 || options_.static_nlink)) attributes.nlink = 1;  // as in attributes()

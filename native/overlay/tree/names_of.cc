@@ -1,7 +1,7 @@
 // All names of a file, and all paths below a name: to check that a protected path is not changed by another name.
 #include <algorithm>
+#include <unordered_set>
 
-#include "overlay/layers/walk.h"
 #include "overlay/tree/overlay.h"
 #include "sys/names.h"
 
@@ -9,33 +9,33 @@ namespace lamina::overlay {
 
 using sys::Errno;
 
-// The names in the upper of a file that has several there.
-Result<std::vector<std::string>> Overlay::linked_names(std::uint64_t upper_ino) {
-  const std::lock_guard lock(linked_mutex_);
-  if (!linked_) {
-    std::unordered_map<std::uint64_t, std::vector<std::string>> names;
-    LAMINA_TRY(walk_tree(upper_->descriptor(), [&](const WalkedEntry& each) -> Status {
-      if (each.type == 0040000U) return {};
-      const auto status = sys::status_at(each.directory, each.name);
-      if (is_absent(status)) return {};
-      if (!status) return status.error();
-      if (status->nlink > 1 && !status->is_whiteout()) names[status->ino].push_back(each.path);
-      return {};
-    }));
-    linked_ = std::move(names);
+// The visible names of a lower's hard-link group; none where it has no index or the file one name.
+Result<std::vector<LinkName>> Overlay::group_names(const LowerPlace& source) {
+  std::vector<LinkName> names;
+  LAMINA_ASSIGN(const std::vector<std::string> paths, lowers_.of(source).link_group(source.reference));
+  if (paths.size() < 2) return names;
+  LAMINA_ASSIGN(const std::uint64_t identity, lowers_.of(source).identity(source.reference));
+  const auto take = [&](std::string_view path) -> Result<bool> {
+    LAMINA_ASSIGN(LinkName link, link_name(path));
+    if (!link.directory) return false;
+    LAMINA_ASSIGN(const bool shown, shows(*link.directory, link.name, source.layer, identity));
+    if (shown) names.push_back(std::move(link));
+    return shown;
+  };
+  std::vector<std::string> elsewhere;
+  for (const std::string& path : paths) {
+    LAMINA_ASSIGN(const bool shown, take(path));
+    if (!shown) elsewhere.push_back(path);
   }
-  const auto found = linked_->find(upper_ino);
-  return found == linked_->end() ? std::vector<std::string>() : found->second;
-}
-
-// A name of a group was made in the upper.
-void Overlay::note_names(std::uint64_t upper_ino, const InodeRef& directory, std::string_view name) {
-  const std::lock_guard lock(linked_mutex_);
-  if (!linked_) return;
-  const auto path = path_of(*directory);
-  // Without it they are searched again.
-  if (!path) return linked_.reset();
-  (*linked_)[upper_ino].push_back(join_paths(*path, name));
+  if (elsewhere.empty()) return names;
+  std::unordered_set<std::string> seen(paths.begin(), paths.end());
+  for (const std::string& path : elsewhere) {
+    LAMINA_ASSIGN(const std::vector<std::string> places, group_places_.of_path(source.layer, path));
+    for (const std::string& place : places) {
+      if (seen.insert(place).second) LAMINA_TRY(take(place));
+    }
+  }
+  return names;
 }
 
 Result<bool> Overlay::any_name(NodeId node, const PathTest& test) {
@@ -63,7 +63,7 @@ Result<bool> Overlay::any_name(NodeId node, const PathTest& test) {
   LAMINA_ASSIGN(const Location at, location(*inode));
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
   if (status.nlink < 2) return false;
-  LAMINA_ASSIGN(const std::vector<std::string> names, linked_names(status.ino));
+  LAMINA_ASSIGN(const std::vector<std::string> names, linked_names_.of(upper_->descriptor(), status.ino));
   return std::any_of(names.begin(), names.end(), test);
 }
 

@@ -193,42 +193,32 @@ bool overlooks_modes() {
   return capable.ok() ? *capable : ::geteuid() == 0;  // without /proc
 }
 
-// Which lowers there are, and in which order. Those without an index cannot be distinguished, and on top they do not count: they
-// leave the numbers of the others as they are.
-std::uint64_t fingerprint_of(const std::vector<std::unique_ptr<Layer>>& layers) {
-  std::vector<std::uint64_t> each;
-  for (const auto& layer : layers) {
-    if (!each.empty() || layer->indexed()) each.push_back(layer->fingerprint());
-  }
-  return xxh64(std::as_bytes(std::span(each)));
-}
-
 }  // namespace
 
 Overlay::Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> layers, OverlayDirectories directories,
                  std::unique_ptr<NodeStore> nodes)
     : options_(options),
       marks_(options.user_xattr),
-      layers_(std::move(layers)),
-      stack_(fingerprint_of(layers_)),
+      lowers_(std::move(layers)),
       secret_(random_secret()),
       upper_(directories.upper.valid() ? std::make_shared<const RealFile>(directories.upper.release()) : nullptr),
       work_(std::move(directories.work)),
       work_lock_(std::move(directories.lock)),
       quiet_upper_(std::move(directories.quiet)),
-      unprivileged_(!overlooks_modes()),
+      upper_files_(options, !overlooks_modes()),
       table_(std::move(nodes)),
       directories_(cache_limit()),
-      files_(cache_limit()) {}
+      files_(cache_limit()),
+      group_places_(lowers_, marks_, upper_ && !options.user_xattr ? upper_->descriptor() : -1) {}
 
 Status Overlay::start() {
   auto root = std::make_shared<Inode>();
   root->type = 0040000U;
   root->has_upper = upper_ != nullptr;
   root->ino = 1;
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    root->lowers.push_back({i, layers_[i]->root()});
-    LAMINA_ASSIGN(const LowerEntry entry, layers_[i]->get(layers_[i]->root()));
+  for (std::size_t i = 0; i < lowers_.size(); ++i) {
+    root->lowers.push_back({i, lowers_[i].root()});
+    LAMINA_ASSIGN(const LowerEntry entry, lowers_[i].get(lowers_[i].root()));
     if (entry.marks.opaque) break;
   }
   InodeKey key{1, 0};

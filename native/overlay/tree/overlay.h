@@ -8,7 +8,7 @@
 //     Inode::copy_up          of parents before children
 //       Inode::mutex          one at a time
 //         caches, the table   each for itself
-//         modes_              the innermost
+//         UpperFiles::modes_  the innermost
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,6 @@
 #include <shared_mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "overlay/file_system.h"
@@ -27,42 +26,23 @@
 #include "overlay/layers/layer.h"
 #include "overlay/layers/marks.h"
 #include "overlay/layers/redirects.h"
+#include "overlay/tree/found.h"
+#include "overlay/tree/group_places.h"
+#include "overlay/tree/linked_names.h"
+#include "overlay/tree/lower_stack.h"
 #include "overlay/tree/sip_hash.h"
 #include "overlay/tree/tree_lock.h"
-#include "overlay/upper/owner_access.h"
+#include "overlay/upper/upper_files.h"
 #include "sys/file_descriptor.h"
 #include "sys/status.h"
 
 namespace lamina::overlay {
-
-// A name in an upper directory, or, with name "", the descriptor itself.
-struct Location {
-  RealFileRef directory;
-  std::string name;
-  [[nodiscard]] int descriptor() const { return directory->descriptor(); }
-};
 
 // The parts of a writable overlay besides its lowers; none is valid in a read-only one.
 struct OverlayDirectories {
   sys::FileDescriptor upper, work;
   sys::FileDescriptor lock;   // locked while the overlay lives
   sys::FileDescriptor quiet;  // the upper, where reading changes no access times; only if requested
-};
-
-// What the layers hold under a name of a merged directory.
-struct Found {
-  bool visible = false;
-  bool in_upper = false;  // the upper has an entry, maybe a whiteout
-  bool upper_whiteout = false;
-  bool unmarked = false;           // the upper's entry was made just now: it has none of our marks
-  bool metacopy = false;           // of the upper's file
-  Protection protection;           // of what is seen
-  bool redirected = false;         // the upper's directory merges with lowers that are found by another path
-  bool lacks_data = false;         // a metacopy, and the file below it was not found yet
-  sys::FileStatus upper;           // where in_upper
-  std::vector<LowerPlace> lowers;  // as Inode::lowers
-  Attributes lower;                // of lowers[0], where there is one and it is what is seen
-  [[nodiscard]] std::uint32_t type() const { return (in_upper ? upper.mode : lower.mode) & 0170000U; }
 };
 
 // The child of that name among those of that cookie; null where there is none.
@@ -144,15 +124,6 @@ class Overlay final : public FileSystem {
   // lookup.cc
   Result<Found> find(Inode& parent, std::string_view name);
   Result<Marks> upper_marks(const sys::FileStatus& status, int directory, std::string_view name);
-  Status find_in_lowers(const std::vector<LowerPlace>& parents, std::string_view name, Found& found, std::string redirect);
-  // Where an absolute redirect leads, from layer to layer.
-  struct RedirectWalk {
-    std::string path;   // from the root of the next layer
-    bool stop = false;  // the layers below do not count
-  };
-  static Result<std::optional<LowerEntry>> walk_redirect(const Layer& layer, RedirectWalk& walk);
-  Status find_from(std::size_t layer, std::string_view path, Found& found);
-  static bool take_lower(std::size_t layer, const LowerEntry& entry, Found& found);
   Result<bool> visible_below(Inode& parent, std::string_view name);
   Result<std::shared_ptr<const LowerChildren>> lower_children(Inode& directory);
   Result<InodeKey> key_of(const Found& found);
@@ -186,21 +157,6 @@ class Overlay final : public FileSystem {
   std::string temporary_name();
   Status discard(std::string_view temporary);
   void touched(Inode& directory);
-  // upper_files.cc
-  Result<sys::FileDescriptor> open_upper(const Location& at, int flags);
-  Status rename_upper(const UpperPlace& from, const UpperPlace& to, unsigned flags = 0);
-  Status unlink_upper(const UpperPlace& place);
-  Status make_whiteout(const UpperPlace& place);
-  // Changes names in a directory of the upper.
-  template <typename Operation>
-  Status in_upper(int directory, Operation operation) {
-    return unprivileged_ ? as_owner(modes_, {{directory, {}}}, operation) : operation();
-  }
-  // While it is held no mode differs from what users should see.
-  [[nodiscard]] std::shared_lock<std::shared_mutex> steady_modes() {
-    return unprivileged_ ? std::shared_lock(modes_) : std::shared_lock<std::shared_mutex>();
-  }
-  Status make_mark(int descriptor, std::string_view name, std::string_view mark, std::string_view value);
 
   // copy_up.cc
   enum class CopyUp { attributes, data, no_data };
@@ -244,18 +200,8 @@ class Overlay final : public FileSystem {
                       const Interrupted& interrupted);
   Status copy_up_links_below(const InodeRef& directory, const Interrupted& interrupted);
 
-  // group_names.cc
-  static Result<bool> hides(const Layer& layer, LowerRef at, std::string_view path);
-  static Result<std::optional<LowerRef>> directory_at(const Layer& layer, std::string_view path);
-  Result<std::shared_ptr<const Redirects>> redirects_of(std::size_t layer);
-  Result<std::vector<std::string>> paths_above(std::size_t layer, const std::vector<std::string>& paths);
-  Result<std::vector<std::string>> places_of(std::size_t layer, const std::string& path);
-  Result<std::vector<LinkName>> group_names(const LowerPlace& source);
-  Result<std::vector<std::string>> group_places(const LowerPlace& source);
-
   // names_of.cc
-  Result<std::vector<std::string>> linked_names(std::uint64_t upper_ino);
-  void note_names(std::uint64_t upper_ino, const InodeRef& directory, std::string_view name);
+  Result<std::vector<LinkName>> group_names(const LowerPlace& source);
 
   // create.cc
   Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller, Attempt* attempt);
@@ -279,7 +225,6 @@ class Overlay final : public FileSystem {
   Result<InodeRef> pin(const InodeRef& parent, std::string_view name, const Found& found);
   void unlinked(const InodeRef& victim, const InodeRef& parent, std::string_view name);
   Status remove_entry(int directory, std::string_view name, bool leave_whiteout);
-  Status discard_tree(int directory, std::string_view name);
 
   // rename.cc
   Result<RenameSide> rename_place(NodeId parent, std::string_view name);
@@ -306,20 +251,17 @@ class Overlay final : public FileSystem {
   // data.cc
   Result<RealFileRef> open_lower(const LowerPlace& place, int flags);
 
-  [[nodiscard]] const Layer& layer(const LowerPlace& place) const { return *layers_[place.layer]; }
   [[nodiscard]] int work() const { return work_.get(); }
 
   const Options options_;
   const MarkNames marks_;
-  std::vector<std::unique_ptr<Layer>> layers_;  // topmost first
-  const std::uint64_t stack_;                   // distinguishes stacks of lowers: LowerNumber
-  const HashSecret secret_;                     // of keys by path; the same in every worker of the mount
-  RealFileRef upper_;                           // null: read-only
-  std::uint64_t upper_number_ = 0;              // the upper's own in its file system
+  const LowerStack lowers_;
+  const HashSecret secret_;         // of keys by path; the same in every worker of the mount
+  RealFileRef upper_;               // null: read-only
+  std::uint64_t upper_number_ = 0;  // the upper's own in its file system
   sys::FileDescriptor work_, work_lock_;
   sys::FileDescriptor quiet_upper_;  // the upper, where reading changes no access times; if they must not change
-  const bool unprivileged_;          // modes of our own files may deny us access
-  std::shared_mutex modes_;          // of an unprivileged driver: shared by all code that shows or changes modes (OwnerAccess)
+  UpperFiles upper_files_;
   TreeLock tree_;
   std::mutex resolving_;  // held below the tree lock, above all others
   InodeTable table_;
@@ -327,22 +269,11 @@ class Overlay final : public FileSystem {
   FileCache directories_, files_;
   RecentLists lists_{most_listed_names};
   std::atomic<std::uint64_t> forgotten_{0};  // since memory was trimmed
-  std::mutex linked_mutex_;
-  // The names of files of the upper that have several, by st_ino; searched when any_name() needs them. Guarded by linked_mutex_.
-  std::optional<std::unordered_map<std::uint64_t, std::vector<std::string>>> linked_;
-  std::mutex redirects_mutex_;
-  // Guarded by redirects_mutex_, and searched when a group's names are needed: of each lower, and of the upper.
-  std::vector<std::shared_ptr<const Redirects>> redirects_;
-  std::optional<Redirects> upper_redirects_;
+  LinkedNames linked_names_;
+  GroupPlaces group_places_;
   std::atomic<std::uint64_t> names_version_{1};  // raised by every name that is removed or moved
   std::atomic<std::uint64_t> next_temporary_{0};
-  mutable std::atomic<std::uint64_t> copy_ups_{0}, copy_up_bytes_{0}, index_lookups_{0}, directory_lookups_{0};
+  mutable std::atomic<std::uint64_t> copy_ups_{0}, copy_up_bytes_{0};
 };
-
-// True where a result means absence. No other failure does.
-template <typename T>
-[[nodiscard]] bool is_absent(const Result<T>& result) {
-  return result.failed_with(ENOENT) || result.failed_with(ENOTDIR);
-}
 
 }  // namespace lamina::overlay

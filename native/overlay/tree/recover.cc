@@ -95,8 +95,8 @@ Result<bool> Overlay::resolve_named(Inode& inode) {
 // The place of a file of a lower without a name. ESTALE where it is unknown.
 Result<LowerPlace> Overlay::forgotten_lower(Inode& inode) {
   const InodeKey key = inode.record->key();
-  if (key.layer == 0 || key.position() > layers_.size()) return Errno{ESTALE};
-  const Layer& its = *layers_[key.position() - 1];
+  if (key.layer == 0 || key.position() > lowers_.size()) return Errno{ESTALE};
+  const Layer& its = lowers_[key.position() - 1];
   if (its.indexed()) {
     LowerRef reference;
     reference.entry = static_cast<std::uint32_t>(key.identity);
@@ -106,7 +106,7 @@ Result<LowerPlace> Overlay::forgotten_lower(Inode& inode) {
     if (!inode.parent) return Errno{ESTALE};
     // Its name was removed just before the death: the lowers still have it.
     Found below;
-    LAMINA_TRY(find_in_lowers(inode.parent->lowers, inode.name(), below, {}));
+    LAMINA_TRY(lowers_.find(inode.parent->lowers, inode.name(), below, {}));
     LAMINA_ASSIGN(const bool shown, shows_inode(inode, below));
     return shown ? below.lowers.front() : Result<LowerPlace>(Errno{ESTALE});
   }

@@ -50,7 +50,7 @@ void Overlay::unlinked(const InodeRef& victim, const InodeRef& parent, std::stri
   if (victim->has_upper || victim->lowers.empty()) return;
   const LowerPlace& place = victim->lowers.front();
   // What has an index is found again by its number.
-  const auto path = layer(place).indexed() ? Result<std::string>(Errno{ENODATA}) : layer(place).path(place.reference);
+  const auto path = lowers_.of(place).indexed() ? Result<std::string>(Errno{ENODATA}) : lowers_.of(place).path(place.reference);
   if (path) table_.keep_lower_path(*victim, *path);
 }
 
@@ -62,25 +62,8 @@ const ListingRef& Overlay::no_names() {
 // Removes an entry of the upper in one step, leaving a whiteout where one is needed.
 Status Overlay::remove_entry(int directory, std::string_view name, bool leave_whiteout) {
   const std::string temporary = temporary_name();
-  LAMINA_TRY(rename_upper({directory, name}, {work(), temporary}, leave_whiteout ? RENAME_WHITEOUT : RENAME_NOREPLACE));
+  LAMINA_TRY(upper_files_.rename({directory, name}, {work(), temporary}, leave_whiteout ? RENAME_WHITEOUT : RENAME_NOREPLACE));
   return discard(temporary);
-}
-
-// Removes a name and all below it.
-Status Overlay::discard_tree(int directory, std::string_view name) {
-  const Status removed = unlink_upper({directory, name});
-  if (!removed.failed_with(EISDIR) && !removed.failed_with(EPERM)) return removed;
-  const Status empty = in_upper(directory, [&] { return sys::remove_directory(directory, name); });
-  if (!empty.failed_with(ENOTEMPTY) && !empty.failed_with(EEXIST)) return empty;
-  const auto open = [&] { return sys::open_child(directory, name, O_RDONLY | O_DIRECTORY); };
-  LAMINA_ASSIGN(const sys::FileDescriptor opened, unprivileged_ ? as_owner(modes_, {{directory, name}}, open) : open());
-  std::vector<std::string> names;
-  LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
-    names.emplace_back(each.name);
-    return {};
-  }));
-  for (const std::string& each : names) LAMINA_TRY(discard_tree(opened.get(), each));
-  return in_upper(directory, [&] { return sys::remove_directory(directory, name); });
 }
 
 // The evidence is the victim's key, by which it is found once the name is gone.
@@ -89,9 +72,9 @@ Status Overlay::remove_name(const InodeRef& holder, std::string_view name, const
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*holder));
   LAMINA_ASSIGN(const bool below, visible_below(*holder, name));
   const auto take = [&]() -> Status {
-    if (!found.in_upper) return make_whiteout({place->descriptor(), name});
+    if (!found.in_upper) return upper_files_.make_whiteout({place->descriptor(), name});
     if (found.type() == 0040000U || below) return remove_entry(place->descriptor(), name, below);
-    return unlink_upper({place->descriptor(), name});
+    return upper_files_.unlink({place->descriptor(), name});
   };
   if (attempt != nullptr) {
     LAMINA_ASSIGN(const InodeKey key, key_of(found));

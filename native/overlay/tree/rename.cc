@@ -90,14 +90,14 @@ Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interr
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*from.inode));
   if (lower) {
     LAMINA_ASSIGN(const std::string path, lower_path(from.directory, from.name));
-    const Status marked = make_mark(place->descriptor(), "", marks_.redirect, path);
+    const Status marked = upper_files_.set_mark({place->descriptor(), ""}, marks_.redirect, path);
     if (lacks_room(marked)) return copy_up_tree(from.inode, interrupted);
     LAMINA_TRY(marked);
     from.redirect = path.substr(1);
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(place->descriptor()));
     return mark_number(*from.inode, place->descriptor(), "", status.ino);
   }
-  if (to.below) return make_mark(place->descriptor(), "", marks_.opaque, opaque_value);
+  if (to.below) return upper_files_.set_mark({place->descriptor(), ""}, marks_.opaque, opaque_value);
   return {};
 }
 
@@ -110,7 +110,7 @@ Status Overlay::prepare_source(RenameSide& from, RenameSide& to, const Interrupt
   }
   // A metacopy under another name finds its data by an absolute redirect.
   LAMINA_ASSIGN(const std::string path, lower_path(from.directory, from.name));
-  const Status marked = make_mark(from.descriptor(), from.name, marks_.redirect, path);
+  const Status marked = upper_files_.set_mark({from.descriptor(), from.name}, marks_.redirect, path);
   return lacks_room(marked) ? copy_up(from.inode, CopyUp::data, interrupted) : marked;
 }
 
@@ -121,16 +121,16 @@ Status Overlay::finish_directory(const RenameSide& from, std::uint64_t replaced)
   if (is_absent(left)) return {};
   if (!left) return left.error();
   if (left->ino != replaced) return {};  // it is removed already, and a whiteout is there
-  if (left->is_whiteout()) return from.below ? Status() : unlink_upper({from.descriptor(), from.name});
+  if (left->is_whiteout()) return from.below ? Status() : upper_files_.unlink({from.descriptor(), from.name});
   return remove_entry(from.descriptor(), from.name, from.below);
 }
 
 Status Overlay::replace_name(RenameSide& from, RenameSide& to) {
   const unsigned whiteout = from.below ? RENAME_WHITEOUT : 0U;
   if (!to.found.in_upper || !from.is_directory()) {
-    return rename_upper({from.descriptor(), from.name}, {to.descriptor(), to.name}, whiteout);
+    return upper_files_.rename({from.descriptor(), from.name}, {to.descriptor(), to.name}, whiteout);
   }
-  LAMINA_TRY(rename_upper({from.descriptor(), from.name}, {to.descriptor(), to.name}, RENAME_EXCHANGE));
+  LAMINA_TRY(upper_files_.rename({from.descriptor(), from.name}, {to.descriptor(), to.name}, RENAME_EXCHANGE));
   return finish_directory(from, to.found.upper.ino);
 }
 
@@ -148,7 +148,7 @@ Status Overlay::exchange_names(RenameSide& from, RenameSide& to, Attempt* attemp
     LAMINA_ASSIGN(const std::uint64_t second, upper_number(to));
     attempt->begin({first, second});
   }
-  LAMINA_TRY(rename_upper({from.descriptor(), from.name}, {to.descriptor(), to.name}, RENAME_EXCHANGE));
+  LAMINA_TRY(upper_files_.rename({from.descriptor(), from.name}, {to.descriptor(), to.name}, RENAME_EXCHANGE));
   const InodeRef other = to.inode;
   moved(from.inode, to);
   moved(other, from);
@@ -159,19 +159,19 @@ Status Overlay::exchange_names(RenameSide& from, RenameSide& to, Attempt* attemp
 void Overlay::note_moved(const RenameSide& from, const RenameSide& to, RenameMode mode) {
   const bool exchange = mode == RenameMode::exchange;
   if (!from.is_directory() && !(exchange && to.is_directory())) return;
-  const std::lock_guard lock(redirects_mutex_);
-  if (!upper_redirects_) return;
-  const auto source = path_of(*from.directory);
-  const auto target = path_of(*to.directory);
-  // Without both they are searched again.
-  if (!source || !target) return upper_redirects_.reset();
-  const std::string one = join_paths(*source, from.name);
-  const std::string other = join_paths(*target, to.name);
-  if (exchange) {
-    upper_redirects_->exchanged(one, other, from.redirect, to.redirect);
-  } else {
-    upper_redirects_->moved(one, other, from.redirect);
-  }
+  group_places_.upper_changed([&](Redirects& redirects) {
+    const auto source = path_of(*from.directory);
+    const auto target = path_of(*to.directory);
+    if (!source || !target) return false;
+    const std::string one = join_paths(*source, from.name);
+    const std::string other = join_paths(*target, to.name);
+    if (exchange) {
+      redirects.exchanged(one, other, from.redirect, to.redirect);
+    } else {
+      redirects.moved(one, other, from.redirect);
+    }
+    return true;
+  });
 }
 
 void Overlay::moved(const InodeRef& inode, const RenameSide& to) {
@@ -194,11 +194,7 @@ Result<bool> Overlay::finish_rename(RenameSide& from, RenameSide& to, RenameMode
     unlinked(table_.find({victim_layer, victim_identity}), to.directory, to.name);
   }
   moved(inode, to);
-  {
-    // The worker that died knew where the redirects are; they are searched again.
-    const std::lock_guard lock(redirects_mutex_);
-    upper_redirects_.reset();
-  }
+  group_places_.forget_upper();  // the worker that died knew where the redirects are
   touched(*from.directory);
   touched(*to.directory);
   return true;

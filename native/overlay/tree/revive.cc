@@ -48,7 +48,7 @@ Result<std::uint32_t> Overlay::links_of_lower(Inode& inode) {
     std::lock_guard lock(inode.mutex);
     lower = inode.lowers.front();
   }
-  LAMINA_ASSIGN(const LowerEntry entry, layer(lower).get(lower.reference));
+  LAMINA_ASSIGN(const LowerEntry entry, lowers_.of(lower).get(lower.reference));
   LAMINA_ASSIGN(const std::uint32_t links, visible_links(inode, lower, entry.attributes.nlink));
   return links;
 }

@@ -93,7 +93,7 @@ void Overlay::forget(NodeId node, std::uint64_t count) {
 std::string Overlay::temporary_name() { return "#" + std::to_string(next_temporary_.fetch_add(1)); }
 
 // Removes what was built in work, after a failure or an exchange.
-Status Overlay::discard(std::string_view temporary) { return discard_tree(work(), temporary); }
+Status Overlay::discard(std::string_view temporary) { return upper_files_.remove_tree({work(), temporary}); }
 
 // The names of a directory have changed.
 void Overlay::touched(Inode& directory) {

@@ -32,7 +32,7 @@ Result<std::vector<std::byte>> Overlay::xattr(NodeId node, std::string_view name
   LAMINA_ASSIGN(const InodeRef inode, get(node));
   const std::string stored = marks_.to_disk(name);
   const Source source = source_of(*inode);
-  if (!source.upper) return layer(source.lower).xattr(source.lower.reference, stored);
+  if (!source.upper) return lowers_.of(source.lower).xattr(source.lower.reference, stored);
   LAMINA_ASSIGN(const Location at, location(*inode));
   return sys::get_xattr(at.descriptor(), at.name, stored);
 }
@@ -46,7 +46,7 @@ Result<std::string> Overlay::xattr_names(NodeId node) {
     LAMINA_ASSIGN(const Location at, location(*inode));
     LAMINA_ASSIGN(stored, sys::list_xattrs(at.descriptor(), at.name));
   } else {
-    LAMINA_ASSIGN(stored, layer(source.lower).xattr_names(source.lower.reference));
+    LAMINA_ASSIGN(stored, lowers_.of(source.lower).xattr_names(source.lower.reference));
   }
   std::string names;
   sys::for_each_name(stored, [&](std::string_view name) {
@@ -87,7 +87,7 @@ Status Overlay::remove_xattr(NodeId node, std::string_view name, Attempt* attemp
   const Source source = source_of(*inode);
   if (!source.upper) {
     if (!upper_) return Errno{EROFS};
-    auto present = layer(source.lower).xattr(source.lower.reference, stored);
+    auto present = lowers_.of(source.lower).xattr(source.lower.reference, stored);
     if (is_list && present.failed_with(ENODATA)) return {};
     if (!present) return present.error();
   }

@@ -1,10 +1,26 @@
-// What the lowers hold under a name: which layers have it, and where redirects lead (fs/overlayfs/namei.c).
-#include "overlay/tree/overlay.h"
+// As fs/overlayfs/namei.c does.
+#include "overlay/tree/lower_stack.h"
+
+#include <span>
+
+#include "overlay/layers/xxh64.h"
 
 namespace lamina::overlay {
 
+namespace {
+
+// Which lowers there are, and in which order. Those without an index cannot be distinguished, and on top they do not count: they
+// leave the numbers of the others as they are.
+std::uint64_t fingerprint_of(const std::vector<std::unique_ptr<Layer>>& layers) {
+  std::vector<std::uint64_t> each;
+  for (const auto& layer : layers) {
+    if (!each.empty() || layer->indexed()) each.push_back(layer->fingerprint());
+  }
+  return xxh64(std::as_bytes(std::span(each)));
+}
+
 // Adds an entry of a lower to what was found so far. False: the layers further down do not matter.
-bool Overlay::take_lower(std::size_t layer, const LowerEntry& entry, Found& found) {
+bool take_lower(std::size_t layer, const LowerEntry& entry, Found& found) {
   if (entry.marks.whiteout) return false;
   const bool directory = (entry.attributes.mode & 0170000U) == 0040000U;
   const bool seen = found.visible;
@@ -32,9 +48,15 @@ bool Overlay::take_lower(std::size_t layer, const LowerEntry& entry, Found& foun
   return entry.marks.metacopy;
 }
 
+// Where an absolute redirect leads, from layer to layer.
+struct RedirectWalk {
+  std::string path;   // from the root of the next layer
+  bool stop = false;  // the layers below do not count
+};
+
 // Walks an absolute redirect's path through one layer, component by component, as ovl_lookup_layer() of fs/overlayfs/namei.c
 // does: the marks of directories on the way count too. Returns the entry at its end, if there is one.
-Result<std::optional<LowerEntry>> Overlay::walk_redirect(const Layer& layer, RedirectWalk& walk) {
+Result<std::optional<LowerEntry>> walk_redirect(const Layer& layer, RedirectWalk& walk) {
   LowerRef at = layer.root();
   std::string rest = walk.path;
   for (;;) {
@@ -66,8 +88,13 @@ Result<std::optional<LowerEntry>> Overlay::walk_redirect(const Layer& layer, Red
   }
 }
 
+}  // namespace
+
+LowerStack::LowerStack(std::vector<std::unique_ptr<Layer>> layers)
+    : layers_(std::move(layers)), fingerprint_(fingerprint_of(layers_)) {}
+
 // From `layer` downwards, by a path from each layer's root, as for an absolute redirect.
-Status Overlay::find_from(std::size_t layer, std::string_view path, Found& found) {
+Status LowerStack::find_from(std::size_t layer, std::string_view path, Found& found) const {
   RedirectWalk walk{std::string(path)};
   for (std::size_t i = layer; i < layers_.size() && !walk.stop; ++i) {
     LAMINA_ASSIGN(std::optional<LowerEntry> entry, walk_redirect(*layers_[i], walk));
@@ -77,15 +104,14 @@ Status Overlay::find_from(std::size_t layer, std::string_view path, Found& found
   return {};
 }
 
-Status Overlay::find_in_lowers(const std::vector<LowerPlace>& parents, std::string_view name, Found& found,
-                               std::string redirect) {
+Status LowerStack::find(const std::vector<LowerPlace>& parents, std::string_view name, Found& found, std::string redirect) const {
   std::string at(name);
   if (!redirect.empty()) {
     if (redirect.front() == '/') return find_from(0, std::string_view(redirect).substr(1), found);
     at = redirect;
   }
   for (const LowerPlace& parent : parents) {
-    const Layer& source = layer(parent);
+    const Layer& source = of(parent);
     (source.indexed() ? index_lookups_ : directory_lookups_).fetch_add(1, std::memory_order_relaxed);
     auto entry = source.lookup(parent.reference, at);
     if (is_absent(entry)) continue;

@@ -1,9 +1,6 @@
-// Where the names of a lower's hard-link group are in the merged tree. The index knows them by their paths in the layer; a
-// directory that a layer above or the upper has redirected shows them elsewhere.
-#include <iterator>
-#include <unordered_set>
+#include "overlay/tree/group_places.h"
 
-#include "overlay/tree/overlay.h"
+#include <iterator>
 
 namespace lamina::overlay {
 
@@ -11,10 +8,9 @@ namespace {
 // A path is visible at one place. Layers assembled by hand may hold a redirected directory twice, and in another one
 // again: more places than this stay unknown.
 constexpr std::size_t most_places = 256;
-}  // namespace
 
 // Whether a layer has, on the way from `at` or at the end, anything that hides those below there.
-Result<bool> Overlay::hides(const Layer& layer, LowerRef at, std::string_view path) {
+Result<bool> hides(const Layer& layer, LowerRef at, std::string_view path) {
   for (;;) {
     const std::size_t slash = path.find('/');
     auto entry = layer.lookup(at, path.substr(0, slash));
@@ -28,7 +24,7 @@ Result<bool> Overlay::hides(const Layer& layer, LowerRef at, std::string_view pa
   }
 }
 
-Result<std::optional<LowerRef>> Overlay::directory_at(const Layer& layer, std::string_view path) {
+Result<std::optional<LowerRef>> directory_at(const Layer& layer, std::string_view path) {
   LowerRef at = layer.root();
   while (!path.empty()) {
     const std::size_t slash = path.find('/');
@@ -41,21 +37,23 @@ Result<std::optional<LowerRef>> Overlay::directory_at(const Layer& layer, std::s
   return std::optional(std::move(at));
 }
 
-Result<std::shared_ptr<const Redirects>> Overlay::redirects_of(std::size_t layer) {
-  const std::lock_guard lock(redirects_mutex_);
-  redirects_.resize(layers_.size());
+}  // namespace
+
+Result<std::shared_ptr<const Redirects>> GroupPlaces::redirects_of(std::size_t layer) {
+  const std::lock_guard lock(mutex_);
+  redirects_.resize(lowers_.size());
   if (!redirects_[layer]) {
-    LAMINA_ASSIGN(std::vector<RedirectMark> marks, layers_[layer]->redirects());
+    LAMINA_ASSIGN(std::vector<RedirectMark> marks, lowers_[layer].redirects());
     redirects_[layer] = std::make_shared<const Redirects>(std::move(marks));
   }
   return redirects_[layer];
 }
 
 // Paths of the stack below a layer, as they are visible with the layer on top.
-Result<std::vector<std::string>> Overlay::paths_above(std::size_t layer, const std::vector<std::string>& paths) {
+Result<std::vector<std::string>> GroupPlaces::paths_above(std::size_t layer, const std::vector<std::string>& paths) {
   LAMINA_ASSIGN(const auto redirects, redirects_of(layer));
   if (redirects->empty()) return paths;
-  const Layer& its = *layers_[layer];
+  const Layer& its = lowers_[layer];
   std::vector<std::string> above;
   const auto take = [&](const LowerRef& directory, std::string_view path, std::string_view rest) -> Status {
     LAMINA_ASSIGN(const bool hidden, hides(its, directory, rest));
@@ -74,16 +72,15 @@ Result<std::vector<std::string>> Overlay::paths_above(std::size_t layer, const s
   return above;
 }
 
-// Where a path of a layer may be seen in the merged tree. The upper may hide or replace it there.
-Result<std::vector<std::string>> Overlay::places_of(std::size_t layer, const std::string& path) {
+Result<std::vector<std::string>> GroupPlaces::of_path(std::size_t layer, const std::string& path) {
   std::vector<std::string> places{path};
   for (std::size_t above = layer; above-- > 0;) {
     LAMINA_ASSIGN(places, paths_above(above, places));
   }
-  if (!upper_ || options_.user_xattr) return places;  // such an upper has no redirects
-  const std::lock_guard lock(redirects_mutex_);
+  if (upper_ < 0) return places;
+  const std::lock_guard lock(mutex_);
   if (!upper_redirects_) {
-    LAMINA_ASSIGN(std::vector<RedirectMark> marks, find_redirects(upper_->descriptor(), marks_));
+    LAMINA_ASSIGN(std::vector<RedirectMark> marks, find_redirects(upper_, marks_));
     upper_redirects_.emplace(std::move(marks));
   }
   const std::size_t below = places.size();
@@ -96,44 +93,14 @@ Result<std::vector<std::string>> Overlay::places_of(std::size_t layer, const std
   return places;
 }
 
-// Where the names of a lower's hard-link group may be seen, judged by the layers alone.
-Result<std::vector<std::string>> Overlay::group_places(const LowerPlace& source) {
-  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(source.reference));
+Result<std::vector<std::string>> GroupPlaces::of_group(const LowerPlace& source) {
+  LAMINA_ASSIGN(const std::vector<std::string> paths, lowers_.of(source).link_group(source.reference));
   std::vector<std::string> all;
   for (const std::string& path : paths) {
-    LAMINA_ASSIGN(std::vector<std::string> places, places_of(source.layer, path));
+    LAMINA_ASSIGN(std::vector<std::string> places, of_path(source.layer, path));
     all.insert(all.end(), std::make_move_iterator(places.begin()), std::make_move_iterator(places.end()));
   }
   return all;
-}
-
-// The visible names of a lower's hard-link group; none where it has no index or the file one name.
-Result<std::vector<LinkName>> Overlay::group_names(const LowerPlace& source) {
-  std::vector<LinkName> names;
-  LAMINA_ASSIGN(const std::vector<std::string> paths, layer(source).link_group(source.reference));
-  if (paths.size() < 2) return names;
-  LAMINA_ASSIGN(const std::uint64_t identity, layer(source).identity(source.reference));
-  const auto take = [&](std::string_view path) -> Result<bool> {
-    LAMINA_ASSIGN(LinkName link, link_name(path));
-    if (!link.directory) return false;
-    LAMINA_ASSIGN(const bool shown, shows(*link.directory, link.name, source.layer, identity));
-    if (shown) names.push_back(std::move(link));
-    return shown;
-  };
-  std::vector<std::string> elsewhere;
-  for (const std::string& path : paths) {
-    LAMINA_ASSIGN(const bool shown, take(path));
-    if (!shown) elsewhere.push_back(path);
-  }
-  if (elsewhere.empty()) return names;
-  std::unordered_set<std::string> seen(paths.begin(), paths.end());
-  for (const std::string& path : elsewhere) {
-    LAMINA_ASSIGN(const std::vector<std::string> places, places_of(source.layer, path));
-    for (const std::string& place : places) {
-      if (seen.insert(place).second) LAMINA_TRY(take(place));
-    }
-  }
-  return names;
 }
 
 }  // namespace lamina::overlay

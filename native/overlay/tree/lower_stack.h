@@ -1,0 +1,43 @@
+// The lowers of a mount, topmost first, and what they hold under a name: which layers have it, and where redirects lead.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "overlay/inodes/inode.h"
+#include "overlay/layers/layer.h"
+#include "overlay/tree/found.h"
+
+namespace lamina::overlay {
+
+class LowerStack {
+ public:
+  explicit LowerStack(std::vector<std::unique_ptr<Layer>> layers);
+
+  [[nodiscard]] std::size_t size() const { return layers_.size(); }
+  [[nodiscard]] const Layer& operator[](std::size_t number) const { return *layers_[number]; }
+  [[nodiscard]] const Layer& of(const LowerPlace& place) const { return *layers_[place.layer]; }
+  // Distinguishes stacks: LowerNumber.
+  [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint_; }
+
+  // Adds to what was found above what lies under a name of the directories `parents`; `redirect` is the mark of a directory
+  // above.
+  Status find(const std::vector<LowerPlace>& parents, std::string_view name, Found& found, std::string redirect) const;
+
+  [[nodiscard]] std::uint64_t index_lookups() const { return index_lookups_.load(); }
+  [[nodiscard]] std::uint64_t directory_lookups() const { return directory_lookups_.load(); }
+
+ private:
+  Status find_from(std::size_t layer, std::string_view path, Found& found) const;
+
+  const std::vector<std::unique_ptr<Layer>> layers_;
+  const std::uint64_t fingerprint_;
+  mutable std::atomic<std::uint64_t> index_lookups_{0}, directory_lookups_{0};
+};
+
+}  // namespace lamina::overlay
