@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "overlay/attempt.h"
+#include "overlay/real_file.h"
 #include "overlay/types.h"
 #include "sys/result.h"
 
@@ -20,20 +21,6 @@ namespace lamina::overlay {
 
 using sys::Result;
 using sys::Status;
-
-// Shared ownership of an open real file. The descriptor lives as long as any reference does.
-class RealFile {
- public:
-  explicit RealFile(int descriptor) : descriptor_(descriptor) {}
-  RealFile(const RealFile&) = delete;
-  RealFile& operator=(const RealFile&) = delete;
-  ~RealFile();
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-using RealFileRef = std::shared_ptr<const RealFile>;
 
 // A snapshot of a merged directory, sorted by cookie. Holds no "." and "..".
 using Listing = std::vector<DirectoryEntry>;

@@ -304,7 +304,7 @@ Status Overlay::copy_up_tree(const InodeRef& directory, const Interrupted& inter
   LAMINA_ASSIGN(const ListingRef names, list_inode(*directory));
   for (const DirectoryEntry& each : *names) {
     LAMINA_ASSIGN(const Found found, find(*directory, each.name));
-    if (!found.visible) continue;
+    if (!found.visible()) continue;
     LAMINA_ASSIGN(const InodeRef child, intern(directory, each.name, found));
     const Status copied = child->is_directory() ? copy_up_tree(child, interrupted)
                                                 : copy_up_name(directory, each.name, child, CopyUp::data, interrupted);

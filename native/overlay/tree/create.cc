@@ -167,14 +167,13 @@ Status Overlay::make_at(Inode& parent, int directory, std::string_view name, con
     if (made) return {};
   }
   LAMINA_ASSIGN(const Found before, find(parent, name));
-  if (before.visible) return Errno{EEXIST};
-  return make_in_work(directory, name, creation, attributes, before.in_upper);
+  if (before.visible()) return Errno{EEXIST};
+  return make_in_work(directory, name, creation, attributes, before.upper_status() != nullptr);
 }
 
 Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller,
                             Attempt* attempt) {
   Found made;
-  made.visible = made.in_upper = made.unmarked = true;
   InodeRef inode;
   {
     TreeLock::Shared lock(tree_);
@@ -185,12 +184,13 @@ Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation
     bool made_before = false;
     if (attempt != nullptr && attempt->begun()) {
       LAMINA_ASSIGN(const Found before, find(*directory, name));
-      made_before = before.visible && before.type() == (creation.mode & type_mask);
+      made_before = before.visible() && before.type() == (creation.mode & type_mask);
     }
     if (attempt != nullptr) attempt->begin();
     if (!made_before) LAMINA_TRY(make_at(*directory, place->descriptor(), name, creation, caller));
     touched(*directory);
-    LAMINA_ASSIGN(made.upper, sys::status_at(place->descriptor(), name));
+    LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(place->descriptor(), name));
+    made.what = FoundInUpper{status, FoundInUpper::Form::fresh, {}};
     LAMINA_ASSIGN(inode, intern(directory, name, made));
   }
   return entry_of(inode, made);
@@ -269,13 +269,13 @@ Result<Entry> Overlay::link(NodeId node, NodeId parent, std::string_view name, c
     LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
     LAMINA_ASSIGN(const Location from, location(*inode));
     bool linked_before = false;
-    if (before.visible && attempt != nullptr && attempt->begun()) {
+    if (before.visible() && attempt != nullptr && attempt->begun()) {
       LAMINA_ASSIGN(const sys::FileStatus file, sys::status_at(from.descriptor(), from.name));
-      linked_before = before.in_upper && before.upper.ino == file.ino;
+      linked_before = before.in_upper() != nullptr && before.in_upper()->status.ino == file.ino;
     }
-    if (before.visible && !linked_before) return Errno{EEXIST};
+    if (before.visible() && !linked_before) return Errno{EEXIST};
     if (attempt != nullptr) attempt->begin();
-    if (!linked_before) LAMINA_TRY(link_at(from, *place, name, before.in_upper));
+    if (!linked_before) LAMINA_TRY(link_at(from, *place, name, before.upper_status() != nullptr));
     touched(*directory);
     std::lock_guard guard(inode->mutex);
     table_.move(*inode, directory, name);

@@ -105,7 +105,7 @@ Status Overlay::allow_change(const Inode& inode) {
 // Whether a name of the directory may be removed (may_delete of the kernel).
 Status Overlay::allow_removal(const Inode& directory, const Found& found) {
   LAMINA_TRY(allow_change(directory));
-  return found.visible && found.protection.any() ? Status(Errno{EPERM}) : Status();
+  return found.protection().any() ? Status(Errno{EPERM}) : Status();
 }
 
 }  // namespace lamina::overlay

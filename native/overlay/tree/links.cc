@@ -36,7 +36,7 @@ Status Overlay::link_unseen(int from, std::string_view name, const RealFile& dir
 // Whether a name shows the file `identity` of the lower at `layer_number`, and no other.
 Result<bool> Overlay::shows(Inode& directory, std::string_view name, std::size_t layer_number, std::uint64_t identity) {
   LAMINA_ASSIGN(const Found found, find(directory, name));
-  if (!found.visible || found.in_upper || found.lowers.front().layer != layer_number) return false;
+  if (found.in_lower() == nullptr || found.lowers.front().layer != layer_number) return false;
   LAMINA_ASSIGN(const std::uint64_t other, lowers_.of(found.lowers.front()).identity(found.lowers.front().reference));
   return other == identity;
 }
@@ -81,23 +81,24 @@ Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
   LAMINA_ASSIGN(std::vector<LinkName> others, group_names(source));
   LAMINA_ASSIGN(const std::vector<std::string> places, group_places_.of_group(source));
   LinkName copy;
-  Found of_copy;
+  std::uint64_t copy_number = 0;
   for (const std::string& path : places) {
     LAMINA_ASSIGN(LinkName link, link_name(path));
     if (!link.directory) continue;
     LAMINA_ASSIGN(const Found found, find(*link.directory, link.name));
-    if (copy.directory || !found.visible || !found.in_upper || found.type() != (entry.attributes.mode & 0170000U)) continue;
+    const FoundInUpper* upper = found.in_upper();
+    if (copy.directory || upper == nullptr || found.type() != (entry.attributes.mode & 0170000U)) continue;
     LAMINA_ASSIGN(const RealFileRef place, upper_directory(*link.directory));
-    LAMINA_ASSIGN(const std::uint64_t its, upper_ino({place, link.name}, found.upper));
+    LAMINA_ASSIGN(const std::uint64_t its, upper_ino({place, link.name}, upper->status));
     if (its != ino) continue;
     copy = std::move(link);
-    of_copy = found;
+    copy_number = upper->status.ino;
   }
   if (!copy.directory) return {};
   const InodeRef inode = table_.find(key);
   std::optional<InodeTable::NewKey> changing;
   if (inode && inode->record->key().layer != 0) {
-    changing.emplace(table_, inode, InodeKey{0, of_copy.upper.ino}, ino, copy.directory, copy.name);
+    changing.emplace(table_, inode, InodeKey{0, copy_number}, ino, copy.directory, copy.name);
   }
   LAMINA_ASSIGN(const RealFileRef from, upper_directory(*copy.directory));
   for (const LinkName& each : others) {
@@ -141,7 +142,7 @@ Status Overlay::copy_up_links_below(const InodeRef& directory, const Interrupted
       LAMINA_ASSIGN(const LinkName link, link_name(above + "/" + path));
       if (!link.directory) continue;
       LAMINA_ASSIGN(const Found found, find(*link.directory, link.name));
-      if (!found.visible || found.in_upper || found.type() == 0040000U || found.lowers.front().layer != place.layer) continue;
+      if (found.in_lower() == nullptr || found.type() == 0040000U || found.lowers.front().layer != place.layer) continue;
       LAMINA_ASSIGN(const InodeRef inode, intern(link.directory, link.name, found));
       table_.forget(inode->id, 1);
       LAMINA_TRY(copy_up(link.directory, CopyUp::attributes, interrupted));

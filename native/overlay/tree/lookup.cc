@@ -52,14 +52,15 @@ Status Overlay::skip_lowers(Inode& parent, std::string_view name, std::vector<Lo
   return {};
 }
 
-// A regular file that we know as a whole file of the upper has no marks that would have to be read.
-bool Overlay::known_to_be_whole(const sys::FileStatus& upper, Found& found) const {
-  if (!upper.is_regular()) return false;
+// A regular file that we know as a whole file of the upper has no marks that would have to be read. Gives its protection.
+std::optional<Protection> Overlay::known_to_be_whole(const sys::FileStatus& upper) const {
+  if (!upper.is_regular()) return std::nullopt;
   const InodeRef known = table_.find({0, upper.ino});
-  if (!known || !known->resolved.load(std::memory_order_acquire)) return false;
-  found.protection = known->protection.load(std::memory_order_relaxed);
+  if (!known || !known->resolved.load(std::memory_order_acquire)) return std::nullopt;
+  const Protection protection = known->protection.load(std::memory_order_relaxed);
   std::lock_guard lock(known->mutex);
-  return known->is_regular() && known->has_upper && !known->metacopy;
+  const bool whole = known->is_regular() && known->has_upper && !known->metacopy;
+  return whole ? std::optional(protection) : std::nullopt;
 }
 
 // Of a directory or regular file in the upper.
@@ -70,6 +71,42 @@ Result<Marks> Overlay::upper_marks(const sys::FileStatus& status, int directory,
     LAMINA_ASSIGN(marks.opaque, upper_files_.with_access({{directory, name}}, look));
   }
   return marks;
+}
+
+// What an entry of the upper is by itself, and where those below it are found; none where they do not matter.
+Result<std::optional<std::string>> Overlay::find_in_upper(const RealFile& directory, std::string_view name, Found& found) {
+  const std::optional<std::string> covered;
+  if (options_.whiteout_files) {
+    LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory.descriptor(), name));
+    if (hidden) return covered;
+  }
+  const auto status = sys::status_at(directory.descriptor(), name);
+  if (is_absent(status)) return std::optional(std::string());
+  if (!status) return status.error();
+  if (status->is_whiteout()) {
+    found.what = FoundWhiteout{*status};
+    return covered;
+  }
+  if (const auto protection = known_to_be_whole(*status)) {
+    found.what = FoundInUpper{*status, FoundInUpper::Form::whole, *protection};
+    return covered;
+  }
+  if (!status->is_directory() && !status->is_regular()) {
+    found.what = FoundInUpper{*status, FoundInUpper::Form::whole, {}};
+    return covered;
+  }
+  LAMINA_ASSIGN(Marks marks, upper_marks(*status, directory.descriptor(), name));
+  if (marks.whiteout) {
+    found.what = FoundWhiteout{*status};
+    return covered;
+  }
+  const bool redirected = status->is_directory() && !marks.redirect.empty();
+  const auto form = marks.metacopy ? FoundInUpper::Form::metacopy
+                    : redirected   ? FoundInUpper::Form::redirected
+                                   : FoundInUpper::Form::whole;
+  found.what = FoundInUpper{*status, form, marks.protection};
+  if (marks.opaque || (status->is_regular() && !marks.metacopy)) return covered;
+  return std::optional(std::move(marks.redirect));
 }
 
 Result<Found> Overlay::find(Inode& parent, std::string_view name) {
@@ -86,39 +123,13 @@ Result<Found> Overlay::find(Inode& parent, std::string_view name) {
   std::string redirect;
   if (has_upper) {
     LAMINA_ASSIGN(const RealFileRef directory, upper_directory(parent));
-    if (options_.whiteout_files) {
-      LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory->descriptor(), name));
-      if (hidden) return found;
-    }
-    auto status = sys::status_at(directory->descriptor(), name);
-    if (!status && !is_absent(status)) return status.error();
-    if (status) {
-      found.in_upper = true;
-      found.upper = *status;
-      if (status->is_whiteout()) return found;
-      if (known_to_be_whole(*status, found)) {
-        found.visible = true;
-        return found;
-      }
-      if (status->is_directory() || status->is_regular()) {
-        LAMINA_ASSIGN(const Marks marks, upper_marks(*status, directory->descriptor(), name));
-        if (marks.whiteout) return found;
-        found.metacopy = marks.metacopy;
-        found.protection = marks.protection;
-        redirect = marks.redirect;
-        found.redirected = status->is_directory() && !redirect.empty();
-        found.visible = true;
-        if (marks.opaque || (status->is_regular() && !marks.metacopy)) return found;
-        found.lacks_data = marks.metacopy;
-      } else {
-        found.visible = true;
-        return found;
-      }
-    }
+    LAMINA_ASSIGN(std::optional<std::string> below, find_in_upper(*directory, name, found));
+    if (!below) return found;
+    redirect = std::move(*below);
   }
   if (redirect.empty()) LAMINA_TRY(skip_lowers(parent, name, lowers));
-  LAMINA_TRY(lowers_.find(lowers, name, found, std::move(redirect)));
-  if (found.lacks_data) return Errno{EIO};  // a metacopy without data, as in the kernel
+  LAMINA_ASSIGN(const bool has_data, lowers_.find(lowers, name, found, std::move(redirect)));
+  if (!has_data) return Errno{EIO};  // as in the kernel
   return found;
 }
 
@@ -130,8 +141,8 @@ Result<bool> Overlay::visible_below(Inode& parent, std::string_view name) {
   }
   LAMINA_TRY(skip_lowers(parent, name, lowers));
   Found found;
-  LAMINA_TRY(lowers_.find(lowers, name, found, {}));
-  return found.visible;
+  LAMINA_ASSIGN([[maybe_unused]] const bool has_data, lowers_.find(lowers, name, found, {}));
+  return found.visible();
 }
 
 // The number that a mark gives an entry with the number `own` in the upper's file system; none where there is no valid
@@ -151,10 +162,10 @@ Result<std::uint64_t> Overlay::upper_ino(const Location& location, const sys::Fi
 }
 
 Result<InodeKey> Overlay::key_of(const Found& found) {
-  if (found.in_upper) return InodeKey{0, found.upper.ino};
+  if (found.in_upper() != nullptr) return InodeKey{0, found.in_upper()->status.ino};
   const LowerPlace& place = found.lowers.front();
   const Layer& its = lowers_.of(place);
-  if (splits_on_copy_up(its, found.lower)) {
+  if (splits_on_copy_up(its, found.in_lower()->attributes)) {
     LAMINA_ASSIGN(const std::string path, its.path(place.reference));
     return InodeKey{(place.layer + 1) | InodeKey::by_path, sip_hash(secret_, path)};
   }
@@ -164,35 +175,34 @@ Result<InodeKey> Overlay::key_of(const Found& found) {
 
 Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, const Found& found) {
   LAMINA_ASSIGN(const InodeKey key, key_of(found));
-  std::uint64_t ino = found.upper.ino;
+  const FoundInUpper* upper = found.in_upper();
+  std::uint64_t ino = upper != nullptr ? upper->status.ino : found.in_lower()->attributes.ino;
   InodeRef known;  // keeps it in the table
-  if (found.in_upper) {
+  if (upper != nullptr) {
     known = table_.find(key);
-    if (known || found.unmarked) {
+    if (known || upper->form == FoundInUpper::Form::fresh) {
       // The number is its own.
     } else if (found.type() == 0040000U && !found.lowers.empty()) {
       LAMINA_ASSIGN(const LowerEntry below, lowers_.of(found.lowers[0]).get(found.lowers[0].reference));
       ino = below.attributes.ino;
       // One that was copied in the upper leads to the same lower as the one that it was copied from.
-      if (found.redirected) {
+      if (upper->form == FoundInUpper::Form::redirected) {
         LAMINA_ASSIGN(const RealFileRef directory, upper_directory(*parent));
-        LAMINA_ASSIGN(const auto marked, marked_ino({directory, std::string(name)}, found.upper.ino));
+        LAMINA_ASSIGN(const auto marked, marked_ino({directory, std::string(name)}, upper->status.ino));
         ino = marked.value_or(ino);
       }
     } else {
       LAMINA_ASSIGN(const RealFileRef directory, upper_directory(*parent));
-      LAMINA_ASSIGN(ino, upper_ino({directory, std::string(name)}, found.upper));
+      LAMINA_ASSIGN(ino, upper_ino({directory, std::string(name)}, upper->status));
     }
-  } else {
-    ino = found.lower.ino;
   }
   InodeRef inode = table_.intern(key, name, [&] {
     auto made = std::make_shared<Inode>();
     made->type = found.type();
     made->ino = ino;
-    made->has_upper = found.in_upper;
-    made->metacopy = found.metacopy;
-    made->protection.store(found.protection, std::memory_order_relaxed);
+    made->has_upper = upper != nullptr;
+    made->metacopy = found.has(FoundInUpper::Form::metacopy);
+    made->protection.store(found.protection(), std::memory_order_relaxed);
     made->lowers = found.lowers;
     made->parent = parent;
     return made;
@@ -203,7 +213,7 @@ Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, 
   }
   std::lock_guard lock(inode->mutex);
   // A lower's name of a file that was copied up under another one is not a place where the copy can be found.
-  const bool same_side = found.in_upper || !inode->has_upper;
+  const bool same_side = upper != nullptr || !inode->has_upper;
   if (!inode->is_directory() && same_side && (inode->nameless || inode->parent != parent || inode->name() != name)) {
     table_.move(*inode, parent, name);
   }
@@ -221,17 +231,18 @@ Result<Entry> Overlay::entry_of(const InodeRef& inode) {
 
 // As above, from what the lookup has found already, where that suffices.
 Result<Entry> Overlay::entry_of(const InodeRef& inode, const Found& found) {
+  const FoundInUpper* upper = found.in_upper();
   bool same_side = false;
   {
     std::lock_guard lock(inode->mutex);
-    same_side = inode->has_upper == found.in_upper && !inode->metacopy;
+    same_side = inode->has_upper == (upper != nullptr) && !inode->metacopy;
   }
-  Attributes attributes = found.in_upper ? to_attributes(found.upper) : found.lower;
+  Attributes attributes = upper != nullptr ? to_attributes(upper->status) : found.in_lower()->attributes;
   const bool counts_links =
-      !found.in_upper && !inode->is_directory() && attributes.nlink > 1 && lowers_.of(found.lowers[0]).indexed();
+      upper == nullptr && !inode->is_directory() && attributes.nlink > 1 && lowers_.of(found.lowers[0]).indexed();
   if (!same_side || counts_links || upper_files_.unprivileged()) return entry_of(inode);
   attributes.ino = inode->ino;
-  const std::size_t places = found.lowers.size() + (found.in_upper ? 1U : 0U);
+  const std::size_t places = found.lowers.size() + (upper != nullptr ? 1U : 0U);
   if (inode->is_directory() && (places > 1 || options_.static_nlink)) attributes.nlink = 1;  // as in attributes()
   return Entry{inode->id, 1, attributes};
 }
@@ -256,11 +267,11 @@ Result<Entry> Overlay::lookup(NodeId parent, std::string_view name) {
     } else {
       if (!directory->is_directory()) return Errno{ENOTDIR};
       LAMINA_ASSIGN(found, find(*directory, name));
-      if (!found.visible) return Errno{ENOENT};
+      if (!found.visible()) return Errno{ENOENT};
       LAMINA_ASSIGN(inode, intern(directory, name, found));
     }
   }
-  return found.visible ? entry_of(inode, found) : entry_of(inode);
+  return found.visible() ? entry_of(inode, found) : entry_of(inode);
 }
 
 // The inode at a path of the merged tree, its lookup count raised; null where there is none.
@@ -272,7 +283,7 @@ Result<InodeRef> Overlay::resolve_inode(std::string_view path) {
     const std::string_view name = path.substr(0, slash);
     path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
     auto found = at->is_directory() ? find(*at, name) : Result<Found>(Found());
-    auto next = found && found->visible ? intern(at, name, *found) : Result<InodeRef>(InodeRef());
+    auto next = found && found->visible() ? intern(at, name, *found) : Result<InodeRef>(InodeRef());
     table_.forget(at->id, 1);
     if (!found) return found.error();
     if (!next || !*next) return next;

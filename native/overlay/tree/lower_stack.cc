@@ -20,20 +20,16 @@ std::uint64_t fingerprint_of(const std::vector<std::unique_ptr<Layer>>& layers) 
 }
 
 // Adds an entry of a lower to what was found so far. False: the layers further down do not matter.
-bool take_lower(std::size_t layer, const LowerEntry& entry, Found& found) {
+bool take_lower(std::size_t layer, const LowerEntry& entry, Found& found, bool& has_data) {
   if (entry.marks.whiteout) return false;
   const bool directory = (entry.attributes.mode & 0170000U) == 0040000U;
-  const bool seen = found.visible;
+  const bool seen = found.visible();
   if (seen && found.type() == 0040000U) {
     if (!directory) return false;
   } else if (seen && directory) {
     return false;  // below a metacopy: no data there
   }
-  if (!seen) {
-    found.visible = true;
-    found.lower = entry.attributes;
-    found.protection = entry.marks.protection;
-  }
+  if (!seen) found.what = FoundInLower{entry.attributes, entry.marks.protection};
   if (directory) {
     found.lowers.push_back({layer, entry.reference});
     return !entry.marks.opaque;
@@ -44,7 +40,7 @@ bool take_lower(std::size_t layer, const LowerEntry& entry, Found& found) {
     // The first place keeps the attributes; the data's place comes after it.
     found.lowers.push_back({layer, entry.reference});
   }
-  found.lacks_data = entry.marks.metacopy;
+  has_data = !entry.marks.metacopy;
   return entry.marks.metacopy;
 }
 
@@ -94,20 +90,22 @@ LowerStack::LowerStack(std::vector<std::unique_ptr<Layer>> layers)
     : layers_(std::move(layers)), fingerprint_(fingerprint_of(layers_)) {}
 
 // From `layer` downwards, by a path from each layer's root, as for an absolute redirect.
-Status LowerStack::find_from(std::size_t layer, std::string_view path, Found& found) const {
+Result<bool> LowerStack::find_from(std::size_t layer, std::string_view path, Found& found, bool has_data) const {
   RedirectWalk walk{std::string(path)};
   for (std::size_t i = layer; i < layers_.size() && !walk.stop; ++i) {
     LAMINA_ASSIGN(std::optional<LowerEntry> entry, walk_redirect(*layers_[i], walk));
     if (!entry) continue;
-    if (!take_lower(i, *entry, found)) return {};
+    if (!take_lower(i, *entry, found, has_data)) break;
   }
-  return {};
+  return has_data;
 }
 
-Status LowerStack::find(const std::vector<LowerPlace>& parents, std::string_view name, Found& found, std::string redirect) const {
+Result<bool> LowerStack::find(const std::vector<LowerPlace>& parents, std::string_view name, Found& found,
+                              std::string redirect) const {
+  bool has_data = !found.has(FoundInUpper::Form::metacopy);
   std::string at(name);
   if (!redirect.empty()) {
-    if (redirect.front() == '/') return find_from(0, std::string_view(redirect).substr(1), found);
+    if (redirect.front() == '/') return find_from(0, std::string_view(redirect).substr(1), found, has_data);
     at = redirect;
   }
   for (const LowerPlace& parent : parents) {
@@ -116,13 +114,13 @@ Status LowerStack::find(const std::vector<LowerPlace>& parents, std::string_view
     auto entry = source.lookup(parent.reference, at);
     if (is_absent(entry)) continue;
     if (!entry) return entry.error();
-    if (!take_lower(parent.layer, *entry, found)) return {};
+    if (!take_lower(parent.layer, *entry, found, has_data)) break;
     const std::string& next = entry->marks.redirect;
     if (next.empty()) continue;
-    if (next.front() == '/') return find_from(parent.layer + 1, std::string_view(next).substr(1), found);
+    if (next.front() == '/') return find_from(parent.layer + 1, std::string_view(next).substr(1), found, has_data);
     at = next;
   }
-  return {};
+  return has_data;
 }
 
 }  // namespace lamina::overlay

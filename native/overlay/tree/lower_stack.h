@@ -25,15 +25,15 @@ class LowerStack {
   // Distinguishes stacks: LowerNumber.
   [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint_; }
 
-  // Adds to what was found above what lies under a name of the directories `parents`; `redirect` is the mark of a directory
-  // above.
-  Status find(const std::vector<LowerPlace>& parents, std::string_view name, Found& found, std::string redirect) const;
+  // Adds what lies under a name of the directories `parents` to what was found above; `redirect` is the mark found there, or
+  // empty. False where a metacopy was found, and its data in no layer.
+  Result<bool> find(const std::vector<LowerPlace>& parents, std::string_view name, Found& found, std::string redirect) const;
 
   [[nodiscard]] std::uint64_t index_lookups() const { return index_lookups_.load(); }
   [[nodiscard]] std::uint64_t directory_lookups() const { return directory_lookups_.load(); }
 
  private:
-  Status find_from(std::size_t layer, std::string_view path, Found& found) const;
+  Result<bool> find_from(std::size_t layer, std::string_view path, Found& found, bool has_data) const;
 
   const std::vector<std::unique_ptr<Layer>> layers_;
   const std::uint64_t fingerprint_;

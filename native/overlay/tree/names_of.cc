@@ -75,7 +75,7 @@ Result<bool> Overlay::any_below(NodeId parent, std::string_view name, const Path
   std::vector<std::pair<InodeRef, std::string>> waiting;
   const auto wait_for = [&](const InodeRef& directory, std::string_view its_name, std::string path) -> Status {
     LAMINA_ASSIGN(const Found found, find(*directory, its_name));
-    if (!found.visible || found.type() != 0040000U) return {};
+    if (!found.visible() || found.type() != 0040000U) return {};
     LAMINA_ASSIGN(InodeRef inode, intern(directory, its_name, found));
     table_.forget(inode->id, 1);
     waiting.emplace_back(std::move(inode), std::move(path));

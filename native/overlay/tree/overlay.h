@@ -1,6 +1,5 @@
-// The one implementation of FileSystem. Its parts by subject: open.cc, lookup.cc, revive.cc, upper.cc, upper_files.cc,
-// copy_up.cc, complete_data.cc, links.cc, create.cc, remove.cc, rename.cc, recover.cc, lower_lookup.cc, listing.cc,
-// attributes.cc, data.cc, backing.cc, xattrs.cc, flags.cc.
+// The one implementation of FileSystem. The methods stand by the file that defines them. What has a state of its own is apart:
+// LowerStack, UpperFiles, GroupPlaces, LinkedNames, the table and the caches.
 //
 // Locks, outermost first:
 //   tree_                     shared by all users of upper paths or nodes; exclusive to rename a directory, or to replace a node
@@ -123,6 +122,7 @@ class Overlay final : public FileSystem {
 
   // lookup.cc
   Result<Found> find(Inode& parent, std::string_view name);
+  Result<std::optional<std::string>> find_in_upper(const RealFile& directory, std::string_view name, Found& found);
   Result<Marks> upper_marks(const sys::FileStatus& status, int directory, std::string_view name);
   Result<bool> visible_below(Inode& parent, std::string_view name);
   Result<std::shared_ptr<const LowerChildren>> lower_children(Inode& directory);
@@ -131,7 +131,7 @@ class Overlay final : public FileSystem {
   Result<Entry> entry_of(const InodeRef& inode);
   Result<Entry> entry_of(const InodeRef& inode, const Found& found);
   Status skip_lowers(Inode& parent, std::string_view name, std::vector<LowerPlace>& lowers);
-  [[nodiscard]] bool known_to_be_whole(const sys::FileStatus& upper, Found& found) const;
+  [[nodiscard]] std::optional<Protection> known_to_be_whole(const sys::FileStatus& upper) const;
   [[nodiscard]] Result<std::optional<std::uint64_t>> marked_ino(const Location& location, std::uint64_t own) const;
   Result<std::uint64_t> upper_ino(const Location& location, const sys::FileStatus& status);
   Result<InodeRef> resolve_inode(std::string_view path);

@@ -72,7 +72,7 @@ Status Overlay::resolve_locked(const InodeRef& inode) {
 
 // Whether a name shows the inode in its present state: it may have been copied up just before the death.
 Result<bool> Overlay::shows_inode(Inode& inode, const Found& found) {
-  if (!found.visible || found.type() != inode.type) return false;
+  if (!found.visible() || found.type() != inode.type) return false;
   LAMINA_ASSIGN(const InodeKey key, key_of(found));
   bool known = inode.record->key() == key;
   inode.for_each_earlier_key([&](const InodeKey& each) { known = known || each == key; });
@@ -85,9 +85,9 @@ Result<bool> Overlay::resolve_named(Inode& inode) {
   LAMINA_ASSIGN(const bool shown, shows_inode(inode, found));
   if (!shown) return false;
   std::lock_guard lock(inode.mutex);
-  inode.has_upper = found.in_upper;
-  inode.metacopy = found.metacopy;
-  inode.protection.store(found.protection);
+  inode.has_upper = found.in_upper() != nullptr;
+  inode.metacopy = found.has(FoundInUpper::Form::metacopy);
+  inode.protection.store(found.protection());
   inode.lowers = found.lowers;
   return true;
 }
@@ -106,7 +106,7 @@ Result<LowerPlace> Overlay::forgotten_lower(Inode& inode) {
     if (!inode.parent) return Errno{ESTALE};
     // Its name was removed just before the death: the lowers still have it.
     Found below;
-    LAMINA_TRY(lowers_.find(inode.parent->lowers, inode.name(), below, {}));
+    LAMINA_ASSIGN([[maybe_unused]] const bool has_data, lowers_.find(inode.parent->lowers, inode.name(), below, {}));
     LAMINA_ASSIGN(const bool shown, shows_inode(inode, below));
     return shown ? below.lowers.front() : Result<LowerPlace>(Errno{ESTALE});
   }

@@ -15,7 +15,7 @@ using sys::Errno;
 Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, const Found& found) {
   LAMINA_ASSIGN(const InodeKey key, key_of(found));
   InodeRef victim = table_.find(key);
-  const bool others = found.type() != 0040000U && (found.in_upper ? found.upper.nlink : found.lower.nlink) > 1;
+  const bool others = found.type() != 0040000U && found.links() > 1;
   if (!others) table_.forget_permanently(key);
   if (!victim) return victim;
   LAMINA_TRY(resolve(victim));
@@ -72,7 +72,7 @@ Status Overlay::remove_name(const InodeRef& holder, std::string_view name, const
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*holder));
   LAMINA_ASSIGN(const bool below, visible_below(*holder, name));
   const auto take = [&]() -> Status {
-    if (!found.in_upper) return upper_files_.make_whiteout({place->descriptor(), name});
+    if (found.in_upper() == nullptr) return upper_files_.make_whiteout({place->descriptor(), name});
     if (found.type() == 0040000U || below) return remove_entry(place->descriptor(), name, below);
     return upper_files_.unlink({place->descriptor(), name});
   };
@@ -89,7 +89,7 @@ Status Overlay::remove(NodeId parent, std::string_view name, bool directory, Att
   TreeLock::Shared lock(tree_);
   LAMINA_ASSIGN(const InodeRef holder, writable_directory(parent, name));
   LAMINA_ASSIGN(const Found found, find(*holder, name));
-  if (!found.visible) {
+  if (!found.visible()) {
     if (attempt == nullptr || !attempt->begun()) return Errno{ENOENT};
     const auto& [layer, identity, unused, unused_too] = attempt->evidence();
     unlinked(table_.find({layer, identity}), holder, name);

@@ -39,7 +39,7 @@ Result<RenameSide> Overlay::rename_place(NodeId parent, std::string_view name) {
 Result<RenameSide> Overlay::rename_side(NodeId parent, std::string_view name) {
   LAMINA_ASSIGN(RenameSide side, rename_place(parent, name));
   LAMINA_ASSIGN(side.found, find(*side.directory, name));
-  if (side.found.visible) {
+  if (side.found.visible()) {
     LAMINA_ASSIGN(side.inode, intern(side.directory, name, side.found));
     table_.forget(side.inode->id, 1);
   }
@@ -127,11 +127,12 @@ Status Overlay::finish_directory(const RenameSide& from, std::uint64_t replaced)
 
 Status Overlay::replace_name(RenameSide& from, RenameSide& to) {
   const unsigned whiteout = from.below ? RENAME_WHITEOUT : 0U;
-  if (!to.found.in_upper || !from.is_directory()) {
+  const sys::FileStatus* replaced = to.found.upper_status();
+  if (replaced == nullptr || !from.is_directory()) {
     return upper_files_.rename({from.descriptor(), from.name}, {to.descriptor(), to.name}, whiteout);
   }
   LAMINA_TRY(upper_files_.rename({from.descriptor(), from.name}, {to.descriptor(), to.name}, RENAME_EXCHANGE));
-  return finish_directory(from, to.found.upper.ino);
+  return finish_directory(from, replaced->ino);
 }
 
 // The inode number under the name in the upper; 0 if nothing is there.
@@ -201,7 +202,7 @@ Result<bool> Overlay::finish_rename(RenameSide& from, RenameSide& to, RenameMode
 }
 
 Status Overlay::rename_onto(RenameSide& from, RenameSide& to, const Interrupted& interrupted, Attempt* attempt) {
-  if (to.found.visible) {
+  if (to.found.visible()) {
     if (from.is_directory() && !to.is_directory()) return Errno{ENOTDIR};
     if (!from.is_directory() && to.is_directory()) return Errno{EISDIR};
     if (to.is_directory()) {
@@ -214,14 +215,15 @@ Status Overlay::rename_onto(RenameSide& from, RenameSide& to, const Interrupted&
   LAMINA_ASSIGN(to.found, find(*to.directory, to.name));
   InodeRef victim;
   InodeKey key;
-  if (to.found.visible) {
+  if (to.found.visible()) {
     LAMINA_ASSIGN(key, key_of(to.found));
     LAMINA_ASSIGN(victim, pin(to.directory, to.name, to.found));
   }
   if (attempt != nullptr) {
     LAMINA_ASSIGN(const std::uint64_t source, upper_number(from));
-    const bool changes_places = to.found.in_upper && from.is_directory();
-    attempt->begin({source, changes_places ? to.found.upper.ino : 0, key.layer, key.identity});
+    const sys::FileStatus* replaced = to.found.upper_status();
+    const bool changes_places = replaced != nullptr && from.is_directory();
+    attempt->begin({source, changes_places ? replaced->ino : 0, key.layer, key.identity});
   }
   LAMINA_TRY(replace_name(from, to));
   unlinked(victim, to.directory, to.name);
@@ -239,13 +241,13 @@ Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, 
     if (done) return {};
   }
   LAMINA_ASSIGN(RenameSide from, rename_side(parent, name));
-  if (!from.found.visible) return Errno{ENOENT};
+  if (!from.found.visible()) return Errno{ENOENT};
   LAMINA_ASSIGN(RenameSide to, rename_side(new_parent, new_name));
-  if (mode == RenameMode::no_replace && to.found.visible) return Errno{EEXIST};
-  if (mode == RenameMode::exchange && !to.found.visible) return Errno{ENOENT};
+  if (mode == RenameMode::no_replace && to.found.visible()) return Errno{EEXIST};
+  if (mode == RenameMode::exchange && !to.found.visible()) return Errno{ENOENT};
   if (to.inode == from.inode) return {};  // two names of one file: rename(2) leaves both
   LAMINA_TRY(allow_removal(*from.directory, from.found));
-  if (to.found.visible) LAMINA_TRY(allow_removal(*to.directory, to.found));
+  if (to.found.visible()) LAMINA_TRY(allow_removal(*to.directory, to.found));
   if (mode == RenameMode::exchange) {
     LAMINA_TRY(prepare_source(from, to, interrupted));
     LAMINA_TRY(prepare_source(to, from, interrupted));

@@ -66,7 +66,7 @@ Result<InodeRef> Overlay::revive(NodeId node) {
   const auto search = [&]() -> Result<InodeRef> {
     if (!parent->is_directory()) return Errno{ESTALE};
     LAMINA_ASSIGN(const Found found, find(*parent, record->name));
-    if (!found.visible) return Errno{ESTALE};
+    if (!found.visible()) return Errno{ESTALE};
     LAMINA_ASSIGN(InodeRef inode, intern(parent, record->name, found));
     if (inode->id == node) return inode;
     table_.forget(inode->id, 1);

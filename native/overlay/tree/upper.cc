@@ -12,10 +12,6 @@ namespace lamina::overlay {
 
 using sys::Errno;
 
-RealFile::~RealFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
 // The path in the mount, which is the path in the upper. ENOENT once a component has no name.
 Result<std::string> Overlay::path_of(Inode& inode) {
   std::vector<std::string> names;
