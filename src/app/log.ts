@@ -1,21 +1,14 @@
 import { display, fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, notFound, usage } from '../base/errors.js';
-import { hasTwoPaths, pathsOf } from '../changeset/index.js';
-import type { RecordedOperation } from '../changeset/index.js';
-import { readJournal as readLines } from '../journal/index.js';
-import type { LoggedOperation } from '../journal/index.js';
+import { pathsOf, readJournal as readRecords } from '../journal/index.js';
+import type { JournalRecord, LoggedOperation } from '../journal/index.js';
 import { updateNamed } from '../manifest/index.js';
 import { globFault, globMatcher } from '../platform/globs.js';
 import { runOf } from '../store/index.js';
 import type { Store } from '../store/index.js';
 
 export type { LoggedOperation };
-
-/** A line of the journal, in the form that changesets use. */
-export interface JournalLine extends RecordedOperation {
-  readonly logged: LoggedOperation;
-}
 
 export interface LogOptions {
   /** Of the run for this container; undefined: of the run on the base. */
@@ -60,24 +53,13 @@ export async function readJournal(
   store: Store,
   id: string,
   container: string | undefined,
-): Promise<JournalLine[] | undefined> {
-  const journal: JournalLine[] = [];
+): Promise<JournalRecord[] | undefined> {
+  const journal: JournalRecord[] = [];
   try {
-    for await (const logged of readLines(runOf(store.paths, id, container).journal)) journal.push(lineOf(logged));
+    for await (const record of readRecords(runOf(store.paths, id, container).journal)) journal.push(record);
     return journal;
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
     throw error;
   }
-}
-
-function lineOf(logged: LoggedOperation): JournalLine {
-  const { operation, path, to } = logged;
-  const inTree = (text: string) => fromText(text.slice(1));
-  return {
-    logged,
-    operation,
-    path: inTree(path),
-    to: to !== undefined && hasTwoPaths(logged) ? inTree(to) : undefined,
-  };
 }

@@ -1,13 +1,12 @@
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
-import { Provenance } from '../changeset/index.js';
-import type { LoggedOperation } from '../journal/index.js';
+import { Provenance } from '../journal/index.js';
+import type { JournalRecord, LoggedOperation } from '../journal/index.js';
 import { layerChain, nodeOf, own } from '../manifest/index.js';
 import type { Manifest, NodeId, UpdateId } from '../manifest/index.js';
 import { readOrigins } from '../store/index.js';
 import type { NodeReader, Store } from '../store/index.js';
 import { readJournal } from './log.js';
-import type { JournalLine } from './log.js';
 
 /** What the updates that made a node recorded about one of its paths. */
 export interface Story {
@@ -85,7 +84,7 @@ async function provenanceOf(
   node: NodeId,
   id: UpdateId,
   run: 'base' | 'container',
-): Promise<Provenance<JournalLine> | undefined> {
+): Promise<Provenance<JournalRecord> | undefined> {
   const { store, manifest, reader, container } = site;
   const record = own(manifest.updates, id);
   if (record === undefined) return undefined;

@@ -11,7 +11,6 @@ export * from './touched.js';
 export * from './skip.js';
 export * from './three-way.js';
 export * from './holders.js';
-export * from './provenance.js';
 export * from './compose.js';
 export * from './fold.js';
 export * from './fold-origins.js';

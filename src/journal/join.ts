@@ -1,20 +1,26 @@
 import { open } from 'node:fs/promises';
-import { compareBytes, fromText, toBuffer, toText } from '../base/bytes.js';
+import { compareBytes, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isThereSync } from '../platform/walk.js';
-import { journalDamaged } from './journal.js';
+import { parseJournalLine } from './journal.js';
 import { recordLines } from './lines.js';
 import { readLines } from './read-set.js';
+import type { ReadKind } from './read-set.js';
 
-/** Renumbers the lines. An unfinished line of a killed driver is dropped. */
+/**
+ * Writes the lines of several journals into a new one, numbered anew. The unfinished last line of a killed driver is
+ * left out.
+ * @throws LaminaError damaged
+ */
 export async function joinJournals(journals: readonly BytePath[], to: BytePath): Promise<void> {
   const file = await open(toBuffer(to), 'wx', 0o600);
   try {
     let number = 0;
     for (const journal of journals.filter(isThereSync)) {
-      for await (const { text, whole } of recordLines(journal)) {
-        if (text === undefined && whole) throw journalDamaged(journal, number);
-        if (text?.endsWith('}') !== true) continue;
+      for await (const line of recordLines(journal)) {
+        const { text = '', whole } = line;
+        if (!whole && !text.endsWith('}')) continue;
+        parseJournalLine(journal, line);
         await file.appendFile(`${text.replace(/^\{"n":\d+/, `{"n":${String(++number)}`)}\n`);
       }
     }
@@ -23,13 +29,13 @@ export async function joinJournals(journals: readonly BytePath[], to: BytePath):
   }
 }
 
-export async function joinReads(sets: readonly BytePath[], to: BytePath): Promise<void> {
-  const kinds = new Map<BytePath, Set<string>>();
+/** Writes what is in any of several read sets into a new one. @throws LaminaError as `readLines` */
+export async function joinReadSets(sets: readonly BytePath[], to: BytePath): Promise<void> {
+  const kinds = new Map<BytePath, Set<ReadKind>>();
   for (const set of sets.filter(isThereSync)) {
     for (const line of await readLines(set)) {
-      const path = fromText(line.path);
-      const known = kinds.get(path) ?? new Set();
-      kinds.set(path, known);
+      const known = kinds.get(line.path) ?? new Set();
+      kinds.set(line.path, known);
       for (const kind of line.kinds) known.add(kind);
     }
   }
@@ -37,7 +43,7 @@ export async function joinReads(sets: readonly BytePath[], to: BytePath): Promis
   try {
     await file.appendFile('{"version":1}\n');
     for (const [path, its] of [...kinds].sort(([a], [b]) => compareBytes(a, b)))
-      await file.appendFile(`${JSON.stringify({ path: toText(path), kinds: [...its] })}\n`);
+      await file.appendFile(`${JSON.stringify({ path: `/${toText(path)}`, kinds: [...its] })}\n`);
   } finally {
     await file.close();
   }

@@ -1,11 +1,15 @@
-import { display } from '../base/bytes.js';
+import { display, fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { isRecordedPath, isRecordedText, parseRecord, recordLines } from './lines.js';
+import type { RecordLine } from './lines.js';
+import { makeOperation, operationFields } from './operation.js';
+import type { RecordedOperation } from './operation.js';
 
-/** A line of the journal (docs/format.md). Paths begin with a slash and are texts as JSON has them. */
+/** A line of the journal as JSON has it (docs/format.md). Paths begin with a slash. */
 export interface LoggedOperation {
+  readonly n?: number;
   readonly time: string;
   readonly pid: number;
   readonly uid: number;
@@ -17,40 +21,48 @@ export interface LoggedOperation {
   readonly to?: string;
 }
 
+/** A recorded operation, with its line. */
+export type JournalRecord = RecordedOperation & { readonly logged: LoggedOperation };
+
 /**
- * The lines of a journal, in their order.
- * @throws LaminaError damaged: it holds a line that is not valid; ENOENT where there is none
+ * The operations of a journal, in their order.
+ * @throws LaminaError damaged, with the number of the line that is not valid; ENOENT where there is none
  */
-export async function* readJournal(file: BytePath): AsyncGenerator<LoggedOperation> {
-  let count = 0;
-  for await (const { text } of recordLines(file)) {
-    if (text === '') continue;
-    const before = count;
-    yield parseRecord(text, isOperation, (cause) => journalDamaged(file, before, cause));
-    count += 1;
-  }
+export async function* readJournal(file: BytePath): AsyncGenerator<JournalRecord> {
+  for await (const line of recordLines(file)) if (line.text !== '') yield parseJournalLine(file, line);
 }
 
-/** @param count whole lines before the invalid one */
-export function journalDamaged(file: BytePath, count: number, cause?: unknown): LaminaError {
-  return damaged(`the journal ${display(file)} is damaged after ${String(count)} lines`, {
+/** @throws LaminaError damaged */
+export function parseJournalLine(file: BytePath, { text, number }: RecordLine): JournalRecord {
+  const logged = parseRecord(text, isLogged, (cause) => journalDamaged(file, number, cause));
+  const { path, to = '' } = logged;
+  const field = operationFields.get(logged.operation);
+  const second = fromText(field === 'path' ? to.slice(1) : to);
+  return { ...makeOperation(logged.operation, fromText(path.slice(1)), second), logged };
+}
+
+function journalDamaged(file: BytePath, line: number, cause: unknown): LaminaError {
+  return damaged(`the journal ${display(file)} is damaged: line ${line} is not a recorded operation`, {
     code: 'JOURNAL_DAMAGED',
     hint: 'run lamina verify',
     cause,
   });
 }
 
-/** Operations whose `to` is another path, and not a symlink's target or an attribute. */
-const ofTwoPaths = new Set(['rename', 'exchange', 'link']);
+type ValidLine = LoggedOperation & { readonly operation: RecordedOperation['operation'] };
 
-function isOperation(value: unknown): value is LoggedOperation {
+function isLogged(value: unknown): value is ValidLine {
   if (typeof value !== 'object' || value === null) return false;
-  const { time, pid, uid, gid, command, operation, path, to } = value as Record<string, unknown>;
-  const isTo = ofTwoPaths.has(String(operation)) ? isRecordedPath(to) : to === undefined || isRecordedText(to);
+  const { n = 0, time, pid, uid, gid, command, operation, path, to } = value as Record<string, unknown>;
   return (
-    isTo &&
     isRecordedPath(path) &&
-    [pid, uid, gid].every(Number.isInteger) &&
+    isSecond(operationFields.get(String(operation)), to) &&
+    [n, pid, uid, gid].every((number) => Number.isSafeInteger(number)) &&
     [time, command, operation].every(isRecordedText)
   );
+}
+
+function isSecond(field: string | undefined, to: unknown): boolean {
+  if (field === 'path') return isRecordedPath(to);
+  return field === 'text' ? isRecordedText(to) : field === 'none' && to === undefined;
 }

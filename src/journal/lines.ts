@@ -9,6 +9,8 @@ export interface RecordLine {
   readonly text: string | undefined;
   /** False of a last line that has no newline: its driver was killed. */
   readonly whole: boolean;
+  /** In the file, from 1. */
+  readonly number: number;
 }
 
 /** Two paths of the longest kind (docs/format.md, "Limits"), each byte escaped. Bytes. */
@@ -19,11 +21,12 @@ const newline = 0x0a;
 export async function* recordLines(file: BytePath): AsyncGenerator<RecordLine> {
   let begun: Buffer[] = [];
   let length = 0;
+  let number = 0;
   for await (const chunk of createReadStream(toBuffer(file)) as AsyncIterable<Buffer>) {
     let at = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, at)) {
       begun.push(chunk.subarray(at, end));
-      yield { text: textOf(begun, length + end - at), whole: true };
+      yield { text: textOf(begun, length + end - at), whole: true, number: ++number };
       begun = [];
       length = 0;
       at = end + 1;
@@ -33,7 +36,7 @@ export async function* recordLines(file: BytePath): AsyncGenerator<RecordLine> {
     // The rest of a line that is too long is dropped.
     if (length <= longestLine) begun.push(chunk.subarray(at));
   }
-  if (length > 0) yield { text: textOf(begun, length), whole: false };
+  if (length > 0) yield { text: textOf(begun, length), whole: false, number: number + 1 };
 }
 
 function textOf(parts: readonly Buffer[], length: number): string | undefined {

@@ -7,12 +7,15 @@ import type { ReadSet } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
 import { isRecordedPath, parseRecord, recordLines } from './lines.js';
 
-export interface ReadLine {
-  readonly path: string;
-  readonly kinds: readonly string[];
-}
+const readKinds = ['found', 'absent', 'listed', 'opened', 'link', 'xattr', 'whole'] as const;
+/** What was read of a path (docs/format.md, "Read set"). */
+export type ReadKind = (typeof readKinds)[number];
 
-const kindNames = new Set(['found', 'absent', 'listed', 'opened', 'link', 'xattr', 'whole']);
+/** A path that was read, relative to the mount's root. */
+export interface ReadLine {
+  readonly path: BytePath;
+  readonly kinds: readonly ReadKind[];
+}
 
 /**
  * The lines of a read set that the driver wrote at the end of a mount (docs/format.md).
@@ -29,9 +32,9 @@ export async function readLines(file: BytePath, limit = limits.readSet): Promise
     );
   const lines: ReadLine[] = [];
   let isWhole = false;
-  for await (const { text, whole } of recordLines(file)) {
+  for await (const { text, whole, number } of recordLines(file)) {
     if (!whole) throw notWhole(file);
-    if (isWhole) lines.push(parseRecord(text, isReadLine, (cause) => damagedAfter(file, lines.length, cause)));
+    if (isWhole) lines.push(lineOf(parseRecord(text, isReadText, (cause) => damagedAt(file, number, cause))));
     else if (text === '{"version":1}') isWhole = true;
     else break;
   }
@@ -39,14 +42,21 @@ export async function readLines(file: BytePath, limit = limits.readSet): Promise
   return lines;
 }
 
-function isReadLine(value: unknown): value is ReadLine {
-  if (typeof value !== 'object' || value === null) return false;
-  const { path, kinds } = value as Record<string, unknown>;
-  return isRecordedPath(path) && Array.isArray(kinds) && kinds.every((kind) => kindNames.has(kind as string));
+interface ReadText {
+  readonly path: string;
+  readonly kinds: readonly ReadKind[];
 }
 
-const damagedAfter = (file: BytePath, count: number, cause: unknown) =>
-  readSetDamaged(`the read set ${display(file)} is damaged after ${String(count)} lines`, cause);
+const lineOf = ({ path, kinds }: ReadText): ReadLine => ({ path: fromText(path.slice(1)), kinds });
+
+function isReadText(value: unknown): value is ReadText {
+  if (typeof value !== 'object' || value === null) return false;
+  const { path, kinds } = value as Record<string, unknown>;
+  return isRecordedPath(path) && Array.isArray(kinds) && kinds.every((kind) => readKinds.includes(kind as ReadKind));
+}
+
+const damagedAt = (file: BytePath, line: number, cause: unknown) =>
+  readSetDamaged(`the read set ${display(file)} is damaged: line ${line} is not a path and what was read of it`, cause);
 const notWhole = (file: BytePath) => readSetDamaged(`the read set ${display(file)} is not whole`);
 
 function readSetDamaged(what: string, cause?: unknown) {
@@ -63,10 +73,9 @@ export async function readReadSet(file: BytePath): Promise<ReadSet> {
   const listed = new Set<BytePath>();
   const whole = new Set<BytePath>();
   for (const { path, kinds } of await readLines(file)) {
-    const inTree = fromText(path.slice(1));
-    if (kinds.some((kind) => kind !== 'listed')) seen.add(inTree);
-    if (kinds.includes('listed')) listed.add(inTree);
-    if (kinds.includes('whole')) whole.add(inTree);
+    if (kinds.some((kind) => kind !== 'listed')) seen.add(path);
+    if (kinds.includes('listed')) listed.add(path);
+    if (kinds.includes('whole')) whole.add(path);
   }
   return { seen, listed, whole };
 }

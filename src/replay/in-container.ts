@@ -10,7 +10,7 @@ import { makeMountpoint, mountStack, transactionSource, unmountStack, withOwnMou
 import type { ConflictChoice } from '../package/index.js';
 import type { MountableNode } from '../store/index.js';
 import { replay } from './replay.js';
-import type { RecordedOperation, ReplayReport } from './replay.js';
+import type { ReplayOperation, ReplayReport } from './replay.js';
 
 /** The base before and after an update, mounted to be read while its journal is replayed in containers. */
 export interface ReplayViews {
@@ -62,7 +62,7 @@ export async function replayInContainer(
     /** By default that of the update which the transaction makes. */
     readonly place?: RunPlace | undefined;
     /** Instead of the journal. */
-    readonly operations?: readonly RecordedOperation[];
+    readonly operations?: readonly ReplayOperation[];
     readonly conflict?: ConflictChoice;
   },
 ): Promise<{ commit: EffectCommit; report: ReplayReport }> {
@@ -85,6 +85,6 @@ export async function replayInContainer(
   return { commit: { ...commit, conflicts: report.conflicts.length }, report };
 }
 
-async function* operationsOf(journals: readonly BytePath[]): AsyncGenerator<RecordedOperation> {
+async function* operationsOf(journals: readonly BytePath[]): AsyncGenerator<ReplayOperation> {
   for (const journal of journals) yield* readJournal(journal);
 }

@@ -1,12 +1,12 @@
-import { dirname, toText } from '../base/bytes.js';
+import { dirname } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { compareViews, equalApartFromTimes } from '../changeset/index.js';
 import type { Change, Entry, View } from '../changeset/index.js';
-import type { RecordedOperation } from './replay.js';
+import type { ReplayOperation } from './replay.js';
 
 /** A layer as operations on the base, for one container. */
 export interface LayerOperations {
-  readonly operations: readonly RecordedOperation[];
+  readonly operations: readonly ReplayOperation[];
   /**
    * Paths that the container has changed and the layer would remove, or change in a way that cannot be merged: they are
    * left as they are.
@@ -36,7 +36,7 @@ export function layerOperations(views: Views, paths: Iterable<BytePath>, overrul
 }
 
 class OperationWriter {
-  readonly operations: RecordedOperation[] = [];
+  readonly operations: ReplayOperation[] = [];
   readonly conflicts: BytePath[] = [];
   /** Paths that must stay although the layer removes them, with the directories above. */
   readonly #staying = new Set<BytePath>();
@@ -74,13 +74,13 @@ class OperationWriter {
       else if (this.#isBlocked(path, before, after)) {
         this.conflicts.push(path);
         this.#leave(path, after);
-      } else this.#operation(before.type === 'directory' ? 'rmdir' : 'unlink', path);
+      } else this.operations.push({ operation: before.type === 'directory' ? 'rmdir' : 'unlink', path });
     }
   }
 
   /** The container's stays. What the layer makes there conflicts with it. */
   #leave(path: BytePath, after: Entry | undefined): void {
-    if (after !== undefined) this.#operation('forget', path);
+    if (after !== undefined) this.operations.push({ operation: 'forget', path });
     else for (let at = path; at !== ''; at = dirname(at)) this.#staying.add(at);
   }
 
@@ -105,7 +105,7 @@ class OperationWriter {
       const before = this.views.before.get(path)?.entry;
       if (after.type !== 'directory') this.#file(path, after);
       else if (before?.type === 'directory') this.#attributes(path, before, after);
-      else this.#operation('mkdir', path);
+      else this.operations.push({ operation: 'mkdir', path });
     }
   }
 
@@ -114,7 +114,7 @@ class OperationWriter {
     return false;
   }
 
-  #file(path: BytePath, { type }: Entry): void {
+  #file(path: BytePath, { type, target }: Entry): void {
     const { after } = this.views;
     const stands = (name: BytePath) => this.#made.has(name) || (name !== path && !this.#isChanged(name));
     // Where the container has its own version of either name, each is merged by itself.
@@ -122,8 +122,9 @@ class OperationWriter {
       ? undefined
       : after.links(path).find((name) => stands(name) && !this.#hasOwnWay(name));
     this.#made.set(path, path);
-    if (first !== undefined) this.#operation('link', first, path);
-    else this.#operation(type === 'file' ? 'create' : type === 'symlink' ? 'symlink' : 'mknod', path);
+    if (first !== undefined) this.operations.push({ operation: 'link', path: first, to: path });
+    else if (type === 'symlink') this.operations.push({ operation: 'symlink', path, target: target as BytePath });
+    else this.operations.push({ operation: type === 'file' ? 'create' : 'mknod', path });
   }
 
   readonly #changed = new Set<BytePath>();
@@ -136,15 +137,15 @@ class OperationWriter {
   #attributes(path: BytePath, before: Entry, after: Entry): void {
     const own = this.views.own.get(path)?.entry;
     if (own?.type !== 'directory') return;
-    const values: [operation: string, value: (entry: Entry) => string | undefined, to?: string][] = [
-      ['chown', ({ uid, gid }) => `${uid}:${gid}`],
-      ['chmod', ({ mode }) => String(mode)],
+    const values: [operation: ReplayOperation, value: (entry: Entry) => string | undefined][] = [
+      [{ operation: 'chown', path }, ({ uid, gid }) => `${uid}:${gid}`],
+      [{ operation: 'chmod', path }, ({ mode }) => String(mode)],
     ];
-    for (const name of new Set([...before.xattrs.keys(), ...after.xattrs.keys()]))
-      values.push(['setxattr', ({ xattrs }) => hex(xattrs.get(name)), name]);
+    for (const name of new Set([...before.xattrs.keys(), ...after.xattrs.keys()]) as Set<BytePath>)
+      values.push([{ operation: 'setxattr', path, name }, ({ xattrs }) => hex(xattrs.get(name))]);
     const changed = values.filter(([, value]) => value(before) !== value(after) && value(own) !== value(after));
     const free = changed.filter(([, value]) => value(own) === value(before));
-    for (const [operation, , to] of this.overrule ? changed : free) this.#operation(operation, path, to);
+    for (const [operation] of this.overrule ? changed : free) this.operations.push(operation);
     if (free.length < changed.length) this.conflicts.push(path);
   }
 
@@ -165,12 +166,6 @@ class OperationWriter {
     for (let at = dirname(path); at !== ''; at = dirname(at))
       if (this.views.own.get(at)?.entry.type !== 'directory' && this.#isOwn(at)) return true;
     return false;
-  }
-
-  #operation(operation: string, path: BytePath, to?: string): void {
-    const second =
-      to === undefined ? {} : { to: operation === 'link' ? `/${toText(to as BytePath)}` : toText(to as BytePath) };
-    this.operations.push({ operation, path: `/${toText(path)}`, ...second });
   }
 }
 

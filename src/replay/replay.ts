@@ -1,22 +1,24 @@
 import { randomBytes } from 'node:crypto';
-import { fromText, join } from '../base/bytes.js';
+import { join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { failed } from '../base/errors.js';
+import type { RecordedOperation } from '../journal/index.js';
 import type { ConflictChoice } from '../package/index.js';
 import { Tree } from '../store/index.js';
 import { Base, Item, Name, badJournal } from './items.js';
 import type { Place, Replaced } from './items.js';
 import { settle } from './settle.js';
 
-/** One recorded operation (docs/format.md, "Journal"); paths are texts that begin with a slash. */
-export interface RecordedOperation {
-  readonly operation: string;
-  readonly path: string;
-  readonly to?: string | undefined;
-}
+/** An operation of a journal; or `forget`, which is in none: the base loses the name, and the container keeps what it has. */
+export type ReplayOperation = RecordedOperation | { readonly operation: 'forget'; readonly path: BytePath };
+
+/** An operation that changes no name. */
+type TouchingOperation = Exclude<
+  RecordedOperation,
+  { operation: 'create' | 'mknod' | 'mkdir' | 'symlink' | 'unlink' | 'rmdir' | 'rename' | 'exchange' | 'link' }
+>;
 
 export interface ReplayRequest {
-  readonly operations: Iterable<RecordedOperation> | AsyncIterable<RecordedOperation>;
+  readonly operations: Iterable<ReplayOperation> | AsyncIterable<ReplayOperation>;
   /** The base's view before the update, and after it: read only. */
   readonly before: BytePath;
   readonly after: BytePath;
@@ -46,10 +48,6 @@ export async function replay(request: ReplayRequest): Promise<ReplayReport> {
   for await (const operation of request.operations) run.perform(operation);
   return run.finish();
 }
-
-/** Journal names of operations that change content. */
-const writes = new Set(['write', 'truncate', 'fallocate', 'copy_file_range']);
-const makes = new Set(['create', 'mknod', 'mkdir', 'symlink']);
 
 export class Replay {
   readonly base: Base;
@@ -85,31 +83,64 @@ export class Replay {
     return { conflicts: sorted([...this.#beside, ...conflicts]), passed: sorted([...this.#passed, ...passed]) };
   }
 
-  perform({ operation, path, to }: RecordedOperation): void {
-    const from = fromText(path.slice(1));
-    const second = () => fromText((to ?? '').slice(1));
-    if (makes.has(operation)) this.#make(from, operation === 'mkdir');
-    else if (operation === 'unlink') this.#unlink(from);
-    else if (operation === 'rmdir') this.#removeDirectory(from);
-    else if (operation === 'rename') this.#rename(from, second());
-    else if (operation === 'exchange') this.#exchange(from, second());
-    else if (operation === 'link') this.#link(from, second());
-    // In no journal: the base loses the name, and the container keeps what it has.
-    else if (operation === 'forget') this.base.take(this.base.named(from));
-    else this.#touch(operation, from, to);
+  perform(operation: ReplayOperation): void {
+    const { path } = operation;
+    switch (operation.operation) {
+      case 'create':
+      case 'mknod':
+      case 'symlink':
+        this.#make(path, false);
+        return;
+      case 'mkdir':
+        this.#make(path, true);
+        return;
+      case 'unlink':
+        this.#unlink(path);
+        return;
+      case 'rmdir':
+        this.#removeDirectory(path);
+        return;
+      case 'rename':
+        this.#rename(path, operation.to);
+        return;
+      case 'exchange':
+        this.#exchange(path, operation.to);
+        return;
+      case 'link':
+        this.#link(path, operation.to);
+        return;
+      case 'forget':
+        this.base.take(this.base.named(path));
+        return;
+      default:
+        this.#touch(operation);
+    }
   }
 
-  #touch(operation: string, path: BytePath, to: string | undefined): void {
-    const { item } = this.base.named(path);
+  #touch(operation: TouchingOperation): void {
+    const { item } = this.base.named(operation.path);
     this.#items.add(item);
     const { touches } = item;
-    if (writes.has(operation)) touches.content = true;
-    else if (operation === 'chmod') touches.mode = true;
-    else if (operation === 'chown') touches.owner = true;
-    else if (operation === 'utimes') touches.times = true;
-    else if (operation === 'setxattr' || operation === 'removexattr') touches.xattrs.add(fromText(to ?? ''));
-    else
-      throw failed(`the journal has an operation that cannot be replayed: ${operation}`, { code: 'UNKNOWN_OPERATION' });
+    switch (operation.operation) {
+      case 'write':
+      case 'truncate':
+      case 'fallocate':
+      case 'copy_file_range':
+        touches.content = true;
+        return;
+      case 'chmod':
+        touches.mode = true;
+        return;
+      case 'chown':
+        touches.owner = true;
+        return;
+      case 'utimes':
+        touches.times = true;
+        return;
+      case 'setxattr':
+      case 'removexattr':
+        touches.xattrs.add(operation.name);
+    }
   }
 
   #make(path: BytePath, isDirectory: boolean): void {

@@ -1,8 +1,8 @@
-import { toText } from '../../base/bytes.js';
+import { dirname, toText } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { isSystemError } from '../../base/errors.js';
-import { readJournal, readLines } from '../../journal/index.js';
-import type { LoggedOperation, ReadLine } from '../../journal/index.js';
+import { pathsOf, readJournal, readLines } from '../../journal/index.js';
+import type { ReadKind, ReadLine, RecordedOperation } from '../../journal/index.js';
 import type { RanBecauseOf, RunPaths } from '../../store/index.js';
 
 /** A path because of which an update is run in a container separately. */
@@ -18,7 +18,7 @@ export function metAt(path: BytePath | undefined, by: Met['by']): Met | undefine
 
 const tried = 'remove-or-rename';
 /** What the kinds of a read set are called (docs/format.md). */
-const actions: Readonly<Record<string, string>> = {
+const actions: Readonly<Record<ReadKind, string>> = {
   found: 'lookup',
   absent: 'lookup',
   listed: 'list',
@@ -35,12 +35,12 @@ type Did = RanBecauseOf['did'][number];
 
 /** What runs on a base did with paths: each run is read once, however many paths there are. */
 class Doings {
-  readonly #found = new Map<string, { readonly at: Map<string, Did>; below: Did | undefined }>();
+  readonly #found = new Map<BytePath, { readonly at: Map<string, Did>; below: Did | undefined }>();
   /** The requested paths, by every directory above them. */
-  readonly #below = new Map<string, string[]>();
+  readonly #below = new Map<BytePath, BytePath[]>();
 
   constructor(asked: Iterable<BytePath>) {
-    for (const path of new Set([...asked].map(toText))) {
+    for (const path of new Set(asked)) {
       this.#found.set(path, { at: new Map(), below: undefined });
       for (const above of directoriesAbove(path)) this.#below.set(above, [...(this.#below.get(above) ?? []), path]);
     }
@@ -48,7 +48,7 @@ class Doings {
 
   /** A lookup is not reported where more was done; nor is an attempt where the operation was done. */
   of(path: BytePath): readonly Did[] {
-    const { at, below } = this.#found.get(toText(path)) ?? { at: new Map<string, Did>(), below: undefined };
+    const { at, below } = this.#found.get(path) ?? { at: new Map<string, Did>(), below: undefined };
     const all = [...at.values()];
     const more = all.filter(({ action }) => action !== 'lookup');
     if (more.length === 0) return below === undefined ? all : [...all, below];
@@ -56,40 +56,38 @@ class Doings {
     return more.filter(({ action }) => !moved || action !== tried).slice(0, longest);
   }
 
-  addRead({ path, kinds }: ReadLine): void {
-    const at = path.slice(1);
+  addRead({ path: at, kinds }: ReadLine): void {
     for (const kind of kinds) {
-      const action = actions[kind] ?? kind;
+      const action = actions[kind];
       this.#add(at, action, at);
       for (const below of this.#below.get(at) ?? [])
-        if (kind === 'whole' || (kind === 'listed' && parentOf(below) === at)) this.#add(below, action, at);
+        if (kind === 'whole' || (kind === 'listed' && dirname(below) === at)) this.#add(below, action, at);
     }
   }
 
-  addOperation({ operation: action, path, to }: LoggedOperation): void {
-    for (const at of [path, to].flatMap((each) => each?.slice(1) ?? [])) {
+  addOperation(operation: RecordedOperation): void {
+    const action = operation.operation;
+    for (const at of pathsOf(operation)) {
       this.#add(at, action, at);
       if (onWhole.has(action)) for (const below of this.#below.get(at) ?? []) this.#add(below, action, at);
       // The container may have replaced a directory.
       for (const above of directoriesAbove(at)) {
         const found = this.#found.get(above);
-        if (found !== undefined) found.below ??= { action, path: at };
+        if (found !== undefined) found.below ??= { action, path: toText(at) };
       }
     }
   }
 
-  #add(asked: string, action: string, path: string): void {
-    this.#found.get(asked)?.at.set(`${action} ${path}`, { action, path });
+  #add(asked: BytePath, action: string, path: BytePath): void {
+    this.#found.get(asked)?.at.set(`${action} ${path}`, { action, path: toText(path) });
   }
 }
 
-function directoriesAbove(path: string): string[] {
-  const above: string[] = [];
-  for (let at = path; at !== '';) above.push((at = parentOf(at)));
+function directoriesAbove(path: BytePath): BytePath[] {
+  const above: BytePath[] = [];
+  for (let at = path; at !== '';) above.push((at = dirname(at)));
   return above;
 }
-
-const parentOf = (text: string) => text.slice(0, Math.max(text.lastIndexOf('/'), 0));
 
 /**
  * Why a procedure was run in containers, by container: what the runs on the base did with the paths, according to their

@@ -2,7 +2,7 @@ import { linkSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { toBuffer } from '../../base/bytes.js';
 import { must } from '../../base/errors.js';
-import { joinJournals, joinReads } from '../../journal/index.js';
+import { joinJournals, joinReadSets } from '../../journal/index.js';
 import { stageFile, stagedStep } from '../../platform/durable.js';
 import { handParts, lacksReads } from '../../store/index.js';
 import type { RunPaths, TransactionPaths } from '../../store/index.js';
@@ -31,7 +31,7 @@ export async function stageHandRecord(paths: TransactionPaths, kept: RunPaths): 
     parts.map(({ journal }) => journal),
     kept.journal,
   );
-  await joinReads(
+  await joinReadSets(
     parts.map(({ reads }) => reads),
     kept.reads,
   );

@@ -14,11 +14,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { RecordedOperation } from '../../../src/replay/replay.js';
+import { fromText } from '../../../src/base/bytes.js';
+import { makeOperation } from '../../../src/journal/operation.js';
+import type { RecordedOperation } from '../../../src/journal/operation.js';
+import type { ReplayOperation } from '../../../src/replay/replay.js';
 
 /** A directory that writes down what is done in it, as the driver's journal does. */
 export class Journalled {
-  readonly operations: RecordedOperation[] = [];
+  readonly operations: ReplayOperation[] = [];
 
   constructor(readonly root: string) {}
 
@@ -26,8 +29,8 @@ export class Journalled {
     return join(this.root, path);
   }
 
-  #record(operation: string, path: string, to?: string): void {
-    this.operations.push({ operation, path: `/${path}`, ...(to === undefined ? {} : { to }) });
+  #record(operation: RecordedOperation['operation'], path: string, second = ''): void {
+    this.operations.push(makeOperation(operation, fromText(path), fromText(second)));
   }
 
   has(path: string): boolean {
@@ -66,7 +69,7 @@ export class Journalled {
 
   link(path: string, to: string): void {
     linkSync(this.#at(path), this.#at(to));
-    this.#record('link', path, `/${to}`);
+    this.#record('link', path, to);
   }
 
   chmod(path: string, mode: number): void {
@@ -76,7 +79,7 @@ export class Journalled {
 
   rename(path: string, to: string): void {
     renameSync(this.#at(path), this.#at(to));
-    this.#record('rename', path, `/${to}`);
+    this.#record('rename', path, to);
   }
 
   unlink(path: string): void {

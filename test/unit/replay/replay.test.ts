@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { toText } from '../../../src/base/bytes.js';
+import { fromText, toText } from '../../../src/base/bytes.js';
 import { temporaryDirectory } from '../platform/temporary.js';
 import { pictureOf } from './journalled.js';
 import type { Journalled } from './journalled.js';
@@ -256,7 +256,7 @@ describe('replaying what was done to the base', () => {
       base: {},
       update: (base) => {
         base.write('x', '1');
-        base.operations.push({ operation: 'unlink', path: '/nowhere' });
+        base.operations.push({ operation: 'unlink', path: fromText('nowhere') });
       },
     });
     await expect(wrong).rejects.toMatchObject({ code: 'JOURNAL_DAMAGED' });

@@ -1,16 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BytePath } from '../../../src/base/bytes.js';
-import { MemoryListing, Provenance, holders, makeEntry, pathsOf } from '../../../src/changeset/index.js';
-import type { Entry, RecordedOperation } from '../../../src/changeset/index.js';
+import { makeOperation, pathsOf } from '../../../src/journal/operation.js';
+import type { RecordedOperation } from '../../../src/journal/operation.js';
+import { Provenance } from '../../../src/journal/provenance.js';
 
 const p = (path: string) => path as BytePath;
 
 /** A journal from lines such as "rename a b"; operations are told back as these lines. */
 function journal(...lines: string[]) {
   return lines.map((line): RecordedOperation & { line: string } => {
-    const [operation = '', path = '', to] = line.split(' ');
-    return { line, operation, path: p(path), to: to === undefined ? undefined : p(to) };
+    const [operation = '', path = '', second = ''] = line.split(' ');
+    return { ...makeOperation(operation as RecordedOperation['operation'], p(path), p(second)), line };
   });
 }
 
@@ -112,13 +113,14 @@ describe('what took a path away', () => {
 /** A file system that remembers, of each file, the operations on it: what replaying must find without looking. */
 function model(lines: RecordedOperation[]) {
   const files = new Map<string, Set<number>>(['a', 'b', 'c', 'd'].map((name) => [name, new Set()]));
-  lines.forEach(({ operation, path, to }, at) => {
+  lines.forEach((line, at) => {
+    const { operation, path } = line;
     const file = files.get(path);
     if (operation === 'create') files.set(path, new Set([at]));
     if (file === undefined) return;
     if (operation === 'write') file.add(at);
     if (operation === 'unlink') files.delete(path);
-    if (operation === 'link' && to !== undefined) files.set(to, file);
+    if (line.operation === 'link') files.set(line.to, file);
   });
   return files;
 }
@@ -126,7 +128,7 @@ function model(lines: RecordedOperation[]) {
 it('knows of every file what was done to it, whatever its names', () => {
   const name = fc.constantFrom('a', 'b', 'c', 'd');
   const operation = fc.record({
-    operation: fc.constantFrom('create', 'write', 'unlink', 'link'),
+    operation: fc.constantFrom('create' as const, 'write' as const, 'unlink' as const, 'link' as const),
     path: name,
     to: name,
   });
@@ -137,7 +139,7 @@ it('knows of every file what was done to it, whatever its names', () => {
       for (const { operation: kind, path, to } of drawn) {
         const there = model(lines);
         const possible = kind === 'create' ? !there.has(path) : there.has(path) && (kind !== 'link' || !there.has(to));
-        if (possible) lines.push({ operation: kind, path: p(path), to: kind === 'link' ? p(to) : undefined });
+        if (possible) lines.push(makeOperation(kind, p(path), p(to)));
       }
       const known = new Provenance(lines);
       for (const [path, operations] of model(lines)) {
@@ -146,46 +148,4 @@ it('knows of every file what was done to it, whatever its names', () => {
       }
     }),
   );
-});
-
-describe('the trees that hold a path', () => {
-  const dir: Partial<Entry> = { type: 'directory' };
-  const gone: Partial<Entry> = { type: 'whiteout' };
-  const tree = (entries: Record<string, Partial<Entry>>) =>
-    new MemoryListing(Object.entries(entries).map(([path, fields]) => makeEntry({ ...fields, path })));
-  const told = (stack: MemoryListing[], path: string) => {
-    const { shown, hidden } = holders(stack, p(path));
-    return [
-      ...shown.map(({ layer, type }) => `${String(layer)} shows ${type}`),
-      ...hidden.map(({ layer, type, hiding }) =>
-        hiding === undefined ? `${String(layer)} ${type}` : `${String(layer)} ${hiding.by} ${hiding.at}`,
-      ),
-    ];
-  };
-  const base = tree({ d: dir, 'd/e': dir, 'd/e/x': {}, f: {} });
-
-  it('are told newest first', () => {
-    expect(told([tree({ f: {} }), tree({}), base], 'f')).toEqual(['0 shows file', '2 file']);
-    expect(told([tree({ d: dir }), base], 'd')).toEqual(['0 shows directory', '1 shows directory']);
-    expect(told([tree({ f: {} }), tree({ f: gone }), base], 'f')).toEqual(['0 shows file', '1 whiteout f', '2 file']);
-    expect(told([base], 'none')).toEqual([]);
-  });
-
-  it('are told of what a directory above hides', () => {
-    const opaque = tree({ d: { ...dir, opaque: true }, 'd/e': dir, 'd/e/x': {} });
-    expect(told([opaque, base], 'd/e/x')).toEqual(['0 shows file', '1 file']);
-    expect(told([tree({ d: { ...dir, opaque: true }, 'd/e': dir }), base], 'd/e/x')).toEqual(['0 opaque d', '1 file']);
-    expect(told([tree({ d: gone }), base], 'd/e/x')).toEqual(['0 whiteout d', '1 file']);
-    expect(told([tree({ d: {} }), base], 'd/e/x')).toEqual(['0 replaced d', '1 file']);
-    expect(told([tree({ d: dir, 'd/e': gone }), base], 'd/e/x')).toEqual(['0 whiteout d/e', '1 file']);
-    expect(told([opaque, tree({ d: gone }), base], 'd/e/x')).toEqual(['0 shows file', '1 whiteout d', '2 file']);
-  });
-
-  it('are told of what moved there', () => {
-    const moved = tree({ d: gone, new: { ...dir, redirect: 'd' } });
-    expect(holders([moved, base], p('new/e/x'))).toMatchObject({ shown: [{ layer: 1, path: 'd/e/x' }], hidden: [] });
-    expect(told([moved, tree({ new: dir, 'new/e': {} }), base], 'new/e')).toEqual(['2 shows directory', '1 file']);
-    expect(told([moved, tree({ new: dir, 'new/y': {} }), base], 'new/y')).toEqual(['0 replaced new', '1 file']);
-    expect(told([moved, base], 'd/e/x')).toEqual(['0 whiteout d', '1 file']);
-  });
 });

@@ -1,31 +1,6 @@
+import { components, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { components } from '../base/bytes.js';
-import { child } from './resolve.js';
-
-/** One changing operation of a journal (docs/format.md), its paths relative, as in trees. */
-export interface RecordedOperation {
-  readonly operation: string;
-  readonly path: BytePath;
-  /**
-   * The second path of a rename, exchange or link. Of others it is not a path but a symlink's target or an attribute's
-   * name.
-   */
-  readonly to?: BytePath | undefined;
-}
-
-const making = ['create', 'mknod', 'mkdir', 'symlink'];
-const removing = ['unlink', 'rmdir'];
-
-/** Whether an operation's `to` is a path that it acts on. */
-export function hasTwoPaths({ operation }: { readonly operation: string }): boolean {
-  return operation === 'rename' || operation === 'exchange' || operation === 'link';
-}
-
-/** The paths that an operation acts on. */
-export function pathsOf(operation: RecordedOperation): readonly BytePath[] {
-  const { path, to } = operation;
-  return to !== undefined && hasTwoPaths(operation) ? [path, to] : [path];
-}
+import type { RecordedOperation } from './operation.js';
 
 /** A file or directory, whatever its names. */
 interface Thing {
@@ -99,25 +74,40 @@ export class Provenance<T extends RecordedOperation> {
     return at === undefined ? undefined : this.journal[at];
   }
 
-  #replay({ operation, path, to }: RecordedOperation, at: number): void {
-    if (making.includes(operation)) {
-      const made = thing(undefined);
-      made.operations.push(at);
-      this.#attach(path, made, at);
-    } else if (removing.includes(operation)) {
-      this.#detach(path, at);
-    } else if (operation === 'link' && to !== undefined) {
-      const source = this.#locate(path);
-      this.#attach(to, source.thing, at, source);
-    } else if (operation === 'rename' && to !== undefined) {
-      const moved = this.#detach(path, at);
-      this.#attach(to, moved.thing, at, moved);
-    } else if (operation === 'exchange' && to !== undefined) {
-      const [one, other] = [this.#detach(path, at), this.#detach(to, at)];
-      this.#attach(to, one.thing, at, one);
-      this.#attach(path, other.thing, at, other);
-    } else {
-      this.#locate(path).thing.operations.push(at);
+  #replay(operation: RecordedOperation, at: number): void {
+    const { path } = operation;
+    switch (operation.operation) {
+      case 'create':
+      case 'mknod':
+      case 'mkdir':
+      case 'symlink': {
+        const made = thing(undefined);
+        made.operations.push(at);
+        this.#attach(path, made, at);
+        return;
+      }
+      case 'unlink':
+      case 'rmdir':
+        this.#detach(path, at);
+        return;
+      case 'link': {
+        const source = this.#locate(path);
+        this.#attach(operation.to, source.thing, at, source);
+        return;
+      }
+      case 'rename': {
+        const moved = this.#detach(path, at);
+        this.#attach(operation.to, moved.thing, at, moved);
+        return;
+      }
+      case 'exchange': {
+        const [one, other] = [this.#detach(path, at), this.#detach(operation.to, at)];
+        this.#attach(operation.to, one.thing, at, one);
+        this.#attach(path, other.thing, at, other);
+        return;
+      }
+      default:
+        this.#locate(path).thing.operations.push(at);
     }
   }
 
@@ -136,7 +126,7 @@ export class Provenance<T extends RecordedOperation> {
 
   #initial(parent: Thing, part: string): Name {
     const known = parent.origin !== undefined && !parent.lost.has(part);
-    const origin = known ? child(parent.origin, part) : undefined;
+    const origin = known ? join(parent.origin, part) : undefined;
     const key = origin === undefined ? undefined : this.identity(origin);
     let found = key === undefined ? undefined : this.#linked.get(key);
     found ??= thing(origin);
