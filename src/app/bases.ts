@@ -11,7 +11,7 @@ import { initStore, withImportSource } from '../store/index.js';
 import type { BaseOptions, ImportSource, Store, Transaction } from '../store/index.js';
 import { publishChange, publishRemoval, withChange } from '../transaction/index.js';
 import type { Change } from '../transaction/index.js';
-import { refuseUnderHand } from '../update/index.js';
+import { refuseBelowManualUpdate } from '../update/index.js';
 import { baseData } from './data.js';
 import type { BaseData } from './data.js';
 
@@ -102,7 +102,7 @@ export async function baseRemove(store: Store, name: string): Promise<void> {
   await publishRemoval(store, {
     transition: async (present) => {
       const transition = removeBase(present, name);
-      await refuseUnderHand(store, present, transition.removedNodes);
+      await refuseBelowManualUpdate(store, present, transition.removedNodes);
       return transition;
     },
   });

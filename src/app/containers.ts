@@ -30,7 +30,7 @@ import type { RunOptions, SandboxUsers, SignalSource } from '../sandbox/index.js
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { publishRemoval, withHold } from '../transaction/index.js';
-import { activeManual, refuseUnderHand } from '../update/index.js';
+import { activeManual, refuseBelowManualUpdate } from '../update/index.js';
 import { containerData } from './data.js';
 import type { ContainerData } from './data.js';
 import { displacedIn, removeDisplaced } from './displaced.js';
@@ -53,7 +53,7 @@ export async function remove(
       transition: async (present) => {
         const transition = removeContainer(present, name);
         hold.check(present);
-        await refuseUnderHand(store, present, transition.removedNodes);
+        await refuseBelowManualUpdate(store, present, transition.removedNodes);
         displaced = displacedIn(store, present, name);
         if (displaced.length > 0) onDisplaced(displaced);
         return transition;

@@ -99,7 +99,7 @@ async function apply({ store, name, base, maxBytes, signal }: Desk, item: InboxI
     });
   }
   const what = { base: target, procedure: path, procedureAt: item.path, maxBytes };
-  const result = await applyUpdate(store, { ...what, network: false, repeated: 'tell', signal });
+  const result = await applyUpdate(store, { ...what, network: false, repeated: 'report', signal });
   if (result.id === undefined || result.update === undefined) return { outcome: 'unchanged' };
   const update = updateData(await store.read(), result.id, result.update);
   return { outcome: result.already === true ? 'already' : 'applied', update };

@@ -5,7 +5,7 @@ export { captureLayer } from './layer.js';
 export { isProcedureFailure, runProcedure } from './run-procedure.js';
 export type { RunRequest } from './run-procedure.js';
 export { mountRun, mountServicing, readCapture } from './servicing-mount.js';
-export type { Capture, RunPlace, WrittenTree } from './servicing-mount.js';
+export type { Capture, RunLocation, WrittenTree } from './servicing-mount.js';
 export { alignCapture, beginSpan, readSpan } from './span.js';
 export { readStorages } from './storages.js';
 export type { ContainerStorages } from './storages.js';

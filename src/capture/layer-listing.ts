@@ -14,9 +14,9 @@ const root = '' as BytePath;
 export function layerListing(content: Listing, marks: LayerMarks, below: View): Listing {
   const { whiteouts, opaque } = withoutOpaqueRoot(marks, below);
   const gone = [...whiteouts].filter((path) => content.get(path) === undefined && below.get(path) !== undefined);
-  const told = [...content.entries()].filter(({ path }) => !marks.implied.has(path));
+  const named = [...content.entries()].filter(({ path }) => !marks.implied.has(path));
   const needed = new Set<BytePath>([root]);
-  for (const path of [...told.map((entry) => entry.path), ...gone])
+  for (const path of [...named.map((entry) => entry.path), ...gone])
     for (let at = path; at !== root && !needed.has(at); at = dirname(at)) needed.add(at);
   const entries: Entry[] = gone.map((path) => makeEntry({ path, type: 'whiteout' }));
   for (const entry of content.entries()) {

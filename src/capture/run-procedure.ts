@@ -7,21 +7,21 @@ import { commandOf, interpreterOf, startOf } from '../package/index.js';
 import type { Procedure } from '../package/index.js';
 import {
   OutputLog,
+  additionsOf,
   checkInterpreter,
   failureOf,
   planSandbox,
-  plantingOf,
   procedureHostName,
   runInSandbox,
   shownDirectory,
 } from '../sandbox/index.js';
 import type { RootReader, SandboxPlan } from '../sandbox/index.js';
-import { mountRun, placeOf, readCapture } from './servicing-mount.js';
+import { locationOf, mountRun, readCapture } from './servicing-mount.js';
 import type { Capture, RunMount, RunView } from './servicing-mount.js';
 
 export interface RunRequest extends RunView {
   /** The same view, to be read outside any read set. */
-  readonly looked: RootReader;
+  readonly rootReader: RootReader;
   readonly procedure: Procedure;
   readonly update: string;
   readonly network: boolean;
@@ -38,10 +38,10 @@ const linesShown = 15;
  */
 export async function runProcedure(request: RunRequest): Promise<Capture> {
   const { procedure, signal } = request;
-  const plan = planSandbox(request.looked, { network: request.network || procedure.network });
-  const mountedOver = Object.values(plan.places.of);
-  checkInterpreter(interpreterOf(startOf(procedureFile(request))), request.looked, mountedOver);
-  const mount = await mountRun({ ...request, planting: plantingOf(plan, procedureHostName) });
+  const plan = planSandbox(request.rootReader, { network: request.network || procedure.network });
+  const mountedOver = Object.values(plan.mountPoints.paths);
+  checkInterpreter(interpreterOf(startOf(procedureFile(request))), request.rootReader, mountedOver);
+  const mount = await mountRun({ ...request, additions: additionsOf(plan, procedureHostName) });
   await withOwnMount(mount, async () => runLogged(request, mount, plan));
   signal.throwIfAborted();
   await forgetMountedOver(mount.kept.reads, mountedOver);
@@ -59,7 +59,7 @@ async function runLogged(request: RunRequest, { mountpoint, kept }: RunMount, pl
       command: commandOf(procedure, `${shownDirectory(plan)}/procedure`),
       network: request.network || procedure.network,
       environment: { ...procedure.environment, LAMINA_UPDATE: request.update },
-      shown: new Map([['procedure', placeOf(request).procedure]]),
+      shown: new Map([['procedure', locationOf(request).procedure]]),
       timeoutMs,
       signal,
       onOutput: (chunk) => {
@@ -84,7 +84,7 @@ export function isProcedureFailure(error: unknown): error is LaminaError {
 /** The program to run, from its stored copy. */
 function procedureFile(request: RunRequest): BytePath {
   const { procedure } = request;
-  const kept = placeOf(request).procedure;
+  const kept = locationOf(request).procedure;
   return procedure.kind === 'script' ? kept : join(kept, procedure.file);
 }
 

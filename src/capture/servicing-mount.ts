@@ -8,8 +8,8 @@ import type { Procedure } from '../package/index.js';
 import { stageFile } from '../platform/durable.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { globMatcher } from '../platform/globs.js';
-import { MountedRoot, isEmptyPlanting, plant, withoutPlanted } from '../sandbox/index.js';
-import type { Planting } from '../sandbox/index.js';
+import { MountedRoot, addToRoot, addsNothing, withoutAdditions } from '../sandbox/index.js';
+import type { RootAdditions } from '../sandbox/index.js';
 import { makeEmptyTree, scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
 import { beginSpan, endSpan } from './span.js';
@@ -26,7 +26,7 @@ export interface Capture extends WrittenTree {
 }
 
 /** Where a run works below its transaction, where what it leaves is kept, and where its procedure lies. */
-export interface RunPlace {
+export interface RunLocation {
   readonly name: string;
   readonly kept: RunPaths;
   readonly procedure: BytePath;
@@ -40,7 +40,7 @@ export interface RunMount {
   readonly work: BytePath;
   readonly kept: RunPaths;
   /** What the upper held before anything ran; undefined: nothing. */
-  readonly planted?: Listing | undefined;
+  readonly added?: Listing | undefined;
 }
 
 /** A run, and the view that it works in. */
@@ -51,7 +51,7 @@ export interface RunView {
   /** On the base once more, to compare: what it records is not kept. */
   readonly again?: boolean | undefined;
   /** By default those of the update that the transaction makes. */
-  readonly place?: RunPlace | undefined;
+  readonly place?: RunLocation | undefined;
   /** The view, newest first, and its root directory. */
   readonly lowers: readonly MountableNode[];
   readonly root: Entry;
@@ -62,11 +62,11 @@ export async function mountRun(
   request: RunView & {
     readonly procedure?: Procedure;
     /** What the sandbox needs in the root. */
-    readonly planting?: Planting;
+    readonly additions?: RootAdditions;
   },
 ): Promise<RunMount> {
   const { transaction } = request;
-  const { name, kept } = placeOf(request);
+  const { name, kept } = locationOf(request);
   const run = transaction.paths.run(name);
   for (const directory of [run.directory, kept.directory])
     mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
@@ -77,10 +77,10 @@ export async function mountRun(
   stageFile(run.filter, JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
   const mount = { directory: run.directory, mountpoint: run.mountpoint, upper, work, kept };
   makeMountpoint(run.mountpoint);
-  const planted = await plantBefore(stackOf(transaction, request.lowers, mount), request.planting);
+  const added = await addBefore(stackOf(transaction, request.lowers, mount), request.additions);
   await mountServicing(transaction, request.lowers, mount, run.filter);
   await beginSpan(kept, run.directory);
-  return { ...mount, planted };
+  return { ...mount, added };
 }
 
 type RunStack = Omit<MountRequest, 'mode'> & {
@@ -115,13 +115,13 @@ export async function mountServicing(
  * In a mount of its own: neither the journal nor the read set may record it, and the kernel may not keep a dentry of
  * it.
  */
-async function plantBefore(stack: RunStack, planting: Planting | undefined): Promise<Listing | undefined> {
-  if (planting === undefined || isEmptyPlanting(planting)) return undefined;
+async function addBefore(stack: RunStack, additions: RootAdditions | undefined): Promise<Listing | undefined> {
+  if (additions === undefined || addsNothing(additions)) return undefined;
   await mountStack({ ...stack, mode: 'stateless' });
   await withOwnMount({ mountpoint: stack.mountpoint, work: stack.upper.work }, () => {
     const root = new MountedRoot(stack.mountpoint);
     try {
-      plant(root, planting);
+      addToRoot(root, additions);
     } finally {
       root.close();
     }
@@ -129,7 +129,7 @@ async function plantBefore(stack: RunStack, planting: Planting | undefined): Pro
   return scanListing(stack.upper.tree, { hash: true });
 }
 
-export function placeOf({ transaction: { paths }, container, again = false, place }: RunView): RunPlace {
+export function locationOf({ transaction: { paths }, container, again = false, place }: RunView): RunLocation {
   if (place !== undefined) return place;
   const { procedure } = paths.update;
   if (again) return { name: 'base-again', kept: paths.secondRun, procedure };
@@ -148,6 +148,6 @@ export async function readCapture(mount: RunMount, procedure: Procedure | undefi
   const ephemeral = globMatcher(procedure?.ephemeral ?? []);
   const listing = await scanListing(mount.upper, { hash: true, include: (path) => !ephemeral(path) });
   const span = endSpan(mount.kept, mount.directory);
-  const { planted } = mount;
-  return { tree: mount.upper, listing: planted === undefined ? listing : withoutPlanted(listing, planted), span };
+  const { added } = mount;
+  return { tree: mount.upper, listing: added === undefined ? listing : withoutAdditions(listing, added), span };
 }

@@ -8,8 +8,8 @@ import { isThereSync } from '../platform/walk.js';
 import { StagedReader, afterPublish, cloneTree, copyOrigins } from '../store/index.js';
 import type { NodePaths, StagedNode, Store } from '../store/index.js';
 import { previewChange, publishChange, withChange } from '../transaction/index.js';
-import type { Change, Site } from '../transaction/index.js';
-import { refuseUnderHand } from '../update/index.js';
+import type { Change, ChangeContext } from '../transaction/index.js';
+import { refuseBelowManualUpdate } from '../update/index.js';
 import { stageAside } from './aside.js';
 import { stageRolledBack } from './past.js';
 import { sortContainer } from './sort.js';
@@ -91,7 +91,7 @@ class Undoing implements Change<readonly RollbackRequest[]> {
   #prepared: Manifest | undefined;
 
   constructor(
-    readonly site: Site,
+    readonly site: ChangeContext,
     readonly name: string,
     readonly options: RollbackOptions,
   ) {}
@@ -140,7 +140,7 @@ class Undoing implements Change<readonly RollbackRequest[]> {
   };
 
   readonly permit = async (present: Manifest, { removedNodes }: Transition): Promise<void> =>
-    refuseUnderHand(this.site.transaction.store, present, removedNodes);
+    refuseBelowManualUpdate(this.site.transaction.store, present, removedNodes);
 
   /**
    * Removes the indexes of storages that are on top again, and their records of what came from which update. After a

@@ -33,7 +33,7 @@ export function checkMaxBytes(
   form: string,
 ): void {
   // `watch` passes it for every update that arrives.
-  if (maxBytes !== undefined && repeated !== 'tell' && kind !== 'layer' && form !== 'archive')
+  if (maxBytes !== undefined && repeated !== 'report' && kind !== 'layer' && form !== 'archive')
     throw idle('--max-size', 'nothing is unpacked');
 }
 

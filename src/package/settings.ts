@@ -22,7 +22,7 @@ export interface Settings {
   readonly umask: string | null;
   /** The limit on what its archives unpack to; null: the default limits. */
   readonly maxBytes: number | null;
-  /** Of an update by hand: containers were only pinned to its layer. */
+  /** Of a manual update: containers were only pinned to its layer. */
   readonly noReplay: boolean;
 }
 

@@ -53,7 +53,7 @@ async function storeHeld(
 }
 
 function changedMeanwhile(source: BytePath) {
-  return refused(`the procedure ${display(source)} was replaced while it was looked at`, {
+  return refused(`the procedure ${display(source)} was replaced while it was read`, {
     code: 'PATH_CHANGED',
     hint: 'see who changes it, and try again',
   });

@@ -28,7 +28,7 @@ const variables = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be
 
 const fields = z.strictObject({
   $schema: z.string().optional().describe('For editors; not read'),
-  version: z.literal(1).describe('Of this format. The version of the software is told by "to"'),
+  version: z.literal(1).describe('Of this format. The version of the software is in "to"'),
   name: name.optional().describe("The update's name; by default that of the directory or archive"),
   description: bytesText.max(4096).optional().describe('What it is for'),
   base: name.optional().describe('The base it is for; by default any'),

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { alignCapture, mountRun, readCapture, stageEffect } from '../capture/index.js';
-import type { ContainerStorages, DeltaLayer, RunPlace, Work } from '../capture/index.js';
+import type { ContainerStorages, DeltaLayer, RunLocation, Work } from '../capture/index.js';
 import type { TimedRun } from '../changeset/index.js';
 import { readJournal } from '../journal/index.js';
 import type { EffectCommit } from '../manifest/index.js';
@@ -49,18 +49,18 @@ async function mountView({ transaction }: Work, name: string, lowers: readonly M
   return mountpoint;
 }
 
-/** Replays an update that was made by hand in a container's view, and stages the result. */
+/** Replays a manual update in a container's view, and stages the result. */
 export async function replayInContainer(
   work: Work,
   container: string,
   storages: ContainerStorages,
   request: {
     readonly delta: Pick<DeltaLayer, 'listing'>;
-    /** Of an update that was made by hand: when. */
+    /** Of a manual update: when it was made. */
     readonly times?: TimedRun | undefined;
     readonly views: ReplayViews;
     /** By default that of the update which the transaction makes. */
-    readonly place?: RunPlace | undefined;
+    readonly place?: RunLocation | undefined;
     /** Instead of the journal. */
     readonly operations?: readonly ReplayOperation[];
     readonly conflict?: ConflictChoice;

@@ -116,11 +116,11 @@ class OperationWriter {
 
   #file(path: BytePath, { type, target }: Entry): void {
     const { after } = this.views;
-    const stands = (name: BytePath) => this.#made.has(name) || (name !== path && !this.#isChanged(name));
+    const isPresent = (name: BytePath) => this.#made.has(name) || (name !== path && !this.#isChanged(name));
     // Where the container has its own version of either name, each is merged by itself.
     const first = this.#hasOwnWay(path)
       ? undefined
-      : after.links(path).find((name) => stands(name) && !this.#hasOwnWay(name));
+      : after.links(path).find((name) => isPresent(name) && !this.#hasOwnWay(name));
     this.#made.set(path, path);
     if (first !== undefined) this.operations.push({ operation: 'link', path: first, to: path });
     else if (type === 'symlink') this.operations.push({ operation: 'symlink', path, target: target as BytePath });

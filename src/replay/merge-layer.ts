@@ -2,7 +2,7 @@ import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
 import { readStorages, stagePin } from '../capture/index.js';
-import type { ContainerStorages, DeltaLayer, RunPlace, Work } from '../capture/index.js';
+import type { ContainerStorages, DeltaLayer, RunLocation, Work } from '../capture/index.js';
 import { TouchedPaths, View, covered } from '../changeset/index.js';
 import type { Listing } from '../changeset/index.js';
 import type { EffectCommit, Manifest } from '../manifest/index.js';
@@ -16,7 +16,7 @@ interface ServicedByLayer {
   readonly commit: EffectCommit;
   readonly conflicts: readonly BytePath[];
   /** A path for which the two were merged; undefined: that was not necessary. */
-  readonly met?: BytePath;
+  readonly overlap?: BytePath;
 }
 
 /** A layer that is applied to the containers on a base. */
@@ -46,11 +46,11 @@ export class LayerServicing {
     manifest: Manifest,
     container: string,
     views: ReplayViews,
-    place?: RunPlace,
+    place?: RunLocation,
   ): Promise<ServicedByLayer> {
     const storages = await readStorages(work, manifest, container);
-    const met = this.#met(storages);
-    if (met === undefined) return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
+    const overlap = this.#overlaps(storages);
+    if (overlap === undefined) return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
     const own = new View([...storages.listings, ...this.layers]);
     const { operations, conflicts } = layerOperations(
       { before: this.#before, after: this.#after, own },
@@ -61,11 +61,11 @@ export class LayerServicing {
     const { commit, report } = await replayInContainer(work, container, storages, request);
     const all = [...new Set([...conflicts, ...report.conflicts, ...report.passed])].sort();
     if (this.conflict === 'fail' && all.length > 0) throw conflicting(container, all);
-    return { commit: { ...commit, conflicts: all.length }, conflicts: all, met };
+    return { commit: { ...commit, conflicts: all.length }, conflicts: all, overlap };
   }
 
   /** A path that the layer changes and at which the container's storages have something. */
-  #met({ listings }: ContainerStorages): BytePath | undefined {
+  #overlaps({ listings }: ContainerStorages): BytePath | undefined {
     for (const [i, listing] of listings.entries()) {
       const below = new View([...listings.slice(i + 1), ...this.layers]);
       const [first] = this.#touched.hiding(listing, below);

@@ -56,7 +56,7 @@ export class Replay {
   readonly #passed = new Set<BytePath>();
   readonly #beside = new Set<BytePath>();
   /** Made by the update, and left out with all that is in it. */
-  readonly #left = new Set<Item>();
+  readonly #failed = new Set<Item>();
   /** Below the container's root, while the replay runs: what it removed, which may be needed again. */
   readonly #holding: BytePath;
   #held = 0;
@@ -202,13 +202,13 @@ export class Replay {
   #besidesOrNowhere({ item }: Name, place: Place): Place | undefined {
     if (this.conflict !== 'ours') return this.#besides(place);
     this.#beside.add(this.base.placed(place));
-    this.#left.add(item);
+    this.#failed.add(item);
     return undefined;
   }
 
   /** The container lacks the directory. */
   #pass(name: Name, directory: Item): void {
-    if (this.#left.has(directory)) this.#left.add(name.item);
+    if (this.#failed.has(directory)) this.#failed.add(name.item);
     else this.#passed.add(this.base.path(name));
   }
 
@@ -263,12 +263,12 @@ export class Replay {
     const isUnplaced = from.item.before === undefined && [...from.item.names].every(({ place }) => place === undefined);
     if (isUnplaced && parent !== undefined) {
       // None of its names had a free path so far: this one may.
-      this.#left.delete(from.item);
+      this.#failed.delete(from.item);
       this.#makePlace(made, { directory, name });
       return;
     }
     if (from.place === undefined || parent === undefined) {
-      if (!this.#left.has(directory) && !this.#left.has(from.item)) this.#passed.add(to);
+      if (!this.#failed.has(directory) && !this.#failed.has(from.item)) this.#passed.add(to);
       return;
     }
     const own = this.container.stat(join(parent, name));

@@ -4,7 +4,7 @@ import { dirname, basename, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { mergeContents } from '../changeset/index.js';
 import type { Tree } from '../store/index.js';
-import type { Item, Name } from './items.js';
+import { Item, Name } from './items.js';
 import type { Trees } from './items.js';
 
 export interface Settled {

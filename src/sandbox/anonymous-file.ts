@@ -4,7 +4,7 @@ import { newId } from '../base/ids.js';
 import { temporaryDirectory } from '../platform/command-line.js';
 
 /** A file without a name: another process reads its content from the start through its descriptor. */
-export class NamelessFile {
+export class AnonymousFile {
   readonly descriptor: number;
 
   constructor(content: Buffer = Buffer.alloc(0)) {

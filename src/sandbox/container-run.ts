@@ -3,11 +3,11 @@ import type { BytePath } from '../base/bytes.js';
 import { failed } from '../base/errors.js';
 import { parseCapabilities } from './capabilities.js';
 import type { Limits } from './limits.js';
-import { hostResolver, plantingOf } from './root/additions.js';
+import { additionsOf, hostResolver } from './root/additions.js';
 import { planSandbox } from './root/plan.js';
 import type { SandboxPlan } from './root/plan.js';
 import { MountedRoot } from './root/reader.js';
-import { HeldPlanting } from './root/shared-additions.js';
+import { SharedAdditions } from './root/shared-additions.js';
 import { runInSandbox } from './sandbox.js';
 import type { Privileges, SandboxUsers } from './setup.js';
 import type { SignalSource } from './signals.js';
@@ -44,11 +44,11 @@ export async function runInContainer(request: ContainerRunRequest): Promise<numb
   const root = new MountedRoot(request.root);
   try {
     const plan = planSandbox(root, { network });
-    checkPlaces(container, plan);
+    checkMountPoints(container, plan);
     const privileges = privilegesOf(root, plan, request.options);
     const resolver = resolverToShow(root, plan);
-    const planting = plantingOf({ ...plan, network: plan.network.filter(({ missing }) => missing) }, hostName);
-    const held = await HeldPlanting.make(root, planting, existingIn(plan));
+    const additions = additionsOf({ ...plan, network: plan.network.filter(({ missing }) => missing) }, hostName);
+    const held = await SharedAdditions.make(root, additions, existingIn(plan));
     try {
       const { command, signals: interactive, options } = request;
       const common = { root: request.root, command, network, plan, resolver, hostName, interactive };
@@ -63,11 +63,11 @@ export async function runInContainer(request: ContainerRunRequest): Promise<numb
 }
 
 /** @throws LaminaError usage, notFound: no such capability, no such user */
-function privilegesOf(root: MountedRoot, { places }: SandboxPlan, options: RunOptions | undefined): Privileges {
+function privilegesOf(root: MountedRoot, { mountPoints }: SandboxPlan, options: RunOptions | undefined): Privileges {
   if (options === undefined) return {};
   const { user } = options;
   return {
-    user: user === undefined ? undefined : userOf(root, user, Object.values(places.of)),
+    user: user === undefined ? undefined : userOf(root, user, Object.values(mountPoints.paths)),
     add: parseCapabilities('--cap-add', options.addedCapabilities),
     drop: parseCapabilities('--cap-drop', options.droppedCapabilities),
     mayGain: options.mayGainPrivileges,
@@ -75,8 +75,8 @@ function privilegesOf(root: MountedRoot, { places }: SandboxPlan, options: RunOp
 }
 
 /** The user's container is not changed to make room for the sandbox. */
-function checkPlaces(container: string, { places }: SandboxPlan): void {
-  const [name] = places.blocked;
+function checkMountPoints(container: string, { mountPoints }: SandboxPlan): void {
+  const [name] = mountPoints.blocked;
   if (name === undefined) return;
   throw failed(`/${name} in container '${container}' leads to no directory that the sandbox can mount on`, {
     code: 'NO_SANDBOX',
@@ -85,8 +85,8 @@ function checkPlaces(container: string, { places }: SandboxPlan): void {
 }
 
 /** What a killed run left at a place is removed by the next run. */
-function existingIn({ places, network }: SandboxPlan): BytePath[] {
-  const mounted = Object.values(places.of).filter((path) => !places.missing.includes(path));
+function existingIn({ mountPoints, network }: SandboxPlan): BytePath[] {
+  const mounted = Object.values(mountPoints.paths).filter((path) => !mountPoints.missing.includes(path));
   return [...mounted, ...network.filter(({ inMount, missing }) => !inMount && !missing).map(({ path }) => path)];
 }
 

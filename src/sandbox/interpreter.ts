@@ -18,8 +18,8 @@ export function checkInterpreter(
   covered: readonly BytePath[],
 ): void {
   if (interpreter === undefined) return;
-  const led = follow(root, interpreter, covered);
-  if (led.kind === 'found' || led.kind === 'covered') return;
+  const resolved = follow(root, interpreter, covered);
+  if (resolved.kind === 'found' || resolved.kind === 'covered') return;
   throw failed(`the procedure's interpreter ${display(interpreter)} is missing in the root that it is run in`, {
     code: 'NO_INTERPRETER',
     hint: 'name one that the base has in the first line of the script, such as #!/bin/sh',

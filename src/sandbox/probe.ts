@@ -19,20 +19,20 @@ const patienceMs = 10_000;
  * @throws LaminaError failed: the probe could not run
  */
 export async function probeSandbox(mountpoint: BytePath): Promise<SandboxProbe> {
-  let words = '';
+  let output = '';
   const { exitCode } = await runProcess({
     command: distFile('lamina-sandbox'),
     args: ['--probe', toText(mountpoint)],
     timeoutMs: patienceMs,
     onOutput: (chunk) => {
-      words += chunk.toString('utf8');
+      output += chunk.toString('utf8');
     },
   });
-  const found = new Map(words.split('\n').map((line) => [line.split(' ')[0], line]));
+  const found = new Map(output.split('\n').map((line) => [line.split(' ')[0], line]));
   const reasons = parts.map((part) => {
     const line = found.get(part);
     if (exitCode !== 0 || line === undefined)
-      throw failed(`cannot find out what a sandbox can have here: ${words.trim().replace(/^lamina: /, '')}`);
+      throw failed(`cannot find out what a sandbox can have here: ${output.trim().replace(/^lamina: /, '')}`);
     return [part, line.startsWith(`${part} no `) ? line.slice(part.length + ' no '.length) : undefined];
   });
   return Object.fromEntries(reasons) as SandboxProbe;

@@ -5,7 +5,7 @@ import type { LaminaError } from '../base/errors.js';
 import { distFile } from '../platform/install.js';
 import { runProcess } from '../platform/process.js';
 import type { ProcessResult } from '../platform/process.js';
-import { NamelessFile } from './anonymous-file.js';
+import { AnonymousFile } from './anonymous-file.js';
 import type { Limits } from './limits.js';
 import type { SandboxPlan } from './root/plan.js';
 import { systemCallFilter } from './seccomp/filter.js';
@@ -58,7 +58,7 @@ const environment = {
 };
 
 /** How much output is kept for an error: the messages of lamina-sandbox come first. */
-const wordsKept = 4096;
+const outputKept = 4096;
 
 /**
  * Runs a command isolated by lamina-sandbox: own mounts, processes, IPC, host name and, unless `network`, network; a
@@ -69,13 +69,13 @@ export async function runInSandbox(request: SandboxRequest): Promise<ProcessResu
   const { interactive, onOutput, timeoutMs, signal, privileges } = request;
   const isTerminal = interactive !== undefined && isForeground();
   const files = {
-    filter: new NamelessFile(systemCallFilter({ tracing: interactive !== undefined, added: privileges?.add ?? [] })),
-    setup: new NamelessFile(setupRecords(setupOf(request, isTerminal))),
-    status: new NamelessFile(),
-    information: new NamelessFile(),
+    filter: new AnonymousFile(systemCallFilter({ tracing: interactive !== undefined, added: privileges?.add ?? [] })),
+    setup: new AnonymousFile(setupRecords(setupOf(request, isTerminal))),
+    status: new AnonymousFile(),
+    information: new AnonymousFile(),
   };
   const signals = interactive && new SandboxSignals(interactive, files);
-  let words = '';
+  let output = '';
   try {
     const result = await runProcess({
       command: distFile('lamina-sandbox'),
@@ -88,13 +88,13 @@ export async function runInSandbox(request: SandboxRequest): Promise<ProcessResu
       descriptors: Object.values(files).map(({ descriptor }) => descriptor),
       graceMs: 2000,
       onOutput: (chunk) => {
-        if (words.length < wordsKept) words += chunk.toString('utf8');
+        if (output.length < outputKept) output += chunk.toString('utf8');
         onOutput?.(chunk);
       },
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(signal === undefined ? {} : { signal }),
     });
-    if (result.ended === 'by-itself' && files.status.text() === '') throw notMade(words, result);
+    if (result.ended === 'by-itself' && files.status.text() === '') throw notMade(output, result);
     return result;
   } finally {
     signals?.close();
@@ -102,8 +102,8 @@ export async function runInSandbox(request: SandboxRequest): Promise<ProcessResu
   }
 }
 
-function notMade(words: string, { exitCode }: ProcessResult): LaminaError {
-  const said = words.replaceAll(/^lamina: /gm, '').trim();
+function notMade(output: string, { exitCode }: ProcessResult): LaminaError {
+  const said = output.replaceAll(/^lamina: /gm, '').trim();
   return failed(`the sandbox could not be made: ${said === '' ? `lamina-sandbox ended with ${exitCode}` : said}`, {
     code: 'NO_SANDBOX',
     hint: 'correct what it says and try again; docs/architecture.md, "The sandbox", lists what it needs',

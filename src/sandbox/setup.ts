@@ -50,14 +50,14 @@ export interface SandboxSetup {
 type Records = (readonly string[])[];
 
 /** Where `shown` paths appear. */
-export const shownIn = (plan: SandboxPlan): BytePath => join(plan.places.of.run, 'lamina');
+export const shownIn = (plan: SandboxPlan): BytePath => join(plan.mountPoints.paths.run, 'lamina');
 
 /** The records that lamina-sandbox reads (native/sandbox/spec.h). */
 export function setupRecords(setup: SandboxSetup): Buffer {
   const { bounds, sizes } = limitRecords(setup.limits);
   const records: Records = [
     ['root', setup.root],
-    ...inMountOrder(setup.plan.places).map(({ name, path }) => ['place', name, path, sizeOf(name, sizes)]),
+    ...inMountOrder(setup.plan.mountPoints).map(({ name, path }) => ['place', name, path, sizeOf(name, sizes)]),
     ['shm', sizes.shm],
     ...[...setup.shown].map(([name, path]) => ['show', path, join(shownIn(setup.plan), fromText(name))]),
     ...coverRecords(setup),
@@ -136,10 +136,10 @@ function directoryRecords({ plan, hostName }: SandboxSetup): Records {
   return records;
 }
 
-function parentsInMount(path: BytePath, { places }: SandboxPlan): BytePath[] {
+function parentsInMount(path: BytePath, { mountPoints }: SandboxPlan): BytePath[] {
   const names = components(path);
   const parents = names.slice(0, -1).map((_, i) => join(...names.slice(0, i + 1)));
-  const roots = Object.values(places.of).filter((place) => path.startsWith(`${place}/`));
+  const roots = Object.values(mountPoints.paths).filter((place) => path.startsWith(`${place}/`));
   const depth = Math.max(...roots.map((place) => components(place).length));
   return parents.slice(depth);
 }

@@ -1,5 +1,5 @@
 import { isSystemError } from '../base/errors.js';
-import type { NamelessFile } from './anonymous-file.js';
+import type { AnonymousFile } from './anonymous-file.js';
 
 /** Signals that this process receives and passes to a command. */
 export interface SignalSource {
@@ -22,7 +22,7 @@ export class SandboxSignals {
   /** @param files in which lamina-sandbox reports its process ID, and that process reports that it handles signals */
   constructor(
     source: SignalSource,
-    readonly files: { readonly status: NamelessFile; readonly information: NamelessFile },
+    readonly files: { readonly status: AnonymousFile; readonly information: AnonymousFile },
   ) {
     this.#unsubscribe = source.subscribe((signal) => {
       const isSecond = signal === 'SIGINT' && ++this.#interrupts > 1;

@@ -56,9 +56,9 @@ function idOf(text: string): number | undefined {
 
 /** As Latin-1: names are bytes. A line with a NUL is ignored: its fields cannot be passed to a program. */
 function rowsOf(root: RootReader, path: string, covered: readonly BytePath[]): string[][] {
-  const led = follow(root, path, covered);
-  const bytes = led.kind === 'found' ? root.read(led.path, limits.accountFile.value) : undefined;
-  if (bytes === undefined && led.kind === 'found' && led.entry.type === 'file')
+  const resolved = follow(root, path, covered);
+  const bytes = resolved.kind === 'found' ? root.read(resolved.path, limits.accountFile.value) : undefined;
+  if (bytes === undefined && resolved.kind === 'found' && resolved.entry.type === 'file')
     throw overLimit(
       limits.accountFile,
       `/${path} of the container is too large to look users up in`,

@@ -5,7 +5,7 @@ import { withHold } from './hold.js';
 import type { ContainerHold } from './hold.js';
 
 /** A transaction with the containers that must not be mounted or changed before it has ended. */
-export interface Site {
+export interface ChangeContext {
   readonly transaction: Transaction;
   readonly hold: ContainerHold;
   /** Ends the change before it is published. */
@@ -53,7 +53,11 @@ export interface Change<Plan> {
 }
 
 /** Begins a transaction for `work`, which ends it by one of the functions below. Where `work` throws, the transaction is discarded. */
-export async function withChange<T>(store: Store, begin: Begin, work: (site: Site) => Promise<T>): Promise<T> {
+export async function withChange<T>(
+  store: Store,
+  begin: Begin,
+  work: (context: ChangeContext) => Promise<T>,
+): Promise<T> {
   const { kind, details, signal, before } = begin;
   return withHold(store, async (hold) => {
     await before?.(hold);
@@ -66,15 +70,15 @@ export async function withChange<T>(store: Store, begin: Begin, work: (site: Sit
  * @returns the published manifest; undefined: the change is empty, and nothing was published
  * @throws what the change throws; the transaction stays open, for its owner to discard
  */
-export async function publishChange<Plan>(site: Site, change: Change<Plan>): Promise<Manifest | undefined> {
+export async function publishChange<Plan>(context: ChangeContext, change: Change<Plan>): Promise<Manifest | undefined> {
   for (;;) {
-    const manifest = await prepare(site, change);
+    const manifest = await prepare(context, change);
     if (change.isEmpty?.() === true) {
-      await site.transaction.discard();
+      await context.transaction.discard();
       return undefined;
     }
     await change.judge?.(manifestOf(change.transition(manifest)));
-    const published = await publish(site, change);
+    const published = await publish(context, change);
     if (published !== undefined) return published;
   }
 }
@@ -84,20 +88,20 @@ export async function publishChange<Plan>(site: Site, change: Change<Plan>): Pro
  * @param look returns what the caller needs of what is staged
  */
 export async function previewChange<Plan, T>(
-  site: Site,
+  context: ChangeContext,
   change: Change<Plan>,
   look: (before: Manifest, after: Manifest) => Promise<T> | T,
 ): Promise<T> {
-  const before = await prepare(site, change);
+  const before = await prepare(context, change);
   const after = manifestOf(change.transition(before));
   await change.judge?.(after);
   const seen = await look(before, after);
-  await site.transaction.discard();
+  await context.transaction.discard();
   return seen;
 }
 
 /** Plans and stages for the store as it is now, until nothing is missing. Returns the manifest for which that holds. */
-async function prepare<Plan>({ transaction, hold }: Site, change: Change<Plan>): Promise<Manifest> {
+async function prepare<Plan>({ transaction, hold }: ChangeContext, change: Change<Plan>): Promise<Manifest> {
   const manifest = await transaction.store.read();
   hold.check(manifest);
   for (;;) {
@@ -108,7 +112,10 @@ async function prepare<Plan>({ transaction, hold }: Site, change: Change<Plan>):
 }
 
 /** Undefined: the store has changed, and something is missing. */
-async function publish<Plan>({ transaction, hold, signal }: Site, change: Change<Plan>): Promise<Manifest | undefined> {
+async function publish<Plan>(
+  { transaction, hold, signal }: ChangeContext,
+  change: Change<Plan>,
+): Promise<Manifest | undefined> {
   try {
     return await transaction.publish(async (present) => {
       hold.check(present);

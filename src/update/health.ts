@@ -11,10 +11,10 @@ import { removeTreeAtOnce } from '../platform/walk.js';
 import {
   MountedRoot,
   OutputLog,
+  addToRoot,
+  additionsOf,
   failureOf,
   planSandbox,
-  plant,
-  plantingOf,
   procedureHostName,
   runInSandbox,
 } from '../sandbox/index.js';
@@ -88,14 +88,14 @@ export function unhealthyText(
   failures: readonly HealthFailure[],
   is: 'is not well' | 'would not be well',
 ): string {
-  const told = failures.map(({ container, failure, lines }) => {
+  const reports = failures.map(({ container, failure, lines }) => {
     const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
     return `container '${container}' ${is} after update '${update}': the health check failed: ${failure}; ${said}`;
   });
   const names = failures.map(({ container }) => container).join(', ');
   const all =
     failures.length > 1 ? [`${failures.length} containers are not well after update '${update}': ${names}`] : [];
-  return [...all, ...told].join('\n');
+  return [...all, ...reports].join('\n');
 }
 
 async function checkContainer(
@@ -152,7 +152,7 @@ function preparePlan(mountpoint: BytePath): SandboxPlan {
   const root = new MountedRoot(mountpoint);
   try {
     const plan = planSandbox(root, { network: false });
-    plant(root, plantingOf(plan, procedureHostName));
+    addToRoot(root, additionsOf(plan, procedureHostName));
     return plan;
   } finally {
     root.close();

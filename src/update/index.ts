@@ -7,4 +7,4 @@ export { abortManual, activeManual, beginManual, commitManual, reopenInterrupted
 export type { DetailedChange } from './preview/contents.js';
 export type { Preview } from './preview/preview-update.js';
 export type { Progress } from './progress.js';
-export { refuseUnderHand, refuseWhileServicing } from './refuse-while-servicing.js';
+export { refuseBelowManualUpdate, refuseWhileServicing } from './refuse-while-servicing.js';

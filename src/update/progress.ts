@@ -28,12 +28,12 @@ export class ProgressCount {
 
   constructor(
     readonly unit: Progress['unit'],
-    readonly tell: (progress: Progress) => void = () => undefined,
+    readonly report: (progress: Progress) => void = () => undefined,
   ) {}
 
   expect(more: number): void {
     this.#total += more;
-    this.#tell();
+    this.#report();
   }
 
   /** Work on the base, which is not counted. */
@@ -43,24 +43,24 @@ export class ProgressCount {
       return await work();
     } finally {
       this.#running.delete(undefined);
-      this.#tell();
+      this.#report();
     }
   }
 
   start(name: string | undefined): void {
     this.#running.set(name, Date.now());
-    this.#tell();
+    this.#report();
   }
 
   end(name: string, outcome: Outcome): void {
     this.#running.delete(name);
     this.#done += 1;
     if (outcome === 'skipped') this.#skipped += 1;
-    this.#tell();
+    this.#report();
   }
 
-  #tell(): void {
+  #report(): void {
     const running = [...this.#running].map(([name, since]) => ({ name, since }));
-    this.tell({ unit: this.unit, total: this.#total, done: this.#done, skipped: this.#skipped, running });
+    this.report({ unit: this.unit, total: this.#total, done: this.#done, skipped: this.#skipped, running });
   }
 }

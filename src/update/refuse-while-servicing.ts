@@ -14,11 +14,11 @@ const harmless = ['create', 'import'];
  * @throws LaminaError refused: an update is being made, or rolled back
  */
 export async function refuseWhileServicing(store: Store, manifest: Manifest, ownTransaction?: string): Promise<void> {
-  const byHand = (await activeManual(store, manifest))[0];
-  if (byHand !== undefined) {
-    throw refused(`update '${byHand.name}' of base '${byHand.base}' is being made by hand`, {
+  const manual = (await activeManual(store, manifest))[0];
+  if (manual !== undefined) {
+    throw refused(`update '${manual.name}' of base '${manual.base}' is being made manually`, {
       code: 'SERVICING',
-      hint: `commit or abort it: lamina update abort ${byHand.name}`,
+      hint: `commit or abort it: lamina update abort ${manual.name}`,
     });
   }
   const running = await runningCommands(store);
@@ -31,15 +31,19 @@ export async function refuseWhileServicing(store: Store, manifest: Manifest, own
 }
 
 /**
- * An update by hand depends on layers that must not be removed.
+ * A manual update depends on layers that must not be removed.
  * @param manifest that still has the layers
- * @throws LaminaError refused: an update by hand is under way
+ * @throws LaminaError refused: a manual update is in progress
  */
-export async function refuseUnderHand(store: Store, manifest: Manifest, removed: readonly NodeId[]): Promise<void> {
+export async function refuseBelowManualUpdate(
+  store: Store,
+  manifest: Manifest,
+  removed: readonly NodeId[],
+): Promise<void> {
   const gone = new Set(removed);
   for (const { name, base, head } of await activeManual(store, manifest)) {
     if (own(manifest.nodes, head) === undefined || !layerChain(manifest, head).some((id) => gone.has(id))) continue;
-    throw refused(`update '${name}' of base '${base}' is being made by hand on what would be removed`, {
+    throw refused(`update '${name}' of base '${base}' is being made manually on what would be removed`, {
       code: 'SERVICING',
       hint: `commit or abort it: lamina update abort ${name}`,
     });

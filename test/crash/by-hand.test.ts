@@ -14,9 +14,9 @@ import { crashWorld } from './world.js';
 /** Of so many steps one is looked at; `LAMINA_ALL_POINTS=1`: each. */
 const everySo = process.env['LAMINA_ALL_POINTS'] === undefined ? 4 : 1;
 
-describe.skipIf(!isRoot)('the commit of an update by hand', () => {
+describe.skipIf(!isRoot)('the commit of a manual update', () => {
   let count = 0;
-  const world = crashWorld(() => `commits by hand that were stopped: ${String(count)}`);
+  const world = crashWorld(() => `manual commits that were stopped: ${String(count)}`);
   const command = commands.find(({ name }) => name === 'update commit')!;
 
   async function begun(name: string): Promise<{ store: string; file: string }> {

@@ -10,7 +10,7 @@ interface Committed {
   containers: { container: string; conflicts: string[]; passed: string[]; hiding: string[] }[];
 }
 
-describe.skipIf(!isRoot)('an update by hand', () => {
+describe.skipIf(!isRoot)('a manual update', () => {
   let world: World;
   const before: Record<string, Snapshot> = {};
   const doings: Record<string, string> = {

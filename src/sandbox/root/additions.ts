@@ -20,18 +20,21 @@ import type { NetworkFile, SandboxPlan } from './plan.js';
 import type { MountedRoot } from './reader.js';
 
 /** What must exist in a root before its sandbox can be made. */
-export interface Planting {
+export interface RootAdditions {
   readonly directories: readonly BytePath[];
   readonly files: readonly { readonly path: BytePath; readonly content: Buffer }[];
 }
 
 /** @param hostName of the sandbox */
-export function plantingOf({ places, network }: SandboxPlan, hostName: string): Planting {
+export function additionsOf({ mountPoints, network }: SandboxPlan, hostName: string): RootAdditions {
   const files = network.filter(({ inMount }) => !inMount).flatMap((file) => filled(file, hostName));
-  return { directories: [...places.missing, ...places.blocked.map((name) => places.of[name])], files };
+  return {
+    directories: [...mountPoints.missing, ...mountPoints.blocked.map((name) => mountPoints.paths[name])],
+    files,
+  };
 }
 
-export const isEmptyPlanting = ({ directories, files }: Planting): boolean =>
+export const addsNothing = ({ directories, files }: RootAdditions): boolean =>
   directories.length === 0 && files.length === 0;
 
 /** A file with its content; undefined where the host has none. */
@@ -59,7 +62,7 @@ export function hostResolver(): Buffer | undefined {
  * which it is removed afterwards.
  * @param root mounted without a read set or journal
  */
-export function plant(root: MountedRoot, { directories, files }: Planting): void {
+export function addToRoot(root: MountedRoot, { directories, files }: RootAdditions): void {
   for (const path of directories) makeDirectory(root, path);
   for (const { path, content } of files) writeFile(root, path, content);
 }

@@ -1,8 +1,8 @@
 import type { BytePath } from '../../base/bytes.js';
 import type { Listing } from '../../changeset/index.js';
 import { follow } from './follow.js';
-import { placesOf } from './mount-points.js';
-import type { Places } from './mount-points.js';
+import { findMountPoints } from './mount-points.js';
+import type { MountPoints } from './mount-points.js';
 import type { RootEntry, RootReader } from './reader.js';
 import { wantedDirectories } from './tmpfiles.js';
 import type { WantedDirectory } from './tmpfiles.js';
@@ -18,7 +18,7 @@ export interface NetworkFile {
 
 /** What a sandbox needs in a root. */
 export interface SandboxPlan {
-  readonly places: Places;
+  readonly mountPoints: MountPoints;
   /** Below what is mounted. */
   readonly directories: readonly WantedDirectory[];
   /** None without the network. */
@@ -26,27 +26,29 @@ export interface SandboxPlan {
 }
 
 export function planSandbox(root: RootReader, { network }: { readonly network: boolean }): SandboxPlan {
-  const places = placesOf(root);
-  const files = network ? (['resolv.conf', 'hosts'] as const).flatMap((name) => networkFile(root, name, places)) : [];
-  return { places, directories: wantedDirectories(root, places), network: files };
+  const mountPoints = findMountPoints(root);
+  const files = network
+    ? (['resolv.conf', 'hosts'] as const).flatMap((name) => networkFile(root, name, mountPoints))
+    : [];
+  return { mountPoints, directories: wantedDirectories(root, mountPoints), network: files };
 }
 
 /** Undefined where the root has something other than a file there, or has its own `hosts`: that stays as it is. */
-function networkFile(root: RootReader, name: NetworkFile['name'], { of }: Places): NetworkFile[] {
-  const led = follow(root, `etc/${name}`, Object.values(of));
-  if (led.kind === 'absent') return [{ name, path: led.path, inMount: false, missing: true }];
-  if (led.kind === 'covered') {
-    const isFree = (led.by === of.run || led.by === of.tmp) && led.path !== led.by;
-    return isFree ? [{ name, path: led.path, inMount: true, missing: true }] : [];
+function networkFile(root: RootReader, name: NetworkFile['name'], { paths }: MountPoints): NetworkFile[] {
+  const resolved = follow(root, `etc/${name}`, Object.values(paths));
+  if (resolved.kind === 'absent') return [{ name, path: resolved.path, inMount: false, missing: true }];
+  if (resolved.kind === 'covered') {
+    const isFree = (resolved.by === paths.run || resolved.by === paths.tmp) && resolved.path !== resolved.by;
+    return isFree ? [{ name, path: resolved.path, inMount: true, missing: true }] : [];
   }
-  if (led.kind !== 'found' || led.entry.type !== 'file' || name === 'hosts') return [];
-  return [{ name, path: led.path, inMount: false, missing: false }];
+  if (resolved.kind !== 'found' || resolved.entry.type !== 'file' || name === 'hosts') return [];
+  return [{ name, path: resolved.path, inMount: false, missing: false }];
 }
 
 /** Whether two roots have the same sandbox, as far as programs in it can observe. */
 function isSameSandbox(a: SandboxPlan, b: SandboxPlan): boolean {
-  const text = ({ places, directories, network }: SandboxPlan) =>
-    JSON.stringify([places.of, directories, network.map(({ name, path }) => [name, path])]);
+  const text = ({ mountPoints, directories, network }: SandboxPlan) =>
+    JSON.stringify([mountPoints.paths, directories, network.map(({ name, path }) => [name, path])]);
   return text(a) === text(b);
 }
 
@@ -78,14 +80,14 @@ class RecordingRoot implements RootReader {
  * set, for no mount sees it: where a container's sandbox would differ, the procedure has to run there.
  */
 export class SandboxOnBase {
-  readonly #looked: RecordingRoot;
+  readonly #recorded: RecordingRoot;
   readonly #plan: SandboxPlan;
   readonly #network: boolean;
 
   constructor(base: RootReader, options: { readonly network: boolean }) {
-    this.#looked = new RecordingRoot(base);
+    this.#recorded = new RecordingRoot(base);
     this.#network = options.network;
-    this.#plan = planSandbox(this.#looked, options);
+    this.#plan = planSandbox(this.#recorded, options);
   }
 
   /**
@@ -104,12 +106,12 @@ export class SandboxOnBase {
    * paths.
    */
   #touchedPath(storages: readonly Listing[]): BytePath | undefined {
-    for (const [path, before] of this.#looked.entries) {
+    for (const [path, before] of this.#recorded.entries) {
       for (const storage of storages) {
         const entry = storage.get(path);
         if (entry === undefined) continue;
         const isCarrier = entry.type === 'directory' && !entry.opaque && entry.redirect === '';
-        if (isCarrier && before?.type === 'directory' && !this.#looked.listed.has(path)) continue;
+        if (isCarrier && before?.type === 'directory' && !this.#recorded.listed.has(path)) continue;
         return path;
       }
     }

@@ -19,7 +19,7 @@ import { failed, isSystemError, refused } from '../../base/errors.js';
 import { newId } from '../../base/ids.js';
 import { flockSync, getXattrSync, removeXattrSync, renameSync, setXattrSync } from '../../platform/native.js';
 import { isMachineRoot } from '../../platform/privileges.js';
-import type { Planting } from './additions.js';
+import type { RootAdditions } from './additions.js';
 import type { MountedRoot } from './reader.js';
 
 /**
@@ -42,25 +42,25 @@ interface Held {
  * while a sandbox uses it, and never replaces what the container has there: several runs share it, the last one removes
  * it, and the next run removes what a killed one left.
  */
-export class HeldPlanting {
+export class SharedAdditions {
   readonly #held: Held[] = [];
 
   private constructor(readonly root: MountedRoot) {}
 
   /** @param existing directories that are mounted over as well; another run may have made one of them */
-  static async make(root: MountedRoot, wanted: Planting, existing: readonly BytePath[]): Promise<HeldPlanting> {
-    const planting = new HeldPlanting(root);
+  static async make(root: MountedRoot, wanted: RootAdditions, existing: readonly BytePath[]): Promise<SharedAdditions> {
+    const additions = new SharedAdditions(root);
     try {
-      for (const path of existing) planting.#holdExisting(path);
+      for (const path of existing) additions.#holdExisting(path);
       for (const path of wanted.directories) {
         const names = components(path);
         for (let length = 1; length <= names.length; length++)
-          await planting.#hold(join(...names.slice(0, length)), undefined);
+          await additions.#hold(join(...names.slice(0, length)), undefined);
       }
-      for (const { path, content } of wanted.files) await planting.#hold(path, content);
-      return planting;
+      for (const { path, content } of wanted.files) await additions.#hold(path, content);
+      return additions;
     } catch (error) {
-      planting.release();
+      additions.release();
       if (!isSystemError(error, 'EROFS')) throw error;
       throw refused('the container is mounted read-only, and its root lacks what a sandbox needs', {
         code: 'READ_ONLY',

@@ -2,7 +2,7 @@ import { components, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { limits } from '../../base/limits.js';
 import { follow } from './follow.js';
-import type { Places } from './mount-points.js';
+import type { MountPoints } from './mount-points.js';
 import type { RootReader } from './reader.js';
 
 /** A directory that a root expects below the sandbox's mounts. */
@@ -34,10 +34,10 @@ const directoryLine = /^[dDvqQ][!+=~^$-]*$/;
  * The directories below /run and /tmp that the root's own machine would create at boot (tmpfiles.d(5): types d, D, v,
  * q, Q), and /run/lock; parents before children. Other lines, and lines that cannot be parsed are ignored.
  */
-export function wantedDirectories(root: RootReader, places: Places): WantedDirectory[] {
+export function wantedDirectories(root: RootReader, mountPoints: MountPoints): WantedDirectory[] {
   const wanted = new Map<string, WantedDirectory>();
-  const owners = new Owners(root, Object.values(places.of));
-  for (const text of configurationFiles(root, Object.values(places.of))) {
+  const owners = new Owners(root, Object.values(mountPoints.paths));
+  for (const text of configurationFiles(root, Object.values(mountPoints.paths))) {
     for (const line of text.split('\n')) {
       const directory = parseLine(line, owners);
       if (directory !== undefined && !wanted.has(directory.path) && wanted.size < most.directories)
@@ -46,7 +46,7 @@ export function wantedDirectories(root: RootReader, places: Places): WantedDirec
   }
   const lock = 'run/lock' as BytePath;
   if (!wanted.has(lock)) wanted.set(lock, { path: lock, mode: 0o1777, uid: 0, gid: 0 });
-  return withParents(wanted).map((directory) => placed(directory, places));
+  return withParents(wanted).map((directory) => placed(directory, mountPoints));
 }
 
 /** A file hides those of its name in later directories; all are read in the order of their names. */
@@ -54,16 +54,16 @@ function configurationFiles(root: RootReader, covered: readonly BytePath[]): str
   const files = new Map<string, BytePath>();
   const seen = new Set<BytePath>();
   for (const configuration of configurations) {
-    const led = follow(root, configuration, covered);
-    if (led.kind !== 'found' || seen.has(led.path)) continue;
-    seen.add(led.path);
-    for (const name of root.names(led.path))
-      if (name.endsWith('.conf') && !files.has(name)) files.set(name, join(led.path, name));
+    const resolved = follow(root, configuration, covered);
+    if (resolved.kind !== 'found' || seen.has(resolved.path)) continue;
+    seen.add(resolved.path);
+    for (const name of root.names(resolved.path))
+      if (name.endsWith('.conf') && !files.has(name)) files.set(name, join(resolved.path, name));
   }
   const names = [...files.keys()].sort().slice(0, most.files);
   return names.flatMap((name) => {
-    const led = follow(root, files.get(name) ?? '', covered);
-    const bytes = led.kind === 'found' ? root.read(led.path, most.bytes) : undefined;
+    const resolved = follow(root, files.get(name) ?? '', covered);
+    const bytes = resolved.kind === 'found' ? root.read(resolved.path, most.bytes) : undefined;
     return bytes === undefined ? [] : [bytes.toString('latin1')];
   });
 }
@@ -107,9 +107,9 @@ function withParents(wanted: ReadonlyMap<string, WantedDirectory>): WantedDirect
   return [...all.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function placed(directory: WantedDirectory, { of }: Places): WantedDirectory {
+function placed(directory: WantedDirectory, { paths }: MountPoints): WantedDirectory {
   const [first, ...names] = components(directory.path);
-  return { ...directory, path: join(first === 'tmp' ? of.tmp : of.run, ...names) };
+  return { ...directory, path: join(first === 'tmp' ? paths.tmp : paths.run, ...names) };
 }
 
 /** Numbers of a root's users and groups. */
@@ -132,8 +132,8 @@ class Owners {
   #table(path: string): ReadonlyMap<string, number> {
     let table = this.#known.get(path);
     if (table === undefined) {
-      const led = follow(this.root, path, this.covered);
-      const bytes = led.kind === 'found' ? this.root.read(led.path, limits.accountFile.value) : undefined;
+      const resolved = follow(this.root, path, this.covered);
+      const bytes = resolved.kind === 'found' ? this.root.read(resolved.path, limits.accountFile.value) : undefined;
       const rows = (bytes?.toString('latin1') ?? '').split('\n').map((line) => line.split(':'));
       table = new Map(
         rows.filter(([, , id = '']) => /^\d{1,9}$/.test(id)).map(([name = '', , id]) => [name, Number(id)]),

@@ -11,10 +11,10 @@ import type { Procedure } from '../../package/index.js';
 import { stageFile } from '../../platform/durable.js';
 import { withReplayViews } from '../../replay/index.js';
 import { NodeReader, StagedReader } from '../../store/index.js';
-import type { Change, Site } from '../../transaction/index.js';
-import { LeftBehind } from '../container/failed-containers.js';
+import type { Change, ChangeContext } from '../../transaction/index.js';
+import { FailedContainers } from '../container/failed-containers.js';
 import { ranBecauseOf } from '../container/ran-because.js';
-import type { Met } from '../container/ran-because.js';
+import type { Overlap } from '../container/ran-because.js';
 import { serviceContainer } from '../container/service.js';
 import type { Determinism } from '../determinism.js';
 import { Unhealthy, checkHealth, unhealthyText } from '../health.js';
@@ -39,21 +39,21 @@ export interface Begun {
 export class ApplyChange implements Change<readonly string[]> {
   readonly #effects = new Map<string, EffectCommit>();
   /** For each container in which the procedure ran: a path that made the run necessary, where one was searched for. */
-  readonly #met = new Map<string, Met>();
+  readonly #overlaps = new Map<string, Overlap>();
   /** Paths at which a container and the layer could not be merged. */
   readonly #conflicts = new Map<string, readonly string[]>();
   /** Those that have passed the health check. */
   readonly #well = new Set<string>();
-  readonly #left: LeftBehind;
+  readonly #failed: FailedContainers;
   readonly #progress: ProgressCount;
   #base: BaseWork | undefined;
 
   constructor(
-    readonly site: Site,
+    readonly context: ChangeContext,
     readonly request: ApplyRequest,
     readonly begun: Begun,
   ) {
-    this.#left = new LeftBehind({ transaction: site.transaction, ...request });
+    this.#failed = new FailedContainers({ transaction: context.transaction, ...request });
     this.#progress = new ProgressCount('containers', request.onProgress);
   }
 
@@ -105,16 +105,16 @@ export class ApplyChange implements Change<readonly string[]> {
 
   /** @throws Unhealthy */
   readonly judge = async (after: Manifest): Promise<void> => {
-    const { request, begun, site } = this;
+    const { request, begun, context } = this;
     const { health } = begun.procedure;
     if (health === undefined || request.health === false || request.dryRun === true) return;
     const reached = must(own(after.updates, begun.id), 'the update').effects.filter(
       ({ outcome }) => outcome !== 'failed',
     );
     const containers = reached.map(({ container }) => container).filter((name) => !this.#well.has(name));
-    const procedure = site.transaction.paths.update.procedure;
+    const procedure = context.transaction.paths.update.procedure;
     const asked = { ...request, health, update: begun.name, procedure };
-    const failures = await checkHealth(new StagedReader(site.transaction, after), containers, asked);
+    const failures = await checkHealth(new StagedReader(context.transaction, after), containers, asked);
     if (failures.length > 0) throw this.#unhealthy(failures);
     for (const container of containers) this.#well.add(container);
   };
@@ -125,7 +125,7 @@ export class ApplyChange implements Change<readonly string[]> {
   }
 
   #workOn(manifest: Manifest): Work {
-    const { transaction } = this.site;
+    const { transaction } = this.context;
     const reader = new NodeReader(transaction.store, manifest);
     return { transaction, reader, layers: reader.layers(this.begun.head), signal: this.request.signal };
   }
@@ -146,8 +146,8 @@ export class ApplyChange implements Change<readonly string[]> {
     const { layer, delta } = this.#onBase;
     if (layer === undefined) {
       await this.#serviceEach(manifest, present, async (name) => {
-        const { commit, met } = await serviceContainer(work, manifest, name, this.#onBase, this.#options);
-        if (met !== undefined) this.#met.set(name, met);
+        const { commit, overlap } = await serviceContainer(work, manifest, name, this.#onBase, this.#options);
+        if (overlap !== undefined) this.#overlaps.set(name, overlap);
         return commit;
       });
       return;
@@ -155,8 +155,8 @@ export class ApplyChange implements Change<readonly string[]> {
     const views = { delta: delta.node, journals: [work.transaction.paths.update.run().journal] };
     await withReplayViews(work, views, async (mounted) =>
       this.#serviceEach(manifest, present, async (name) => {
-        const { commit, conflicts, met } = await layer.service(work, manifest, name, mounted);
-        if (met !== undefined) this.#met.set(name, { path: met, by: 'layer' });
+        const { commit, conflicts, overlap } = await layer.service(work, manifest, name, mounted);
+        if (overlap !== undefined) this.#overlaps.set(name, { path: overlap, by: 'layer' });
         if (conflicts.length > 0) this.#conflicts.set(name, conflicts.map(toText));
         return commit;
       }),
@@ -165,8 +165,8 @@ export class ApplyChange implements Change<readonly string[]> {
 
   /** Those whose storages are there. */
   async #hold(manifest: Manifest, containers: readonly string[]): Promise<string[]> {
-    const missing = await this.site.hold.addPresent(manifest, containers);
-    for (const [name, error] of missing) this.#effects.set(name, this.#left.leave(manifest, name, error));
+    const missing = await this.context.hold.addPresent(manifest, containers);
+    for (const [name, error] of missing) this.#effects.set(name, this.#failed.add(manifest, name, error));
     return containers.filter((name) => !missing.has(name));
   }
 
@@ -177,7 +177,7 @@ export class ApplyChange implements Change<readonly string[]> {
   ): Promise<void> {
     await mapLimit(containers, this.request.jobs ?? availableParallelism(), async (name) => {
       this.#progress.start(name);
-      const commit = await service(name).catch((error: unknown) => this.#left.leave(manifest, name, error));
+      const commit = await service(name).catch((error: unknown) => this.#failed.add(manifest, name, error));
       this.#effects.set(name, commit);
       this.#progress.end(name, commit.outcome);
     });
@@ -189,16 +189,16 @@ export class ApplyChange implements Change<readonly string[]> {
 
   /** Of all that is staged so far; one that was staged before is replaced. */
   async #stageReport(): Promise<void> {
-    const { update } = this.site.transaction.paths;
+    const { update } = this.context.transaction.paths;
     const { delta, determinism } = this.#onBase;
     const report = {
       update: this.begun.name,
       base: this.request.base,
       layer: delta.sealed,
       effects: this.#sorted(),
-      ranBecauseOf: Object.fromEntries(await ranBecauseOf([update.run()], this.#met)),
+      ranBecauseOf: Object.fromEntries(await ranBecauseOf([update.run()], this.#overlaps)),
       conflicts: Object.fromEntries(this.#conflicts),
-      failures: this.#left.reasons,
+      failures: this.#failed.reasons,
       determinism,
     };
     stageFile(update.report, `${JSON.stringify(report, null, 2)}\n`);
@@ -209,7 +209,7 @@ export class ApplyChange implements Change<readonly string[]> {
     const failure = new Map(failures.map((each) => [each.container, each.failure]));
     return new Unhealthy(
       unhealthyText(name, failures, 'is not well'),
-      `the update was not published, so nothing was changed; lamina update show ${name} tells it again`,
+      `the update was not published, so nothing was changed; lamina update show ${name} shows it again`,
       this.#sorted().map(({ container, outcome }) => ({ container, outcome, failure: failure.get(container) ?? null })),
     );
   }

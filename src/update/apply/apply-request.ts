@@ -26,11 +26,11 @@ export interface ApplyRequest {
   readonly alwaysRun?: boolean | undefined;
   /**
    * What happens when a procedure fails in a container: discard the whole update, or leave that container on its old
-   * layer. A container whose own content cannot be read or written is always left there: it must not keep the update
+   * layer. A container whose own content cannot be read or written always stays there: it must not keep the update
    * from the others.
    */
   readonly onFailure?: 'abort' | 'skip' | undefined;
-  /** Called for each container that is left on its old layer. */
+  /** Called for each container that stays on its old layer. */
   readonly onFailed?: ((container: string, error: LaminaError) => void) | undefined;
   /** Whether the package's health check is run before the update is published; by default it is. */
   readonly health?: boolean | undefined;
@@ -46,7 +46,7 @@ export interface ApplyRequest {
    * Where the base has had this very procedure already: refuse it, report the update that it made, or apply it again.
    * By default `refuse`.
    */
-  readonly repeated?: 'refuse' | 'tell' | 'apply' | undefined;
+  readonly repeated?: 'refuse' | 'report' | 'apply' | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: ServiceOptions['onOutput'];
   readonly onProgress?: ((progress: Progress) => void) | undefined;

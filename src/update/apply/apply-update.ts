@@ -16,7 +16,7 @@ import {
 import type { GivenProcedure } from '../../package/index.js';
 import type { Store } from '../../store/index.js';
 import { previewChange, publishChange, withChange } from '../../transaction/index.js';
-import type { Site } from '../../transaction/index.js';
+import type { ChangeContext } from '../../transaction/index.js';
 import { ApplyChange } from './apply-change.js';
 import type { ApplyRequest, ApplyResult } from './apply-request.js';
 import { attemptOf, onRecord } from './attempt.js';
@@ -33,17 +33,18 @@ export async function applyUpdate(store: Store, request: ApplyRequest): Promise<
   for (const container of request.containers ?? []) checkContainer(before, container, request.base, base.head);
   const given = await checkProcedure(request.procedure, request.procedureAt);
   const begin = { kind: 'update', details: { base: request.base }, signal: request.signal };
-  return withChange(store, begin, async (site) => applyIn(site, request, given));
+  return withChange(store, begin, async (context) => applyIn(context, request, given));
 }
 
-async function applyIn(site: Site, request: ApplyRequest, given: GivenProcedure): Promise<ApplyResult> {
-  const { transaction, hold } = site;
+async function applyIn(context: ChangeContext, request: ApplyRequest, given: GivenProcedure): Promise<ApplyResult> {
+  const { transaction, hold } = context;
   const manifest = await transaction.store.read();
   const { head } = baseOf(manifest, request.base);
   const containers = request.containers ?? containersOn(manifest, head);
   await hold.addPresent(manifest, containers);
   const { procedure, stored } = await storeProcedure(given, transaction.paths.update.procedure, request.maxBytes);
-  const applied = request.repeated === 'tell' ? findApplied(manifest, request.base, procedure, stored.hash) : undefined;
+  const applied =
+    request.repeated === 'report' ? findApplied(manifest, request.base, procedure, stored.hash) : undefined;
   if (applied !== undefined) {
     await transaction.discard();
     return { ...applied, already: true };
@@ -55,22 +56,22 @@ async function applyIn(site: Site, request: ApplyRequest, given: GivenProcedure)
   writeSettings(transaction.paths.update.settings, settingsOf(request));
   const name = request.name ?? freeName(manifest, request.preferredName ?? procedure.defaultName);
   const begun = { id: newId('u'), name, head, stored, procedure };
-  const change = new ApplyChange(site, request, begun);
-  if (request.dryRun === true) return preview(site, change);
+  const change = new ApplyChange(context, request, begun);
+  if (request.dryRun === true) return preview(context, change);
   const attempt = attemptOf({ ...begun, base: request.base, containers });
-  return onRecord(transaction, { attempt, signal: request.signal }, async () => publish(site, change));
+  return onRecord(transaction, { attempt, signal: request.signal }, async () => publish(context, change));
 }
 
-async function publish(site: Site, change: ApplyChange): Promise<ApplyResult> {
-  const published = await publishChange(site, change);
+async function publish(context: ChangeContext, change: ApplyChange): Promise<ApplyResult> {
+  const published = await publishChange(context, change);
   const { determinism } = change;
   if (published === undefined) return { id: undefined, update: undefined, determinism };
   const id = change.update;
   return { id, update: must(published.updates[id], `update ${id}`), determinism };
 }
 
-async function preview(site: Site, change: ApplyChange): Promise<ApplyResult> {
-  const seen = await previewChange(site, change, async (manifest) => change.preview(manifest));
+async function preview(context: ChangeContext, change: ApplyChange): Promise<ApplyResult> {
+  const seen = await previewChange(context, change, async (manifest) => change.preview(manifest));
   return { id: undefined, update: undefined, preview: seen, determinism: change.determinism };
 }
 
@@ -90,7 +91,7 @@ function freeName(manifest: Manifest, wanted: string): string {
 function checkContainer(manifest: Manifest, name: string, base: string, head: string): void {
   const container = containerOf(manifest, name);
   if (container.base === base && container.layer === head) return;
-  throw refused(`container '${name}' does not stand on the newest layer of base '${base}'`, {
+  throw refused(`container '${name}' is not on the newest layer of base '${base}'`, {
     code: 'NOT_ON_HEAD',
     hint:
       container.base === base

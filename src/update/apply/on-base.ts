@@ -19,14 +19,14 @@ interface Options extends ServiceOptions {
 export async function runOnBase(work: Work, options: Options): Promise<BaseWork> {
   const { transaction, reader, signal } = work;
   const lowers = reader.mountable(work.layers);
-  const looked = viewRoot(await layerListings(work), lowers);
+  const rootReader = viewRoot(await layerListings(work), lowers);
   const request = {
     ...options,
     transaction,
     signal,
     container: undefined,
     lowers,
-    looked,
+    rootReader,
     root: await reader.rootEntry(work.layers),
   };
   const capture = await runProcedure(request);
@@ -36,7 +36,7 @@ export async function runOnBase(work: Work, options: Options): Promise<BaseWork>
   const reads = options.alwaysRun === true ? undefined : await readReadSet(transaction.paths.update.run().reads);
   const skip = reads && new SkipRule({ layers: await layerListings(work), reads, written: delta.listing });
   const network = options.network || options.procedure.network;
-  const sandbox = new SandboxOnBase(looked, { network });
+  const sandbox = new SandboxOnBase(rootReader, { network });
   return { delta, skip, sandbox, times: { span: capture.span, written: delta.listing }, determinism };
 }
 

@@ -10,8 +10,8 @@ import { stageFile } from '../../platform/durable.js';
 import { StagedReader } from '../../store/index.js';
 import type { CatchUpRecord, Store, Transaction } from '../../store/index.js';
 import { previewChange, publishChange, withChange } from '../../transaction/index.js';
-import type { Change, ContainerHold, Site } from '../../transaction/index.js';
-import { ownTrouble } from '../container/container-fault.js';
+import type { Change, ContainerHold, ChangeContext } from '../../transaction/index.js';
+import { containerFault } from '../container/container-fault.js';
 import { Unhealthy, checkHealth, unhealthyText } from '../health.js';
 import type { HealthFailure } from '../health.js';
 import type { DetailedChange } from '../preview/contents.js';
@@ -69,22 +69,22 @@ export async function catchUp(store: Store, request: CatchUpRequest): Promise<Ca
     signal: request.signal,
     before: async (hold: ContainerHold) => hold.add(before, [request.container]),
   };
-  return withChange(store, begin, async (site) => {
-    await site.transaction.sync();
-    const change = new CatchUpChange(site.transaction, request);
-    return request.dryRun === true ? preview(site, change) : publish(site, change);
+  return withChange(store, begin, async (context) => {
+    await context.transaction.sync();
+    const change = new CatchUpChange(context.transaction, request);
+    return request.dryRun === true ? preview(context, change) : publish(context, change);
   });
 }
 
-async function publish(site: Site, change: CatchUpChange): Promise<CatchUpResult> {
-  return change.result(must(await publishChange(site, change), 'what was published'), undefined);
+async function publish(context: ChangeContext, change: CatchUpChange): Promise<CatchUpResult> {
+  return change.result(must(await publishChange(context, change), 'what was published'), undefined);
 }
 
-async function preview(site: Site, change: CatchUpChange): Promise<CatchUpResult> {
-  return previewChange(site, change, async (before, after) => {
+async function preview(context: ChangeContext, change: CatchUpChange): Promise<CatchUpResult> {
+  return previewChange(context, change, async (before, after) => {
     const { previewCatchUp } = await import('./preview-catch-up.js');
     const { container } = change.request;
-    return change.result(after, await previewCatchUp(site.transaction, { before, after, container }));
+    return change.result(after, await previewCatchUp(context.transaction, { before, after, container }));
   });
 }
 
@@ -154,7 +154,7 @@ class CatchUpChange implements Change<readonly CatchUpStep[]> {
       this.#progress.end(name, effect.commit.outcome);
       return true;
     } catch (error) {
-      const own = isProcedureFailure(error) ? error : ownTrouble(error);
+      const own = isProcedureFailure(error) ? error : containerFault(error);
       if (onFailure !== 'stop' || this.#done.length === 0 || signal.aborted || own === undefined) throw error;
       this.#stopped = { step, error: own };
       return false;

@@ -13,7 +13,7 @@ import { readStored } from '../../package/index.js';
 import { viewRoot } from '../../sandbox/index.js';
 import { readIndex } from '../../store/index.js';
 import type { MountableNode } from '../../store/index.js';
-import type { Recorded, StepSite } from './step-context.js';
+import type { Recorded, StepContext } from './step-context.js';
 
 /** What a run wrote, as a tree that the next one runs on. */
 interface Written {
@@ -27,8 +27,8 @@ interface Written {
  * needs on the step's layer to equal the result. The states of the base between them may have been merged away; they
  * are not needed.
  */
-export async function runInOrder(site: StepSite, storages: ContainerStorages): Promise<EffectCommit> {
-  const { work, container, recorded, delta } = site;
+export async function runInOrder(context: StepContext, storages: ContainerStorages): Promise<EffectCommit> {
+  const { work, container, recorded, delta } = context;
   const written: Written[] = [];
   const ids = () => [...written.map(({ id }) => id), ...storages.ids];
   const mountable = () => [...written.map((each) => each.mountable), ...storages.mountable];
@@ -36,7 +36,7 @@ export async function runInOrder(site: StepSite, storages: ContainerStorages): P
   let { root } = storages;
   try {
     for (const each of recorded.slice(0, -1)) {
-      const capture = await runOne(site, each, { mountable: mountable(), listings: listings(), root });
+      const capture = await runOne(context, each, { mountable: mountable(), listings: listings(), root });
       const storageListings = listings();
       const made = await stageDeltaStorage(work, {
         captures: [capture],
@@ -50,7 +50,7 @@ export async function runInOrder(site: StepSite, storages: ContainerStorages): P
       written.unshift({ id, capture: { tree, listing: await readIndex(index) }, mountable: { id, tree, index } });
     }
     const last = must(recorded.at(-1), 'an update');
-    const capture = await runOne(site, last, { mountable: mountable(), listings: listings(), root });
+    const capture = await runOne(context, last, { mountable: mountable(), listings: listings(), root });
     const captures = [capture, ...written.map((each) => each.capture)];
     return await stageEffect(work, { container, storages, captures, delta });
   } finally {
@@ -59,7 +59,7 @@ export async function runInOrder(site: StepSite, storages: ContainerStorages): P
 }
 
 async function runOne(
-  { work, container, delta, options }: StepSite,
+  { work, container, delta, options }: StepContext,
   { id, update, settings, place }: Recorded,
   storages: Pick<ContainerStorages, 'mountable' | 'listings' | 'root'>,
 ): Promise<Capture> {
@@ -77,7 +77,7 @@ async function runOne(
     signal: work.signal,
     onOutput: options.onOutput,
     lowers,
-    looked: viewRoot([...storages.listings, ...(await layerListings(work))], lowers),
+    rootReader: viewRoot([...storages.listings, ...(await layerListings(work))], lowers),
     root: storages.root,
   });
   return alignCapture(capture, span && { span, written: delta.listing });

@@ -1,4 +1,4 @@
-import type { RunPlace, Work, WrittenTree } from '../../capture/index.js';
+import type { RunLocation, Work, WrittenTree } from '../../capture/index.js';
 import type { Manifest, Update, UpdateId } from '../../manifest/index.js';
 import type { ConflictChoice, Settings } from '../../package/index.js';
 import type { ServiceOptions } from '../container/service.js';
@@ -15,11 +15,11 @@ export interface Recorded {
   readonly id: UpdateId;
   readonly update: Update;
   readonly settings: Settings;
-  readonly place: RunPlace;
+  readonly place: RunLocation;
 }
 
 /** A container on the layer below the step's. */
-export interface StepSite {
+export interface StepContext {
   readonly work: Work;
   readonly manifest: Manifest;
   readonly container: string;

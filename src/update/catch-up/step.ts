@@ -10,12 +10,12 @@ import { readSettings, readStored } from '../../package/index.js';
 import { LayerServicing, replayInContainer, withReplayViews } from '../../replay/index.js';
 import { SandboxOnBase, viewRoot } from '../../sandbox/index.js';
 import type { RanBecauseOf } from '../../store/index.js';
-import { metAt, ranBecauseOf } from '../container/ran-because.js';
-import type { Met } from '../container/ran-because.js';
+import { overlapAt, ranBecauseOf } from '../container/ran-because.js';
+import type { Overlap } from '../container/ran-because.js';
 import { stageSkipped } from '../container/service.js';
-import { HandTouched, stageWithout } from '../manual/manual-overlap.js';
+import { ManualFootprint, stageWithout } from '../manual/manual-overlap.js';
 import { runInOrder } from './runs.js';
-import type { Recorded, StepOptions, StepSite } from './step-context.js';
+import type { Recorded, StepContext, StepOptions } from './step-context.js';
 
 /** The staged result of a layer for a container that is caught up. */
 export interface StepEffect {
@@ -39,10 +39,12 @@ export async function serviceStep(
   const kind = kindOf(manifest, container, step);
   const recorded = await Promise.all(step.updates.map(async (id) => readRecorded(work, manifest, id)));
   const delta = { listing: await work.reader.listing(step.layer), tree: work.reader.place(step.layer).tree };
-  const site: StepSite = { work, manifest, container, recorded, delta, options };
+  const context: StepContext = { work, manifest, container, recorded, delta, options };
   try {
-    if (kind === 'run') return await run(site);
-    return await withViews(site, step, (views) => (kind === 'layer' ? merge(site, views) : replay(site, views)));
+    if (kind === 'run') return await run(context);
+    return await withViews(context, step, (views) =>
+      kind === 'layer' ? merge(context, views) : replay(context, views),
+    );
   } catch (error) {
     work.transaction.leaveUnsealed(containerOf(manifest, container).storage);
     for (const id of step.updates) work.transaction.dropCatchUp(id);
@@ -57,8 +59,8 @@ function kindOf(manifest: Manifest, container: string, { updates }: CatchUpStep)
   const found = new Set<StepKind>(updates.map((id) => kinds[updateOf(manifest, id).procedure.kind]));
   const [kind] = found;
   if (kind !== undefined && found.size === 1) return kind;
-  const told = updates.map((id) => updateOf(manifest, id)).map(({ name, procedure }) => `${name} (${procedure.kind})`);
-  throw refused(`updates of several kinds were merged into one layer: ${told.join(', ')}`, {
+  const named = updates.map((id) => updateOf(manifest, id)).map(({ name, procedure }) => `${name} (${procedure.kind})`);
+  throw refused(`updates of several kinds were merged into one layer: ${named.join(', ')}`, {
     code: 'MIXED_LAYER',
     hint: `between them there is no state any more to service container '${container}' for: create another one on its base, and take over what it holds`,
   });
@@ -78,33 +80,35 @@ async function readRecorded({ transaction }: Work, manifest: Manifest, id: Updat
 /**
  * Where nothing was merged into the layer, a container that does not overlap the run on the base need not be serviced.
  */
-async function run(site: StepSite): Promise<StepEffect> {
-  const { work, manifest, container, recorded, delta } = site;
+async function run(context: StepContext): Promise<StepEffect> {
+  const { work, manifest, container, recorded, delta } = context;
   const storages = await readStorages(work, manifest, container);
   const [only, ...others] = recorded;
-  const skip = only === undefined || others.length > 0 ? undefined : await skipRule(site, only);
-  const overlap = skip?.overlap(storages.listings);
-  const asked = skip !== undefined && overlap === undefined ? only : undefined;
-  const other = asked && (await otherSandbox(site, asked, storages));
-  const met = metAt(overlap, 'run') ?? metAt(other, 'sandbox');
-  if (skip !== undefined && met === undefined)
+  const skip = only === undefined || others.length > 0 ? undefined : await skipRule(context, only);
+  const ofRun = overlapAt(skip?.overlap(storages.listings), 'run');
+  const compared = skip !== undefined && ofRun === undefined ? only : undefined;
+  const overlap = ofRun ?? overlapAt(compared && (await otherSandbox(context, compared, storages)), 'sandbox');
+  if (skip !== undefined && overlap === undefined)
     return { commit: await stageSkipped(work, { container, storages, skip, delta }), conflicts: [] };
-  return { commit: await runInOrder(site, storages), because: await becauseOf(site, met), conflicts: [] };
+  return { commit: await runInOrder(context, storages), because: await becauseOf(context, overlap), conflicts: [] };
 }
 
 /** What the recorded runs on the base did with a path. */
 async function becauseOf(
-  { work, container, recorded }: Pick<StepSite, 'work' | 'container' | 'recorded'>,
-  met: Met | undefined,
+  { work, container, recorded }: Pick<StepContext, 'work' | 'container' | 'recorded'>,
+  overlap: Overlap | undefined,
 ) {
   const runs = recorded.map(({ id, update }) => {
     const { reads, journal } = work.transaction.store.paths.update(id).run();
     return update.procedure.kind === 'manual' ? { journal } : { reads, journal };
   });
-  return met && (await ranBecauseOf(runs, new Map([[container, met]]))).get(container);
+  return overlap && (await ranBecauseOf(runs, new Map([[container, overlap]]))).get(container);
 }
 
-async function skipRule({ work, delta, options }: StepSite, { id, settings }: Recorded): Promise<SkipRule | undefined> {
+async function skipRule(
+  { work, delta, options }: StepContext,
+  { id, settings }: Recorded,
+): Promise<SkipRule | undefined> {
   if (options.alwaysRun === true || settings.alwaysRun) return undefined;
   try {
     const reads = await readReadSet(work.transaction.store.paths.update(id).run().reads);
@@ -118,7 +122,7 @@ async function skipRule({ work, delta, options }: StepSite, { id, settings }: Re
 
 /** A path that makes the container's sandbox differ from that of the run on the base. */
 async function otherSandbox(
-  { work }: StepSite,
+  { work }: StepContext,
   { settings, place, update }: Recorded,
   storages: ContainerStorages,
 ): Promise<BytePath | undefined> {
@@ -133,7 +137,7 @@ type Views = Parameters<Parameters<typeof withReplayViews>[2]>[0];
 
 /** With the base before and after the layer mounted. */
 async function withViews<T>(
-  { work, recorded }: StepSite,
+  { work, recorded }: StepContext,
   { layer }: CatchUpStep,
   then: (views: Views) => Promise<T>,
 ): Promise<T> {
@@ -144,25 +148,25 @@ async function withViews<T>(
 
 /** Layers that were merged count as one change of the container. */
 async function merge(
-  { work, manifest, container, recorded, delta, options }: StepSite,
+  { work, manifest, container, recorded, delta, options }: StepContext,
   views: Views,
 ): Promise<StepEffect> {
   const { settings, place } = newest(recorded);
   const layer = new LayerServicing(delta, await layerListings(work), options.conflict ?? settings.conflict);
-  const { commit, conflicts, met } = await layer.service(work, manifest, container, views, place);
-  return { commit, conflicts, because: await becauseOf({ work, container, recorded }, metAt(met, 'layer')) };
+  const { commit, conflicts, overlap } = await layer.service(work, manifest, container, views, place);
+  return { commit, conflicts, because: await becauseOf({ work, container, recorded }, overlapAt(overlap, 'layer')) };
 }
 
-/** Updates by hand that were merged count as one: their journals are joined in order. */
-async function replay(site: StepSite, views: Views): Promise<StepEffect> {
-  const { work, manifest, container, recorded, delta, options } = site;
+/** Manual updates that were merged count as one: their journals are joined in order. */
+async function replay(context: StepContext, views: Views): Promise<StepEffect> {
+  const { work, manifest, container, recorded, delta, options } = context;
   const layers = await layerListings(work);
   const storages = await readStorages(work, manifest, container);
-  const overlap = new HandTouched(delta.listing, layers).overlap(storages);
-  const met = metAt(overlap.paths[0], 'run');
+  const footprint = new ManualFootprint(delta.listing, layers).overlap(storages);
+  const overlap = overlapAt(footprint.paths[0], 'run');
   const { settings, place } = newest(recorded);
-  if (met === undefined || recorded.every((each) => each.settings.noReplay))
-    return { commit: await stageWithout(work, container, storages, overlap), conflicts: [] };
+  if (overlap === undefined || recorded.every((each) => each.settings.noReplay))
+    return { commit: await stageWithout(work, container, storages, footprint), conflicts: [] };
   const conflict = options.conflict ?? settings.conflict;
   const span = readSpan(work.transaction.store.paths.update(newest(recorded).id).run().span);
   const times = span && { span, written: delta.listing };
@@ -170,7 +174,7 @@ async function replay(site: StepSite, views: Views): Promise<StepEffect> {
   const { commit, report } = await replayInContainer(work, container, storages, request);
   return {
     commit,
-    because: await becauseOf(site, met),
+    because: await becauseOf(context, overlap),
     conflicts: [...new Set([...report.conflicts, ...report.passed])].sort(),
   };
 }

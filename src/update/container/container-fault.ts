@@ -40,11 +40,11 @@ const errnosOfDisk = ['EIO', 'EUCLEAN', 'Unknown system error -117', 'EBADMSG', 
 const reading = new Set(['lstat', 'stat', 'fstat', 'scandir', 'open', 'read', 'readlink', 'getxattr', 'listxattr']);
 
 /**
- * The error with which a container is left behind, where its own content is the reason why it cannot be serviced: that
- * must not block the update of the others. Undefined: the machine, the store or the program is the reason, and the
+ * The error of a container whose own content is the reason why it cannot be serviced: it stays on its old layer, and
+ * must not keep the update from the others. Undefined: the machine, the store or the program is the reason, and the
  * update is discarded.
  */
-export function ownTrouble(error: unknown): LaminaError | undefined {
+export function containerFault(error: unknown): LaminaError | undefined {
   if (error instanceof LaminaError && !codesOfContent.has(error.code)) return undefined;
   const cause = systemCause(error);
   if (cause !== undefined && !isOfContent(cause, error)) return undefined;

@@ -3,22 +3,22 @@ import { isProcedureFailure } from '../../capture/index.js';
 import { containerOf } from '../../manifest/index.js';
 import type { EffectCommit, Manifest } from '../../manifest/index.js';
 import type { Transaction } from '../../store/index.js';
-import { ownTrouble } from './container-fault.js';
+import { containerFault } from './container-fault.js';
 
-export interface LeaveRequest {
+export interface FailureOptions {
   readonly transaction: Transaction;
   readonly signal: AbortSignal;
-  /** Whether a container in which the procedure fails is left behind too. */
+  /** Whether a container in which the procedure fails stays on its old layer too. */
   readonly onFailure?: 'abort' | 'skip' | undefined;
-  /** Called for each container that is left on its old layer. */
+  /** Called for each container that stays on its old layer. */
   readonly onFailed?: ((container: string, error: LaminaError) => void) | undefined;
 }
 
-/** The containers that an update leaves on their old layer, so that the others get it. */
-export class LeftBehind {
+/** The containers that stay on their old layer because the update failed in them, so that the others get it. */
+export class FailedContainers {
   readonly #reasons = new Map<string, string>();
 
-  constructor(readonly request: LeaveRequest) {}
+  constructor(readonly request: FailureOptions) {}
 
   /** By container, for the report of the update. */
   get reasons(): Readonly<Record<string, string>> {
@@ -30,13 +30,13 @@ export class LeftBehind {
    * failures are to be skipped.
    * @throws the error itself for any other cause: then the transaction fails
    */
-  leave(manifest: Manifest, container: string, error: unknown): EffectCommit {
+  add(manifest: Manifest, container: string, error: unknown): EffectCommit {
     const { transaction, signal, onFailure, onFailed } = this.request;
-    const own = ownTrouble(error) ?? (onFailure === 'skip' && isProcedureFailure(error) ? error : undefined);
-    if (signal.aborted || own === undefined) throw error;
+    const fault = containerFault(error) ?? (onFailure === 'skip' && isProcedureFailure(error) ? error : undefined);
+    if (signal.aborted || fault === undefined) throw error;
     transaction.leaveUnsealed(containerOf(manifest, container).storage);
-    this.#reasons.set(container, own.message);
-    onFailed?.(container, own);
+    this.#reasons.set(container, fault.message);
+    onFailed?.(container, fault);
     return { container, outcome: 'failed', delta: null, sealed: null, top: null };
   }
 }

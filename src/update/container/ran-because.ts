@@ -5,14 +5,14 @@ import { pathsOf, readJournal, readLines } from '../../journal/index.js';
 import type { ReadKind, ReadLine, RecordedOperation } from '../../journal/index.js';
 import type { RanBecauseOf, RunPaths } from '../../store/index.js';
 
-/** A path because of which an update is run in a container separately. */
-export interface Met {
+/** A path at which a container overlaps an update, so that the update must run there. */
+export interface Overlap {
   readonly path: BytePath;
   /** What depends on it: what was run on the base; the sandbox, which would differ; a layer, which changes it. */
   readonly by: 'run' | 'sandbox' | 'layer';
 }
 
-export function metAt(path: BytePath | undefined, by: Met['by']): Met | undefined {
+export function overlapAt(path: BytePath | undefined, by: Overlap['by']): Overlap | undefined {
   return path === undefined ? undefined : { path, by };
 }
 
@@ -34,7 +34,7 @@ const longest = 16;
 type Did = RanBecauseOf['did'][number];
 
 /** What runs on a base did with paths: each run is read once, however many paths there are. */
-class Doings {
+class RecordedActions {
   readonly #found = new Map<BytePath, { readonly at: Map<string, Did>; below: Did | undefined }>();
   /** The requested paths, by every directory above them. */
   readonly #below = new Map<BytePath, BytePath[]>();
@@ -96,26 +96,26 @@ function directoriesAbove(path: BytePath): BytePath[] {
  */
 export async function ranBecauseOf(
   runs: readonly Recorded[],
-  met: ReadonlyMap<string, Met>,
+  overlaps: ReadonlyMap<string, Overlap>,
 ): Promise<Map<string, RanBecauseOf>> {
-  const doings = new Doings([...met.values()].map(({ path }) => path));
-  for (const run of met.size === 0 ? [] : runs) await addRun(doings, run);
-  const told = ({ path, by }: Met): RanBecauseOf => {
+  const recorded = new RecordedActions([...overlaps.values()].map(({ path }) => path));
+  for (const run of overlaps.size === 0 ? [] : runs) await addRun(recorded, run);
+  const reasonFor = ({ path, by }: Overlap): RanBecauseOf => {
     const text = toText(path);
-    return { path: text, did: by === 'run' ? doings.of(path) : [{ action: by, path: text }] };
+    return { path: text, did: by === 'run' ? recorded.of(path) : [{ action: by, path: text }] };
   };
-  return new Map([...met].map(([container, each]) => [container, told(each)]));
+  return new Map([...overlaps].map(([container, each]) => [container, reasonFor(each)]));
 }
 
-/** Without a read set what was read does not matter: an update by hand is what was done. */
+/** Without a read set what was read does not matter: a manual update is what was done. */
 type Recorded = Pick<RunPaths, 'journal'> & Partial<Pick<RunPaths, 'reads'>>;
 
 /** Updates of earlier versions may have no read set. */
-async function addRun(doings: Doings, { reads, journal }: Recorded): Promise<void> {
+async function addRun(recorded: RecordedActions, { reads, journal }: Recorded): Promise<void> {
   for (const add of [
-    async () => (reads === undefined ? [] : await readLines(reads)).forEach((line) => doings.addRead(line)),
+    async () => (reads === undefined ? [] : await readLines(reads)).forEach((line) => recorded.addRead(line)),
     async () => {
-      for await (const line of readJournal(journal)) doings.addOperation(line);
+      for await (const line of readJournal(journal)) recorded.addOperation(line);
     },
   ]) {
     try {

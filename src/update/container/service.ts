@@ -4,8 +4,8 @@ import type { SkipRule, TimedRun } from '../../changeset/index.js';
 import type { EffectCommit, Manifest } from '../../manifest/index.js';
 import type { SandboxOnBase } from '../../sandbox/index.js';
 import { viewRoot } from '../../sandbox/index.js';
-import { metAt } from './ran-because.js';
-import type { Met } from './ran-because.js';
+import { overlapAt } from './ran-because.js';
+import type { Overlap } from './ran-because.js';
 
 export type ServiceOptions = Pick<RunRequest, 'procedure' | 'update' | 'network' | 'timeoutMs' | 'onOutput' | 'place'>;
 
@@ -25,7 +25,7 @@ export interface ServicedContainer {
   readonly commit: EffectCommit;
   readonly capture: Capture | undefined;
   /** If it ran: a path that made it necessary; undefined: not searched for. */
-  readonly met: Met | undefined;
+  readonly overlap: Overlap | undefined;
 }
 
 /**
@@ -42,24 +42,24 @@ export async function serviceContainer(
   const storages = await readStorages(work, manifest, container);
   const lowers = [...storages.mountable, ...work.reader.mountable(work.layers)];
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
-  const looked = viewRoot([...storages.listings, ...layers], lowers);
-  const overlap = skip?.overlap(storages.listings);
-  const differing = skip && overlap === undefined ? sandbox?.differingPath(storages.listings, () => looked) : undefined;
-  const met = metAt(overlap, 'run') ?? metAt(differing, 'sandbox');
-  if (skip !== undefined && met === undefined)
-    return { commit: await stageSkipped(work, { container, storages, skip, delta }), capture: undefined, met };
+  const root = viewRoot([...storages.listings, ...layers], lowers);
+  const ofRun = overlapAt(skip?.overlap(storages.listings), 'run');
+  const differing = skip && ofRun === undefined ? sandbox?.differingPath(storages.listings, () => root) : undefined;
+  const overlap = ofRun ?? overlapAt(differing, 'sandbox');
+  if (skip !== undefined && overlap === undefined)
+    return { commit: await stageSkipped(work, { container, storages, skip, delta }), capture: undefined, overlap };
   const captured = await runProcedure({
     ...options,
     transaction: work.transaction,
     signal: work.signal,
     container,
     lowers,
-    looked,
+    rootReader: root,
     root: storages.root,
   });
   const capture = alignCapture(captured, times);
   const commit = await stageEffect(work, { container, storages, captures: [capture], delta });
-  return { commit, capture, met };
+  return { commit, capture, overlap };
 }
 
 /**

@@ -11,17 +11,17 @@ import { plainSettings, writeSettings } from '../../package/index.js';
 import { stageFile } from '../../platform/durable.js';
 import { replayInContainer, withReplayViews } from '../../replay/index.js';
 import { NodeReader } from '../../store/index.js';
-import type { Change, Site } from '../../transaction/index.js';
-import { LeftBehind } from '../container/failed-containers.js';
-import type { LeaveRequest } from '../container/failed-containers.js';
+import type { Change, ChangeContext } from '../../transaction/index.js';
+import { FailedContainers } from '../container/failed-containers.js';
+import type { FailureOptions } from '../container/failed-containers.js';
 import { ranBecauseOf } from '../container/ran-because.js';
-import type { Met } from '../container/ran-because.js';
-import { handWork } from './manual-mount.js';
-import type { HandDetails } from './manual-mount.js';
-import { HandTouched, stageWithout } from './manual-overlap.js';
-import { isRecordTorn, stageHandRecord } from './manual-record.js';
+import type { Overlap } from '../container/ran-because.js';
+import { manualDirectories } from './manual-mount.js';
+import type { ManualDetails } from './manual-mount.js';
+import { ManualFootprint, stageWithout } from './manual-overlap.js';
+import { isRecordTorn, stageManualRecord } from './manual-record.js';
 
-/** The result of a commit by hand in one container. */
+/** The result of a manual update in one container. */
 export interface ManualEffect {
   /** Paths of which both the container and the update have a version of their own: the update's is beside the container's. */
   readonly conflicts: readonly BytePath[];
@@ -42,16 +42,16 @@ export interface ManualOptions {
   /** False: containers are only pinned to the layer. */
   readonly replay: boolean;
   readonly signal: AbortSignal;
-  readonly onFailed?: LeaveRequest['onFailed'];
+  readonly onFailed?: FailureOptions['onFailed'];
 }
 
 export interface ManualCommit extends ManualOptions {
   /** That the update will have. */
   readonly id: UpdateId;
-  readonly found: HandDetails;
+  readonly found: ManualDetails;
 }
 
-interface Meeting {
+interface Overlapping {
   readonly container: string;
   readonly storages: ContainerStorages;
 }
@@ -65,17 +65,17 @@ type TimedDelta = DeltaLayer & { readonly times: TimedRun };
  */
 export class ManualChange implements Change<readonly string[]> {
   readonly #effects = new Map<string, EffectCommit>();
-  readonly #told = new Map<string, ManualEffect>();
+  readonly #reports = new Map<string, ManualEffect>();
   /** For each container in which the journal is replayed: a path that made it necessary. */
-  readonly #met = new Map<string, Met>();
-  readonly #left: LeftBehind;
+  readonly #overlaps = new Map<string, Overlap>();
+  readonly #failed: FailedContainers;
   #layer: TimedDelta | undefined;
 
   constructor(
-    readonly site: Site,
+    readonly context: ChangeContext,
     readonly commit: ManualCommit,
   ) {
-    this.#left = new LeftBehind({ transaction: site.transaction, ...commit });
+    this.#failed = new FailedContainers({ transaction: context.transaction, ...commit });
   }
 
   get update(): UpdateId {
@@ -91,7 +91,7 @@ export class ManualChange implements Change<readonly string[]> {
 
   /** @throws LaminaError refused: the record is incomplete, and a replay was requested */
   readonly stage = async (containers: readonly string[], manifest: Manifest): Promise<void> => {
-    const { transaction } = this.site;
+    const { transaction } = this.context;
     const reader = new NodeReader(transaction.store, manifest);
     const layers = reader.layers(this.commit.found.head);
     const work: Work = { transaction, reader, layers, signal: this.commit.signal };
@@ -120,7 +120,7 @@ export class ManualChange implements Change<readonly string[]> {
   /** The result, once it is published. */
   result(published: Manifest): ManualResult {
     const { id } = this.commit;
-    return { id, update: must(own(published.updates, id), `update ${id}`), effects: this.#told };
+    return { id, update: must(own(published.updates, id), `update ${id}`), effects: this.#reports };
   }
 
   get #staged(): TimedDelta {
@@ -138,19 +138,19 @@ export class ManualChange implements Change<readonly string[]> {
     const kept = paths.update.run();
     stageFile(paths.update.procedure, '');
     writeSettings(paths.update.settings, { ...plainSettings, noReplay: !replay });
-    await stageHandRecord(paths, kept);
+    await stageManualRecord(paths, kept);
     const { directory, mountpoint } = paths.run('base');
-    const capture = await readCapture({ directory, mountpoint, ...handWork(paths), kept }, undefined);
+    const capture = await readCapture({ directory, mountpoint, ...manualDirectories(paths), kept }, undefined);
     const delta = await stageDeltaLayer(work, capture);
     return { ...delta, times: { span: capture.span, written: delta.listing } };
   }
 
   async #follow(work: Work, manifest: Manifest, containers: readonly string[]): Promise<void> {
-    const lacking = await this.site.hold.addPresent(manifest, containers);
+    const lacking = await this.context.hold.addPresent(manifest, containers);
     const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
-    const touched = new HandTouched(this.#staged.listing, layers);
+    const touched = new ManualFootprint(this.#staged.listing, layers);
     await work.transaction.sync();
-    const meeting: Meeting[] = [];
+    const overlapping: Overlapping[] = [];
     for (const container of containers) {
       await this.#orLeave(manifest, container, async () => {
         const error = lacking.get(container);
@@ -159,38 +159,38 @@ export class ManualChange implements Change<readonly string[]> {
         const overlap = touched.overlap(storages);
         const [path] = overlap.paths;
         if (path !== undefined && this.commit.replay) {
-          meeting.push({ container, storages });
-          this.#met.set(container, { path, by: 'run' });
+          overlapping.push({ container, storages });
+          this.#overlaps.set(container, { path, by: 'run' });
           return;
         }
         this.#effects.set(container, await stageWithout(work, container, storages, overlap));
-        if (path !== undefined) this.#told.set(container, { conflicts: [], passed: [], hiding: overlap.paths });
+        if (path !== undefined) this.#reports.set(container, { conflicts: [], passed: [], hiding: overlap.paths });
       });
     }
-    if (meeting.length > 0) await this.#replay(work, manifest, meeting);
+    if (overlapping.length > 0) await this.#replay(work, manifest, overlapping);
   }
 
   async #orLeave(manifest: Manifest, container: string, follow: () => Promise<void>): Promise<void> {
     try {
       await follow();
     } catch (error) {
-      this.#effects.set(container, this.#left.leave(manifest, container, error));
+      this.#effects.set(container, this.#failed.add(manifest, container, error));
     }
   }
 
-  async #replay(work: Work, manifest: Manifest, meeting: readonly Meeting[]): Promise<void> {
+  async #replay(work: Work, manifest: Manifest, overlapping: readonly Overlapping[]): Promise<void> {
     const delta = this.#staged;
     const { id, tree, index } = delta.node;
     const journals = [work.transaction.paths.update.run().journal];
     await withReplayViews(work, { delta: { id, tree, index }, journals }, async (views) => {
-      for (const { container, storages } of meeting) {
+      for (const { container, storages } of overlapping) {
         work.signal.throwIfAborted();
         await this.#orLeave(manifest, container, async () => {
           const asked = { delta, times: delta.times, views };
           const { commit, report } = await replayInContainer(work, container, storages, asked);
           this.#effects.set(container, commit);
           const { conflicts, passed } = report;
-          if (conflicts.length + passed.length > 0) this.#told.set(container, { conflicts, passed, hiding: [] });
+          if (conflicts.length + passed.length > 0) this.#reports.set(container, { conflicts, passed, hiding: [] });
         });
       }
     });
@@ -198,24 +198,24 @@ export class ManualChange implements Change<readonly string[]> {
 
   /** Of all that is staged so far; one that was staged before is replaced. */
   async #stageReport(): Promise<void> {
-    const { update } = this.site.transaction.paths;
+    const { update } = this.context.transaction.paths;
     const { name, base } = this.commit.found;
-    const because = await ranBecauseOf([{ journal: update.run().journal }], this.#met);
+    const because = await ranBecauseOf([{ journal: update.run().journal }], this.#overlaps);
     const report = {
       update: name,
       base,
       layer: this.#staged.sealed,
       effects: this.#sorted(),
       ranBecauseOf: Object.fromEntries(because),
-      containers: textsOf(this.#told),
-      failures: this.#left.reasons,
+      containers: textsOf(this.#reports),
+      failures: this.#failed.reasons,
     };
     stageFile(update.report, `${JSON.stringify(report, null, 2)}\n`);
   }
 }
 
 /** @throws LaminaError refused: the base has a newer layer */
-export function checkHead(manifest: Manifest, { base, head, name, directory }: HandDetails): void {
+export function checkHead(manifest: Manifest, { base, head, name, directory }: ManualDetails): void {
   if (baseOf(manifest, base).head === head) return;
   throw refused(`base '${base}' has a newer layer than the one that update '${name}' was begun on`, {
     code: 'STALE',
@@ -230,11 +230,11 @@ function recordTorn(name: string) {
   });
 }
 
-function textsOf(told: ReadonlyMap<string, ManualEffect>): Record<string, Record<string, string[]>> {
+function textsOf(reports: ReadonlyMap<string, ManualEffect>): Record<string, Record<string, string[]>> {
   const texts = ({ conflicts, passed, hiding }: ManualEffect) => ({
     conflicts: conflicts.map(toText),
     passed: passed.map(toText),
     hiding: hiding.map(toText),
   });
-  return Object.fromEntries([...told].map(([container, effect]) => [container, texts(effect)]));
+  return Object.fromEntries([...reports].map(([container, effect]) => [container, texts(effect)]));
 }

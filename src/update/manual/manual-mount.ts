@@ -18,8 +18,8 @@ import { removeTree } from '../../platform/walk.js';
 import { NodeReader, handParts, makeEmptyTree } from '../../store/index.js';
 import type { Transaction, TransactionPaths } from '../../store/index.js';
 
-/** The part of transaction.json for an update by hand. */
-export interface HandDetails extends HostView {
+/** The part of transaction.json for a manual update. */
+export interface ManualDetails extends HostView {
   readonly name: string;
   readonly base: string;
   readonly head: string;
@@ -29,16 +29,20 @@ export interface HandDetails extends HostView {
   readonly boot: string;
 }
 
-/** The upper of an update by hand and the work directory of its mounts. */
-export function handWork(paths: TransactionPaths): { readonly upper: BytePath; readonly work: BytePath } {
+/** The upper of a manual update and the work directory of its mounts. */
+export function manualDirectories(paths: TransactionPaths): { readonly upper: BytePath; readonly work: BytePath } {
   const { directory } = paths.run('base');
   return { upper: `${directory}/upper` as BytePath, work: `${directory}/work` as BytePath };
 }
 
-/** Makes the upper of an update by hand, and mounts it. */
-export async function mountNew(transaction: Transaction, details: HandDetails, mountpoint: Mountpoint): Promise<void> {
+/** Makes the upper of a manual update, and mounts it. */
+export async function mountNew(
+  transaction: Transaction,
+  details: ManualDetails,
+  mountpoint: Mountpoint,
+): Promise<void> {
   const { paths, store } = transaction;
-  const { upper, work } = handWork(paths);
+  const { upper, work } = manualDirectories(paths);
   const run = paths.run('base');
   mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
   const reader = new NodeReader(store, await store.read());
@@ -51,13 +55,13 @@ export async function mountNew(transaction: Transaction, details: HandDetails, m
 }
 
 /** Each mount records into files of its own: a driver refuses a journal that is not empty. */
-async function mountPart(transaction: Transaction, details: HandDetails, { path, held }: Mountpoint): Promise<void> {
+async function mountPart(transaction: Transaction, details: ManualDetails, { path, held }: Mountpoint): Promise<void> {
   const { paths, store } = transaction;
   const reader = new NodeReader(store, await store.read());
   const kept = paths.handPart((handParts(paths).at(-1) ?? -1) + 1);
   mkdirSync(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
   try {
-    const mount = { mountpoint: path, kept, ...handWork(paths) };
+    const mount = { mountpoint: path, kept, ...manualDirectories(paths) };
     const lowers = reader.mountable(reader.layers(details.head));
     const how = { held, options: hostViewOptions(details) };
     await mountServicing(transaction, lowers, mount, paths.run('base').filter, how);
@@ -68,30 +72,33 @@ async function mountPart(transaction: Transaction, details: HandDetails, { path,
 }
 
 /**
- * Ends the mount of an update by hand, wherever it is, so that nothing changes any more. First it records that this
+ * Ends the mount of a manual update, wherever it is, so that nothing changes any more. First it records that this
  * unmount does not end the update.
  * @param update the id under which the update is to be published
  * @throws LaminaError refused: it is in use; it stays mounted as before
  */
-export async function freeze(transaction: Transaction, details: HandDetails, update: string): Promise<void> {
+export async function freeze(transaction: Transaction, details: ManualDetails, update: string): Promise<void> {
   await writeFileDurably(transaction.paths.committing, `${update}\n`);
   try {
-    await endHandMount(transaction, details);
+    await unmountManual(transaction, details);
   } catch (error) {
-    if (isDriven(handWork(transaction.paths).work)) await removeDurably(transaction.paths.committing);
+    if (isDriven(manualDirectories(transaction.paths).work)) await removeDurably(transaction.paths.committing);
     throw error;
   }
 }
 
-export async function endHandMount({ store, id, paths }: Transaction, { name, directory }: HandDetails): Promise<void> {
-  const { work } = handWork(paths);
+export async function unmountManual(
+  { store, id, paths }: Transaction,
+  { name, directory }: ManualDetails,
+): Promise<void> {
+  const { work } = manualDirectories(paths);
   const mountpoint = await findTransactionMount(store, id);
   if (mountpoint !== undefined) await unmountOwn(mountpoint, work);
   else if (isDriven(work)) await endElsewhere(work, fromText(directory), `update '${name}'`);
 }
 
-/** Discards what a commit staged and mounts the update by hand again where it was. */
-export async function reopen(transaction: Transaction, details: HandDetails): Promise<BytePath> {
+/** Discards what a commit staged and mounts the manual update again where it was. */
+export async function reopen(transaction: Transaction, details: ManualDetails): Promise<BytePath> {
   await transaction.reset('base');
   return withMountpoint(fromText(details.directory), async (mountpoint) => {
     await mountPart(transaction, details, mountpoint);
@@ -101,9 +108,9 @@ export async function reopen(transaction: Transaction, details: HandDetails): Pr
 }
 
 /**
- * As `reopen`, after a commit that failed: returns the error to report. The work done by hand is kept in every case.
+ * As `reopen`, after a commit that failed: returns the error to report. The manual work is kept in every case.
  */
-export async function reopenAfter(error: unknown, transaction: Transaction, details: HandDetails): Promise<unknown> {
+export async function reopenAfter(error: unknown, transaction: Transaction, details: ManualDetails): Promise<unknown> {
   const where = display(fromText(details.directory));
   try {
     await reopen(transaction, details);

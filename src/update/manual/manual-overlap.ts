@@ -8,16 +8,16 @@ import type { EffectCommit } from '../../manifest/index.js';
 
 const rootPath = '' as BytePath;
 
-/** How an update by hand affects one container. */
-export interface HandOverlap {
+/** How a manual update affects one container. */
+export interface ManualOverlap {
   /** Paths of the container's storages that overlap what was touched, or hide it. */
   readonly paths: readonly BytePath[];
   /** The root directory that the container gets by being pinned; undefined: it keeps its own. */
   readonly root: Entry | undefined;
 }
 
-/** What an update by hand touched in its base. */
-export class HandTouched {
+/** What a manual update touched in its base. */
+export class ManualFootprint {
   readonly #touched: TouchedPaths;
   readonly #before: Entry;
   readonly #after: Entry;
@@ -33,7 +33,7 @@ export class HandTouched {
     this.#after = must(listing.get(rootPath), 'the root of a tree');
   }
 
-  overlap({ listings, root: own }: Pick<ContainerStorages, 'listings' | 'root'>): HandOverlap {
+  overlap({ listings, root: own }: Pick<ContainerStorages, 'listings' | 'root'>): ManualOverlap {
     const root = followedRoot(own, this.#before, this.#after);
     const paths = listings.flatMap((listing, i) =>
       this.#touched.hiding(listing, new View([...listings.slice(i + 1), ...this.layers])),
@@ -48,7 +48,7 @@ export async function stageWithout(
   work: Work,
   container: string,
   storages: ContainerStorages,
-  { paths, root }: HandOverlap,
+  { paths, root }: ManualOverlap,
 ): Promise<EffectCommit> {
   if (root !== undefined) return stageRoot(work, container, storages, root);
   return stagePin(work, container, storages, paths.length > 0 ? 'unchanged' : 'skipped');

@@ -8,15 +8,15 @@ import { handParts, lacksReads } from '../../store/index.js';
 import type { RunPaths, TransactionPaths } from '../../store/index.js';
 
 /**
- * Whether the record of an update by hand may lack the last operations in one of its mounts because its driver was
+ * Whether the record of a manual update may lack the last operations in one of its mounts because its driver was
  * killed.
  */
 export function isRecordTorn(paths: TransactionPaths): boolean {
   return handParts(paths).some((part) => lacksReads(paths, part));
 }
 
-/** Joins the records of the mounts of an update by hand, in order, into one journal and one read set. */
-export async function stageHandRecord(paths: TransactionPaths, kept: RunPaths): Promise<void> {
+/** Joins the records of the mounts of a manual update, in order, into one journal and one read set. */
+export async function stageManualRecord(paths: TransactionPaths, kept: RunPaths): Promise<void> {
   await mkdir(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
   const parts = handParts(paths).map((part) => paths.handPart(part));
   stageFile(kept.span, readFileSync(toBuffer(paths.handSpan)));

@@ -23,11 +23,11 @@ import type { Store } from '../../store/index.js';
 import { publishChange, withHold } from '../../transaction/index.js';
 import { ManualChange, checkHead } from './manual-change.js';
 import type { ManualOptions, ManualResult } from './manual-change.js';
-import { endHandMount, freeze, mountNew, reopen, reopenAfter } from './manual-mount.js';
-import type { HandDetails } from './manual-mount.js';
+import { freeze, mountNew, reopen, reopenAfter, unmountManual } from './manual-mount.js';
+import type { ManualDetails } from './manual-mount.js';
 
 /** Servicing by a person: a mount to work in, then commit or abort. */
-export interface ManualServicing extends HandDetails {
+export interface ManualServicing extends ManualDetails {
   readonly id: string;
   /** `interrupted`: its mount ended unexpectedly; the work is kept. */
   readonly state: 'open' | 'interrupted';
@@ -57,9 +57,9 @@ export async function beginManual(
 async function beginOn(
   store: Store,
   mountpoint: Mountpoint,
-  what: Omit<HandDetails, 'directory' | 'boot'>,
+  what: Omit<ManualDetails, 'directory' | 'boot'>,
 ): Promise<ManualServicing> {
-  const details: HandDetails = { ...what, directory: toText(mountpoint.path), boot: bootId() };
+  const details: ManualDetails = { ...what, directory: toText(mountpoint.path), boot: bootId() };
   const transaction = await Transaction.begin(store, 'manual', { ...details });
   try {
     // The last step that can fail: a mount outside of the transaction is not undone with it.
@@ -72,7 +72,7 @@ async function beginOn(
   return { id: transaction.id, state: 'open', mountpoint: mountpoint.path, ...details };
 }
 
-/** Servicings by hand that are under way. @param known the manifest, of a caller that holds the store exclusively */
+/** Manual updates in progress. @param known the manifest, of a caller that holds the store exclusively */
 export async function activeManual(store: Store, known?: Manifest): Promise<ManualServicing[]> {
   const manifest = known ?? (await store.read());
   const found: ManualServicing[] = [];
@@ -88,7 +88,7 @@ async function servicingOf(store: Store, manifest: Manifest, id: string): Promis
   const state = await handState(paths, manifest);
   const record = await readTransaction(paths);
   if (record === undefined || (state !== 'open' && state !== 'interrupted')) return undefined;
-  const details = record.details as unknown as HandDetails;
+  const details = record.details as unknown as ManualDetails;
   return { id, state, mountpoint: await findTransactionMount(store, id), ...details };
 }
 
@@ -101,12 +101,12 @@ async function manualNamed(store: Store, name: string): Promise<ManualServicing>
   });
 }
 
-/** Discards what was done by hand. */
+/** Discards a manual update. */
 export async function abortManual(store: Store, name: string): Promise<void> {
   const found = await manualNamed(store, name);
   const transaction = await Transaction.attach(store, found.id);
   try {
-    await endHandMount(transaction, found);
+    await unmountManual(transaction, found);
   } catch (error) {
     transaction.leave();
     throw error;
@@ -125,8 +125,8 @@ async function keepAborted({ store, paths }: Transaction, name: string): Promise
 }
 
 /**
- * Makes what was done by hand the newest layer, and repeats in the base's containers what the journal recorded in the
- * base. On failure the update by hand is mounted again as it was.
+ * Makes a manual update the newest layer, and repeats in the base's containers what the journal recorded in the
+ * base. On failure the manual update is mounted again as it was.
  */
 export async function commitManual(store: Store, name: string, options: ManualOptions): Promise<ManualResult> {
   const found = await manualNamed(store, name);
@@ -145,9 +145,9 @@ export async function commitManual(store: Store, name: string, options: ManualOp
       throw error;
     }
     try {
-      const site = { transaction, hold, signal: options.signal };
-      const change = new ManualChange(site, { id, found, ...options });
-      return change.result(must(await publishChange(site, change), 'what was published'));
+      const context = { transaction, hold, signal: options.signal };
+      const change = new ManualChange(context, { id, found, ...options });
+      return change.result(must(await publishChange(context, change), 'what was published'));
     } catch (error) {
       if (error instanceof Published) await afterFailure(async () => transaction.discard());
       throw error instanceof Published ? error : await reopenAfter(error, transaction, found);
@@ -155,7 +155,7 @@ export async function commitManual(store: Store, name: string, options: ManualOp
   });
 }
 
-/** The state of an interrupted update by hand after recovery: where it is mounted again, or why it is not. */
+/** The state of an interrupted manual update after recovery: where it is mounted again, or why it is not. */
 export interface Reopened {
   readonly name: string;
   readonly directory: string;
@@ -163,7 +163,7 @@ export interface Reopened {
 }
 
 /**
- * Remounts updates by hand whose mount ended unexpectedly: the commit was stopped, the driver was killed, or the
+ * Remounts manual updates whose mount ended unexpectedly: the commit was stopped, the driver was killed, or the
  * machine restarted.
  */
 export async function reopenInterrupted(store: Store): Promise<Reopened[]> {

@@ -63,7 +63,7 @@ export class DiffThread {
 }
 
 function uncompared({ before, after }: DiffQuestion, note: string): ContentDiff {
-  const told = (content: FileContent | undefined) =>
+  const summaryOf = (content: FileContent | undefined) =>
     content === undefined ? null : { size: content.size, hash: content.hash };
-  return { kind: 'binary', before: told(before), after: told(after), note };
+  return { kind: 'binary', before: summaryOf(before), after: summaryOf(after), note };
 }

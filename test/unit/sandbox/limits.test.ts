@@ -4,7 +4,7 @@ import { toBuffer } from '../../../src/base/bytes.js';
 import { limitNamed, limits } from '../../../src/base/limits.js';
 import { OutputLog } from '../../../src/sandbox/output.js';
 import { follow } from '../../../src/sandbox/root/follow.js';
-import { placesOf } from '../../../src/sandbox/root/mount-points.js';
+import { findMountPoints } from '../../../src/sandbox/root/mount-points.js';
 import type { RootReader } from '../../../src/sandbox/root/reader.js';
 import { wantedDirectories } from '../../../src/sandbox/root/tmpfiles.js';
 import { userOf } from '../../../src/sandbox/user.js';
@@ -59,7 +59,7 @@ describe('symlinks', () => {
 describe('tmpfiles.d', () => {
   const wanted = (files: ReadonlyMap<string, string>) => {
     const root = rootOf(files);
-    return wantedDirectories(root, placesOf(root)).map(({ path }) => path as string);
+    return wantedDirectories(root, findMountPoints(root)).map(({ path }) => path as string);
   };
   const file = (name: string) => `usr/lib/tmpfiles.d/${name}.conf`;
   const padded = (number: number) => String(number).padStart(5, '0');

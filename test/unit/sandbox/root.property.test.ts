@@ -151,9 +151,9 @@ describe('a path of any root', () => {
         const root = new MemoryRoot({ 'd/file': Buffer.alloc(0) }, links, ['d/a/b']);
         const outcome = await outcomeOf(() => follow(root, path, covered));
         if (!('value' in outcome)) throw outcome.error;
-        const led = outcome.value;
-        expect(led).toEqual(plainly(root, path, covered));
-        if (led.kind !== 'nowhere') expect(led.path.split('/').some((name) => name === '.' || name === '..')).toBe(false);
+        const resolved = outcome.value;
+        expect(resolved).toEqual(plainly(root, path, covered));
+        if (resolved.kind !== 'nowhere') expect(resolved.path.split('/').some((name) => name === '.' || name === '..')).toBe(false);
       }),
       cases(3000),
     ); // prettier-ignore

@@ -10,7 +10,7 @@ import { makePlainDirectory } from '../../../src/platform/exact.js';
 import { initStore, withTransaction } from '../../../src/store/index.js';
 import type { Store, Transaction } from '../../../src/store/index.js';
 import { previewChange, publishChange, withChange } from '../../../src/transaction/index.js';
-import type { Change, Site } from '../../../src/transaction/index.js';
+import type { Change, ChangeContext } from '../../../src/transaction/index.js';
 import { temporaryDirectory } from '../platform/temporary.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -94,7 +94,7 @@ class Renewal implements Change<readonly string[]> {
 
 describe.skipIf(!isRoot)('a change of the store', () => {
   const begin = { kind: 'test' };
-  const inSite = <T>(store: Store, work: (site: Site) => Promise<T>) => withChange(store, begin, work);
+  const inSite = <T>(store: Store, work: (site: ChangeContext) => Promise<T>) => withChange(store, begin, work);
 
   it('is staged, judged and published', async () => {
     const store = await newStore('web', 'db');
