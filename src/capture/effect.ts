@@ -35,7 +35,8 @@ export async function stageEffect(
 }
 
 /**
- * The new layer without a run: the container's root is its storages over the delta layer. A view's root directory is that of its newest tree, so it stays what it is.
+ * The new layer without a run: the container's root is its storages over the delta layer. A view's root directory is
+ * that of its newest tree, so it stays what it is.
  */
 export function stagePin(
   work: Work,

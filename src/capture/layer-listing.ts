@@ -8,7 +8,8 @@ import type { LayerMarks } from '../store/index.js';
 const root = '' as BytePath;
 
 /**
- * A layer as an overlay tree on `below`: its whiteouts as entries, and directories that it only passes through with the attributes that they have below.
+ * A layer as an overlay tree on `below`: its whiteouts as entries, and directories that it only passes through with the
+ * attributes that they have below.
  * @throws LaminaError refused: it passes through something that is not a directory below
  */
 export function layerListing(content: Listing, marks: LayerMarks, below: View): Listing {

@@ -97,7 +97,9 @@ function stackOf(
   return { lowers, upper: { tree: upper, work }, mountpoint, source, options: ['metacopy=off'] };
 }
 
-/** Mounts a view for servicing over an upper that may hold something already. What the mount records must not be there. */
+/**
+ * Mounts a view for servicing over an upper that may hold something already. What the mount records must not be there.
+ */
 export async function mountServicing(
   transaction: Pick<Transaction, 'store' | 'id'>,
   lowers: readonly MountableNode[],

@@ -50,7 +50,10 @@ export function endSpan({ span }: RunPaths, directory: BytePath): Span {
   }
 }
 
-/** When a recorded run wrote. Undefined: it was recorded by a version that did not note it. @throws LaminaError damaged */
+/**
+ * When a recorded run wrote. Undefined: it was recorded by a version that did not note it.
+ * @throws LaminaError damaged
+ */
 export function readSpan(file: BytePath): Span | undefined {
   const span = parseSpan(file);
   return span?.until === undefined ? undefined : { after: span.after, until: span.until };

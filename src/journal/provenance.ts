@@ -37,7 +37,8 @@ export class Provenance<T extends RecordedOperation> {
 
   /**
    * @param journal in the order of the operations
-   * @param identity the same text for two paths iff these were hard links of each other before the first operation; undefined: the path was the only name
+   * @param identity the same text for two paths iff these were hard links of each other before the first operation;
+   * undefined: the path was the only name
    */
   constructor(
     readonly journal: readonly T[],

@@ -16,7 +16,9 @@ export function startOf(program: BytePath): Buffer {
   }
 }
 
-/** What the `#!` line at the start of a script names; undefined where there is no such line, '' where it names nothing. */
+/**
+ * What the `#!` line at the start of a script names; undefined where there is no such line, '' where it names nothing.
+ */
 export function interpreterOf(start: Buffer): string | undefined {
   const text = start.toString('latin1');
   if (!text.startsWith('#!')) return undefined;

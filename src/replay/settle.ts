@@ -4,8 +4,8 @@ import { dirname, basename, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { mergeContents } from '../changeset/index.js';
 import type { Tree } from '../store/index.js';
-import { Item, Name } from './items.js';
-import type { Trees } from './items.js';
+import type { Item, Name } from './base-state.js';
+import type { Trees } from './base-state.js';
 
 export interface Settled {
   readonly conflicts: readonly BytePath[];
@@ -55,8 +55,8 @@ class Settling {
   }
 
   file(item: Item): void {
-    const places = [...item.names].map(({ place }) => place).filter((place) => place !== undefined);
-    const paths = places.map((place) => this.trees.base.placed(place));
+    const locations = [...item.names].map(({ location }) => location).filter((location) => location !== undefined);
+    const paths = locations.map((location) => this.trees.base.pathOf(location));
     const [first] = paths;
     const theirs = this.#after(item);
     if (first === undefined) {
@@ -152,7 +152,7 @@ class Settling {
     this.#allAttributes(beside, theirs);
   }
 
-  /** The update's content in the place of the container's. True where that was of another type. */
+  /** The update's content instead of the container's. True where that was of another type. */
   #take(at: BytePath, ours: Version, theirs: Version, names: readonly BytePath[]): boolean {
     if (isRegular(ours) && isRegular(theirs)) {
       this.#container.copyFrom(theirs.tree, theirs.path, at);

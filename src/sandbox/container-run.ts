@@ -37,7 +37,10 @@ export interface RunOptions {
 /** HOST_NAME_MAX, gethostname(2) */
 const longestHostName = 64;
 
-/** Runs a command isolated in a container's root, for a person. Gives its exit code. What the sandbox needs in the root leaves no trace in it. */
+/**
+ * Runs a command isolated in a container's root, for a person. Gives its exit code. What the sandbox needs in the root
+ * leaves no trace in it.
+ */
 export async function runInContainer(request: ContainerRunRequest): Promise<number> {
   const { container, network } = request;
   const hostName = container.slice(0, longestHostName);

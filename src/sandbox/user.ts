@@ -19,7 +19,8 @@ const greatestId = 2 ** 32 - 2;
 
 /**
  * The user that `--user` names: a name or number of the root's own, `:` and a group where it is not the user's.
- * @throws LaminaError usage, notFound: a name that the root does not have; refused, OVER_LIMIT: its passwd or group is too large
+ * @throws LaminaError usage, notFound: a name that the root does not have; refused, OVER_LIMIT: its passwd or group is
+ * too large
  */
 export function userOf(root: RootReader, given: string, covered: readonly BytePath[]): SandboxUser {
   const [user = '', group, ...more] = given.split(':');

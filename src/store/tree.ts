@@ -40,8 +40,8 @@ const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLO
 const chunkBytes = 1 << 20;
 
 /**
- * A directory tree by paths from its root. No symlink is followed, in no component: callers walk from directory to directory and have seen each to be one, and
- * nobody else changes the tree meanwhile.
+ * A directory tree by paths from its root. No symlink is followed, in no component: callers walk from directory to
+ * directory and have seen each to be one, and nobody else changes the tree meanwhile.
  */
 export class Tree {
   constructor(readonly root: BytePath) {}

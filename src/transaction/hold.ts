@@ -10,7 +10,8 @@ import type { Lock } from '../platform/lock.js';
 import type { Store } from '../store/index.js';
 
 /**
- * Keeps containers from being mounted, by the lock that a driver needs on the work directory of the top storage, until `release`.
+ * Keeps containers from being mounted, by the lock that a driver needs on the work directory of the top storage, until
+ * `release`.
  * @throws LaminaError refused: one is mounted (with its name and mount point)
  */
 export class ContainerHold {
@@ -74,7 +75,11 @@ export class ContainerHold {
     });
   }
 
-  /** Between the reading of a manifest and the hold the containers may have got other storages. @throws LaminaError refused */
+  /**
+   * Between the reading of a manifest and the hold the containers may have got other storages.
+   * @throws LaminaError
+   * refused
+   */
   check(present: Manifest): void {
     for (const [container, { storage }] of this.#locks)
       if (present.containers[container]?.storage !== storage) throw changed(container);

@@ -52,7 +52,10 @@ export interface Change<Plan> {
   readonly update?: string;
 }
 
-/** Begins a transaction for `work`, which ends it by one of the functions below. Where `work` throws, the transaction is discarded. */
+/**
+ * Begins a transaction for `work`, which ends it by one of the functions below. Where `work` throws, the transaction is
+ * discarded.
+ */
 export async function withChange<T>(
   store: Store,
   begin: Begin,

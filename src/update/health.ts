@@ -58,8 +58,9 @@ export class Unhealthy extends LaminaError {
 const linesShown = 15;
 
 /**
- * Runs a health check in the roots that containers have by what `reader` reads, side by side: isolated, and over a throw-away upper, so that what it writes never becomes theirs. The
- * containers must be held. A check that cannot be run counts as failed.
+ * Runs a health check in the roots that containers have by what `reader` reads, side by side: isolated, and over a
+ * throw-away upper, so that what it writes never becomes theirs. The containers must be held. A check that cannot be
+ * run counts as failed.
  * @returns those that failed, in the order of `containers`
  * @throws the signal's reason
  */

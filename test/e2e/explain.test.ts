@@ -98,7 +98,7 @@ describe.skipIf(!isRoot)('an update, told', () => {
     expect(await world.inside('odd', 'cat /etc/odd; test -e /etc/hostname; ! test -e /srv/moved')).toBe('odd\n');
     await fails(
       4,
-      /does not stand on the newest layer/,
+      /is not on the newest layer/,
       ...['update', 'apply', 'tiny', world.script('two', 'echo 2 >/etc/two'), '--container', 'odd'],
     );
     await world.run('update', 'apply', 'tiny', world.script('two', 'echo 2 >/etc/two'));

@@ -5,7 +5,8 @@ import { arm64Calls, i386Calls, x86Calls } from './numbers.js';
 import type { CallNumbers } from './numbers.js';
 
 /*
- * The filter of system calls that a sandbox runs under: a classic BPF program over `struct seccomp_data` (seccomp(2), Documentation/userspace-api/seccomp_filter.rst).
+ * The filter of system calls that a sandbox runs under: a classic BPF program over `struct seccomp_data` (seccomp(2),
+ * Documentation/userspace-api/seccomp_filter.rst).
  */
 
 interface Architecture {
@@ -37,7 +38,10 @@ const EAFNOSUPPORT = 97;
 /** Offsets in struct seccomp_data; of an argument the low half, on little-endian machines. */
 const at = { number: 0, architecture: 4, argument: (index: number) => 16 + 8 * index };
 
-/** CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: clone(2). The first is unshare's only; clone has the signal's number there. */
+/**
+ * CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: clone(2). The first is unshare's only;
+ * clone has the signal's number there.
+ */
 const newNamespaces = 0x7e020000;
 const newTime = 0x80;
 /**

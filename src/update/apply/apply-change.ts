@@ -35,7 +35,10 @@ export interface Begun {
   readonly stored: Update['procedure'];
 }
 
-/** The change that `update apply` makes: its plan names the containers that are not serviced yet. The base is serviced with the first. */
+/**
+ * The change that `update apply` makes: its plan names the containers that are not serviced yet. The base is serviced
+ * with the first.
+ */
 export class ApplyChange implements Change<readonly string[]> {
   readonly #effects = new Map<string, EffectCommit>();
   /** For each container in which the procedure ran: a path that made the run necessary, where one was searched for. */

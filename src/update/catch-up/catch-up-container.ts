@@ -23,9 +23,14 @@ import type { StepEffect } from './step.js';
 
 export interface CatchUpRequest extends StepOptions {
   readonly container: string;
-  /** Where a procedure fails, or the container's content cannot be serviced: discard all, or publish the layers before it and stop there. By default `abort`. */
+  /**
+   * Where a procedure fails, or the container's content cannot be serviced: discard all, or publish the layers before
+   * it and stop there. By default `abort`.
+   */
   readonly onFailure?: 'abort' | 'stop' | undefined;
-  /** Whether the health check of the newest update that has one is run before anything is published; by default it is. */
+  /**
+   * Whether the health check of the newest update that has one is run before anything is published; by default it is.
+   */
   readonly health?: boolean | undefined;
   /** Everything but publishing. */
   readonly dryRun?: boolean | undefined;
@@ -50,7 +55,8 @@ export interface CatchUpResult {
 }
 
 /**
- * Services a container that stayed behind through the recorded procedure of each newer layer, in their order, as one transaction.
+ * Services a container that stayed behind through the recorded procedure of each newer layer, in their order, as one
+ * transaction.
  * @throws LaminaError notFound; refused: it is mounted, or no recorded procedure leads to the next layer; failed: a
  * procedure failed, or the health check did; nothing was changed
  */

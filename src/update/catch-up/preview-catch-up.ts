@@ -7,7 +7,10 @@ import type { DetailedChange } from '../preview/contents.js';
 import { changesOf } from '../preview/preview-update.js';
 import type { PlacedTree } from '../preview/preview-update.js';
 
-/** What changes in a container's root between two manifests, of which the older one's trees are all in the newer one's stack. */
+/**
+ * What changes in a container's root between two manifests, of which the older one's trees are all in the newer one's
+ * stack.
+ */
 export async function previewCatchUp(
   transaction: Transaction,
   { before, after, container }: { before: Manifest; after: Manifest; container: string },

@@ -29,7 +29,8 @@ export interface StepEffect {
 /**
  * Services a container for one layer by that layer's recorded procedure.
  * @param work whose layers are those below the step's
- * @throws LaminaError refused: updates of several kinds were merged into the layer; a conflict that is to be refused; failed: the procedure failed
+ * @throws LaminaError refused: updates of several kinds were merged into the layer; a conflict that is to be refused;
+ * failed: the procedure failed
  */
 export async function serviceStep(
   work: Work,

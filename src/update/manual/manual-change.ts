@@ -23,7 +23,10 @@ import { isRecordTorn, stageManualRecord } from './manual-record.js';
 
 /** The result of a manual update in one container. */
 export interface ManualEffect {
-  /** Paths of which both the container and the update have a version of their own: the update's is beside the container's. */
+  /**
+   * Paths of which both the container and the update have a version of their own: the update's is beside the
+   * container's.
+   */
   readonly conflicts: readonly BytePath[];
   /** Paths at which the container had nothing to act on, or something was in the way. */
   readonly passed: readonly BytePath[];
@@ -59,9 +62,10 @@ interface Overlapping {
 type TimedDelta = DeltaLayer & { readonly times: TimedRun };
 
 /**
- * The change that `update commit` makes, once the servicing mount is gone: its plan names the containers that have not followed yet. The delta layer is staged with the first.
- * Containers whose storages do not overlap what the layer changes are pinned to it; in the others the journal is
- * replayed. One whose own content cannot be read or written stays on its old layer.
+ * The change that `update commit` makes, once the servicing mount is gone: its plan names the containers that have not
+ * followed yet. The delta layer is staged with the first. Containers whose storages do not overlap what the layer
+ * changes are pinned to it; in the others the journal is replayed. One whose own content cannot be read or written
+ * stays on its old layer.
  */
 export class ManualChange implements Change<readonly string[]> {
   readonly #effects = new Map<string, EffectCommit>();

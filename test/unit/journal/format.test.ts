@@ -10,7 +10,10 @@ import type { RecordedOperation } from '../../../src/journal/operation.js';
 import { checkout } from '../../support/lamina.js';
 import { temporaryDirectory } from '../platform/temporary.js';
 
-/** Every operation once, with awkward names. The driver's own test writes it (native/test/filter/journal_format_test.cc). */
+/**
+ * Every operation once, with awkward names. The driver's own test writes it
+ * (native/test/filter/journal_format_test.cc).
+ */
 const sample = `${checkout}/test/data/journal-format.ndjson` as BytePath;
 const at = temporaryDirectory();
 

@@ -23,7 +23,10 @@ const names = fc.oneof(
 const paths = fc.array(names, { maxLength: 4 }).map((parts) => `/${parts.join('/')}`);
 const number = fc.nat({ max: 2 ** 32 - 1 });
 
-/** As the driver writes a string: control characters and lone bytes by their numbers, all else as it is (native/filter/byte_string.cc). */
+/**
+ * As the driver writes a string: control characters and lone bytes by their numbers, all else as it is
+ * (native/filter/byte_string.cc).
+ */
 const written = (text: string) =>
   JSON.stringify(text).replace(/\\[btnfr\\]/g, (escape) => {
     const control = JSON.parse(`"${escape}"`) as string;

@@ -101,7 +101,9 @@ export class Journalled {
   }
 }
 
-/** Every path below `root` with what is there: "d 755", "f 644 content", "l target"; names of one file share a number. */
+/**
+ * Every path below `root` with what is there: "d 755", "f 644 content", "l target"; names of one file share a number.
+ */
 export function pictureOf(root: string): Record<string, string> {
   const picture: Record<string, string> = {};
   const groups = new Map<number, string>();

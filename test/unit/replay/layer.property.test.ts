@@ -30,7 +30,10 @@ const above = (path: string) =>
   path.split('/').flatMap((_, i, parts) => (i === 0 ? [] : [parts.slice(0, i).join('/')]));
 const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
 
-/** A tree of what was drawn for its names; what has no directory to be in is left out. Files that `linked` names are one, where they are alike. */
+/**
+ * A tree of what was drawn for its names; what has no directory to be in is left out. Files that `linked` names are
+ * one, where they are alike.
+ */
 function plain(drawn: readonly (Node | undefined)[], linked: boolean): Map<string, Node> {
   const tree = new Map<string, Node>();
   names.forEach((path, i) => {

@@ -74,7 +74,10 @@ export interface LayerCase {
   readonly conflict: ConflictChoice;
 }
 
-/** Brings a layer, read from its tar, into a container, whose storage stands on the base; below a scratch directory. Says what the container and the base are then. */
+/**
+ * Brings a layer, read from its tar, into a container, whose storage stands on the base; below a scratch directory.
+ * Says what the container and the base are then.
+ */
 export async function layerIn(scratch: string, { base, own, members, conflict }: LayerCase) {
   const place = join(scratch, `case-${++count}`);
   const at = (name: string) => fromText(join(place, name));
@@ -111,7 +114,10 @@ export async function layerIn(scratch: string, { base, own, members, conflict }:
   }
 }
 
-/** The overlay tree that makes of the base what the container shows: with whiteouts and opaque directories, where it takes them. */
+/**
+ * The overlay tree that makes of the base what the container shows: with whiteouts and opaque directories, where it
+ * takes them.
+ */
 function storageOf(shown: Listing, base: Listing): Listing {
   const [target, below] = [new View([shown]), new View([base])];
   const paths = new Set([target, below].flatMap((view) => [...view.walk()].map(({ path }) => path)));

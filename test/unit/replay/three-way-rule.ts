@@ -2,8 +2,10 @@ import type { ConflictChoice } from '../../../src/package/settings.js';
 import type { Node, Plain } from './layered.js';
 
 /**
- * The rule of layers in plain terms, path by path, sharing no code with what it judges: what the container has as the base had it becomes the layer's; what the layer leaves alone stays;
- * text that both changed in different lines is merged; of anything else that both changed the container's stays and the layer's is put beside it, or as `conflict` says.
+ * The rule of layers in plain terms, path by path, sharing no code with what it judges: what the container has as the
+ * base had it becomes the layer's; what the layer leaves alone stays; text that both changed in different lines is
+ * merged; of anything else that both changed the container's stays and the layer's is put beside it, or as `conflict`
+ * says.
  */
 export function threeWay(base: Plain, layer: Plain, own: Plain, conflict: ConflictChoice) {
   const rule = new Rule(base, layer, own, conflict);
@@ -13,7 +15,10 @@ export function threeWay(base: Plain, layer: Plain, own: Plain, conflict: Confli
 
 const below = (path: string, directory: string) => path.startsWith(`${directory}/`);
 
-/** Content of the tests' texts is five lines, of which the sides change the first and the last only; what holds a NUL is no text. */
+/**
+ * Content of the tests' texts is five lines, of which the sides change the first and the last only; what holds a NUL is
+ * no text.
+ */
 function mergeText(b: string, o: string, l: string): string | undefined {
   if ([b, o, l].some((text) => text.includes('\0'))) return undefined;
   const lines = [b, o, l].map((text) => text.split('\n'));

@@ -12,7 +12,10 @@ const numbers = 1000;
 const letThrough = 3000;
 const [give, allow, errno] = [0x06, 0x7fff0000, 0x00050000];
 
-/** Every call of each architecture that this machine's kernel runs programs of, made in a process under the filter: what the kernel itself decides. */
+/**
+ * Every call of each architecture that this machine's kernel runs programs of, made in a process under the filter: what
+ * the kernel itself decides.
+ */
 describe.runIf(process.arch === 'x64')('the filter in the kernel', () => {
   let directory: string;
   let program: string;

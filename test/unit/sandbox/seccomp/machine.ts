@@ -1,4 +1,6 @@
-/** A machine for the classic BPF programs that seccomp(2) takes, as far as filters use it: what the kernel would decide. */
+/**
+ * A machine for the classic BPF programs that seccomp(2) takes, as far as filters use it: what the kernel would decide.
+ */
 export interface Call {
   readonly architecture: number;
   readonly number: number;

@@ -5,8 +5,8 @@ import { damaged, must } from '../base/errors.js';
 import type { ConflictChoice } from '../package/index.js';
 import type { Tree } from '../store/index.js';
 
-/** A place in the container: a name in the counterpart of a directory of the base. */
-export interface Place {
+/** A location in the container: a name in the counterpart of a directory of the base. */
+export interface Location {
   readonly directory: Item;
   readonly name: string;
 }
@@ -38,7 +38,7 @@ export class Item {
   readonly touches: Touches = { content: false, mode: false, owner: false, times: false, xattrs: new Set() };
   replaced: Replaced | undefined;
   /** Of a directory: where its counterpart is in the container, also after the base removed it. */
-  place: Place | undefined;
+  location: Location | undefined;
   /** Of a new directory: an existing directory of the container serves as it. */
   adopted = false;
 
@@ -56,26 +56,26 @@ export class Item {
 
 /** One name of an item in the base, and its counterpart in the container. */
 export class Name {
-  #place: Place | undefined;
+  #location: Location | undefined;
 
   constructor(
     readonly item: Item,
     public directory: Item | undefined,
     public name: string,
-    place: Place | undefined,
+    location: Location | undefined,
   ) {
     item.names.add(this);
-    this.place = place;
+    this.location = location;
   }
 
   /** Undefined where the container has no such thing. */
-  get place(): Place | undefined {
-    return this.item.isDirectory ? this.item.place : this.#place;
+  get location(): Location | undefined {
+    return this.item.isDirectory ? this.item.location : this.#location;
   }
 
-  set place(place: Place | undefined) {
-    if (this.item.isDirectory) this.item.place = place;
-    else this.#place = place;
+  set location(location: Location | undefined) {
+    if (this.item.isDirectory) this.item.location = location;
+    else this.#location = location;
   }
 }
 
@@ -86,9 +86,9 @@ interface Children {
 }
 
 /**
- * The base as it was before the update, changed step by step as the journal says, and for each of its names the counterpart in the container. Names are looked up in
- * `before` at their first use; the container's counterpart of a name is what it has under the same name then, if both
- * are directories or neither is.
+ * The base as it was before the update, changed step by step as the journal says, and for each of its names the
+ * counterpart in the container. Names are looked up in `before` at their first use; the container's counterpart of a
+ * name is what it has under the same name then, if both are directories or neither is.
  */
 export class Base {
   readonly root: Item;
@@ -104,25 +104,29 @@ export class Base {
     this.#rootName = new Name(this.root, undefined, '', undefined);
   }
 
-  /** The directory that holds `path`, and the name in it. @throws LaminaError damaged where the base has no such directory */
+  /**
+   * The directory that holds `path`, and the name in it.
+   * @throws LaminaError damaged where the base has no such
+   * directory
+   */
   resolve(path: BytePath): { directory: Item; name: string } {
     const names = components(path);
     const name = must(names.pop(), 'a name in a path of the journal');
     let directory = this.root;
     for (const each of names) {
       const found = this.find(directory, each);
-      if (found?.item.isDirectory !== true) throw badJournal(path);
+      if (found?.item.isDirectory !== true) throw journalMismatch(path);
       directory = found.item;
     }
     return { directory, name };
   }
 
   /** @throws LaminaError damaged where the base has nothing of this name */
-  named(path: BytePath): Name {
+  nameAt(path: BytePath): Name {
     if (components(path).length === 0) return this.#rootName;
     const { directory, name } = this.resolve(path);
     const found = this.find(directory, name);
-    if (found === undefined) throw badJournal(path);
+    if (found === undefined) throw journalMismatch(path);
     return found;
   }
 
@@ -133,7 +137,7 @@ export class Base {
   }
 
   /** Puts a name where the journal says; what had that name must have been taken away. */
-  put(name: Name, directory: Item, as: string): void {
+  attach(name: Name, directory: Item, as: string): void {
     this.#of(directory).present.set(as, name);
     name.directory = directory;
     name.name = as;
@@ -141,14 +145,14 @@ export class Base {
   }
 
   /** Takes a name away. */
-  take(name: Name): void {
+  detach(name: Name): void {
     this.#of(must(name.directory, 'a directory')).present.set(name.name, undefined);
     name.item.names.delete(name);
   }
 
-  /** As `take`, of a file that is removed: what replaces it later may need to know what it was. */
+  /** As `detach`, of a file that is removed: what replaces it later may need to know what it was. */
   remove(name: Name, held: BytePath | undefined): void {
-    this.take(name);
+    this.detach(name);
     const { before, isDirectory, replaced } = name.item;
     // If this update made and removed it, the file before that counts.
     const was = before === undefined ? replaced : { before, held };
@@ -169,10 +173,10 @@ export class Base {
   /** Where a directory's counterpart is in the container; undefined where it has none. */
   containerDirectory(directory: Item): BytePath | undefined {
     if (directory === this.root) return '' as BytePath;
-    return directory.place === undefined ? undefined : this.placed(directory.place);
+    return directory.location === undefined ? undefined : this.pathOf(directory.location);
   }
 
-  placed({ directory, name }: Place): BytePath {
+  pathOf({ directory, name }: Location): BytePath {
     return join(must(this.containerDirectory(directory), 'a directory of the container'), name);
   }
 
@@ -197,7 +201,7 @@ export class Base {
     return item;
   }
 
-  #counterpart(directory: Item, name: string, stats: BigIntStats): Place | undefined {
+  #counterpart(directory: Item, name: string, stats: BigIntStats): Location | undefined {
     const there = this.containerDirectory(directory);
     if (there === undefined) return undefined;
     const own = this.container.stat(join(there, name));
@@ -222,7 +226,7 @@ function nameOf(directory: Item): Name {
   return must(name, 'the name of a directory');
 }
 
-export function badJournal(path: BytePath) {
+export function journalMismatch(path: BytePath) {
   return damaged(`the journal of the update speaks of /${display(path)}, which the base does not have at that point`, {
     code: 'JOURNAL_DAMAGED',
     hint: 'commit with --no-replay: then containers keep what they have, over the new layer',
