@@ -51,7 +51,7 @@ export interface RunView {
   /** On the base once more, to compare: what it records is not kept. */
   readonly again?: boolean | undefined;
   /** By default those of the update that the transaction makes. */
-  readonly place?: RunLocation | undefined;
+  readonly location?: RunLocation | undefined;
   /** The view, newest first, and its root directory. */
   readonly lowers: readonly MountableNode[];
   readonly root: Entry;
@@ -131,8 +131,8 @@ async function addBefore(stack: RunStack, additions: RootAdditions | undefined):
   return scanListing(stack.upper.tree, { hash: true });
 }
 
-export function locationOf({ transaction: { paths }, container, again = false, place }: RunView): RunLocation {
-  if (place !== undefined) return place;
+export function locationOf({ transaction: { paths }, container, again = false, location }: RunView): RunLocation {
+  if (location !== undefined) return location;
   const { procedure } = paths.update;
   if (again) return { name: 'base-again', kept: paths.secondRun, procedure };
   const name = container === undefined ? 'base' : `container-${container}`;

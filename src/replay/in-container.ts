@@ -60,7 +60,7 @@ export async function replayInContainer(
     readonly times?: TimedRun | undefined;
     readonly views: ReplayViews;
     /** By default that of the update which the transaction makes. */
-    readonly place?: RunLocation | undefined;
+    readonly location?: RunLocation | undefined;
     /** Instead of the journal. */
     readonly operations?: readonly ReplayOperation[];
     readonly conflict?: ConflictChoice;
@@ -70,7 +70,7 @@ export async function replayInContainer(
   const mount = await mountRun({
     transaction: work.transaction,
     container,
-    place: request.place,
+    location: request.location,
     lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
     root: storages.root,
   });

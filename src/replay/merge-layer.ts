@@ -46,7 +46,7 @@ export class LayerServicing {
     manifest: Manifest,
     container: string,
     views: ReplayViews,
-    place?: RunLocation,
+    location?: RunLocation,
   ): Promise<ServicedByLayer> {
     const storages = await readStorages(work, manifest, container);
     const overlap = this.#overlaps(storages);
@@ -57,7 +57,7 @@ export class LayerServicing {
       this.#paths,
       this.conflict === 'theirs',
     );
-    const request = { delta: this.delta, views, operations, conflict: this.conflict, place };
+    const request = { delta: this.delta, views, operations, conflict: this.conflict, location };
     const { commit, report } = await replayInContainer(work, container, storages, request);
     const all = [...new Set([...conflicts, ...report.conflicts, ...report.passed])].sort();
     if (this.conflict === 'fail' && all.length > 0) throw conflicting(container, all);

@@ -55,8 +55,8 @@ export async function runInContainer(request: ContainerRunRequest): Promise<numb
     try {
       const { command, signals: interactive, options } = request;
       const common = { root: request.root, command, network, plan, resolver, hostName, interactive };
-      const asked = { limits: options?.limits, privileges, users: options?.users ?? 'auto' };
-      return (await runInSandbox({ ...common, ...asked })).exitCode;
+      const own = { limits: options?.limits, privileges, users: options?.users ?? 'auto' };
+      return (await runInSandbox({ ...common, ...own })).exitCode;
     } finally {
       held.release();
     }

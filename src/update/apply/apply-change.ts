@@ -116,8 +116,8 @@ export class ApplyChange implements Change<readonly string[]> {
     );
     const containers = reached.map(({ container }) => container).filter((name) => !this.#well.has(name));
     const procedure = context.transaction.paths.update.procedure;
-    const asked = { ...request, health, update: begun.name, procedure };
-    const failures = await checkHealth(new StagedReader(context.transaction, after), containers, asked);
+    const healthRequest = { ...request, health, update: begun.name, procedure };
+    const failures = await checkHealth(new StagedReader(context.transaction, after), containers, healthRequest);
     if (failures.length > 0) throw this.#unhealthy(failures);
     for (const container of containers) this.#well.add(container);
   };

@@ -15,7 +15,7 @@ export interface Recorded {
   readonly id: UpdateId;
   readonly update: Update;
   readonly settings: Settings;
-  readonly place: RunLocation;
+  readonly location: RunLocation;
 }
 
 /** A container on the layer below the step's. */

@@ -14,7 +14,7 @@ import { overlapAt, ranBecauseOf } from '../container/ran-because.js';
 import type { Overlap } from '../container/ran-because.js';
 import { stageSkipped } from '../container/service.js';
 import { ManualFootprint, stageWithout } from '../manual/manual-overlap.js';
-import { runInOrder } from './runs.js';
+import { runInOrder } from './run-in-order.js';
 import type { Recorded, StepContext, StepOptions } from './step-context.js';
 
 /** The staged result of a layer for a container that is caught up. */
@@ -74,7 +74,7 @@ async function readRecorded({ transaction }: Work, manifest: Manifest, id: Updat
     id,
     update: updateOf(manifest, id),
     settings: await readSettings(paths.settings),
-    place: { name: `catch-up-${id}`, kept, procedure: paths.procedure },
+    location: { name: `catch-up-${id}`, kept, procedure: paths.procedure },
   };
 }
 
@@ -124,10 +124,10 @@ async function skipRule(
 /** A path that makes the container's sandbox differ from that of the run on the base. */
 async function otherSandbox(
   { work }: StepContext,
-  { settings, place, update }: Recorded,
+  { settings, location, update }: Recorded,
   storages: ContainerStorages,
 ): Promise<BytePath | undefined> {
-  const network = settings.network || (await readStored(place.procedure, update)).network;
+  const network = settings.network || (await readStored(location.procedure, update)).network;
   const layers = await layerListings(work);
   const below = work.reader.mountable(work.layers);
   const container = () => viewRoot([...storages.listings, ...layers], [...storages.mountable, ...below]);
@@ -152,9 +152,9 @@ async function merge(
   { work, manifest, container, recorded, delta, options }: StepContext,
   views: Views,
 ): Promise<StepEffect> {
-  const { settings, place } = newest(recorded);
+  const { settings, location } = newest(recorded);
   const layer = new LayerServicing(delta, await layerListings(work), options.conflict ?? settings.conflict);
-  const { commit, conflicts, overlap } = await layer.service(work, manifest, container, views, place);
+  const { commit, conflicts, overlap } = await layer.service(work, manifest, container, views, location);
   return { commit, conflicts, because: await becauseOf({ work, container, recorded }, overlapAt(overlap, 'layer')) };
 }
 
@@ -165,13 +165,13 @@ async function replay(context: StepContext, views: Views): Promise<StepEffect> {
   const storages = await readStorages(work, manifest, container);
   const footprint = new ManualFootprint(delta.listing, layers).overlap(storages);
   const overlap = overlapAt(footprint.paths[0], 'run');
-  const { settings, place } = newest(recorded);
+  const { settings, location } = newest(recorded);
   if (overlap === undefined || recorded.every((each) => each.settings.noReplay))
     return { commit: await stageWithout(work, container, storages, footprint), conflicts: [] };
   const conflict = options.conflict ?? settings.conflict;
   const span = readSpan(work.transaction.store.paths.update(newest(recorded).id).run().span);
   const times = span && { span, written: delta.listing };
-  const request = { delta, times, views, place, conflict };
+  const request = { delta, times, views, location, conflict };
   const { commit, report } = await replayInContainer(work, container, storages, request);
   return {
     commit,

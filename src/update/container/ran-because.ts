@@ -39,8 +39,8 @@ class RecordedActions {
   /** The requested paths, by every directory above them. */
   readonly #below = new Map<BytePath, BytePath[]>();
 
-  constructor(asked: Iterable<BytePath>) {
-    for (const path of new Set(asked)) {
+  constructor(paths: Iterable<BytePath>) {
+    for (const path of new Set(paths)) {
       this.#found.set(path, { at: new Map(), below: undefined });
       for (const above of directoriesAbove(path)) this.#below.set(above, [...(this.#below.get(above) ?? []), path]);
     }
@@ -78,8 +78,8 @@ class RecordedActions {
     }
   }
 
-  #add(asked: BytePath, action: string, path: BytePath): void {
-    this.#found.get(asked)?.at.set(`${action} ${path}`, { action, path: toText(path) });
+  #add(requested: BytePath, action: string, path: BytePath): void {
+    this.#found.get(requested)?.at.set(`${action} ${path}`, { action, path: toText(path) });
   }
 }
 

@@ -2,12 +2,15 @@ import { alignCapture, readStorages, runProcedure, stageEffect, stagePin } from 
 import type { Capture, ContainerStorages, RunRequest, Work, WrittenTree } from '../../capture/index.js';
 import type { SkipRule, TimedRun } from '../../changeset/index.js';
 import type { EffectCommit, Manifest } from '../../manifest/index.js';
-import type { SandboxOnBase} from '../../sandbox/index.js';
+import type { SandboxOnBase } from '../../sandbox/index.js';
 import { viewRoot } from '../../sandbox/index.js';
 import { overlapAt } from './ran-because.js';
 import type { Overlap } from './ran-because.js';
 
-export type ServiceOptions = Pick<RunRequest, 'procedure' | 'update' | 'network' | 'timeoutMs' | 'onOutput' | 'place'>;
+export type ServiceOptions = Pick<
+  RunRequest,
+  'procedure' | 'update' | 'network' | 'timeoutMs' | 'onOutput' | 'location'
+>;
 
 /** What the procedure did on the base. */
 export interface BaseRun {

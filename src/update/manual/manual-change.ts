@@ -190,8 +190,8 @@ export class ManualChange implements Change<readonly string[]> {
       for (const { container, storages } of overlapping) {
         work.signal.throwIfAborted();
         await this.#orLeave(manifest, container, async () => {
-          const asked = { delta, times: delta.times, views };
-          const { commit, report } = await replayInContainer(work, container, storages, asked);
+          const request = { delta, times: delta.times, views };
+          const { commit, report } = await replayInContainer(work, container, storages, request);
           this.#effects.set(container, commit);
           const { conflicts, passed } = report;
           if (conflicts.length + passed.length > 0) this.#reports.set(container, { conflicts, passed, hiding: [] });

@@ -6,7 +6,7 @@ import { containerOf, storageChain } from '../../manifest/index.js';
 import type { EffectCommit, Manifest, Outcome } from '../../manifest/index.js';
 import { NodeReader, readIndex } from '../../store/index.js';
 import { withContents } from './contents.js';
-import type { DetailedChange , Contents} from './contents.js';
+import type { DetailedChange, Contents } from './contents.js';
 
 /** What an update would do, from what was staged for it. */
 export interface Preview {

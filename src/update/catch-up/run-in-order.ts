@@ -60,7 +60,7 @@ export async function runInOrder(context: StepContext, storages: ContainerStorag
 
 async function runOne(
   { work, container, delta, options }: StepContext,
-  { id, update, settings, place }: Recorded,
+  { id, update, settings, location }: Recorded,
   storages: Pick<ContainerStorages, 'mountable' | 'listings' | 'root'>,
 ): Promise<Capture> {
   const lowers = [...storages.mountable, ...work.reader.mountable(work.layers)];
@@ -69,8 +69,8 @@ async function runOne(
   const capture = await runProcedure({
     transaction: work.transaction,
     container,
-    place,
-    procedure: await readStored(place.procedure, update),
+    location,
+    procedure: await readStored(location.procedure, update),
     update: update.name,
     network: settings.network,
     timeoutMs: options.timeoutMs ?? timeoutMs,
