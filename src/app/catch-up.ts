@@ -35,8 +35,6 @@ export interface CatchUpStepData {
   readonly conflicts: number;
   /** Why the procedure ran; null: it did not run, or the reason was not searched for. */
   readonly ranBecauseOf: RanBecauseOfData | null;
-  /** The path of `ranBecauseOf`, for readers of documents of earlier versions. */
-  readonly met: string | null;
   readonly conflictPaths: readonly string[];
 }
 

@@ -89,12 +89,10 @@ export type RanBecauseOfData = RanBecauseOf;
 
 export function becauseData(because: RanBecauseOf | null): {
   ranBecauseOf: RanBecauseOfData | null;
-  met: string | null;
 } {
-  if (because === null) return { ranBecauseOf: null, met: null };
-  const path = `/${because.path}`;
+  if (because === null) return { ranBecauseOf: null };
   const did = because.did.map((each) => ({ ...each, path: `/${each.path}` }));
-  return { ranBecauseOf: { path, did }, met: path };
+  return { ranBecauseOf: { path: `/${because.path}`, did } };
 }
 
 export interface ChangeData {

@@ -5,8 +5,8 @@ import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { removeAllDurably } from '../platform/durable.js';
-import { publishedAsides, readAside, scanListing, sizesOf } from '../store/index.js';
-import type { AsidePaths, Store } from '../store/index.js';
+import { publishedDisplaced, readDisplaced, scanListing, sizesOf } from '../store/index.js';
+import type { DisplacedPaths, Store } from '../store/index.js';
 import { rootPath } from './data.js';
 import { rollbackRestore } from './rollback.js';
 import type { Restored } from './rollback.js';
@@ -31,11 +31,11 @@ export async function displacedList(store: Store, container?: string): Promise<D
 }
 
 export function displacedIn(store: Store, manifest: Manifest, container?: string): DisplacedData[] {
-  const asides = publishedAsides(store.paths, manifest)
-    .map((paths) => ({ paths, record: readAside(paths) }))
+  const found = publishedDisplaced(store.paths, manifest)
+    .map((paths) => ({ paths, record: readDisplaced(paths) }))
     .filter(({ record }) => container === undefined || record.container === container);
-  const sizes = sizesOf(asides.map(({ paths }) => paths.directory));
-  return asides
+  const sizes = sizesOf(found.map(({ paths }) => paths.directory));
+  return found
     .map(({ paths, record }, i) => ({
       id: idOf(paths),
       container: record.container,
@@ -48,7 +48,7 @@ export function displacedIn(store: Store, manifest: Manifest, container?: string
     .sort((a, b) => (a.created < b.created ? -1 : 1));
 }
 
-const idOf = ({ directory }: AsidePaths): string => basename(directory);
+const idOf = ({ directory }: DisplacedPaths): string => basename(directory);
 
 export interface DisplacedEntries extends DisplacedData {
   /** All that was displaced, with what is below it; `whiteout`: the container had removed it. */
@@ -57,7 +57,7 @@ export interface DisplacedEntries extends DisplacedData {
 
 export async function displacedShow(store: Store, id: string): Promise<DisplacedEntries> {
   const found = displacedNamed(store, await store.read(), id);
-  const listing = await scanListing(join(store.paths.aside(id).tree, '0'), { hash: false });
+  const listing = await scanListing(join(store.paths.displaced(id).tree, '0'), { hash: false });
   const within = (path: BytePath) => found.paths.some((top) => isAtOrBelow(path, fromText(top.slice(1))));
   const entries = [...listing.entries()]
     .filter(({ path }) => within(path))
@@ -113,5 +113,5 @@ export async function displacedDrop(store: Store, { ids, container, all }: DropR
 }
 
 export async function removeDisplaced(store: Store, displaced: readonly DisplacedData[]): Promise<void> {
-  await removeAllDurably(displaced.map(({ id }) => store.paths.aside(id).directory));
+  await removeAllDurably(displaced.map(({ id }) => store.paths.displaced(id).directory));
 }

@@ -14,8 +14,8 @@ export interface RollbackData {
     readonly container: string;
     readonly kept: boolean;
     readonly merged: readonly string[];
-    readonly aside: readonly string[];
-    readonly asidePath: string | null;
+    readonly displaced: readonly string[];
+    readonly displacedPath: string | null;
   }[];
   readonly staying: readonly string[];
 }
@@ -27,13 +27,13 @@ export async function rollback(store: Store, name: string, options: RollbackOpti
     update: report.name,
     updates: report.updates,
     staying: report.staying,
-    containers: report.containers.map(({ update, container, kept, merged, aside, asidePath }) => ({
+    containers: report.containers.map(({ update, container, kept, merged, displaced, displacedPath }) => ({
       update,
       container,
       kept,
       merged: merged.map(rootPath),
-      aside: aside.map(rootPath),
-      asidePath: asidePath === undefined ? null : toText(asidePath),
+      displaced: displaced.map(rootPath),
+      displacedPath: displacedPath === undefined ? null : toText(displacedPath),
     })),
   };
 }

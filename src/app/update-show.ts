@@ -14,8 +14,6 @@ import type { Reported } from './report.js';
 interface ShownEffect {
   /** Why the procedure ran there; null where it did not, or that was not recorded. */
   readonly ranBecauseOf: RanBecauseOfData | null;
-  /** The path of `ranBecauseOf`, for readers of documents of earlier versions. */
-  readonly met: string | null;
   /** Paths at which the container's content and the update's could not be merged. */
   readonly conflictPaths: readonly string[];
   /** Why the container stayed on its old layer, or fails its health check; null: neither, or not recorded. */

@@ -15,12 +15,11 @@ import type { Work } from './work.js';
  */
 export async function captureLayer(work: Work, procedure: Procedure, maxBytes?: number): Promise<WrittenTree> {
   const { paths } = work.transaction;
-  const { directory } = paths.run('base');
+  const { directory, upper: tree } = paths.run('base');
   const kept = paths.update.run();
   for (const each of [directory, kept.directory]) mkdirSync(toBuffer(each), { recursive: true, mode: 0o700 });
   // Nothing runs, so there is no output and no recorded operation.
   for (const file of [kept.output, kept.journal]) stageFile(file, '');
-  const tree = join(directory, 'upper');
   const marks = await importLayer(join(paths.update.procedure, fromText(procedure.file)), tree, {
     signal: work.signal,
     calledAs: `the package's layer ${procedure.file}`,

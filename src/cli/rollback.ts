@@ -91,13 +91,13 @@ const idOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
 function rollbackText({ dryRun, updates, containers, staying }: RollbackData): string {
   const paths = (list: readonly string[]) => list.map(shown).join(', ');
-  const lines = containers.flatMap(({ container, kept, merged, aside, asidePath }) => [
+  const lines = containers.flatMap(({ container, kept, merged, displaced, displacedPath }) => [
     ...(kept ? [`container ${container}: what was written since is kept`] : []),
     ...(merged.length === 0 ? [] : [`container ${container}: merged with the state before: ${paths(merged)}`]),
-    ...(aside.length === 0 ? [] : [`container ${container}: displaced: ${paths(aside)}`]),
-    ...(asidePath === null
+    ...(displaced.length === 0 ? [] : [`container ${container}: displaced: ${paths(displaced)}`]),
+    ...(displacedPath === null
       ? []
-      : [`  to have it back: lamina displaced restore ${idOf(asidePath)}${aside.length === 1 ? '' : ' PATH'}`]),
+      : [`  to have it back: lamina displaced restore ${idOf(displacedPath)}${displaced.length === 1 ? '' : ' PATH'}`]),
   ]);
   const stay = staying.map((container) => `container ${container} was created on the update and stays on its layer`);
   const did = dryRun ? 'would roll back' : 'rolled back';

@@ -1,3 +1,3 @@
-export * from './rollback.js';
+export * from './roll-back.js';
 export * from './restore.js';
-export * from './merge.js';
+export * from './fold-history.js';

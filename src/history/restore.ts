@@ -7,10 +7,10 @@ import { makeEntry } from '../changeset/index.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { renameSync } from '../platform/native.js';
 import { removeTree } from '../platform/walk.js';
-import { markNamespace, materialise, publishedAsides, readAside, scanListing } from '../store/index.js';
+import { markNamespace, materialise, publishedDisplaced, readDisplaced, scanListing } from '../store/index.js';
 import type { Store } from '../store/index.js';
-import { groupOf, holdingPath, joinLinks, operationOf } from './aside.js';
-import { putBack } from './put-back.js';
+import { groupOf, holdingPath, joinLinks, operationOf } from './displaced-tree.js';
+import { restoreIntoContainer } from './restore-into-container.js';
 
 export interface RestoreRequest {
   /**
@@ -51,15 +51,15 @@ export async function restore(store: Store, request: RestoreRequest): Promise<Re
     .filter((part) => part !== '.')
     .join('/') as BytePath;
   if (to !== undefined) checkDestination(to);
-  const { tree, record } = await findAside(store, request, path);
+  const { tree, record } = await findDisplaced(store, request, path);
   // Every directory above an entry of the listing is a real one, so the path cannot lead elsewhere.
   const listing = await scanListing(tree, { hash: false });
   const entry = listing.get(path);
-  if (entry === undefined) throw await nothingAside(store, request);
-  const told = { container: record.container, path: toText(path) };
+  if (entry === undefined) throw await nothingDisplaced(store, request);
+  const described = { container: record.container, path: toText(path) };
   if (to === undefined) {
-    const replaced = await putBack(store, { container: record.container, path, tree, listing, force });
-    return { ...told, to: null, replaced: replaced.map(toText) };
+    const replaced = await restoreIntoContainer(store, { container: record.container, path, tree, listing, force });
+    return { ...described, to: null, replaced: replaced.map(toText) };
   }
   if (entry.type === 'whiteout') {
     throw notFound(
@@ -71,7 +71,7 @@ export async function restore(store: Store, request: RestoreRequest): Promise<Re
     );
   }
   await copy(tree, listing, path, to);
-  return { ...told, to: toText(to), replaced: [] };
+  return { ...described, to: toText(to), replaced: [] };
 }
 
 function checkDestination(to: BytePath): void {
@@ -82,30 +82,33 @@ function checkDestination(to: BytePath): void {
   });
 }
 
-async function findAside(store: Store, request: RestoreRequest, path: BytePath) {
-  const found = (await asidesOf(store, request)).filter(({ record }) => holdingPath(record, path) !== undefined);
+async function findDisplaced(store: Store, request: RestoreRequest, path: BytePath) {
+  const found = (await displacedOf(store, request)).filter(({ record }) => holdingPath(record, path) !== undefined);
   const [newest] = found;
-  if (newest === undefined) throw await nothingAside(store, request);
+  if (newest === undefined) throw await nothingDisplaced(store, request);
   const containers = new Set(found.map(({ record }) => record.container));
   if (containers.size === 1) return newest;
   const names = [...containers].sort().join(', ');
-  throw usage(`several containers have ${display(fromText(request.path))} aside: ${names}`, {
+  throw usage(`several containers have displaced content at ${display(fromText(request.path))}: ${names}`, {
     hint: 'name one with --container',
   });
 }
 
 /** Newest first. */
-async function asidesOf(store: Store, { update, id, container }: Pick<RestoreRequest, 'update' | 'id' | 'container'>) {
-  return publishedAsides(store.paths, await store.read())
+async function displacedOf(
+  store: Store,
+  { update, id, container }: Pick<RestoreRequest, 'update' | 'id' | 'container'>,
+) {
+  return publishedDisplaced(store.paths, await store.read())
     .filter(({ directory }) => id === undefined || basename(directory) === id)
-    .map((paths) => ({ tree: join(paths.tree, '0'), record: readAside(paths) }))
+    .map((paths) => ({ tree: join(paths.tree, '0'), record: readDisplaced(paths) }))
     .filter(({ record }) => update === undefined || record.update === update)
     .filter(({ record }) => container === undefined || record.container === container)
     .sort((a, b) => (a.record.created < b.record.created ? 1 : -1));
 }
 
-async function nothingAside(store: Store, request: RestoreRequest) {
-  const there = (await asidesOf(store, request)).flatMap(({ record }) =>
+async function nothingDisplaced(store: Store, request: RestoreRequest) {
+  const there = (await displacedOf(store, request)).flatMap(({ record }) =>
     record.paths.map((path) => `/${display(fromText(path))}`),
   );
   const path = display(fromText(request.path));
@@ -114,7 +117,7 @@ async function nothingAside(store: Store, request: RestoreRequest) {
       ? `${request.id ?? ''} does not hold ${path}`
       : `no rollback of '${request.update}' displaced ${path}`;
   return notFound(message, {
-    code: 'NOT_ASIDE',
+    code: 'NOT_DISPLACED',
     hint: there.length === 0 ? 'see lamina displaced list' : `displaced are: ${[...new Set(there)].join(', ')}`,
   });
 }

@@ -7,10 +7,8 @@ import { join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { removeDurably } from '../platform/durable.js';
-import { namesIn } from '../store/index.js';
+import { containerOfSocket, isSocketName, namesIn } from '../store/index.js';
 import type { Store } from '../store/index.js';
-
-const ending = '.sock';
 
 /** Names of the control sockets of a store without a listener: their drivers were killed. */
 export async function deadSockets(store: Store): Promise<BytePath[]> {
@@ -18,7 +16,7 @@ export async function deadSockets(store: Store): Promise<BytePath[]> {
   const directory = await open(toBuffer(store.paths.mounts), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     for (const name of namesIn(store.paths.mounts)) {
-      if (/\.sock$|^\.control-/.test(name) && !(await listens(directory, name))) dead.push(name);
+      if (isSocketName(name) && !(await listens(directory, name))) dead.push(name);
     }
   } finally {
     await directory.close();
@@ -31,9 +29,9 @@ export async function deadSockets(store: Store): Promise<BytePath[]> {
  * name stays: a starting driver uses that name before it listens.
  */
 export async function removeDeadSockets(store: Store): Promise<string[]> {
-  const dead = (await deadSockets(store)).filter((name) => name.endsWith(ending));
+  const dead = (await deadSockets(store)).filter((name) => containerOfSocket(name) !== undefined);
   for (const name of dead) await removeDurably(join(store.paths.mounts, name));
-  return dead.map((name) => toText(name).slice(0, -ending.length));
+  return dead.flatMap((name) => containerOfSocket(toText(name)) ?? []);
 }
 
 /**

@@ -4,12 +4,13 @@ import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName } from '../platform/durable.js';
-import { orphanedAsides, unpublishedAsides } from './asides.js';
+import { orphanedDisplaced, unpublishedDisplaced } from './displaced.js';
 import { unpublishedCatchUps } from './catch-ups.js';
 import { Clearing } from './clearing.js';
 import type { Left } from './clearing.js';
 import { unpublishedPasts } from './history.js';
 import { namesIn } from './names-in.js';
+import { nodeNames } from './paths.js';
 import type { NodePaths, StorePaths } from './paths.js';
 import { endDead, isDeadTransaction } from './recovery.js';
 import { sizesOf } from './sizes.js';
@@ -23,7 +24,7 @@ export interface Garbage {
     | 'catch-up'
     | 'index'
     | 'origins'
-    | 'aside'
+    | 'unfinished-displaced'
     | 'displaced'
     | 'history'
     | 'temporary';
@@ -45,8 +46,9 @@ export async function findGarbage(paths: StorePaths, manifest: Manifest): Promis
   for (const [id, { sealed }] of Object.entries(manifest.nodes)) found.push(...garbageIn(paths.node(id), sealed));
   for (const id of unknownUpdates(paths, manifest)) found.push(['update', paths.update(id).directory]);
   for (const directory of unpublishedCatchUps(paths, manifest)) found.push(['catch-up', directory]);
-  for (const id of unpublishedAsides(paths, manifest)) found.push(['aside', paths.aside(id).directory]);
-  for (const id of orphanedAsides(paths, manifest)) found.push(['displaced', paths.aside(id).directory]);
+  for (const id of unpublishedDisplaced(paths, manifest))
+    found.push(['unfinished-displaced', paths.displaced(id).directory]);
+  for (const id of orphanedDisplaced(paths, manifest)) found.push(['displaced', paths.displaced(id).directory]);
   for (const { directory } of unpublishedPasts(paths, manifest)) found.push(['history', directory]);
   for (const id of namesIn(paths.transactions))
     if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id), manifest)))
@@ -64,8 +66,8 @@ export function unknownUpdates(paths: StorePaths, manifest: Manifest): string[] 
 
 function garbageIn(node: NodePaths, sealed: boolean): [Garbage['kind'], BytePath][] {
   const unused = new Map<string, Garbage['kind']>([
-    ['index', 'index'],
-    ['origins.json', 'origins'],
+    [nodeNames.index, 'index'],
+    [nodeNames.origins, 'origins'],
   ]);
   return namesIn(node.directory).flatMap((name) => {
     const kind = isTemporaryName(name) ? 'temporary' : sealed ? undefined : unused.get(name);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { fromText, join, toBuffer } from '../base/bytes.js';
+import { toBuffer } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
@@ -29,11 +29,11 @@ export function bootId(): string {
 export async function handState(paths: TransactionPaths, manifest: Manifest): Promise<HandState | undefined> {
   const record = await readTransaction(paths);
   if (record?.kind !== 'manual') return undefined;
-  const { directory } = paths.run('base');
-  if (!namesIn(directory).includes(fromText('work'))) return 'ended';
+  const { work } = paths.run('base');
+  if (!isThereSync(work)) return 'ended';
   const update = committing(paths);
   if (update !== undefined && own(manifest.updates, update) !== undefined) return 'ended';
-  if (isLocked(join(directory, 'work'))) return 'open';
+  if (isLocked(work)) return 'open';
   return update !== undefined || mountWasCutShort(paths, record) ? 'interrupted' : 'ended';
 }
 

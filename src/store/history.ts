@@ -110,7 +110,7 @@ export function publishedPasts(paths: StorePaths, manifest: Manifest): PastPaths
 }
 
 /**
- * Records that belong to no rollback, as for asides. The caller holds the store's exclusive lock, and changes nothing
+ * Records that belong to no rollback, as for what was displaced. The caller holds the store's exclusive lock, and changes nothing
  * before these are gone.
  */
 export function unpublishedPasts(paths: StorePaths, manifest: Manifest): PastPaths[] {

@@ -56,11 +56,11 @@ async function takeBack(made: readonly BytePath[], reason: unknown): Promise<voi
   }
 }
 
-const directoriesOf = ({ nodes, updates, transactions, asides, history, mounts }: StorePaths) => [
+const directoriesOf = ({ nodes, updates, transactions, allDisplaced, history, mounts }: StorePaths) => [
   nodes,
   updates,
   transactions,
-  asides,
+  allDisplaced,
   history,
   mounts,
 ];

@@ -33,10 +33,17 @@ export function checkOwnership(paths: StorePaths): void {
   if (exposed !== undefined) throw exposedStore(root, exposed);
 }
 
-const partsOf = ({ nodes, updates, transactions, asides, history, mounts, manifest, lock, users }: StorePaths) => [
-  ...[nodes, updates, transactions, asides, history, mounts],
-  ...[manifest, lock, users],
-];
+const partsOf = ({
+  nodes,
+  updates,
+  transactions,
+  allDisplaced,
+  history,
+  mounts,
+  manifest,
+  lock,
+  users,
+}: StorePaths) => [...[nodes, updates, transactions, allDisplaced, history, mounts], ...[manifest, lock, users]];
 
 function exposureOfPart(path: BytePath): Exposure | undefined {
   if (lstatSync(toBuffer(path), { throwIfNoEntry: false })?.isSymbolicLink() === true) {

@@ -1,5 +1,5 @@
 import { realpath, stat } from 'node:fs/promises';
-import { basename, dirname, fromBuffer, fromText, isBelow, join, toBuffer } from '../base/bytes.js';
+import { basename, dirname, fromBuffer, isBelow, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
@@ -12,7 +12,7 @@ import { isThereSync } from '../platform/walk.js';
 import { endDriver } from '../platform/work-lock.js';
 import { isLocked, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
-import { unpublishedAsides } from './asides.js';
+import { unpublishedDisplaced } from './displaced.js';
 import { unpublishedCatchUps } from './catch-ups.js';
 import { Clearing } from './clearing.js';
 import type { Left } from './clearing.js';
@@ -20,6 +20,7 @@ import { handState } from './hand-state.js';
 import { unpublishedPasts } from './history.js';
 import { keepInterrupted, retireUpdates, tryToKeep } from './history-keep.js';
 import { namesIn } from './names-in.js';
+import { runMountId } from './paths.js';
 import type { StorePaths, TransactionPaths } from './paths.js';
 
 /** What was cleared away. */
@@ -32,7 +33,7 @@ export interface Recovery {
 }
 
 /**
- * Clears away what crashed commands left: transactions whose process is gone, nodes, updates, catch-ups and asides that were never published, indexes of storages that were
+ * Clears away what crashed commands left: transactions whose process is gone, nodes, updates, catch-ups and displaced content that were never published, indexes of storages that were
  * never sealed. The caller holds the store's exclusive lock, so none of this is in use.
  */
 export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
@@ -62,7 +63,7 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
   const updates = await removeUpdates(paths, unknownUpdates, clearing);
   const writable = Object.entries(manifest.nodes).filter(([, { sealed }]) => !sealed);
   const others = [
-    ...unpublishedAsides(paths, manifest).map((id) => paths.aside(id).directory),
+    ...unpublishedDisplaced(paths, manifest).map((id) => paths.displaced(id).directory),
     ...unpublishedCatchUps(paths, manifest),
     ...writable.flatMap(([id]) => paths.node(id).ofSealed).filter(isThereSync),
     ...namesIn(paths.root)
@@ -92,7 +93,7 @@ async function removeUpdates(paths: StorePaths, ids: readonly string[], clearing
 export async function removeTransaction(transaction: TransactionPaths): Promise<void> {
   await endMounts(transaction);
   // While anything is mounted, it may be in use.
-  await removeDurably(transaction.directory, 'lock');
+  await removeDurably(transaction.directory, basename(transaction.lock));
 }
 
 /** The steps before removing the transaction of a process that is gone. */
@@ -102,9 +103,9 @@ export async function endDead(paths: StorePaths, manifest: Manifest, transaction
 }
 
 /** Unmounts what is mounted in a transaction, and waits until no driver writes into it any more. */
-export async function endMounts({ directory, runs }: TransactionPaths): Promise<void> {
-  await unmountBelow(directory);
-  for (const name of namesIn(runs)) await endDriver(join(runs, name, fromText('work')));
+export async function endMounts(transaction: TransactionPaths): Promise<void> {
+  await unmountBelow(transaction.directory);
+  for (const name of namesIn(transaction.runs)) await endDriver(transaction.run(name).work);
 }
 
 async function lockOfDead(lock: BytePath): Promise<Lock | 'missing' | undefined> {
@@ -120,7 +121,7 @@ async function lockOfDead(lock: BytePath): Promise<Lock | 'missing' | undefined>
 export type DeadRunMount = ReturnType<StorePaths['runMount']> & { readonly id: string };
 
 export async function deadRunMounts(paths: StorePaths): Promise<DeadRunMount[]> {
-  const ids = new Set(namesIn(paths.mounts).map((name) => name.replace(/\.lock$/, '')));
+  const ids = new Set(namesIn(paths.mounts).map(runMountId));
   const dead: DeadRunMount[] = [];
   for (const id of [...ids].filter((name) => isId(name, 'm'))) {
     const mount = paths.runMount(id);

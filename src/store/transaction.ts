@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { newId } from '../base/ids.js';
-import { fromText, join, toBuffer, toText } from '../base/bytes.js';
+import { join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
@@ -31,7 +31,7 @@ import { listingOf, scanTree } from './node-index/scan.js';
 import type { ScannedEntry } from './node-index/scan.js';
 import { namesIn } from './names-in.js';
 import { NodePaths } from './paths.js';
-import type { AsidePaths, CatchUpPaths, PastPaths, TransactionPaths } from './paths.js';
+import type { DisplacedPaths, CatchUpPaths, PastPaths, TransactionPaths } from './paths.js';
 import { endMounts, removeTransaction, unmountBelow } from './recovery.js';
 import { Published, lockPatience } from './store.js';
 import type { Store } from './store.js';
@@ -60,7 +60,7 @@ export interface StagedNode extends NodePaths {
 export class Transaction {
   readonly #staged = new Map<NodeId, NodePaths>();
   readonly #indexes = new Map<NodeId, BytePath>();
-  readonly #asides: string[] = [];
+  readonly #displaced: string[] = [];
   readonly #pasts: string[] = [];
   readonly #catchUps = new Set<string>();
 
@@ -116,14 +116,14 @@ export class Transaction {
     const { runs } = paths;
     const others = namesIn(runs).filter((name) => toText(name) !== keptRun);
     await unmountBelow(runs);
-    for (const name of others) await endDriver(join(runs, name, fromText('work')));
+    for (const name of others) await endDriver(paths.run(name).work);
     for (const map of [this.#staged, this.#indexes, this.#catchUps]) map.clear();
-    this.#asides.length = 0;
+    this.#displaced.length = 0;
     this.#pasts.length = 0;
     const staged = [paths.nodes, paths.indexes, paths.update.directory];
     for (const path of [
       ...staged,
-      paths.asides,
+      paths.allDisplaced,
       paths.pasts,
       paths.catchUps,
       ...others.map((name) => join(runs, name)),
@@ -181,15 +181,15 @@ export class Transaction {
   }
 
   /** A place for what a rollback displaces, its directory made; and its final path. */
-  stageAside(): { readonly staged: AsidePaths; readonly place: AsidePaths } {
+  stageDisplaced(): { readonly staged: DisplacedPaths; readonly place: DisplacedPaths } {
     this.#mustBeOpen();
     const id = newId('a');
-    const staged = this.paths.aside(id);
+    const staged = this.paths.displaced(id);
     stagedStep(staged.directory);
-    mkdirSync(toBuffer(this.paths.asides), { recursive: true, mode: 0o700 });
+    mkdirSync(toBuffer(this.paths.allDisplaced), { recursive: true, mode: 0o700 });
     mkdirSync(toBuffer(staged.directory), 0o700);
-    this.#asides.push(id);
-    return { staged, place: this.store.paths.aside(id) };
+    this.#displaced.push(id);
+    return { staged, place: this.store.paths.displaced(id) };
   }
 
   /** The place for the record of an update that is rolled back. */
@@ -301,7 +301,7 @@ export class Transaction {
       const next = transition.manifest;
       // For everything else that is moved, a name in the manifest shows whether it was published; for these, this does.
       const dated = [
-        ...this.#asides.map((id) => this.paths.aside(id)),
+        ...this.#displaced.map((id) => this.paths.displaced(id)),
         ...this.#pasts.map((id) => this.paths.past(id)),
       ];
       for (const { generation } of dated) stageFile(generation, `${next.generation}\n`);
@@ -310,7 +310,9 @@ export class Transaction {
       const moves: Move[] = [
         ...[...this.#staged].map(([id, node]) => [node.directory, this.store.paths.node(id).directory] as const),
         ...[...this.#indexes].map(([id, index]) => [index, this.store.paths.node(id).index] as const),
-        ...this.#asides.map((id) => [this.paths.aside(id).directory, this.store.paths.aside(id).directory] as const),
+        ...this.#displaced.map(
+          (id) => [this.paths.displaced(id).directory, this.store.paths.displaced(id).directory] as const,
+        ),
         ...this.#pasts.map((id) => [this.paths.past(id).directory, this.store.paths.past(id).directory] as const),
       ];
       for (const id of this.#catchUps) {

@@ -46,7 +46,7 @@ export async function readNames(paths: StorePaths, manifest: Manifest): Promise<
     unpublishedCatchUps: unpublishedCatchUps(paths, manifest).map((path) => path.slice(paths.root.length + 1)),
     transactions,
     dead,
-    asides: await withContent(paths.asides),
+    displaced: await withContent(paths.allDisplaced),
     history: await readHistory(paths, manifest),
   };
 }

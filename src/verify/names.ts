@@ -2,6 +2,7 @@ import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest, ManifestNode } from '../manifest/index.js';
 import { isTemporaryName } from '../platform/durable.js';
+import { displacedRecordName, isRootName, nodeNames } from '../store/index.js';
 import type { Fault } from './finding.js';
 
 /** The names in the store's directories; for nodes also the names in each. */
@@ -14,7 +15,7 @@ export interface StoreNames {
   readonly transactions: readonly string[];
   /** Transactions whose process is gone. */
   readonly dead: ReadonlySet<string>;
-  readonly asides: ReadonlyMap<string, readonly string[]>;
+  readonly displaced: ReadonlyMap<string, readonly string[]>;
   /** The records of updates that ended. */
   readonly history: {
     readonly names: readonly string[];
@@ -38,25 +39,13 @@ export function nameFaults(manifest: Manifest, names: StoreNames): Fault[] {
       .map((id) => damage('UPDATE_FILES_MISSING', id, 'its directory is missing, and with it its procedure')),
     ...names.unpublishedCatchUps.map((name) => leftover('UNPUBLISHED_CATCH_UP', name, 'the catch-up was never made')),
     ...names.transactions.flatMap((id) => transactionFaults(id, names.dead)),
-    ...[...names.asides].flatMap(([id, held]) => asideFaults(id, held)),
+    ...[...names.displaced].flatMap(([id, held]) => displacedFaults(id, held)),
     ...historyFaults(names.history),
   ];
 }
 
-const rootNames = new Set([
-  'manifest.json',
-  'lock',
-  'nodes',
-  'updates',
-  'transactions',
-  'asides',
-  'history',
-  'mounts',
-  'users',
-]);
-
 function rootFaults(name: string): Fault[] {
-  if (rootNames.has(name) || /^manifest-v\d+\.json$/.test(name)) return [];
+  if (isRootName(name)) return [];
   return isTemporaryName(name) ? [leftover('TEMPORARY', name, 'a file that was never finished')] : [stranger(name)];
 }
 
@@ -69,21 +58,24 @@ function nodeDirectory(manifest: Manifest, id: string): Fault[] {
 function nodeFaults(id: string, { sealed }: ManifestNode, held: readonly string[] | undefined): Fault[] {
   if (held === undefined) return [damage('NODE_FILES_MISSING', id, 'its directory is missing')];
   const faults: Fault[] = [];
-  if (!held.includes('tree')) faults.push(damage('TREE_MISSING', id, 'its tree is missing'));
-  if (sealed && !held.includes('index')) faults.push(damage('INDEX_MISSING', id, 'its index is missing'));
-  if (!sealed && !held.includes('work')) faults.push(damage('WORK_MISSING', id, 'its work directory is missing'));
-  if (!sealed && held.includes('index'))
-    faults.push(leftover('UNUSED_INDEX', `nodes/${id}/index`, `${id} is writable, and has no use for an index`));
-  if (!sealed && held.includes('origins.json'))
+  if (!held.includes(nodeNames.tree)) faults.push(damage('TREE_MISSING', id, 'its tree is missing'));
+  if (sealed && !held.includes(nodeNames.index)) faults.push(damage('INDEX_MISSING', id, 'its index is missing'));
+  if (!sealed && !held.includes(nodeNames.work))
+    faults.push(damage('WORK_MISSING', id, 'its work directory is missing'));
+  if (!sealed && held.includes(nodeNames.index))
+    faults.push(
+      leftover('UNUSED_INDEX', `nodes/${id}/${nodeNames.index}`, `${id} is writable, and has no use for an index`),
+    );
+  if (!sealed && held.includes(nodeNames.origins))
     faults.push(
       leftover(
         'UNUSED_ORIGINS',
-        `nodes/${id}/origins.json`,
+        `nodes/${id}/${nodeNames.origins}`,
         `${id} is writable, and nobody knows what in it is an update's`,
       ),
     );
   // A storage that was sealed keeps its work directory: a rollback may open it again.
-  const known = ['tree', 'index', 'work', 'origins.json'];
+  const known = Object.values<string>(nodeNames);
   return [...faults, ...held.filter((name) => !known.includes(name)).map((name) => stranger(`nodes/${id}/${name}`))];
 }
 
@@ -99,12 +91,12 @@ function transactionFaults(id: string, dead: ReadonlySet<string>): Fault[] {
   return [leftover('DEAD_TRANSACTION', `transactions/${id}`, 'the command that began it is gone')];
 }
 
-function asideFaults(id: string, held: readonly string[]): Fault[] {
+function displacedFaults(id: string, held: readonly string[]): Fault[] {
   if (!isId(id, 'a')) return [stranger(`asides/${id}`)];
   // The record is written last: without it the rollback was never published, and the container still has all its
   // content.
-  if (held.includes('aside.json')) return [];
-  return [leftover('UNFINISHED_ASIDE', `asides/${id}`, 'the rollback that began it was never made')];
+  if (held.includes(displacedRecordName)) return [];
+  return [leftover('UNFINISHED_DISPLACED', `asides/${id}`, 'the rollback that began it was never made')];
 }
 
 function historyFaults({ names, unpublished, damaged }: StoreNames['history']): Fault[] {

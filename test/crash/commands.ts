@@ -50,7 +50,7 @@ export const commands: readonly CrashCommand[] = [
     ...plain('rollback', () => ['rollback', 'first', '--with-newer']),
     prepare: async (world, store) => {
       await world.lamina(store, 'update', 'apply', 'tiny', world.script('second', 'echo 2 >/etc/second'));
-      // Kept, put aside, and merged.
+      // Kept, displaced, and merged.
       await world.write(store, 'web', 'etc/kept', 'kept\n');
       await world.write(store, 'web', 'etc/second', 'mine\n');
       await world.write(store, 'db', 'etc/copy', 'mine\n');

@@ -289,7 +289,7 @@ describe.skipIf(!isRoot)('bad input', () => {
     const done = await world.start(['--json', ...args]).finished;
     expect(done.code).toBe(code);
     expect(JSON.parse(done.stdout)).toEqual({
-      formatVersion: 1,
+      formatVersion: 2,
       error: {
         code: expect.any(String) as string,
         message: expect.stringContaining(says) as string,

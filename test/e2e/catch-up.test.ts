@@ -6,7 +6,7 @@ import { writeTar } from '../support/tar-writer.js';
 
 interface CaughtUp {
   layer: string;
-  steps: { updates: string[]; outcome: string; storage: string | null; conflicts: number; met: string | null }[];
+  steps: { updates: string[]; outcome: string; storage: string | null; conflicts: number }[];
   stopped: { updates: string[]; message: string } | null;
   preview?: { changes: { path: string; change: string }[] };
 }

@@ -37,15 +37,15 @@ describe.skipIf(!isRoot)('what a rollback displaced', () => {
 
   it('is told beforehand by a dry run, which changes nothing', async () => {
     const before = world.storeContent();
-    const data = await world.json<{ dryRun: boolean; containers: { aside: string[]; asidePath: null }[] }>(
+    const data = await world.json<{ dryRun: boolean; containers: { displaced: string[]; displacedPath: null }[] }>(
       'rollback',
       'two',
       '--dry-run',
     );
     expect(data.dryRun).toBe(true);
     expect(data.containers).toMatchObject([
-      { container: 'db', aside: ['/srv/fresh'], asidePath: null },
-      { container: 'web', aside: ['/srv/fresh', '/usr/share/app.version'], asidePath: null },
+      { container: 'db', displaced: ['/srv/fresh'], displacedPath: null },
+      { container: 'web', displaced: ['/srv/fresh', '/usr/share/app.version'], displacedPath: null },
     ]);
     expect(world.storeContent()).toEqual(before);
   });

@@ -83,14 +83,12 @@ describe.skipIf(!isRoot)('interrupting an update', () => {
 
   it('tells in the update why a container was run', async () => {
     await world.run('update', 'apply', 'tiny', world.script('quick', 'test ! -e /etc/own || echo ran >/etc/new'));
-    const { effects } = await world.json<{ effects: { container: string; met: string | null; bytes: number }[] }>(
-      'update',
-      'show',
-      'quick',
-    );
+    const { effects } = await world.json<{
+      effects: { container: string; ranBecauseOf: { path: string } | null; bytes: number }[];
+    }>('update', 'show', 'quick');
     const of = (name: string) => effects.find(({ container }) => container === name);
-    expect(of('web')).toMatchObject({ outcome: 'changed', met: '/etc/own', bytes: 4, conflicts: 0 });
-    expect(of('idle')).toMatchObject({ outcome: 'skipped', met: null, bytes: 0 });
+    expect(of('web')).toMatchObject({ outcome: 'changed', ranBecauseOf: { path: '/etc/own' }, bytes: 4, conflicts: 0 });
+    expect(of('idle')).toMatchObject({ outcome: 'skipped', ranBecauseOf: null, bytes: 0 });
     expect(await world.run('update', 'show', 'quick')).toMatch(/web +changed +2 entries, 4 B +- +\/etc\/own/);
   });
 });

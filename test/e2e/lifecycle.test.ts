@@ -164,15 +164,15 @@ describe.skipIf(!isRoot)('the life of containers on a base', () => {
     same(after, before);
   });
 
-  it('puts aside what the update touched and was written since', async () => {
+  it('displaces what the update touched and was written since', async () => {
     await world.run('update', 'apply', 'tiny', world.script('update1', update1));
     await world.inside('idle', 'echo edited >/etc/served; echo free >/srv/free');
     const report = await world.json<{
-      containers: { container: string; kept: boolean; aside: string[]; asidePath: string | null }[];
+      containers: { container: string; kept: boolean; displaced: string[]; displacedPath: string | null }[];
     }>('rollback', 'update1');
     const idle = report.containers.find(({ container }) => container === 'idle');
-    expect(idle).toMatchObject({ kept: true, aside: ['/etc/served'] });
-    expect(readFileSync(join(idle?.asidePath ?? '', 'tree/0/etc/served'), 'utf8')).toBe('edited\n');
+    expect(idle).toMatchObject({ kept: true, displaced: ['/etc/served'] });
+    expect(readFileSync(join(idle?.displacedPath ?? '', 'tree/0/etc/served'), 'utf8')).toBe('edited\n');
     const found = differences(await world.look('idle'), before['idle'] ?? nothing);
     expect([...found.keys()]).toEqual(['/srv/free']);
     await world.inside('idle', 'rm /srv/free');

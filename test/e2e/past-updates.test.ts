@@ -274,12 +274,11 @@ describe.skipIf(!isRoot)('updates that ended', () => {
     const { effects } = await world.json<{
       effects: {
         container: string;
-        met: string | null;
         ranBecauseOf: { path: string; did: { action: string; path: string }[] } | null;
       }[];
     }>('update', 'show', 'reads');
     const of = (name: string) => effects.find(({ container }) => container === name)!;
-    expect(of('web')).toMatchObject({ met: '/etc/own', ranBecauseOf: { path: '/etc/own' } });
+    expect(of('web')).toMatchObject({ ranBecauseOf: { path: '/etc/own' } });
     expect(of('web').ranBecauseOf!.did).toContainEqual({ action: 'lookup', path: '/etc/own' });
     const db = of('db').ranBecauseOf!;
     expect(['/etc/hostname', '/srv/mine']).toContain(db.path);

@@ -11,8 +11,8 @@ interface Rolled {
     container: string;
     kept: boolean;
     merged: string[];
-    aside: string[];
-    asidePath: string | null;
+    displaced: string[];
+    displacedPath: string | null;
   }[];
 }
 
@@ -58,7 +58,7 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     world.remove();
   });
 
-  it('merges text, keeps what does not meet, and puts the rest aside', async () => {
+  it('merges text, keeps what does not overlap, and displaces the rest', async () => {
     const { containers } = await world.json<Rolled>('rollback', 'change');
     expect(containers).toMatchObject([
       {
@@ -66,7 +66,7 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
         container: 'web',
         kept: true,
         merged: ['/srv/lines'],
-        aside: ['/srv/gone', '/srv/kind', '/srv/removed', '/srv/taken'],
+        displaced: ['/srv/gone', '/srv/kind', '/srv/removed', '/srv/taken'],
       },
     ]);
     expect(await world.inside('web', 'cat /srv/lines')).toBe('ONE\ntwo\nthree\nfour\nfive\n');
@@ -75,7 +75,7 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     expect(readdirSync(join(world.store, 'transactions'))).toEqual([]);
   });
 
-  it('gives back what was put aside, by the name of an update that is gone', async () => {
+  it('restores what was displaced, by the name of an update that is gone', async () => {
     const to = world.path('restored');
     await world.run('rollback', 'change', '--restore', '/srv/taken', '--to', to);
     expect(readFileSync(to, 'utf8')).toBe('mine\n');
@@ -161,7 +161,7 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     expect(updates.map(({ name }) => name)).toEqual(['prepare']);
   });
 
-  it('puts aside what was renamed since and has its content from the update', async () => {
+  it('displaces what was renamed since and has its content from the update', async () => {
     const now = await world.look('web');
     await world.run(
       'update',
@@ -179,7 +179,7 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     );
     const { containers } = await world.json<Rolled>('rollback', 'content');
     const aside = ['/opt/brought', '/opt/motd', '/opt/one'];
-    expect(containers[0]?.aside.filter((path) => path.startsWith('/opt/'))).toEqual(aside);
+    expect(containers[0]?.displaced.filter((path) => path.startsWith('/opt/'))).toEqual(aside);
     const found = differences(now, await world.look('web'));
     // What has content of its own, or the base's, stays.
     expect([...found.keys()].sort()).toEqual(['/etc/hosts', '/opt/hosts', '/opt/too', '/opt/two']);
@@ -204,7 +204,7 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     await world.inside('web', 'echo x >/srv/x; echo y >>/etc/third');
     mkdirSync(world.path('unused'));
     const { containers } = await world.json<Rolled>('rollback', 'third', '--discard');
-    expect(containers).toMatchObject([{ kept: false, aside: [], asidePath: null }]);
+    expect(containers).toMatchObject([{ kept: false, displaced: [], displacedPath: null }]);
     expect([...differences(now, await world.look('web'))]).toEqual([]);
   });
 });

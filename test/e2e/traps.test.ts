@@ -118,7 +118,7 @@ describe.skipIf(!isRoot)('planted traps', () => {
     untouched();
   });
 
-  it('lead neither a rollback nor what it puts aside out of the store', async () => {
+  it('lead neither a rollback nor what it displaces out of the store', async () => {
     await world.mounted('web', (root) => {
       plant(join(root, 'etc/since'));
       writeFileSync(join(root, 'traps', evil), 'mine\n');

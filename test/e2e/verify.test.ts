@@ -143,7 +143,7 @@ describe.skipIf(!isRoot)('verify', () => {
       'DEAD_RUN',
       'DEAD_TRANSACTION',
       'TEMPORARY',
-      'UNFINISHED_ASIDE',
+      'UNFINISHED_DISPLACED',
       'UNKNOWN_NODE',
     ]);
     writeFileSync(join(world.store, 'notes'), 'mine');

@@ -86,7 +86,6 @@ export const ranBecauseOf = z.strictObject({
 
 const shownEffect = {
   ranBecauseOf: ranBecauseOf.nullable(),
-  met: path.nullable(),
   conflictPaths: z.array(path),
   failure: z.string().nullable(),
 };
@@ -171,7 +170,6 @@ export const caughtUpStep = z.strictObject({
   bytes: count,
   conflicts: count,
   ranBecauseOf: ranBecauseOf.nullable(),
-  met: path.nullable(),
   conflictPaths: z.array(path),
 });
 
@@ -212,8 +210,8 @@ export const rollback = z.strictObject({
       container: name,
       kept: z.boolean(),
       merged: z.array(path),
-      aside: z.array(path),
-      asidePath: path.nullable(),
+      displaced: z.array(path),
+      displacedPath: path.nullable(),
     }),
   ),
   staying: z.array(name),

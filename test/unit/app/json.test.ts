@@ -23,12 +23,12 @@ describe('what --json prints', () => {
   it('is taken by the published schema, and refused where a field is wrong', () => {
     const schema = z.fromJSONSchema(publishedSchema() as Parameters<typeof z.fromJSONSchema>[0]);
     const change = { path: '/etc/a', change: 'add', type: 'file' };
-    expect(schema.safeParse({ formatVersion: 1, changes: [change] }).success).toBe(true);
-    expect(documentOf('diff').safeParse({ formatVersion: 1, changes: [change] }).success).toBe(true);
-    expect(documentOf('diff').safeParse({ formatVersion: 1, changes: [{ ...change, path: 'etc/a' }] }).success).toBe(
+    expect(schema.safeParse({ formatVersion: 2, changes: [change] }).success).toBe(true);
+    expect(documentOf('diff').safeParse({ formatVersion: 2, changes: [change] }).success).toBe(true);
+    expect(documentOf('diff').safeParse({ formatVersion: 2, changes: [{ ...change, path: 'etc/a' }] }).success).toBe(
       false,
     );
-    expect(documentOf('diff').safeParse({ formatVersion: 1, changes: [], more: 1 }).success).toBe(false);
+    expect(documentOf('diff').safeParse({ formatVersion: 2, changes: [], more: 1 }).success).toBe(false);
     expect(documentOf('diff').safeParse({ changes: [] }).success).toBe(false);
   });
 });

@@ -30,7 +30,7 @@ const right: StoreNames = {
   unpublishedCatchUps: [],
   transactions: [`t-${hex}`],
   dead: new Set(),
-  asides: new Map([[`a-${hex}`, ['aside.json', 'tree']]]),
+  displaced: new Map([[`a-${hex}`, ['aside.json', 'tree']]]),
   history: { names: [`u-${hex}`], unpublished: [], damaged: new Map() },
 };
 const faults = (names: Partial<StoreNames>) =>
@@ -56,7 +56,9 @@ describe('the names in a store', () => {
       `UNPUBLISHED_CATCH_UP updates/u-${hex}/catch-up-9 +`,
     ]);
     expect(faults({ dead: new Set([`t-${hex}`]) })).toEqual([`DEAD_TRANSACTION transactions/t-${hex} +`]);
-    expect(faults({ asides: new Map([[`a-${hex}`, ['tree']]]) })).toEqual([`UNFINISHED_ASIDE asides/a-${hex} +`]);
+    expect(faults({ displaced: new Map([[`a-${hex}`, ['tree']]]) })).toEqual([
+      `UNFINISHED_DISPLACED asides/a-${hex} +`,
+    ]);
     const begun = { names: [`u-${hex}`], unpublished: [`u-${hex}`], damaged: new Map<string, string>() };
     expect(faults({ history: begun })).toEqual([`UNFINISHED_RECORD history/u-${hex} +`]);
     const open = new Map([...right.nodes, [writable, ['index', 'origins.json', 'tree', 'work']]]);

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { toBuffer } from '../../../src/base/bytes.js';
 import { emptyManifest } from '../../../src/manifest/index.js';
-import { unpublishedAsides } from '../../../src/store/asides.js';
+import { unpublishedDisplaced } from '../../../src/store/displaced.js';
 import { unpublishedPasts } from '../../../src/store/history.js';
 import { StorePaths } from '../../../src/store/paths.js';
 import { temporaryDirectory } from '../platform/temporary.js';
@@ -17,17 +17,17 @@ describe('what rollbacks keep', () => {
     ['of a generation that is gone but for its file', '', false],
   ])('%s: cleared away: %j, %s', (name, generation, isCleared) => {
     const paths = new StorePaths(at(name));
-    const [aside, past] = [paths.aside('a-0123456789abcdef'), paths.past('u-0123456789abcdef')];
+    const [displaced, past] = [paths.displaced('a-0123456789abcdef'), paths.past('u-0123456789abcdef')];
     for (const [directory, file] of [
-      [aside.directory, aside.description],
+      [displaced.directory, displaced.description],
       [past.directory, past.record],
     ] as const) {
       mkdirSync(toBuffer(directory), { recursive: true });
       writeFileSync(toBuffer(file), '{}');
     }
-    for (const file of [aside.generation, past.generation]) writeFileSync(toBuffer(file), generation);
+    for (const file of [displaced.generation, past.generation]) writeFileSync(toBuffer(file), generation);
     const manifest = { ...emptyManifest(), generation: 7 };
-    expect(unpublishedAsides(paths, manifest)).toHaveLength(isCleared ? 1 : 0);
+    expect(unpublishedDisplaced(paths, manifest)).toHaveLength(isCleared ? 1 : 0);
     expect(unpublishedPasts(paths, manifest)).toHaveLength(isCleared ? 1 : 0);
   });
 });

@@ -7,7 +7,7 @@ import { makeEntry } from '../changeset/index.js';
 import type { Entry, PlanOperation, View } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
 import { markNamespace, materialise } from '../store/index.js';
-import type { AsideRecord, Transaction } from '../store/index.js';
+import type { DisplacedRecord, Transaction } from '../store/index.js';
 
 const root = '' as BytePath;
 
@@ -16,23 +16,23 @@ const root = '' as BytePath;
  * its final directory.
  * @param sources the trees of the view's stack
  */
-export async function stageAside(
+export async function stageDisplaced(
   transaction: Transaction,
   { update, container }: { update: string; container: string },
   { view, paths, sources }: { view: View; paths: readonly BytePath[]; sources: readonly BytePath[] },
 ): Promise<BytePath> {
-  const { staged, place } = transaction.stageAside();
+  const { staged, place } = transaction.stageDisplaced();
   mkdirSync(toBuffer(staged.tree), { mode: 0o700 });
   const attributes = must(view.get(root), 'the root of a view').entry;
   const plan = { root: attributes, changesRoot: false, operations: operationsOf(view, paths) };
   await materialise({ plan, tree: join(staged.tree, '0'), sources, marks: markNamespace() });
-  const record: AsideRecord = { update, container, created: isoNow(), paths: paths.map(toText) };
+  const record: DisplacedRecord = { update, container, created: isoNow(), paths: paths.map(toText) };
   stageFile(staged.description, `${JSON.stringify(record, null, 2)}\n`, 0o644);
   return place.directory;
 }
 
-/** The aside's path for the given one, or undefined. */
-export function holdingPath({ paths }: AsideRecord, path: BytePath): BytePath | undefined {
+/** The displaced path that is the given one or above it, or undefined. */
+export function holdingPath({ paths }: DisplacedRecord, path: BytePath): BytePath | undefined {
   return paths.map((text) => fromText(text)).find((each) => each === path || isBelow(path, each));
 }
 

@@ -7,11 +7,11 @@ import { containerOf, storageChain, updateOf } from '../manifest/index.js';
 import type { ContainerRollback, NodeId, UpdateId } from '../manifest/index.js';
 import { reach } from '../store/index.js';
 import type { StagedReader, TreeEdits } from '../store/index.js';
-import { SinceUpdate, changes, outermost } from './since.js';
-import type { BothChanged } from './since.js';
+import { UserChanges, hasEdits, outermost } from './user-changes.js';
+import type { BothChanged } from './user-changes.js';
 
-/** How a container's writes since an update are sorted. */
-export interface ContainerSorting {
+/** How a container's writes since an update are classified. */
+export interface ClassifiedContainer {
   readonly change: ContainerRollback;
   /** Whether anything written since stays. */
   readonly kept: boolean;
@@ -19,7 +19,7 @@ export interface ContainerSorting {
   readonly edits: ReadonlyMap<NodeId, TreeEdits>;
   readonly merged: readonly BytePath[];
   /** Each with all below it. */
-  readonly aside: readonly BytePath[];
+  readonly displaced: readonly BytePath[];
   /** What the container shows now, and the trees of its stack. */
   readonly view: View;
   readonly sources: readonly BytePath[];
@@ -27,12 +27,12 @@ export interface ContainerSorting {
 
 const root = '' as BytePath;
 
-export async function sortContainer(
+export async function classifyUserWrites(
   reader: StagedReader,
   id: UpdateId,
   change: ContainerRollback,
   discard: boolean,
-): Promise<ContainerSorting> {
+): Promise<ClassifiedContainer> {
   const { manifest } = reader;
   const update = updateOf(manifest, id);
   const chain = storageChain(manifest, containerOf(manifest, change.container).storage);
@@ -48,15 +48,16 @@ export async function sortContainer(
     newLayers: await listings(reader, newLayers),
     oldLayers: await listings(reader, oldLayers),
   };
-  const since = new SinceUpdate(around);
+  const changes = new UserChanges(around);
   const trees = (ids: readonly NodeId[]) => ids.map((node) => reader.place(node).tree);
   const sources = trees([...change.user, ...delta, ...below, ...newLayers]);
   const after = trees([...below, ...oldLayers]);
-  const told = { change, view: since.view, sources };
-  if (discard) return { ...told, kept: false, edits: emptied(change, around.user, since), merged: [], aside: [] };
+  const described = { change, view: changes.view, sources };
+  if (discard)
+    return { ...described, kept: false, edits: emptied(change, around.user, changes), merged: [], displaced: [] };
   const edits = new Map<NodeId, TreeEdits>();
   const merged: BytePath[] = [];
-  const aside: BytePath[] = [];
+  const displaced: BytePath[] = [];
   let kept = false;
   const merge = (number: number) => (both: BothChanged) => {
     const content = mergedContent(both, [sources.slice(user.length), sources.slice(number), after]);
@@ -65,12 +66,12 @@ export async function sortContainer(
   };
   for (const [number, node] of [...change.user.entries()].reverse()) {
     const listing = must(user[number], 'a storage');
-    const sorted = since.sort(number, merge(number));
-    aside.push(...sorted.aside);
-    if (changes(sorted)) edits.set(node, sorted);
-    kept ||= rootChanged(listing, since) || left(listing, sorted.without);
+    const classified = changes.classify(number, merge(number));
+    displaced.push(...classified.displaced);
+    if (hasEdits(classified)) edits.set(node, classified);
+    kept ||= rootChanged(listing, changes) || left(listing, classified.without);
   }
-  return { ...told, kept, edits, merged: [...new Set(merged)].sort(), aside: outermost(aside) };
+  return { ...described, kept, edits, merged: [...new Set(merged)].sort(), displaced: outermost(displaced) };
 }
 
 const listings = async (reader: StagedReader, ids: readonly NodeId[]): Promise<Listing[]> =>
@@ -81,20 +82,20 @@ function left(listing: Listing, without: ReadonlySet<BytePath>): boolean {
   return listing.names(root).some((name) => !without.has(name as BytePath));
 }
 
-function rootChanged(listing: Listing, since: SinceUpdate): boolean {
+function rootChanged(listing: Listing, changes: UserChanges): boolean {
   const own = must(listing.get(root), 'the root of a tree');
-  const base = must(since.before.get(root), 'the root of a view').entry;
+  const base = must(changes.before.get(root), 'the root of a view').entry;
   return !sameAttributes(own, base);
 }
 
 /** Without all that was written since, and the root as it is without the update. */
-function emptied({ user }: ContainerRollback, trees: readonly Listing[], since: SinceUpdate): Map<NodeId, TreeEdits> {
-  const after: Entry = must(since.after.get(root), 'the root of a view').entry;
+function emptied({ user }: ContainerRollback, trees: readonly Listing[], changes: UserChanges): Map<NodeId, TreeEdits> {
+  const after: Entry = must(changes.after.get(root), 'the root of a view').entry;
   const edits = new Map<NodeId, TreeEdits>();
   user.forEach((node, i) => {
     const without = new Set((trees[i]?.names(root) ?? []).map((name) => name as BytePath));
     const directories = new Map([[root, after]]);
-    if (without.size > 0 || rootChanged(must(trees[i], 'a storage'), since))
+    if (without.size > 0 || rootChanged(must(trees[i], 'a storage'), changes))
       edits.set(node, { without, directories, files: new Map() });
   });
   return edits;

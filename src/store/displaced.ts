@@ -6,21 +6,21 @@ import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { namesIn } from './names-in.js';
-import type { AsidePaths, StorePaths } from './paths.js';
+import type { DisplacedPaths, StorePaths } from './paths.js';
 
 /**
- * Ids of asides that belong to no rollback: of a manifest that was never published, or partly removed. The caller holds
+ * Ids of displaced content that belongs to no rollback: of a manifest that was never published, or partly removed. The caller holds
  * the store's exclusive lock, and changes nothing before these are gone: else the next generation would match theirs.
  */
-export function unpublishedAsides(paths: StorePaths, manifest: Manifest): string[] {
-  return asideIds(paths).filter((id) => !isPublished(paths.aside(id), manifest));
+export function unpublishedDisplaced(paths: StorePaths, manifest: Manifest): string[] {
+  return displacedIds(paths).filter((id) => !isPublished(paths.displaced(id), manifest));
 }
 
 /** What rollbacks have displaced. */
-export function publishedAsides(paths: StorePaths, manifest: Manifest): AsidePaths[] {
-  return asideIds(paths)
-    .map((id) => paths.aside(id))
-    .filter((aside) => isPublished(aside, manifest));
+export function publishedDisplaced(paths: StorePaths, manifest: Manifest): DisplacedPaths[] {
+  return displacedIds(paths)
+    .map((id) => paths.displaced(id))
+    .filter((each) => isPublished(each, manifest));
 }
 
 /** The content of asides/<id>/aside.json. Paths are texts. */
@@ -33,29 +33,29 @@ const recordSchema = z
   })
   .readonly();
 
-export type AsideRecord = z.infer<typeof recordSchema>;
+export type DisplacedRecord = z.infer<typeof recordSchema>;
 
 /** @throws LaminaError damaged */
-export function readAside({ description, tree }: AsidePaths): AsideRecord {
+export function readDisplaced({ description, tree }: DisplacedPaths): DisplacedRecord {
   try {
     return recordSchema.parse(JSON.parse(readFileSync(toBuffer(description), 'utf8')));
   } catch (error) {
     throw damaged(`${display(description)} does not say what was displaced`, {
-      code: 'ASIDE_DAMAGED',
+      code: 'DISPLACED_DAMAGED',
       hint: `restore it from a backup of the store; what was displaced is in ${display(tree)}`,
       cause: error,
     });
   }
 }
 
-/** Ids of asides whose container is gone: their content cannot be restored. */
-export function orphanedAsides(paths: StorePaths, manifest: Manifest): string[] {
-  return publishedAsides(paths, manifest)
-    .filter((aside) => own(manifest.containers, readAside(aside).container) === undefined)
+/** Ids of displaced content whose container is gone: it cannot be restored. */
+export function orphanedDisplaced(paths: StorePaths, manifest: Manifest): string[] {
+  return publishedDisplaced(paths, manifest)
+    .filter((each) => own(manifest.containers, readDisplaced(each).container) === undefined)
     .map(({ directory }) => basename(directory));
 }
 
-function isPublished({ description, generation }: AsidePaths, manifest: Manifest): boolean {
+function isPublished({ description, generation }: DisplacedPaths, manifest: Manifest): boolean {
   if (textOf(description) === undefined) return false;
   const said = textOf(generation);
   // Earlier versions recorded no generation; and a value that is not a number, as from a defective disk, does not prove
@@ -63,12 +63,12 @@ function isPublished({ description, generation }: AsidePaths, manifest: Manifest
   return said === undefined || !(Number(said) > manifest.generation);
 }
 
-function asideIds({ asides }: StorePaths): string[] {
-  return namesIn(asides).filter((name) => isId(name, 'a'));
+function displacedIds({ allDisplaced }: StorePaths): string[] {
+  return namesIn(allDisplaced).filter((name) => isId(name, 'a'));
 }
 
 /** Undefined where there is no such file. */
-function textOf(file: AsidePaths['description']): string | undefined {
+function textOf(file: DisplacedPaths['description']): string | undefined {
   try {
     return readFileSync(toBuffer(file), 'utf8');
   } catch (error) {

@@ -11,12 +11,12 @@ import { NodeReader, Tree, cloneTree, markNamespace, unescapeMark } from '../sto
 import type { StagedNode, Store, Transaction } from '../store/index.js';
 import { publishChange, withChange } from '../transaction/index.js';
 import type { Change, ContainerHold } from '../transaction/index.js';
-import { groupOf } from './aside.js';
+import { groupOf } from './displaced-tree.js';
 
 /** What was displaced, and where to restore it. */
-export interface PutBackRequest {
+export interface RestoreIntoContainer {
   readonly container: string;
-  /** Paths in the container and in the aside's tree; restored with all below. */
+  /** Paths in the container and in the tree of what was displaced; restored with all below. */
   readonly path: BytePath;
   readonly tree: BytePath;
   readonly listing: Listing;
@@ -31,7 +31,7 @@ export interface PutBackRequest {
  * @returns the paths that were replaced
  * @throws LaminaError notFound: the container is gone; refused: it is mounted, or something is in the way
  */
-export async function putBack(store: Store, request: PutBackRequest): Promise<readonly BytePath[]> {
+export async function restoreIntoContainer(store: Store, request: RestoreIntoContainer): Promise<readonly BytePath[]> {
   const { container } = request;
   const begin = {
     kind: 'restore',
@@ -56,7 +56,7 @@ class Restoring implements Change<NodeId> {
 
   constructor(
     readonly transaction: Transaction,
-    readonly request: PutBackRequest,
+    readonly request: RestoreIntoContainer,
   ) {}
 
   get replaced(): readonly BytePath[] {
@@ -118,7 +118,7 @@ async function inRoot<T>(
       return then(run.mountpoint);
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      throw failed(`cannot put it back into container '${container}': ${messageOf(error)}`, {
+      throw failed(`cannot restore it to container '${container}': ${messageOf(error)}`, {
         ...spaceHint(error),
         cause: error,
       });
@@ -130,7 +130,7 @@ const named = 5;
 
 class Placing {
   readonly #root: Tree;
-  readonly #aside: Tree;
+  readonly #displaced: Tree;
   /** Paths of what must be removed. */
   readonly #inTheWay: BytePath[] = [];
   /** Directories which get their attributes after their content. */
@@ -140,10 +140,10 @@ class Placing {
 
   constructor(
     root: BytePath,
-    readonly request: PutBackRequest,
+    readonly request: RestoreIntoContainer,
   ) {
     this.#root = new Tree(root);
-    this.#aside = new Tree(request.tree);
+    this.#displaced = new Tree(request.tree);
   }
 
   run(): readonly BytePath[] {
@@ -180,7 +180,7 @@ class Placing {
       if (there === undefined) return;
       if (there.isDirectory()) continue;
       throw refused(
-        `/${display(directory)} is no directory in container '${this.request.container}' any more, so /${display(this.request.path)} cannot be put back below it`,
+        `/${display(directory)} is no directory in container '${this.request.container}' any more, so /${display(this.request.path)} cannot be restored below it`,
         { code: 'IN_THE_WAY', hint: 'move it away, or copy out what was displaced: --to DEST' },
       );
     }
@@ -222,7 +222,7 @@ class Placing {
       else if (this.request.force) this.#made.push(entry);
     } else if (type === 'file') {
       this.#root.makeFile(path);
-      this.#root.copyFrom(this.#aside, path, path);
+      this.#root.copyFrom(this.#displaced, path, path);
     } else if (type === 'symlink') this.#root.makeSymlink(path, toBuffer(target as BytePath));
     // For what the container had removed there is nothing to make.
     else if (type !== 'whiteout') this.#node(path);
@@ -240,7 +240,7 @@ class Placing {
   }
 
   #node(path: BytePath): void {
-    const { mode, rdev } = must(this.#aside.stat(path), 'what was displaced');
+    const { mode, rdev } = must(this.#displaced.stat(path), 'what was displaced');
     this.#root.makeNode(path, (Number(mode) & constants.S_IFMT) | 0o600, rdev);
   }
 

@@ -37,12 +37,12 @@ export interface BothChanged {
 }
 
 /** The result for one storage that was written since. */
-export interface Sorted {
+export interface ClassifiedWrites {
   readonly without: Set<BytePath>;
   readonly directories: Map<BytePath, Entry>;
   readonly files: Map<BytePath, { readonly content: Uint8Array; readonly attributes: Entry }>;
   /** Paths of `without` whose content is the user's: to be displaced. */
-  readonly aside: Set<BytePath>;
+  readonly displaced: Set<BytePath>;
 }
 
 /** The views from a storage down: as it is, and as it will be. */
@@ -52,24 +52,24 @@ interface Referring {
   readonly after: View;
 }
 
-export const changes = ({ without, directories, files }: TreeEdits): boolean =>
+export const hasEdits = ({ without, directories, files }: TreeEdits): boolean =>
   without.size + directories.size + files.size > 0;
 
 const root = '' as BytePath;
 
 /**
- * Sorts what was written since an update, storage by storage: what does not overlap the update stays; what equals the
+ * Classifies what was written since an update, storage by storage: what does not overlap the update stays; what equals the
  * state with the update, or without it, needs no entry; where both changed a file, `merge` may merge the two; the rest
  * is to be displaced. Directories that only held what the update made are removed with it, and the others get the
  * attributes that they have without it, unless the user changed them.
  */
-export class SinceUpdate {
+export class UserChanges {
   /** The views with the update, and without it. */
   readonly before: View;
   readonly after: View;
   readonly #touched: TouchedPaths;
-  /** By storage, what was sorted so far. */
-  readonly #sorted = new Map<number, Sorted>();
+  /** By storage, what was classified so far. */
+  readonly #classified = new Map<number, ClassifiedWrites>();
 
   constructor(readonly around: Around) {
     const { delta, storages, newLayers, oldLayers } = around;
@@ -96,37 +96,42 @@ export class SinceUpdate {
   }
 
   /**
-   * Older storages must be sorted before newer ones, which may refer to them.
+   * Older storages must be classified before newer ones, which may refer to them.
    * @param merge merges a file, or reports that it cannot
    */
-  sort(number: number, merge: (both: BothChanged) => Uint8Array | undefined): Sorted {
+  classify(number: number, merge: (both: BothChanged) => Uint8Array | undefined): ClassifiedWrites {
     const listing = must(this.around.user[number], 'a storage');
     const now = this.#viewFrom(number);
-    const met = new Set(this.#touched.meeting(listing, this.#viewFrom(number + 1)));
-    const sorted: Sorted = { without: new Set(), directories: new Map(), files: new Map(), aside: new Set() };
-    this.#sorted.set(number, sorted);
+    const overlapping = new Set(this.#touched.meeting(listing, this.#viewFrom(number + 1)));
+    const classified: ClassifiedWrites = {
+      without: new Set(),
+      directories: new Map(),
+      files: new Map(),
+      displaced: new Set(),
+    };
+    this.#classified.set(number, classified);
     const referring = { number, now, after: this.#viewAfter(number) };
     const kept = new Map<BytePath, number>();
     const carriers: BytePath[] = [];
     for (const entry of listing.entries()) {
       const { path } = entry;
-      if (path !== root && this.#isGone(sorted, path)) continue;
-      if (merges(entry)) this.#sortDirectory(sorted, entry, carriers);
-      else if (met.has(path)) this.#sortEntry(sorted, listing, entry, { now, merge });
-      const stays = !sorted.without.has(path) && !sorted.files.has(path);
+      if (path !== root && this.#isGone(classified, path)) continue;
+      if (merges(entry)) this.#classifyDirectory(classified, entry, carriers);
+      else if (overlapping.has(path)) this.#classifyEntry(classified, listing, entry, { now, merge });
+      const stays = !classified.without.has(path) && !classified.files.has(path);
       if (stays && this.#losesWhatItRefersTo(entry, referring)) {
-        sorted.without.add(path);
-        sorted.aside.add(path);
+        classified.without.add(path);
+        classified.displaced.add(path);
       }
-      if (!sorted.without.has(path) && path !== root) kept.set(dirname(path), (kept.get(dirname(path)) ?? 0) + 1);
+      if (!classified.without.has(path) && path !== root) kept.set(dirname(path), (kept.get(dirname(path)) ?? 0) + 1);
     }
     for (const path of carriers.reverse()) {
       if ((kept.get(path) ?? 0) > 0) continue;
-      sorted.without.add(path);
-      sorted.directories.delete(path);
+      classified.without.add(path);
+      classified.directories.delete(path);
       kept.set(dirname(path), (kept.get(dirname(path)) ?? 0) - 1);
     }
-    return sorted;
+    return classified;
   }
 
   /**
@@ -150,9 +155,9 @@ export class SinceUpdate {
   /** Whether a place of the view from `number` on will still exist. */
   #stays(number: number, { layer, path }: Place): boolean {
     if (this.#layerAfter(number, layer) === undefined) return false;
-    const sorted = this.#sorted.get(number + layer);
-    if (sorted === undefined || layer === 0) return true;
-    return !sorted.without.has(path) && !sorted.files.has(path) && !this.#isGone(sorted, path);
+    const classified = this.#classified.get(number + layer);
+    if (classified === undefined || layer === 0) return true;
+    return !classified.without.has(path) && !classified.files.has(path) && !this.#isGone(classified, path);
   }
 
   /** Where a layer of the view from `number` on will be: the delta storage and the delta layer are removed. */
@@ -166,12 +171,12 @@ export class SinceUpdate {
     return layer - delta.length - (layer > deltaLayer ? 1 : 0);
   }
 
-  #isGone({ without }: Sorted, path: BytePath): boolean {
+  #isGone({ without }: ClassifiedWrites, path: BytePath): boolean {
     for (let at = dirname(path); at !== root; at = dirname(at)) if (without.has(at)) return true;
     return false;
   }
 
-  #sortDirectory(sorted: Sorted, entry: Entry, carriers: BytePath[]): void {
+  #classifyDirectory(classified: ClassifiedWrites, entry: Entry, carriers: BytePath[]): void {
     const { path } = entry;
     const base = this.before.get(path)?.entry;
     const after = this.after.get(path)?.entry;
@@ -179,13 +184,13 @@ export class SinceUpdate {
     if (after === undefined) {
       if (untouched) carriers.push(path);
     } else if (after.type !== 'directory') {
-      sorted.without.add(path);
-      sorted.aside.add(path);
-    } else if (untouched && !sameAttributes(entry, after)) sorted.directories.set(path, after);
+      classified.without.add(path);
+      classified.displaced.add(path);
+    } else if (untouched && !sameAttributes(entry, after)) classified.directories.set(path, after);
   }
 
-  #sortEntry(
-    sorted: Sorted,
+  #classifyEntry(
+    classified: ClassifiedWrites,
     listing: Listing,
     { path, group }: Entry,
     { now, merge }: { now: View; merge: (both: BothChanged) => Uint8Array | undefined },
@@ -197,25 +202,25 @@ export class SinceUpdate {
     if (same(this.before, base, this.after, theirs)) return;
     // The user did nothing to it, or the same.
     if (same(now, ours, this.before, base) || same(now, ours, this.after, theirs)) {
-      sorted.without.add(path);
+      classified.without.add(path);
       return;
     }
     // The update changed only the time, and the user wrote the file since; or the user wrote what is there without the
     // update. The time is the user's.
     if (same(this.before, base, this.after, theirs, compareApartFromTimes)) return;
     if (same(now, ours, this.after, theirs, compareApartFromTimes)) return;
-    sorted.without.add(path);
+    classified.without.add(path);
     if (base?.entry.type === 'file' && ours?.entry.type === 'file' && theirs?.entry.type === 'file') {
       const content = group >= 0 && listing.group(group).length > 1 ? undefined : merge({ path, base, ours, theirs });
       if (content !== undefined) {
         const { mtimeNs } = ours.entry;
         const attributes = { ...(sameAttributes(ours.entry, base.entry) ? theirs.entry : ours.entry), mtimeNs };
-        sorted.without.delete(path);
-        sorted.files.set(path, { content, attributes });
+        classified.without.delete(path);
+        classified.files.set(path, { content, attributes });
         return;
       }
     }
-    sorted.aside.add(path);
+    classified.displaced.add(path);
   }
 }
 

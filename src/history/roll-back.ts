@@ -10,10 +10,10 @@ import type { NodePaths, StagedNode, Store } from '../store/index.js';
 import { previewChange, publishChange, withChange } from '../transaction/index.js';
 import type { Change, ChangeContext } from '../transaction/index.js';
 import { refuseBelowManualUpdate } from '../update/index.js';
-import { stageAside } from './aside.js';
-import { stageRolledBack } from './past.js';
-import { sortContainer } from './sort.js';
-import type { ContainerSorting } from './sort.js';
+import { stageDisplaced } from './displaced-tree.js';
+import { stageRolledBack } from './record-rollback.js';
+import { classifyUserWrites } from './classify-user-writes.js';
+import type { ClassifiedContainer } from './classify-user-writes.js';
 
 export interface RollbackOptions {
   /** Only these; undefined: the whole update. */
@@ -35,9 +35,9 @@ export interface ContainerReport {
   /** Files in which the user's changes and the update's undoing were merged. */
   readonly merged: readonly BytePath[];
   /** Paths that could not be kept and were displaced. */
-  readonly aside: readonly BytePath[];
+  readonly displaced: readonly BytePath[];
   /** The directory that holds them. */
-  readonly asidePath: BytePath | undefined;
+  readonly displacedPath: BytePath | undefined;
 }
 
 export interface RollbackReport {
@@ -161,39 +161,39 @@ class Undoing implements Change<readonly RollbackRequest[]> {
       planned.containers.map(({ container }) => container),
     );
     const reader = new StagedReader(this.site.transaction, manifest);
-    const sortings: ContainerSorting[] = [];
+    const containers: ClassifiedContainer[] = [];
     for (const change of planned.containers)
-      sortings.push(await sortContainer(reader, request.update, change, this.options.discard === true));
-    const keep = new Set(sortings.filter(({ kept }) => kept).map(({ change }) => change.container));
+      containers.push(await classifyUserWrites(reader, request.update, change, this.options.discard === true));
+    const keep = new Set(containers.filter(({ kept }) => kept).map(({ change }) => change.container));
     const whole = { ...request, keep };
     const result = rollbackUpdate(manifest, whole);
     const replaced = new Map<NodeId, SealedNode>();
-    for (const sorting of sortings) {
-      for (const [node, edits] of sorting.edits) {
+    for (const classified of containers) {
+      for (const [node, edits] of classified.edits) {
         if (result.manifest.nodes[node] === undefined) continue;
         replaced.set(node, await this.#stage(reader, node, edits, result.manifest));
       }
-      await this.#report(request, manifest, sorting);
+      await this.#report(request, manifest, classified);
     }
     for (const container of result.staying) this.#staying.add(container);
     this.#steps.push({ request: whole, found: foundIn(result.containers), replaced });
     return replaceNodes(result.manifest, replaced);
   }
 
-  async #report(request: RollbackRequest, manifest: Manifest, sorting: ContainerSorting): Promise<void> {
-    const { container } = sorting.change;
+  async #report(request: RollbackRequest, manifest: Manifest, classified: ClassifiedContainer): Promise<void> {
+    const { container } = classified.change;
     const update = manifest.updates[request.update]?.name ?? request.update;
-    const asidePath =
-      sorting.aside.length === 0
+    const displacedPath =
+      classified.displaced.length === 0
         ? undefined
-        : await stageAside(
+        : await stageDisplaced(
             this.site.transaction,
             { update, container },
-            { view: sorting.view, paths: sorting.aside, sources: sorting.sources },
+            { view: classified.view, paths: classified.displaced, sources: classified.sources },
           );
-    const { kept, merged, aside } = sorting;
-    const place = this.options.dryRun === true ? undefined : asidePath;
-    this.#reports.push({ update, container, kept, merged, aside, asidePath: place });
+    const { kept, merged, displaced } = classified;
+    const place = this.options.dryRun === true ? undefined : displacedPath;
+    this.#reports.push({ update, container, kept, merged, displaced, displacedPath: place });
   }
 
   /**

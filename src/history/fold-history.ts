@@ -56,9 +56,9 @@ export async function merge(store: Store, options: MergeOptions): Promise<MergeR
   const request = { base: options.base, keep: options.keep, referring };
   const plan = planMerge(manifest, request);
   const updates = plan.updates.map((id) => nameOf(manifest, id));
-  const told = { updates, containers: plan.containers };
+  const described = { updates, containers: plan.containers };
   if (options.dryRun === true || plan.folds.length === 0)
-    return { ...told, steps: await preview(reader, plan, options) };
+    return { ...described, steps: await preview(reader, plan, options) };
   const begin = {
     kind: 'merge',
     signal: options.signal,
@@ -71,7 +71,7 @@ export async function merge(store: Store, options: MergeOptions): Promise<MergeR
   return withChange(store, begin, async (site) => {
     const folding = new Folding(site.transaction, reader, { request, plan, options });
     await publishChange(site, folding);
-    return { ...told, steps: folding.steps };
+    return { ...described, steps: folding.steps };
   });
 }
 

@@ -1,0 +1,32 @@
+import { join } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+
+const treeName = 'tree';
+const workName = 'work';
+const indexName = 'index';
+const originsName = 'origins.json';
+
+/** All names that the directory of a node can have. */
+export const nodeNames = { tree: treeName, work: workName, index: indexName, origins: originsName } as const;
+
+/** The content of a node's directory. */
+export class NodePaths {
+  constructor(readonly directory: BytePath) {}
+  get tree(): BytePath {
+    return join(this.directory, treeName);
+  }
+  get work(): BytePath {
+    return join(this.directory, workName);
+  }
+  get index(): BytePath {
+    return join(this.directory, indexName);
+  }
+  /** Of a folded node: which update made what in it. */
+  get origins(): BytePath {
+    return join(this.directory, originsName);
+  }
+  /** Valid only while the tree does not change. */
+  get ofSealed(): readonly BytePath[] {
+    return [this.index, this.origins];
+  }
+}

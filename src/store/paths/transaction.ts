@@ -1,0 +1,89 @@
+import { join } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import { displacedPaths } from './displaced.js';
+import type { DisplacedPaths } from './displaced.js';
+import { NodePaths } from './node.js';
+import { pastPaths } from './past.js';
+import type { PastPaths } from './past.js';
+import { runDirectory, runPaths } from './run.js';
+import type { RunDirectory, RunPaths } from './run.js';
+import { UpdatePaths, catchUpPaths } from './update.js';
+import type { CatchUpPaths } from './update.js';
+
+/** What a transaction has staged, and where its runs work. */
+export class TransactionPaths {
+  constructor(readonly directory: BytePath) {}
+  get description(): BytePath {
+    return join(this.directory, 'transaction.json');
+  }
+  get lock(): BytePath {
+    return join(this.directory, 'lock');
+  }
+  get nodes(): BytePath {
+    return join(this.directory, 'nodes');
+  }
+  get indexes(): BytePath {
+    return join(this.directory, 'indexes');
+  }
+  get update(): UpdatePaths {
+    return new UpdatePaths(join(this.directory, 'update'));
+  }
+  node(id: string): NodePaths {
+    return new NodePaths(join(this.nodes, id));
+  }
+  get catchUps(): BytePath {
+    return join(this.directory, 'catch-ups');
+  }
+  /** Becomes the catch-up's part of updates/<id>. */
+  catchUp(update: string): CatchUpPaths {
+    return catchUpPaths(join(this.catchUps, update));
+  }
+  get allDisplaced(): BytePath {
+    return join(this.directory, 'asides');
+  }
+  /** Becomes asides/<id>. */
+  displaced(id: string): DisplacedPaths {
+    return displacedPaths(join(this.allDisplaced, id));
+  }
+  get pasts(): BytePath {
+    return join(this.directory, 'history');
+  }
+  /** Becomes history/<update>. */
+  past(update: string): PastPaths {
+    return pastPaths(join(this.pasts, update));
+  }
+  /** Describes an update that is being applied: for its record if it fails. */
+  get attempt(): BytePath {
+    return join(this.directory, 'attempt.json');
+  }
+  /** The index of a storage that the transaction will seal. */
+  index(id: string): BytePath {
+    return join(this.indexes, id);
+  }
+  /** What an update by hand records, in a directory for each mount that it has had. */
+  get hand(): BytePath {
+    return join(this.directory, 'hand');
+  }
+  handPart(number: number): RunPaths {
+    return runPaths(join(this.hand, String(number)));
+  }
+  /** When its first mount began. */
+  get handSpan(): BytePath {
+    return runPaths(this.run('base').directory).span;
+  }
+  /** While an update by hand is committed: the id that it will have. */
+  get committing(): BytePath {
+    return join(this.directory, 'committing');
+  }
+  /** Of the second run on the base that only `--check-determinism` makes: it is removed with the transaction. */
+  get secondRun(): RunPaths {
+    return runPaths(join(this.runs, 'base-again'));
+  }
+  get runs(): BytePath {
+    return join(this.directory, 'runs');
+  }
+  /** Where the run of that name is mounted. */
+  run(name: string): RunDirectory {
+    return runDirectory(join(this.runs, name));
+  }
+}
