@@ -2,15 +2,14 @@ import { mkdirSync } from 'node:fs';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Entry, Listing, Span } from '../changeset/index.js';
-import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
+import { makeMountpoint, makeRunDirectory, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
 import type { MountRequest } from '../mount/index.js';
 import type { Procedure } from '../package/index.js';
 import { stageFile } from '../platform/durable.js';
-import { makePlainDirectory } from '../platform/exact.js';
 import { globMatcher } from '../platform/globs.js';
 import { MountedRoot, addToRoot, addsNothing, withoutAdditions } from '../sandbox/index.js';
 import type { RootAdditions } from '../sandbox/index.js';
-import { makeEmptyTree, scanListing } from '../store/index.js';
+import { scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
 import { beginSpan, endSpan } from './span.js';
 
@@ -68,12 +67,9 @@ export async function mountRun(
   const { transaction } = request;
   const { name, kept } = locationOf(request);
   const run = transaction.paths.run(name);
-  for (const directory of [run.directory, kept.directory])
-    mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
-  const upper = `${run.directory}/upper` as BytePath;
-  const work = `${run.directory}/work` as BytePath;
-  makeEmptyTree(upper, request.root);
-  makePlainDirectory(work);
+  const { upper, work } = run;
+  mkdirSync(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
+  makeRunDirectory(run, request.root);
   stageFile(run.filter, JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
   const mount = { directory: run.directory, mountpoint: run.mountpoint, upper, work, kept };
   makeMountpoint(run.mountpoint);

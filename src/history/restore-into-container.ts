@@ -1,11 +1,11 @@
-import { constants, mkdirSync } from 'node:fs';
-import { dirname, display, isBelow, join, toBuffer } from '../base/bytes.js';
+import { constants } from 'node:fs';
+import { dirname, display, isBelow, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, must, notFound, refused, spaceHint } from '../base/errors.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { containerOf, own, replaceNodes, stackOf } from '../manifest/index.js';
 import type { Manifest, NodeId, Transition } from '../manifest/index.js';
-import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
+import { makeRunDirectory, withRunMount } from '../mount/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { NodeReader, Tree, cloneTree, markNamespace, unescapeMark } from '../store/index.js';
 import type { StagedNode, Store, Transaction } from '../store/index.js';
@@ -102,20 +102,11 @@ async function inRoot<T>(
   then: (root: BytePath) => T,
 ): Promise<T> {
   const run = transaction.paths.run(`restore-${container}`);
-  const work = join(run.directory, 'work');
-  mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
-  makePlainDirectory(work);
-  makeMountpoint(run.mountpoint);
-  await mountStack({
-    lowers: reader.mountable(stackOf(reader.manifest, container).nodes.slice(1)),
-    upper: { tree, work },
-    mountpoint: run.mountpoint,
-    mode: 'stateless',
-    source: transactionSource(transaction.store, transaction.id),
-  });
-  return withOwnMount({ mountpoint: run.mountpoint, work }, () => {
+  const lowers = reader.mountable(stackOf(reader.manifest, container).nodes.slice(1));
+  makeRunDirectory(run, undefined);
+  return withRunMount(transaction, run, { lowers, upper: tree }, (root) => {
     try {
-      return then(run.mountpoint);
+      return then(root);
     } catch (error) {
       if (!isSystemError(error)) throw error;
       throw failed(`cannot restore it to container '${container}': ${messageOf(error)}`, {

@@ -7,4 +7,5 @@ export { describeMount, describeUse } from './in-use.js';
 export type { Use } from './in-use.js';
 export * from './lost.js';
 export * from './mountpoint.js';
+export * from './run-mount.js';
 export * from './sockets.js';

@@ -1,12 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { LaminaError, messageOf } from '../base/errors.js';
-import { makeMountpoint, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
+import { makeRunDirectory, withRunMount } from '../mount/index.js';
 import type { HealthCheck } from '../package/index.js';
-import { makePlainDirectory } from '../platform/exact.js';
 import { removeTreeAtOnce } from '../platform/walk.js';
 import {
   MountedRoot,
@@ -19,7 +16,6 @@ import {
   runInSandbox,
 } from '../sandbox/index.js';
 import type { SandboxPlan } from '../sandbox/index.js';
-import { makeEmptyTree } from '../store/index.js';
 import type { Attempt, StagedReader } from '../store/index.js';
 
 /** A container that did not pass. */
@@ -104,30 +100,18 @@ async function checkContainer(
   container: string,
   { health, update, procedure, signal, onOutput }: HealthRequest,
 ): Promise<HealthFailure | undefined> {
-  const { store, transaction } = reader;
+  const { transaction } = reader;
   const nodes = reader.container(container);
   const run = transaction.paths.run(`health-${container}`);
-  const [upper, work] = [join(run.directory, 'upper'), join(run.directory, 'work')];
   // The container may have been checked before, and layers were added since.
   await removeTreeAtOnce(run.directory);
-  mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
-  makeEmptyTree(upper, await reader.rootEntry(nodes));
-  makePlainDirectory(work);
-  makeMountpoint(run.mountpoint);
-  const source = transactionSource(store, transaction.id);
-  await mountStack({
-    lowers: reader.mountable(nodes),
-    upper: { tree: upper, work },
-    mountpoint: run.mountpoint,
-    mode: 'stateless',
-    source,
-  });
-  return withOwnMount({ mountpoint: run.mountpoint, work }, async () => {
-    const log = new OutputLog(join(run.directory, 'output.log'));
+  makeRunDirectory(run, await reader.rootEntry(nodes));
+  return withRunMount(transaction, run, { lowers: reader.mountable(nodes) }, async (root) => {
+    const log = new OutputLog(run.output);
     try {
-      const plan = preparePlan(run.mountpoint);
+      const plan = preparePlan(root);
       const result = await runInSandbox({
-        root: run.mountpoint,
+        root,
         plan,
         command: ['/bin/sh', '-c', health.command],
         network: false,

@@ -8,14 +8,14 @@ import {
   findTransactionMount,
   hostViewOptions,
   isDriven,
+  makeRunDirectory,
   unmountOwn,
   withMountpoint,
 } from '../../mount/index.js';
 import type { HostView, Mountpoint } from '../../mount/index.js';
 import { removeDurably, stageFile, writeFileDurably } from '../../platform/durable.js';
-import { makePlainDirectory } from '../../platform/exact.js';
 import { removeTree } from '../../platform/walk.js';
-import { NodeReader, handParts, makeEmptyTree } from '../../store/index.js';
+import { NodeReader, handParts } from '../../store/index.js';
 import type { Transaction, TransactionPaths } from '../../store/index.js';
 
 /** The part of transaction.json for a manual update. */
@@ -31,8 +31,8 @@ export interface ManualDetails extends HostView {
 
 /** The upper of a manual update and the work directory of its mounts. */
 export function manualDirectories(paths: TransactionPaths): { readonly upper: BytePath; readonly work: BytePath } {
-  const { directory } = paths.run('base');
-  return { upper: `${directory}/upper` as BytePath, work: `${directory}/work` as BytePath };
+  const { upper, work } = paths.run('base');
+  return { upper, work };
 }
 
 /** Makes the upper of a manual update, and mounts it. */
@@ -42,12 +42,9 @@ export async function mountNew(
   mountpoint: Mountpoint,
 ): Promise<void> {
   const { paths, store } = transaction;
-  const { upper, work } = manualDirectories(paths);
   const run = paths.run('base');
-  mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
   const reader = new NodeReader(store, await store.read());
-  makeEmptyTree(upper, await reader.rootEntry(reader.layers(details.head)));
-  makePlainDirectory(work);
+  makeRunDirectory(run, await reader.rootEntry(reader.layers(details.head)));
   stageFile(run.filter, JSON.stringify({ version: 1, rules: [] }));
   // One start for all mounts that it will have: any later time belongs to the update.
   await beginSpan({ span: paths.handSpan }, run.directory);

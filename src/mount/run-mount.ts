@@ -1,0 +1,34 @@
+import { mkdirSync } from 'node:fs';
+import { toBuffer } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import type { Entry } from '../changeset/index.js';
+import { makePlainDirectory } from '../platform/exact.js';
+import { makeEmptyTree } from '../store/index.js';
+import type { RunDirectory, Transaction } from '../store/index.js';
+import { makeMountpoint, mountStack, withOwnMount } from './driver.js';
+import type { MountRequest } from './driver.js';
+import { transactionSource } from './find.js';
+
+/**
+ * Makes what a mount below a transaction needs, but for its mount point.
+ * @param root the root directory of a fresh upper; undefined: the mount writes into another tree
+ */
+export function makeRunDirectory(run: RunDirectory, root: Entry | undefined): void {
+  mkdirSync(toBuffer(run.directory), { recursive: true, mode: 0o700 });
+  if (root !== undefined) makeEmptyTree(run.upper, root);
+  makePlainDirectory(run.work);
+}
+
+/** Works in a view that is mounted below a transaction, as a container's root would be, and unmounts it. */
+export async function withRunMount<T>(
+  { store, id }: Pick<Transaction, 'store' | 'id'>,
+  run: RunDirectory,
+  { lowers, upper = run.upper }: { readonly lowers: MountRequest['lowers']; readonly upper?: BytePath },
+  use: (root: BytePath) => T | Promise<T>,
+): Promise<T> {
+  const { mountpoint, work } = run;
+  makeMountpoint(mountpoint);
+  const source = transactionSource(store, id);
+  await mountStack({ lowers, upper: { tree: upper, work }, mountpoint, mode: 'stateless', source });
+  return withOwnMount(run, async () => use(mountpoint));
+}
