@@ -49,6 +49,17 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': ['error', ...publishing] },
   },
   {
+    files: ['src/**/*.ts'],
+    ignores: ['src/cli/**', 'src/platform/command-line.ts', 'src/base/this-command.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'argv', message: 'the command line is the business of src/cli: commandWords()' },
+        { object: 'process', property: 'emitWarning', message: 'src/cli says how warnings look: warn()' },
+      ],
+    },
+  },
+  {
     files: ['test/**/*.ts'],
     rules: {
       'max-lines-per-function': 'off',

@@ -2,11 +2,11 @@ import type { ContentDiff } from '../changeset/index.js';
 import type { Outcome } from '../manifest/index.js';
 import type { Store } from '../store/index.js';
 import { applyUpdate } from '../update/index.js';
-import type { ApplyRequest, DetailedChange, Determinism, Preview } from '../update/index.js';
-import { changeData, updateData } from './data.js';
-import type { ChangeData, UpdateData } from './data.js';
+import type { ApplyRequest, DetailedChange, Determinism, Preview, Progress } from '../update/index.js';
+import { changeData, updateData } from '../data/index.js';
+import type { ChangeData, UpdateData } from '../data/index.js';
 
-export type { ApplyRequest };
+export type { ApplyRequest, Progress };
 
 export interface ApplyData {
   /** Null where the procedure changed nothing, anywhere. */

@@ -12,8 +12,8 @@ import type { BaseOptions, ImportSource, Store, Transaction } from '../store/ind
 import { publishChange, publishRemoval, withChange } from '../transaction/index.js';
 import type { Change } from '../transaction/index.js';
 import { refuseBelowManualUpdate } from '../update/index.js';
-import { baseData } from './data.js';
-import type { BaseData } from './data.js';
+import { baseData } from '../data/index.js';
+import type { BaseData } from '../data/index.js';
 
 export interface InitOptions {
   /** The store supports all users of a root: subordinate ids of its owner (subuid(5)). */

@@ -7,8 +7,8 @@ import { catchUp } from '../update/index.js';
 import type { CatchUpRequest, CatchUpResult } from '../update/index.js';
 import { detailedData } from './apply.js';
 import type { DetailedChangeData } from './apply.js';
-import { becauseData, rootPath } from './data.js';
-import type { RanBecauseOfData } from './data.js';
+import { becauseData, rootPath } from '../data/index.js';
+import type { RanBecauseOfData } from '../data/index.js';
 
 export interface CatchUpData {
   readonly container: string;

@@ -6,8 +6,8 @@ import { NodeReader } from '../store/index.js';
 import type { Store, Transaction } from '../store/index.js';
 import { publishChange, withChange } from '../transaction/index.js';
 import type { Change } from '../transaction/index.js';
-import { containerData } from './data.js';
-import type { ContainerData } from './data.js';
+import { containerData } from '../data/index.js';
+import type { ContainerData } from '../data/index.js';
 
 /** A container with an empty storage on the newest layer of a base. */
 export async function create(store: Store, name: string, base: string): Promise<ContainerData> {

@@ -7,7 +7,7 @@ import type { Manifest } from '../manifest/index.js';
 import { removeAllDurably } from '../platform/durable.js';
 import { publishedDisplaced, readDisplaced, scanListing, sizesOf } from '../store/index.js';
 import type { DisplacedPaths, Store } from '../store/index.js';
-import { rootPath } from './data.js';
+import { rootPath } from '../data/index.js';
 import { rollbackRestore } from './rollback.js';
 import type { Restored } from './rollback.js';
 

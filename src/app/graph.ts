@@ -1,8 +1,8 @@
 import { layerChain, nodeOf, storageChain } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { bytesText } from '../base/units.js';
-import { nodesData } from './data.js';
-import type { NodeData } from './data.js';
+import { nodesData } from '../data/index.js';
+import type { NodeData } from '../data/index.js';
 
 export type GraphFormat = 'text' | 'mermaid' | 'dot';
 

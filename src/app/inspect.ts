@@ -9,8 +9,8 @@ import type { FoundMount } from '../mount/index.js';
 import { NodeReader, runningCommands } from '../store/index.js';
 import type { Running, Store } from '../store/index.js';
 import { activeManual } from '../update/index.js';
-import { baseData, changeData, containerData, nodesData, updatesData } from './data.js';
-import type { BaseData, ChangeData, ContainerData, NodeData, UpdateData } from './data.js';
+import { baseData, changeData, containerData, nodesData, updatesData } from '../data/index.js';
+import type { BaseData, ChangeData, ContainerData, NodeData, UpdateData } from '../data/index.js';
 import { pastList } from './past.js';
 import type { PastData } from './past.js';
 

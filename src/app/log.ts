@@ -1,11 +1,11 @@
 import { display, fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isSystemError, notFound, usage } from '../base/errors.js';
-import { pathsOf, readJournal as readRecords } from '../journal/index.js';
-import type { JournalRecord, LoggedOperation } from '../journal/index.js';
+import { notFound, usage } from '../base/errors.js';
+import { pathsOf } from '../journal/index.js';
+import type { LoggedOperation } from '../journal/index.js';
 import { updateNamed } from '../manifest/index.js';
 import { globFault, globMatcher } from '../platform/globs.js';
-import { runOf } from '../store/index.js';
+import { readUpdateJournal } from '../provenance/index.js';
 import type { Store } from '../store/index.js';
 
 export type { LoggedOperation };
@@ -31,7 +31,7 @@ export async function log(store: Store, name: string, { container, glob }: LogOp
       hint: `see lamina update show ${name}`,
     });
   }
-  const journal = await readJournal(store, id, container);
+  const journal = await readUpdateJournal(store, id, container);
   const matches = glob === undefined ? () => true : matcherOf(glob);
   const operations = (journal ?? []).filter((each) => pathsOf(each).some(matches)).map(({ logged }) => logged);
   return { operations, ran: journal !== undefined };
@@ -43,23 +43,4 @@ function matcherOf(glob: string): (path: BytePath) => boolean {
   const fault = globFault(globs);
   if (fault !== undefined) throw usage(fault, { hint: 'docs/format.md, "Filter rules", says what a pattern may hold' });
   return globMatcher(globs);
-}
-
-/**
- * The journal of an update's run on the base, or for a container; undefined where nothing ran.
- * @throws LaminaError damaged: it holds an invalid line
- */
-export async function readJournal(
-  store: Store,
-  id: string,
-  container: string | undefined,
-): Promise<JournalRecord[] | undefined> {
-  const journal: JournalRecord[] = [];
-  try {
-    for await (const record of readRecords(runOf(store.paths, id, container).journal)) journal.push(record);
-    return journal;
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 }

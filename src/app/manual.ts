@@ -3,8 +3,8 @@ import type { BytePath } from '../base/bytes.js';
 import type { HostView } from '../mount/index.js';
 import type { Store } from '../store/index.js';
 import { abortManual, beginManual, commitManual } from '../update/index.js';
-import { rootPath, updateData } from './data.js';
-import type { UpdateData } from './data.js';
+import { rootPath, updateData } from '../data/index.js';
+import type { UpdateData } from '../data/index.js';
 
 export interface BeginData {
   readonly name: string;

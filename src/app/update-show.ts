@@ -1,14 +1,12 @@
 import { notFound } from '../base/errors.js';
 import { own, updateNamed } from '../manifest/index.js';
 import type { Manifest, Update } from '../manifest/index.js';
-import { readCatchUps } from '../store/index.js';
-import type { Store } from '../store/index.js';
-import { becauseData, updateData } from './data.js';
-import type { RanBecauseOfData, UpdateData } from './data.js';
+import { readCatchUps, readReport, reportedOf } from '../store/index.js';
+import type { Reported, Store } from '../store/index.js';
+import { becauseData, updateData } from '../data/index.js';
+import type { RanBecauseOfData, UpdateData } from '../data/index.js';
 import { findPast, keptOf, pastData } from './past.js';
 import type { PastData } from './past.js';
-import { readReport, reportedOf } from './report.js';
-import type { Reported } from './report.js';
 
 /** Details of each container that a list does not show. */
 interface ShownEffect {

@@ -1,7 +1,7 @@
 import type { Store } from '../store/index.js';
 import { isDamaged, verify as check } from '../verify/index.js';
 import type { Severity, VerifyOptions } from '../verify/index.js';
-import { rootPath } from './data.js';
+import { rootPath } from '../data/index.js';
 
 export interface FindingData {
   readonly code: string;

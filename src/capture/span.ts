@@ -1,14 +1,14 @@
-import { readFileSync, closeSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
-import { display, join, toBuffer } from '../base/bytes.js';
+import { join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { damaged, isSystemError, must } from '../base/errors.js';
+import { must } from '../base/errors.js';
 import { alignTimes, withTimes } from '../changeset/index.js';
 import type { Listing, Span, TimedRun } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
 import { setTimesSync } from '../platform/native.js';
-import { withReach } from '../store/index.js';
+import { readJsonRecordSync, withReach } from '../store/index.js';
 import type { RunPaths } from '../store/index.js';
 
 const nanoseconds = z.string().regex(/^-?\d{1,24}$/);
@@ -85,17 +85,15 @@ function writeSpan(file: BytePath, { after, until }: OpenSpan): void {
 }
 
 function parseSpan(file: BytePath): OpenSpan | undefined {
-  try {
-    const { after, until } = spanSchema.parse(JSON.parse(readFileSync(toBuffer(file), 'utf8')));
-    return { after: BigInt(after), until: until === null ? undefined : BigInt(until) };
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return undefined;
-    throw damaged(`${display(file)} does not say when the procedure ran`, {
-      code: 'SPAN_DAMAGED',
-      hint: 'run lamina verify',
-      cause: error,
-    });
-  }
+  const stored = readJsonRecordSync(file, {
+    schema: spanSchema,
+    lacks: 'does not say when the procedure ran',
+    code: 'SPAN_DAMAGED',
+    hint: 'run lamina verify',
+  });
+  if (stored === undefined) return undefined;
+  const { after, until } = stored;
+  return { after: BigInt(after), until: until === null ? undefined : BigInt(until) };
 }
 
 /** The time that the file system gives to what is written now. */

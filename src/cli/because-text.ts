@@ -1,4 +1,4 @@
-import type { RanBecauseOfData } from '../app/data.js';
+import type { RanBecauseOfData } from '../data/index.js';
 
 const words: Readonly<Record<string, string>> = {
   lookup: 'looked up',

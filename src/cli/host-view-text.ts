@@ -1,5 +1,5 @@
-import { isReachedByAll } from '../mount/host-view.js';
-import type { HostView } from '../mount/host-view.js';
+import { isReachedByAll } from '../app/host-view.js';
+import type { HostView } from '../app/host-view.js';
 import { pathOf } from './context.js';
 import { shown } from './output.js';
 import type { Output } from './output.js';

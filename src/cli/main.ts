@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { onWarning, setCommandWords } from '../base/this-command.js';
 import { version } from '../base/version.js';
+import { printable } from '../base/bytes.js';
 import { exitCode } from './exit-code.js';
 import { write } from './stream.js';
 
@@ -13,5 +15,10 @@ if (process.argv.length === 3 && (process.argv[2] === '--version' || process.arg
 } else {
   const { main } = await import('./program.js');
   const { commandLine } = await import('../platform/command-line.js');
-  process.exitCode = await main(commandLine());
+  const words = commandLine();
+  setCommandWords(words.slice(2));
+  onWarning((text) => {
+    write('stderr', `lamina: warning: ${printable(text)}\n`);
+  });
+  process.exitCode = await main(words);
 }

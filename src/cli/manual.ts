@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CommitData } from '../app/manual.js';
-import type { HostView } from '../mount/index.js';
+import type { HostView } from '../app/host-view.js';
 import { contextOf, pathOf } from './context.js';
 import { partlyDone, setExitCode } from './exit-code.js';
 import { hostViewHelp, warnOfHostView } from './host-view-text.js';

@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { display, printable } from '../base/bytes.js';
 import { messageOf } from '../base/errors.js';
 import { version } from '../base/version.js';
-import { locateStore } from '../store/location.js';
+import { locateStore } from '../app/location.js';
 import { Output } from './output.js';
 import { addBaseCommands } from './bases.js';
 import { addContainerCommands } from './containers.js';

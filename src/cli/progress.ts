@@ -1,5 +1,5 @@
 import { PrintableText } from '../base/printable.js';
-import type { Progress } from '../update/index.js';
+import type { Progress } from '../app/apply.js';
 import { shown } from './output.js';
 import { write } from './stream.js';
 

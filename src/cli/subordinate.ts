@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { fromText, toBuffer } from '../base/bytes.js';
+import { usersFile } from '../app/location.js';
+import { fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, refused } from '../base/errors.js';
 import { commandLine } from '../platform/command-line.js';
@@ -7,7 +7,6 @@ import { distFile } from '../platform/install.js';
 import { executeSync } from '../platform/native.js';
 import { isRoot } from '../platform/privileges.js';
 import { ownMaps } from '../platform/subordinate-ids.js';
-import { StorePaths } from '../store/paths.js';
 
 /**
  * A store of an ordinary user may have all users of a root: its files then belong to the user and the user's
@@ -16,8 +15,8 @@ import { StorePaths } from '../store/paths.js';
  * @throws LaminaError refused: the caller has no subordinate ids (any more)
  */
 export function enterUsers(root: BytePath): void {
-  const { users } = new StorePaths(root);
-  if (isRoot() || !existsSync(toBuffer(users))) return;
+  const users = isRoot() ? undefined : usersFile(root);
+  if (users === undefined) return;
   const maps = ownMaps();
   if (maps === undefined)
     throw refused('the files of this store belong to subordinate ids, which you do not have', {

@@ -1,4 +1,4 @@
-import type { UpdateData } from '../app/data.js';
+import type { UpdateData } from '../data/index.js';
 import { bytesText } from '../base/units.js';
 import type { PastShowData, UpdateShowData } from '../app/update-show.js';
 import { becauseText } from './because-text.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { printable } from '../base/bytes.js';
-import type { ItemReport } from '../app/inbox-item.js';
+import type { ItemReport } from '../app/watch.js';
 import type { LaminaError } from '../base/errors.js';
 import { bytesOf, countOf, maxSizeHelp, numberOf } from './arguments.js';
 import { contextOf, pathOf } from './context.js';

@@ -5,6 +5,7 @@ import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
+import { warn } from '../base/this-command.js';
 import { temporaryDirectory } from '../platform/command-line.js';
 import type { Held } from '../platform/held.js';
 import { distFile } from '../platform/install.js';
@@ -202,7 +203,7 @@ export async function withOwnMount<T>(
     try {
       await unmountOwn(mountpoint, work);
     } catch (busy) {
-      process.emitWarning(`cannot unmount ${display(mountpoint)} as long as it is used: ${messageOf(busy)}`);
+      warn(`cannot unmount ${display(mountpoint)} as long as it is used: ${messageOf(busy)}`);
     }
     throw error;
   }

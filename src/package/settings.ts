@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
-import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { damaged, isSystemError } from '../base/errors.js';
 import { stageFile } from '../platform/durable.js';
+import { readJsonRecord } from '../store/index.js';
 
 /** What happens to a path that a container and a layer changed differently (docs/architecture.md, "Layers"). */
 export const conflictChoices = ['keep', 'ours', 'theirs', 'fail'] as const;
@@ -85,14 +83,11 @@ export function writeSettings(file: BytePath, settings: Settings): void {
 
 /** Defaults where none were stored: updates of Lamina 0.1 have none. @throws LaminaError damaged */
 export async function readSettings(file: BytePath): Promise<Settings> {
-  try {
-    return settingsSchema.parse(JSON.parse(await readFile(toBuffer(file), 'utf8')));
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return plainSettings;
-    throw damaged(`${display(file)} does not say how the update was applied`, {
-      code: 'SETTINGS_DAMAGED',
-      hint: 'run lamina verify',
-      cause: error,
-    });
-  }
+  const stored = await readJsonRecord(file, {
+    schema: settingsSchema,
+    lacks: 'does not say how the update was applied',
+    code: 'SETTINGS_DAMAGED',
+    hint: 'run lamina verify',
+  });
+  return stored ?? plainSettings;
 }

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
 import * as z from 'zod';
-import { dirname, display, toBuffer } from '../base/bytes.js';
+import { dirname, display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { damaged } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import type { Manifest } from '../manifest/index.js';
+import { requireJsonRecordSync } from './json-record.js';
 import { namesIn } from './names-in.js';
 import { catchUpGeneration } from './paths.js';
 import type { CatchUpPaths, RunPaths, StorePaths } from './paths.js';
@@ -34,15 +33,12 @@ export type CatchUpRecord = z.infer<typeof recordSchema>;
 
 /** @throws LaminaError damaged */
 function readRecord(file: BytePath): CatchUpRecord {
-  try {
-    return recordSchema.parse(JSON.parse(readFileSync(toBuffer(file), 'utf8')));
-  } catch (error) {
-    throw damaged(`${display(file)} does not say which container was caught up`, {
-      code: 'CATCH_UP_DAMAGED',
-      hint: `restore it from a backup of the store, or remove ${display(dirname(file))}: then only what that run did is forgotten`,
-      cause: error,
-    });
-  }
+  return requireJsonRecordSync(file, {
+    schema: recordSchema,
+    lacks: 'does not say which container was caught up',
+    code: 'CATCH_UP_DAMAGED',
+    hint: `restore it from a backup of the store, or remove ${display(dirname(file))}: then only what that run did is forgotten`,
+  });
 }
 
 /** The catch-ups of an update, newest first. */

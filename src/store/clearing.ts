@@ -1,6 +1,7 @@
 import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { messageOf } from '../base/errors.js';
+import { warn } from '../base/this-command.js';
 import { removeAllDurably } from '../platform/durable.js';
 
 /** Something that could not be removed. */
@@ -39,9 +40,7 @@ export class Clearing {
       for (const thing of things) if (await this.remove(pathOf(thing))) gone.push(thing);
       // A disk that fails once may fail again: warn the user.
       if (gone.length === things.length)
-        process.emitWarning(
-          `what nothing in the store refers to was removed at the second try only: ${messageOf(error)}`,
-        );
+        warn(`what nothing in the store refers to was removed at the second try only: ${messageOf(error)}`);
       return gone;
     }
   }
@@ -49,8 +48,6 @@ export class Clearing {
   #leave(path: BytePath, error: unknown): void {
     const reason = messageOf(error);
     this.left.push({ path, reason });
-    process.emitWarning(
-      `${display(path)}, which nothing in the store refers to, could not be removed and is left: ${reason}`,
-    );
+    warn(`${display(path)}, which nothing in the store refers to, could not be removed and is left: ${reason}`);
   }
 }

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { basename, display, toBuffer } from '../base/bytes.js';
-import { damaged, isSystemError } from '../base/errors.js';
+import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
+import { requireJsonRecordSync } from './json-record.js';
 import { namesIn } from './names-in.js';
 import type { DisplacedPaths, StorePaths } from './paths.js';
 
@@ -37,15 +38,12 @@ export type DisplacedRecord = z.infer<typeof recordSchema>;
 
 /** @throws LaminaError damaged */
 export function readDisplaced({ description, tree }: DisplacedPaths): DisplacedRecord {
-  try {
-    return recordSchema.parse(JSON.parse(readFileSync(toBuffer(description), 'utf8')));
-  } catch (error) {
-    throw damaged(`${display(description)} does not say what was displaced`, {
-      code: 'DISPLACED_DAMAGED',
-      hint: `restore it from a backup of the store; what was displaced is in ${display(tree)}`,
-      cause: error,
-    });
-  }
+  return requireJsonRecordSync(description, {
+    schema: recordSchema,
+    lacks: 'does not say what was displaced',
+    code: 'DISPLACED_DAMAGED',
+    hint: `restore it from a backup of the store; what was displaced is in ${display(tree)}`,
+  });
 }
 
 /** Ids of displaced content whose container is gone: it cannot be restored. */

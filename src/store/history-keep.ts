@@ -3,6 +3,7 @@ import { basename, display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, isSystemError, messageOf } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
+import { warn } from '../base/this-command.js';
 import { own } from '../manifest/index.js';
 import type { Manifest, UpdateId } from '../manifest/index.js';
 import {
@@ -120,7 +121,7 @@ export async function tryToKeep(what: string, keep: () => Promise<void>): Promis
   try {
     await keep();
   } catch (error) {
-    process.emitWarning(`what became of ${what} could not be put on record: ${messageOf(error)}`);
+    warn(`what became of ${what} could not be put on record: ${messageOf(error)}`);
   }
 }
 

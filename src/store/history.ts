@@ -6,6 +6,7 @@ import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest, UpdateId } from '../manifest/index.js';
 import { isThereSync } from '../platform/walk.js';
+import { requireJsonRecordSync } from './json-record.js';
 import { namesIn } from './names-in.js';
 import type { PastPaths, StorePaths } from './paths.js';
 
@@ -76,15 +77,12 @@ export type PastUpdate = z.infer<typeof recordSchema>;
 
 /** @throws LaminaError damaged */
 export function readPast({ record, directory }: PastPaths): PastUpdate {
-  try {
-    return recordSchema.parse(JSON.parse(readFileSync(toBuffer(record), 'utf8')));
-  } catch (error) {
-    throw damaged(`${display(record)} does not say what became of an update`, {
-      code: 'HISTORY_DAMAGED',
-      hint: `restore it from a backup of the store, or remove ${display(directory)}: then only that update is forgotten`,
-      cause: error,
-    });
-  }
+  return requireJsonRecordSync(record, {
+    schema: recordSchema,
+    lacks: 'does not say what became of an update',
+    code: 'HISTORY_DAMAGED',
+    hint: `restore it from a backup of the store, or remove ${display(directory)}: then only that update is forgotten`,
+  });
 }
 
 /** @throws LaminaError damaged */

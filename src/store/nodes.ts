@@ -1,5 +1,6 @@
 import type { BytePath } from '../base/bytes.js';
 import { messageOf, must } from '../base/errors.js';
+import { warn } from '../base/this-command.js';
 import { View } from '../changeset/index.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { layerChain, nodeOf, stackOf } from '../manifest/index.js';
@@ -87,7 +88,7 @@ export async function afterFailure(takeBack: () => Promise<void>): Promise<void>
   try {
     await takeBack();
   } catch (error) {
-    process.emitWarning(`what the command has staged goes with the next change of the store: ${messageOf(error)}`);
+    warn(`what the command has staged goes with the next change of the store: ${messageOf(error)}`);
   }
 }
 
@@ -96,6 +97,6 @@ export async function afterPublish(clearUp: () => Promise<void>): Promise<void> 
   try {
     await clearUp();
   } catch (error) {
-    process.emitWarning(`the change was made; what it left over goes with the next one: ${messageOf(error)}`);
+    warn(`the change was made; what it left over goes with the next one: ${messageOf(error)}`);
   }
 }

@@ -2,6 +2,7 @@ import { constants, readFileSync } from 'node:fs';
 import { open, readFile, readdir, stat } from 'node:fs/promises';
 import { display, shellWord, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { commandWords } from '../base/this-command.js';
 import {
   LaminaError,
   accessHint,
@@ -245,7 +246,7 @@ export class Store {
   async #announce(): Promise<void> {
     const handle = await open(toBuffer(this.paths.lock), constants.O_WRONLY | constants.O_TRUNC);
     try {
-      await handle.write(`process ${process.pid} (${process.argv.slice(2, 5).join(' ')})\n`);
+      await handle.write(`process ${process.pid} (${commandWords().slice(0, 3).join(' ')})\n`);
     } finally {
       await handle.close();
     }

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
-import { display, toBuffer } from '../base/bytes.js';
-import { damaged, isSystemError } from '../base/errors.js';
+import { display } from '../base/bytes.js';
+import { readJsonRecord } from './json-record.js';
 import type { TransactionPaths } from './paths.js';
 
 /** The content of transactions/<id>/transaction.json. */
@@ -25,20 +24,10 @@ export async function readTransaction({
   description,
   directory,
 }: TransactionPaths): Promise<TransactionRecord | undefined> {
-  let text: string;
-  try {
-    text = await readFile(toBuffer(description), 'utf8');
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-  try {
-    return recordSchema.parse(JSON.parse(text));
-  } catch (error) {
-    throw damaged(`${display(description)} does not say what was begun`, {
-      code: 'TRANSACTION_DAMAGED',
-      hint: `restore it from a backup of the store; or remove ${display(directory)}, with the work that it holds`,
-      cause: error,
-    });
-  }
+  return readJsonRecord(description, {
+    schema: recordSchema,
+    lacks: 'does not say what was begun',
+    code: 'TRANSACTION_DAMAGED',
+    hint: `restore it from a backup of the store; or remove ${display(directory)}, with the work that it holds`,
+  });
 }

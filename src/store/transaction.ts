@@ -3,6 +3,7 @@ import { newId } from '../base/ids.js';
 import { join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed } from '../base/errors.js';
+import { commandWords } from '../base/this-command.js';
 import { isoNow } from '../base/time.js';
 import type { Manifest, NodeId, SealedNode, Transition } from '../manifest/index.js';
 import type { Entry, Listing, PlanOperation } from '../changeset/index.js';
@@ -86,7 +87,7 @@ export class Transaction {
           mkdirSync(toBuffer(directory), 0o700);
         // `isLocked`, which tests whether it is alive, holds the lock for a moment.
         lock = await acquireLock(paths.lock, 'exclusive', { timeoutMs: lockPatience });
-        const command = process.argv.slice(2).join(' ');
+        const command = commandWords().join(' ');
         const record: TransactionRecord = { kind, process: process.pid, command, created: isoNow(), details };
         await writeFileDurably(paths.description, `${JSON.stringify(record, null, 2)}\n`);
       } catch (error) {

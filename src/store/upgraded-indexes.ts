@@ -1,5 +1,6 @@
 import { display } from '../base/bytes.js';
 import { messageOf } from '../base/errors.js';
+import { warn } from '../base/this-command.js';
 import { own } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { writeFileDurably } from '../platform/durable.js';
@@ -40,7 +41,7 @@ export class UpgradedIndexes {
         // Sealed again since, it has the present format already.
         if ((await readStoredIndex(index)).version === 1) await writeFileDurably(index, file, { mode: 0o600 });
       } catch (error) {
-        process.emitWarning(`${display(index)} stays in its older version: ${messageOf(error)}`);
+        warn(`${display(index)} stays in its older version: ${messageOf(error)}`);
       }
     }
     this.#files.clear();

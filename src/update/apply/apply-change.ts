@@ -8,9 +8,8 @@ import { isEmptyPlan } from '../../changeset/index.js';
 import { commitUpdate, containersOn, own } from '../../manifest/index.js';
 import type { EffectCommit, Manifest, Update, UpdateId } from '../../manifest/index.js';
 import type { Procedure } from '../../package/index.js';
-import { stageFile } from '../../platform/durable.js';
 import { withReplayViews } from '../../replay/index.js';
-import { NodeReader, StagedReader } from '../../store/index.js';
+import { NodeReader, StagedReader, stageReport } from '../../store/index.js';
 import type { Change, ChangeContext } from '../../transaction/index.js';
 import { FailedContainers } from '../container/failed-containers.js';
 import { ranBecauseOf } from '../container/ran-because.js';
@@ -194,7 +193,7 @@ export class ApplyChange implements Change<readonly string[]> {
   async #stageReport(): Promise<void> {
     const { update } = this.context.transaction.paths;
     const { delta, determinism } = this.#onBase;
-    const report = {
+    stageReport(update.report, {
       update: this.begun.name,
       base: this.request.base,
       layer: delta.sealed,
@@ -203,8 +202,7 @@ export class ApplyChange implements Change<readonly string[]> {
       conflicts: Object.fromEntries(this.#conflicts),
       failures: this.#failed.reasons,
       determinism,
-    };
-    stageFile(update.report, `${JSON.stringify(report, null, 2)}\n`);
+    });
   }
 
   #unhealthy(failures: readonly HealthFailure[]): Unhealthy {

@@ -10,7 +10,7 @@ import type { EffectCommit, Manifest, Update, UpdateId } from '../../manifest/in
 import { plainSettings, writeSettings } from '../../package/index.js';
 import { stageFile } from '../../platform/durable.js';
 import { replayInContainer, withReplayViews } from '../../replay/index.js';
-import { NodeReader } from '../../store/index.js';
+import { NodeReader, stageReport } from '../../store/index.js';
 import type { Change, ChangeContext } from '../../transaction/index.js';
 import { FailedContainers } from '../container/failed-containers.js';
 import type { FailureOptions } from '../container/failed-containers.js';
@@ -205,7 +205,7 @@ export class ManualChange implements Change<readonly string[]> {
     const { update } = this.context.transaction.paths;
     const { name, base } = this.commit.found;
     const because = await ranBecauseOf([{ journal: update.run().journal }], this.#overlaps);
-    const report = {
+    stageReport(update.report, {
       update: name,
       base,
       layer: this.#staged.sealed,
@@ -213,8 +213,7 @@ export class ManualChange implements Change<readonly string[]> {
       ranBecauseOf: Object.fromEntries(because),
       containers: textsOf(this.#reports),
       failures: this.#failed.reasons,
-    };
-    stageFile(update.report, `${JSON.stringify(report, null, 2)}\n`);
+    });
   }
 }
 

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { display, fromText, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, messageOf } from '../../base/errors.js';
+import { warn } from '../../base/this-command.js';
 import { beginSpan, mountServicing } from '../../capture/index.js';
 import {
   endElsewhere,
@@ -125,7 +126,7 @@ export async function reopenAfter(error: unknown, transaction: Transaction, deta
 
 function withHint(error: unknown, more: string): unknown {
   if (!(error instanceof LaminaError)) {
-    process.emitWarning(more);
+    warn(more);
     return error;
   }
   const { kind, message, code, hint } = error;

@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { toBuffer } from '../../base/bytes.js';
-import { namePattern } from '../../manifest/names.js';
-import { locateStore } from '../../store/location.js';
-import { StorePaths } from '../../store/paths.js';
+import { toBuffer } from '../base/bytes.js';
+import { namePattern } from '../manifest/names.js';
+import { locateStore } from '../store/location.js';
+import { StorePaths } from '../store/paths.js';
 
 /** The names in a store, in order. */
 export interface StoreNames {

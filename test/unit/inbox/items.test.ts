@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { Settling, isIgnored, lookAt, lookInto, rollbackOf } from '../../../src/app/inbox.js';
-import type { InboxItem } from '../../../src/app/inbox.js';
+import { Arrivals, isIgnored, scanItem, scanInbox, rollbackOf } from '../../../src/inbox/items.js';
+import type { InboxItem } from '../../../src/inbox/items.js';
 import { fromText } from '../../../src/base/bytes.js';
 import { temporaryDirectory } from '../platform/temporary.js';
 
@@ -26,10 +26,10 @@ describe('what is in an inbox', () => {
     mkdirSync(at('package/deep'), { recursive: true });
     symlinkSync('/nowhere', at('link'));
     writeFileSync(at('.hidden'), '');
-    expect(lookInto(inbox).map(({ name }) => name)).toEqual(expect.arrayContaining(['package', 'link']));
-    expect(lookInto(inbox)).toHaveLength(2);
+    expect(scanInbox(inbox).map(({ name }) => name)).toEqual(expect.arrayContaining(['package', 'link']));
+    expect(scanInbox(inbox)).toHaveLength(2);
     const marks = new Set<string | undefined>();
-    const look = () => marks.add(lookAt(inbox, fromText('package'))?.mark);
+    const look = () => marks.add(scanItem(inbox, fromText('package'))?.mark);
     look();
     writeFileSync(at('package/deep/file'), 'a');
     look();
@@ -40,7 +40,7 @@ describe('what is in an inbox', () => {
     look();
     expect(marks.size).toBe(4);
     rmSync(at('package'), { recursive: true });
-    expect(lookAt(inbox, fromText('package'))).toBeUndefined();
+    expect(scanItem(inbox, fromText('package'))).toBeUndefined();
   });
 });
 
@@ -48,20 +48,20 @@ describe('what has arrived', () => {
   const names = (items: readonly InboxItem[]) => items.map(({ name }) => name);
 
   it('comes in the order in which it became whole, what is still changing later', () => {
-    const settling = new Settling(1000);
+    const arrivals = new Arrivals(1000);
     const items = [item('c', 5000), item('b', 3000), item('late', 9500), item('a', 5000)];
-    const { arrived, waitMs } = settling.sort(items, 10_000, 0);
+    const { arrived, waitMs } = arrivals.sort(items, 10_000, 0);
     expect(names(arrived)).toEqual(['b', 'a', 'c']);
     expect(waitMs).toBe(500);
-    expect(names(settling.sort(items, 10_500, 500).arrived)).toEqual(['b', 'a', 'c', 'late']);
-    expect(settling.sort([], 11_000, 1000)).toEqual({ arrived: [], waitMs: undefined });
+    expect(names(arrivals.sort(items, 10_500, 500).arrived)).toEqual(['b', 'a', 'c', 'late']);
+    expect(arrivals.sort([], 11_000, 1000)).toEqual({ arrived: [], waitMs: undefined });
   });
 
   it('is also told where the clock was set back, by watching; a change begins anew', () => {
-    const settling = new Settling(1000);
-    expect(settling.sort([item('x', 90_000)], 10_000, 0)).toEqual({ arrived: [], waitMs: 1000 });
-    expect(settling.sort([item('x', 90_000)], 10_600, 600)).toEqual({ arrived: [], waitMs: 400 });
-    expect(settling.sort([item('x', 90_001)], 10_900, 900)).toEqual({ arrived: [], waitMs: 1000 });
-    expect(names(settling.sort([item('x', 90_001)], 11_900, 1900).arrived)).toEqual(['x']);
+    const arrivals = new Arrivals(1000);
+    expect(arrivals.sort([item('x', 90_000)], 10_000, 0)).toEqual({ arrived: [], waitMs: 1000 });
+    expect(arrivals.sort([item('x', 90_000)], 10_600, 600)).toEqual({ arrived: [], waitMs: 400 });
+    expect(arrivals.sort([item('x', 90_001)], 10_900, 900)).toEqual({ arrived: [], waitMs: 1000 });
+    expect(names(arrivals.sort([item('x', 90_001)], 11_900, 1900).arrived)).toEqual(['x']);
   });
 });

@@ -11,13 +11,12 @@ import { holdPath } from '../platform/held.js';
 import type { Held } from '../platform/held.js';
 import type { Store } from '../store/index.js';
 import { applyUpdate } from '../update/index.js';
-import { updateData } from './data.js';
-import type { UpdateData } from './data.js';
-import { lookAt, rollbackOf } from './inbox.js';
-import type { InboxItem } from './inbox.js';
-import { isPassing } from './patience.js';
-import { rollback } from './rollback.js';
-import type { RollbackData } from './rollback.js';
+import { rollbackData, updateData } from '../data/index.js';
+import type { RollbackData, UpdateData } from '../data/index.js';
+import { rollback } from '../history/index.js';
+import { inboxNames, reportOf, rollbackOf, scanItem } from './items.js';
+import type { InboxItem } from './items.js';
+import { isTransient } from './retries.js';
 
 /** The report of an item (docs/format.md, "Inbox"). */
 export interface ItemReport {
@@ -36,7 +35,8 @@ const largestIntent = 1 << 16;
 
 type Done = Pick<ItemReport, 'outcome'> & Partial<Pick<ItemReport, 'update' | 'rollback' | 'error'>>;
 
-interface Desk {
+/** The inbox from which items come, and how they are applied. */
+interface WatchedInbox {
   readonly store: Store;
   /** The held inbox (`Held.at`): its name may lead elsewhere by now. */
   readonly inbox: BytePath;
@@ -53,33 +53,33 @@ interface Attempt {
   /** The time of the first attempt. */
   readonly started: string;
   /** Whether it will be retried while others hold what it needs. */
-  readonly patient: boolean;
+  readonly retry: boolean;
 }
 
 /**
  * Runs an item and files it with its report.
  * @returns undefined: it was aborted, and the item stays
- * @throws LaminaError damaged: the store, and not the item, is at fault; with `patient` any error for which `isPassing`
+ * @throws LaminaError damaged: the store, and not the item, is at fault; with `retry` any error for which `isTransient`
  * is true. The item stays
  */
-export async function workOff(
-  desk: Desk,
+export async function processItem(
+  watched: WatchedInbox,
   item: InboxItem,
-  { started, patient }: Attempt,
+  { started, retry }: Attempt,
 ): Promise<ItemReport | undefined> {
   let done: Done;
   try {
     const update = rollbackOf(item.name);
-    done = update === undefined ? await apply(desk, item) : await undo(desk, item, toText(update));
+    done = update === undefined ? await apply(watched, item) : await undo(watched, item, toText(update));
   } catch (thrown) {
-    if (desk.signal.aborted) return undefined;
+    if (watched.signal.aborted) return undefined;
     const error = toLaminaError(thrown);
-    if (error.kind === 'damaged' || (patient && isPassing(error))) throw error;
+    if (error.kind === 'damaged' || (retry && isTransient(error))) throw error;
     done = { outcome: 'failed', error: errorData(error) };
   }
   const nothing = { update: null, rollback: null, error: null };
   const report = { version: 1 as const, item: toText(item.name), ...nothing, ...done, started, ended: isoNow() };
-  await putAway(desk, item, report);
+  await fileItem(watched, item, report);
   return report;
 }
 
@@ -87,7 +87,7 @@ function errorData({ code, message, hint }: LaminaError): NonNullable<ItemReport
   return { code, message, hint: hint ?? null };
 }
 
-async function apply({ store, name, base, maxBytes, signal }: Desk, item: InboxItem): Promise<Done> {
+async function apply({ store, name, base, maxBytes, signal }: WatchedInbox, item: InboxItem): Promise<Done> {
   const path = join(name, item.name);
   checkPlain(item.path, path);
   const given = await checkProcedure(path, item.path);
@@ -112,18 +112,18 @@ function checkPlain(at: BytePath, path: BytePath): void {
 }
 
 /** A rolled-back update is gone from the manifest: so record first that this item did it. */
-async function undo(desk: Desk, { name, path }: InboxItem, update: string): Promise<Done> {
-  const { store, inbox, signal } = desk;
+async function undo(watched: WatchedInbox, { name, path }: InboxItem, update: string): Promise<Done> {
+  const { store, inbox, signal } = watched;
   const stats = lstatSync(toBuffer(path));
   if (!stats.isFile() || stats.size > 0) {
-    throw usage(`${display(join(desk.name, name))} is not an empty file`, {
+    throw usage(`${display(join(watched.name, name))} is not an empty file`, {
       code: 'BAD_ITEM',
       hint: 'an empty file NAME.rollback rolls update NAME back; give a package another name',
     });
   }
   const manifest = await store.read();
-  const intent = join(inbox, '.rolling-back.json');
-  const begun = readIntent(intent, join(desk.name, '.rolling-back.json'));
+  const intent = join(inbox, inboxNames.intent);
+  const begun = readIntent(intent, join(watched.name, inboxNames.intent));
   if (begun?.item === toText(name)) {
     const state = own(manifest.updates, begun.update)?.state ?? 'gone';
     if (state !== 'committed' && state !== 'merged') return { outcome: 'already' };
@@ -131,7 +131,7 @@ async function undo(desk: Desk, { name, path }: InboxItem, update: string): Prom
   const { id } = updateNamed(manifest, update);
   signal.throwIfAborted();
   await writeFileDurably(intent, `${JSON.stringify({ version: 1, item: toText(name), update: id })}\n`);
-  return { outcome: 'rolled-back', rollback: await rollback(store, update, {}) };
+  return { outcome: 'rolled-back', rollback: rollbackData(await rollback(store, update, {}), false) };
 }
 
 function readIntent(path: BytePath, shown: BytePath): { item: string; update: string } | undefined {
@@ -168,17 +168,17 @@ function readIfFile(path: BytePath): string {
  * Writes the report first, so that everything in `done` or `failed` has one. A file that replaced the item meanwhile
  * stays.
  */
-async function putAway({ inbox, name }: Desk, item: InboxItem, report: ItemReport): Promise<void> {
+async function fileItem({ inbox, name }: WatchedInbox, item: InboxItem, report: ItemReport): Promise<void> {
   const outcome = report.outcome === 'failed' ? 'failed' : 'done';
   const directory = await outcomeDirectory(inbox, outcome, join(name, outcome));
   try {
     const target = freeName(directory.at, item.name);
-    await writeFileDurably(`${target}.json` as BytePath, `${JSON.stringify(report, null, 2)}\n`);
-    if (lookAt(inbox, item.name)?.mark === item.mark) await renameDurably(item.path, target, 'noreplace');
+    await writeFileDurably(reportOf(target), `${JSON.stringify(report, null, 2)}\n`);
+    if (scanItem(inbox, item.name)?.mark === item.mark) await renameDurably(item.path, target, 'noreplace');
   } finally {
     directory.close();
   }
-  await removeDurably(join(inbox, '.rolling-back.json'));
+  await removeDurably(join(inbox, inboxNames.intent));
 }
 
 /** If others may write to the inbox they may create anything of this name: only a directory of our own counts. */
@@ -200,6 +200,6 @@ async function outcomeDirectory(inbox: BytePath, outcome: string, shown: BytePat
 function freeName(directory: BytePath, name: BytePath): BytePath {
   for (let count = 1; ; count++) {
     const path = join(directory, count === 1 ? name : `${name}-${count}`);
-    if (!existsSync(toBuffer(path)) && !existsSync(toBuffer(`${path}.json` as BytePath))) return path;
+    if (!existsSync(toBuffer(path)) && !existsSync(toBuffer(reportOf(path)))) return path;
   }
 }

@@ -6,10 +6,10 @@ import { layerChain, nodeOf, own } from '../manifest/index.js';
 import type { Manifest, NodeId, UpdateId } from '../manifest/index.js';
 import { readOrigins } from '../store/index.js';
 import type { NodeReader, Store } from '../store/index.js';
-import { readJournal } from './log.js';
+import { readUpdateJournal } from './update-journal.js';
 
 /** What the updates that made a node recorded about one of its paths. */
-export interface Story {
+export interface NodeProvenance {
   /** The name of the newest of these updates that did something there; undefined: none did. */
   readonly update: string | undefined;
   /** Of its run in the container, or on the base; null: nothing was recorded. */
@@ -24,7 +24,7 @@ export interface Story {
 }
 
 /** A container whose paths are looked up. */
-export interface Site {
+export interface PathContext {
   readonly store: Store;
   readonly manifest: Manifest;
   readonly reader: NodeReader;
@@ -47,7 +47,7 @@ export interface Makers {
 }
 
 /** @param path in the node's tree, where it has an entry */
-export async function makersOf({ manifest, reader }: Site, node: NodeId, path: BytePath): Promise<Makers> {
+export async function makersOf({ manifest, reader }: PathContext, node: NodeId, path: BytePath): Promise<Makers> {
   const { update, merged, sealed } = nodeOf(manifest, node);
   if (merged.length === 0) return { updates: update === null ? [] : [update], known: true };
   // The container may have written anything to a storage that a rollback unsealed.
@@ -61,37 +61,42 @@ export async function makersOf({ manifest, reader }: Site, node: NodeId, path: B
 export const updateName = (manifest: Manifest, id: UpdateId) => own(manifest.updates, id)?.name ?? id;
 
 /** @param path in the node's tree; @param makers the updates that made what it has there */
-export async function storyOf(site: Site, node: NodeId, path: BytePath, { updates }: Makers): Promise<Story> {
-  const { kind } = nodeOf(site.manifest, node);
+export async function provenanceIn(
+  context: PathContext,
+  node: NodeId,
+  path: BytePath,
+  { updates }: Makers,
+): Promise<NodeProvenance> {
+  const { kind } = nodeOf(context.manifest, node);
   const runs = kind === 'delta-layer' || kind === 'base-layer' ? (['base'] as const) : (['container', 'base'] as const);
-  let journal: Story['journal'] = updates.length === 0 ? null : 'gone';
+  let journal: NodeProvenance['journal'] = updates.length === 0 ? null : 'gone';
   for (const id of updates) {
     for (const run of runs) {
-      const known = await provenanceOf(site, node, id, run);
+      const known = await runProvenance(context, node, id, run);
       if (known === undefined) continue;
       journal = 'kept';
       const made = known.made(path).map(({ logged }) => logged);
       const removed = known.removed(path)?.logged;
       if (made.length === 0 && removed === undefined) continue;
-      return { update: updateName(site.manifest, id), run, made, before: known.before(path), removed, journal };
+      return { update: updateName(context.manifest, id), run, made, before: known.before(path), removed, journal };
     }
   }
   return { ...nothing, journal };
 }
 
-async function provenanceOf(
-  site: Site,
+async function runProvenance(
+  context: PathContext,
   node: NodeId,
   id: UpdateId,
   run: 'base' | 'container',
 ): Promise<Provenance<JournalRecord> | undefined> {
-  const { store, manifest, reader, container } = site;
+  const { store, manifest, reader, container } = context;
   const record = own(manifest.updates, id);
   if (record === undefined) return undefined;
-  const journal = await readJournal(store, id, run === 'container' ? container : undefined);
+  const journal = await readUpdateJournal(store, id, run === 'container' ? container : undefined);
   if (journal === undefined) return undefined;
   const layers = layerChain(manifest, record.parent);
-  const storages = run === 'container' ? storagesBelow(site, node) : [];
+  const storages = run === 'container' ? storagesBelow(context, node) : [];
   const view = await reader.view([...storages, ...layers]);
   return new Provenance(journal, (path) => {
     const found = view.get(path);
@@ -99,7 +104,7 @@ async function provenanceOf(
   });
 }
 
-function storagesBelow({ manifest, ids }: Site, node: NodeId): NodeId[] {
+function storagesBelow({ manifest, ids }: PathContext, node: NodeId): NodeId[] {
   const at = ids.indexOf(node);
   return ids.slice(at + 1).filter((id) => nodeOf(manifest, must(id, 'a node')).layer !== null);
 }

@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LaminaError } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
-import type { InboxItem } from './inbox.js';
+import type { InboxItem } from './items.js';
 
 /** Refusals that pass, or end when a container is unmounted: others hold what is needed. Nothing was changed. */
-const passing = new Set(['STORE_BUSY', 'LOCK_HELD', 'MOUNTED', 'MOUNT_BUSY', 'SERVICING', 'STALE']);
+const transient = new Set(['STORE_BUSY', 'LOCK_HELD', 'MOUNTED', 'MOUNT_BUSY', 'SERVICING', 'STALE']);
 
-export function isPassing(error: unknown): error is LaminaError {
-  return error instanceof LaminaError && error.kind === 'refused' && passing.has(error.code);
+export function isTransient(error: unknown): error is LaminaError {
+  return error instanceof LaminaError && error.kind === 'refused' && transient.has(error.code);
 }
 
 const firstPauseMs = 500;
 const longestPauseMs = 10_000;
 
 /** How long an item that others block is retried. Times are of a clock that is never set. */
-export class Patience {
+export class Retries {
   #mark: string | undefined;
   #since = 0;
   #started = '';
   #pauseMs = firstPauseMs;
-  #told = '';
+  #reported = '';
 
   constructor(readonly limitMs: number) {}
 
@@ -27,21 +27,21 @@ export class Patience {
    * Notes an attempt at an item. @returns since when it is tried, and whether it will be retried while others hold what
    * it needs
    */
-  begin({ mark }: InboxItem, now: number): { started: string; patient: boolean } {
+  begin({ mark }: InboxItem, now: number): { started: string; retry: boolean } {
     if (this.#mark !== mark) {
       this.#mark = mark;
       this.#since = now;
       this.#started = isoNow();
       this.#pauseMs = firstPauseMs;
-      this.#told = '';
+      this.#reported = '';
     }
-    return { started: this.#started, patient: now - this.#since < this.limitMs };
+    return { started: this.#started, retry: now - this.#since < this.limitMs };
   }
 
   /** Whether this reason was not reported yet. */
-  isNews({ message }: LaminaError): boolean {
-    const news = this.#told !== message;
-    this.#told = message;
+  isNewReason({ message }: LaminaError): boolean {
+    const news = this.#reported !== message;
+    this.#reported = message;
     return news;
   }
 

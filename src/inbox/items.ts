@@ -9,6 +9,16 @@ export const outcomes = ['done', 'failed'] as const;
 
 const rollbackEnding = '.rollback';
 
+/** Files that the watch keeps in the inbox itself. */
+export const inboxNames = {
+  lock: '.lock',
+  /** Which item rolls back which update: written before it does. */
+  intent: '.rolling-back.json',
+} as const;
+
+/** The report beside a finished item. */
+export const reportOf = (item: BytePath): BytePath => `${item}.json` as BytePath;
+
 /** A pending item of an inbox. */
 export interface InboxItem {
   readonly name: BytePath;
@@ -31,13 +41,13 @@ export function rollbackOf(name: BytePath): BytePath | undefined {
 }
 
 /** The items, in no order; those that vanish during the scan are left out. @throws ENOENT: the inbox is gone */
-export function lookInto(inbox: BytePath): InboxItem[] {
+export function scanInbox(inbox: BytePath): InboxItem[] {
   const names = readdirSync(toBuffer(inbox), 'buffer').map(fromBuffer);
-  return names.filter((name) => !isIgnored(name)).flatMap((name) => lookAt(inbox, name) ?? []);
+  return names.filter((name) => !isIgnored(name)).flatMap((name) => scanItem(inbox, name) ?? []);
 }
 
 /** Undefined where it is gone, or its content changes during the scan. */
-export function lookAt(inbox: BytePath, name: BytePath): InboxItem | undefined {
+export function scanItem(inbox: BytePath, name: BytePath): InboxItem | undefined {
   const path = join(inbox, name);
   try {
     const { ino } = lstatSync(toBuffer(path), { bigint: true });
@@ -70,7 +80,7 @@ interface Seen {
  * Decides what has arrived completely: what has not changed for a while, by its times or, if the clock was set, by
  * observation.
  */
-export class Settling {
+export class Arrivals {
   #seen = new Map<BytePath, Seen>();
 
   constructor(readonly settleMs: number) {}

@@ -1,0 +1,2 @@
+export { isReachedByAll } from '../mount/host-view.js';
+export type { HostView } from '../mount/host-view.js';

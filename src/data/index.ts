@@ -1,0 +1,3 @@
+/** What commands return, with the field names of --json. */
+export * from './manifest-data.js';
+export * from './rollback-data.js';

@@ -1,0 +1,3 @@
+export { watchInbox } from './watch-inbox.js';
+export type { WatchData, WatchRequest } from './watch-inbox.js';
+export type { ItemReport } from './process-item.js';

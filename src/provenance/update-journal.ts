@@ -1,0 +1,24 @@
+import { isSystemError } from '../base/errors.js';
+import { readJournal } from '../journal/index.js';
+import type { JournalRecord } from '../journal/index.js';
+import { runOf } from '../store/index.js';
+import type { Store } from '../store/index.js';
+
+/**
+ * The journal of an update's run on the base, or for a container; undefined where nothing ran.
+ * @throws LaminaError damaged: it holds an invalid line
+ */
+export async function readUpdateJournal(
+  store: Store,
+  id: string,
+  container: string | undefined,
+): Promise<JournalRecord[] | undefined> {
+  const journal: JournalRecord[] = [];
+  try {
+    for await (const record of readJournal(runOf(store.paths, id, container).journal)) journal.push(record);
+    return journal;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
