@@ -6,6 +6,7 @@ export type { Examined, Publish } from './store.js';
 export * from './init.js';
 export * from './recovery.js';
 export * from './hand-state.js';
+export type { StagedKind, StagedNode } from './staged.js';
 export * from './transaction.js';
 export * from './with-transaction.js';
 export * from './nodes.js';

@@ -10,7 +10,8 @@ import { makeWhiteoutSync, removeXattrSync, setXattrSync } from '../platform/nat
 import { markNamespace } from './marks.js';
 import { checkWay, makePrivate } from './ownership.js';
 import type { StorePaths } from './paths.js';
-import { Store, isThere, lockPatience } from './store.js';
+import { lockPatience } from './lock-patience.js';
+import { Store, isThere } from './store.js';
 
 /**
  * Makes an empty store. After an interrupted attempt it continues with what that left.

@@ -27,10 +27,8 @@ import { retireUpdates } from './history-keep.js';
 import { StorePaths } from './paths.js';
 import { recoverDead } from './recovery.js';
 import type { Recovery } from './recovery.js';
+import { lockPatience } from './lock-patience.js';
 import { UpgradedIndexes } from './upgraded-indexes.js';
-
-/** How long a command waits for others that hold the store, in milliseconds. */
-export const lockPatience = Number(process.env['LAMINA_LOCK_TIMEOUT_MS'] ?? 30_000);
 
 /** Writes the new manifest: the one step that makes a change visible. */
 export type Publish = (manifest: Manifest) => Promise<void>;

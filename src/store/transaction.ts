@@ -8,18 +8,15 @@ import { isoNow } from '../base/time.js';
 import type { Manifest, NodeId, SealedNode, Transition } from '../manifest/index.js';
 import type { Entry, Listing, PlanOperation } from '../changeset/index.js';
 import {
-  makeDirectoryDurably,
   removeDurably,
   renameAllDurably,
   stageFile,
   stagedStep,
   syncTree,
   takeBackDurably,
-  writeFileDurably,
 } from '../platform/durable.js';
-import type { Move } from '../platform/durable.js';
-import { makePlain, makePlainDirectory } from '../platform/exact.js';
-import { LockHeld, acquireLock, takeLock } from '../platform/lock.js';
+import { makePlainDirectory } from '../platform/exact.js';
+import { LockHeld, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
 import { removeTree } from '../platform/walk.js';
 import { endDriver } from '../platform/work-lock.js';
@@ -27,24 +24,19 @@ import { materialise } from './materialise.js';
 import type { MaterialiseRequest } from './materialise.js';
 import { makeHistory, trimHistory } from './history-keep.js';
 import { afterPublish, removeFiles } from './nodes.js';
-import { encodeIndex } from './node-index/writer.js';
 import { listingOf, scanTree } from './node-index/scan.js';
-import type { ScannedEntry } from './node-index/scan.js';
 import { namesIn } from './names-in.js';
 import { NodePaths } from './paths.js';
 import type { DisplacedPaths, CatchUpPaths, PastPaths, TransactionPaths } from './paths.js';
 import { endMounts, removeTransaction, unmountBelow } from './recovery.js';
-import { Published, lockPatience } from './store.js';
+import { writeSealedIndex } from './sealed-index.js';
+import { Staged, nodePrefixes } from './staged.js';
+import type { StagedKind, StagedNode } from './staged.js';
+import { Published } from './store.js';
 import type { Store } from './store.js';
+import { makeTransaction } from './transaction-record.js';
 import type { TransactionRecord } from './transaction-record.js';
 import { makeEmptyTree } from './empty-tree.js';
-
-const nodePrefixes = { 'base-layer': 'b', 'delta-layer': 'd', storage: 's', 'delta-storage': 'e' } as const;
-export type StagedKind = keyof typeof nodePrefixes;
-
-export interface StagedNode extends NodePaths {
-  readonly id: NodeId;
-}
 
 /**
  * Work that becomes part of the store by one publish, or leaves no trace.
@@ -59,11 +51,7 @@ export interface StagedNode extends NodePaths {
  * store clears it away, except an update by hand.
  */
 export class Transaction {
-  readonly #staged = new Map<NodeId, NodePaths>();
-  readonly #indexes = new Map<NodeId, BytePath>();
-  readonly #displaced: string[] = [];
-  readonly #pasts: string[] = [];
-  readonly #catchUps = new Set<string>();
+  readonly #staged: Staged;
 
   private constructor(
     readonly store: Store,
@@ -72,32 +60,17 @@ export class Transaction {
     readonly lock: Lock,
     /** It has no process of its own: half removed it must not look as if it were still open. */
     readonly lasting = false,
-  ) {}
+  ) {
+    this.#staged = new Staged(paths, store.paths);
+  }
 
   static async begin(store: Store, kind: string, details: TransactionRecord['details'] = {}): Promise<Transaction> {
     // Under the store's lock, so that no other command clears the transaction away before its own lock is held.
     return store.change(async () => {
       const id = newId('t');
       const paths = store.paths.transaction(id);
-      let lock: Lock | undefined;
-      try {
-        await makeDirectoryDurably(paths.directory, 0o700);
-        makePlain(paths.directory);
-        for (const directory of [paths.nodes, paths.indexes, paths.update.directory])
-          mkdirSync(toBuffer(directory), 0o700);
-        // `isLocked`, which tests whether it is alive, holds the lock for a moment.
-        lock = await acquireLock(paths.lock, 'exclusive', { timeoutMs: lockPatience });
-        const command = commandWords().join(' ');
-        const record: TransactionRecord = { kind, process: process.pid, command, created: isoNow(), details };
-        await writeFileDurably(paths.description, `${JSON.stringify(record, null, 2)}\n`);
-      } catch (error) {
-        try {
-          await removeDurably(paths.directory);
-        } finally {
-          lock?.release();
-        }
-        throw error;
-      }
+      const record = { kind, process: process.pid, command: commandWords().join(' '), created: isoNow(), details };
+      const lock = await makeTransaction(paths, record);
       return new Transaction(store, id, paths, lock);
     });
   }
@@ -118,9 +91,7 @@ export class Transaction {
     const others = namesIn(runs).filter((name) => toText(name) !== keptRun);
     await unmountBelow(runs);
     for (const name of others) await endDriver(paths.run(name).work);
-    for (const map of [this.#staged, this.#indexes, this.#catchUps]) map.clear();
-    this.#displaced.length = 0;
-    this.#pasts.length = 0;
+    this.#staged.clear();
     const staged = [paths.nodes, paths.indexes, paths.update.directory];
     for (const path of [
       ...staged,
@@ -157,7 +128,7 @@ export class Transaction {
     const node = this.paths.node(id);
     stagedStep(node.directory);
     makePlainDirectory(node.directory);
-    this.#staged.set(id, node);
+    this.#staged.nodes.set(id, node);
     return Object.assign(new NodePaths(node.directory), { id });
   }
 
@@ -172,13 +143,7 @@ export class Transaction {
 
   /** Where a staged node lies until it is published, or a storage of the store with the index with which it will be sealed; undefined: as it is in the store. */
   stagedPlace(id: NodeId): NodePaths | undefined {
-    const staged = this.#staged.get(id);
-    const index = this.#indexes.get(id);
-    return index === undefined ? staged : new SealedPaths(this.#placeOf(id).directory, index);
-  }
-
-  #placeOf(id: NodeId): NodePaths {
-    return this.#staged.get(id) ?? this.store.paths.node(id);
+    return this.#staged.stagedPlace(id);
   }
 
   /** A place for what a rollback displaces, its directory made; and its final path. */
@@ -189,14 +154,14 @@ export class Transaction {
     stagedStep(staged.directory);
     mkdirSync(toBuffer(this.paths.allDisplaced), { recursive: true, mode: 0o700 });
     mkdirSync(toBuffer(staged.directory), 0o700);
-    this.#displaced.push(id);
+    this.#staged.displaced.push(id);
     return { staged, place: this.store.paths.displaced(id) };
   }
 
   /** The place for the record of an update that is rolled back. */
   stagePast(update: string): PastPaths {
     this.#mustBeOpen();
-    this.#pasts.push(update);
+    this.#staged.pasts.push(update);
     return this.paths.past(update);
   }
 
@@ -205,19 +170,19 @@ export class Transaction {
     this.#mustBeOpen();
     const staged = this.paths.catchUp(update);
     mkdirSync(toBuffer(staged.directory), { recursive: true, mode: 0o700 });
-    this.#catchUps.add(update);
+    this.#staged.catchUps.add(update);
     return staged;
   }
 
   /** Undoes `stageCatchUp`: the records are dropped. */
   dropCatchUp(update: string): void {
-    this.#catchUps.delete(update);
+    this.#staged.catchUps.delete(update);
   }
 
   /** Takes a staged node out again. */
   async unstage(id: NodeId): Promise<void> {
-    const node = this.#staged.get(id);
-    this.#staged.delete(id);
+    const node = this.#staged.nodes.get(id);
+    this.#staged.nodes.delete(id);
     if (node !== undefined) await removeDurably(node.directory);
   }
 
@@ -229,7 +194,7 @@ export class Transaction {
   async seal(node: StagedNode, signal?: AbortSignal): Promise<SealedNode> {
     this.#mustBeOpen();
     await syncTree(node.tree);
-    return this.#writeIndex(node, await scanTree(node.tree, { hash: true, signal }));
+    return writeSealedIndex(node, await scanTree(node.tree, { hash: true, signal }));
   }
 
   /**
@@ -254,7 +219,7 @@ export class Transaction {
     const copied = (each: PlanOperation) => each.kind === 'file' && request.linkable?.has(each) !== true;
     // Linked content is on disk already; for copied content the index records blocks, which are final after the sync.
     if (request.plan.operations.some(copied)) await this.sync();
-    return this.#writeIndex(node, await scanTree(node.tree, { hash: true, signal, known }));
+    return writeSealedIndex(node, await scanTree(node.tree, { hash: true, signal, known }));
   }
 
   /**
@@ -264,22 +229,14 @@ export class Transaction {
   async sealExisting(id: NodeId, signal?: AbortSignal): Promise<{ node: SealedNode; listing: Listing }> {
     this.#mustBeOpen();
     const index = this.paths.index(id);
-    this.#indexes.set(id, index);
-    const scanned = await scanTree(this.#placeOf(id).tree, { hash: true, signal });
-    return { node: await this.#writeIndex({ id, index }, scanned), listing: listingOf(scanned) };
+    this.#staged.indexes.set(id, index);
+    const scanned = await scanTree(this.#staged.placeOf(id).tree, { hash: true, signal });
+    return { node: await writeSealedIndex({ id, index }, scanned), listing: listingOf(scanned) };
   }
 
   /** Undoes `sealExisting`. */
   leaveUnsealed(id: NodeId): void {
-    this.#indexes.delete(id);
-  }
-
-  async #writeIndex(
-    { id, index }: Pick<StagedNode, 'id' | 'index'>,
-    scanned: readonly ScannedEntry[],
-  ): Promise<SealedNode> {
-    stageFile(index, await encodeIndex(scanned));
-    return { id, entries: scanned.length - 1, bytes: contentBytes(scanned) };
+    this.#staged.indexes.delete(id);
   }
 
   /**
@@ -300,27 +257,10 @@ export class Transaction {
       const made = await change(manifest);
       const transition = 'manifest' in made ? made : { manifest: made, removedNodes: [], removedUpdates: [] };
       const next = transition.manifest;
-      // For everything else that is moved, a name in the manifest shows whether it was published; for these, this does.
-      const dated = [
-        ...this.#displaced.map((id) => this.paths.displaced(id)),
-        ...this.#pasts.map((id) => this.paths.past(id)),
-      ];
-      for (const { generation } of dated) stageFile(generation, `${next.generation}\n`);
-      if (this.#pasts.length > 0) await makeHistory(this.store.paths);
+      for (const file of this.#staged.generations()) stageFile(file, `${next.generation}\n`);
+      if (this.#staged.pasts.length > 0) await makeHistory(this.store.paths);
       await this.sync();
-      const moves: Move[] = [
-        ...[...this.#staged].map(([id, node]) => [node.directory, this.store.paths.node(id).directory] as const),
-        ...[...this.#indexes].map(([id, index]) => [index, this.store.paths.node(id).index] as const),
-        ...this.#displaced.map(
-          (id) => [this.paths.displaced(id).directory, this.store.paths.displaced(id).directory] as const,
-        ),
-        ...this.#pasts.map((id) => [this.paths.past(id).directory, this.store.paths.past(id).directory] as const),
-      ];
-      for (const id of this.#catchUps) {
-        const place = this.store.paths.update(id).catchUp(next.generation);
-        moves.push([this.paths.catchUp(id).directory, place.directory]);
-      }
-      if (update !== undefined) moves.push([this.paths.update.directory, this.store.paths.update(update).directory]);
+      const moves = this.#staged.moves(next.generation, update);
       await renameAllDurably(moves);
       try {
         await publish(next);
@@ -330,7 +270,7 @@ export class Transaction {
         throw error;
       }
       await this.#clearUp(transition.removedNodes, transition.removedUpdates);
-      if (this.#pasts.length > 0) await afterPublish(async () => trimHistory(this.store.paths, next));
+      if (this.#staged.pasts.length > 0) await afterPublish(async () => trimHistory(this.store.paths, next));
       await this.store.indexes.write(this.store.paths, next);
       return next;
     });
@@ -364,25 +304,4 @@ export class Transaction {
       this.lock.release();
     }
   }
-}
-
-/** A node whose index is elsewhere until it is published. */
-class SealedPaths extends NodePaths {
-  readonly #index: BytePath;
-
-  constructor(directory: BytePath, index: BytePath) {
-    super(directory);
-    this.#index = index;
-  }
-
-  override get index(): BytePath {
-    return this.#index;
-  }
-}
-
-/** Of all files, each once however many names it has. */
-function contentBytes(scanned: readonly ScannedEntry[]): number {
-  const files = scanned.filter(({ stats }) => stats.isFile());
-  const inodes = new Map(files.map(({ stats }) => [`${stats.dev}:${stats.ino}`, Number(stats.size)]));
-  return [...inodes.values()].reduce((sum, size) => sum + size, 0);
 }

@@ -9,7 +9,7 @@ import { deviceOf } from '../node-index/scan.js';
 import { TreeBounds } from '../tree-bounds.js';
 import type { TreeLimits } from '../tree-bounds.js';
 import { TreeWriter } from './tree-writer.js';
-import type { MemberAttributes } from './tree-writer.js';
+import type { MemberAttributes } from './member-attributes.js';
 
 /** How far an import is. */
 export interface ImportProgress {

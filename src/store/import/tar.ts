@@ -12,7 +12,8 @@ import type { TarMember } from './tar/member.js';
 import { TarReader } from './tar/reader.js';
 import { ByteSource } from './tar/source.js';
 import { TreeWriter } from './tree-writer.js';
-import type { MemberAttributes } from './tree-writer.js';
+import type { MemberAttributes } from './member-attributes.js';
+import { memberPath } from './member-path.js';
 import { UnpackBounds, freeFor } from './unpack-bounds.js';
 
 /** What a kind of archive needs beyond plain tars. */
@@ -110,7 +111,7 @@ async function writeMember(work: Work, member: TarMember): Promise<void> {
   const { writer } = work;
   const { special, devices } = work.kind;
   if (member.kind === 'volume-label') return;
-  const path = TreeWriter.pathOf(member.name);
+  const path = memberPath(member.name);
   if (devices === 'refuse') refuseDevice(path, member);
   if (special?.(path, member.kind === 'file', writer) === true) return;
   if (member.kind === 'link') {

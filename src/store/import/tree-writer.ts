@@ -1,10 +1,6 @@
 import {
-  chmodSync,
   closeSync,
   constants,
-  fchmodSync,
-  fchownSync,
-  lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -14,51 +10,23 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { components, dirname, display, join } from '../../base/bytes.js';
+import { dirname, display, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, failed, isSystemError, messageOf, refused, spaceHint } from '../../base/errors.js';
-import { limits } from '../../base/limits.js';
 import { stagedStep } from '../../platform/durable.js';
 import { makePlainDirectory } from '../../platform/exact.js';
-import { mknodSync, setTimesSync, setXattrSync } from '../../platform/native.js';
-import type { Target } from '../../platform/native.js';
-import { isMachineRoot, isRoot } from '../../platform/privileges.js';
+import { mknodSync, setXattrSync } from '../../platform/native.js';
+import { isMachineRoot } from '../../platform/privileges.js';
 import { removeTree, walk } from '../../platform/walk.js';
-import { escapeMark, markNamespace } from '../marks.js';
+import { markNamespace } from '../marks.js';
 import { Reach, reach } from '../reach.js';
 import type { TreeBounds } from '../tree-bounds.js';
-import { beyond, unsafe } from './tar/errors.js';
-
-/** The attributes of a member of an archive or a directory. */
-export interface MemberAttributes {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly mtimeNs: bigint;
-  readonly xattrs: ReadonlyMap<string, Buffer>;
-}
+import { setFileAttributes, setMemberAttributes } from './member-attributes.js';
+import type { MemberAttributes } from './member-attributes.js';
+import { memberPath } from './member-path.js';
+import { unsafe } from './tar/errors.js';
 
 type Kind = 'directory' | 'file' | 'symlink' | 'node';
-
-/** The kernel applies an access list's bits to the mode, and chmod(2) changes the list: so set it last. */
-const accessList = 'system.posix_acl_access';
-
-/** @throws LaminaError refused: a user namespace has no such user */
-function setOwner(path: BytePath, { uid, gid }: MemberAttributes, set: (uid: number, gid: number) => void): void {
-  if (!isRoot()) return;
-  try {
-    set(uid, gid);
-  } catch (error) {
-    if (!isSystemError(error, 'EINVAL')) throw error;
-    throw refused(
-      `${display(path)} belongs to user ${uid} and group ${gid}, which are not both in this user namespace`,
-      {
-        code: 'NO_SUCH_ID',
-        hint: 'have more subordinate ids in /etc/subuid and /etc/subgid, or import it as root of the machine',
-      },
-    );
-  }
-}
 
 const plainDirectory: MemberAttributes = { mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, xattrs: new Map() };
 
@@ -87,22 +55,6 @@ export class TreeWriter {
 
   get entries(): number {
     return this.#kinds.size;
-  }
-
-  /**
-   * The path of a member below the tree.
-   * @throws LaminaError refused: an absolute name but the root's, one with `..`, or one beyond the limits "path depth" and "name length"
-   */
-  static pathOf(name: BytePath): BytePath {
-    if (name.length > limits.pathDepth.value)
-      throw beyond(limits.pathDepth, `it holds a name of ${name.length} bytes with its directories`);
-    if (name.startsWith('/') && /[^./]|\.\./.test(name)) throw unsafe(`it holds the absolute name ${display(name)}`);
-    if (name.includes('\0')) throw unsafe(`it holds the name ${display(name)}, which has a NUL in it`);
-    const parts = components(name).filter((part) => part !== '.');
-    if (parts.some((part) => part === '..')) throw unsafe(`it holds the name ${display(name)}, which leads out of it`);
-    const long = parts.find((part) => part.length > limits.nameLength.value);
-    if (long !== undefined) throw beyond(limits.nameLength, `it holds a name of ${long.length} bytes`);
-    return parts.join('/') as BytePath;
   }
 
   directory(path: BytePath, attributes: MemberAttributes): void {
@@ -141,13 +93,7 @@ export class TreeWriter {
     this.#guard(path, () => {
       try {
         this.bounds.addAttributes(path, attributes.xattrs);
-        setOwner(path, attributes, (uid, gid) => {
-          fchownSync(descriptor, uid, gid);
-        });
-        this.#setXattrs(descriptor, attributes, () => {
-          fchmodSync(descriptor, attributes.mode & 0o7777);
-        });
-        setTimesSync(descriptor, { mtimeNs: attributes.mtimeNs });
+        setFileAttributes(path, descriptor, attributes);
       } finally {
         closeSync(descriptor);
       }
@@ -162,7 +108,7 @@ export class TreeWriter {
       'symlink',
       (at) => {
         symlinkSync(Buffer.from(target, 'latin1'), at);
-        this.#finish(path, at, attributes, false);
+        setMemberAttributes(path, at, attributes, 'no mode');
       },
       target,
     );
@@ -173,7 +119,7 @@ export class TreeWriter {
    * @throws LaminaError refused: that is not a member before it, or is a directory
    */
   link(path: BytePath, name: BytePath): void {
-    const target = TreeWriter.pathOf(name.replace(/^\/+/, '') as BytePath);
+    const target = memberPath(name.replace(/^\/+/, '') as BytePath);
     const kind = this.#kinds.get(target);
     if (kind === undefined || kind === 'directory') {
       const called = name.startsWith('/') ? `the absolute name ${display(name)}` : display(target);
@@ -203,7 +149,7 @@ export class TreeWriter {
     this.bounds.addAttributes(path, attributes.xattrs);
     this.#make(path, 'node', (at) => {
       mknodSync(at, type | 0o600, device.major, device.minor);
-      this.#finish(path, at, attributes, true);
+      setMemberAttributes(path, at, attributes);
     });
   }
 
@@ -216,7 +162,7 @@ export class TreeWriter {
           if (this.#withWhiteouts.has(path)) {
             setXattrSync(at, `${markNamespace()}.overlay.overlay.opaque`, Buffer.from('x'));
           }
-          this.#finish(path, at, attributes, true);
+          setMemberAttributes(path, at, attributes);
         });
       });
     }
@@ -236,25 +182,6 @@ export class TreeWriter {
    */
   close(): void {
     this.#reach.close();
-  }
-
-  #finish(path: BytePath, at: Buffer, attributes: MemberAttributes, hasMode: boolean): void {
-    setOwner(path, attributes, (uid, gid) => {
-      lchownSync(at, uid, gid);
-    });
-    this.#setXattrs(at, attributes, () => {
-      if (hasMode) chmodSync(at, attributes.mode & 0o7777);
-    });
-    setTimesSync(at, { mtimeNs: attributes.mtimeNs });
-  }
-
-  /** Some attributes need a mode that permits writing, the access list needs the final mode. */
-  #setXattrs(target: Target, { xattrs }: MemberAttributes, setMode: () => void): void {
-    for (const [name, value] of xattrs)
-      if (name !== accessList) setXattrSync(target, escapeMark(name, markNamespace()), value);
-    setMode();
-    const list = xattrs.get(accessList);
-    if (list !== undefined) setXattrSync(target, accessList, list);
   }
 
   /** @param target of a symlink */

@@ -1,0 +1,16 @@
+export function asBuffer(reply: Buffer | number): Buffer {
+  if (typeof reply === 'number') throw new TypeError('addon.node answered a number where bytes were due');
+  return reply;
+}
+
+export function asNumber(reply: Buffer | number): number {
+  if (typeof reply !== 'number') throw new TypeError('addon.node answered bytes where a number was due');
+  return reply;
+}
+
+/** Names that the addon gives with a NUL after each. */
+export const splitNames = (list: Buffer) =>
+  list
+    .toString('latin1')
+    .split('\0')
+    .filter((name) => name !== '');

@@ -1,0 +1,20 @@
+import { components, display } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import { limits } from '../../base/limits.js';
+import { beyond, unsafe } from './tar/errors.js';
+
+/**
+ * The path of a member below the tree.
+ * @throws LaminaError refused: an absolute name but the root's, one with `..`, or one beyond the limits "path depth" and "name length"
+ */
+export function memberPath(name: BytePath): BytePath {
+  if (name.length > limits.pathDepth.value)
+    throw beyond(limits.pathDepth, `it holds a name of ${name.length} bytes with its directories`);
+  if (name.startsWith('/') && /[^./]|\.\./.test(name)) throw unsafe(`it holds the absolute name ${display(name)}`);
+  if (name.includes('\0')) throw unsafe(`it holds the name ${display(name)}, which has a NUL in it`);
+  const parts = components(name).filter((part) => part !== '.');
+  if (parts.some((part) => part === '..')) throw unsafe(`it holds the name ${display(name)}, which leads out of it`);
+  const long = parts.find((part) => part.length > limits.nameLength.value);
+  if (long !== undefined) throw beyond(limits.nameLength, `it holds a name of ${long.length} bytes`);
+  return parts.join('/') as BytePath;
+}

@@ -1,0 +1,87 @@
+import type { BytePath } from '../base/bytes.js';
+import type { NodeId } from '../manifest/index.js';
+import type { Move } from '../platform/durable.js';
+import { NodePaths } from './paths.js';
+import type { StorePaths, TransactionPaths } from './paths.js';
+
+export const nodePrefixes = { 'base-layer': 'b', 'delta-layer': 'd', storage: 's', 'delta-storage': 'e' } as const;
+export type StagedKind = keyof typeof nodePrefixes;
+
+export interface StagedNode extends NodePaths {
+  readonly id: NodeId;
+}
+
+/** What a transaction has staged, and where each part of it belongs. */
+export class Staged {
+  readonly nodes = new Map<NodeId, NodePaths>();
+  /** Of writable storages that will be sealed: the index with which they will be. */
+  readonly indexes = new Map<NodeId, BytePath>();
+  /** Ids of displaced content. */
+  readonly displaced: string[] = [];
+  /** Updates whose end is put on record. */
+  readonly pasts: string[] = [];
+  /** Updates through which a container is caught up. */
+  readonly catchUps = new Set<string>();
+
+  constructor(
+    readonly from: TransactionPaths,
+    readonly to: StorePaths,
+  ) {}
+
+  clear(): void {
+    for (const map of [this.nodes, this.indexes, this.catchUps]) map.clear();
+    this.displaced.length = 0;
+    this.pasts.length = 0;
+  }
+
+  /** Where a node is: staged, or in the store. */
+  placeOf(id: NodeId): NodePaths {
+    return this.nodes.get(id) ?? this.to.node(id);
+  }
+
+  /** As `Transaction.stagedPlace`. */
+  stagedPlace(id: NodeId): NodePaths | undefined {
+    const index = this.indexes.get(id);
+    return index === undefined ? this.nodes.get(id) : new SealedPaths(this.placeOf(id).directory, index);
+  }
+
+  /**
+   * Files that hold the generation of the manifest that a publish makes. For everything else that is moved, a name in
+   * the manifest shows whether it was published; for these, this does.
+   */
+  generations(): BytePath[] {
+    const { from, displaced, pasts } = this;
+    return [...displaced.map((id) => from.displaced(id)), ...pasts.map((id) => from.past(id))].map(
+      ({ generation }) => generation,
+    );
+  }
+
+  /** @param generation of the manifest that is published; @param update the update that the transaction makes */
+  moves(generation: number, update: string | undefined): Move[] {
+    const { from, to } = this;
+    const moves: Move[] = [
+      ...[...this.nodes].map(([id, node]) => [node.directory, to.node(id).directory] as const),
+      ...[...this.indexes].map(([id, index]) => [index, to.node(id).index] as const),
+      ...this.displaced.map((id) => [from.displaced(id).directory, to.displaced(id).directory] as const),
+      ...this.pasts.map((id) => [from.past(id).directory, to.past(id).directory] as const),
+    ];
+    for (const id of this.catchUps)
+      moves.push([from.catchUp(id).directory, to.update(id).catchUp(generation).directory]);
+    if (update !== undefined) moves.push([from.update.directory, to.update(update).directory]);
+    return moves;
+  }
+}
+
+/** A node whose index is elsewhere until it is published. */
+class SealedPaths extends NodePaths {
+  readonly #index: BytePath;
+
+  constructor(directory: BytePath, index: BytePath) {
+    super(directory);
+    this.#index = index;
+  }
+
+  override get index(): BytePath {
+    return this.#index;
+  }
+}
