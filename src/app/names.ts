@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { toBuffer } from '../base/bytes.js';
+import { openFlags } from '../platform/open-flags.js';
 import { namePattern } from '../manifest/names.js';
 import { locateStore } from '../store/location.js';
 import { StorePaths } from '../store/paths.js';
@@ -29,7 +30,7 @@ export function storeNames(option: string | undefined): StoreNames {
 /** The shell's user may be root: what another user put there is not waited for, and not read. */
 function ownText(option: string | undefined): string {
   const { manifest } = new StorePaths(locateStore(option));
-  const descriptor = openSync(toBuffer(manifest), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const descriptor = openSync(toBuffer(manifest), openFlags.read);
   try {
     const status = fstatSync(descriptor);
     if (!status.isFile() || status.uid !== process.geteuid?.()) throw new Error('not the own manifest of the caller');

@@ -3,6 +3,9 @@ import type { BytePath } from './byte-path.js';
 
 export type { BytePath };
 
+/** The path of a tree's root within the tree. */
+export const treeRoot = '' as BytePath;
+
 const slash = '/';
 
 const ascii = /^[\x00-\x7f]*$/;

@@ -1,3 +1,4 @@
+import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
 import type { Entry, Listing } from './model.js';
@@ -20,8 +21,6 @@ export function refersBelow(tree: Listing): boolean {
   return false;
 }
 
-const root = '' as BytePath;
-
 interface Visit {
   readonly path: BytePath;
   /** The trees that merge in the directory, or in the one that holds the path; newest first. */
@@ -38,12 +37,12 @@ class Composer {
 
   plan(): TreePlan {
     // Depth first. No recursion: a tree may be thousands of directories deep.
-    const todo = this.#childrenOf({ path: root, merging: this.trees.map((_, i) => i), closed: false });
+    const todo = this.#childrenOf({ path: treeRoot, merging: this.trees.map((_, i) => i), closed: false });
     for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
       const below = this.#visit(next);
       if (below !== undefined) for (const each of this.#childrenOf(below)) todo.push(each);
     }
-    const attributes = must(this.trees[0]?.get(root), 'the root of a tree');
+    const attributes = must(this.trees[0]?.get(treeRoot), 'the root of a tree');
     return { root: attributes, changesRoot: true, operations: this.#operations };
   }
 

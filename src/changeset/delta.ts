@@ -1,5 +1,5 @@
 import type { BytePath } from '../base/bytes.js';
-import { dirname, display } from '../base/bytes.js';
+import { dirname, display, treeRoot } from '../base/bytes.js';
 import { damaged, failed, must } from '../base/errors.js';
 import { sameAttributes } from './equality.js';
 import { Kept } from './links.js';
@@ -30,7 +30,6 @@ export function computeDelta({ target, base, covered, hashes }: DeltaRequest): T
   return new Planner(target, base, covered, hashes).plan();
 }
 
-const root = '' as BytePath;
 const blockSize = 4096;
 
 /** A directory that is being visited. */
@@ -58,11 +57,11 @@ class Planner {
   }
 
   #addWay(path: BytePath): void {
-    for (let at = path; at !== root;) {
+    for (let at = path; at !== treeRoot;) {
       const parent = dirname(at);
       const known = this.#children.get(parent);
       const names = known ?? new Set();
-      names.add(at.slice(parent === root ? 0 : parent.length + 1));
+      names.add(at.slice(parent === treeRoot ? 0 : parent.length + 1));
       if (known !== undefined) return;
       this.#children.set(parent, names);
       at = parent;
@@ -70,8 +69,8 @@ class Planner {
   }
 
   plan(): TreePlan {
-    const t = must(this.target.get(root), 'the root of a view');
-    const b = must(this.base.get(root), 'the root of a view');
+    const t = must(this.target.get(treeRoot), 'the root of a view');
+    const b = must(this.base.get(treeRoot), 'the root of a view');
     this.#visitAll();
     const changesRoot = !sameAttributes(t.entry, b.entry);
     return { root: t.entry, changesRoot, operations: this.#joinLinks() };
@@ -79,7 +78,7 @@ class Planner {
 
   /** Depth first. No recursion: a tree may be thousands of directories deep. */
   #visitAll(): void {
-    const open: Visit[] = [{ paths: this.#childrenOf(root), next: 0, leave: () => undefined }];
+    const open: Visit[] = [{ paths: this.#childrenOf(treeRoot), next: 0, leave: () => undefined }];
     for (let visit = open.at(-1); visit !== undefined; visit = open.at(-1)) {
       const path = visit.paths[visit.next++];
       const below = path === undefined ? undefined : this.#visit(path);

@@ -1,3 +1,4 @@
+import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Entry, Listing } from './model.js';
 
@@ -40,9 +41,8 @@ export class MemoryListing implements Listing {
       if (this.#entries.has(entry.path)) throw new Error(`path given twice: ${entry.path}`);
       this.#entries.set(entry.path, entry);
     }
-    const root = '' as BytePath;
-    if (!this.#entries.has(root)) this.#entries.set(root, makeEntry({ path: root, type: 'directory' }));
-    for (const entry of this.#entries.values()) if (entry.path !== root) this.#link(entry);
+    if (!this.#entries.has(treeRoot)) this.#entries.set(treeRoot, makeEntry({ path: treeRoot, type: 'directory' }));
+    for (const entry of this.#entries.values()) if (entry.path !== treeRoot) this.#link(entry);
     for (const names of this.#names.values()) names.sort();
     for (const paths of this.#groups.values()) paths.sort();
   }

@@ -1,3 +1,4 @@
+import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Entry, Listing } from './model.js';
 import { child, lookup } from './resolve.js';
@@ -28,8 +29,6 @@ export interface Redirection {
   readonly data: Place | undefined;
 }
 
-const root = '' as BytePath;
-
 const parentOf = (path: BytePath) => path.slice(0, Math.max(path.lastIndexOf('/'), 0)) as BytePath;
 
 /** A listing is immutable and shared by many views: its redirects are collected once. */
@@ -59,10 +58,10 @@ export class View {
   /** @param stack newest first; at least one tree */
   constructor(stack: readonly Listing[]) {
     this.stack = stack;
-    const entry = stack[0]?.get(root);
+    const entry = stack[0]?.get(treeRoot);
     if (entry === undefined) throw new Error('a view needs a tree with a root');
-    const places = stack.map((_, layer) => ({ layer, path: root }));
-    this.#directories.set(root, { path: root, entry, layer: 0, places, data: undefined });
+    const places = stack.map((_, layer) => ({ layer, path: treeRoot }));
+    this.#directories.set(treeRoot, { path: treeRoot, entry, layer: 0, places, data: undefined });
   }
 
   /** What is at `path`, '' being the root; undefined: nothing. */
@@ -108,7 +107,7 @@ export class View {
   }
 
   /** `from` and all below it, parents before children, names in byte order. */
-  *walk(from: BytePath = root): Generator<Resolved> {
+  *walk(from: BytePath = treeRoot): Generator<Resolved> {
     const todo: BytePath[] = [from];
     for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
       const resolved = this.get(path);

@@ -1,6 +1,8 @@
-import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
+import { openFlags } from '../platform/open-flags.js';
 import { largestMerged, mergeContents, sameAttributes } from '../changeset/index.js';
 import type { Entry, Listing, Resolved, View } from '../changeset/index.js';
 import { containerOf, storageChain, updateOf } from '../manifest/index.js';
@@ -24,8 +26,6 @@ export interface ClassifiedContainer {
   readonly view: View;
   readonly sources: readonly BytePath[];
 }
-
-const root = '' as BytePath;
 
 export async function classifyUserWrites(
   reader: StagedReader,
@@ -79,22 +79,22 @@ const listings = async (reader: StagedReader, ids: readonly NodeId[]): Promise<L
 
 /** Whether anything but the root is left of a tree. */
 function left(listing: Listing, without: ReadonlySet<BytePath>): boolean {
-  return listing.names(root).some((name) => !without.has(name as BytePath));
+  return listing.names(treeRoot).some((name) => !without.has(name as BytePath));
 }
 
 function rootChanged(listing: Listing, changes: UserChanges): boolean {
-  const own = must(listing.get(root), 'the root of a tree');
-  const base = must(changes.before.get(root), 'the root of a view').entry;
+  const own = must(listing.get(treeRoot), 'the root of a tree');
+  const base = must(changes.before.get(treeRoot), 'the root of a view').entry;
   return !sameAttributes(own, base);
 }
 
 /** Without all that was written since, and the root as it is without the update. */
 function emptied({ user }: ContainerRollback, trees: readonly Listing[], changes: UserChanges): Map<NodeId, TreeEdits> {
-  const after: Entry = must(changes.after.get(root), 'the root of a view').entry;
+  const after: Entry = must(changes.after.get(treeRoot), 'the root of a view').entry;
   const edits = new Map<NodeId, TreeEdits>();
   user.forEach((node, i) => {
-    const without = new Set((trees[i]?.names(root) ?? []).map((name) => name as BytePath));
-    const directories = new Map([[root, after]]);
+    const without = new Set((trees[i]?.names(treeRoot) ?? []).map((name) => name as BytePath));
+    const directories = new Map([[treeRoot, after]]);
     if (without.size > 0 || rootChanged(must(trees[i], 'a storage'), changes))
       edits.set(node, { without, directories, files: new Map() });
   });
@@ -116,7 +116,7 @@ function mergedContent(
 
 function read({ entry, data }: Resolved, trees: readonly BytePath[]): Uint8Array | undefined {
   if (data === undefined || entry.size > largestMerged) return undefined;
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const flags = openFlags.read;
   const descriptor = reach(must(trees[data.layer], 'a tree'), data.path, (at) => openSync(at, flags));
   try {
     return readFileSync(descriptor);

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { dirname, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
+import { dirname, fromText, isBelow, join, toBuffer, toText, treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
@@ -8,8 +8,6 @@ import type { Entry, PlanOperation, View } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
 import { markNamespace, materialise } from '../store/index.js';
 import type { DisplacedRecord, Transaction } from '../store/index.js';
-
-const root = '' as BytePath;
 
 /**
  * Stages a copy of what a container shows at some paths; a path at which it shows nothing becomes a whiteout. Returns
@@ -23,7 +21,7 @@ export async function stageDisplaced(
 ): Promise<BytePath> {
   const { staged, place } = transaction.stageDisplaced();
   mkdirSync(toBuffer(staged.tree), { mode: 0o700 });
-  const attributes = must(view.get(root), 'the root of a view').entry;
+  const attributes = must(view.get(treeRoot), 'the root of a view').entry;
   const plan = { root: attributes, changesRoot: false, operations: operationsOf(view, paths) };
   await materialise({ plan, tree: join(staged.tree, '0'), sources, marks: markNamespace() });
   const record: DisplacedRecord = { update, container, created: isoNow(), paths: paths.map(toText) };
@@ -45,7 +43,7 @@ function operationsOf(view: View, paths: readonly BytePath[]): PlanOperation[] {
   };
   for (const path of paths) {
     const above: BytePath[] = [];
-    for (let at = dirname(path); at !== root; at = dirname(at)) above.push(at);
+    for (let at = dirname(path); at !== treeRoot; at = dirname(at)) above.push(at);
     for (const directory of above.reverse()) {
       if (view.get(directory) === undefined && !operations.has(directory)) {
         const attributes = makeEntry({ path: directory, type: 'directory' });

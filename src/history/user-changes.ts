@@ -1,4 +1,4 @@
-import { dirname, isBelow } from '../base/bytes.js';
+import { dirname, isBelow, treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
 import {
@@ -54,8 +54,6 @@ interface Referring {
 
 export const hasEdits = ({ without, directories, files }: TreeEdits): boolean =>
   without.size + directories.size + files.size > 0;
-
-const root = '' as BytePath;
 
 /**
  * Classifies what was written since an update, storage by storage: what does not overlap the update stays; what equals the
@@ -115,7 +113,7 @@ export class UserChanges {
     const carriers: BytePath[] = [];
     for (const entry of listing.entries()) {
       const { path } = entry;
-      if (path !== root && this.#isGone(classified, path)) continue;
+      if (path !== treeRoot && this.#isGone(classified, path)) continue;
       if (merges(entry)) this.#classifyDirectory(classified, entry, carriers);
       else if (overlapping.has(path)) this.#classifyEntry(classified, listing, entry, { now, merge });
       const stays = !classified.without.has(path) && !classified.files.has(path);
@@ -123,7 +121,8 @@ export class UserChanges {
         classified.without.add(path);
         classified.displaced.add(path);
       }
-      if (!classified.without.has(path) && path !== root) kept.set(dirname(path), (kept.get(dirname(path)) ?? 0) + 1);
+      if (!classified.without.has(path) && path !== treeRoot)
+        kept.set(dirname(path), (kept.get(dirname(path)) ?? 0) + 1);
     }
     for (const path of carriers.reverse()) {
       if ((kept.get(path) ?? 0) > 0) continue;
@@ -172,7 +171,7 @@ export class UserChanges {
   }
 
   #isGone({ without }: ClassifiedWrites, path: BytePath): boolean {
-    for (let at = dirname(path); at !== root; at = dirname(at)) if (without.has(at)) return true;
+    for (let at = dirname(path); at !== treeRoot; at = dirname(at)) if (without.has(at)) return true;
     return false;
   }
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { display, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, refused, toLaminaError, usage } from '../base/errors.js';
@@ -9,6 +9,7 @@ import { checkProcedure, intendedBase } from '../package/index.js';
 import { makeDirectoryDurably, removeDurably, renameDurably, writeFileDurably } from '../platform/durable.js';
 import { holdPath } from '../platform/held.js';
 import type { Held } from '../platform/held.js';
+import { openFlags } from '../platform/open-flags.js';
 import type { Store } from '../store/index.js';
 import { applyUpdate } from '../update/index.js';
 import { rollbackData, updateData } from '../data/index.js';
@@ -150,7 +151,7 @@ function readIntent(path: BytePath, shown: BytePath): { item: string; update: st
 function readIfFile(path: BytePath): string {
   let descriptor: number;
   try {
-    descriptor = openSync(toBuffer(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    descriptor = openSync(toBuffer(path), openFlags.read);
   } catch (error) {
     if (isSystemError(error, 'ELOOP')) throw new TypeError('it is a symlink');
     throw error;

@@ -5,6 +5,7 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf, notFound, usage } from '../base/errors.js';
 import { limitNamed, limits } from '../base/limits.js';
 import { withHeld } from '../platform/held.js';
+import { openFlags } from '../platform/open-flags.js';
 import { interpreterOf, startOf } from './shebang.js';
 import { parsePackage } from './update-json.js';
 import type { PackageFields } from './update-json.js';
@@ -143,10 +144,7 @@ export async function readPackage(at: BytePath, source: BytePath): Promise<Proce
 export async function readFields(at: BytePath, source: BytePath): Promise<PackageFields> {
   let value: unknown;
   try {
-    const handle = await open(
-      toBuffer(join(at, 'update.json')),
-      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-    );
+    const handle = await open(toBuffer(join(at, 'update.json')), openFlags.read);
     try {
       const status = await handle.stat();
       if (!status.isFile()) throw badPackage(source, ['it is no file']);

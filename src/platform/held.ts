@@ -1,9 +1,10 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { components, display, fromBuffer, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { SystemError } from './native.js';
 import { refused } from '../base/errors.js';
+import { openFlags } from './open-flags.js';
 import { isTrusted } from './exposure.js';
 
 /*
@@ -22,7 +23,6 @@ export interface Held {
   close(): void;
 }
 
-const O_PATH = 0o10000000;
 const mostSymlinks = 40;
 const held = /^\/proc\/self\/fd\/(\d+)(?:\/|$)/;
 
@@ -72,7 +72,7 @@ function heldAs(descriptor: number): Held {
 }
 
 function openPath(path: BytePath): number {
-  return openSync(toBuffer(path), O_PATH | constants.O_NOFOLLOW);
+  return openSync(toBuffer(path), openFlags.path);
 }
 
 /** The target of a symlink that is open, and closes it. @param name by which its text can be read */

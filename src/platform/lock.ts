@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } fro
 import { setTimeout as sleep } from 'node:timers/promises';
 import { display, fromBuffer } from '../base/bytes.js';
 import { LaminaError, isSystemError } from '../base/errors.js';
+import { openFlags } from './open-flags.js';
 import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
 import { flockSync } from './native.js';
@@ -172,7 +173,7 @@ function wordsOf(pid: string): string | undefined {
 /** flock needs no write access, so that a reader may lock a store it cannot write. */
 function openLockFile(path: Buffer, create: boolean): number {
   try {
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return openSync(path, openFlags.read);
   } catch (error) {
     if (!create || !isSystemError(error, 'ENOENT')) throw error;
     return openSync(path, constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);

@@ -15,6 +15,7 @@ import type { BytePath } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { failed, isSystemError } from '../base/errors.js';
 import { limitNamed, limits } from '../base/limits.js';
+import { openFlags } from './open-flags.js';
 import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
 import { removeBelow, removeBelowSync, unlinkFiles } from './native.js';
@@ -205,7 +206,7 @@ const shownRoot = (root: Path) => (typeof root === 'string' ? root : fromBuffer(
 const anchored = (descriptor: number) => Buffer.from(`/proc/self/fd/${descriptor}`);
 
 function openDirectory(path: Buffer): number {
-  return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  return openSync(path, openFlags.directory);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { closeSync, constants, linkSync, openSync, writeSync } from 'node:fs';
+import { closeSync, linkSync, openSync, writeSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
@@ -7,6 +7,7 @@ import type { Entry } from '../changeset/index.js';
 import { stagedStep } from '../platform/durable.js';
 import { makePlainDirectory, setExactly } from '../platform/exact.js';
 import { readXattrsSync } from '../platform/native.js';
+import { openFlags } from '../platform/open-flags.js';
 import { walk } from '../platform/walk.js';
 import { isMark, markNamespace } from './marks.js';
 import { withReach } from './reach.js';
@@ -82,7 +83,7 @@ function writeFile(
   path: BytePath,
   { content, attributes }: { content: Uint8Array; attributes: Entry },
 ): void {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const flags = openFlags.create;
   const descriptor = to.at(path, (at) => openSync(at, flags, 0o600));
   try {
     for (let done = 0; done < content.length;) done += writeSync(descriptor, content, done);

@@ -9,6 +9,7 @@ import { makePlainDirectory, setExactly, setXattrsExactly } from '../platform/ex
 import { readInodes } from '../platform/inodes.js';
 import { copyFileData, copyFileDataSync, makeWhiteoutSync, mknodSync } from '../platform/native.js';
 import type { Target } from '../platform/native.js';
+import { openFlags } from '../platform/open-flags.js';
 import { removeTree } from '../platform/walk.js';
 import { Reach, reach } from './reach.js';
 
@@ -53,7 +54,7 @@ export async function materialise(request: MaterialiseRequest): Promise<void> {
 }
 
 // O_NONBLOCK: opening must not block on a FIFO in the place of a file.
-const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const readFlags = openFlags.read;
 
 /** Files from this size on are copied by another thread; below, the hand-over costs more than the copy. Bytes. */
 const largeFile = 1 << 20;
@@ -170,7 +171,7 @@ class TreeWriter {
       const regular = (mode & constants.S_IFMT) === constants.S_IFREG;
       if (!regular || size !== attributes.size)
         throw changedSource(operation.source.path, source.tree, attributes.size);
-      const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+      const flags = openFlags.createToRead;
       const to = this.#at(path, (at) => openSync(at, flags, 0o600));
       try {
         if (size >= largeFile) await copyFileData(from, to);
@@ -207,7 +208,7 @@ class TreeWriter {
         setXattrsExactly(at, new Map());
         return;
       }
-      closeSync(openSync(at, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600));
+      closeSync(openSync(at, openFlags.create, 0o600));
       setXattrsExactly(at, new Map([[this.#mark('whiteout'), Buffer.from('y')]]));
       this.#withXattrWhiteouts.add(dirname(path));
     });

@@ -1,6 +1,7 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { openFlags } from '../platform/open-flags.js';
 
 /**
  * The longest path given to the kernel, and how far it is from one open directory to the next, in bytes. PATH_MAX is
@@ -9,7 +10,7 @@ import type { BytePath } from '../base/bytes.js';
  */
 const longest = 1024;
 const step = 768;
-const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const directoryFlags = openFlags.directory;
 
 /** A directory on the way to long paths. */
 interface Anchor {

@@ -33,10 +33,11 @@ import type { RenameMode } from '../platform/native.js';
 import { stagedStep } from '../platform/durable.js';
 import { setExactly } from '../platform/exact.js';
 import type { ExactAttributes } from '../platform/exact.js';
+import { openFlags } from '../platform/open-flags.js';
 import { removeTree } from '../platform/walk.js';
 import { reach } from './reach.js';
 
-const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const readFlags = openFlags.read;
 const chunkBytes = 1 << 20;
 
 /**
@@ -73,7 +74,7 @@ export class Tree {
   /** An empty file, whose name must be free. */
   makeFile(path: BytePath): void {
     stagedStep(path);
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+    const flags = openFlags.create;
     this.#at(path, (at) => {
       closeSync(openSync(at, flags, 0o600));
     });

@@ -16,6 +16,7 @@ import { components, display, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed, isSystemError } from '../../base/errors.js';
 import { setTimesSync } from '../../platform/native.js';
+import { openFlags } from '../../platform/open-flags.js';
 import type { NetworkFile, SandboxPlan } from './plan.js';
 import type { MountedRoot } from './reader.js';
 
@@ -74,7 +75,7 @@ function makeDirectory(root: MountedRoot, path: BytePath): void {
   at(root, path, (name) => {
     if (entry !== undefined) unlinkSync(name);
     mkdirSync(name);
-    const made = openSync(name, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    const made = openSync(name, openFlags.directory);
     try {
       fchmodSync(made, 0o755);
     } finally {

@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import { basename, components, dirname, fromBuffer, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { isSystemError } from '../../base/errors.js';
+import { openFlags } from '../../platform/open-flags.js';
 import { View } from '../../changeset/index.js';
 import type { EntryType, Listing } from '../../changeset/index.js';
 import { reach } from '../../store/index.js';
@@ -110,7 +111,7 @@ export class MountedRoot implements RootReader {
 
   names(directory: BytePath): readonly string[] {
     const names = this.at(directory, (at) => {
-      const descriptor = openSync(at, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+      const descriptor = openSync(at, openFlags.directory);
       try {
         return readdirSync(below(descriptor, '.' as BytePath), 'buffer').map((name) => fromBuffer(name));
       } finally {
@@ -140,7 +141,7 @@ function typeOf(stats: Stats): RootEntry['type'] {
 function readRegular(most: number, open: (flags: number) => number): Buffer | undefined {
   let descriptor: number;
   try {
-    descriptor = open(constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    descriptor = open(openFlags.read);
   } catch (error) {
     if (isSystemError(error, 'ELOOP', 'ENXIO')) return undefined;
     throw error;

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
-  constants,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -18,6 +17,7 @@ import type { BytePath } from '../../base/bytes.js';
 import { failed, isSystemError, refused } from '../../base/errors.js';
 import { newId } from '../../base/ids.js';
 import { flockSync, getXattrSync, removeXattrSync, renameSync, setXattrSync } from '../../platform/native.js';
+import { openFlags } from '../../platform/open-flags.js';
 import { isMachineRoot } from '../../platform/privileges.js';
 import type { RootAdditions } from './additions.js';
 import type { MountedRoot } from './reader.js';
@@ -84,7 +84,7 @@ export class SharedAdditions {
   #holdExisting(path: BytePath): boolean {
     const descriptor = this.root.at(path, (at) => {
       if (getXattrSync(at, mark) === undefined) return undefined;
-      return openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      return openSync(at, openFlags.read);
     });
     if (descriptor === undefined) return false;
     if (lock(descriptor, 'shared') && this.#isThere(path, descriptor)) {

@@ -3,6 +3,7 @@ import { display } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed, messageOf, spaceHint } from '../../base/errors.js';
 import { copyFileData, readXattrsSync } from '../../platform/native.js';
+import { openFlags } from '../../platform/open-flags.js';
 import { walk } from '../../platform/walk.js';
 import type { WalkEntry } from '../../platform/walk.js';
 import { deviceOf } from '../node-index/scan.js';
@@ -90,7 +91,7 @@ async function copyFile(
 ): Promise<void> {
   let from: number;
   try {
-    from = openSync(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    from = openSync(at, openFlags.read);
   } catch (error) {
     throw unreadable(path, error);
   }

@@ -1,8 +1,9 @@
-import { closeSync, constants, fstatSync, openSync, readSync, readdirSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, readdirSync } from 'node:fs';
 import { fromBuffer, join, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { isSystemError, refused } from '../../base/errors.js';
 import type { LaminaError } from '../../base/errors.js';
+import { openFlags } from '../../platform/open-flags.js';
 import { isThereSync } from '../../platform/walk.js';
 
 /** The largest file that can describe an image. */
@@ -72,7 +73,7 @@ function jsonOf(path: BytePath): unknown {
 function textOf(path: BytePath): string | undefined {
   let descriptor: number;
   try {
-    descriptor = openSync(toBuffer(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    descriptor = openSync(toBuffer(path), openFlags.read);
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EACCES')) return undefined;
     throw error;

@@ -16,6 +16,7 @@ import { LaminaError, failed, isSystemError, messageOf, refused, spaceHint } fro
 import { stagedStep } from '../../platform/durable.js';
 import { makePlainDirectory } from '../../platform/exact.js';
 import { mknodSync, setXattrSync } from '../../platform/native.js';
+import { openFlags } from '../../platform/open-flags.js';
 import { isMachineRoot } from '../../platform/privileges.js';
 import { removeTree, walk } from '../../platform/walk.js';
 import { markNamespace } from '../marks.js';
@@ -85,7 +86,7 @@ export class TreeWriter {
 
   /** An open descriptor of the new, empty file; `finishFile` closes it. */
   beginFile(path: BytePath): number {
-    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+    const flags = openFlags.createToRead;
     return this.#make(path, 'file', (at) => openSync(at, flags, 0o600));
   }
 

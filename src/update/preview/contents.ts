@@ -1,10 +1,11 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { BytePath } from '../../base/bytes.js';
 import { limits } from '../../base/limits.js';
 import { attributeChanges } from '../../changeset/content-diff.js';
 import { hashOf, sourceOf } from '../../changeset/index.js';
 import type { Change, ContentDiff, FileContent, Resolved, View } from '../../changeset/index.js';
 import { hexOfHash } from '../../platform/hash.js';
+import { openFlags } from '../../platform/open-flags.js';
 import { reach } from '../../store/index.js';
 import { DiffThread } from './diff-thread.js';
 
@@ -99,7 +100,7 @@ function fileOf([{ view, trees }, resolved]: Side): PlacedFile | undefined {
  * on the way are directories.
  */
 function readBelow(tree: BytePath, path: BytePath): Uint8Array | undefined {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const flags = openFlags.read;
   const descriptor = reach(tree, path, (at) => openSync(at, flags));
   try {
     const stats = fstatSync(descriptor);
