@@ -22,7 +22,7 @@ export async function stageDisplaced(
   const { staged, place } = transaction.stageDisplaced();
   mkdirSync(toBuffer(staged.tree), { mode: 0o700 });
   const attributes = must(view.get(treeRoot), 'the root of a view').entry;
-  const plan = { root: attributes, changesRoot: false, operations: operationsOf(view, paths) };
+  const plan = { root: attributes, changesRoot: false, operations: displacedOperations(view, paths) };
   await materialise({ plan, tree: join(staged.tree, '0'), sources, marks: markNamespace() });
   const record: DisplacedRecord = { update, container, created: isoNow(), paths: paths.map(toText) };
   stageFile(staged.description, `${JSON.stringify(record, null, 2)}\n`, 0o644);
@@ -34,8 +34,8 @@ export function holdingPath({ paths }: DisplacedRecord, path: BytePath): BytePat
   return paths.map((text) => fromText(text)).find((each) => each === path || isBelow(path, each));
 }
 
-/** The paths with all below them, and the directories above them. */
-function operationsOf(view: View, paths: readonly BytePath[]): PlanOperation[] {
+/** The paths with all below them, and the directories above them: a path at which the view shows nothing becomes a whiteout. */
+export function displacedOperations(view: View, paths: readonly BytePath[]): PlanOperation[] {
   const operations = new Map<BytePath, PlanOperation>();
   const add = (path: BytePath) => {
     const resolved = view.get(path);

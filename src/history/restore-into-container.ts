@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { dirname, display, isBelow, toBuffer } from '../base/bytes.js';
+import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, must, notFound, refused, spaceHint } from '../base/errors.js';
 import type { Entry, Listing } from '../changeset/index.js';
@@ -12,6 +12,8 @@ import type { StagedNode, Store, Transaction } from '../store/index.js';
 import { publishChange, withChange } from '../transaction/index.js';
 import type { Change, ContainerHold } from '../transaction/index.js';
 import { groupOf } from './displaced-tree.js';
+import { planRestore } from './restore-plan.js';
+import type { Present, RestorePlan } from './restore-plan.js';
 
 /** What was displaced, and where to restore it. */
 export interface RestoreIntoContainer {
@@ -122,8 +124,6 @@ const named = 5;
 class Placing {
   readonly #root: Tree;
   readonly #displaced: Tree;
-  /** Paths of what must be removed. */
-  readonly #inTheWay: BytePath[] = [];
   /** Directories which get their attributes after their content. */
   readonly #made: Entry[] = [];
   /** By hard-link group, the name that was made first. */
@@ -139,58 +139,32 @@ class Placing {
 
   run(): readonly BytePath[] {
     const { path, listing } = this.request;
-    this.#checkAbove();
-    const entries = [...listing.entries()].filter((entry) => entry.path === path || isBelow(entry.path, path));
-    this.#look(entries);
-    for (const at of this.#inTheWay) this.#root.remove(at);
-    for (const directory of this.#missingAbove()) this.#makeDirectory(this.#entry(directory));
-    for (const entry of entries) this.#make(entry);
+    const plan = planRestore(listing, path, (at) => this.#presentAt(at));
+    this.#check(plan);
+    for (const at of plan.inTheWay) this.#root.remove(at);
+    for (const directory of plan.missing)
+      this.#makeDirectory(must(listing.get(directory), 'an entry of what was displaced'));
+    for (const entry of plan.entries) this.#make(entry);
     for (const entry of this.#made.reverse()) this.#attributes(entry);
-    return this.#inTheWay;
+    return plan.inTheWay;
   }
 
-  #entry(path: BytePath): Entry {
-    return must(this.request.listing.get(path), 'an entry of what was displaced');
-  }
-
-  /** Outermost first. */
-  #above(): BytePath[] {
-    const above: BytePath[] = [];
-    for (let at = dirname(this.request.path); at !== ''; at = dirname(at)) above.unshift(at);
-    return above;
-  }
-
-  #missingAbove(): BytePath[] {
-    return this.#above().filter((directory) => this.#root.stat(directory) === undefined);
+  #presentAt(path: BytePath): Present {
+    const stats = this.#root.stat(path);
+    return stats === undefined ? 'nothing' : stats.isDirectory() ? 'directory' : 'other';
   }
 
   /** No symlink is followed: what was displaced is restored at its own path. */
-  #checkAbove(): void {
-    for (const directory of this.#above()) {
-      const there = this.#root.stat(directory);
-      if (there === undefined) return;
-      if (there.isDirectory()) continue;
+  #check({ blockedBy, inTheWay }: RestorePlan): void {
+    const { container, path, force } = this.request;
+    if (blockedBy !== undefined)
       throw refused(
-        `/${display(directory)} is no directory in container '${this.request.container}' any more, so /${display(this.request.path)} cannot be restored below it`,
+        `/${display(blockedBy)} is no longer a directory in container '${container}', so /${display(path)} cannot be restored below it`,
         { code: 'IN_THE_WAY', hint: 'move it away, or copy out what was displaced: --to DEST' },
       );
-    }
-  }
-
-  #look(entries: readonly Entry[]): void {
-    const passed = new Set<BytePath>();
-    for (const { path, type } of entries) {
-      const there = passed.has(dirname(path)) ? undefined : this.#root.stat(path);
-      if (there === undefined) passed.add(path);
-      else if (type !== 'directory' || !there.isDirectory()) {
-        passed.add(path);
-        this.#inTheWay.push(path);
-      }
-    }
-    if (this.request.force || this.#inTheWay.length === 0) return;
-    const some = this.#inTheWay.slice(0, named).map((path) => `/${display(path)}`);
-    const more = this.#inTheWay.length - some.length;
-    const { container } = this.request;
+    if (force || inTheWay.length === 0) return;
+    const some = inTheWay.slice(0, named).map((at) => `/${display(at)}`);
+    const more = inTheWay.length - some.length;
     throw refused(
       `container '${container}' has something at ${some.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
       {

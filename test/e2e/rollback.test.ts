@@ -114,7 +114,7 @@ describe.skipIf(!isRoot)('a rollback that keeps work', () => {
     });
     await refused(/something at \/srv\/taken\n.*--force.*--to/, '/srv/taken');
     await refused(/something at \/srv\/removed/, '/srv/removed');
-    await refused(/\/srv\/kind is no directory .* any more/, '/srv/kind/inside', '--force');
+    await refused(/\/srv\/kind is no longer a directory/, '/srv/kind/inside', '--force');
     const { replaced } = await world.json<{ replaced: string[] }>(...putBack, '/srv/taken', '--force');
     expect(replaced).toEqual(['/srv/taken']);
     await world.run(...putBack, 'srv/kind', '--force');
