@@ -194,6 +194,6 @@ class Planner {
 function contentMissing(path: BytePath) {
   return damaged(`no layer holds the content of ${display(path)}`, {
     code: 'CONTENT_MISSING',
-    hint: 'its metacopy entry has lost what it refers to; run lamina verify',
+    hint: 'the file that its metacopy entry refers to is gone; run lamina verify',
   });
 }

@@ -54,11 +54,11 @@ export function addApply(update: Command): void {
 export function addRedo(update: Command): void {
   const command = update
     .command('redo <update>')
-    .description('apply an update again that was rolled back, was discarded or failed, by what is kept of it');
+    .description('apply an update again that was rolled back, discarded or failed, from the copy that the store keeps');
   addOptions(command, "the update's name (default: the one it had)", '(default: as it was applied)')
     .addHelpText(
       'after',
-      '\nThe update is one of lamina update list --all, by its name (then the newest of that name) or its id. It is applied to the present head of its base,\nin all containers there, with the options it had; those that are given here take their place.\n\nExamples:\n  lamina update redo openssl-fix\n  lamina update redo openssl-fix --dry-run',
+      '\nThe update is one of lamina update list --all, by its name (then the newest of that name) or its id. It is applied to the present head of its base,\nin all containers there, with the options it had; options that are given here override them.\n\nExamples:\n  lamina update redo openssl-fix\n  lamina update redo openssl-fix --dry-run',
     )
     .action(async (which: string, options: ApplyOptions, called: Command) => {
       refuseIdle(called, idle);
@@ -74,27 +74,27 @@ function addOptions(command: Command, name: string, otherwise: string): Command 
     .option('--name <name>', name)
     .option('--container <name>', 'only this container; may be repeated', collect)
     .option('--network', 'let the procedure use the network')
-    .option('--timeout <seconds>', 'end a run that takes longer')
-    .option('--jobs <n>', 'containers serviced side by side (default: one a processor)')
+    .option('--timeout <seconds>', 'stop a run that takes longer')
+    .option('--jobs <n>', 'containers to service in parallel (default: one per processor)')
     .addOption(
-      new Option('--on-failure <what>', 'where it fails in a container: discard all, or leave that one behind')
+      new Option('--on-failure <what>', 'if it fails in a container: abort the update, or leave that container behind')
         .choices(['abort', 'skip'])
         .default('abort'),
     )
-    .option('--allow-failures', 'end with 0 also where containers were left behind')
+    .option('--allow-failures', 'exit with 0 even if containers were left behind')
     .addOption(
       conflictOption(
         `of a package's layer, where a container has its own: keep it and put the layer's beside, or ${otherwise}`,
       ),
     )
     .option('--max-size <size>', maxSizeHelp)
-    .option('--no-health', "leave out the package's health check")
+    .option('--no-health', "skip the package's health check")
     .option('--dry-run', 'do everything but publish, and show what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
     .option('--check-determinism', 'run on the base twice, and show what differs and how to leave it out')
-    .option('--again', 'also where the base has had this very update already')
+    .option('--again', 'apply it even if the base already has this very update')
     .option('--raw', rawHelp)
-    .option('--always-run', 'run in every container, also where it provably makes no difference');
+    .option('--always-run', 'run in every container, even where it provably makes no difference');
 }
 
 const idle: readonly IdleRule[] = [

@@ -28,7 +28,7 @@ export function countOf(option: string, text: string | undefined): number | unde
 
 /** For --max-size. docs/security.md, "Limits of input", has the limits that it replaces. */
 export const maxSizeHelp =
-  'what an archive may unpack to, as 20g (default: 200 times its size, and 90 % of the free space)';
+  'how much an archive may unpack to, such as 20g (default: 200 times its size, and at most 90 % of the free space)';
 
 const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
 

@@ -24,7 +24,10 @@ function addInit(program: Command): void {
   program
     .command('init')
     .description('make an empty store')
-    .option('--subordinate-ids', 'without root: with all users that a root has, by your subordinate ids (see below)')
+    .option(
+      '--subordinate-ids',
+      'without root: let its roots have all their users, through your subordinate ids (see below)',
+    )
     .addHelpText('after', initHelp)
     .action(async (options: { subordinateIds?: true }, command: Command) => {
       const { output, root } = contextOf(command);
@@ -46,8 +49,8 @@ function addImport(base: Command): void {
   base
     .command('import <name> <source>')
     .description('make a base from a directory or a tar (plain, gzip, xz, zstd)')
-    .option('--content-version <version>', 'the version of what it holds, for update packages that ask for one')
-    .option('--empty', 'allow a source that holds nothing')
+    .option('--content-version <version>', 'the version of its content, for update packages that require one')
+    .option('--empty', 'allow an empty source')
     .option('--max-size <size>', maxSizeHelp)
     .addHelpText(
       'after',
@@ -92,7 +95,7 @@ function addListAndRemove(base: Command): void {
     });
   base
     .command('remove <name>')
-    .description('remove a base that no container stands on')
+    .description('remove a base that no container uses')
     .addHelpText('after', '\nExample:\n  lamina base remove debian')
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);

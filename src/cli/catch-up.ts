@@ -33,25 +33,28 @@ interface CatchUpOptions {
 export function addCatchUp(update: Command): void {
   update
     .command('catch-up [container...]')
-    .description('service containers that stayed behind for each newer layer of their base')
+    .description('bring containers that are behind up to the newest layer of their base')
     .option('--all', 'every container that is behind')
-    .option('--timeout <seconds>', 'end a run that takes longer (default: as when the update was applied)')
+    .option('--timeout <seconds>', 'stop a run that takes longer (default: as when the update was applied)')
     .addOption(
       conflictOption(
         "of what was no script, where the container has its own: keep it and put the layer's beside, or (default: as when the update was applied)",
       ),
     )
     .addOption(
-      new Option('--on-failure <what>', 'where a procedure fails: discard all, or keep the updates before it')
+      new Option('--on-failure <what>', 'if a procedure fails: discard everything, or keep the updates before it')
         .choices(['abort', 'stop'])
         .default('abort'),
     )
-    .option('--allow-failures', 'of several, or with --on-failure stop: end with 0 also where one stayed behind')
-    .option('--no-health', 'leave out the health check of the newest update')
+    .option(
+      '--allow-failures',
+      'with several containers, or with --on-failure stop: exit with 0 even if one stayed behind',
+    )
+    .option('--no-health', 'skip the health check of the newest update')
     .option('--dry-run', 'do everything but publish, and show what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
     .option('--raw', rawHelp)
-    .option('--always-run', 'run every procedure, also where it provably makes no difference')
+    .option('--always-run', 'run every procedure, even where it provably makes no difference')
     .addHelpText(
       'after',
       '\nThe recorded procedures of the updates that it missed are run in their order, as one transaction a container. Each of these updates can be rolled back afterwards.\nOf several containers, those that cannot be caught up stay where they are, and the others go on. Ends with 6 where some stayed behind.\n\nExamples:\n  lamina update catch-up web\n  lamina update catch-up --all',

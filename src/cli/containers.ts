@@ -45,9 +45,9 @@ function addMountCommands(program: Command): void {
   program
     .command('mount <container> <dir>')
     .description("mount a container's root on an empty directory")
-    .option('--read-only', 'without writing')
+    .option('--read-only', 'mount it read-only')
     .addOption(
-      new Option('--mode <mode>', 'how files open; passthrough: for large files and databases, root only')
+      new Option('--mode <mode>', 'how files are opened; passthrough: for large files and databases, root only')
         .choices(['stateless', 'passthrough'])
         .default('stateless'),
     )
@@ -55,7 +55,7 @@ function addMountCommands(program: Command): void {
     .option('--dev', hostViewHelp.dev)
     .addHelpText(
       'after',
-      '\nPut the directory below one of mode 0700: then no other user of this host comes to what is in the container.\n\nExample:\n  lamina mount web /root/web',
+      '\nPut the directory below one of mode 0700: then no other user of this host can reach what is in the container.\n\nExample:\n  lamina mount web /root/web',
     )
     .action(async (name: string, directory: string, options: MountOptions, command: Command) => {
       const { output, store } = contextOf(command);

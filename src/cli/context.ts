@@ -60,7 +60,7 @@ function endingSignal(): AbortSignal {
 /** The reader of the output is gone: treat it as an interruption. Work that was done stays done. */
 class OutputClosed extends Error {
   constructor() {
-    super('whoever read the output has gone; nothing was changed');
+    super('the reader of the output is gone; nothing was changed');
   }
 }
 

@@ -10,7 +10,7 @@ import { restoreText } from './rollback.js';
 export function addDisplacedCommands(program: Command): void {
   const displaced = program
     .command('displaced')
-    .description('what rollbacks could not keep in place: list it, look at it, put it back, drop it');
+    .description('what rollbacks could not keep in place: list, show, restore or drop it');
   addList(displaced);
   addShow(displaced);
   addRestore(displaced);
@@ -69,7 +69,9 @@ function addShow(displaced: Command): void {
 function addRestore(displaced: Command): void {
   displaced
     .command('restore <id> [path]')
-    .description('put a displaced path back into its container, or copy it out; it stays displaced until it is dropped')
+    .description(
+      'restore a displaced path to its container, or copy it out; the displaced copy stays until it is dropped',
+    )
     .option('--to <dest>', 'copy it there instead')
     .option('--force', 'replace what is in the way in the container')
     .addHelpText(
@@ -92,7 +94,7 @@ function addRestore(displaced: Command): void {
 function addDrop(displaced: Command): void {
   displaced
     .command('drop [ids...]')
-    .description('drop displaced content for good')
+    .description('remove displaced content permanently')
     .option('--container <name>', 'all that was displaced in this container', collect)
     .option('--all', 'all that is displaced')
     .addHelpText(

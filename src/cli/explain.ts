@@ -14,7 +14,7 @@ export function addLog(program: Command): void {
     .command('log <update>')
     .description('list the operations that a procedure made')
     .option('--container <name>', 'of the run for this container (default: on the base)')
-    .option('--path <glob>', 'only on what it names, and on what is below it')
+    .option('--path <glob>', 'only those on matching paths, and below them')
     .addHelpText(
       'after',
       "\nExamples:\n  lamina log openssl-fix --container web\n  lamina log openssl-fix --path '/etc/*.conf'",
@@ -50,7 +50,7 @@ function operationsText(operations: readonly LoggedOperation[], none: string): s
 export function addExplain(program: Command): void {
   program
     .command('explain <container> <path>')
-    .description("tell where a path of a container's root comes from, what made it so, and what it hides")
+    .description("show where a path of a container's root comes from, what made it so, and what it hides")
     .addHelpText('after', '\nExample:\n  lamina explain web /etc/app.conf')
     .action(async (container: string, path: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
@@ -64,7 +64,7 @@ function explainText(data: ExplainData): string {
   const { path, origin, merged, content, hides } = data;
   return [
     `${shown(path)}: ${originText(origin)}`,
-    ...(content === null ? [] : [`  its bytes are those of the ${originText(content)}`]),
+    ...(content === null ? [] : [`  its content is that of the ${originText(content)}`]),
     ...merged.map((each) => `  merged with the ${originText(each)}`),
     ...hides.map((each) => `  hides the ${originText(each)}`),
     ...storyText(data),
@@ -79,7 +79,7 @@ function originText({ type, kind, node, update, folded, path, hiding }: Origin):
   const several =
     folded.length === 0
       ? ''
-      : `, into which were folded, and nobody wrote down what of which: ${folded.map(shown).join(', ')}`;
+      : `, from one of these updates, which were folded into it without a record of which made what: ${folded.map(shown).join(', ')}`;
   return `${what} in ${kind} ${node}${maker}${where}${several}`;
 }
 
@@ -87,13 +87,13 @@ function storyText({ origin, operations, run, journal, before }: ExplainData): s
   if (operations.length === 0) {
     if (origin.update === null || origin.type === 'directory' || journal === null) return [];
     const why =
-      journal === 'gone' ? 'its journal is gone' : 'its journal does not say, as that of a layer, which runs nothing';
-    return [`  which command of update ${shown(origin.update)} made it so is not known: ${why}`];
+      journal === 'gone' ? 'its journal is gone' : 'an update from a layer runs no commands, so its journal is empty';
+    return [`  the command of update ${shown(origin.update)} that made it is unknown: ${why}`];
   }
   const kept = run === 'base' && origin.kind === 'delta-storage';
   const head = kept
     ? [
-        "kept as the container has it: the procedure did nothing to it here, but it did on the base, so the update's layer changes it:",
+        "the container's own version is kept: the procedure did nothing to it here, but on the base it did, so the update's layer changes it:",
       ]
     : [];
   const moved = before === null ? [] : [`before the update it was ${shown(before)}`];

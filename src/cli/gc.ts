@@ -6,7 +6,7 @@ import { counted, table } from './output.js';
 export function addGcCommand(program: Command): void {
   program
     .command('gc')
-    .description('remove what crashed commands left in the store and nothing refers to')
+    .description('remove what crashed commands left in the store and nothing refers to any more')
     .option('--dry-run', 'only list what would be removed')
     .addHelpText('after', '\nExample:\n  lamina gc --dry-run')
     .action(async (options: { dryRun?: boolean }, command: Command) => {

@@ -6,7 +6,7 @@ import { table } from './output.js';
 export function addHostCommand(program: Command): void {
   program
     .command('host')
-    .description('show what this machine offers, and how to have what it lacks')
+    .description('show what this machine supports, and how to get what is missing')
     .addHelpText('after', '\nIt tries a mount and a sandbox, and leaves nothing behind.\n\nExample:\n  lamina host')
     .action(async (_options: object, command: Command) => {
       const { output } = contextOf(command);

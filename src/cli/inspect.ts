@@ -47,7 +47,9 @@ function addStatusAndGraph(program: Command): void {
 function addDiff(program: Command): void {
   program
     .command('diff <a> [b]')
-    .description('list what differs between two containers, bases or nodes; of one, what it changes below it')
+    .description(
+      'list the differences between two containers, bases or nodes; of one, what it changes relative to what is below it',
+    )
     .addHelpText('after', '\nExamples:\n  lamina diff web           what container web changed\n  lamina diff web db')
     .action(async (a: string, b: string | undefined, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
@@ -62,7 +64,7 @@ function addDiff(program: Command): void {
 function addRecover(program: Command): void {
   program
     .command('recover')
-    .description('clear away what crashed commands left, and mounts whose driver is gone')
+    .description('clean up after crashed commands, and remove mounts whose driver is gone')
     .addHelpText('after', '\nExample:\n  lamina recover')
     .action(async (_options: object, command: Command) => {
       const { output, store } = contextOf(command);

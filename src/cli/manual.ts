@@ -27,7 +27,7 @@ function addBegin(update: Command): void {
     .option('--dev', hostViewHelp.dev)
     .addHelpText(
       'after',
-      '\nThen work in DIR, and commit or abort. Unmounting DIR aborts. Modes and device nodes that you make are kept, whatever works on this host.\n\nExample:\n  lamina update begin debian /mnt/work --name hand-made',
+      '\nThen work in DIR, and commit or abort. Unmounting DIR aborts. Modes and device nodes that you make are kept, even if they have no effect on this host.\n\nExample:\n  lamina update begin debian /mnt/work --name hand-made',
     )
     .action(async (base: string, directory: string, options: { name: string } & HostView, command: Command) => {
       const { output, store } = contextOf(command);
@@ -44,9 +44,9 @@ function addBegin(update: Command): void {
 function addCommit(update: Command): void {
   update
     .command('commit <update>')
-    .description('make what was done by hand the newest layer, and do the same in the containers on the base')
+    .description('make what was done by hand the newest layer, and repeat it in the containers on the base')
     .option('--no-replay', "leave the containers' own content as it is, over the new layer")
-    .option('--allow-failures', 'end with 0 also where containers were left behind')
+    .option('--allow-failures', 'exit with 0 even if containers were left behind')
     .addHelpText(
       'after',
       "\nRenames, removals, links, modes, owners and attributes act on each container's own files. What was written is merged where both are text;\nelse the container's own file stays, and the new one is put beside it as NAME.lamina-new.\nEnds with 6 where containers were left behind, for what they hold.\n\nExample:\n  lamina update commit by-hand",

@@ -17,10 +17,10 @@ interface MergeOptions {
 export function addMergeCommand(program: Command): void {
   program
     .command('merge [base]')
-    .description('fold layers, delta storages and sealed storages into what they stand on; every root stays as it is')
-    .option('--dry-run', 'only show what would be done, and how much space it saves')
+    .description('fold layers, delta storages and sealed storages into the ones below them; no root changes')
+    .option('--dry-run', 'only show what would be done, and how much space it would save')
     .option('--keep <n>', 'leave the newest N updates of a base as they are, so that they can be rolled back')
-    .option('--yes', 'do not ask before updates can no longer be rolled back')
+    .option('--yes', 'do not ask for confirmation if updates can then no longer be rolled back')
     .addHelpText('after', '\nExamples:\n  lamina merge debian --dry-run\n  lamina merge --keep 2 --yes')
     .action(async (base: string | undefined, options: MergeOptions, command: Command) => {
       refuseIdle(command, [

@@ -25,10 +25,10 @@ export function addRollbackCommand(program: Command): void {
     .option('--container <name>', 'only in this container; may be repeated', collect)
     .option('--discard', 'drop what was written since')
     .option('--with-newer', 'roll back the newer updates above it first')
-    .option('--dry-run', 'only say what would become of what was written since')
+    .option('--dry-run', 'only show what would happen to what was written since')
     .option(
       '--restore <path>',
-      'restore in the container what a rollback of the update displaced; nothing is rolled back',
+      'restore to the container what a rollback of the update displaced; nothing is rolled back',
     )
     .option('--to <dest>', 'with --restore: copy it there instead')
     .option('--force', 'with --restore: replace what is in the way in the container')
@@ -50,7 +50,7 @@ const withRestore = (option: string): IdleRule => ({
   option,
   unless: ({ restore: path }) => path !== undefined,
   because: 'without --restore: a rollback puts nothing back',
-  instead: 'say what to put back with --restore PATH (lamina displaced list shows what there is), or leave it out',
+  instead: 'say what to restore with --restore PATH (lamina displaced list shows what there is), or leave it out',
 });
 const idle: readonly IdleRule[] = [withRestore('to'), withRestore('force')];
 

@@ -14,18 +14,14 @@ export function addRunCommand(program: Command): void {
     .command('run <container> [command...]')
     .usage('[options] <container> [command...]')
     .description("run a command isolated in a container's root")
-    .option('--network', 'with the network')
-    .option('--user <user[:group]>', "as this user of the container's; a name or a number")
-    .option('--pids <number>', 'at most so many processes and threads (default: 2048)')
-    .option('--memory <size>', 'at most so much memory, swapped out or not (default: 80 % of the machine)')
-    .option('--cpus <number>', 'at most the time of so many processors (default: all, after what else wants them)')
+    .option('--network', 'allow the network')
+    .option('--user <user[:group]>', 'as this user of the container; a name or a number')
+    .option('--pids <number>', 'limit on processes and threads (default: 2048)')
+    .option('--memory <size>', 'limit on memory, including swap (default: 80 % of the machine)')
+    .option('--cpus <number>', 'limit on processor time, in processors (default: all, at low priority)')
     .option('--shm-size <size>', 'size of /dev/shm (default: 64m)')
-    .option(
-      '--cap-add <capability>',
-      'with one more capability of root, or all; may be repeated (risk: see below)',
-      collect,
-    )
-    .option('--cap-drop <capability>', 'without one, or all; may be repeated', collect)
+    .option('--cap-add <capability>', 'add a capability of root, or all; may be repeated (risk: see below)', collect)
+    .option('--cap-drop <capability>', 'drop a capability, or all; may be repeated', collect)
     .addOption(
       new Option('--no-new-privileges <boolean>', 'false: set-user-ID programs work (risk: see below)').choices([
         'true',
@@ -33,7 +29,9 @@ export function addRunCommand(program: Command): void {
       ]),
     )
     .addOption(
-      new Option('--userns <whose>', 'whose users it has: see below').choices(['auto', 'own', 'host']).default('auto'),
+      new Option('--userns <whose>', 'which user namespace it runs in: see below')
+        .choices(['auto', 'own', 'host'])
+        .default('auto'),
     )
     .addHelpText('after', help)
     .action(async (name: string, words: string[], options: RunWords, command: Command) => {

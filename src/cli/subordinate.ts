@@ -19,9 +19,9 @@ export function enterUsers(root: BytePath): void {
   if (users === undefined) return;
   const maps = ownMaps();
   if (maps === undefined)
-    throw refused('the files of this store belong to subordinate ids, which you do not have', {
+    throw refused('the files of this store belong to subordinate ids, which you no longer have', {
       code: 'NO_SUBORDINATE_IDS',
-      hint: 'have your lines put back into /etc/subuid and /etc/subgid as they were',
+      hint: 'restore your lines in /etc/subuid and /etc/subgid as they were',
     });
   const again = [process.execPath, ...process.execArgv, ...commandLine().slice(1)].map(fromText);
   const words = ['lamina-sandbox', '--enter', users, maps.users, maps.groups, 'env', `LAMINA_STORE=${root}`, ...again];

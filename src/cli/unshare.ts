@@ -6,7 +6,9 @@ export function addUnshareCommand(program: Command): void {
   program
     .command('unshare [command...]')
     .usage('[options] [--] [command...]')
-    .description("run a command where the mounts of a user's store with subordinate ids are; without one, a shell")
+    .description(
+      "run a command (or a shell) in the namespace that has the mounts of a user's store with subordinate ids",
+    )
     .addHelpText('after', unshareHelp)
     .action(async (words: string[], _options: object, command: Command) => {
       const { output, store } = contextOf(command);

@@ -27,7 +27,7 @@ function addList(update: Command): void {
   update
     .command('list')
     .description('list the updates')
-    .option('--all', 'also those that failed, were rolled back or were discarded, with the reason')
+    .option('--all', 'include those that failed, were rolled back or were discarded, with the reason')
     .addHelpText('after', '\nExamples:\n  lamina update list\n  lamina update list --all')
     .action(async (options: { all?: boolean }, command: Command) => {
       const { output, store } = contextOf(command);

@@ -8,12 +8,12 @@ import { counted, shown } from './output.js';
 export function addVerifyCommand(program: Command): void {
   program
     .command('verify [node...]')
-    .description('look for what is not as it should be: damage, and what crashes left')
+    .description('check the store for damage, and for what crashes left')
     .option('--quick', 'do not read contents: names, attributes and sizes only')
-    .option('--repair', 'repair what can be repaired without losing anything')
+    .option('--repair', 'repair what can be repaired without loss')
     .addHelpText(
       'after',
-      '\nNODE: a node, a container (with all it stands on) or a base. Ends with 5 where something is damaged.\n\nExamples:\n  lamina verify\n  lamina verify web --quick',
+      '\nNODE: a node, a container (with everything below it) or a base. Exits with 5 if something is damaged.\n\nExamples:\n  lamina verify\n  lamina verify web --quick',
     )
     .action(async (nodes: string[], options: { quick?: boolean; repair?: boolean }, command: Command) => {
       const { output, store, signal } = contextOf(command);

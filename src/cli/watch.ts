@@ -20,18 +20,18 @@ export function addWatchCommand(program: Command): void {
   program
     .command('watch <dir>')
     .description('apply the update packages that arrive in a directory, one at a time')
-    .option('--once', 'work off what is there, and end; exit code 1 where something failed')
+    .option('--once', 'process what is there, then exit; exit code 1 if something failed')
     .option(
       '--shared',
-      'also an inbox that other users may write: whoever puts a package there changes every container',
+      'accept an inbox that other users can write to: whoever puts a package there can change every container',
     )
-    .option('--base <name>', 'the base for packages and scripts that do not say theirs')
-    .option('--settle <seconds>', 'what has not changed for so long is taken as whole', '2')
-    .option('--patience <seconds>', 'try so long where a container is mounted or the store is in use', '600')
+    .option('--base <name>', 'the base for packages and scripts that do not name one')
+    .option('--settle <seconds>', 'how long an item must be unchanged to count as complete', '2')
+    .option('--patience <seconds>', 'how long to retry if a container is mounted or the store is in use', '600')
     .option('--max-size <size>', maxSizeHelp)
     .addHelpText(
       'after',
-      '\nMove packages in by rename. NAME.rollback, an empty file, rolls update NAME back. What is done goes to done/ or failed/, with a report.\n\nExamples:\n  lamina watch /var/spool/lamina\n  lamina watch ./inbox --once --base debian',
+      '\nMove packages in by rename. NAME.rollback, an empty file, rolls update NAME back. Processed items go to done/ or failed/, with a report.\n\nExamples:\n  lamina watch /var/spool/lamina\n  lamina watch ./inbox --once --base debian',
     )
     .action(async (directory: string, options: WatchOptions, command: Command) => {
       const { once = false, shared = false, base, settle, patience, maxSize } = options;

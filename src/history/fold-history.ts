@@ -128,7 +128,7 @@ async function confirmed(updates: readonly string[], { confirm }: MergeOptions):
   if (updates.length === 0 || (await confirm(updates))) return;
   throw refused(`after the merge these updates could no longer be rolled back: ${updates.join(', ')}`, {
     code: 'NOT_CONFIRMED',
-    hint: 'say --yes if that is wanted, or --keep N to leave the newest N as they are',
+    hint: 'confirm with --yes, or use --keep N to leave the newest N as they are',
   });
 }
 

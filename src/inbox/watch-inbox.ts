@@ -58,7 +58,10 @@ export async function watchInbox(store: Store, request: WatchRequest): Promise<W
     await store.read();
     const lock = tryLock(join(held.at, inboxNames.lock), 'exclusive');
     if (lock === undefined)
-      throw refused(`${display(inbox)} is being watched already`, { code: 'WATCHED', hint: 'one watch is enough' });
+      throw refused(`${display(inbox)} is being watched already`, {
+        code: 'WATCHED',
+        hint: 'end the other watch first',
+      });
     try {
       return await watchHeld(store, request, held.at);
     } finally {
@@ -113,7 +116,7 @@ function refuseShared(inbox: BytePath, exposed: Exposure | undefined): void {
   const why = how === 'owner' ? `${display(path)} belongs to user ${uid}` : `others may write to ${display(path)}`;
   throw refused(`other users may put packages into the inbox ${display(inbox)}: ${why}`, {
     code: 'INBOX_SHARED',
-    hint: `whoever may do so changes every container: take it from them (chown, chmod go-w ${shellWord(path)}), or watch it with --shared if that is meant`,
+    hint: `they could change every container: remove their permission (chown, chmod go-w ${shellWord(path)}), or use --shared if that is intended`,
   });
 }
 

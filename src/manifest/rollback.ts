@@ -62,7 +62,7 @@ export function rollbackUpdate(manifest: Manifest, request: RollbackRequest): Ro
   if (update.state === 'merged') {
     throw refused(`update '${update.name}' was merged into layer ${update.layer} and can no longer be rolled back`, {
       code: 'UPDATE_MERGED',
-      hint: 'updates that shall stay apart are kept with: lamina merge --keep N',
+      hint: 'to keep updates apart, use: lamina merge --keep N',
     });
   }
   const whole = request.containers === undefined;

@@ -192,7 +192,7 @@ function checkVersion(value: unknown, where: string): number {
       hint: 'use the lamina that wrote this store, or a newer one',
     });
   }
-  throw damaged(`${where} has no version that ever was (${found === undefined ? 'none' : JSON.stringify(found)})`, {
+  throw damaged(`${where} has an unknown version (${found === undefined ? 'none' : JSON.stringify(found)})`, {
     code: 'MANIFEST_VERSION',
     hint: restoreHint,
   });

@@ -68,7 +68,7 @@ export async function mountStack(request: MountRequest): Promise<void> {
       `cannot mount on ${display(request.mountpoint)}: ${said === '' ? `laminafs ended with ${result.exitCode}` : said}`,
       {
         code: 'MOUNT_FAILED',
-        hint: 'fix what it reports and try again',
+        hint: 'fix what it reports, and try again',
       },
     );
   } finally {
@@ -215,7 +215,7 @@ function stillDriven(mountpoint: BytePath, work: BytePath, cause: unknown): Lami
   const pid = lockHolderPid(work);
   const driver = pid === undefined ? 'its driver' : `its driver (process ${pid})`;
   return refused(
-    `${display(mountpoint)} is unmounted here, but ${driver} goes on: another mount namespace has the mount, too`,
+    `${display(mountpoint)} is unmounted here, but ${driver} is still running: another mount namespace still has the mount`,
     {
       code: 'OTHER_NAMESPACE',
       hint: `end what runs there (lsns --type mnt shows who)${pid === undefined ? '' : `, or end the driver: kill ${pid}`}`,

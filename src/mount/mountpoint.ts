@@ -36,7 +36,7 @@ function hold(path: BytePath): Held {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR'))
       throw notFound(`the mount point ${shown} is missing`, {
         code: 'NO_MOUNTPOINT',
-        hint: `make it with: mkdir ${shellWord(path)}`,
+        hint: `create it: mkdir ${shellWord(path)}`,
       });
     if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) throw driverGone(path);
     if (isSystemError(error))

@@ -66,7 +66,7 @@ const packageSchema = fields.superRefine((value, context) => {
   if (typeof value.procedure === 'string') return;
   for (const field of ofScripts) {
     if (value[field] === undefined) continue;
-    context.addIssue({ code: 'custom', path: [field], message: 'has no meaning for a layer, which runs nothing' });
+    context.addIssue({ code: 'custom', path: [field], message: 'does nothing for a layer, which runs no commands' });
   }
 });
 

@@ -82,7 +82,7 @@ function targetOf(descriptor: number, name: BytePath, path: BytePath): BytePath 
     if (!isTrusted(Number(link.uid), name)) {
       throw refused(`a symlink of user ${link.uid} is on the way to ${display(path)}: it may lead anywhere`, {
         code: 'FOREIGN_SYMLINK',
-        hint: 'give the path of what is meant, without symlinks of other users',
+        hint: 'give the real path, without symlinks of other users',
       });
     }
     const target = fromBuffer(readlinkSync(toBuffer(name), 'buffer'));

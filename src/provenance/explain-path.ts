@@ -77,7 +77,7 @@ export async function explain(store: Store, container: string, text: string): Pr
   const toOrigins = async (list: readonly Holder[]) => Promise.all(list.map(toOrigin));
   if (newest === undefined) {
     const [remover] = hidden;
-    if (remover === undefined) throw absent(container, path, 'nothing ever was: see lamina diff');
+    if (remover === undefined) throw absent(container, path, 'nothing was ever there: see lamina diff');
     const { removed, update } = await provenanceIn(
       context,
       nodeAt(ids, remover),
@@ -115,9 +115,9 @@ const named = (origin: Origin, update: string | undefined): Origin =>
 function pathIn(text: string): BytePath {
   const parts = components(fromText(text)).filter((part) => part !== '.');
   if (parts.includes('..' as BytePath)) {
-    throw usage(`the path ${display(fromText(text))} climbs up with ..`, {
+    throw usage(`the path ${display(fromText(text))} contains ..`, {
       code: 'BAD_PATH',
-      hint: "name it from the container's root",
+      hint: "give it relative to the container's root",
     });
   }
   return parts.join('/') as BytePath;

@@ -37,7 +37,7 @@ function readRecord(file: BytePath): CatchUpRecord {
     schema: recordSchema,
     lacks: 'does not say which container was caught up',
     code: 'CATCH_UP_DAMAGED',
-    hint: `restore it from a backup of the store, or remove ${display(dirname(file))}: then only what that run did is forgotten`,
+    hint: `restore it from a backup of the store, or remove ${display(dirname(file))}: then only the record of that run is lost`,
   });
 }
 

@@ -40,7 +40,7 @@ export class Clearing {
       for (const thing of things) if (await this.remove(pathOf(thing))) gone.push(thing);
       // A disk that fails once may fail again: warn the user.
       if (gone.length === things.length)
-        warn(`what nothing in the store refers to was removed at the second try only: ${messageOf(error)}`);
+        warn(`what nothing in the store refers to could be removed only at the second try: ${messageOf(error)}`);
       return gone;
     }
   }

@@ -121,7 +121,7 @@ export async function tryToKeep(what: string, keep: () => Promise<void>): Promis
   try {
     await keep();
   } catch (error) {
-    warn(`what became of ${what} could not be put on record: ${messageOf(error)}`);
+    warn(`the outcome of ${what} could not be recorded: ${messageOf(error)}`);
   }
 }
 

@@ -81,7 +81,7 @@ export function readPast({ record, directory }: PastPaths): PastUpdate {
     schema: recordSchema,
     lacks: 'does not say what became of an update',
     code: 'HISTORY_DAMAGED',
-    hint: `restore it from a backup of the store, or remove ${display(directory)}: then only that update is forgotten`,
+    hint: `restore it from a backup of the store, or remove ${display(directory)}: then only the record of that update is lost`,
   });
 }
 

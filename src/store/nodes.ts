@@ -88,7 +88,7 @@ export async function afterFailure(takeBack: () => Promise<void>): Promise<void>
   try {
     await takeBack();
   } catch (error) {
-    warn(`what the command has staged goes with the next change of the store: ${messageOf(error)}`);
+    warn(`what the command has staged will be removed by the next change of the store: ${messageOf(error)}`);
   }
 }
 
@@ -97,6 +97,6 @@ export async function afterPublish(clearUp: () => Promise<void>): Promise<void> 
   try {
     await clearUp();
   } catch (error) {
-    warn(`the change was made; what it left over goes with the next one: ${messageOf(error)}`);
+    warn(`the change was made; what it left over will be removed by the next one: ${messageOf(error)}`);
   }
 }

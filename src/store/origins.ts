@@ -17,7 +17,7 @@ const format = {
   schema,
   lacks: 'does not say which updates were folded into the tree',
   code: 'ORIGINS_DAMAGED',
-  hint: 'restore it from a backup of the store, or remove it: then only lamina explain does not know any more',
+  hint: 'restore it from a backup of the store, or remove it: then only lamina explain loses that information',
 };
 
 export function writeOrigins(file: BytePath, origins: Origins): void {

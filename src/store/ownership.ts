@@ -49,7 +49,7 @@ function exposureOfPart(path: BytePath): Exposure | undefined {
   if (lstatSync(toBuffer(path), { throwIfNoEntry: false })?.isSymbolicLink() === true) {
     throw damaged(`${display(path)} is a symlink, which no part of a store is`, {
       code: 'STORE_SYMLINK',
-      hint: 'find out who put it there; restore the store from a backup',
+      hint: 'find out who put it there, and restore the store from a backup',
     });
   }
   return exposureAt(path);
@@ -63,7 +63,7 @@ function checkOwner(at: BytePath, root: BytePath): void {
     `the store ${display(root)} belongs to user ${uid}, and this is user ${we}${we === 0 ? ' (root)' : ''}`,
     {
       code: 'STORE_FOREIGN',
-      hint: `a store is used by its owner only: sudo -u '#${uid}' lamina …; or choose another one with --store`,
+      hint: `only its owner can use a store: sudo -u '#${uid}' lamina …; or choose another one with --store`,
     },
   );
 }
@@ -80,7 +80,7 @@ function exposedStore(root: BytePath, { path, how, uid }: Exposure): LaminaError
   if (how === 'owner') {
     return refused(`the store ${display(root)} is not safe: ${what} belongs to user ${uid}, who may replace it`, {
       code: 'STORE_EXPOSED',
-      hint: 'keep the store below directories that belong to root or to you',
+      hint: 'keep the store below directories that belong to root or you',
     });
   }
   return refused(`the store ${display(root)} is not safe: others may write ${what === 'it' ? 'to it' : shown}`, {

@@ -117,5 +117,10 @@ function leftover(code: string, subject: string, message: string): Fault {
 
 /** Its name is not one of Lamina's: its owner and purpose are unknown. */
 function stranger(subject: string): Fault {
-  return { code: 'STRANGER', severity: 'leftover', subject, message: 'it is not from Lamina: move it elsewhere' };
+  return {
+    code: 'STRANGER',
+    severity: 'leftover',
+    subject,
+    message: 'it does not belong to Lamina: move it elsewhere',
+  };
 }

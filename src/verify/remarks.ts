@@ -12,7 +12,7 @@ export function misplacedMarks(listing: Listing): Omit<Fault, 'subject'>[] {
       code: 'MARK_PLACE',
       severity: 'remark' as const,
       path: entry.path,
-      message: `it is a ${entry.type} and has the overlay mark ${mark}, which says nothing there`,
+      message: `it is a ${entry.type} and has the overlay mark ${mark}, which has no meaning there`,
     })),
   );
 }

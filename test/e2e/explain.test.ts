@@ -69,7 +69,7 @@ describe.skipIf(!isRoot)('an update, told', () => {
     await fails(3, /no \/never/, 'explain', 'web', '/never');
     await fails(3, /no container/, 'explain', 'none', '/etc');
     await fails(3, /no \/x\\x1b\[31mred in/, 'explain', 'web', '/x\u001b[31mred');
-    await fails(2, /climbs up/, 'explain', 'web', '/etc/../../x');
+    await fails(2, /contains \.\./, 'explain', 'web', '/etc/../../x');
   });
 
   it('does not count a symlink as an operation on its target', async () => {

@@ -217,7 +217,7 @@ describe.skipIf(!isRoot)('a store with subordinate ids', () => {
     const refusedThere = await world.as('status');
     expect([refusedThere.code, refusedThere.stderr]).toEqual([
       4,
-      expect.stringMatching(/subordinate ids, which you do not/),
+      expect.stringMatching(/subordinate ids, which you no longer/),
     ]);
     const none = await world.as('--store', join(world.home, 'other'), 'init', '--subordinate-ids');
     expect([none.code, none.stderr]).toEqual([4, expect.stringMatching(/has no subordinate ids.*\n.*usermod/)]);

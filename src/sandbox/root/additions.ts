@@ -120,6 +120,6 @@ function at(root: MountedRoot, path: BytePath, work: (name: Buffer) => void): vo
   if (done !== true)
     throw failed(`cannot make ${display(path)} in the root`, {
       code: 'NO_SANDBOX',
-      hint: 'somebody changes the root meanwhile: try again',
+      hint: 'another process is changing the root: try again',
     });
 }

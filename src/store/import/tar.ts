@@ -95,7 +95,7 @@ async function writeMembers(
 function unended(called: string): LaminaError {
   return failed(`${called} has no end mark: it may have been cut off between two members`, {
     code: 'CORRUPT_ARCHIVE',
-    hint: 'get it again; if it is whole, give it its end mark: truncate --size=+1024 ARCHIVE',
+    hint: 'get it again; if it is complete, add the end mark: truncate --size=+1024 ARCHIVE',
   });
 }
 
@@ -159,7 +159,7 @@ async function writeFile(
     if (error instanceof Error && 'syscall' in error) {
       throw failed(`cannot write ${display(path)}: ${messageOf(error)}`, {
         code: 'WRITE_FAILED',
-        hint: 'is the file system of the store full?',
+        hint: 'the file system of the store may be full',
         ...spaceHint(error),
         cause: error,
       });

@@ -55,7 +55,7 @@ describe('the manifest as text', () => {
       'of no version',
       (text: string) => text.replace('"version": 3', '"version": "x"'),
       'MANIFEST_VERSION',
-      /no version that ever was/,
+      /an unknown version/,
     ],
     [
       'with an unknown field',
