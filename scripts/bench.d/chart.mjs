@@ -2,7 +2,7 @@
 import { meansOf, rowsOf } from './drivers-text.mjs';
 import { number } from './text.mjs';
 
-/** Few colours, told apart in black and white by their shapes; seen on white and on dark. */
+/** Few colours, distinct in black and white by their shapes; seen on white and on dark. */
 const marks = {
   native: { colour: '#8b949e', shape: 'bar' },
   'fuse-overlayfs': { colour: '#d97706', shape: 'square' },

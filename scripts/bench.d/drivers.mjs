@@ -132,7 +132,7 @@ const passthroughOn = (place, source) => {
 
 const fuseNative = {
   /** Why a workload may fail here, and no other driver's failure is forgiven. */
-  limits: 'mounts nodev and nosuid, and cannot tell who calls: no container root',
+  limits: 'mounts nodev and nosuid, and does not learn who calls: no container root',
   mount(place) {
     const source = copyOf(place);
     const mount = passthroughOn(place, source);
@@ -152,7 +152,7 @@ export const drivers = {
   'laminafs, io_uring': laminafs('stateless', 'on'),
 };
 
-/** The drivers among `names` that mount here; of the others standard error tells why not. */
+/** The drivers among `names` that mount here; of the others standard error says why not. */
 export function available(place, names) {
   return names.filter((name) => {
     if (drivers[name] === undefined) throw new Error(`no driver '${name}': ${Object.keys(drivers).join(', ')}`);

@@ -6,7 +6,7 @@ import { debianImages } from './input.mjs';
 import { functionsOf, storeAt } from './orchestrator.mjs';
 import { duration, size, table, targets } from './text.mjs';
 
-/** Reads and edits one file, adds another: a container that has a /etc/motd of its own is met. */
+/** Reads and edits one file, adds another: a container that has a /etc/motd of its own overlaps. */
 export const procedure = `#!/bin/sh
 set -e
 sed -i 's/Debian/Debian, serviced/' /etc/motd
@@ -16,7 +16,7 @@ cp /etc/debian_version /usr/share/fleet/version
 
 const shares = [0, 0.05, 1];
 
-/** What each container adds to an update that meets none of them, in seconds. */
+/** What each container adds to an update that overlaps with none of them, in seconds. */
 function skippingOf(rows, containers) {
   const none = rows.find((row) => row.containers === containers && row.affected === 0);
   return Math.max(0, none.seconds - none.alone) / containers;
@@ -29,13 +29,13 @@ function aims(rows) {
   const some = largest.find(({ affected }) => affected > 0 && affected < containers) ?? largest[0];
   const runs = some.affected + 1;
   return [
-    [`${containers} containers, none met: each adds`, skippingOf(rows, containers), 0.005, duration],
-    [`${containers} containers, ${some.affected} met: ${runs} runs`, some.seconds, runs * some.alone, duration],
+    [`${containers} containers, none overlapping: each adds`, skippingOf(rows, containers), 0.005, duration],
+    [`${containers} containers, ${some.affected} overlapping: ${runs} runs`, some.seconds, runs * some.alone, duration],
     [`memory with ${containers} containers`, Math.max(...largest.map(({ peak }) => peak)), 250 << 20, size],
   ];
 }
 
-/** A row for each number of containers and share of them that the update meets. */
+/** A row for each number of containers and share of them that the update overlaps with. */
 async function measure({ checkout, scratch, options }) {
   const functions = await functionsOf(checkout);
   const rows = [];
@@ -52,7 +52,7 @@ async function measure({ checkout, scratch, options }) {
     for (const share of shares) {
       const affected = Math.ceil(containers * share);
       tops.slice(0, affected).forEach((tree, i) => writeFileSync(join(tree, 'etc/motd'), `Debian of container ${i}\n`));
-      process.stderr.write(`fleet: ${containers} containers, ${affected} met\n`);
+      process.stderr.write(`fleet: ${containers} containers, ${affected} overlapping\n`);
       rows.push({
         containers,
         affected,
@@ -65,13 +65,13 @@ async function measure({ checkout, scratch, options }) {
   return rows;
 }
 
-/** Applies the update and takes it back. @throws where not exactly the containers were run that it meets */
+/** Applies the update and takes it back. @throws where not exactly the containers were run that overlap */
 async function update(store, script, expected) {
   const applied = await store.lamina('--json', 'update', 'apply', 'debian', script, '--name', 'service');
   const { effects } = JSON.parse(applied.stdout).update;
   const skipped = effects.filter(({ outcome }) => outcome === 'skipped').length;
   if (expected !== undefined && skipped !== expected.containers - expected.affected)
-    throw new Error(`${skipped} of ${expected.containers} containers were skipped, ${expected.affected} are met`);
+    throw new Error(`${skipped} of ${expected.containers} containers were skipped, ${expected.affected} overlap`);
   const back = await store.lamina('rollback', 'service');
   return { seconds: applied.seconds, peak: applied.peak, skipped, rollback: back.seconds };
 }
@@ -107,7 +107,7 @@ export const section = {
   text(rows) {
     const head = [
       'containers',
-      'met',
+      'overlapping',
       'servicing',
       'the base alone',
       'a container that is skipped',
@@ -129,9 +129,9 @@ export const section = {
         duration(row.rollback),
       ];
     });
-    return `One base, the Debian root; each container's storage holds 5 to 50 files. The update edits one file and adds another; *met* containers have that file of their own and
+    return `One base, the Debian root; each container's storage holds 5 to 50 files. The update edits one file and adds another; *overlapping* containers have that file of their own and
 are run, the others are skipped. All figures are of whole commands, the publishing included; memory is the orchestrator's peak. \`the base alone\` is the same update before there were
-containers: one run. \`a container that is skipped\` is what each adds to it where none is met, \`a container that is run\` what each adds that is met, as many side by side as
+containers: one run. \`a container that is skipped\` is what each adds to it where none overlaps, \`a container that is run\` what each adds that is met, as many side by side as
 there are processors; –: less than the figures of whole commands differ from run to run.
 
 ${table(head, lines)}

@@ -1,5 +1,5 @@
 // A passthrough file system on fuse-native, a peer in the benchmark: fuse-native.mjs SOURCE MOUNTPOINT. Says `mounted` once it answers, ends when it is unmounted.
-// What it cannot do: tell who calls (all that is made belongs to root), devices and setuid (it mounts nodev,nosuid), names that are not UTF-8.
+// What it cannot do: learn who calls (all that is made belongs to root), devices and setuid (it mounts nodev,nosuid), names that are not UTF-8.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const at = (path) => join(source, path);
 
 /** A callback of fs → one of fuse-native: 0 or a negative errno, then the result. */
 const answer = (done) => (error, value) => done(error ? error.errno : 0, value);
-/** fuse-native is told the bytes in the place of the error. */
+/** fuse-native gets the bytes in the place of the error. */
 const transfer = (call, fd, [buffer, length, position, done]) =>
   call(fd, buffer, 0, length, position, (error, count) => done(error ? error.errno : count));
 const seconds = (milliseconds) => milliseconds / 1000;

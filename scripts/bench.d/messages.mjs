@@ -14,7 +14,7 @@ const files = 200;
 
 /**
  * For `files` files each, in this order on one mount. `cold`: dentries and inodes dropped before, so that the kernel knows no name of the mount. `lower/*` has the
- * shell list the directory first, which is part of what is counted; only the first is told all names.
+ * shell list the directory first, which is part of what is counted; only the first gets all names.
  */
 const operations = [
   {
@@ -72,7 +72,7 @@ async function ask(socket, command) {
 }
 
 /**
- * Calls of each kind that the processes of a mount make while `work` runs, told by strace(1) line by line: its own sums (`-c`) leave out calls that are newer than it,
+ * Calls of each kind that the processes of a mount make while `work` runs, counted by strace(1) line by line: its own sums (`-c`) leave out calls that are newer than it,
  * such as fchmodat2(2).
  */
 async function traced(mount, report, filter, work) {
@@ -162,7 +162,7 @@ export const section = {
         return [number(row.messages / files), number(sum(row.calls) / files)];
       }),
     ]);
-    return `For each file, of ${files} of 1,500 bytes: requests of the kernel but FORGET, and system calls of the driver's processes (told by strace), reading requests and waiting for them included.
+    return `For each file, of ${files} of 1,500 bytes: requests of the kernel but FORGET, and system calls of the driver's processes (counted by strace), reading requests and waiting for them included.
 \`laminafs\` counts messages itself; of \`fuse-overlayfs\` the replies are counted. A row holds the listing of the directory as well, but where names are given one by one (stat by name, absent names,
 untarring). [driver.md](driver.md) says which messages they are; [fuse-overlayfs-2.md](fuse-overlayfs-2.md) what the newest fuse-overlayfs needs for the same, read from its source.
 

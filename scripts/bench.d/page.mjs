@@ -11,7 +11,7 @@ const machineOf = ({ taken, machine }) =>
 export function writePage(checkout) {
   const parts = [
     '# Benchmarks',
-    'Written by `scripts/bench … --write` ([testing.md](testing.md)); each section tells when and where it was measured.',
+    'Written by `scripts/bench … --write` ([testing.md](testing.md)); each section says when and where it was measured.',
   ];
   for (const section of sections) {
     const file = join(checkout, 'build/bench', `${section.name}.json`);

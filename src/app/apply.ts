@@ -54,8 +54,8 @@ function determinismData({ differs, ephemeral }: Determinism): Determinism {
 
 export async function updateApply(store: Store, request: ApplyRequest): Promise<ApplyData> {
   const { id, update, preview, determinism } = await applyUpdate(store, request);
-  const told = determinism === undefined ? {} : { determinism: determinismData(determinism) };
-  if (preview !== undefined) return { update: null, preview: previewData(request.base, preview), ...told };
-  if (id === undefined || update === undefined) return { update: null, ...told };
-  return { update: updateData(await store.read(), id, update), ...told };
+  const checked = determinism === undefined ? {} : { determinism: determinismData(determinism) };
+  if (preview !== undefined) return { update: null, preview: previewData(request.base, preview), ...checked };
+  if (id === undefined || update === undefined) return { update: null, ...checked };
+  return { update: updateData(await store.read(), id, update), ...checked };
 }

@@ -34,8 +34,8 @@ export function pastData(store: Store, manifest: Manifest, past: PastUpdate): Pa
   const { update: id, name, base, state, cause, reason, to, description, created, ended, containers } = past;
   const { kind } = past.procedure;
   const redo = kind !== 'manual' && isThereSync(keptOf(store, manifest, past).procedure);
-  const told = { id, name, base, state, cause, reason, version: to, description, procedure: kind, redo };
-  return { ...told, created, ended, effects: containers };
+  const common = { id, name, base, state, cause, reason, version: to, description, procedure: kind, redo };
+  return { ...common, created, ended, effects: containers };
 }
 
 /** The directory of its record: with the update as long as containers stand on its layer. */

@@ -45,8 +45,8 @@ export async function updateShow(store: Store, which: string): Promise<UpdateSho
   return {
     ...data,
     effects: data.effects.map((effect) => {
-      const { failure, ...told } = shownEffect(reportedOf(report, effect.container));
-      return { ...effect, ...told, failure: effect.failure ?? failure };
+      const { failure, ...shown } = shownEffect(reportedOf(report, effect.container));
+      return { ...effect, ...shown, failure: effect.failure ?? failure };
     }),
   };
 }

@@ -87,7 +87,7 @@ function writeSpan(file: BytePath, { after, until }: OpenSpan): void {
 function parseSpan(file: BytePath): OpenSpan | undefined {
   const stored = readJsonRecordSync(file, {
     schema: spanSchema,
-    lacks: 'does not say when the procedure ran',
+    fault: 'does not say when the procedure ran',
     code: 'SPAN_DAMAGED',
     hint: 'run lamina verify',
   });

@@ -41,8 +41,8 @@ export function contentDiff(
   const name = toText(basename(path));
   const binary = (note: string | null): ContentDiff => ({
     kind: 'binary',
-    before: told(before),
-    after: told(after),
+    before: summaryOf(before),
+    after: summaryOf(after),
     note,
   });
   const [a, b] = [textOf(before), textOf(after)];
@@ -67,7 +67,7 @@ export function contentDiff(
     : { kind: 'text', diff, note };
 }
 
-function told(content: FileContent | undefined): Omit<FileContent, 'bytes'> | null {
+function summaryOf(content: FileContent | undefined): Omit<FileContent, 'bytes'> | null {
   return content === undefined ? null : { size: content.size, hash: content.hash };
 }
 

@@ -98,7 +98,7 @@ export class SkipRule {
   #hidesWrites(storages: readonly Listing[]): boolean {
     return storages.some((listing, i) => {
       const below = new View([...storages.slice(i + 1), ...this.#run.layers]);
-      if (this.#writes.meeting(listing, below).length > 0) return true;
+      if (this.#writes.overlapping(listing, below).length > 0) return true;
       for (const { path } of listing.entries()) if (this.#writes.touches(path)) return true;
       return false;
     });

@@ -60,15 +60,15 @@ export class TouchedPaths {
    * below such an entry overlaps with it. Directories that only lead to others do not overlap anything.
    * @param below the view that `listing` stands on
    */
-  meeting(listing: Listing, below: View): BytePath[] {
-    const met = new Set<BytePath>();
+  overlapping(listing: Listing, below: View): BytePath[] {
+    const overlapping = new Set<BytePath>();
     for (const entry of listing.entries()) {
       const { path } = entry;
       if (carries(entry, below)) continue;
-      const inherited = path !== '' && met.has(dirname(path)) && !this.#mergesAt(listing, dirname(path));
-      if (inherited || this.#meets(entry)) met.add(path);
+      const inherited = path !== '' && overlapping.has(dirname(path)) && !this.#mergesAt(listing, dirname(path));
+      if (inherited || this.#overlaps(entry)) overlapping.add(path);
     }
-    return [...met];
+    return [...overlapping];
   }
 
   /**
@@ -76,9 +76,9 @@ export class TouchedPaths {
    * attributes that a directory has in its newest tree, so the listing's would hide their new ones.
    */
   hiding(listing: Listing, below: View): BytePath[] {
-    const met = new Set(this.meeting(listing, below));
-    for (const { path } of listing.entries()) if (this.touches(path)) met.add(path);
-    return [...met];
+    const overlapping = new Set(this.overlapping(listing, below));
+    for (const { path } of listing.entries()) if (this.touches(path)) overlapping.add(path);
+    return [...overlapping];
   }
 
   /** Whether the path itself is touched, or all below one that it lies below. */
@@ -96,7 +96,7 @@ export class TouchedPaths {
     return entry !== undefined && merges(entry);
   }
 
-  #meets(entry: Entry): boolean {
+  #overlaps(entry: Entry): boolean {
     if (this.touches(entry.path)) return true;
     if (!merges(entry) && this.#above.has(entry.path)) return true;
     if (entry.redirect === '') return false;

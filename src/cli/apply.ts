@@ -143,15 +143,15 @@ async function apply({ output, store, signal }: Context, subject: Subject, optio
 function report(output: Output, { update, preview, determinism }: ApplyData, options: ApplyOptions): void {
   const effects = preview?.containers ?? update?.effects ?? [];
   if (options.allowFailures !== true && effects.some(({ outcome }) => outcome === 'failed')) setExitCode(partlyDone);
-  const told = determinism === undefined ? {} : { determinism };
+  const checked = determinism === undefined ? {} : { determinism };
   const also = determinism === undefined ? '' : `${determinismText(determinism)}\n`;
   if (preview !== undefined) {
-    output.result({ update, preview, ...told }, () => also + previewText(preview, options.verbose === true));
+    output.result({ update, preview, ...checked }, () => also + previewText(preview, options.verbose === true));
     return;
   }
   const done = () =>
     update === null
       ? 'the procedure changed nothing; no update was recorded'
       : `applied update ${update.name}\n${updateText(update)}`;
-  output.result({ update, ...told }, () => also + done());
+  output.result({ update, ...checked }, () => also + done());
 }

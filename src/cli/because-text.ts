@@ -36,8 +36,8 @@ export function becauseText(because: RanBecauseOfData | null): string {
   const elsewhere = because.did
     .filter(({ path }) => path !== because.path)
     .map(({ action, path }) => `${words[action] ?? action}: ${path}`);
-  const told = [...(there.length > 0 ? [unique(there).join(', ')] : []), ...unique(elsewhere)];
-  return told.length === 0 ? because.path : `${because.path} (${told.join('; ')})`;
+  const details = [...(there.length > 0 ? [unique(there).join(', ')] : []), ...unique(elsewhere)];
+  return details.length === 0 ? because.path : `${because.path} (${details.join('; ')})`;
 }
 
 const unique = (texts: readonly string[]) => [...new Set(texts)];

@@ -18,7 +18,7 @@ export function updateText(update: UpdateData | UpdateShowData): string {
   const head = `base ${update.base}: delta layer ${update.layer}, ${layer}, ${update.state}`;
   const because = update.effects.some((effect) => 'ranBecauseOf' in effect) ? ['RAN BECAUSE OF'] : [];
   const columns = ['CONTAINER', 'OUTCOME', 'SIDE EFFECT', 'CONFLICTS', ...because, 'DELTA STORAGE'];
-  const told = update.effects.flatMap(({ container, ...more }) =>
+  const details = update.effects.flatMap(({ container, ...more }) =>
     'conflictPaths' in more && more.conflictPaths.length > 0
       ? [`in conflict in container ${container}: ${more.conflictPaths.map(shown).join(', ')}`]
       : [],
@@ -29,7 +29,7 @@ export function updateText(update: UpdateData | UpdateShowData): string {
       : [],
   );
   const why = 'reason' in update && update.reason !== null ? [`why: ${lines(update.reason)}`] : [];
-  return [head, ...why, table(columns, rows, 'no container was on the base'), ...told, ...left].join('\n');
+  return [head, ...why, table(columns, rows, 'no container was on the base'), ...details, ...left].join('\n');
 }
 
 /** A text of several lines, each safe for a terminal. */

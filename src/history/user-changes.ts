@@ -100,7 +100,7 @@ export class UserChanges {
   classify(number: number, merge: (both: BothChanged) => Uint8Array | undefined): ClassifiedWrites {
     const listing = must(this.around.user[number], 'a storage');
     const now = this.#viewFrom(number);
-    const overlapping = new Set(this.#touched.meeting(listing, this.#viewFrom(number + 1)));
+    const overlapping = new Set(this.#touched.overlapping(listing, this.#viewFrom(number + 1)));
     const classified: ClassifiedWrites = {
       without: new Set(),
       directories: new Map(),

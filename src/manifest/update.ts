@@ -136,8 +136,8 @@ function applyEffects(manifest: Manifest, draft: Draft, application: Application
     if (seen.has(name) || container.base !== update.base) throw stale(`container '${name}'`);
     seen.add(name);
     const entries = delta?.entries ?? 0;
-    const told = { container: name, outcome, entries, conflicts };
-    if (outcome === 'failed') return { ...told, storage: null, sealed: null, top: null };
+    const common = { container: name, outcome, entries, conflicts };
+    if (outcome === 'failed') return { ...common, storage: null, sealed: null, top: null };
     if (container.layer !== update.parent) throw stale(`container '${name}'`);
     const top = seal(draft, container.storage, effect);
     const below = effect.sealed?.id ?? draft.nodes[container.storage]?.parent ?? null;
@@ -146,7 +146,7 @@ function applyEffects(manifest: Manifest, draft: Draft, application: Application
     if (effect.sealed === null) updateNode(draft, top, { parent, layer: update.layer });
     else addTop(draft, top, { parent, layer: update.layer, created });
     draft.containers[name] = { ...container, layer: update.layer, storage: top };
-    return { ...told, storage: delta?.id ?? null, sealed: effect.sealed?.id ?? null, top };
+    return { ...common, storage: delta?.id ?? null, sealed: effect.sealed?.id ?? null, top };
   });
 }
 

@@ -97,8 +97,8 @@ export function versionOf(manifest: Manifest, base: string): string | null {
     const { update, merged } = nodeOf(manifest, id);
     const updates = [...(update === null ? [] : [update]), ...[...merged].reverse()];
     for (const each of updates) {
-      const told = own(manifest.updates, each)?.version ?? null;
-      if (told !== null) return told;
+      const declared = own(manifest.updates, each)?.version ?? null;
+      if (declared !== null) return declared;
     }
   }
   return version;

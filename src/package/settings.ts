@@ -85,7 +85,7 @@ export function writeSettings(file: BytePath, settings: Settings): void {
 export async function readSettings(file: BytePath): Promise<Settings> {
   const stored = await readJsonRecord(file, {
     schema: settingsSchema,
-    lacks: 'does not say how the update was applied',
+    fault: 'does not say how the update was applied',
     code: 'SETTINGS_DAMAGED',
     hint: 'run lamina verify',
   });

@@ -34,12 +34,12 @@ export async function endDriver(work: BytePath): Promise<void> {
     const pid = lockHolderPid(work);
     // The first signal asks it to unmount, which is done already; the second ends it in any case. Two of the same kind
     // could merge into one.
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) if (pid !== undefined) tell(pid, signal);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) if (pid !== undefined) sendSignal(pid, signal);
     await driverEnded(work);
   }
 }
 
-function tell(pid: number, signal: NodeJS.Signals): void {
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

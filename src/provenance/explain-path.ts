@@ -148,16 +148,16 @@ function absent(container: string, path: BytePath, hint: string): LaminaError {
 function removal({ update, folded, kind, node, hiding }: Origin, operation: LoggedOperation | undefined): string {
   const one = folded.length === 0 ? '' : ` or one of the updates ${folded.join(', ')}, which were folded into it,`;
   const by = update === null ? `the container itself${one}` : `update '${update}'`;
-  const told = (text: string) => display(fromText(text));
+  const printed = (text: string) => display(fromText(text));
   const how = {
     whiteout: (at: string) => `whiteout of ${at}`,
     opaque: (at: string) => `opaque directory ${at}`,
     replaced: (at: string) => `another ${at}`,
   };
-  const where = hiding === null ? '' : `: ${how[hiding.by](told(hiding.at))}`;
+  const where = hiding === null ? '' : `: ${how[hiding.by](printed(hiding.at))}`;
   const call =
     operation === undefined
       ? ''
-      : `; ${told(operation.command)} (process ${operation.pid}) did so at ${operation.time}: ${operation.operation} ${told(operation.path)}${operation.to === undefined ? '' : ` → ${told(operation.to)}`}`;
+      : `; ${printed(operation.command)} (process ${operation.pid}) did so at ${operation.time}: ${operation.operation} ${printed(operation.path)}${operation.to === undefined ? '' : ` → ${printed(operation.to)}`}`;
   return `${by} removed it (${kind} ${node}${where})${call}`;
 }

@@ -35,7 +35,7 @@ export type CatchUpRecord = z.infer<typeof recordSchema>;
 function readRecord(file: BytePath): CatchUpRecord {
   return requireJsonRecordSync(file, {
     schema: recordSchema,
-    lacks: 'does not say which container was caught up',
+    fault: 'does not say which container was caught up',
     code: 'CATCH_UP_DAMAGED',
     hint: `restore it from a backup of the store, or remove ${display(dirname(file))}: then only the record of that run is lost`,
   });

@@ -40,7 +40,7 @@ export type DisplacedRecord = z.infer<typeof recordSchema>;
 export function readDisplaced({ description, tree }: DisplacedPaths): DisplacedRecord {
   return requireJsonRecordSync(description, {
     schema: recordSchema,
-    lacks: 'does not say what was displaced',
+    fault: 'does not say what was displaced',
     code: 'DISPLACED_DAMAGED',
     hint: `restore it from a backup of the store; what was displaced is in ${display(tree)}`,
   });

@@ -79,7 +79,7 @@ export type PastUpdate = z.infer<typeof recordSchema>;
 export function readPast({ record, directory }: PastPaths): PastUpdate {
   return requireJsonRecordSync(record, {
     schema: recordSchema,
-    lacks: 'does not say what became of an update',
+    fault: 'does not say what became of an update',
     code: 'HISTORY_DAMAGED',
     hint: `restore it from a backup of the store, or remove ${display(directory)}: then only the record of that update is lost`,
   });

@@ -8,8 +8,8 @@ import { damaged, isSystemError } from '../base/errors.js';
 /** A kind of JSON file in the store, and what to say where one is damaged. */
 export interface RecordFormat<T> {
   readonly schema: z.ZodType<T>;
-  /** What a damaged file does not tell, after its name: "does not say when the procedure ran". */
-  readonly lacks: string;
+  /** What is wrong with a damaged file, after its name: "does not say when the procedure ran". */
+  readonly fault: string;
   readonly code: string;
   readonly hint: string;
 }
@@ -56,6 +56,6 @@ export function requireJsonRecordSync<T>(file: BytePath, format: RecordFormat<T>
   return parseJsonRecord(text, file, format);
 }
 
-function recordDamaged(file: BytePath, { lacks, code, hint }: Omit<RecordFormat<unknown>, 'schema'>, cause: unknown) {
-  return damaged(`${display(file)} ${lacks}`, { code, hint, cause });
+function recordDamaged(file: BytePath, { fault, code, hint }: Omit<RecordFormat<unknown>, 'schema'>, cause: unknown) {
+  return damaged(`${display(file)} ${fault}`, { code, hint, cause });
 }

@@ -15,7 +15,7 @@ const paths = z.array(z.string());
 const schema = z.strictObject({ version: z.literal(1), updates: z.record(z.string(), paths), unknown: paths });
 const format = {
   schema,
-  lacks: 'does not say which updates were folded into the tree',
+  fault: 'does not say which updates were folded into the tree',
   code: 'ORIGINS_DAMAGED',
   hint: 'restore it from a backup of the store, or remove it: then only lamina explain loses that information',
 };

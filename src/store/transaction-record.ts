@@ -32,7 +32,7 @@ export async function readTransaction({
 }: TransactionPaths): Promise<TransactionRecord | undefined> {
   return readJsonRecord(description, {
     schema: recordSchema,
-    lacks: 'does not say what was begun',
+    fault: 'does not say what was begun',
     code: 'TRANSACTION_DAMAGED',
     hint: `restore it from a backup of the store; or remove ${display(directory)}, with the work that it holds`,
   });

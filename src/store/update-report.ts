@@ -48,7 +48,7 @@ type StoredReport = z.infer<typeof reportSchema>;
 export async function readReport(file: BytePath): Promise<StoredReport> {
   const stored = await readJsonRecord(file, {
     schema: reportSchema,
-    lacks: 'is not the report of an update',
+    fault: 'is not the report of an update',
     code: 'REPORT_DAMAGED',
     hint: 'restore it from a backup of the store, or remove it: nothing else needs it',
   });

@@ -57,9 +57,10 @@ export async function checkNode(check: NodeCheck): Promise<NodeReport> {
   const found = listingOf(scanned);
   const contents = check.quick ? undefined : changedContents(stored.index, scanned);
   const comparison = { expected, found, unreadable, contents };
-  const told = (faults: readonly Omit<Fault, 'subject'>[]) => faults.map((fault): Fault => ({ ...fault, subject: id }));
-  const faults = [...told(withRepairs(compareTree(comparison), comparison)), ...countFaults(check, expected)];
-  const remarks = told([...misplacedMarks(expected), ...sharedInodes(scanned)]);
+  const inNode = (faults: readonly Omit<Fault, 'subject'>[]) =>
+    faults.map((fault): Fault => ({ ...fault, subject: id }));
+  const faults = [...inNode(withRepairs(compareTree(comparison), comparison)), ...countFaults(check, expected)];
+  const remarks = inNode([...misplacedMarks(expected), ...sharedInodes(scanned)]);
   const report = stored.version === 1 ? await oldReport(check, faults, stored.index, scanned) : { faults };
   return { ...report, faults: [...report.faults, ...remarks] };
 }

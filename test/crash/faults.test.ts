@@ -19,7 +19,7 @@ const signal = new AbortController().signal;
 /** Of so many steps one fails; `LAMINA_ALL_POINTS=1`: each. */
 const everySo = process.env['LAMINA_ALL_POINTS'] === undefined ? 9 : 1;
 
-/** A command that a failing disk meets. */
+/** A command that a failing disk fails. */
 interface FaultCommand extends CrashCommand {
   /** It may stop halfway: made again it comes to its end. Else the store must hold what it held before, or what it holds after. */
   readonly repeatable?: boolean;
@@ -223,7 +223,7 @@ describe.skipIf(!isRoot)('a disk that fails', () => {
     if (hit !== '' && !/EIO|ENOSPC|disk failed/.test(told)) wrong.push(`${at}: it only said: ${told}`);
     // Made all the same: then it says so.
     const publishes = generation(store) !== was || code === 0;
-    // Of what a watch has done its report tells, or its next start.
+    // Of what a watch has done its report says, or its next start.
     const tells = /the change was made|what was made of it stays/.test(said) || command.name === 'watch';
     const right = code === 1 ? !publishes || tells : code === 0 && publishes && warnings.length > 0;
     if (hit !== '' && !right) wrong.push(`${at}: ended with ${String(code)}: ${told}`);

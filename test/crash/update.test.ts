@@ -72,7 +72,7 @@ function run(directory: string) {
   const journal = lines('journal.ndjson').map((line) => JSON.parse(line) as Record<string, string | number>);
   expect(journal.map(({ n }) => n)).toEqual(journal.map((_, index) => index + 1));
   const told = journal.map(({ operation, path, to, command }) => `${command} ${operation} ${path} ${to ?? ''}`);
-  // A write to a file that was written before a death is told once more.
+  // A write to a file that was written before a death is recorded once more.
   const isWrite = (line: string) => line.includes(' write ');
   return {
     operations: told.filter((line) => !isWrite(line)),
@@ -93,7 +93,7 @@ async function left(world: World, { id, layer, effects }: Applied): Promise<Left
   };
 }
 
-/** Kills each worker of the world a few times, until told to end. Gives how often. */
+/** Kills each worker of the world a few times, until it is asked to end. Gives how often. */
 async function killWorkers(world: World, end: AbortSignal): Promise<number> {
   const times = new Map<string, number>();
   const last = new Map<string, number>();
@@ -113,7 +113,7 @@ async function killWorkers(world: World, end: AbortSignal): Promise<number> {
   return [...times.values()].reduce((sum, count) => sum + count, 0);
 }
 
-/** Where a worker's mount is, which tells it from those that come after it. */
+/** Where a worker's mount is, which distinguishes it from those that come after it. */
 function mountOf(pid: number): string {
   try {
     return (

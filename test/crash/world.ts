@@ -53,7 +53,7 @@ export class CrashWorld {
     return path;
   }
 
-  /** Two bases; on one an update, which meets what one container has of its own, and what both wrote since. */
+  /** Two bases; on one an update, which overlaps what one container has of its own, and what both wrote since. */
   async build(): Promise<void> {
     for (const directory of ['bin', 'etc', 'dev', 'proc', 'sys', 'run', 'tmp', 'root'])
       mkdirSync(join(this.tree, directory), { recursive: true });

@@ -16,7 +16,7 @@ export interface Driver {
   readonly name: string;
   mount(stack: Stack): void;
   unmount(stack: Stack): void;
-  /** As a crash of the driver: nothing is told it before. Then the mount is gone. */
+  /** As a crash of the driver: it gets no notice. Then the mount is gone. */
   kill?(stack: Stack): void;
 }
 

@@ -2,7 +2,7 @@
 import { settle } from './known-differences.js';
 import { perform, randomOperations } from './operations.js';
 
-/** What a worker is told. */
+/** What a worker is given. */
 export interface Work {
   readonly root: string;
   readonly seed: number;

@@ -250,7 +250,7 @@ describe.skipIf(!isRoot)('bad input', () => {
     });
   });
 
-  it('tells a store that is missing, or none', async () => {
+  it('reports a store that is missing, or none', async () => {
     const done = await world.attempt('--store', world.path('no-store'), 'status');
     expect(done.code).toBe(3);
     expect(done.stderr).toMatch(/no-store.*\n.*init/s);
@@ -270,7 +270,7 @@ describe.skipIf(!isRoot)('bad input', () => {
     await run('umount', [point]);
   });
 
-  it('tells what root alone can do', async () => {
+  it('reports what root alone can do', async () => {
     const done = await world.start(['status'], {
       through: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
     }).finished;

@@ -11,7 +11,7 @@ interface CaughtUp {
   preview?: { changes: { path: string; change: string }[] };
 }
 
-/** What both containers have of their own: it meets every one of the updates. */
+/** What both containers have of their own: it overlaps every one of the updates. */
 const own = `
 echo mine >/etc/name; printf 'a\\nb\\nc\\nd\\nMINE\\n' >/srv/text; echo mine >/srv/clash
 sed -i 's/^port = .*/port = 9090/' /etc/app.conf; rm /etc/conf.d/20-color.conf; chmod 0700 /home/user`;
@@ -134,7 +134,7 @@ describe.runIf(isRoot)('a container that stayed behind', () => {
     expect([...differences(content, world.storeContent()).values()]).toEqual([]);
   });
 
-  it('is only pinned where it meets nothing', async () => {
+  it('is only pinned where it overlaps nothing', async () => {
     await world.inside('idle', 'echo x >/var/lib/elsewhere');
     const { steps } = await world.json<CaughtUp>('update', 'catch-up', 'idle');
     expect(steps.map(({ outcome, storage }) => [outcome, storage])).toEqual(Array(4).fill(['skipped', null]));

@@ -107,7 +107,7 @@ async function fill(): Promise<void> {
   });
 }
 
-/** What the upgrade makes of flat copies; of web twice, which tells what the upgrade itself does not reproduce. */
+/** What the upgrade makes of flat copies; of web twice, which shows what the upgrade itself does not reproduce. */
 async function oracle(): Promise<{ expected: Three; unreproducible: ReadonlySet<string> }> {
   for (const name of [...names, 'web-again']) await upgradeFlat(join(flat, name));
   const expected = await all((name) => Promise.resolve(snapshot(join(flat, name))));

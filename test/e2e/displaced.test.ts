@@ -35,7 +35,7 @@ describe.skipIf(!isRoot)('what a rollback displaced', () => {
     world.remove();
   });
 
-  it('is told beforehand by a dry run, which changes nothing', async () => {
+  it('is announced by a dry run, which changes nothing', async () => {
     const before = world.storeContent();
     const data = await world.json<{ dryRun: boolean; containers: { displaced: string[]; displacedPath: null }[] }>(
       'rollback',
@@ -50,7 +50,7 @@ describe.skipIf(!isRoot)('what a rollback displaced', () => {
     expect(world.storeContent()).toEqual(before);
   });
 
-  it('is listed, shown, and put back', async () => {
+  it('is listed, shown, and restored', async () => {
     const said = await world.run('rollback', 'two');
     const [web, ...others] = await list('--container', 'web');
     expect(others).toEqual([]);

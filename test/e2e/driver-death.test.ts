@@ -60,7 +60,7 @@ describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
     expect(await world.inside('web', 'cat /etc/kept')).toBe('kept\n');
   });
 
-  it('is told of by recover where the driver has given up', async () => {
+  it('is reported by recover where the driver has given up', async () => {
     await world.run('mount', 'web', point);
     writeFileSync(join(point, 'etc/last'), 'last\n');
     let pid = await worker();

@@ -85,7 +85,7 @@ describe.skipIf(!isRoot)('laminafs', () => {
     expect(existsSync(at('control'))).toBe(false);
   });
 
-  it('is started by mount -t fuse.laminafs as well, and told apart by source and type', async () => {
+  it('is started by mount -t fuse.laminafs as well, and distinguished by source and type', async () => {
     await mount(',fsname=my-root,subtype=overlay-of-mine');
     const line = readFileSync('/proc/self/mounts', 'utf8')
       .split('\n')
@@ -231,7 +231,7 @@ describe.skipIf(!isRoot)('laminafs', () => {
     expect(existsSync(at('upper/cache/x'))).toBe(true);
   });
 
-  it('tells statistics, and shuts down when asked', async () => {
+  it('reports statistics, and shuts down when asked', async () => {
     await mount(`,control=${at('control')}`);
     writeFileSync(inMount('other'), 'changed');
     const statistics = await ask({ command: 'statistics' });
@@ -264,7 +264,7 @@ describe.skipIf(!isRoot)('laminafs', () => {
       writeFileSync(inMount('new'), Buffer.alloc(5_000_000));
     }).toThrow(/ENOSPC/);
     rmSync(inMount('new'));
-    // The kernel tells by a message of its own, soon after, that nobody has the removed file any more.
+    // The kernel reports by a message of its own, soon after, that nobody has the removed file any more.
     await expect.poll(() => statfsSync(at('small')).bavail, { timeout: 5000 }).toBeGreaterThan(600);
     writeFileSync(inMount('file'), 'there is room again');
     expect(readFileSync(inMount('large')).equals(Buffer.alloc(8_000_000, 'x'))).toBe(true);

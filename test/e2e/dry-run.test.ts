@@ -30,7 +30,7 @@ describe.skipIf(!isRoot)('a dry run', () => {
     world.remove();
   });
 
-  it('tells the keys, lines, sizes and attributes that would change, and changes nothing', async () => {
+  it('reports the keys, lines, sizes and attributes that would change, and changes nothing', async () => {
     const script = world.script(
       'dry',
       [

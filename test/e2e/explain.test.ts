@@ -14,8 +14,8 @@ interface Explained {
   operations: { command: string; operation: string; path: string; to?: string }[];
 }
 
-/** What an update did, told to a person; and containers that it leaves behind. */
-describe.skipIf(!isRoot)('an update, told', () => {
+/** What an update did, as a person sees it; and containers that it leaves behind. */
+describe.skipIf(!isRoot)('what people see of an update', () => {
   let world: World;
   const explain = (path: string, container = 'web') => world.json<Explained>('explain', container, path);
   const fails = async (exitCode: number, message: RegExp, ...args: string[]) => {
@@ -114,7 +114,7 @@ describe.skipIf(!isRoot)('an update, told', () => {
     expect(await world.inside('odd', 'cat /etc/three')).toBe('3\n');
   });
 
-  it('discards all where it is told to, as by default', async () => {
+  it('discards all where that is asked for, as by default', async () => {
     await world.inside('odd', 'echo odd >/etc/odd');
     const before = await world.look('web');
     const script = world.script('fails', 'echo x >/etc/x; test ! -e /etc/odd');
@@ -140,7 +140,7 @@ describe.skipIf(!isRoot)('an update, told', () => {
     expect([...differences(await world.look('web'), before)]).toEqual([]);
   });
 
-  it('tells what an update would change, and changes nothing', async () => {
+  it('reports what an update would change, and changes nothing', async () => {
     await world.inside('web', 'rm -f /etc/odd; echo own >/srv/list');
     const before = { manifest: world.manifest(), web: await world.look('web') };
     const script = world.script('dry', 'rm /etc/shadow; echo n >/etc/new; chmod 700 /etc/hosts; ls /srv >/etc/list');

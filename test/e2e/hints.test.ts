@@ -30,7 +30,7 @@ describe.skipIf(!isRoot)('hints that are followed', () => {
     world.remove();
   });
 
-  it('while an update runs, status tells of it, and the hint ends it', async () => {
+  it('while an update runs, status shows it, and the hint ends it', async () => {
     const script = world.script('slow', 'echo waiting; sleep 300');
     const apply = world.start(['update', 'apply', 'tiny', script]);
     await apply.said('waiting');

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildTiny, isRoot } from '../support/lamina.js';
 
-/** What stat(2) tells of numbers in a mount: of each path its link count, and the first path that has its st_ino. */
+/** What stat(2) reports of numbers in a mount: of each path its link count, and the first path that has its st_ino. */
 interface Numbers {
   readonly links: Map<string, string>;
   readonly ino: Map<string, bigint>;

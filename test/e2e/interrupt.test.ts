@@ -81,7 +81,7 @@ describe.skipIf(!isRoot)('interrupting an update', () => {
     await world.run('rollback', 'quick');
   });
 
-  it('tells in the update why a container was run', async () => {
+  it('reports in the update why a container was run', async () => {
     await world.run('update', 'apply', 'tiny', world.script('quick', 'test ! -e /etc/own || echo ran >/etc/new'));
     const { effects } = await world.json<{
       effects: { container: string; ranBecauseOf: { path: string } | null; bytes: number }[];

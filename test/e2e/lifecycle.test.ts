@@ -99,7 +99,7 @@ describe.skipIf(!isRoot)('the life of containers on a base', () => {
     same(await lookAtAll(), should);
   });
 
-  it('tells what became of each container, and shares the layer', async () => {
+  it('reports what became of each container, and shares the layer', async () => {
     const { updates } = await world.json<{ updates: Update[] }>('update', 'list');
     expect(updates).toHaveLength(1);
     expect(updates[0]).toMatchObject({ name: 'update1', base: 'tiny', state: 'committed' });
@@ -122,7 +122,7 @@ describe.skipIf(!isRoot)('the life of containers on a base', () => {
     expect(operations).toContainEqual(expect.objectContaining({ path: '/etc/conf.d/20-color.conf', command: 'rm' }));
   });
 
-  it('tells names as a terminal can show them', async () => {
+  it('reports names as a terminal can show them', async () => {
     await world.inside(
       'idle',
       "mkdir /srv/names; cd /srv/names; touch 'caf\u00e9' $(printf 'b\\377d') $(printf 'esc\\033')",

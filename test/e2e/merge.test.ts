@@ -67,7 +67,7 @@ describe.skipIf(!isRoot)('lamina merge', () => {
     world.remove();
   });
 
-  it('tells in a dry run what it would do, and does nothing', async () => {
+  it('reports in a dry run what it would do, and does nothing', async () => {
     const content = world.storeContent();
     const data = await world.json<Merged>('merge', '--dry-run');
     expect([...differences(content, world.storeContent())]).toEqual([]);

@@ -44,7 +44,7 @@ describe.skipIf(!isRoot)('a store whose indexes are of version 1', { timeout: 30
     world.remove();
   });
 
-  it('is mounted, and told of by verify, which can write them anew', async () => {
+  it('is mounted, and reported by verify, which can write them anew', async () => {
     const before = [await world.look('web'), await numbers()] as const;
     const verified = await world.json<Verified>('verify');
     expect(new Set(verified.findings.map(({ code }) => code))).toEqual(new Set(['INDEX_OLD']));

@@ -36,7 +36,7 @@ describe.skipIf(!isRoot)('a store that others have to do with', () => {
     for (const each of worlds) each.remove();
   });
 
-  /** What every command is told, and that nothing of the store was touched. */
+  /** What every command is refused with, and that nothing of the store was touched. */
   async function isRefused(message: RegExp): Promise<void> {
     const before = readFileSync(join(world.store, 'manifest.json'), 'utf8');
     const victim = world.makeDirectory('victim', 't-0123456789abcdef');

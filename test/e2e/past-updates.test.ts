@@ -236,7 +236,7 @@ describe.skipIf(!isRoot)('updates that ended', () => {
     await world.run('rollback', 'stays');
   });
 
-  it('tells what was changed in what is kept', async () => {
+  it('reports what was changed in what is kept', async () => {
     await world.run('update', 'apply', 'tiny', world.script('changed', 'echo here >/etc/here'));
     await world.run('rollback', 'changed');
     const { id } = await newest();
@@ -264,7 +264,7 @@ describe.skipIf(!isRoot)('updates that ended', () => {
     expect(gone).toMatchObject({ found: [{ kind: 'history' }], history: { count: 2 } });
   });
 
-  it('tells for which path a procedure ran in a container, and what it did there', async () => {
+  it('reports for which path a procedure ran in a container, and what it did there', async () => {
     const script = world.script(
       'reads',
       'cat /etc/own || true; mkdir -p /srv/made; ls /srv >/dev/null; echo x >/etc/hostname',
@@ -285,7 +285,7 @@ describe.skipIf(!isRoot)('updates that ended', () => {
     expect(db.did.map(({ action }) => action)).toContain(db.path === '/srv/mine' ? 'list' : 'write');
     expect(await world.run('update', 'show', 'reads')).toMatch(/web .*\/etc\/own \(looked up\)/);
     await world.run('rollback', 'reads', '--discard');
-    // It is told of an update that was rolled back, too.
+    // It is shown for an update that was rolled back, too.
     expect(await world.run('update', 'show', 'reads')).toMatch(/web .*\/etc\/own \(looked up\)/);
   });
 });

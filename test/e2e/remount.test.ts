@@ -113,7 +113,7 @@ describe.skipIf(!isRoot)('an upper that is mounted again', () => {
     expect(Date.now() - before).toBeLessThan(5000);
   });
 
-  it('is free once its driver was told to end, though a mount namespace holds the mount', async () => {
+  it('is free once its driver was asked to end, though a mount namespace holds the mount', async () => {
     await mount();
     writeFileSync(at('mnt/written'), 'x');
     await holdInNamespace();

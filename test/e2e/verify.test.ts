@@ -152,7 +152,7 @@ describe.skipIf(!isRoot)('verify', () => {
     expect([...differences(before, world.storeContent()).keys()]).toEqual(['/notes']);
   });
 
-  it('tells a manifest that contradicts itself', async () => {
+  it('reports a manifest that contradicts itself', async () => {
     const file = join(world.store, 'manifest.json');
     const good = readFileSync(file);
     const manifest = JSON.parse(good.toString()) as { containers: Record<string, { layer: string }> };

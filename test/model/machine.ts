@@ -181,7 +181,7 @@ export class Machine {
     if (found) Object.assign(found, fields);
   }
 
-  /** The names of a file that there are: what stat(2) tells as st_nlink. */
+  /** The names of a file that there are: what stat(2) reports as st_nlink. */
   links(path: string): number {
     const inode = this.stat(path);
     if (inode === undefined || inode.type === 'directory') return 0;

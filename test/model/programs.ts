@@ -103,7 +103,7 @@ function filesBelow(machine: Machine, path: string): string[] {
 const names = ['a', 'b', 'c', 'd'];
 const name = fc.constantFrom(...names);
 
-/** Paths of one to three of few names. A container's own part begins with `own`, so that it often meets nothing. */
+/** Paths of one to three of few names. A container's own part begins with `own`, so that it often overlaps nothing. */
 const pathIn = (first: fc.Arbitrary<string>) =>
   fc.tuple(first, fc.array(name, { maxLength: 2 })).map(([head, rest]) => [head, ...rest].join('/'));
 

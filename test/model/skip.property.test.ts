@@ -16,7 +16,7 @@ import type { Case } from './cases.js';
 import { copyOf } from './machine.js';
 import type { Program } from './programs.js';
 
-/** Skipped ones, told apart by whether their storages would hide what was written. */
+/** Skipped ones, distinguished by whether their storages would hide what was written. */
 type Verdict = 'run' | 'pinned' | 'copied';
 
 function judge({ base, doings, copies, procedure }: Case): Verdict {

@@ -36,7 +36,7 @@ export class FileHasher {
     const sinks = stats.nlink > 1n ? this.#sinksOf(stats, sink) : [sink];
     if (sinks === undefined) return;
     if (at.toString('latin1', 0, 6) === '/proc/') {
-      tell({ at, sinks }, hashFilesSync([at], this.kinds)[0]);
+      deliver({ at, sinks }, hashFilesSync([at], this.kinds)[0]);
       return;
     }
     this.#batch.push({ at, sinks });
@@ -75,7 +75,7 @@ export class FileHasher {
       this.kinds,
     );
     batch.forEach((wanted, i) => {
-      tell(wanted, hashes[i]);
+      deliver(wanted, hashes[i]);
     });
   }
 
@@ -85,7 +85,7 @@ export class FileHasher {
         batch.map(({ at }) => at),
         this.kinds,
       );
-      batch.forEach((wanted, i) => tell(wanted, hashes[i]));
+      batch.forEach((wanted, i) => deliver(wanted, hashes[i]));
     } catch (error) {
       this.#failure ??= error instanceof Error ? error : new Error(messageOf(error));
     }
@@ -106,7 +106,7 @@ export class FileHasher {
   }
 }
 
-function tell({ sinks }: Wanted, hash: FileHash | Error | undefined): void {
+function deliver({ sinks }: Wanted, hash: FileHash | Error | undefined): void {
   if (hash === undefined) throw new TypeError('a hash is missing');
   for (const sink of sinks) sink(hash);
 }

@@ -38,7 +38,7 @@ describe('the limits of input', () => {
     }
   });
 
-  it('are told with their values', () => {
+  it('are shown with their values', () => {
     expect(limitNamed(limits.pathDepth)).toBe("the limit 'path depth' is 32,768 bytes");
     expect(limitText({ name: 'x', value: 3 * 2 ** 20, unit: 'bytes' })).toBe('3 MiB');
     expect(limitText({ name: 'x', value: 3 * 2 ** 30, unit: 'bytes' })).toBe('3 GiB');

@@ -29,7 +29,7 @@ afterEach(() => {
 });
 
 describe('the difference of two contents', () => {
-  it('is told of any bytes, and of a file of secrets without them', async () => {
+  it('is shown for any bytes, and of a file of secrets without them', async () => {
     await fc.assert(
       fc.asyncProperty(pair, async ({ name, before, after }) => {
         const outcome = await outcomeOf(() => contentDiff(name, content(before), content(after)));
@@ -42,7 +42,7 @@ describe('the difference of two contents', () => {
     );
   });
 
-  it('takes no longer than its length tells', async () => {
+  it('takes no longer than its length allows', async () => {
     await fc.assert(
       fc.asyncProperty(file, repetitive([...tokens, 'a', ' ', '#', ';', 'export A', 'a: '], 3000), async ([name], text) => {
         const [before, after] = [Buffer.from(text), Buffer.from(`${text}\nx`)];

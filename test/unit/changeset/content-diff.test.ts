@@ -82,7 +82,7 @@ describe('a file that changes, by its keys', () => {
 });
 
 describe('a file that changes, otherwise', () => {
-  it('is told by a unified diff', () => {
+  it('is shown by a unified diff', () => {
     expect(diff('etc/motd', 'a\nb\n', 'a\nc\n')).toEqual({
       kind: 'text',
       note: null,
@@ -94,7 +94,7 @@ describe('a file that changes, otherwise', () => {
     });
   });
 
-  it('is told by size and hash where it is no text, too large or too different', () => {
+  it('is shown by size and hash where it is no text, too large or too different', () => {
     expect(diff('bin', '\0', 'x')).toMatchObject({ kind: 'binary', note: null, before: { size: 1 } });
     expect(contentDiff('x' as BytePath, undefined, file(Buffer.from([0xff])))).toMatchObject({
       kind: 'binary',
@@ -112,7 +112,7 @@ describe('a file that changes, otherwise', () => {
     });
   });
 
-  it('is told by its attributes', () => {
+  it('is shown by its attributes', () => {
     const a = makeEntry({ path: 'x' });
     expect(attributeChanges(a, makeEntry({ path: 'x', mode: 0o600, uid: 5 }))).toEqual([
       'mode 644 → 600',

@@ -170,7 +170,7 @@ describe('content that is not hashed yet', () => {
   const w = tree({ a: file(0), b: file(0), c: file(0) });
   const [below, above] = [new View([l]), new View([w, l])];
 
-  it('is named where nothing else tells, and asked for then', () => {
+  it('is named where nothing else shows it, and asked for then', () => {
     const unknown = unknownContents(above, below);
     expect(unknown.map(({ listing, path }) => [listing === w, path])).toEqual([
       [true, 'a'],
@@ -184,7 +184,7 @@ describe('content that is not hashed yet', () => {
   });
 });
 
-describe('what meets', () => {
+describe('what overlaps', () => {
   const l = tree({
     etc: dir,
     'etc/a': file(1),
@@ -203,15 +203,15 @@ describe('what meets', () => {
 
   it('is the same path, what it hides, and what hides it', () => {
     const touched = new TouchedPaths().add(d, below);
-    const meeting = (entries: Record<string, Fields>) => touched.meeting(tree(entries), below);
-    expect(meeting({ etc: dir, 'etc/b': file(9), home: dir, 'home/z': file(9) })).toEqual([]);
-    expect(meeting({ etc: dir, 'etc/a': file(9), 'etc/c': file(9) })).toEqual(['etc/a']);
-    expect(meeting({ var: dir, 'var/log': file(9) })).toEqual(['var/log']);
-    expect(meeting({ etc: { ...dir, opaque: true }, 'etc/c': file(9) })).toEqual(['etc', 'etc/c']);
-    expect(meeting({ etc: gone })).toEqual(['etc']);
-    expect(meeting({ conf: { ...dir, redirect: '/etc' }, etc: gone })).toEqual(['conf', 'etc']);
-    expect(meeting({ o: { ...dir, redirect: 'opt' }, opt: gone })).toEqual([]);
-    expect(meeting({ etc: { ...dir, mode: 0o700 } })).toEqual([]);
+    const overlapping = (entries: Record<string, Fields>) => touched.overlapping(tree(entries), below);
+    expect(overlapping({ etc: dir, 'etc/b': file(9), home: dir, 'home/z': file(9) })).toEqual([]);
+    expect(overlapping({ etc: dir, 'etc/a': file(9), 'etc/c': file(9) })).toEqual(['etc/a']);
+    expect(overlapping({ var: dir, 'var/log': file(9) })).toEqual(['var/log']);
+    expect(overlapping({ etc: { ...dir, opaque: true }, 'etc/c': file(9) })).toEqual(['etc', 'etc/c']);
+    expect(overlapping({ etc: gone })).toEqual(['etc']);
+    expect(overlapping({ conf: { ...dir, redirect: '/etc' }, etc: gone })).toEqual(['conf', 'etc']);
+    expect(overlapping({ o: { ...dir, redirect: 'opt' }, opt: gone })).toEqual([]);
+    expect(overlapping({ etc: { ...dir, mode: 0o700 } })).toEqual([]);
   });
 });
 

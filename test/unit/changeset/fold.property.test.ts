@@ -96,7 +96,7 @@ describe('a folded tree', () => {
     );
   });
 
-  it('tells which part each entry comes from', () => {
+  it('reports which part each entry comes from', () => {
     const parts = fc.array(listing(moved), { minLength: 2, maxLength: 3 });
     fc.assert(
       fc.property(parts, listing(bottom), fc.boolean(), (trees, root, settled) => {

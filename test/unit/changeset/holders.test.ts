@@ -10,7 +10,7 @@ describe('the trees that hold a path', () => {
   const gone: Partial<Entry> = { type: 'whiteout' };
   const tree = (entries: Record<string, Partial<Entry>>) =>
     new MemoryListing(Object.entries(entries).map(([path, fields]) => makeEntry({ ...fields, path })));
-  const told = (stack: MemoryListing[], path: string) => {
+  const traced = (stack: MemoryListing[], path: string) => {
     const { shown, hidden } = holders(stack, p(path));
     return [
       ...shown.map(({ layer, type }) => `${String(layer)} shows ${type}`),
@@ -21,28 +21,28 @@ describe('the trees that hold a path', () => {
   };
   const base = tree({ d: dir, 'd/e': dir, 'd/e/x': {}, f: {} });
 
-  it('are told newest first', () => {
-    expect(told([tree({ f: {} }), tree({}), base], 'f')).toEqual(['0 shows file', '2 file']);
-    expect(told([tree({ d: dir }), base], 'd')).toEqual(['0 shows directory', '1 shows directory']);
-    expect(told([tree({ f: {} }), tree({ f: gone }), base], 'f')).toEqual(['0 shows file', '1 whiteout f', '2 file']);
-    expect(told([base], 'none')).toEqual([]);
+  it('are listed newest first', () => {
+    expect(traced([tree({ f: {} }), tree({}), base], 'f')).toEqual(['0 shows file', '2 file']);
+    expect(traced([tree({ d: dir }), base], 'd')).toEqual(['0 shows directory', '1 shows directory']);
+    expect(traced([tree({ f: {} }), tree({ f: gone }), base], 'f')).toEqual(['0 shows file', '1 whiteout f', '2 file']);
+    expect(traced([base], 'none')).toEqual([]);
   });
 
-  it('are told of what a directory above hides', () => {
+  it('include what a directory above hides', () => {
     const opaque = tree({ d: { ...dir, opaque: true }, 'd/e': dir, 'd/e/x': {} });
-    expect(told([opaque, base], 'd/e/x')).toEqual(['0 shows file', '1 file']);
-    expect(told([tree({ d: { ...dir, opaque: true }, 'd/e': dir }), base], 'd/e/x')).toEqual(['0 opaque d', '1 file']);
-    expect(told([tree({ d: gone }), base], 'd/e/x')).toEqual(['0 whiteout d', '1 file']);
-    expect(told([tree({ d: {} }), base], 'd/e/x')).toEqual(['0 replaced d', '1 file']);
-    expect(told([tree({ d: dir, 'd/e': gone }), base], 'd/e/x')).toEqual(['0 whiteout d/e', '1 file']);
-    expect(told([opaque, tree({ d: gone }), base], 'd/e/x')).toEqual(['0 shows file', '1 whiteout d', '2 file']);
+    expect(traced([opaque, base], 'd/e/x')).toEqual(['0 shows file', '1 file']);
+    expect(traced([tree({ d: { ...dir, opaque: true }, 'd/e': dir }), base], 'd/e/x')).toEqual(['0 opaque d', '1 file']);
+    expect(traced([tree({ d: gone }), base], 'd/e/x')).toEqual(['0 whiteout d', '1 file']);
+    expect(traced([tree({ d: {} }), base], 'd/e/x')).toEqual(['0 replaced d', '1 file']);
+    expect(traced([tree({ d: dir, 'd/e': gone }), base], 'd/e/x')).toEqual(['0 whiteout d/e', '1 file']);
+    expect(traced([opaque, tree({ d: gone }), base], 'd/e/x')).toEqual(['0 shows file', '1 whiteout d', '2 file']);
   });
 
-  it('are told of what moved there', () => {
+  it('include what moved there', () => {
     const moved = tree({ d: gone, new: { ...dir, redirect: 'd' } });
     expect(holders([moved, base], p('new/e/x'))).toMatchObject({ shown: [{ layer: 1, path: 'd/e/x' }], hidden: [] });
-    expect(told([moved, tree({ new: dir, 'new/e': {} }), base], 'new/e')).toEqual(['2 shows directory', '1 file']);
-    expect(told([moved, tree({ new: dir, 'new/y': {} }), base], 'new/y')).toEqual(['0 replaced new', '1 file']);
-    expect(told([moved, base], 'd/e/x')).toEqual(['0 whiteout d', '1 file']);
+    expect(traced([moved, tree({ new: dir, 'new/e': {} }), base], 'new/e')).toEqual(['2 shows directory', '1 file']);
+    expect(traced([moved, tree({ new: dir, 'new/y': {} }), base], 'new/y')).toEqual(['0 replaced new', '1 file']);
+    expect(traced([moved, base], 'd/e/x')).toEqual(['0 whiteout d', '1 file']);
   });
 });

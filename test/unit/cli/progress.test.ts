@@ -11,7 +11,7 @@ describe('the line of progress', () => {
     expect(progressText({ ...idle, running }, { begun: 0, now: 73_400 })).toBe('running: the base 1 min 12 s');
   });
 
-  it('tells what runs and how long, and what is done of all', () => {
+  it('reports what runs and how long, and what is done of all', () => {
     const running = [
       { name: 'web', since: 40_000 },
       { name: 'db\u001b[2J', since: 55_000 },
@@ -29,7 +29,7 @@ describe('the line of progress', () => {
     );
   });
 
-  it('is told of each step', async () => {
+  it('is notified of each step', async () => {
     const told: Progress[] = [];
     const count = new ProgressCount('containers', (progress) => told.push(progress));
     await count.onBase(async () => Promise.resolve());

@@ -7,7 +7,7 @@ import { Provenance } from '../../../src/journal/provenance.js';
 
 const p = (path: string) => path as BytePath;
 
-/** A journal from lines such as "rename a b"; operations are told back as these lines. */
+/** A journal from lines such as "rename a b"; operations are given back as these lines. */
 function journal(...lines: string[]) {
   return lines.map((line): RecordedOperation & { line: string } => {
     const [operation = '', path = '', second = ''] = line.split(' ');
@@ -101,7 +101,7 @@ describe('what took a path away', () => {
     expect(removed(lines, 'never')).toBeUndefined();
   });
 
-  it('is told also where something else stands above', () => {
+  it('is found also where something else stands above', () => {
     const lines = ['unlink d/x', 'rmdir d', 'mkdir d', 'create d/y'];
     expect(removed(lines, 'd/x')).toBe('unlink d/x');
     expect(removed(['rename d old', 'create d'], 'd/x')).toBe('rename d old');

@@ -37,7 +37,7 @@ const relinked = fc.tuple(fc.nat(), fc.nat(), fc.constantFrom(...texts)).map(([f
   return `${text.slice(0, a.index)}${b[0]}${text.slice(a.index + a[0].length)}`;
 });
 
-/** What follows from a manifest is told, whatever it says: findings, never an error. */
+/** What follows from a manifest is reported, whatever it says: findings, never an error. */
 function check(manifest: Manifest): void {
   for (const { code, subject, message } of checkGraph(manifest))
     expect(code !== '' && subject !== '' && message !== '').toBe(true);

@@ -23,7 +23,7 @@ describe('lock', () => {
     writer?.release();
   });
 
-  it('is waited for, and told of', async () => {
+  it('is waited for, and its holder is named', async () => {
     const first = await acquireLock(at('waited'), 'exclusive');
     let waits = 0;
     const second = acquireLock(at('waited'), 'exclusive', { timeoutMs: 5000, onWait: () => waits++ });

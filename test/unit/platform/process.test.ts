@@ -40,7 +40,7 @@ describe('runProcess', () => {
     expect((await run('exit 0', { stdin: Buffer.alloc(1 << 20) })).exitCode).toBe(0);
   });
 
-  it('gives exactly the environment and directory it is told', async () => {
+  it('gives exactly the environment and directory it is given', async () => {
     const result = await run('echo "$A$HOME"; pwd', { env: { A: 'a', PATH: '/usr/bin:/bin' }, cwd: '/usr' });
     expect(result.stdout).toBe('a\n/usr\n');
   });
@@ -85,7 +85,7 @@ describe('outputOf', () => {
     expect((await outputOf(shell('printf x'))).toString()).toBe('x');
   });
 
-  it('tells the last lines of a failure', async () => {
+  it('reports the last lines of a failure', async () => {
     const failing = outputOf(shell('seq 1 20 >&2; exit 7'));
     await expect(failing).rejects.toThrow("'sh' failed (exit code 7):\n16\n17\n18\n19\n20");
   });

@@ -47,7 +47,7 @@ describe('walk', () => {
     expect([...walk(root, { order: 'after' })].map((entry) => entry.path)).toEqual(after);
   });
 
-  it('enters only where it is told to', () => {
+  it('enters only where it is allowed to', () => {
     const entries = [...walk(tree('prune'), { enter: (entry) => entry.path !== 'b' })];
     expect(entries.map((entry) => entry.path)).toEqual(['', 'a-empty', 'b', 'link', '\xff\n']);
   });

@@ -66,7 +66,7 @@ function transactionIn(paths: StorePaths): TransactionPaths {
 const names = (paths: StorePaths) => pastUpdates(paths, manifest).map(({ name }) => name);
 
 describe('records of updates that ended', () => {
-  it('are told newest first, and the oldest go beyond the limit', async () => {
+  it('are listed newest first, and the oldest go beyond the limit', async () => {
     const paths = storeWith([past(1), past(3), past(2)]);
     expect(names(paths)).toEqual(['update-3', 'update-2', 'update-1']);
     await trimHistory(paths, manifest, { records: 2, bytes: 1 << 30 });

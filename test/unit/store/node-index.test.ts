@@ -160,7 +160,7 @@ describe('the index of a node', () => {
     },
   );
 
-  it('hashes each inode once, and tells every name of it', async () => {
+  it('hashes each inode once, and reports every name of it', async () => {
     const tree = makeTree((path) => {
       for (let i = 0; i < 200; i++) writeFileSync(path(`file${String(i)}`), `content ${String(i)}`);
       linkSync(path('file7'), path('a name before'));
@@ -200,7 +200,7 @@ describe('the index of a node', () => {
     expect(hexOfHash(file?.hash ?? 0n)).toBe(hex);
   });
 
-  it('tells contents apart that are made to have the same xxh64', async () => {
+  it('distinguishes contents that are made to have the same xxh64', async () => {
     const [a, b] = colliding();
     const tree = makeTree((path) => {
       writeFileSync(path('a'), a);
@@ -222,7 +222,7 @@ describe('the index of a node', () => {
     await expect(readIndex(old)).rejects.toMatchObject({ code: 'INTERNAL' });
   });
 
-  it('of version 1 is upgraded to what would be written now, but that its origin is told', async () => {
+  it('of version 1 is upgraded to what would be written now, but that its origin is recorded', async () => {
     const tree = makeTree((path) => {
       mkdirSync(path('d/e'), { recursive: true });
       writeFileSync(path('d/file'), 'content');

@@ -66,7 +66,7 @@ describe('why a procedure ran in a container', () => {
     ).toEqual(['lookup', 'create srv/a/b']);
   });
 
-  it('is bounded, and told of runs that recorded nothing', async () => {
+  it('is bounded, and given for runs that recorded nothing', async () => {
     const many = Array.from({ length: 99 }, (_, i) => ['rename', '/srv/x', `/srv/${String(i)}`]);
     expect((await did('srv', {}, [['rename', '/srv', '/a'], ...many])).length).toBeLessThanOrEqual(16);
     const met = new Map<string, Overlap>([['web', { path: fromText('etc/a'), by: 'run' }]]);

@@ -24,7 +24,7 @@ const mark = (path: string, name: string, value = 'y') => {
 };
 const setfacl = (...args: string[]) => execFileSync('setfacl', args);
 
-describe.skipIf(!isRoot)('a sealed tree that is wrong in a way that its index tells', () => {
+describe.skipIf(!isRoot)('a sealed tree that is wrong in a way that its index shows', () => {
   let store: Store;
   let tree: string;
   let before: Snapshot;
