@@ -11,8 +11,8 @@ import type { Running, Store } from '../store/index.js';
 import { activeManual } from '../update/index.js';
 import { baseData, changeData, containerData, nodesData, updatesData } from '../data/index.js';
 import type { BaseData, ChangeData, ContainerData, NodeData, UpdateData } from '../data/index.js';
-import { pastList } from './past.js';
-import type { PastData } from './past.js';
+import { pastList } from './ended-updates.js';
+import type { PastData } from './ended-updates.js';
 
 export interface StatusData {
   readonly store: string;

@@ -1,7 +1,7 @@
 import { readSettings, readStored } from '../package/index.js';
 import type { Store } from '../store/index.js';
 import type { ApplyRequest } from '../update/index.js';
-import { keptOf, pastToRedo, refuseWithout } from './past.js';
+import { keptOf, pastToRedo, refuseWithout } from './ended-updates.js';
 
 /** The part of a request to apply an update that its record holds. */
 export type Redo = Pick<

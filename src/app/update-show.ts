@@ -5,8 +5,8 @@ import { readCatchUps, readReport, reportedOf } from '../store/index.js';
 import type { Reported, Store } from '../store/index.js';
 import { becauseData, updateData } from '../data/index.js';
 import type { RanBecauseOfData, UpdateData } from '../data/index.js';
-import { findPast, keptOf, pastData } from './past.js';
-import type { PastData } from './past.js';
+import { findPast, keptOf, pastData } from './ended-updates.js';
+import type { PastData } from './ended-updates.js';
 
 /** Details of each container that a list does not show. */
 interface ShownEffect {

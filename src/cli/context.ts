@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { BytePath } from '../base/bytes.js';
 import { usage } from '../base/errors.js';
 import { absolutePath } from '../platform/command-line.js';
-import type { Store } from '../app/store.js';
+import type { Store } from '../app/open-store.js';
 import { Output } from './output.js';
 import { whenClosed } from './stream.js';
 
@@ -22,7 +22,7 @@ export interface Context {
 
 export function contextOf(command: Command): Context {
   const options = command.optsWithGlobals<GlobalOptions>();
-  const root = async () => (await import('../app/location.js')).locateStore(options.store);
+  const root = async () => (await import('../app/store-location.js')).locateStore(options.store);
   return {
     output: new Output(options.json === true),
     get signal() {
@@ -33,7 +33,7 @@ export function contextOf(command: Command): Context {
       const at = await root();
       await (await import('./as-owner.js')).workAsOwner(at);
       if (process.getuid?.() !== 0) (await import('./subordinate.js')).enterUsers(at);
-      return (await import('../app/store.js')).storeAt(at);
+      return (await import('../app/open-store.js')).storeAt(at);
     },
   };
 }

@@ -2,22 +2,22 @@ import { Command, CommanderError } from 'commander';
 import { display, printable } from '../base/bytes.js';
 import { messageOf } from '../base/errors.js';
 import { version } from '../base/version.js';
-import { locateStore } from '../app/location.js';
+import { locateStore } from '../app/store-location.js';
 import { Output } from './output.js';
-import { addBaseCommands } from './bases.js';
-import { addContainerCommands } from './containers.js';
+import { addBaseCommands } from './bases-command.js';
+import { addContainerCommands } from './containers-command.js';
 import { addCompletionCommand } from './completion/command.js';
-import { addDisplacedCommands } from './displaced.js';
+import { addDisplacedCommands } from './displaced-command.js';
 import { exitCode } from './exit-code.js';
 import { addHelp } from './help.js';
-import { addHostCommand } from './host.js';
-import { addInspectCommands } from './inspect.js';
-import { runArguments, runFailed } from './run.js';
+import { addHostCommand } from './host-command.js';
+import { addInspectCommands } from './inspect-command.js';
+import { runArguments, runFailed } from './run-command.js';
 import { write } from './stream.js';
 import { addUpdateCommands } from './updates.js';
 import { allCommands, onUsageError, wantsJson } from './usage.js';
-import { addVerifyCommand } from './verify.js';
-import { addWatchCommand } from './watch.js';
+import { addVerifyCommand } from './verify-command.js';
+import { addWatchCommand } from './watch-command.js';
 
 /** Runs the command line; gives the exit code (docs/commands.md). */
 export async function main(argv: readonly string[]): Promise<number> {

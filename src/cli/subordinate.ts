@@ -1,4 +1,4 @@
-import { usersFile } from '../app/location.js';
+import { usersFile } from '../app/store-location.js';
 import { fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, refused } from '../base/errors.js';

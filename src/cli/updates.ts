@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { addApply, addRedo } from './apply.js';
-import { addCatchUp } from './catch-up.js';
+import { addApply, addRedo } from './apply-command.js';
+import { addCatchUp } from './catch-up-command.js';
 import { contextOf } from './context.js';
-import { addGcCommand } from './gc.js';
-import { addManual } from './manual.js';
-import { addMergeCommand } from './merge.js';
+import { addGcCommand } from './gc-command.js';
+import { addManual } from './manual-command.js';
+import { addMergeCommand } from './merge-command.js';
 import { counted, table } from './output.js';
-import { addRollbackCommand } from './rollback.js';
+import { addRollbackCommand } from './rollback-command.js';
 import type { UpdateListData } from '../app/inspect.js';
 import { endedText, shortReason, updateText } from './update-text.js';
 

@@ -1,5 +1,5 @@
 import { own, updateOf, updatesAbove } from './queries.js';
-import type { RollbackRequest } from './rollback.js';
+import type { RollbackRequest } from './rollback-plan.js';
 import type { Manifest, UpdateId } from './schema.js';
 
 /**

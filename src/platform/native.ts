@@ -9,5 +9,5 @@ export type { Path, Target } from './addon.js';
 export * from './native/data.js';
 export * from './native/files.js';
 export * from './native/mounts.js';
-export * from './native/process.js';
+export * from './native/this-process.js';
 export * from './native/xattrs.js';

@@ -4,7 +4,7 @@ import { isId } from '../base/ids.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName } from '../platform/durable.js';
-import { orphanedDisplaced, unpublishedDisplaced } from './displaced.js';
+import { orphanedDisplaced, unpublishedDisplaced } from './displaced-records.js';
 import { unpublishedCatchUps } from './catch-ups.js';
 import { Clearing } from './clearing.js';
 import type { Left } from './clearing.js';

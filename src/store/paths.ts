@@ -1,19 +1,19 @@
 import { fromText, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { displacedPaths } from './paths/displaced.js';
-import type { DisplacedPaths } from './paths/displaced.js';
-import { NodePaths } from './paths/node.js';
-import { pastPaths } from './paths/past.js';
-import type { PastPaths } from './paths/past.js';
-import { TransactionPaths } from './paths/transaction.js';
-import { UpdatePaths } from './paths/update.js';
+import { displacedPaths } from './paths/displaced-paths.js';
+import type { DisplacedPaths } from './paths/displaced-paths.js';
+import { NodePaths } from './paths/node-paths.js';
+import { pastPaths } from './paths/past-paths.js';
+import type { PastPaths } from './paths/past-paths.js';
+import { TransactionPaths } from './paths/transaction-paths.js';
+import { UpdatePaths } from './paths/update-paths.js';
 
-export * from './paths/displaced.js';
-export * from './paths/node.js';
-export * from './paths/past.js';
-export * from './paths/run.js';
-export * from './paths/transaction.js';
-export * from './paths/update.js';
+export * from './paths/displaced-paths.js';
+export * from './paths/node-paths.js';
+export * from './paths/past-paths.js';
+export * from './paths/run-paths.js';
+export * from './paths/transaction-paths.js';
+export * from './paths/update-paths.js';
 
 const rootNames = {
   manifest: 'manifest.json',

@@ -12,7 +12,7 @@ import { isThereSync } from '../platform/walk.js';
 import { endDriver } from '../platform/work-lock.js';
 import { isLocked, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
-import { unpublishedDisplaced } from './displaced.js';
+import { unpublishedDisplaced } from './displaced-records.js';
 import { unpublishedCatchUps } from './catch-ups.js';
 import { Clearing } from './clearing.js';
 import type { Left } from './clearing.js';

@@ -16,7 +16,7 @@ import {
 } from '../store/index.js';
 import type { Store, StorePaths } from '../store/index.js';
 import type { Removable } from './finding.js';
-import type { StoreNames } from './names.js';
+import type { StoreNames } from './name-faults.js';
 
 async function namesIn(directory: BytePath): Promise<string[]> {
   try {

@@ -1,2 +1,2 @@
-export * from './verify.js';
+export * from './check-store.js';
 export type { Finding, Severity } from './finding.js';

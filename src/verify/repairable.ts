@@ -3,7 +3,7 @@ import type { BytePath } from '../base/bytes.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { isMark } from '../store/index.js';
 import type { Fault } from './finding.js';
-import type { TreeComparison } from './tree.js';
+import type { TreeComparison } from './compare-tree.js';
 
 type TreeFault = Omit<Fault, 'subject'>;
 

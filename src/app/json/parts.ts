@@ -5,7 +5,7 @@ import type { Determinism } from '../../update/index.js';
 import type { DetailedChangeData } from '../apply.js';
 import type { BaseData, ChangeData, ContainerData, NodeData, RanBecauseOfData, UpdateData } from '../../data/index.js';
 import type { Origin } from '../../provenance/index.js';
-import type { PastData } from '../past.js';
+import type { PastData } from '../ended-updates.js';
 import type { RollbackData } from '../rollback.js';
 import type { PastShowData, UpdateShowData } from '../update-show.js';
 

@@ -1,7 +1,7 @@
 import { makeProgram } from '../program.js';
 import { write } from '../stream.js';
 import { complete } from './complete.js';
-import { storeNames } from '../../app/names.js';
+import { storeNames } from '../../app/store-names.js';
 
 /**
  * Answers the scripts of `lamina completion`: a line for each candidate, the word and what is said of it with a tab between; last `:files` where names of files may stand there, too.

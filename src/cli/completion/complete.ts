@@ -1,7 +1,7 @@
 import type { Argument, Command, Option } from 'commander';
 import { allNames, argumentKind, optionKind } from './kinds.js';
 import type { Kind } from './kinds.js';
-import type { StoreNames } from '../../app/names.js';
+import type { StoreNames } from '../../app/store-names.js';
 
 /** A word that may stand where the cursor is, and what is said of it. */
 export interface Candidate {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { complete } from '../../../src/cli/completion/complete.js';
-import { storeNames } from '../../../src/app/names.js';
+import { storeNames } from '../../../src/app/store-names.js';
 import { makeProgram } from '../../../src/cli/program.js';
 import { isRoot, run } from '../../support/lamina.js';
 

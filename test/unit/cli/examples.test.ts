@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commandPages } from '../../../src/cli/manual/page.js';
 import { makeProgram } from '../../../src/cli/program.js';
-import { runArguments } from '../../../src/cli/run.js';
+import { runArguments } from '../../../src/cli/run-command.js';
 import { allCommands } from '../../../src/cli/usage.js';
 import { checkout } from '../../support/lamina.js';
 

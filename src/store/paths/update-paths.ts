@@ -1,7 +1,7 @@
 import { fromText, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { runPaths } from './run.js';
-import type { RunPaths } from './run.js';
+import { runPaths } from './run-paths.js';
+import type { RunPaths } from './run-paths.js';
 
 export class UpdatePaths {
   constructor(readonly directory: BytePath) {}

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { toBuffer } from '../../../src/base/bytes.js';
 import { emptyManifest } from '../../../src/manifest/index.js';
-import { unpublishedDisplaced } from '../../../src/store/displaced.js';
+import { unpublishedDisplaced } from '../../../src/store/displaced-records.js';
 import { unpublishedPasts } from '../../../src/store/history.js';
 import { StorePaths } from '../../../src/store/paths.js';
 import { temporaryDirectory } from '../platform/temporary.js';

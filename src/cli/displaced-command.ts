@@ -5,7 +5,7 @@ import { bytesText } from '../base/units.js';
 import { collect } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { counted, shown, table } from './output.js';
-import { restoreText } from './rollback.js';
+import { restoreText } from './rollback-command.js';
 
 export function addDisplacedCommands(program: Command): void {
   const displaced = program

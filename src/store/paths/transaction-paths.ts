@@ -1,14 +1,14 @@
 import { join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { displacedPaths } from './displaced.js';
-import type { DisplacedPaths } from './displaced.js';
-import { NodePaths } from './node.js';
-import { pastPaths } from './past.js';
-import type { PastPaths } from './past.js';
-import { runDirectory, runPaths } from './run.js';
-import type { RunDirectory, RunPaths } from './run.js';
-import { UpdatePaths, catchUpPaths } from './update.js';
-import type { CatchUpPaths } from './update.js';
+import { displacedPaths } from './displaced-paths.js';
+import type { DisplacedPaths } from './displaced-paths.js';
+import { NodePaths } from './node-paths.js';
+import { pastPaths } from './past-paths.js';
+import type { PastPaths } from './past-paths.js';
+import { runDirectory, runPaths } from './run-paths.js';
+import type { RunDirectory, RunPaths } from './run-paths.js';
+import { UpdatePaths, catchUpPaths } from './update-paths.js';
+import type { CatchUpPaths } from './update-paths.js';
 
 /** What a transaction has staged, and where its runs work. */
 export class TransactionPaths {

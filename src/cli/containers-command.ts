@@ -6,8 +6,8 @@ import { contextOf, pathOf } from './context.js';
 import { hostViewHelp, warnOfHostView } from './host-view-text.js';
 import { shown } from './output.js';
 import { isMachineRoot, isRoot } from '../platform/privileges.js';
-import { addRunCommand } from './run.js';
-import { addUnshareCommand } from './unshare.js';
+import { addRunCommand } from './run-command.js';
+import { addUnshareCommand } from './unshare-command.js';
 
 export function addContainerCommands(program: Command): void {
   program

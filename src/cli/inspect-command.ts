@@ -5,7 +5,7 @@ import type { StatusData } from '../app/inspect.js';
 import { usage } from '../base/errors.js';
 import type { RecoverData } from '../app/recover.js';
 import { contextOf } from './context.js';
-import { addExplain, addLog } from './explain.js';
+import { addExplain, addLog } from './explain-command.js';
 import { counted, shown, table } from './output.js';
 
 export function addInspectCommands(program: Command): void {

@@ -67,7 +67,7 @@ function explainText(data: ExplainData): string {
     ...(content === null ? [] : [`  its content is that of the ${originText(content)}`]),
     ...merged.map((each) => `  merged with the ${originText(each)}`),
     ...hides.map((each) => `  hides the ${originText(each)}`),
-    ...storyText(data),
+    ...provenanceText(data),
   ].join('\n');
 }
 
@@ -83,7 +83,7 @@ function originText({ type, kind, node, update, folded, path, hiding }: Origin):
   return `${what} in ${kind} ${node}${maker}${where}${several}`;
 }
 
-function storyText({ origin, operations, run, journal, before }: ExplainData): string[] {
+function provenanceText({ origin, operations, run, journal, before }: ExplainData): string[] {
   if (operations.length === 0) {
     if (origin.update === null || origin.type === 'directory' || journal === null) return [];
     const why =

@@ -1,6 +1,6 @@
 import { join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { UpdatePaths } from './update.js';
+import { UpdatePaths } from './update-paths.js';
 
 /** The record of an update that ended. */
 export interface PastPaths {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { BytePath } from '../../../src/base/bytes.js';
 import { MemoryListing, makeEntry } from '../../../src/changeset/index.js';
 import type { Entry } from '../../../src/changeset/index.js';
-import { compareTree } from '../../../src/verify/tree.js';
+import { compareTree } from '../../../src/verify/compare-tree.js';
 
 const entries = [
   makeEntry({ path: '', type: 'directory' }),

@@ -9,7 +9,7 @@ import type { NodePaths, ScannedEntry, StoredIndex } from '../store/index.js';
 import type { Fault } from './finding.js';
 import { withRepairs } from './repairable.js';
 import { misplacedMarks, sharedInodes } from './remarks.js';
-import { compareTree } from './tree.js';
+import { compareTree } from './compare-tree.js';
 
 export interface NodeCheck {
   readonly id: NodeId;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { emptyManifest } from '../../../src/manifest/index.js';
-import { nameFaults } from '../../../src/verify/names.js';
-import type { StoreNames } from '../../../src/verify/names.js';
+import { nameFaults } from '../../../src/verify/name-faults.js';
+import type { StoreNames } from '../../../src/verify/name-faults.js';
 import { commit, effect, withBase, withContainer } from '../manifest/support.js';
 import { commitUpdate } from '../../../src/manifest/index.js';
 
