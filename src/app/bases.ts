@@ -56,8 +56,8 @@ export async function baseImport(
       refuseTaken(await store.read(), name);
       held.check();
     };
-    const manifest = await withChange(store, { kind: 'import', signal: options.signal, before }, async (site) =>
-      publishChange(site, new Import(site.transaction, held, { name, version: options.version ?? null })),
+    const manifest = await withChange(store, { kind: 'import', signal: options.signal, before }, async (context) =>
+      publishChange(context, new Import(context.transaction, held, { name, version: options.version ?? null })),
     );
     return baseData(must(manifest, 'what was published'), name);
   });

@@ -12,8 +12,8 @@ import type { ContainerData } from '../data/index.js';
 /** A container with an empty storage on the newest layer of a base. */
 export async function create(store: Store, name: string, base: string): Promise<ContainerData> {
   const begin = { kind: 'create', before: async () => void baseOf(await store.read(), base) };
-  const manifest = await withChange(store, begin, async (site) =>
-    publishChange(site, new Creation(site.transaction, name, base)),
+  const manifest = await withChange(store, begin, async (context) =>
+    publishChange(context, new Creation(context.transaction, name, base)),
   );
   return containerData(must(manifest, 'what was published'), name, []);
 }

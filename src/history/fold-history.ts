@@ -68,9 +68,9 @@ export async function merge(store: Store, options: MergeOptions): Promise<MergeR
       await confirmed(updates, options);
     },
   };
-  return withChange(store, begin, async (site) => {
-    const folding = new Folding(site.transaction, reader, { request, plan, options });
-    await publishChange(site, folding);
+  return withChange(store, begin, async (context) => {
+    const folding = new Folding(context.transaction, reader, { request, plan, options });
+    await publishChange(context, folding);
     return { ...described, steps: folding.steps };
   });
 }

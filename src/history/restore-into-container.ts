@@ -43,9 +43,9 @@ export async function restoreIntoContainer(store: Store, request: RestoreIntoCon
       await hold.add(manifest, [container]);
     },
   };
-  return withChange(store, begin, async (site) => {
-    const restoring = new Restoring(site.transaction, request);
-    await publishChange(site, restoring);
+  return withChange(store, begin, async (context) => {
+    const restoring = new Restoring(context.transaction, request);
+    await publishChange(context, restoring);
     return restoring.replaced;
   });
 }

@@ -71,10 +71,10 @@ export async function rollback(store: Store, name: string, options: RollbackOpti
       if (first !== undefined) rollbackUpdate(manifest, first);
     },
   };
-  return withChange(store, begin, async (site) => {
-    const undoing = new Undoing(site, name, options);
-    if (options.dryRun === true) return previewChange(site, undoing, () => undoing.report);
-    const published = must(await publishChange(site, undoing), 'what was published');
+  return withChange(store, begin, async (context) => {
+    const undoing = new Undoing(context, name, options);
+    if (options.dryRun === true) return previewChange(context, undoing, () => undoing.report);
+    const published = must(await publishChange(context, undoing), 'what was published');
     await afterPublish(async () => undoing.openTops(published));
     return undoing.report;
   });
@@ -91,7 +91,7 @@ class Undoing implements Change<readonly RollbackRequest[]> {
   #prepared: Manifest | undefined;
 
   constructor(
-    readonly site: ChangeContext,
+    readonly context: ChangeContext,
     readonly name: string,
     readonly options: RollbackOptions,
   ) {}
@@ -112,7 +112,7 @@ class Undoing implements Change<readonly RollbackRequest[]> {
     for (const request of requests) {
       this.#updates.push(now.updates[request.update]?.name ?? request.update);
       if (request.containers === undefined && this.options.dryRun !== true)
-        stageRolledBack(this.site.transaction, now, request.update, { ...this.options, wanted: this.name });
+        stageRolledBack(this.context.transaction, now, request.update, { ...this.options, wanted: this.name });
       now = await this.#undo(now, request);
     }
   };
@@ -140,14 +140,14 @@ class Undoing implements Change<readonly RollbackRequest[]> {
   };
 
   readonly permit = async (present: Manifest, { removedNodes }: Transition): Promise<void> =>
-    refuseBelowManualUpdate(this.site.transaction.store, present, removedNodes);
+    refuseBelowManualUpdate(this.context.transaction.store, present, removedNodes);
 
   /**
    * Removes the indexes of storages that are on top again, and their records of what came from which update. After a
    * crash the next change does it.
    */
   async openTops(published: Manifest): Promise<void> {
-    const { paths } = this.site.transaction.store;
+    const { paths } = this.context.transaction.store;
     const containers = [...new Set(this.#reports.map(({ container }) => container))];
     const tops = containers.flatMap((name) => published.containers[name]?.storage ?? []);
     const opened = tops.filter((id) => this.#prepared?.nodes[id]?.sealed === true);
@@ -156,11 +156,11 @@ class Undoing implements Change<readonly RollbackRequest[]> {
 
   async #undo(manifest: Manifest, request: RollbackRequest): Promise<Manifest> {
     const planned = rollbackUpdate(manifest, request);
-    await this.site.hold.add(
+    await this.context.hold.add(
       must(this.#prepared, 'the manifest of the plan'),
       planned.containers.map(({ container }) => container),
     );
-    const reader = new StagedReader(this.site.transaction, manifest);
+    const reader = new StagedReader(this.context.transaction, manifest);
     const containers: ClassifiedContainer[] = [];
     for (const change of planned.containers)
       containers.push(await classifyUserWrites(reader, request.update, change, this.options.discard === true));
@@ -187,7 +187,7 @@ class Undoing implements Change<readonly RollbackRequest[]> {
       classified.displaced.length === 0
         ? undefined
         : await stageDisplaced(
-            this.site.transaction,
+            this.context.transaction,
             { update, container },
             { view: classified.view, paths: classified.displaced, sources: classified.sources },
           );
@@ -206,7 +206,7 @@ class Undoing implements Change<readonly RollbackRequest[]> {
     edits: Parameters<typeof cloneTree>[2],
     after: Manifest,
   ): Promise<SealedNode> {
-    const { transaction } = this.site;
+    const { transaction } = this.context;
     const staged = transaction.stage('storage');
     makePlainDirectory(staged.work);
     cloneTree(reader.place(node).tree, staged.tree, edits);
@@ -220,7 +220,7 @@ class Undoing implements Change<readonly RollbackRequest[]> {
 
   async #seal({ origins }: NodePaths, staged: StagedNode): Promise<SealedNode> {
     await copyOrigins(origins, staged.origins);
-    return this.site.transaction.seal(staged);
+    return this.context.transaction.seal(staged);
   }
 }
 

@@ -34,14 +34,14 @@ function reasonOf(layers: readonly MemoryListing[], storages: readonly MemoryLis
   return found.size > 0 ? 'links' : 'none';
 }
 
-interface Site {
+interface Context {
   readonly base: View;
   readonly own: View;
   readonly reads: ReadSet;
   readonly onBase: ModelRun;
 }
 
-function reasonAt(path: BytePath, { base, own, reads, onBase }: Site): Reason {
+function reasonAt(path: BytePath, { base, own, reads, onBase }: Context): Reason {
   if (reads.seen.has(path) || reads.listed.has(dirname(path))) {
     const [a, b] = [base.get(path)?.entry, own.get(path)?.entry];
     return a?.type === 'directory' && b?.type === 'directory' ? 'directory' : 'file';

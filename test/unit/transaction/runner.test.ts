@@ -94,13 +94,13 @@ class Renewal implements Change<readonly string[]> {
 
 describe.skipIf(!isRoot)('a change of the store', () => {
   const begin = { kind: 'test' };
-  const inSite = <T>(store: Store, work: (site: ChangeContext) => Promise<T>) => withChange(store, begin, work);
+  const inContext = <T>(store: Store, work: (context: ChangeContext) => Promise<T>) => withChange(store, begin, work);
 
   it('is staged, judged and published', async () => {
     const store = await newStore('web', 'db');
-    const { change, published } = await inSite(store, async (site) => {
-      const change = new Renewal(site.transaction);
-      return { change, published: await publishChange(site, change) };
+    const { change, published } = await inContext(store, async (context) => {
+      const change = new Renewal(context.transaction);
+      return { change, published: await publishChange(context, change) };
     });
     expect(change.said).toEqual(['stage db,web', 'judge db,web', 'permit']);
     expect(await store.read()).toEqual(published);
@@ -111,11 +111,11 @@ describe.skipIf(!isRoot)('a change of the store', () => {
 
   it('is planned again for what came since, and judged again', async () => {
     const store = await newStore('web');
-    const change = await inSite(store, async (site) => {
-      const change = new Renewal(site.transaction, async (after) => {
+    const change = await inContext(store, async (context) => {
+      const change = new Renewal(context.transaction, async (after) => {
         if (after.containers['db'] === undefined) await addContainer(store, 'db');
       });
-      await publishChange(site, change);
+      await publishChange(context, change);
       return change;
     });
     expect(change.said).toEqual(['stage web', 'judge web', 'stage db', 'judge db,web', 'permit']);
@@ -128,8 +128,8 @@ describe.skipIf(!isRoot)('a change of the store', () => {
   ])('leaves no trace where %s', async (_, members, says) => {
     const store = await newStore('web');
     const before = contentOf(store);
-    const done = inSite(store, async (site) =>
-      publishChange(site, Object.assign(new Renewal(site.transaction), members)),
+    const done = inContext(store, async (context) =>
+      publishChange(context, Object.assign(new Renewal(context.transaction), members)),
     );
     await expect(done).rejects.toThrow(says);
     expect(contentOf(store)).toEqual(before);
@@ -139,11 +139,11 @@ describe.skipIf(!isRoot)('a change of the store', () => {
     const store = await newStore('web');
     const before = contentOf(store);
     const controller = new AbortController();
-    const done = withChange(store, { ...begin, signal: controller.signal }, async (site) => {
+    const done = withChange(store, { ...begin, signal: controller.signal }, async (context) => {
       const interrupt = () => {
         controller.abort(new Error('interrupted'));
       };
-      return publishChange(site, new Renewal(site.transaction, interrupt));
+      return publishChange(context, new Renewal(context.transaction, interrupt));
     });
     await expect(done).rejects.toThrow('interrupted');
     expect(contentOf(store)).toEqual(before);
@@ -152,9 +152,9 @@ describe.skipIf(!isRoot)('a change of the store', () => {
   it('is discarded where it is empty, and is not judged', async () => {
     const store = await newStore('web');
     const before = contentOf(store);
-    const empty = await inSite(store, async (site) => {
-      const change = Object.assign(new Renewal(site.transaction), { isEmpty: () => true });
-      expect(await publishChange(site, change)).toBeUndefined();
+    const empty = await inContext(store, async (context) => {
+      const change = Object.assign(new Renewal(context.transaction), { isEmpty: () => true });
+      expect(await publishChange(context, change)).toBeUndefined();
       return change;
     });
     expect(empty.said).toEqual(['stage web']);
@@ -164,9 +164,9 @@ describe.skipIf(!isRoot)('a change of the store', () => {
   it('can be looked at without being published', async () => {
     const store = await newStore('web');
     const before = contentOf(store);
-    const seen = await inSite(store, async (site) => {
-      const change = new Renewal(site.transaction);
-      return previewChange(site, change, (now, after) => [now, after].map((each) => each.containers['web']!.storage));
+    const seen = await inContext(store, async (context) => {
+      const change = new Renewal(context.transaction);
+      return previewChange(context, change, (now, after) => [now, after].map((each) => each.containers['web']!.storage));
     });
     expect(new Set(seen).size).toBe(2);
     expect(contentOf(store)).toEqual(before);
@@ -175,12 +175,12 @@ describe.skipIf(!isRoot)('a change of the store', () => {
   it('is refused where a container that is held is not what it was', async () => {
     const store = await newStore('web');
     const stale = await store.read();
-    await inSite(store, async (site) => publishChange(site, new Renewal(site.transaction)));
+    await inContext(store, async (context) => publishChange(context, new Renewal(context.transaction)));
     const { storage } = stale.containers['web']!;
     makePlainDirectory(store.paths.node(storage).directory);
     makePlainDirectory(store.paths.node(storage).work);
-    const done = withChange(store, { ...begin, before: async (hold) => hold.add(stale, ['web']) }, async (site) =>
-      publishChange(site, new Renewal(site.transaction)),
+    const done = withChange(store, { ...begin, before: async (hold) => hold.add(stale, ['web']) }, async (context) =>
+      publishChange(context, new Renewal(context.transaction)),
     );
     await expect(done).rejects.toMatchObject({ code: 'STALE' });
   });
