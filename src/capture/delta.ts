@@ -1,3 +1,4 @@
+import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
 import { View, computeDelta, covered, isEmptyPlan } from '../changeset/index.js';
@@ -16,8 +17,6 @@ export interface DeltaLayer extends WrittenTree {
   /** The root directory of the view it makes. */
   readonly root: Entry;
 }
-
-const rootPath = '' as BytePath;
 
 /** D: what the run on the base changed in view(L). */
 export async function stageDeltaLayer(work: Work, capture: WrittenTree): Promise<DeltaLayer> {
@@ -62,7 +61,7 @@ export async function stageDeltaStorage(
   const target = new View([...written, ...storageListings, ...layers]);
   const base = new View([...storageListings, ...made, ...layers]);
   const plan = computeDelta({ target, base, covered: covered(target, base, [...written, ...made]) });
-  const after = must(target.get(rootPath), 'the root of a view').entry;
+  const after = must(target.get(treeRoot), 'the root of a view').entry;
   if (isEmptyPlan(plan)) return { node: undefined, sealed: undefined, plan, root: after };
   const sources = [...captures.map(({ tree }) => tree), ...trees(work, storages), ...trees(work, work.layers)];
   const node = work.transaction.stage('delta-storage');

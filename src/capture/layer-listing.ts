@@ -1,11 +1,9 @@
-import { dirname, display } from '../base/bytes.js';
+import { dirname, display, treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
 import { MemoryListing, makeEntry } from '../changeset/index.js';
 import type { Entry, Listing, View } from '../changeset/index.js';
 import type { LayerMarks } from '../store/index.js';
-
-const root = '' as BytePath;
 
 /**
  * A layer as an overlay tree on `below`: its whiteouts as entries, and directories that it only passes through with the
@@ -16,13 +14,13 @@ export function layerListing(content: Listing, marks: LayerMarks, below: View): 
   const { whiteouts, opaque } = withoutOpaqueRoot(marks, below);
   const gone = [...whiteouts].filter((path) => content.get(path) === undefined && below.get(path) !== undefined);
   const named = [...content.entries()].filter(({ path }) => !marks.implied.has(path));
-  const needed = new Set<BytePath>([root]);
+  const needed = new Set<BytePath>([treeRoot]);
   for (const path of [...named.map((entry) => entry.path), ...gone])
-    for (let at = path; at !== root && !needed.has(at); at = dirname(at)) needed.add(at);
+    for (let at = path; at !== treeRoot && !needed.has(at); at = dirname(at)) needed.add(at);
   const entries: Entry[] = gone.map((path) => makeEntry({ path, type: 'whiteout' }));
   for (const entry of content.entries()) {
     const { path } = entry;
-    const shut = entry.type === 'directory' && path !== root && (opaque.has(path) || whiteouts.has(path));
+    const shut = entry.type === 'directory' && path !== treeRoot && (opaque.has(path) || whiteouts.has(path));
     const there = below.get(path)?.entry;
     if (!marks.implied.has(path)) entries.push({ ...entry, opaque: shut });
     else if (there?.type === 'directory') entries.push({ ...there, ...plainMarks, path, opaque: shut });
@@ -43,6 +41,6 @@ function made(entry: Entry, there: Entry | undefined): Entry {
 
 /** A root cannot be opaque: everything that it would hide has a whiteout of its own. */
 function withoutOpaqueRoot(marks: LayerMarks, below: View): Pick<LayerMarks, 'whiteouts' | 'opaque'> {
-  if (!marks.opaque.has(root)) return marks;
-  return { opaque: marks.opaque, whiteouts: new Set([...marks.whiteouts, ...(below.names(root) as BytePath[])]) };
+  if (!marks.opaque.has(treeRoot)) return marks;
+  return { opaque: marks.opaque, whiteouts: new Set([...marks.whiteouts, ...(below.names(treeRoot) as BytePath[])]) };
 }

@@ -1,4 +1,4 @@
-import type { BytePath } from '../base/bytes.js';
+import { treeRoot } from '../base/bytes.js';
 import { must } from '../base/errors.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { containerOf, storageChain } from '../manifest/index.js';
@@ -17,8 +17,6 @@ export interface ContainerStorages {
   readonly root: Entry;
 }
 
-const rootPath = '' as BytePath;
-
 export async function readStorages(work: Work, manifest: Manifest, container: string): Promise<ContainerStorages> {
   const { storage: top } = containerOf(manifest, container);
   const ids = storageChain(manifest, top);
@@ -27,5 +25,5 @@ export async function readStorages(work: Work, manifest: Manifest, container: st
   const listings = [topListing, ...(await Promise.all(ids.slice(1).map((id) => work.reader.listing(id))))];
   const [first, ...others] = work.reader.mountable(ids);
   const mountable = [{ ...must(first, 'a top storage'), index }, ...others];
-  return { ids, listings, mountable, top, sealedTop, root: must(topListing.get(rootPath), 'the root of a tree') };
+  return { ids, listings, mountable, top, sealedTop, root: must(topListing.get(treeRoot), 'the root of a tree') };
 }

@@ -1,5 +1,5 @@
 import type { BytePath } from '../base/bytes.js';
-import { components } from '../base/bytes.js';
+import { components, treeRoot } from '../base/bytes.js';
 import type { EntryType, Listing } from './model.js';
 import { child } from './resolve.js';
 import { View } from './view.js';
@@ -56,7 +56,7 @@ export function holders(stack: readonly Listing[], path: BytePath): Holders {
 /** @param view shows nothing at `path`, but would without its newest tree */
 function hidingOf(view: View, path: BytePath): Hiding {
   let above: Hiding | undefined;
-  let at = '' as BytePath;
+  let at = treeRoot;
   for (const part of components(path)) {
     const { entry, places } = view.get(at) ?? {};
     const [place] = places ?? [];

@@ -68,7 +68,7 @@ export class MemoryListing implements Listing {
   }
 
   *entries(): Generator<Entry> {
-    const todo: BytePath[] = ['' as BytePath];
+    const todo: BytePath[] = [treeRoot];
     for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
       const entry = this.#entries.get(path);
       if (entry !== undefined) yield entry;

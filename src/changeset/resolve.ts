@@ -1,3 +1,4 @@
+import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Entry, Listing } from './model.js';
 
@@ -63,7 +64,7 @@ function lookupLayer(tree: Listing, directory: BytePath, state: Lookup): Entry |
   if (!state.name.startsWith('/')) return lookupSingle(tree, child(directory, state.name), state, '');
   // What is left to walk is counted from the end, for a redirect may change what comes before.
   let rest = state.name.slice(1);
-  let at = '' as BytePath;
+  let at = treeRoot;
   for (;;) {
     const slash = rest.indexOf('/');
     const post = slash < 0 ? '' : rest.slice(slash);
@@ -117,6 +118,6 @@ function redirect(to: string, state: Lookup, post: string): void {
 
 function rootsBelow(stack: readonly Listing[], layer: number): Place[] {
   const places: Place[] = [];
-  for (let below = layer + 1; below < stack.length; below++) places.push({ layer: below, path: '' as BytePath });
+  for (let below = layer + 1; below < stack.length; below++) places.push({ layer: below, path: treeRoot });
   return places;
 }

@@ -1,4 +1,4 @@
-import { components, join } from '../base/bytes.js';
+import { components, join, treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { RecordedOperation } from './operation.js';
 
@@ -32,7 +32,7 @@ interface Name {
  * not mention is assumed to have been there from the start.
  */
 export class Provenance<T extends RecordedOperation> {
-  readonly #root = thing('' as BytePath);
+  readonly #root = thing(treeRoot);
   readonly #linked = new Map<string, Thing>();
 
   /**

@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { components, display, join } from '../base/bytes.js';
+import { components, display, join, treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged, must } from '../base/errors.js';
 import type { ConflictChoice } from '../package/index.js';
@@ -100,7 +100,7 @@ export class Base {
     readonly before: Tree,
     readonly container: Tree,
   ) {
-    this.root = new Item(true, '' as BytePath);
+    this.root = new Item(true, treeRoot);
     this.#rootName = new Name(this.root, undefined, '', undefined);
   }
 
@@ -166,13 +166,13 @@ export class Base {
 
   /** Its present path in the base. */
   path(name: Name): BytePath {
-    if (name.directory === undefined) return '' as BytePath;
+    if (name.directory === undefined) return treeRoot;
     return join(this.path(nameOf(name.directory)), name.name);
   }
 
   /** Where a directory's counterpart is in the container; undefined where it has none. */
   containerDirectory(directory: Item): BytePath | undefined {
-    if (directory === this.root) return '' as BytePath;
+    if (directory === this.root) return treeRoot;
     return directory.location === undefined ? undefined : this.pathOf(directory.location);
   }
 

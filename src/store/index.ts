@@ -5,7 +5,7 @@ export { Published, Store } from './store.js';
 export type { Examined, Publish } from './store.js';
 export * from './init.js';
 export * from './recovery.js';
-export * from './hand-state.js';
+export * from './manual-state.js';
 export type { StagedKind, StagedNode } from './staged.js';
 export * from './transaction.js';
 export * from './with-transaction.js';

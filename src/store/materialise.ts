@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, linkSync, lstatSync, openSync, symlinkSync } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { dirname, display, join, toBuffer } from '../base/bytes.js';
+import { dirname, display, join, toBuffer, treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, damaged, failed, isSystemError, messageOf, must, spaceHint } from '../base/errors.js';
 import type { Entry, PlanOperation, TreePlan } from '../changeset/index.js';
@@ -84,9 +84,9 @@ class TreeWriter {
     try {
       makePlainDirectory(tree);
     } catch (error) {
-      throw cannotMake(tree, '' as BytePath, error);
+      throw cannotMake(tree, treeRoot, error);
     }
-    this.#directories.push({ path: '' as BytePath, attributes: plan.root, opaque: false });
+    this.#directories.push({ path: treeRoot, attributes: plan.root, opaque: false });
   }
 
   end(): void {

@@ -1,3 +1,4 @@
+import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { messageOf, must } from '../base/errors.js';
 import { warn } from '../base/this-command.js';
@@ -57,7 +58,7 @@ export class NodeReader {
   /** The root directory as a view of these nodes shows it. */
   async rootEntry(ids: readonly NodeId[]): Promise<Entry> {
     const [newest] = ids;
-    return must((await this.listing(must(newest, 'a node'))).get('' as BytePath), 'the root of a tree');
+    return must((await this.listing(must(newest, 'a node'))).get(treeRoot), 'the root of a tree');
   }
 
   /** Nodes of a layer's stack, newest first. */

@@ -16,7 +16,7 @@ import { unpublishedDisplaced } from './displaced-records.js';
 import { unpublishedCatchUps } from './catch-ups.js';
 import { Clearing } from './clearing.js';
 import type { Left } from './clearing.js';
-import { handState } from './hand-state.js';
+import { manualState } from './manual-state.js';
 import { unpublishedPasts } from './history.js';
 import { keepInterrupted, retireUpdates, tryToKeep } from './history-keep.js';
 import { namesIn } from './names-in.js';
@@ -144,7 +144,7 @@ export async function isDeadTransaction(transaction: TransactionPaths, manifest:
 
 /** An update by hand stays until it is committed or aborted. */
 async function isKept(transaction: TransactionPaths, manifest: Manifest): Promise<boolean> {
-  const state = await handState(transaction, manifest);
+  const state = await manualState(transaction, manifest);
   return state === 'open' || state === 'interrupted';
 }
 

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import { dirname, fromText, join } from '../base/bytes.js';
+import { dirname, fromText, join, treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
 import type { Entry, Listing, PlanOperation } from '../changeset/index.js';
@@ -93,7 +93,7 @@ async function relink(paths: NodePaths, index: Listing, faulty: ReadonlySet<Byte
   if (operations.length === 0) return;
   // Of a name that the next command clears away, should this one be cut short.
   const beside = join(paths.directory, fromText(`.repaired.${randomBytes(4).toString('hex')}.tmp`));
-  const root = entryOf(index, '' as BytePath);
+  const root = entryOf(index, treeRoot);
   await materialise({
     plan: { root, changesRoot: true, operations },
     tree: beside,

@@ -1,4 +1,4 @@
-import { components, dirname, join } from '../../base/bytes.js';
+import { components, dirname, join, treeRoot } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { limits } from '../../base/limits.js';
 import type { RootEntry, RootReader } from './reader.js';
@@ -25,7 +25,7 @@ const longestPath = 4096;
 export function follow(root: RootReader, path: string, covered: readonly BytePath[] = []): Followed {
   /** The names to go, the next one last. */
   const rest = components(path as BytePath).reverse();
-  let here = '' as BytePath;
+  let here = treeRoot;
   let entry: RootEntry | undefined = { type: 'directory', target: '' };
   let followed = 0;
   for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
@@ -45,7 +45,7 @@ export function follow(root: RootReader, path: string, covered: readonly BytePat
       continue;
     }
     if (++followed > mostSymlinks || found.target.length > longestPath) return { kind: 'nowhere' };
-    if (found.target.startsWith('/')) here = '' as BytePath;
+    if (found.target.startsWith('/')) here = treeRoot;
     rest.push(...components(found.target as BytePath).reverse());
   }
   if (covered.includes(here)) return { kind: 'covered', path: here, by: here };

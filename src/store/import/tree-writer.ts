@@ -10,7 +10,7 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { dirname, display, join } from '../../base/bytes.js';
+import { dirname, display, join, treeRoot } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, failed, isSystemError, messageOf, refused, spaceHint } from '../../base/errors.js';
 import { stagedStep } from '../../platform/durable.js';
@@ -50,8 +50,8 @@ export class TreeWriter {
     // Entries inherit nothing from the directories above: directories get their access lists after their content.
     makePlainDirectory(tree);
     this.#reach = new Reach(tree);
-    this.#kinds.set('' as BytePath, 'directory');
-    this.#directories.set('' as BytePath, plainDirectory);
+    this.#kinds.set(treeRoot, 'directory');
+    this.#directories.set(treeRoot, plainDirectory);
   }
 
   get entries(): number {

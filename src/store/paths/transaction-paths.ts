@@ -61,14 +61,14 @@ export class TransactionPaths {
     return join(this.indexes, id);
   }
   /** What an update by hand records, in a directory for each mount that it has had. */
-  get hand(): BytePath {
+  get manualRuns(): BytePath {
     return join(this.directory, 'hand');
   }
-  handPart(number: number): RunPaths {
-    return runPaths(join(this.hand, String(number)));
+  manualPart(number: number): RunPaths {
+    return runPaths(join(this.manualRuns, String(number)));
   }
   /** When its first mount began. */
-  get handSpan(): BytePath {
+  get manualSpan(): BytePath {
     return runPaths(this.run('base').directory).span;
   }
   /** While an update by hand is committed: the id that it will have. */

@@ -16,7 +16,7 @@ import {
 import type { HostView, Mountpoint } from '../../mount/index.js';
 import { removeDurably, stageFile, writeFileDurably } from '../../platform/durable.js';
 import { removeTree } from '../../platform/walk.js';
-import { NodeReader, handParts } from '../../store/index.js';
+import { NodeReader, manualParts } from '../../store/index.js';
 import type { Transaction, TransactionPaths } from '../../store/index.js';
 
 /** The part of transaction.json for a manual update. */
@@ -48,7 +48,7 @@ export async function mountNew(
   makeRunDirectory(run, await reader.rootEntry(reader.layers(details.head)));
   stageFile(run.filter, JSON.stringify({ version: 1, rules: [] }));
   // One start for all mounts that it will have: any later time belongs to the update.
-  await beginSpan({ span: paths.handSpan }, run.directory);
+  await beginSpan({ span: paths.manualSpan }, run.directory);
   await mountPart(transaction, details, mountpoint);
 }
 
@@ -56,7 +56,7 @@ export async function mountNew(
 async function mountPart(transaction: Transaction, details: ManualDetails, { path, held }: Mountpoint): Promise<void> {
   const { paths, store } = transaction;
   const reader = new NodeReader(store, await store.read());
-  const kept = paths.handPart((handParts(paths).at(-1) ?? -1) + 1);
+  const kept = paths.manualPart((manualParts(paths).at(-1) ?? -1) + 1);
   mkdirSync(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
   try {
     const mount = { mountpoint: path, kept, ...manualDirectories(paths) };

@@ -1,3 +1,4 @@
+import { treeRoot } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { must } from '../../base/errors.js';
 import { followedRoot, stagePin, stageRoot } from '../../capture/index.js';
@@ -5,8 +6,6 @@ import type { ContainerStorages, Work } from '../../capture/index.js';
 import { TouchedPaths, View } from '../../changeset/index.js';
 import type { Entry, Listing } from '../../changeset/index.js';
 import type { EffectCommit } from '../../manifest/index.js';
-
-const rootPath = '' as BytePath;
 
 /** How a manual update affects one container. */
 export interface ManualOverlap {
@@ -29,8 +28,8 @@ export class ManualFootprint {
   ) {
     const below = new View(layers);
     this.#touched = new TouchedPaths().add(listing, below);
-    this.#before = must(below.get(rootPath), 'the root of a view').entry;
-    this.#after = must(listing.get(rootPath), 'the root of a tree');
+    this.#before = must(below.get(treeRoot), 'the root of a view').entry;
+    this.#after = must(listing.get(treeRoot), 'the root of a tree');
   }
 
   overlap({ listings, root: own }: Pick<ContainerStorages, 'listings' | 'root'>): ManualOverlap {
@@ -39,7 +38,7 @@ export class ManualFootprint {
       this.#touched.hiding(listing, new View([...listings.slice(i + 1), ...this.layers])),
     );
     // A root directory that follows hides nothing.
-    return { root, paths: [...new Set(paths)].filter((path) => path !== rootPath || root === undefined).sort() };
+    return { root, paths: [...new Set(paths)].filter((path) => path !== treeRoot || root === undefined).sort() };
   }
 }
 

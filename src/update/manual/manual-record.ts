@@ -4,7 +4,7 @@ import { toBuffer } from '../../base/bytes.js';
 import { must } from '../../base/errors.js';
 import { joinJournals, joinReadSets } from '../../journal/index.js';
 import { stageFile, stagedStep } from '../../platform/durable.js';
-import { handParts, lacksReads } from '../../store/index.js';
+import { manualParts, lacksReads } from '../../store/index.js';
 import type { RunPaths, TransactionPaths } from '../../store/index.js';
 
 /**
@@ -12,14 +12,14 @@ import type { RunPaths, TransactionPaths } from '../../store/index.js';
  * killed.
  */
 export function isRecordTorn(paths: TransactionPaths): boolean {
-  return handParts(paths).some((part) => lacksReads(paths, part));
+  return manualParts(paths).some((part) => lacksReads(paths, part));
 }
 
 /** Joins the records of the mounts of a manual update, in order, into one journal and one read set. */
 export async function stageManualRecord(paths: TransactionPaths, kept: RunPaths): Promise<void> {
   await mkdir(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
-  const parts = handParts(paths).map((part) => paths.handPart(part));
-  stageFile(kept.span, readFileSync(toBuffer(paths.handSpan)));
+  const parts = manualParts(paths).map((part) => paths.manualPart(part));
+  stageFile(kept.span, readFileSync(toBuffer(paths.manualSpan)));
   for (const path of [kept.journal, kept.reads]) stagedStep(path);
   if (parts.length === 1 && !isRecordTorn(paths)) {
     const { journal, reads } = must(parts[0], 'a mount');

@@ -13,7 +13,7 @@ import {
   afterFailure,
   bootId,
   endedNow,
-  handState,
+  manualState,
   keepEnded,
   readAttempt,
   readTransaction,
@@ -85,7 +85,7 @@ export async function activeManual(store: Store, known?: Manifest): Promise<Manu
 
 async function servicingOf(store: Store, manifest: Manifest, id: string): Promise<ManualServicing | undefined> {
   const paths = store.paths.transaction(id);
-  const state = await handState(paths, manifest);
+  const state = await manualState(paths, manifest);
   const record = await readTransaction(paths);
   if (record === undefined || (state !== 'open' && state !== 'interrupted')) return undefined;
   const details = record.details as unknown as ManualDetails;

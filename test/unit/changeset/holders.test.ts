@@ -31,7 +31,10 @@ describe('the trees that hold a path', () => {
   it('include what a directory above hides', () => {
     const opaque = tree({ d: { ...dir, opaque: true }, 'd/e': dir, 'd/e/x': {} });
     expect(traced([opaque, base], 'd/e/x')).toEqual(['0 shows file', '1 file']);
-    expect(traced([tree({ d: { ...dir, opaque: true }, 'd/e': dir }), base], 'd/e/x')).toEqual(['0 opaque d', '1 file']);
+    expect(traced([tree({ d: { ...dir, opaque: true }, 'd/e': dir }), base], 'd/e/x')).toEqual([
+      '0 opaque d',
+      '1 file',
+    ]);
     expect(traced([tree({ d: gone }), base], 'd/e/x')).toEqual(['0 whiteout d', '1 file']);
     expect(traced([tree({ d: {} }), base], 'd/e/x')).toEqual(['0 replaced d', '1 file']);
     expect(traced([tree({ d: dir, 'd/e': gone }), base], 'd/e/x')).toEqual(['0 whiteout d/e', '1 file']);

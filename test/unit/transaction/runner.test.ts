@@ -166,7 +166,9 @@ describe.skipIf(!isRoot)('a change of the store', () => {
     const before = contentOf(store);
     const seen = await inContext(store, async (context) => {
       const change = new Renewal(context.transaction);
-      return previewChange(context, change, (now, after) => [now, after].map((each) => each.containers['web']!.storage));
+      return previewChange(context, change, (now, after) =>
+        [now, after].map((each) => each.containers['web']!.storage),
+      );
     });
     expect(new Set(seen).size).toBe(2);
     expect(contentOf(store)).toEqual(before);

@@ -15,7 +15,7 @@ import type { TransactionRecord } from './transaction-record.js';
  * commit was stopped, its driver was killed, the machine was restarted), and the work is kept. `ended`: it was
  * committed, or its directory was unmounted, which aborts it.
  */
-export type HandState = 'open' | 'interrupted' | 'ended';
+export type ManualState = 'open' | 'interrupted' | 'ended';
 
 /** The ID of this boot of the machine (proc_sys_kernel(5)). */
 export function bootId(): string {
@@ -26,7 +26,7 @@ export function bootId(): string {
  * Undefined: the transaction is not of an update by hand. Valid while the transaction's lock is free, or for its
  * holder.
  */
-export async function handState(paths: TransactionPaths, manifest: Manifest): Promise<HandState | undefined> {
+export async function manualState(paths: TransactionPaths, manifest: Manifest): Promise<ManualState | undefined> {
   const record = await readTransaction(paths);
   if (record?.kind !== 'manual') return undefined;
   const { work } = paths.run('base');
@@ -51,7 +51,7 @@ function committing({ committing: mark }: TransactionPaths): string | undefined 
 }
 
 function mountWasCutShort(paths: TransactionPaths, { details }: TransactionRecord): boolean {
-  const last = handParts(paths).at(-1);
+  const last = manualParts(paths).at(-1);
   if (last === undefined) return false;
   return details['boot'] !== bootId() || lacksReads(paths, last);
 }
@@ -61,13 +61,13 @@ function mountWasCutShort(paths: TransactionPaths, { details }: TransactionRecor
  * when it ends normally.
  */
 export function lacksReads(paths: TransactionPaths, part: number): boolean {
-  const { journal, reads } = paths.handPart(part);
+  const { journal, reads } = paths.manualPart(part);
   return isThereSync(journal) && !isThereSync(reads);
 }
 
 /** Numbers of the mounts that an update by hand has had, in their order. */
-export function handParts({ hand }: TransactionPaths): number[] {
-  return namesIn(hand)
+export function manualParts({ manualRuns }: TransactionPaths): number[] {
+  return namesIn(manualRuns)
     .map(Number)
     .sort((a, b) => a - b);
 }
