@@ -44,7 +44,7 @@ describe('a file that changes, by its keys', () => {
     expect(keys('default/x', '# c\nexport A=1\nB="x"\n', 'A=2\nB="x"\n')).toEqual([['A', '1', '2']]);
   });
 
-  it('is a file of accounts, whose secrets are not told', () => {
+  it('is a file of accounts, whose secrets are not shown', () => {
     const line = (shell: string) => `root:x:0:0:root:/root:${shell}\n`;
     expect(keys('etc/passwd', line('/bin/sh'), `${line('/bin/ash')}new:x:1:1:::\n`).slice(0, 2)).toEqual([
       ['root shell', '/bin/sh', '/bin/ash'],

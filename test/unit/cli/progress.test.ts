@@ -30,13 +30,13 @@ describe('the line of progress', () => {
   });
 
   it('is notified of each step', async () => {
-    const told: Progress[] = [];
-    const count = new ProgressCount('containers', (progress) => told.push(progress));
+    const reported: Progress[] = [];
+    const count = new ProgressCount('containers', (progress) => reported.push(progress));
     await count.onBase(async () => Promise.resolve());
     count.expect(2);
     count.start('web');
     count.end('web', 'skipped');
-    const short = told.map(({ total, done, skipped, running }) => [
+    const short = reported.map(({ total, done, skipped, running }) => [
       total,
       done,
       skipped,

@@ -57,7 +57,7 @@ describe('what has arrived', () => {
     expect(arrivals.sort([], 11_000, 1000)).toEqual({ arrived: [], waitMs: undefined });
   });
 
-  it('is also told where the clock was set back, by watching; a change begins anew', () => {
+  it('is also seen where the clock was set back, by watching; a change begins anew', () => {
     const arrivals = new Arrivals(1000);
     expect(arrivals.sort([item('x', 90_000)], 10_000, 0)).toEqual({ arrived: [], waitMs: 1000 });
     expect(arrivals.sort([item('x', 90_000)], 10_600, 600)).toEqual({ arrived: [], waitMs: 400 });

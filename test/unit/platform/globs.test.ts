@@ -81,7 +81,7 @@ describe('globs', () => {
     [`/${'{a,b}'.repeat(12)}${'?'.repeat(4000)}`, limitNamed(limits.globExpansion)],
     [`/${'a/'.repeat(70)}`, limitNamed(limits.globComponents)],
     [`/${'x'.repeat(5000)}`, limitNamed(limits.globLength)],
-  ])('are told to be wrong: %.40s', (glob, fault) => {
+  ])('are reported to be wrong: %.40s', (glob, fault) => {
     expect(globFault([glob])).toMatch(fault);
     expect(() => matches(glob, 'x')).toThrow(expect.objectContaining({ code: 'EINVAL' }));
   });

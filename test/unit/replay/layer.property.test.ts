@@ -163,7 +163,7 @@ describe.runIf(isRoot)('a layer and a container', () => {
         expect(bare(is.base)).toEqual(bare(made.tree));
         const should = threeWay(below, made.tree, own, conflict);
         expect(bare(is.container)).toEqual(bare(should.container));
-        // More may be told: what has no place in the container. Of `theirs` what was taken need not be.
+        // More may be reported: what has no place in the container. Of `theirs` what was taken need not be.
         if (conflict === 'theirs') return;
         expect([...should.conflicts].filter((path) => !is.conflicts.includes(path))).toEqual([]);
       }),

@@ -29,8 +29,8 @@ describe('a preview', () => {
     const changes = names.map((path) => ({ path, change: 'add' as const, type: 'file' as const }));
     const contents = new Contents();
     try {
-      const told = await contents.detail(placed([]), placed(files), changes);
-      expect(told.filter(({ content }) => content !== undefined)).toHaveLength(limits.comparedTogether.value / size);
+      const reported = await contents.detail(placed([]), placed(files), changes);
+      expect(reported.filter(({ content }) => content !== undefined)).toHaveLength(limits.comparedTogether.value / size);
     } finally {
       await contents.close();
     }

@@ -21,8 +21,8 @@ function run(reads: Readonly<Record<string, readonly string[]>>, operations: rea
 }
 
 async function did(path: string, ...recorded: Parameters<typeof run>): Promise<string[]> {
-  const met = new Map([['web', overlapAt(fromText(path), 'run')!]]);
-  const because = (await ranBecauseOf([run(...recorded)], met)).get('web')!;
+  const overlaps = new Map([['web', overlapAt(fromText(path), 'run')!]]);
+  const because = (await ranBecauseOf([run(...recorded)], overlaps)).get('web')!;
   expect(because.path).toBe(path);
   return because.did.map(({ action, path: where }) => (where === path ? action : `${action} ${where}`));
 }
@@ -69,15 +69,15 @@ describe('why a procedure ran in a container', () => {
   it('is bounded, and given for runs that recorded nothing', async () => {
     const many = Array.from({ length: 99 }, (_, i) => ['rename', '/srv/x', `/srv/${String(i)}`]);
     expect((await did('srv', {}, [['rename', '/srv', '/a'], ...many])).length).toBeLessThanOrEqual(16);
-    const met = new Map<string, Overlap>([['web', { path: fromText('etc/a'), by: 'run' }]]);
+    const overlaps = new Map<string, Overlap>([['web', { path: fromText('etc/a'), by: 'run' }]]);
     const none = { reads: at('no-reads'), journal: at('no-journal') };
-    expect((await ranBecauseOf([none], met)).get('web')).toEqual({ path: 'etc/a', did: [] });
+    expect((await ranBecauseOf([none], overlaps)).get('web')).toEqual({ path: 'etc/a', did: [] });
     expect((await ranBecauseOf([none], new Map())).size).toBe(0);
   });
 
   it('is the sandbox where that would be another one', async () => {
-    const met = new Map([['web', overlapAt(fromText('tmp'), 'sandbox')!]]);
-    expect((await ranBecauseOf([run({ '/tmp': ['found'] }, [])], met)).get('web')).toEqual({
+    const overlaps = new Map([['web', overlapAt(fromText('tmp'), 'sandbox')!]]);
+    expect((await ranBecauseOf([run({ '/tmp': ['found'] }, [])], overlaps)).get('web')).toEqual({
       path: 'tmp',
       did: [{ action: 'sandbox', path: 'tmp' }],
     });

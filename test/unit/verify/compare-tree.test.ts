@@ -53,7 +53,7 @@ describe('a tree and its index', () => {
     ['null', { rdevMinor: 5 }, ['DEVICE null']],
     ['gone', { type: 'character' as const, rdevMajor: 1 }, ['TYPE gone']],
     ['two', { group: -1 }, ['LINKS one', 'LINKS two']],
-  ])('%s with %o is told as %o', (path, change, expected) => {
+  ])('%s with %o is reported as %o', (path, change, expected) => {
     expect(faultsOf(only(path, change))).toEqual(expected);
   });
 
