@@ -17,6 +17,7 @@ export interface RestorePlan {
   readonly inTheWay: readonly BytePath[];
 }
 
+/** @param presentAt is asked only for paths whose parent is a directory of the root */
 export function planRestore(listing: Listing, path: BytePath, presentAt: (path: BytePath) => Present): RestorePlan {
   const entries = [...listing.entries()].filter((entry) => entry.path === path || isBelow(entry.path, path));
   const above: BytePath[] = [];
@@ -25,7 +26,7 @@ export function planRestore(listing: Listing, path: BytePath, presentAt: (path: 
   const first = above[firstMissing];
   const blockedBy = first !== undefined && presentAt(first) === 'other' ? first : undefined;
   const missing = first === undefined || blockedBy !== undefined ? [] : above.slice(firstMissing);
-  return { entries, blockedBy, missing, inTheWay: inTheWay(entries, presentAt) };
+  return { entries, blockedBy, missing, inTheWay: first === undefined ? inTheWay(entries, presentAt) : [] };
 }
 
 function inTheWay(entries: readonly Entry[], presentAt: (path: BytePath) => Present): BytePath[] {

@@ -15,7 +15,13 @@ const displaced = tree({
 });
 
 function planned(path: string, root: Record<string, Present>) {
-  const { entries, ...plan } = planRestore(displaced, at(path), (each) => root[each] ?? 'nothing');
+  const presentAt = (each: string): Present => {
+    const parent = each.slice(0, Math.max(each.lastIndexOf('/'), 0));
+    // As lstat(2), which fails below what is no directory.
+    if (parent !== '' && root[parent] !== 'directory') throw new Error(`asked for ${each}`);
+    return root[each] ?? 'nothing';
+  };
+  const { entries, ...plan } = planRestore(displaced, at(path), presentAt);
   return { ...plan, entries: entries.map((each) => each.path) };
 }
 
