@@ -30,7 +30,9 @@ describe('a preview', () => {
     const contents = new Contents();
     try {
       const reported = await contents.detail(placed([]), placed(files), changes);
-      expect(reported.filter(({ content }) => content !== undefined)).toHaveLength(limits.comparedTogether.value / size);
+      expect(reported.filter(({ content }) => content !== undefined)).toHaveLength(
+        limits.comparedTogether.value / size,
+      );
     } finally {
       await contents.close();
     }
