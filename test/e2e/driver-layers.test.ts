@@ -115,6 +115,37 @@ describe.skipIf(!isRoot)('laminafs and its layers', () => {
     }
   });
 
+  it('copies no data for another name, whatever becomes of the names, and the kernel finds it', async () => {
+    const content = Buffer.alloc(4 << 20, 'x');
+    writeFileSync(at('lower/file'), content);
+    for (const name of ['kept', 'written']) spawnSync('cp', ['-a', at('lower/file'), at('lower', name)]);
+    expect(await start(layers())).toMatchObject({ code: 0, stderr: '' });
+    const script = [
+      'ln file backup; rm file; ln backup d/third; mv d/third fourth',
+      'ln kept other; ln written copy; mkdir e; mv copy e/',
+    ].join('; ');
+    expect(shell(`cd ${at('mnt')} && ${script}`)).toMatchObject({ code: 0, stderr: '' });
+    const sameInode = (one: string, two: string) => statSync(at('mnt', one)).ino === statSync(at('mnt', two)).ino;
+    expect(sameInode('backup', 'fourth') && sameInode('kept', 'other') && sameInode('written', 'e/copy')).toBe(true);
+    await unmount();
+    const used = spawnSync('du', ['-s', '--block-size=1', at('upper')], { encoding: 'utf8' }).stdout;
+    expect(Number.parseInt(used, 10)).toBeLessThan(content.length);
+
+    const read = `ro,lowerdir=${at('upper')}:${at('lower')},metacopy=on,redirect_dir=follow,index=off`;
+    expect(await run('mount', ['-t', 'overlay', 'overlay', '-o', read, at('other')])).toMatchObject({ code: 0 });
+    for (const name of ['backup', 'fourth', 'kept', 'other', 'written', 'e/copy'])
+      expect([name, readFileSync(at('other', name)).equals(content)]).toEqual([name, true]);
+    expect(existsSync(at('other/file'))).toBe(false);
+    await unmount('other');
+
+    expect(await start(layers())).toMatchObject({ code: 0, stderr: '' });
+    appendFileSync(at('mnt/written'), 'y');
+    expect(readFileSync(at('mnt/e/copy')).equals(Buffer.concat([content, Buffer.from('y')]))).toBe(true);
+    expect(readFileSync(at('mnt/backup')).equals(content)).toBe(true);
+    expect(statSync(at('mnt/fourth')).nlink).toBe(2);
+    await unmount();
+  });
+
   it('keeps the names of a file together, for the kernel without its index, too', async () => {
     linkSync(at('lower/file'), at('lower/d/second'));
     linkSync(at('lower/file'), at('lower/third'));

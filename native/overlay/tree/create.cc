@@ -264,7 +264,7 @@ Result<Entry> Overlay::link(NodeId node, NodeId parent, std::string_view name, c
     LAMINA_ASSIGN(inode, get(node));
     LAMINA_TRY(allow_change(*inode));
     LAMINA_ASSIGN(const InodeRef directory, writable_directory(parent, name));
-    LAMINA_TRY(copy_up(inode, CopyUp::data, interrupted));
+    LAMINA_TRY(copy_up_for_link(inode, interrupted));
     LAMINA_ASSIGN(const Found before, find(*directory, name));
     LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
     LAMINA_ASSIGN(const Location from, location(*inode));

@@ -104,14 +104,44 @@ Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interr
 Status Overlay::prepare_source(RenameSide& from, RenameSide& to, const Interrupted& interrupted) {
   if (from.is_directory()) return prepare_directory(from, to, interrupted);
   LAMINA_TRY(copy_up_name(from.directory, from.name, from.inode, CopyUp::attributes, interrupted));
+  return redirect_metacopy(from.inode, from.directory, from.name, interrupted);
+}
+
+// A metacopy under another name finds its data by an absolute redirect, or has it where a redirect finds no room. `directory` and
+// `name` are where the file is now.
+Status Overlay::redirect_metacopy(const InodeRef& inode, const InodeRef& directory, const std::string& name,
+                                  const Interrupted& interrupted) {
+  const auto mark = [&]() -> Status {
+    // Whoever completes the data removes the redirect, and holds this lock meanwhile.
+    const std::lock_guard completing(inode->copy_up);
+    {
+      const std::lock_guard lock(inode->mutex);
+      if (!inode->metacopy) return {};
+    }
+    LAMINA_ASSIGN(const std::string path, lower_path(directory, name));
+    LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
+    return upper_files_.set_mark({place->descriptor(), name}, marks_.redirect, path);
+  };
+  const Status marked = mark();
+  return lacks_room(marked) ? copy_up(inode, CopyUp::data, interrupted) : marked;
+}
+
+// A link needs no data (ovl_link() of fs/overlayfs/dir.c), but a file without a name has nothing that a redirect could lead from.
+Status Overlay::copy_up_for_link(const InodeRef& inode, const Interrupted& interrupted) {
+  const auto is_nameless = [&] {
+    const std::lock_guard lock(inode->mutex);
+    return inode->nameless;
+  };
+  LAMINA_TRY(copy_up(inode, is_nameless() ? CopyUp::data : CopyUp::attributes, interrupted));
+  InodeRef directory;
+  std::string name;
   {
-    std::lock_guard lock(from.inode->mutex);
-    if (!from.inode->metacopy) return {};
+    const std::lock_guard lock(inode->mutex);
+    if (!inode->metacopy) return {};
+    directory = inode->parent;
+    name = inode->name();
   }
-  // A metacopy under another name finds its data by an absolute redirect.
-  LAMINA_ASSIGN(const std::string path, lower_path(from.directory, from.name));
-  const Status marked = upper_files_.set_mark({from.descriptor(), from.name}, marks_.redirect, path);
-  return lacks_room(marked) ? copy_up(from.inode, CopyUp::data, interrupted) : marked;
+  return redirect_metacopy(inode, directory, name, interrupted);
 }
 
 // A directory over a whiteout or over a directory with whiteouts in it is exchanged with it in one step. What was replaced is
