@@ -1,5 +1,6 @@
 #include "filter/byte_string.h"
 
+#include <algorithm>
 #include <array>
 
 namespace lamina::filter {
@@ -8,6 +9,9 @@ namespace {
 
 constexpr std::uint32_t escaped_byte = 0xDC00;
 constexpr std::string_view hexadecimal = "0123456789abcdef";
+
+// Stands for itself in a JSON string.
+bool is_plain(char byte) { return byte >= ' ' && byte < 0x7F && byte != '"' && byte != '\\'; }
 
 bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
 
@@ -63,6 +67,10 @@ Character first_character(std::string_view text) {
 void append_json_string(std::string& out, std::string_view bytes) {
   out += '"';
   while (!bytes.empty()) {
+    const auto special = std::find_if_not(bytes.begin(), bytes.end(), is_plain);
+    out.append(bytes.begin(), special);
+    bytes.remove_prefix(static_cast<std::size_t>(special - bytes.begin()));
+    if (bytes.empty()) break;
     const Character character = first_character(bytes);
     const bool lone_byte = character.length == 1 && character.code >= escaped_byte;
     if (lone_byte || character.code < 0x20) {

@@ -74,7 +74,8 @@ void Journal::record(const Change& change, const Receipt& receipt) {
     return !writers_.first_write(change.path, writer);
   };
   if (write && repeated(change.pid)) return;
-  auto process = sys::process_of(change.pid);
+  thread_local sys::RecentProcesses processes;
+  auto process = processes.process_of(change.pid);
   if (!process.ok()) process = sys::Process{change.pid, {}};  // no such process, or it has ended: no name
   if (write && process->pid != change.pid && repeated(process->pid)) return;
   // Formatted before the lock is taken; under it, the number is assigned.

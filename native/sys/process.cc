@@ -16,7 +16,9 @@
 #include <cstdlib>
 #include <ctime>
 #include <memory>
+#include <span>
 #include <string_view>
+#include <utility>
 
 #include "sys/data.h"
 #include "sys/open.h"
@@ -85,6 +87,23 @@ Result<Process> process_of(std::int32_t thread) {
   }
   LAMINA_ASSIGN(process.command, read_proc(process.pid, "comm", 64));
   if (process.command.ends_with('\n')) process.command.pop_back();
+  return process;
+}
+
+Result<Process> RecentProcesses::process_of(std::int32_t thread) {
+  Known& known = known_[static_cast<std::uint32_t>(thread) % known_.size()];
+  if (known.pid == thread) {
+    std::array<char, 64> text = {};
+    const auto size = read_at(known.command.get(), std::as_writable_bytes(std::span(text)), 0);
+    if (size && *size > 0) return Process{thread, std::string(text.data(), *size - 1)};  // ends with a newline
+    known = {};
+  }
+  LAMINA_ASSIGN(Process process, sys::process_of(thread));
+  // The number of another thread may become that of a thread of another process while this one lives.
+  if (process.pid != thread) return process;
+  std::array<char, 32> path = {};
+  (void)std::snprintf(path.data(), path.size(), "/proc/%d/comm", thread);
+  if (auto command = open_path(path.data(), O_RDONLY)) known = {thread, std::move(*command)};
   return process;
 }
 

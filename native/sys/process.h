@@ -3,10 +3,12 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "sys/file_descriptor.h"
 #include "sys/result.h"
 #include "sys/status.h"
 
@@ -19,6 +21,19 @@ struct Process {
 // The process of a thread, for a caller may be identified by its thread's number, and threads have names of their own.
 // ENOENT, ESRCH where it has ended.
 Result<Process> process_of(std::int32_t thread);
+// Answers as process_of, with one system call where a process asks again: it keeps /proc/PID/comm open, which fails with ESRCH
+// once the process has ended, whoever has its number then. One thread uses it.
+class RecentProcesses {
+ public:
+  Result<Process> process_of(std::int32_t thread);
+
+ private:
+  struct Known {
+    std::int32_t pid = 0;
+    FileDescriptor command;
+  };
+  std::array<Known, 8> known_;
+};
 // Whether the process has a capability in effect (/proc/PID/status, CapEff) in our user namespace: those that it has in another
 // one do not count here. ENOENT, ESRCH where it has ended; EACCES where its user namespace is not readable.
 Result<bool> has_capability_here(std::int32_t pid, unsigned capability);

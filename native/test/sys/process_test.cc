@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <thread>
 
 namespace lamina::sys {
 namespace {
@@ -43,6 +45,50 @@ class ProcessElsewhere {
   pid_t pid_ = -1;
   bool made_ = false;
 };
+
+TEST(SysProcess, IsRememberedWithTheNameItHasNow) {
+  RecentProcesses recent;
+  std::array<int, 2> go = {-1, -1};
+  std::array<int, 2> done = {-1, -1};
+  ASSERT_EQ(::pipe(go.data()), 0);
+  ASSERT_EQ(::pipe(done.data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    for (const char* name : {"before", "after"}) {
+      ::prctl(PR_SET_NAME, name);
+      if (::write(done[1], &byte, 1) != 1 || ::read(go[0], &byte, 1) != 1) ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  char byte = 0;
+  for (const char* name : {"before", "after"}) {
+    ASSERT_EQ(::read(done[0], &byte, 1), 1);
+    for (int again = 0; again < 2; ++again) {
+      const auto process = recent.process_of(child);
+      ASSERT_TRUE(process);
+      EXPECT_EQ(process->pid, child);
+      EXPECT_EQ(process->command, name);
+    }
+    ASSERT_EQ(::write(go[1], &byte, 1), 1);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_FALSE(recent.process_of(child)) << "it has ended";
+  for (const int file : {go[0], go[1], done[0], done[1]}) ::close(file);
+}
+
+TEST(SysProcess, OfAThreadIsThatOfItsProcessEachTime) {
+  RecentProcesses recent;
+  std::thread([&] {
+    ::prctl(PR_SET_NAME, "thread's own");
+    for (int again = 0; again < 2; ++again) {
+      const auto process = recent.process_of(static_cast<std::int32_t>(::gettid()));
+      ASSERT_TRUE(process);
+      EXPECT_EQ(process->pid, ::getpid());
+      EXPECT_NE(process->command, "thread's own");
+    }
+  }).join();
+}
 
 TEST(SysProcess, HasItsCapabilitiesInItsOwnUserNamespace) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
