@@ -186,6 +186,7 @@ bool Parser::driver_option(const std::string& name, const std::string& value) {
     options_.server.writeback = number_switch(name, value);
   } else if (name == "volatile" || name == "fsync") {  // fuse-overlayfs: fsync=0
     options_.server.synchronous = name == "fsync" && value != "0";
+    options_.overlay.synchronous = options_.server.synchronous;
   } else if (name == "supervise") {
     options_.supervise = on_off(name, value);
   } else if (name == "idmap") {

@@ -102,6 +102,7 @@ struct Options {
   bool static_nlink = false;         // every directory shows one link
   bool access_times = true;          // off (noatime): reads in the upper do not change access times
   bool directory_access_times = true;
+  bool synchronous = true;    // off (volatile): nothing is written to disk before its turn
   bool hide_trusted = false;  // the caller's namespace has no CAP_SYS_ADMIN
 };
 

@@ -21,7 +21,7 @@ namespace lamina::server {
 enum class Mode {
   stateless,    // OPEN, OPENDIR, CREATE and FLUSH are answered ENOSYS once, and never sent again
   passthrough,  // OPEN is answered with the real file: reads, writes and mappings bypass the server
-  servicing,    // every OPEN and OPENDIR is answered, so that every read is recorded; no READDIRPLUS
+  servicing,    // as stateless, but OPEN is answered where a rule protects files; the only one with a read set
 };
 
 // Whether requests come over io_uring, by a queue for each processor, rather than by reading /dev/fuse.

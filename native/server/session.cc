@@ -51,7 +51,13 @@ abi::EntryOut to_entry(const overlay::Entry& entry) {
 }
 
 Session::Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots& slots)
-    : file_system_(file_system), filter_(filter), options_(options), slots_(slots), in_flight_(slots.size()) {}
+    : file_system_(file_system),
+      filter_(filter),
+      options_(options),
+      answers_open_(options.mode == Mode::passthrough ||
+                    (options.mode == Mode::servicing && filter != nullptr && filter->may_protect_below(""))),
+      slots_(slots),
+      in_flight_(slots.size()) {}
 
 void Session::trace(const abi::InHeader& header, int error, std::size_t size) const {
   const char* name = operation_of(header.opcode).name;
@@ -231,6 +237,10 @@ void Session::changed(Exchange& exchange, filter::Operation operation, const Sub
 
 void Session::was_read(filter::ReadKind kind, const Subject& subject) {
   if (subject.watched && filter_->records_reads()) filter_->record_read(kind, subject.path);
+}
+
+void Session::was_read(filter::ReadKind kind, overlay::NodeId node) {
+  if (filter_ != nullptr && filter_->records_reads()) was_read(kind, subject(node));
 }
 
 }  // namespace lamina::server

@@ -156,7 +156,6 @@ class Session {
   Answer copy_file_range(Exchange& exchange, const abi::CopyFileRangeIn& in);
   Answer copy_file_range_64(Exchange& exchange, const abi::CopyFileRangeIn& in);
   // session_directories.cc
-  Answer opendir(Exchange& exchange);
   Answer readdir(Exchange& exchange, const abi::ReadIn& in);
   Answer readdirplus(Exchange& exchange, const abi::ReadIn& in);
   Answer list(Exchange& exchange, const abi::ReadIn& in, bool plus);
@@ -194,10 +193,14 @@ class Session {
   // These come before the answer: the caller waits, so its command name can still be read, and every answered change is recorded.
   void changed(Exchange& exchange, filter::Operation operation, const Subject& subject, std::string_view second = {});
   void was_read(filter::ReadKind kind, const Subject& subject);
+  void was_read(filter::ReadKind kind, overlay::NodeId node);
 
   overlay::FileSystem& file_system_;
   filter::Filter* filter_;
   ServerOptions options_;
+  // Whether OPEN is answered, for all files or for none: else opening and closing cost no message. A protected file must not be
+  // opened for writing, because the kernel writes to a mapping of it without asking first.
+  const bool answers_open_;
   RequestSlots& slots_;
   InFlight in_flight_;
   OpenFiles open_files_;  // with Mode::passthrough

@@ -101,7 +101,7 @@ Answer sized_answer(Exchange& exchange, std::uint32_t room, Value value) {
 Answer Session::getxattr(Exchange& exchange, const abi::GetxattrIn& in, std::string_view name) {
   if (!options_.xattrs) return Errno{ENOSYS};  // the kernel does not send it again
   auto value = file_system_.xattr(exchange.node(), name);
-  was_read(ReadKind::xattr, subject(exchange.node()));
+  was_read(ReadKind::xattr, exchange.node());
   if (!value.ok()) return value.error();
   return sized_answer(exchange, in.size, std::move(*value));
 }
@@ -125,7 +125,7 @@ Answer Session::listxattr(Exchange& exchange, const abi::GetxattrIn& in) {
   if (!options_.xattrs) return Errno{ENOSYS};  // the kernel does not send it again
   auto names = file_system_.xattr_names(exchange.node());
   if (!names.ok()) return names.error();
-  was_read(ReadKind::xattr, subject(exchange.node()));
+  was_read(ReadKind::xattr, exchange.node());
   return sized_answer(exchange, in.size, visible_names(exchange, std::move(*names)));
 }
 

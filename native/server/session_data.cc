@@ -24,6 +24,7 @@ Answer Session::read(Exchange& exchange, const abi::ReadIn& in) {
   if (in.size > exchange.scratch().size()) return Errno{EINVAL};
   const auto file = file_system_.file(exchange.node(), Access::read, exchange.interrupted());
   if (!file.ok()) return file.error();
+  was_read(filter::ReadKind::opened, exchange.node());
   const auto buffer = exchange.scratch().first(in.size);
   std::size_t done = 0;
   // The kernel treats a short answer as the end of the file.
@@ -52,7 +53,7 @@ void Session::read_ahead(const Exchange& exchange) {
 
 Result<overlay::RealFileRef> Session::writable_file(Exchange& exchange, overlay::NodeId node, const Subject& subject,
                                                     Access access) {
-  if (options_.mode == Mode::stateless) LAMINA_TRY(guard_file(node, subject));
+  if (!answers_open_) LAMINA_TRY(guard_file(node, subject));
   auto file = file_system_.file(node, access, exchange.interrupted());
   invalidate_renumbered(exchange);
   return file;
@@ -80,7 +81,7 @@ Answer Session::write(Exchange& exchange, const abi::WriteIn& in, std::span<cons
 }
 
 Answer Session::fsync(Exchange& exchange, const abi::FsyncIn& in) {
-  if (!options_.synchronous) return Reply();
+  if (!options_.synchronous) return Errno{ENOSYS};  // the caller succeeds, and the kernel does not ask again
   return answer_of(file_system_.sync(exchange.node(), (in.fsync_flags & abi::fsync_fdatasync) != 0));
 }
 
@@ -110,6 +111,7 @@ Answer Session::lseek(Exchange& exchange, const abi::LseekIn& in) {
 Result<std::size_t> Session::copy(Exchange& exchange, const abi::CopyFileRangeIn& in) {
   if (in.flags != 0) return Errno{EINVAL};
   const Subject target = subject(in.nodeid_out);
+  was_read(filter::ReadKind::opened, exchange.node());
   // First open the one that is written: where both are one file, its copy-up changes what is read.
   LAMINA_ASSIGN(const overlay::RealFileRef to, writable_file(exchange, in.nodeid_out, target, Access::write));
   LAMINA_ASSIGN(const overlay::RealFileRef from, file_system_.file(exchange.node(), Access::read, exchange.interrupted()));

@@ -6,17 +6,6 @@
 
 namespace lamina::server {
 
-using filter::ReadKind;
-using sys::Errno;
-
-Answer Session::opendir(Exchange& exchange) {
-  if (options_.mode != Mode::servicing) return Errno{ENOSYS};
-  was_read(ReadKind::listed, subject(exchange.node()));
-  abi::OpenOut out{};
-  out.open_flags = abi::open::keep_cache | abi::open::cache_dir;
-  return exchange.reply(out);
-}
-
 Answer Session::readdir(Exchange& exchange, const abi::ReadIn& in) { return list(exchange, in, false); }
 Answer Session::readdirplus(Exchange& exchange, const abi::ReadIn& in) { return list(exchange, in, true); }
 
@@ -73,6 +62,7 @@ sys::Status Session::list_dots(Packer& packer, overlay::NodeId node, std::uint64
 }
 
 Answer Session::list(Exchange& exchange, const abi::ReadIn& in, bool plus) {
+  was_read(filter::ReadKind::listed, exchange.node());
   const auto listing = file_system_.list(exchange.node());
   if (!listing.ok()) return listing.error();
   Packer packer(exchange.scratch().first(std::min<std::size_t>(in.size, exchange.scratch().size())), plus);

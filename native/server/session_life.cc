@@ -17,12 +17,11 @@ Answer Session::init(Exchange& exchange, const abi::InitIn& in) {
   std::uint64_t wanted = init::async_read | init::export_support | init::big_writes | init::dont_mask | init::async_dio |
                          init::parallel_dirops | init::max_pages | init::cache_symlinks | init::explicit_inval_data |
                          init::handle_killpriv_v2 | init::setxattr_ext | init::init_ext | init::has_resend;
-  // Where a read set is wanted, a listing with attributes would count as reading every entry.
-  if (options_.mode != Mode::servicing) {
-    // Not READDIRPLUS_AUTO: all that follows the first 32 KiB of a listing would be looked up name by name.
-    wanted |= init::no_opendir_support | init::do_readdirplus;
-  }
-  if (options_.mode == Mode::stateless) wanted |= init::no_open_support;
+  wanted |= init::no_opendir_support;
+  // In a read set, a listing with attributes would count as reading every entry. Not READDIRPLUS_AUTO: all that follows the first
+  // 32 KiB of a listing would be looked up name by name.
+  if (filter_ == nullptr || !filter_->records_reads()) wanted |= init::do_readdirplus;
+  if (!answers_open_) wanted |= init::no_open_support;
   // Only where every OPEN is answered may it truncate: without OPEN the truncation is lost.
   if (options_.mode == Mode::passthrough) wanted |= init::passthrough | init::atomic_o_trunc;
   if (options_.writeback) wanted |= init::writeback_cache;
@@ -81,7 +80,8 @@ Answer Session::statfs(Exchange& exchange) {
 }
 
 Answer Session::syncfs(Exchange& /*exchange*/) {
-  return answer_of(options_.synchronous ? file_system_.sync_all() : sys::Status());
+  if (!options_.synchronous) return Errno{ENOSYS};  // the kernel does not ask again
+  return answer_of(file_system_.sync_all());
 }
 
 }  // namespace lamina::server

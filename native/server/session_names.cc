@@ -151,7 +151,7 @@ Answer Session::rename_names(Exchange& exchange, std::string_view name, overlay:
 Answer Session::readlink(Exchange& exchange) {
   auto target = file_system_.read_link(exchange.node());
   if (!target.ok()) return target.error();
-  was_read(ReadKind::link, subject(exchange.node()));
+  was_read(ReadKind::link, exchange.node());
   return exchange.reply_kept(std::move(*target));
 }
 

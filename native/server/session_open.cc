@@ -3,7 +3,6 @@
 
 namespace lamina::server {
 
-using filter::ReadKind;
 using sys::Errno;
 
 namespace {
@@ -15,7 +14,7 @@ abi::OpenOut opened() {
 }  // namespace
 
 Answer Session::open(Exchange& exchange, const abi::OpenIn& in) {
-  if (options_.mode == Mode::stateless) return Errno{ENOSYS};
+  if (!answers_open_) return Errno{ENOSYS};
   const Opening opening{exchange.node(), in.flags, (in.open_flags & abi::open_kill_suidgid) != 0};
   const Subject target = subject(exchange.node());
   if (opening.writes() || (opening.flags & O_TRUNC) != 0) {
@@ -23,7 +22,6 @@ Answer Session::open(Exchange& exchange, const abi::OpenIn& in) {
     const bool appends = (in.flags & O_APPEND) != 0 && (in.flags & O_TRUNC) == 0;
     LAMINA_TRY(file_system_.may_write(exchange.node(), appends));
   }
-  was_read(ReadKind::opened, target);
   if (options_.mode == Mode::servicing) return exchange.reply(opened());
   LAMINA_ASSIGN(const abi::OpenOut out, open_through(exchange, opening));
   return exchange.reply(out);
@@ -31,7 +29,7 @@ Answer Session::open(Exchange& exchange, const abi::OpenIn& in) {
 
 Answer Session::create(Exchange& exchange, const abi::CreateIn& in, std::string_view name) {
   // Without CREATE the kernel makes the file by MKNOD and opens it without a request.
-  if (options_.mode == Mode::stateless) return Errno{ENOSYS};
+  if (!answers_open_) return Errno{ENOSYS};
   const Subject made = subject(exchange.node(), name);
   LAMINA_TRY(guard(made));
   const auto entry = file_system_.make_node(exchange.node(), name, in.mode, 0, 0, exchange.caller(in.umask), exchange.attempt());

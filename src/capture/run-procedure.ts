@@ -16,7 +16,7 @@ import {
   shownDirectory,
 } from '../sandbox/index.js';
 import type { RootReader, SandboxPlan } from '../sandbox/index.js';
-import { locationOf, mountRun, readCapture } from './servicing-mount.js';
+import { locationOf, mountRun, readCapture, recordsReads } from './servicing-mount.js';
 import type { Capture, RunMount, RunView } from './servicing-mount.js';
 
 export interface RunRequest extends RunView {
@@ -44,7 +44,7 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
   const mount = await mountRun({ ...request, additions: additionsOf(plan, procedureHostName) });
   await withOwnMount(mount, async () => runLogged(request, mount, plan));
   signal.throwIfAborted();
-  await forgetMountedOver(mount.kept.reads, mountedOver);
+  if (recordsReads(request)) await forgetMountedOver(mount.kept.reads, mountedOver);
   return readCapture(mount, procedure);
 }
 

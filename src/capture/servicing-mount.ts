@@ -74,15 +74,31 @@ export async function mountRun(
   const mount = { directory: run.directory, mountpoint: run.mountpoint, upper, work, kept };
   makeMountpoint(run.mountpoint);
   const added = await addBefore(stackOf(transaction, request.lowers, mount), request.additions);
-  await mountServicing(transaction, request.lowers, mount, run.filter);
+  await mountServicing(transaction, request.lowers, mount, {
+    rules: run.filter,
+    recordsReads: recordsReads(request),
+    isLasting: false,
+  });
   await beginSpan(kept, run.directory);
   return { ...mount, added };
 }
 
 type RunStack = Omit<MountRequest, 'mode'> & {
   readonly upper: { readonly tree: BytePath; readonly work: BytePath };
-  readonly options: readonly string[];
 };
+
+/** Whether an update can skip a container depends on what it read on the base; what it reads in one decides nothing. */
+export function recordsReads({ container }: Pick<RunView, 'container'>): boolean {
+  return container === undefined;
+}
+
+export interface ServicingOptions extends Pick<MountRequest, 'held'> {
+  readonly rules: BytePath;
+  readonly recordsReads: boolean;
+  /** Whether what is written must survive a power cut before it is published. Else fsync is answered at once. */
+  readonly isLasting: boolean;
+  readonly options?: readonly string[] | undefined;
+}
 
 function stackOf(
   { store, id }: Pick<Transaction, 'store' | 'id'>,
@@ -90,7 +106,7 @@ function stackOf(
   { mountpoint, upper, work }: Pick<RunMount, 'mountpoint' | 'upper' | 'work'>,
 ): RunStack {
   const source = transactionSource(store, id);
-  return { lowers, upper: { tree: upper, work }, mountpoint, source, options: ['metacopy=off'] };
+  return { lowers, upper: { tree: upper, work }, mountpoint, source };
 }
 
 /**
@@ -100,13 +116,13 @@ export async function mountServicing(
   transaction: Pick<Transaction, 'store' | 'id'>,
   lowers: readonly MountableNode[],
   mount: Pick<RunMount, 'mountpoint' | 'upper' | 'work' | 'kept'>,
-  rules: BytePath,
-  { held, options = [] }: Pick<MountRequest, 'held' | 'options'> = {},
+  { rules, recordsReads: withReads, isLasting, held, options = [] }: ServicingOptions,
 ): Promise<void> {
   const { journal, reads } = mount.kept;
-  const filter = { rules, journal, reads };
+  const filter = { rules, journal, ...(withReads ? { reads } : {}) };
+  const durability = isLasting ? [] : ['volatile'];
   const stack = stackOf(transaction, lowers, mount);
-  await mountStack({ ...stack, held, mode: 'servicing', filter, options: [...stack.options, ...options] });
+  await mountStack({ ...stack, held, mode: 'servicing', filter, options: [...durability, ...options] });
 }
 
 /**
@@ -115,7 +131,7 @@ export async function mountServicing(
  */
 async function addBefore(stack: RunStack, additions: RootAdditions | undefined): Promise<Listing | undefined> {
   if (additions === undefined || addsNothing(additions)) return undefined;
-  await mountStack({ ...stack, mode: 'stateless' });
+  await mountStack({ ...stack, mode: 'stateless', options: ['volatile'] });
   await withOwnMount({ mountpoint: stack.mountpoint, work: stack.upper.work }, () => {
     const root = new MountedRoot(stack.mountpoint);
     try {

@@ -29,6 +29,8 @@ export async function withRunMount<T>(
   const { mountpoint, work } = run;
   makeMountpoint(mountpoint);
   const source = transactionSource(store, id);
-  await mountStack({ lowers, upper: { tree: upper, work }, mountpoint, mode: 'stateless', source });
+  // What is written into the run's own upper is gone with it.
+  const options = upper === run.upper ? ['volatile'] : [];
+  await mountStack({ lowers, upper: { tree: upper, work }, mountpoint, mode: 'stateless', source, options });
   return withOwnMount(run, async () => use(mountpoint));
 }

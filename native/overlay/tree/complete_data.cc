@@ -56,7 +56,7 @@ Status Overlay::complete_data(const InodeRef& inode, const Interrupted& interrup
   // Its size, which users see, is right all the time, even if the worker dies here.
   LAMINA_ASSIGN(const std::uint64_t copied, sys::copy_data(from->descriptor(), opened.get(), entry.attributes.size, interrupted));
   copy_up_bytes_.fetch_add(copied, std::memory_order_relaxed);
-  LAMINA_TRY(sys::sync_data(opened.get()));
+  if (options_.synchronous) LAMINA_TRY(sys::sync_data(opened.get()));
   LAMINA_TRY(capability.give_back());
   LAMINA_TRY(sys::change_times(at.descriptor(), at.name, sys::TimeChange::to(status.atime), sys::TimeChange::to(status.mtime)));
   LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, marks_.metacopy));

@@ -61,8 +61,13 @@ async function mountPart(transaction: Transaction, details: ManualDetails, { pat
   try {
     const mount = { mountpoint: path, kept, ...manualDirectories(paths) };
     const lowers = reader.mountable(reader.layers(details.head));
-    const how = { held, options: hostViewOptions(details) };
-    await mountServicing(transaction, lowers, mount, paths.run('base').filter, how);
+    await mountServicing(transaction, lowers, mount, {
+      rules: paths.run('base').filter,
+      recordsReads: true,
+      isLasting: true,
+      held,
+      options: hostViewOptions(details),
+    });
   } catch (error) {
     removeTree(kept.directory);
     throw error;
