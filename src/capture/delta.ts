@@ -1,8 +1,8 @@
 import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
-import { View, computeDelta, covered, isEmptyPlan } from '../changeset/index.js';
-import type { Entry, Listing, TreePlan } from '../changeset/index.js';
+import { View, computeDelta, covered, inodesToReuse, isEmptyPlan, knownHashes } from '../changeset/index.js';
+import type { Entry, Listing, PlanOperation, TreePlan } from '../changeset/index.js';
 import type { NodeId, SealedNode } from '../manifest/index.js';
 import { afterFailure, markNamespace, materialise, readIndex } from '../store/index.js';
 import type { StagedNode } from '../store/index.js';
@@ -18,16 +18,19 @@ export interface DeltaLayer extends WrittenTree {
   readonly root: Entry;
 }
 
-/** D: what the run on the base changed in view(L). */
-export async function stageDeltaLayer(work: Work, capture: WrittenTree): Promise<DeltaLayer> {
+/**
+ * D: what the run on the base changed in view(L).
+ * @param lasts whether the captured tree must stay as it is, should the update fail. Else its files are taken over.
+ */
+export async function stageDeltaLayer(work: Work, capture: WrittenTree, { lasts = false } = {}): Promise<DeltaLayer> {
   const below = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
-  const target = new View([capture.listing, ...below]);
+  const stack = [capture.listing, ...below];
+  const target = new View(stack);
   const base = new View(below);
   const plan = computeDelta({ target, base, covered: covered(target, base, [capture.listing]) });
   const node = work.transaction.stage('delta-layer');
   const sources = [capture.tree, ...trees(work, work.layers)];
-  await materialise({ plan, tree: node.tree, sources, marks: markNamespace() });
-  const sealed = await work.transaction.seal(node, work.signal);
+  const sealed = await stagePlan(work, node, { plan, stack, sources, taken: lasts ? 0 : 1 });
   return { node, tree: node.tree, sealed, plan, listing: await readIndex(node.index), root: plan.root };
 }
 
@@ -58,7 +61,8 @@ export async function stageDeltaStorage(
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
   const written = captures.map(({ listing }) => listing);
   const made = delta === undefined ? [] : [delta.listing];
-  const target = new View([...written, ...storageListings, ...layers]);
+  const stack = [...written, ...storageListings, ...layers];
+  const target = new View(stack);
   const base = new View([...storageListings, ...made, ...layers]);
   const plan = computeDelta({ target, base, covered: covered(target, base, [...written, ...made]) });
   const after = must(target.get(treeRoot), 'the root of a view').entry;
@@ -66,13 +70,31 @@ export async function stageDeltaStorage(
   const sources = [...captures.map(({ tree }) => tree), ...trees(work, storages), ...trees(work, work.layers)];
   const node = work.transaction.stage('delta-storage');
   try {
-    await materialise({ plan, tree: node.tree, sources, marks: markNamespace() });
-    return { node, sealed: await work.transaction.seal(node, work.signal), plan, root: after };
+    const sealed = await stagePlan(work, node, { plan, stack, sources, taken: captures.length });
+    return { node, sealed, plan, root: after };
   } catch (error) {
     // The update may continue without this container.
     await afterFailure(async () => work.transaction.unstage(node.id));
     throw error;
   }
+}
+
+/** Writes and seals the tree of a plan on a stack, of which the first `taken` trees are not used any more. */
+async function stagePlan(
+  work: Work,
+  node: StagedNode,
+  request: {
+    readonly plan: TreePlan;
+    readonly stack: readonly Listing[];
+    readonly sources: readonly BytePath[];
+    readonly taken: number;
+  },
+): Promise<SealedNode> {
+  const { plan, stack, sources, taken } = request;
+  const takeable = new Set<PlanOperation>(inodesToReuse(plan, stack.slice(0, taken)));
+  const hashes = knownHashes(plan, stack);
+  const asked = { plan, sources, takeable, marks: markNamespace() };
+  return work.transaction.materialise(node, asked, (path) => hashes.get(path), work.signal);
 }
 
 /** A delta storage that changes only the root directory. */

@@ -1,8 +1,9 @@
+import type { BytePath } from '../base/bytes.js';
 import { composeTrees } from './compose.js';
 import { covered } from './coverage.js';
 import { computeDelta } from './delta.js';
 import { MemoryListing } from './memory.js';
-import type { Listing } from './model.js';
+import type { Entry, Listing } from './model.js';
 import type { PlanOperation, TreePlan } from './plan.js';
 import { View } from './view.js';
 
@@ -39,17 +40,44 @@ export function foldTrees({ parts, below, settled }: FoldRequest): FoldedTree {
 }
 
 function withLinkable(plan: TreePlan, stack: readonly Listing[], parts: number): FoldedTree {
-  const linkable = new Set<PlanOperation>();
+  const hasAttributes = (operation: FileOperation, entry: Entry) => entry === operation.attributes;
+  return { plan, linkable: new Set(inodesToReuse(plan, stack.slice(0, parts), hasAttributes)) };
+}
+
+type FileOperation = PlanOperation & { readonly kind: 'file' };
+
+/**
+ * File operations whose content is in the first trees of the plan's stack: each inode once, for it can become one file.
+ */
+export function inodesToReuse(
+  plan: TreePlan,
+  trees: readonly Listing[],
+  accepts: (operation: FileOperation, entry: Entry) => boolean = () => true,
+): FileOperation[] {
   const used = new Set<string>();
-  for (const operation of plan.operations) {
-    if (operation.kind !== 'file' || operation.source.layer >= parts) continue;
+  return plan.operations.filter((operation): operation is FileOperation => {
+    if (operation.kind !== 'file') return false;
     const { layer, path } = operation.source;
-    const entry = stack[layer]?.get(path);
-    if (entry !== operation.attributes) continue;
+    const entry = trees[layer]?.get(path);
+    if (entry === undefined || !accepts(operation, entry)) return false;
     const inode = entry.group < 0 ? `${layer}/${path}` : `${layer}:${entry.group}`;
-    if (used.has(inode)) continue;
+    if (used.has(inode)) return false;
     used.add(inode);
-    linkable.add(operation);
+    return true;
+  });
+}
+
+/** The content hashes of a plan's files that the trees of its stack know, by path. */
+export function knownHashes(plan: TreePlan, stack: readonly Listing[]): Map<BytePath, bigint> {
+  const hashes = new Map<BytePath, bigint>();
+  for (const operation of plan.operations) {
+    const hash =
+      operation.kind === 'file'
+        ? stack[operation.source.layer]?.get(operation.source.path)?.contentHash
+        : operation.kind === 'link'
+          ? hashes.get(operation.to)
+          : undefined;
+    if (hash !== undefined && hash !== 0n) hashes.set(operation.path, hash);
   }
-  return { plan, linkable };
+  return hashes;
 }

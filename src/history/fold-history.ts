@@ -1,6 +1,6 @@
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
-import { foldOrigins, foldTrees, planSize, refersBelow } from '../changeset/index.js';
+import { foldOrigins, foldTrees, knownHashes, planSize, refersBelow } from '../changeset/index.js';
 import type { FoldedTree, Listing } from '../changeset/index.js';
 import { applyMerge, foldableStorages, nodeOf, planMerge } from '../manifest/index.js';
 import type { Fold, Manifest, MergePlan, NodeId, SealedNode, Transition, UpdateId } from '../manifest/index.js';
@@ -168,16 +168,7 @@ async function stage(
 ): Promise<SealedNode> {
   const { plan, linkable } = read.tree;
   const { listings, sources } = read;
-  const hashes = new Map<BytePath, bigint>();
-  for (const operation of plan.operations) {
-    const hash =
-      operation.kind === 'file'
-        ? listings[operation.source.layer]?.get(operation.source.path)?.contentHash
-        : operation.kind === 'link'
-          ? hashes.get(operation.to)
-          : undefined;
-    if (hash !== undefined && hash !== 0n) hashes.set(operation.path, hash);
-  }
+  const hashes = knownHashes(plan, listings);
   const node = transaction.stage(fold.kind);
   await tellOrigins(reader, fold, read, node);
   // A rollback may make it a container's top again.

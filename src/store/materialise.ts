@@ -33,6 +33,11 @@ export interface MaterialiseRequest {
    * is never written again, and is removed once the new one is published.
    */
   readonly linkable?: ReadonlySet<PlanOperation>;
+  /**
+   * Files that are taken over and not copied: linked, and given the attributes of the plan. Valid only if nobody reads
+   * or writes the tree they are in any more. Their content need not be durable.
+   */
+  readonly takeable?: ReadonlySet<PlanOperation>;
 }
 
 /**
@@ -159,7 +164,14 @@ class TreeWriter {
   async #makeFile(operation: PlanOperation & { kind: 'file' }): Promise<void> {
     const { source } = operation;
     const from = must(this.#sources[source.layer], `the tree of layer ${source.layer}`);
-    if (this.request.linkable?.has(operation) === true && this.#linkFile(from, operation)) return;
+    const { linkable, takeable } = this.request;
+    if (linkable?.has(operation) === true && this.#linkFile(from, operation)) return;
+    if (takeable?.has(operation) === true && this.#linkFile(from, operation)) {
+      this.#at(operation.path, (at) => {
+        setAttributes(at, operation.attributes);
+      });
+      return;
+    }
     await this.#copyFile(operation, from);
   }
 

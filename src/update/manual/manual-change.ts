@@ -145,7 +145,7 @@ export class ManualChange implements Change<readonly string[]> {
     await stageManualRecord(paths, kept);
     const { directory, mountpoint } = paths.run('base');
     const capture = await readCapture({ directory, mountpoint, ...manualDirectories(paths), kept }, undefined);
-    const delta = await stageDeltaLayer(work, capture);
+    const delta = await stageDeltaLayer(work, capture, { lasts: true });
     return { ...delta, times: { span: capture.span, written: delta.listing } };
   }
 
