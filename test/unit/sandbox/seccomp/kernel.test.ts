@@ -8,6 +8,8 @@ import { buildProgram } from '../../../support/lamina.js';
 import { decide } from './machine.js';
 
 const numbers = 1000;
+/** What the program ends with where the machine runs no calls of an architecture. */
+const noSuchCalls = 77;
 /** What the tried filter gives where the real one lets a call through: nothing is done, whatever the number. */
 const letThrough = 3000;
 const [give, allow, errno] = [0x06, 0x7fff0000, 0x00050000];
@@ -29,12 +31,12 @@ describe.runIf(process.arch === 'x64')('the filter in the kernel', () => {
     rmSync(directory, { recursive: true });
   });
 
-  it.each([
+  it.for([
     ['x86-64', 0xc000003e, false],
     ['x86-64', 0xc000003e, true],
     ['i386', 0x40000003, false],
     ['i386', 0x40000003, true],
-  ] as const)('decides every call of %s (%d) as the program says; traced: %s', (name, audit, tracing) => {
+  ] as const)('decides every call of %s (%d) as the program says; traced: %s', ([name, audit, tracing], { skip }) => {
     const filter = systemCallFilter({ tracing });
     const tried = Buffer.from(filter);
     for (let at = 0; at < tried.length; at += 8)
@@ -43,6 +45,7 @@ describe.runIf(process.arch === 'x64')('the filter in the kernel', () => {
     const file = join(directory, 'filter');
     writeFileSync(file, tried);
     const { status, stdout } = spawnSync(program, [file, name, `${numbers}`], { encoding: 'utf8' });
+    if (status === noSuchCalls) skip(`this machine runs no calls of ${name}`);
     expect(status).toBe(0);
     const decided = stdout.trim().split('\n');
     expect(decided).toHaveLength(numbers);
