@@ -1,6 +1,16 @@
 // The drivers under comparison, each mounting lowers below a fresh upper.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, closeSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,12 +44,20 @@ const directories = (place, name = '') => {
 
 const waitForWork = (work) => run('flock', ['--timeout', '30', work, 'true']);
 
+/** What \`lamina update apply\` mounts for the run on the base (src/capture). */
+function recording(directory, name = '') {
+  const [rules, journal, reads] = ['rules', 'journal', 'reads'].map((part) => join(directory, part + name));
+  for (const file of [journal, reads]) rmSync(file, { force: true });
+  writeFileSync(rules, '{"version":1,"rules":[]}');
+  return `,whiteout_files=off,volatile,supervise=on,filter=${rules},journal=${journal},readset=${reads}`;
+}
+
 const laminafs = (mode, ring = 'off') => ({
   laminafs: true,
   mount(place, name) {
     const { upper, work, mountpoint } = directories(place, name);
     const control = join(place.directory, `control${name ?? ''}`);
-    const options = `lowerdir=${place.lower},lowerindex=${place.index},upperdir=${upper},workdir=${work},mode=${mode},control=${control},io_uring=${ring}`;
+    const options = `lowerdir=${place.lower},lowerindex=${place.index},upperdir=${upper},workdir=${work},mode=${mode},control=${control},io_uring=${ring}${mode === 'servicing' ? recording(place.directory, name) : ''}`;
     run(place.laminafs, ['-o', options, mountpoint], { cwd: place.cwd, stdio: ['ignore', 'ignore', 'pipe'] });
     return {
       root: mountpoint,
@@ -54,13 +72,14 @@ const laminafs = (mode, ring = 'off') => ({
 
 const overlayOptions = ({ lower }, { upper, work }) => `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
 
-const overlayfs = {
+const overlayfs = (more = '') => ({
   mount(place, name) {
     const at = directories(place, name);
-    run('mount', ['-t', 'overlay', 'overlay', '-o', overlayOptions(place, at), at.mountpoint], { cwd: place.cwd });
+    const options = overlayOptions(place, at) + more;
+    run('mount', ['-t', 'overlay', 'overlay', '-o', options, at.mountpoint], { cwd: place.cwd });
     return { root: at.mountpoint, end: () => void run('umount', [at.mountpoint]) };
   },
-};
+});
 
 const fuseOverlayfs = {
   mount(place, name) {
@@ -141,9 +160,13 @@ const fuseNative = {
   cycle: (place) => passthroughOn(place, place.lower),
 };
 
+/** The kernel's overlayfs with what laminafs does by default. */
+export const tuned = 'overlayfs, redirect_dir and metacopy';
+
 export const drivers = {
   native,
-  overlayfs,
+  overlayfs: overlayfs(),
+  [tuned]: overlayfs(',redirect_dir=on,metacopy=on'),
   'fuse-overlayfs': fuseOverlayfs,
   'fuse-native': fuseNative,
   'laminafs, stateless': laminafs('stateless'),
@@ -151,6 +174,9 @@ export const drivers = {
   'laminafs, passthrough': laminafs('passthrough'),
   'laminafs, io_uring': laminafs('stateless', 'on'),
 };
+
+/** Those of the table of drivers. */
+export const compared = Object.keys(drivers).filter((name) => name !== tuned);
 
 /** The drivers among `names` that mount here; of the others standard error says why not. */
 export function available(place, names) {

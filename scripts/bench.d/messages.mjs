@@ -53,6 +53,10 @@ async function makeInput({ checkout, scratch }) {
   return { lower, index };
 }
 
+/** Requests of the kernel by kind; undefined where the driver does not count them. */
+export const operationsOf = async ({ control }) =>
+  control === undefined ? undefined : (await ask(control, 'statistics')).operations;
+
 /** One request on a driver's control socket (docs/format.md). */
 async function ask(socket, command) {
   return new Promise((resolve, reject) => {

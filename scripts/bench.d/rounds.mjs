@@ -1,5 +1,5 @@
 // The table of drivers: every workload on every driver in turn, several rounds.
-import { available, drivers, kernelDefaults } from './drivers.mjs';
+import { available, compared, drivers, kernelDefaults } from './drivers.mjs';
 import { debianLower, smallFiles } from './input.mjs';
 import { dropCaches, timed, timing } from './shell.mjs';
 import { chart } from './chart.mjs';
@@ -90,7 +90,7 @@ export const section = {
   measure({ checkout, scratch, options, laminafs, earlier, keep }) {
     smallFiles(scratch);
     const place = { ...debianLower(checkout, scratch), directory: scratch, laminafs };
-    const names = available(place, options.drivers?.split(';') ?? Object.keys(drivers));
+    const names = available(place, options.drivers?.split(';') ?? compared);
     const only = options.only?.split(';') ?? [''];
     const wanted = ({ name }) => only.some((part) => name.includes(part));
     const chosen = workloads(scratch).filter(wanted);

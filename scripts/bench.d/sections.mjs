@@ -8,6 +8,7 @@ import { section as messages } from './messages.mjs';
 import { section as pageCache } from './page-cache.mjs';
 import { section as drivers } from './rounds.mjs';
 import { section as scaling } from './scaling.mjs';
+import { section as servicing } from './servicing.mjs';
 import { section as store } from './store.mjs';
 
 /**
@@ -21,4 +22,16 @@ import { section as store } from './store.mjs';
  */
 
 /** @type {Section[]} */
-export const sections = [drivers, lowers, memory, copyUp, scaling, pageCache, messages, fleet, manifest, store];
+export const sections = [
+  drivers,
+  lowers,
+  memory,
+  copyUp,
+  scaling,
+  pageCache,
+  messages,
+  servicing,
+  fleet,
+  manifest,
+  store,
+];

@@ -53,8 +53,17 @@ const reading = [
   { name: '4 × find and grep in parallel, warm', prepare: parallel, script: parallel },
 ];
 
-const upgrade =
+const upgradeScript =
   'cd /; chroot "$OLDPWD" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive sh -c "cd /tmp/update && exec ./upgrade"';
+
+/** The upgrade of the Debian root, by packages that are there. */
+export const upgrade = (scratch) => ({
+  name: 'apt upgrade, no download',
+  fresh: true,
+  prepare: `mkdir -p tmp/update; cp -a ${scratch}/upgrade/. tmp/update/; mount -t proc proc proc`,
+  script: upgradeScript,
+  finish: 'umount proc',
+});
 
 const changing = (scratch) => [
   {
@@ -98,13 +107,7 @@ const changing = (scratch) => [
     script:
       'cd tree; export HOME=/nonexistent; git init -q; git add .; git -c user.name=b -c user.email=b@b -c gc.auto=0 commit -qm all; git status',
   },
-  {
-    name: 'apt upgrade, no download',
-    fresh: true,
-    prepare: `mkdir -p tmp/update; cp -a ${scratch}/upgrade/. tmp/update/; mount -t proc proc proc`,
-    script: upgrade,
-    finish: 'umount proc',
-  },
+  upgrade(scratch),
 ];
 
 /** @param {string} scratch  a directory outside the mount @returns {Workload[]} */
