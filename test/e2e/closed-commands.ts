@@ -19,6 +19,8 @@ export interface Closed {
   readonly says?: RegExp;
   /** Where it cannot be 0. */
   readonly code?: number;
+  /** It does its work where there is no store. */
+  readonly withoutStore?: true;
 }
 
 const reads = (...args: string[]): Closed => ({ args: () => args });
@@ -42,10 +44,11 @@ const displacedIds = async (world: World) =>
 const dropAll = (world: World) => world.run('displaced', 'drop', '--all');
 
 export const closedCommands: Readonly<Record<string, Closed>> = {
-  host: reads('host'),
+  host: { ...reads('host'), withoutStore: true },
   completion: reads('completion', 'bash'),
   init: {
     args: (world) => ['--store', world.path('fresh'), 'init'],
+    withoutStore: true,
     done: (world) => existsSync(world.path('fresh', 'manifest.json')),
   },
   'base import': {
