@@ -19,7 +19,8 @@ using sys::Status;
 
 enum class Decision { capture, ephemeral, protect };
 
-// `opened`: content was read. `whole`: a directory was removed, which tests whether it is empty, or renamed, which moves what is below; successful or not.
+// `opened`: content was read. `whole`: a directory was removed, which tests whether it is empty, or renamed, which moves what is
+// below; successful or not.
 enum class ReadKind { found, absent, listed, opened, link, xattr, whole };
 
 // One changing operation that has succeeded.

@@ -232,7 +232,8 @@ class Overlay final : public FileSystem {
   Result<std::string> lower_path(InodeRef directory, std::string name);
   Status prepare_directory(RenameSide& from, RenameSide& to, const Interrupted& interrupted);
   Status prepare_source(RenameSide& from, RenameSide& to, const Interrupted& interrupted);
-  Status redirect_metacopy(const InodeRef& inode, const InodeRef& directory, const std::string& name, const Interrupted& interrupted);
+  Status redirect_metacopy(const InodeRef& inode, const InodeRef& directory, const std::string& name,
+                           const Interrupted& interrupted);
   Status copy_up_for_link(const InodeRef& inode, const Interrupted& interrupted);
   Status replace_name(RenameSide& from, RenameSide& to);
   Status exchange_names(RenameSide& from, RenameSide& to, Attempt* attempt);
