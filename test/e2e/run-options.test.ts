@@ -130,13 +130,13 @@ describe.skipIf(!isRoot)('options of lamina run', () => {
   });
 
   describe.runIf(controlled)('bounds of all processes together', () => {
-    const forks = 'i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i + 1)); done 2>&1; ls -d /proc/[0-9]* | wc -l';
+    const forks = 'i=0; while [ $i -lt 60 ]; do sleep 900 & i=$((i + 1)); done 2>&1; ls -d /proc/[0-9]* | wc -l';
 
     it('ends forking at --pids, and at a common bound', async () => {
       const { stdout, stderr } = await run('--pids', '30', 'web', 'sh', '-c', forks);
       expect(stdout + stderr).toMatch(/can't fork/);
       expect(Number((await script([], `${forks} | tail -n 1`)).trim())).toBeGreaterThan(60);
-      const many = 'i=0; while [ $i -lt 2500 ]; do sleep 9 & i=$((i + 1)); done';
+      const many = 'i=0; while [ $i -lt 2500 ]; do sleep 900 & i=$((i + 1)); done';
       expect((await run('web', 'sh', '-c', many)).stderr).toMatch(/can't fork/);
     });
 
@@ -154,7 +154,7 @@ describe.skipIf(!isRoot)('options of lamina run', () => {
     });
 
     it('gives a procedure bounds, too', async () => {
-      const many = 'i=0; while [ $i -lt 2500 ]; do sleep 9 & i=$((i + 1)); done';
+      const many = 'i=0; while [ $i -lt 2500 ]; do sleep 900 & i=$((i + 1)); done';
       const { code, stderr } = await world.attempt('update', 'apply', 'tiny', world.script('u', many), '--dry-run');
       expect(code).toBe(1);
       expect(stderr).toMatch(/can't fork/);
