@@ -131,7 +131,7 @@ export const section = {
     });
     return `One base, the Debian root; each container's storage holds 5 to 50 files. The update edits one file and adds another; *overlapping* containers have that file of their own and
 are run, the others are skipped. All figures are of whole commands, the publishing included; memory is the orchestrator's peak. \`the base alone\` is the same update before there were
-containers: one run. \`a container that is skipped\` is what each adds to it where none overlaps, \`a container that is run\` what each adds that is met, as many side by side as
+containers: one run. \`a container that is skipped\` is what each adds to it where none overlaps, \`a container that is run\` what each overlapping one adds, as many side by side as
 there are processors; –: less than the figures of whole commands differ from run to run.
 
 ${table(head, lines)}

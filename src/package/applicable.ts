@@ -53,7 +53,7 @@ export function checkPackage(manifest: Manifest, base: string, procedure: Proced
   if (procedure.from === undefined) return;
   const present = versionOf(manifest, base);
   if (present === null) {
-    throw refused(`${what} upgrades version ${procedure.from}, and nobody said which one base '${base}' has`, {
+    throw refused(`${what} upgrades version ${procedure.from}, but the version of base '${base}' is not known`, {
       code: 'OTHER_VERSION',
       hint: 'import it with --content-version, or apply a package that has "to"',
     });
