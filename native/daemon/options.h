@@ -34,6 +34,9 @@ struct DaemonOptions {
 // `error` gets one line where the words are invalid; the result must not be used then.
 DaemonOptions parse_arguments(const std::vector<std::string>& arguments, std::string& error);
 
+// Why these options do not go together; null where they do.
+const char* incompatibility(const DaemonOptions& options);
+
 extern const char* const help_text;
 
 }  // namespace lamina::daemon

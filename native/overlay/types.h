@@ -22,7 +22,7 @@ struct Timestamp {
 };
 
 struct Attributes {
-  // Unique in the mount; the same before and after copy-up and remount, but where Overlay::splits_on_copy_up().
+  // Unique in the mount; the same before and after copy-up and remount, but where splits_on_copy_up().
   std::uint64_t ino = 0;
   std::uint64_t size = 0;    // bytes
   std::uint64_t blocks = 0;  // of 512 bytes

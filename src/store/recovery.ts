@@ -1,5 +1,5 @@
 import { realpath, stat } from 'node:fs/promises';
-import { basename, dirname, fromBuffer, isBelow, join, toBuffer } from '../base/bytes.js';
+import { basename, dirname, fromBuffer, isBelow, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
@@ -8,7 +8,7 @@ import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName, removeDurably } from '../platform/durable.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
 import { unmountFuse } from '../platform/unmount.js';
-import { isThereSync } from '../platform/walk.js';
+import { isThereSync, removeTree } from '../platform/walk.js';
 import { endDriver } from '../platform/work-lock.js';
 import { isLocked, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
@@ -33,8 +33,8 @@ export interface Recovery {
 }
 
 /**
- * Clears away what crashed commands left: transactions whose process is gone, nodes, updates, catch-ups and displaced content that were never published, indexes of storages that were
- * never sealed. The caller holds the store's exclusive lock, so none of this is in use.
+ * Clears away what crashed commands left: transactions whose process is gone, nodes, updates, catch-ups and displaced
+ * content that were never published, indexes of storages that were never sealed. The caller holds the store's exclusive lock, so none of this is in use.
  */
 export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
   const clearing = new Clearing();
@@ -106,6 +106,14 @@ export async function endDead(paths: StorePaths, manifest: Manifest, transaction
 export async function endMounts(transaction: TransactionPaths): Promise<void> {
   await unmountBelow(transaction.directory);
   for (const name of namesIn(transaction.runs)) await endDriver(transaction.run(name).work);
+}
+
+/** Unmounts all runs of a transaction, and removes them but the one of this name. */
+export async function removeRuns(transaction: TransactionPaths, kept: string): Promise<void> {
+  const others = namesIn(transaction.runs).filter((name) => toText(name) !== kept);
+  await unmountBelow(transaction.runs);
+  for (const name of others) await endDriver(transaction.run(name).work);
+  for (const name of others) removeTree(join(transaction.runs, name));
 }
 
 async function lockOfDead(lock: BytePath): Promise<Lock | 'missing' | undefined> {

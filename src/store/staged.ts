@@ -1,6 +1,9 @@
+import { mkdirSync } from 'node:fs';
+import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { NodeId } from '../manifest/index.js';
 import type { Move } from '../platform/durable.js';
+import { removeTree } from '../platform/walk.js';
 import { NodePaths } from './paths.js';
 import type { StorePaths, TransactionPaths } from './paths.js';
 
@@ -28,10 +31,15 @@ export class Staged {
     readonly to: StorePaths,
   ) {}
 
-  clear(): void {
+  /** Removes all that was staged, on disk too. */
+  reset(): void {
     for (const map of [this.nodes, this.indexes, this.catchUps]) map.clear();
     this.displaced.length = 0;
     this.pasts.length = 0;
+    const { nodes, indexes, update, allDisplaced, pasts, catchUps } = this.from;
+    const directories = [nodes, indexes, update.directory];
+    for (const path of [...directories, allDisplaced, pasts, catchUps]) removeTree(path);
+    for (const directory of directories) mkdirSync(toBuffer(directory), 0o700);
   }
 
   /** Where a node is: staged, or in the store. */

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { newId } from '../base/ids.js';
-import { join, toBuffer, toText } from '../base/bytes.js';
+import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed } from '../base/errors.js';
 import { commandWords } from '../base/this-command.js';
@@ -18,17 +18,14 @@ import {
 import { makePlainDirectory } from '../platform/exact.js';
 import { LockHeld, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
-import { removeTree } from '../platform/walk.js';
-import { endDriver } from '../platform/work-lock.js';
 import { materialise } from './materialise.js';
 import type { MaterialiseRequest } from './materialise.js';
 import { makeHistory, trimHistory } from './history-keep.js';
 import { afterPublish, removeFiles } from './nodes.js';
 import { listingOf, scanTree } from './node-index/scan.js';
-import { namesIn } from './names-in.js';
 import { NodePaths } from './paths.js';
 import type { DisplacedPaths, CatchUpPaths, PastPaths, TransactionPaths } from './paths.js';
-import { endMounts, removeTransaction, unmountBelow } from './recovery.js';
+import { endMounts, removeRuns, removeTransaction } from './recovery.js';
 import { writeSealedIndex } from './sealed-index.js';
 import { Staged, nodePrefixes } from './staged.js';
 import type { StagedKind, StagedNode } from './staged.js';
@@ -86,22 +83,8 @@ export class Transaction {
   /** Removes all that was staged, and all runs but the one of this name. */
   async reset(keptRun: string): Promise<void> {
     this.#mustBeOpen();
-    const { paths } = this;
-    const { runs } = paths;
-    const others = namesIn(runs).filter((name) => toText(name) !== keptRun);
-    await unmountBelow(runs);
-    for (const name of others) await endDriver(paths.run(name).work);
-    this.#staged.clear();
-    const staged = [paths.nodes, paths.indexes, paths.update.directory];
-    for (const path of [
-      ...staged,
-      paths.allDisplaced,
-      paths.pasts,
-      paths.catchUps,
-      ...others.map((name) => join(runs, name)),
-    ])
-      removeTree(path);
-    for (const directory of staged) mkdirSync(toBuffer(directory), 0o700);
+    await removeRuns(this.paths, keptRun);
+    this.#staged.reset();
   }
 
   /** Ends this process's part: the transaction stays open without a process, until it is attached. */
@@ -141,7 +124,10 @@ export class Transaction {
     return node;
   }
 
-  /** Where a staged node lies until it is published, or a storage of the store with the index with which it will be sealed; undefined: as it is in the store. */
+  /**
+   * Where a staged node lies until it is published, or a storage of the store with the index with which it will be
+   * sealed; undefined: as it is in the store.
+   */
   stagedPlace(id: NodeId): NodePaths | undefined {
     return this.#staged.stagedPlace(id);
   }
@@ -206,8 +192,8 @@ export class Transaction {
   }
 
   /**
-   * Writes the tree of a staged node and its index. Content of sealed trees is not read again: `known` has the hashes with which it was sealed, so that content that
-   * went bad since is still detected.
+   * Writes the tree of a staged node and its index. Content of sealed trees is not read again: `known` has the hashes
+   * with which it was sealed, so that content that went bad since is still detected.
    */
   async materialise(
     node: StagedNode,

@@ -72,6 +72,9 @@ class InodeTable {
 
  private:
   static constexpr std::size_t shard_count = 64;
+  // The fields that the next record of the inode shares with the present one.
+  static NodeFields successor(const Inode& inode);
+
   // An inode is found by its node.
   struct NodeHash {
     using is_transparent = void;

@@ -159,7 +159,7 @@ Result<FileSystemStatistics> Overlay::statistics() {
 OverlayCounters Overlay::counters() const {
   OverlayCounters counters;
   counters.copy_ups = copy_ups_.load();
-  counters.copy_up_bytes = copy_up_bytes_.load();
+  counters.copy_up_bytes = copies_.copied_bytes();
   counters.inodes = table_.size();
   counters.cached_files = files_.size();
   counters.cached_directories = directories_.size();

@@ -82,7 +82,7 @@ Result<std::vector<std::pair<RealFileRef, std::string>>> Overlay::samples() {
     return true;
   };
   if (upper_) {
-    LAMINA_ASSIGN(sys::FileDescriptor made, sys::open_unnamed(work(), 0600));
+    LAMINA_ASSIGN(sys::FileDescriptor made, sys::open_unnamed(work_.descriptor(), 0600));
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(made.get()));
     devices.push_back(status.device);
     files.emplace_back(std::make_shared<const RealFile>(made.release()), options_.upper);

@@ -49,13 +49,11 @@ Status Overlay::complete_data(const InodeRef& inode, const Interrupted& interrup
   LAMINA_ASSIGN(const Location at, location(*inode));
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
   LAMINA_ASSIGN(const sys::FileDescriptor opened, upper_files_.open(at, O_RDWR));
-  LAMINA_ASSIGN(const RealFileRef from, open_lower(source, O_RDONLY));
   LAMINA_ASSIGN(const LowerEntry entry, lowers_.of(source).get(source.reference));
   KeptCapability capability(marks_, at);
   LAMINA_TRY(capability.keep());
   // Its size, which users see, is right all the time, even if the worker dies here.
-  LAMINA_ASSIGN(const std::uint64_t copied, sys::copy_data(from->descriptor(), opened.get(), entry.attributes.size, interrupted));
-  copy_up_bytes_.fetch_add(copied, std::memory_order_relaxed);
+  LAMINA_TRY(copies_.copy_data(source, entry.attributes.size, opened.get(), interrupted));
   if (options_.synchronous) LAMINA_TRY(sys::sync_data(opened.get()));
   LAMINA_TRY(capability.give_back());
   LAMINA_TRY(sys::change_times(at.descriptor(), at.name, sys::TimeChange::to(status.atime), sys::TimeChange::to(status.mtime)));

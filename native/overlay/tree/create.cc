@@ -44,13 +44,13 @@ Result<InodeRef> Overlay::writable_directory(NodeId parent, std::string_view nam
 Status Overlay::replace_whiteout_file(int directory, std::string_view name) {
   LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory, name));
   if (!hidden) return {};
-  const std::string temporary = temporary_name();
-  LAMINA_TRY(sys::make_node(work(), temporary, character_type, 0, 0));
+  const std::string temporary = work_.new_name();
+  LAMINA_TRY(sys::make_node(work_.descriptor(), temporary, character_type, 0, 0));
   // Whatever is below the name is hidden too.
-  const UpperPlace from{work(), temporary}, to{directory, name};
+  const UpperPlace from = work_.place(temporary), to{directory, name};
   Status placed = upper_files_.rename(from, to);
   if (placed.failed_with(EISDIR)) placed = upper_files_.rename(from, to, RENAME_EXCHANGE);
-  const Status discarded = discard(temporary);
+  const Status discarded = work_.discard(temporary);
   LAMINA_TRY(placed);
   if (!discarded && !discarded.failed_with(ENOENT)) return discarded;
   return upper_files_.remove_tree({directory, whiteout_file_of(name)});
@@ -114,37 +114,26 @@ Status Overlay::make_in(int directory, std::string_view name, const Creation& cr
   });
 }
 
-// Replaces a whiteout by what was built in work.
-Status Overlay::place_over(std::string_view temporary, int directory, std::string_view name, bool is_directory) {
-  if (!is_directory) return upper_files_.rename({work(), temporary}, {directory, name});
-  LAMINA_TRY(upper_files_.rename({work(), temporary}, {directory, name}, RENAME_EXCHANGE));
-  return discard(temporary);
-}
-
 Status Overlay::make_in_work(int directory, std::string_view name, const Creation& creation, const NewAttributes& attributes,
                              bool over_whiteout) {
-  const std::string temporary = temporary_name();
   const std::uint32_t mode = attributes.inherited.mode;
   const bool is_directory = (mode & type_mask) == directory_type;
-  const auto build = [&]() -> Status {
-    LAMINA_TRY(make_in(work(), temporary, creation, mode));
-    LAMINA_TRY(sys::change_owner(work(), temporary, attributes.uid, attributes.gid));
+  const int work = work_.descriptor();
+  return work_.build([&](std::string_view temporary) -> Status {
+    LAMINA_TRY(make_in(work, temporary, creation, mode));
+    LAMINA_TRY(sys::change_owner(work, temporary, attributes.uid, attributes.gid));
     if ((mode & type_mask) != symlink_type) {
       const auto lists = {std::pair(access_acl_name, &attributes.inherited.access),
                           std::pair(default_acl_name, &attributes.inherited.default_list)};
       for (const auto& [list, value] : lists) {
-        if (*value) LAMINA_TRY(sys::set_xattr(work(), temporary, list, **value));
+        if (*value) LAMINA_TRY(sys::set_xattr(work, temporary, list, **value));
       }
-      LAMINA_TRY(sys::change_mode(work(), temporary, mode & 07777U));
+      LAMINA_TRY(sys::change_mode(work, temporary, mode & 07777U));
     }
-    if (!over_whiteout) return upper_files_.rename({work(), temporary}, {directory, name}, RENAME_NOREPLACE);
-    if (is_directory) LAMINA_TRY(upper_files_.set_mark({work(), temporary}, marks_.opaque, opaque_value));
-    return place_over(temporary, directory, name, is_directory);
-  };
-  const Status built = build();
-  if (built) return {};
-  const Status discarded = discard(temporary);
-  return discarded || discarded.failed_with(ENOENT) ? built : discarded;
+    if (!over_whiteout) return upper_files_.rename(work_.place(temporary), {directory, name}, RENAME_NOREPLACE);
+    if (is_directory) LAMINA_TRY(upper_files_.set_mark(work_.place(temporary), marks_.opaque, opaque_value));
+    return work_.replace_whiteout(temporary, is_directory, {directory, name});
+  });
 }
 
 // Makes the entry in the upper at once if no layer has the name: the call itself detects a name in the upper. False where
@@ -231,7 +220,7 @@ Result<Entry> Overlay::make_unnamed(NodeId parent, std::uint32_t mode, const Cal
     Creation creation;
     creation.mode = 0100000U | (mode & 07777U);
     LAMINA_ASSIGN(const NewAttributes attributes, new_attributes(*directory, place->descriptor(), creation, caller));
-    LAMINA_ASSIGN(sys::FileDescriptor made, sys::open_unnamed(work(), 0600));
+    LAMINA_ASSIGN(sys::FileDescriptor made, sys::open_unnamed(work_.descriptor(), 0600));
     LAMINA_TRY(sys::change_owner(made.get(), "", attributes.uid, attributes.gid));
     if (attributes.inherited.access) LAMINA_TRY(sys::set_xattr(made.get(), "", access_acl_name, *attributes.inherited.access));
     LAMINA_TRY(sys::change_mode(made.get(), "", attributes.inherited.mode & 07777U));
@@ -252,9 +241,10 @@ Status Overlay::link_at(const Location& from, const RealFile& place, std::string
                              : sys::link(from.descriptor(), from.name, target, at);
   };
   if (!over_whiteout) return upper_files_.change_names(place.descriptor(), [&] { return link_to(place.descriptor(), name); });
-  const std::string temporary = temporary_name();
-  LAMINA_TRY(link_to(work(), temporary));
-  return upper_files_.rename({work(), temporary}, {place.descriptor(), name});
+  return work_.build([&](std::string_view temporary) -> Status {
+    LAMINA_TRY(link_to(work_.descriptor(), temporary));
+    return upper_files_.rename(work_.place(temporary), {place.descriptor(), name});
+  });
 }
 
 Result<Entry> Overlay::link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted, Attempt* attempt) {

@@ -70,6 +70,6 @@ Status Overlay::sync(NodeId node, bool data_only) {
   return data_only ? sys::sync_data(opened.get()) : sys::sync(opened.get());
 }
 
-Status Overlay::sync_all() { return upper_ ? sys::sync_file_system(work_lock_.get()) : Status(); }
+Status Overlay::sync_all() { return upper_ ? sys::sync_file_system(work_.parent()) : Status(); }
 
 }  // namespace lamina::overlay

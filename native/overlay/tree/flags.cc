@@ -3,7 +3,6 @@
 
 #include "overlay/tree/overlay.h"
 #include "sys/file_flags.h"
-#include "sys/xattrs.h"
 
 namespace lamina::overlay {
 
@@ -70,7 +69,7 @@ Status Overlay::change_flags(NodeId node, const Flags& flags, Set set) {
   LAMINA_TRY(set(real.get(), with(flags, {})));
   LAMINA_ASSIGN(const Location at, location(*inode));
   const Protection wanted = protection_in(flags);
-  LAMINA_TRY(mark_protection(at.descriptor(), at.name, wanted));
+  LAMINA_TRY(copies_.mark_protection({at.descriptor(), at.name}, wanted));
   inode->protection.store(wanted);
   return {};
 }
@@ -78,12 +77,6 @@ Status Overlay::change_flags(NodeId node, const Flags& flags, Set set) {
 Status Overlay::set_flags(NodeId node, std::uint32_t flags) { return change_flags(node, flags, sys::set_file_flags); }
 Status Overlay::set_extended_flags(NodeId node, const fsxattr& flags) {
   return change_flags(node, flags, sys::set_extended_file_flags);
-}
-
-Status Overlay::mark_protection(int directory, std::string_view name, const Protection& protection) {
-  if (protection.any()) return upper_files_.set_mark({directory, name}, marks_.protattr, encode(protection));
-  const Status removed = sys::remove_xattr(directory, name, marks_.protattr);
-  return removed.failed_with(ENODATA) || removed.failed_with(EOPNOTSUPP) ? Status() : removed;
 }
 
 Status Overlay::may_write(NodeId node, bool appends) {

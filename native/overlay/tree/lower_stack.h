@@ -40,4 +40,9 @@ class LowerStack {
   mutable std::atomic<std::uint64_t> index_lookups_{0}, directory_lookups_{0};
 };
 
+// It is unknown which names of such a file belong together: each is copied up separately, as by the kernel without its index.
+inline bool splits_on_copy_up(const Layer& layer, const Attributes& attributes) {
+  return !layer.indexed() && (attributes.mode & 0170000U) != 0040000U && attributes.nlink > 1;
+}
+
 }  // namespace lamina::overlay

@@ -202,10 +202,10 @@ Overlay::Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> lay
       lowers_(std::move(layers)),
       secret_(random_secret()),
       upper_(directories.upper.valid() ? std::make_shared<const RealFile>(directories.upper.release()) : nullptr),
-      work_(std::move(directories.work)),
-      work_lock_(std::move(directories.lock)),
       quiet_upper_(std::move(directories.quiet)),
       upper_files_(options, !overlooks_modes()),
+      work_(upper_files_, std::move(directories.work), std::move(directories.lock)),
+      copies_(options, marks_, lowers_, upper_files_, work_),
       table_(std::move(nodes)),
       directories_(cache_limit()),
       files_(cache_limit()),
@@ -227,7 +227,7 @@ Status Overlay::start() {
     LAMINA_ASSIGN(const Marks marks, upper_marks(status, upper_->descriptor(), ""));
     if (marks.opaque) root->lowers.clear();
     key = {0, status.ino};
-    upper_number_ = status.ino;
+    copies_.set_upper_number(status.ino);
   }
   root_ = table_.intern(key, "", [&] { return root; });
   return {};

@@ -1,5 +1,5 @@
 // The one implementation of FileSystem. The methods stand by the file that defines them. What has a state of its own is apart:
-// LowerStack, UpperFiles, GroupPlaces, LinkedNames, the table and the caches.
+// LowerStack, UpperFiles, WorkDirectory, CopyBuilder, GroupPlaces, LinkedNames, the table and the caches.
 //
 // Locks, outermost first:
 //   tree_                     shared by all users of upper paths or nodes; exclusive to rename a directory, or to replace a node
@@ -25,6 +25,7 @@
 #include "overlay/layers/layer.h"
 #include "overlay/layers/marks.h"
 #include "overlay/layers/redirects.h"
+#include "overlay/tree/copy_builder.h"
 #include "overlay/tree/found.h"
 #include "overlay/tree/group_places.h"
 #include "overlay/tree/linked_names.h"
@@ -32,6 +33,7 @@
 #include "overlay/tree/sip_hash.h"
 #include "overlay/tree/tree_lock.h"
 #include "overlay/upper/upper_files.h"
+#include "overlay/upper/work_directory.h"
 #include "sys/file_descriptor.h"
 #include "sys/status.h"
 
@@ -126,15 +128,16 @@ class Overlay final : public FileSystem {
   Result<Marks> upper_marks(const sys::FileStatus& status, int directory, std::string_view name);
   Result<bool> visible_below(Inode& parent, std::string_view name);
   Result<std::shared_ptr<const LowerChildren>> lower_children(Inode& directory);
+  Status skip_lowers(Inode& parent, std::string_view name, std::vector<LowerPlace>& lowers);
+  [[nodiscard]] std::optional<Protection> known_to_be_whole(const sys::FileStatus& upper) const;
+  Result<InodeRef> resolve_inode(std::string_view path);
+  // intern.cc
+  [[nodiscard]] Result<std::optional<std::uint64_t>> marked_ino(const Location& location, std::uint64_t own) const;
+  Result<std::uint64_t> upper_ino(const Location& location, const sys::FileStatus& status);
   Result<InodeKey> key_of(const Found& found);
   Result<InodeRef> intern(const InodeRef& parent, std::string_view name, const Found& found);
   Result<Entry> entry_of(const InodeRef& inode);
   Result<Entry> entry_of(const InodeRef& inode, const Found& found);
-  Status skip_lowers(Inode& parent, std::string_view name, std::vector<LowerPlace>& lowers);
-  [[nodiscard]] std::optional<Protection> known_to_be_whole(const sys::FileStatus& upper) const;
-  [[nodiscard]] Result<std::optional<std::uint64_t>> marked_ino(const Location& location, std::uint64_t own) const;
-  Result<std::uint64_t> upper_ino(const Location& location, const sys::FileStatus& status);
-  Result<InodeRef> resolve_inode(std::string_view path);
   // revive.cc
   Result<InodeRef> revive(NodeId node);
   Result<InodeRef> revive_nameless(NodeId node, const ForgottenNodes::Record& record);
@@ -154,32 +157,23 @@ class Overlay final : public FileSystem {
   Result<RealFileRef> upper_directory(Inode& inode);
   Result<std::string> path_of(Inode& inode);
   Result<Location> location(Inode& inode);
-  std::string temporary_name();
-  Status discard(std::string_view temporary);
   void touched(Inode& directory);
 
   // copy_up.cc
-  enum class CopyUp { attributes, data, no_data };
   Status copy_up(const InodeRef& inode, CopyUp what, const Interrupted& interrupted);
   Status copy_up_parents(const InodeRef& inode, const Interrupted& interrupted);
-  Result<std::uint64_t> build_copy(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view temporary,
-                                   CopyUp what, const Interrupted& interrupted);
-  Status fill_copy(Inode& inode, const LowerEntry& entry, std::string_view temporary, CopyUp what,
-                   const Interrupted& interrupted);
-  Status mark_number(const Inode& inode, int directory, std::string_view name, std::uint64_t own);
   Status link_aliases(std::string_view temporary, const std::vector<std::pair<InodeRef, std::string>>& aliases);
   Status publish_copy(const InodeRef& inode, std::string_view temporary, std::uint64_t copy, bool metacopy,
                       const std::vector<std::pair<InodeRef, std::string>>& aliases);
   Status copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, const Interrupted& interrupted);
   Status complete_data(const InodeRef& inode, const Interrupted& interrupted);  // complete_data.cc
-  Status drop_whiteouts(const RealFile& directory);
+  Status drop_whiteouts(const RealFile& directory);                             // copy_up_tree.cc
   Status copy_up_tree(const InodeRef& directory, const Interrupted& interrupted);
 
   // flags.cc
   Result<sys::FileDescriptor> open_for_flags(Inode& inode);
   template <typename Flags, typename Set>
   Status change_flags(NodeId node, const Flags& flags, Set set);
-  Status mark_protection(int directory, std::string_view name, const Protection& protection);
   static Status allow_write(const Inode& inode, bool appends);
   static Status allow_change(const Inode& inode);
   static Status allow_removal(const Inode& directory, const Found& found);
@@ -192,10 +186,6 @@ class Overlay final : public FileSystem {
                                                                    const Interrupted& interrupted);
   Result<std::uint32_t> visible_links(Inode& inode, const LowerPlace& source, std::uint32_t links);
   Status finish_group(const InodeKey& key, std::uint64_t ino);
-  // It is unknown which names of such a file belong together: each is copied up separately, as by the kernel without its index.
-  static bool splits_on_copy_up(const Layer& layer, const Attributes& attributes) {
-    return !layer.indexed() && (attributes.mode & 0170000U) != 0040000U && attributes.nlink > 1;
-  }
   Status copy_up_name(const InodeRef& directory, std::string_view name, const InodeRef& inode, CopyUp what,
                       const Interrupted& interrupted);
   Status copy_up_links_below(const InodeRef& directory, const Interrupted& interrupted);
@@ -215,7 +205,6 @@ class Overlay final : public FileSystem {
   Status make_in_work(int directory, std::string_view name, const Creation& creation, const NewAttributes& attributes,
                       bool over_whiteout);
   Status link_at(const Location& from, const RealFile& place, std::string_view name, bool over_whiteout);
-  Status place_over(std::string_view temporary, int directory, std::string_view name, bool is_directory);
   Result<InodeRef> writable_directory(NodeId parent, std::string_view name);
   Status replace_whiteout_file(int directory, std::string_view name);
 
@@ -224,7 +213,6 @@ class Overlay final : public FileSystem {
   Status remove_name(const InodeRef& holder, std::string_view name, const Found& found, Attempt* attempt);
   Result<InodeRef> pin(const InodeRef& parent, std::string_view name, const Found& found);
   void unlinked(const InodeRef& victim, const InodeRef& parent, std::string_view name);
-  Status remove_entry(int directory, std::string_view name, bool leave_whiteout);
 
   // rename.cc
   Result<RenameSide> rename_place(NodeId parent, std::string_view name);
@@ -254,17 +242,15 @@ class Overlay final : public FileSystem {
   // data.cc
   Result<RealFileRef> open_lower(const LowerPlace& place, int flags);
 
-  [[nodiscard]] int work() const { return work_.get(); }
-
   const Options options_;
   const MarkNames marks_;
   const LowerStack lowers_;
-  const HashSecret secret_;         // of keys by path; the same in every worker of the mount
-  RealFileRef upper_;               // null: read-only
-  std::uint64_t upper_number_ = 0;  // the upper's own in its file system
-  sys::FileDescriptor work_, work_lock_;
+  const HashSecret secret_;          // of keys by path; the same in every worker of the mount
+  RealFileRef upper_;                // null: read-only
   sys::FileDescriptor quiet_upper_;  // the upper, where reading changes no access times; if they must not change
   UpperFiles upper_files_;
+  WorkDirectory work_;
+  CopyBuilder copies_;
   TreeLock tree_;
   std::mutex resolving_;  // held below the tree lock, above all others
   InodeTable table_;
@@ -275,8 +261,7 @@ class Overlay final : public FileSystem {
   LinkedNames linked_names_;
   GroupPlaces group_places_;
   std::atomic<std::uint64_t> names_version_{1};  // raised by every name that is removed or moved
-  std::atomic<std::uint64_t> next_temporary_{0};
-  mutable std::atomic<std::uint64_t> copy_ups_{0}, copy_up_bytes_{0};
+  std::atomic<std::uint64_t> copy_ups_{0};
 };
 
 }  // namespace lamina::overlay

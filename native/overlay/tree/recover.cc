@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include "overlay/tree/overlay.h"
-#include "sys/directory.h"
 #include "sys/open.h"
 
 namespace lamina::overlay {
@@ -30,15 +29,7 @@ Status Overlay::recover() {
     // One that cannot be read now reports the error at its next use.
     if (resolve(inode) && !inode->has_upper && inode->record->key().layer == 0) table_.take_back_key(inode);
   }
-  if (!upper_) return {};
-  std::vector<std::string> names;
-  LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::reopen(work(), O_RDONLY | O_DIRECTORY));
-  LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
-    names.emplace_back(each.name);
-    return {};
-  }));
-  for (const std::string& name : names) LAMINA_TRY(discard(name));
-  return {};
+  return upper_ ? work_.clear() : Status();
 }
 
 // The inode of a node, ready for use. The tree lock is held.

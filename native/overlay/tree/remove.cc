@@ -59,13 +59,6 @@ const ListingRef& Overlay::no_names() {
   return nothing;
 }
 
-// Removes an entry of the upper in one step, leaving a whiteout where one is needed.
-Status Overlay::remove_entry(int directory, std::string_view name, bool leave_whiteout) {
-  const std::string temporary = temporary_name();
-  LAMINA_TRY(upper_files_.rename({directory, name}, {work(), temporary}, leave_whiteout ? RENAME_WHITEOUT : RENAME_NOREPLACE));
-  return discard(temporary);
-}
-
 // The evidence is the victim's key, by which it is found once the name is gone.
 Status Overlay::remove_name(const InodeRef& holder, std::string_view name, const Found& found, Attempt* attempt) {
   LAMINA_ASSIGN(const InodeRef victim, pin(holder, name, found));
@@ -73,7 +66,7 @@ Status Overlay::remove_name(const InodeRef& holder, std::string_view name, const
   LAMINA_ASSIGN(const bool below, visible_below(*holder, name));
   const auto take = [&]() -> Status {
     if (found.in_upper() == nullptr) return upper_files_.make_whiteout({place->descriptor(), name});
-    if (found.type() == 0040000U || below) return remove_entry(place->descriptor(), name, below);
+    if (found.type() == 0040000U || below) return work_.remove({place->descriptor(), name}, below);
     return upper_files_.unlink({place->descriptor(), name});
   };
   if (attempt != nullptr) {

@@ -95,7 +95,7 @@ Status Overlay::prepare_directory(RenameSide& from, RenameSide& to, const Interr
     LAMINA_TRY(marked);
     from.redirect = path.substr(1);
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(place->descriptor()));
-    return mark_number(*from.inode, place->descriptor(), "", status.ino);
+    return copies_.mark_number(*from.inode, {place->descriptor(), ""}, status.ino);
   }
   if (to.below) return upper_files_.set_mark({place->descriptor(), ""}, marks_.opaque, opaque_value);
   return {};
@@ -152,7 +152,7 @@ Status Overlay::finish_directory(const RenameSide& from, std::uint64_t replaced)
   if (!left) return left.error();
   if (left->ino != replaced) return {};  // it is removed already, and a whiteout is there
   if (left->is_whiteout()) return from.below ? Status() : upper_files_.unlink({from.descriptor(), from.name});
-  return remove_entry(from.descriptor(), from.name, from.below);
+  return work_.remove({from.descriptor(), from.name}, from.below);
 }
 
 Status Overlay::replace_name(RenameSide& from, RenameSide& to) {

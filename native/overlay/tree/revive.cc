@@ -14,7 +14,7 @@ Result<InodeRef> Overlay::revive_nameless(NodeId node, const ForgottenNodes::Rec
   const ForgottenNodes::Nameless& file = *record.nameless;
   RealFileRef real;
   if (!file.handle.empty()) {
-    auto opened = sys::open_file_handle(work_lock_.get(), file.handle, O_PATH);
+    auto opened = sys::open_file_handle(work_.parent(), file.handle, O_PATH);
     if (opened.failed_with(EPERM)) return Errno{ESTALE};  // without root no client can use handles either
     if (!opened) return opened.error();
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(opened->get()));

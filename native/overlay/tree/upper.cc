@@ -86,11 +86,6 @@ void Overlay::forget(NodeId node, std::uint64_t count) {
   ::malloc_trim(0);
 }
 
-std::string Overlay::temporary_name() { return "#" + std::to_string(next_temporary_.fetch_add(1)); }
-
-// Removes what was built in work, after a failure or an exchange.
-Status Overlay::discard(std::string_view temporary) { return upper_files_.remove_tree({work(), temporary}); }
-
 // The names of a directory have changed.
 void Overlay::touched(Inode& directory) {
   std::lock_guard lock(directory.mutex);

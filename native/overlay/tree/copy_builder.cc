@@ -1,0 +1,124 @@
+#include "overlay/tree/copy_builder.h"
+
+#include <fcntl.h>
+
+#include <mutex>
+#include <span>
+
+#include "overlay/layers/attributes.h"
+#include "overlay/upper/acl.h"
+#include "sys/data.h"
+#include "sys/names.h"
+#include "sys/open.h"
+#include "sys/xattrs.h"
+
+namespace lamina::overlay {
+
+namespace {
+constexpr std::uint32_t regular_type = 0100000U;
+constexpr std::uint32_t directory_type = 0040000U;
+constexpr std::uint32_t symlink_type = 0120000U;
+}  // namespace
+
+Result<std::uint64_t> CopyBuilder::build(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view name,
+                                         CopyUp what, const Interrupted& interrupted) {
+  const Attributes& from = entry.attributes;
+  const int work = work_.descriptor();
+  LAMINA_TRY(make(inode, source, entry, name, what, interrupted));
+  LAMINA_TRY(sys::change_owner(work, name, from.uid, from.gid));
+  LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_at(work, name));
+  if (entry.marks.protection.any()) LAMINA_TRY(mark_protection(work_.place(name), entry.marks.protection));
+  LAMINA_TRY(copy_xattrs(source, name));
+  // Last, in the space that is left. If the hard links are separated, the others keep the lower's number: the copy has its own,
+  // as in the kernel.
+  if (!inode.is_directory() && !splits_on_copy_up(lowers_.of(source), from)) {
+    LAMINA_TRY(mark_number(inode, work_.place(name), copy.ino));
+  }
+  if (inode.type != symlink_type) LAMINA_TRY(sys::change_mode(work, name, from.mode & 07777U));
+  LAMINA_TRY(sys::change_times(work, name, sys::TimeChange::to(to_file_time(from.atime)),
+                               sys::TimeChange::to(to_file_time(from.mtime))));
+  return copy.ino;
+}
+
+// The object itself, with its data.
+Status CopyBuilder::make(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view name, CopyUp what,
+                         const Interrupted& interrupted) {
+  const int work = work_.descriptor();
+  switch (inode.type) {
+    case directory_type:
+      return sys::make_directory(work, name, 0700);
+    case symlink_type: {
+      LAMINA_ASSIGN(const std::string target, lowers_.of(source).read_link(source.reference));
+      return sys::make_symlink(work, name, target);
+    }
+    case regular_type:
+      return fill(inode, entry, name, what, interrupted);
+    default:
+      return sys::make_node(work, name, inode.type | 0600, entry.attributes.rdev_major, entry.attributes.rdev_minor);
+  }
+}
+
+Status CopyBuilder::fill(Inode& inode, const LowerEntry& entry, std::string_view name, CopyUp what,
+                         const Interrupted& interrupted) {
+  LAMINA_ASSIGN(const sys::FileDescriptor to,
+                sys::open_child(work_.descriptor(), name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (what == CopyUp::attributes) {
+    LAMINA_TRY(sys::set_size(to.get(), entry.attributes.size));
+    return files_.set_mark(work_.place(name), marks_.metacopy, "");
+  }
+  if (what == CopyUp::no_data || entry.attributes.size == 0) return {};
+  LowerPlace data;
+  {
+    std::lock_guard lock(inode.mutex);
+    // For a metacopy the attributes are first, the data last.
+    data = inode.lowers.back();
+  }
+  return copy_data(data, entry.attributes.size, to.get(), interrupted);
+}
+
+Status CopyBuilder::copy_data(const LowerPlace& source, std::uint64_t size, int to, const Interrupted& interrupted) {
+  LAMINA_ASSIGN(const sys::FileDescriptor from, lowers_.of(source).open(source.reference, O_RDONLY));
+  LAMINA_ASSIGN(const std::uint64_t copied, sys::copy_data(from.get(), to, size, interrupted));
+  copied_bytes_.fetch_add(copied, std::memory_order_relaxed);
+  return {};
+}
+
+Status CopyBuilder::copy_xattrs(const LowerPlace& source, std::string_view name) {
+  const Layer& layer = lowers_.of(source);
+  LAMINA_ASSIGN(const std::string names, layer.xattr_names(source.reference));
+  Status copied;
+  const auto copy = [&](std::string_view xattr) {
+    auto value = layer.xattr(source.reference, xattr);
+    copied = value ? sys::set_xattr(work_.descriptor(), name, xattr, *value) : Status(value.error());
+  };
+  bool has_list = false;
+  sys::for_each_name(names, [&](std::string_view xattr) {
+    has_list = has_list || xattr == access_acl_name;
+    if (copied && !marks_.is_private(xattr) && xattr != access_acl_name) copy(xattr);
+  });
+  // The list acts as a mode: it may deny the owner what the other attributes need.
+  if (copied && has_list) copy(access_acl_name);
+  return copied;
+}
+
+// Where there is no space for the mark its older form may fit, which cannot detect copies made in the upper; if that does not fit
+// either, the inode gets another number with the next mount.
+Status CopyBuilder::mark_number(const Inode& inode, const UpperPlace& place, std::uint64_t own) {
+  const auto value = encode(LowerNumber{inode.ino, lowers_.fingerprint(), own, upper_number_});
+  for (const std::size_t size : {lower_number_size, older_lower_number_size}) {
+    const auto set = [&] { return sys::set_xattr(place.directory, place.name, marks_.lamina_ino, std::span(value).first(size)); };
+    const Status marked = files_.with_access({place}, set);
+    // Without root, user.* attributes exist on files and directories only: such a file gets a new number.
+    if (user_xattr_ && marked.failed_with(EPERM)) return {};
+    if (!marked.failed_with(ENOSPC) && !marked.failed_with(E2BIG)) return marked;
+  }
+  return {};
+}
+
+Status CopyBuilder::mark_protection(const UpperPlace& place, const Protection& protection) {
+  if (protection.any()) return files_.set_mark(place, marks_.protattr, encode(protection));
+  const Status removed = sys::remove_xattr(place.directory, place.name, marks_.protattr);
+  return removed.failed_with(ENODATA) || removed.failed_with(EOPNOTSUPP) ? Status() : removed;
+}
+
+}  // namespace lamina::overlay
