@@ -14,7 +14,8 @@ export default defineConfig({
     passWithNoTests: true,
     projects: [
       project('unit', ['test/{unit,format,model}/**/*.test.ts'], unitTimeout, 2),
-      // These mount file systems and start processes, one file at a time: a sandbox that one file starts has copies of the mounts of all, and keeps them busy.
+      // These mount file systems and start processes, one file at a time: a sandbox that one file starts has copies of
+      // the mounts of all, and keeps them busy.
       project('e2e', ['test/e2e/**/*.test.ts'], 120_000, 1),
       project('suites', ['test/{conformance,differential,crash}/**/*.test.ts'], 120_000, 1),
     ],

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Fills the prose of Markdown files to 120 columns: paragraphs and items of lists, not tables, code and headings.
-// Says which files are not filled, and fails; with --fix it fills them. Prettier could, but would pad every table to its longest cell.
+// Fills the prose of Markdown files to 120 columns: paragraphs and items of lists, not tables, code and headings. Says
+// which files are not filled, and fails; with --fix it fills them. Prettier could, but would pad every table to its
+// longest cell.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 

@@ -36,7 +36,9 @@ sys::Result<Globs> compile(std::string_view patterns, std::string& fault) {
     LAMINA_ASSIGN(filter::Glob glob, filter::Glob::compile(pattern, fault));
     alternatives += glob.alternatives();
     if (alternatives > most_alternatives) {
-      fault = "the patterns have too many alternatives together; the limit 'alternatives of all globs' is 16,384 alternatives";
+      fault =
+          "the patterns have too many alternatives together; the limit 'alternatives of all globs' is 16,384 "
+          "alternatives";
       return sys::Errno{EINVAL};
     }
     bytes += glob.bytes();
@@ -74,7 +76,8 @@ sys::Result<std::string> match_globs(std::string_view patterns, std::string_view
   LAMINA_ASSIGN(const auto globs, compiled(patterns));
   std::string answers;
   for (const std::string_view path : parts_of(paths)) {
-    const bool covered = std::any_of(globs->begin(), globs->end(), [&](const filter::Glob& glob) { return glob.covers(path); });
+    const bool covered =
+        std::any_of(globs->begin(), globs->end(), [&](const filter::Glob& glob) { return glob.covers(path); });
     answers += covered ? '\1' : '\0';
   }
   return answers;

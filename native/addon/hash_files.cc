@@ -90,7 +90,8 @@ std::string hash_files(std::string_view paths, HashKinds kinds) {
   while (!paths.empty()) {
     const std::size_t end = std::min(paths.find('\0'), paths.size());
     const auto result = hash_file(std::string(paths.substr(0, end)).c_str(), kinds, chunk);
-    const FileHash hash = result.ok() ? result.value() : FileHash{.error = static_cast<std::uint64_t>(result.error().value)};
+    const FileHash hash =
+        result.ok() ? result.value() : FileHash{.error = static_cast<std::uint64_t>(result.error().value)};
     char bytes[sizeof hash];
     std::memcpy(bytes, &hash, sizeof hash);
     answer.append(bytes, sizeof bytes);

@@ -81,7 +81,8 @@ std::optional<Arguments> read_arguments(napi_env env, napi_callback_info info, c
   Arguments arguments;
   for (std::size_t index = 0; index < count; ++index) {
     if (!read_argument(env, values[index], operation->signature[index], arguments)) {
-      throw_type_error(env, name + ": argument " + std::to_string(index + 1) + " is of the wrong kind or holds a NUL byte");
+      throw_type_error(env,
+                       name + ": argument " + std::to_string(index + 1) + " is of the wrong kind or holds a NUL byte");
       return std::nullopt;
     }
   }
@@ -126,7 +127,8 @@ void execute(napi_env, void* data) {
 // While Node shuts down the calls fail, and no one is left to report to.
 void complete(napi_env env, napi_status, void* data) {
   const std::unique_ptr<Pending> pending(static_cast<Pending*>(data));
-  if (napi_value answer = to_javascript(env, pending->result)) (void)napi_resolve_deferred(env, pending->deferred, answer);
+  if (napi_value answer = to_javascript(env, pending->result))
+    (void)napi_resolve_deferred(env, pending->deferred, answer);
   (void)napi_delete_async_work(env, pending->work);
 }
 
@@ -139,7 +141,8 @@ napi_value call_later(napi_env env, napi_callback_info info) {
   napi_value name = nullptr;
   if (!good(napi_create_string_utf8(env, pending->operation->name, NAPI_AUTO_LENGTH, &name)) ||
       !good(napi_create_async_work(env, nullptr, name, execute, complete, pending.get(), &pending->work)) ||
-      !good(napi_create_promise(env, &pending->deferred, &promise)) || !good(napi_queue_async_work(env, pending->work))) {
+      !good(napi_create_promise(env, &pending->deferred, &promise)) ||
+      !good(napi_queue_async_work(env, pending->work))) {
     return throw_type_error(env, "the call could not be queued");
   }
   (void)pending.release();  // complete() frees it
@@ -185,7 +188,8 @@ napi_value initialise(napi_env env, napi_value exports) {
   napi_value description = nullptr;
   if (now == nullptr || later == nullptr) return nullptr;
   if (!good(napi_create_function(env, "describe", NAPI_AUTO_LENGTH, describe, nullptr, &description))) return nullptr;
-  if (!good(napi_set_named_property(env, exports, "sync", now)) || !good(napi_set_named_property(env, exports, "async", later)) ||
+  if (!good(napi_set_named_property(env, exports, "sync", now)) ||
+      !good(napi_set_named_property(env, exports, "async", later)) ||
       !good(napi_set_named_property(env, exports, "describe", description))) {
     return nullptr;
   }

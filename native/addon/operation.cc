@@ -40,7 +40,8 @@ Result<Value> run_rename(const Arguments& a) {
 // Numbers: which times to set (1 access, 2 modification), then seconds and nanoseconds of both.
 Result<Value> run_set_times(const Arguments& a) {
   constexpr std::int64_t second = 1'000'000'000;  // UTIME_NOW and UTIME_OMIT are above it
-  if (a.numbers[2] < 0 || a.numbers[2] >= second || a.numbers[4] < 0 || a.numbers[4] >= second) return sys::Errno{EINVAL};
+  if (a.numbers[2] < 0 || a.numbers[2] >= second || a.numbers[4] < 0 || a.numbers[4] >= second)
+    return sys::Errno{EINVAL};
   const auto time = [&](std::size_t index) {
     return FileTime{.seconds = a.numbers[index], .nanoseconds = static_cast<std::uint32_t>(a.numbers[index + 1])};
   };
@@ -68,14 +69,16 @@ constexpr std::array table{
     Operation{"listXattrs", "t", [](const Arguments& a) { return value_of(list_xattrs(a.targets[0])); }},
     Operation{"readXattrs", "t", [](const Arguments& a) { return value_of(read_xattrs(a.targets[0])); }},
     Operation{"setXattr", "tsbi", run_set_xattr},
-    Operation{"removeXattr", "ts", [](const Arguments& a) { return value_of(remove_xattr(a.targets[0], a.strings[0])); }},
+    Operation{"removeXattr", "ts",
+              [](const Arguments& a) { return value_of(remove_xattr(a.targets[0], a.strings[0])); }},
     Operation{"mknod", "siii", run_make_node},
     Operation{"rename", "ssi", run_rename},
     Operation{"unlinkFiles", "s", [](const Arguments& a) { return value_of(unlink_files(a.strings[0])); }},
     Operation{"removeBelow", "s", [](const Arguments& a) { return value_of(remove_below(a.strings[0])); }},
     Operation{"setTimes", "tiiiii", run_set_times},
     Operation{"cloneFile", "ii", [](const Arguments& a) { return value_of(clone_file(number(a, 0), number(a, 1))); }},
-    Operation{"copyFileData", "ii", [](const Arguments& a) { return value_of(copy_file_data(number(a, 0), number(a, 1))); }},
+    Operation{"copyFileData", "ii",
+              [](const Arguments& a) { return value_of(copy_file_data(number(a, 0), number(a, 1))); }},
     Operation{"hashFiles", "bi", run_hash_files},
     Operation{"readInodes", "b", [](const Arguments& a) -> Result<Value> { return Value{read_inodes(a.strings[0])}; }},
     Operation{"globFault", "b", [](const Arguments& a) -> Result<Value> { return Value{glob_fault(a.strings[0])}; }},

@@ -23,8 +23,8 @@ using Value = std::variant<std::monostate, std::int64_t, std::string>;
 
 struct Operation {
   const char* name;
-  // One character an argument: `t` a path (Buffer) or a descriptor (number), `s` bytes without NUL (Buffer), `b` any bytes
-  // (Buffer), `i` a whole number (number or bigint).
+  // One character an argument: `t` a path (Buffer) or a descriptor (number), `s` bytes without NUL (Buffer), `b` any
+  // bytes (Buffer), `i` a whole number (number or bigint).
   std::string_view signature;
   sys::Result<Value> (*run)(const Arguments&);
 };

@@ -149,7 +149,8 @@ Result<std::int64_t> is_foreground(int terminal) {
 Status mount_file_system(const MountRequest& request) {
   const auto or_null = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
   return status_of([&] {
-    return ::mount(or_null(request.source), request.target.c_str(), or_null(request.type), request.flags, or_null(request.data));
+    return ::mount(or_null(request.source), request.target.c_str(), or_null(request.type), request.flags,
+                   or_null(request.data));
   });
 }
 

@@ -19,8 +19,8 @@ using Target = std::variant<std::string, int>;
 // xattr(7)
 sys::Result<std::string> get_xattr(const Target& target, const std::string& name);
 sys::Result<std::string> list_xattrs(const Target& target);  // names, each ended by NUL
-// All attributes of the target: per attribute u16 name length, u16 zero, u32 value length (little-endian), name, value; sorted
-// by the names' bytes. Empty where the file system has no xattrs.
+// All attributes of the target: per attribute u16 name length, u16 zero, u32 value length (little-endian), name, value;
+// sorted by the names' bytes. Empty where the file system has no xattrs.
 sys::Result<std::string> read_xattrs(const Target& target);
 sys::Status set_xattr(const Target& target, const std::string& name, std::string_view value, int flags);
 sys::Status remove_xattr(const Target& target, const std::string& name);
@@ -31,7 +31,8 @@ sys::Status make_node(const std::string& path, mode_t mode, std::uint32_t major,
 sys::Status rename_with_flags(const std::string& from, const std::string& to, unsigned flags);
 // Unlinks everything but directories in a directory. Returns the names of the directories in it, each ended by NUL.
 sys::Result<std::string> unlink_files(const std::string& directory);
-// Removes all that is below a directory, however deep. Directories that their owner may not write are made writable first.
+// Removes all that is below a directory, however deep. Directories that their owner may not write are made writable
+// first.
 sys::Status remove_below(const std::string& directory);
 // A time as in file systems: whole seconds since 1970, negative before it, and 0 to 999,999,999 ns after that second.
 // Nanoseconds alone would end in 2262, and ext4 goes to 2446.
@@ -72,8 +73,8 @@ sys::Status sync_file_system(int descriptor);
 // close_range(2) with CLOSE_RANGE_CLOEXEC: no program that is run later gets a descriptor from this one on.
 sys::Status close_on_exec(int first);
 
-// execve(2): replaces this process with another program, with its environment. Words are its arguments from its own name
-// on, each ended by NUL. Returns only where it failed.
+// execve(2): replaces this process with another program, with its environment. Words are its arguments from its own
+// name on, each ended by NUL. Returns only where it failed.
 sys::Status execute(const std::string& program, std::string_view words);
 
 // tcgetpgrp(3): 1 where the terminal's foreground group is ours, else 0.

@@ -1,5 +1,5 @@
-// All but the directories of a directory removed in one call, or all that is below it: a call from JavaScript costs more
-// than unlinking a file.
+// All but the directories of a directory removed in one call, or all that is below it: a call from JavaScript costs
+// more than unlinking a file.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -115,7 +115,8 @@ Result<std::string> unlink_files(const std::string& path) {
   return left;
 }
 
-// Goes down by names and up by "..": neither the length of paths nor the number of open descriptors grows with the depth.
+// Goes down by names and up by "..": neither the length of paths nor the number of open descriptors grows with the
+// depth.
 Status remove_below(const std::string& path) {
   LAMINA_ASSIGN(FileDescriptor here, open_child(AT_FDCWD, path));
   std::vector<Level> levels;

@@ -126,7 +126,8 @@ void ThreadedServer::run() {
 
 }  // namespace
 
-Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::string& path, Handlers handlers, std::string& explanation) {
+Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::string& path, Handlers handlers,
+                                                           std::string& explanation) {
   LAMINA_ASSIGN(SocketName socket, SocketName::listen(path, explanation));
   auto end = sys::Wakeup::create();
   Status status = end.ok() ? Status() : Status(end.error());

@@ -71,7 +71,8 @@ Status SocketName::publish(std::string& problem) {
 SocketName::~SocketName() {
   if (!listener_.valid()) return;
   const auto present = sys::status_at(directory_.get(), name_);
-  if (present.ok() && present->ino == ino_) (void)sys::unlink(directory_.get(), name_);  // a dead one is replaced anyway
+  if (present.ok() && present->ino == ino_)
+    (void)sys::unlink(directory_.get(), name_);  // a dead one is replaced anyway
 }
 
 }  // namespace lamina::control

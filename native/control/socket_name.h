@@ -26,7 +26,8 @@ class SocketName {
   [[nodiscard]] int listener() const { return listener_.get(); }
 
  private:
-  SocketName(sys::FileDescriptor directory, std::string name) : directory_(std::move(directory)), name_(std::move(name)) {}
+  SocketName(sys::FileDescriptor directory, std::string name)
+      : directory_(std::move(directory)), name_(std::move(name)) {}
   Status make_room(std::string& problem) const;
   Status publish(std::string& problem);
 

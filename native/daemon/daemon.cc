@@ -67,7 +67,8 @@ int serve(const DaemonOptions& options, const std::function<void(const std::stri
   return run_worker(**made, options, ready, false);
 }
 
-int run_worker(Mount& mount, const DaemonOptions& options, const std::function<void(const std::string&)>& ready, bool again) {
+int run_worker(Mount& mount, const DaemonOptions& options, const std::function<void(const std::string&)>& ready,
+               bool again) {
   std::string explanation;
   const sys::Status begun = again ? mount.resume(options, explanation) : mount.begin(options, explanation);
   if (!begun.ok()) {

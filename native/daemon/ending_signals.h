@@ -14,8 +14,8 @@ void block_ending_signals();
 
 class EndingSignals {
  public:
-  // From a thread of its own: the first signal calls `unmount`, which returns whether to wait for the users of the mount; where
-  // it is still used after `patience_seconds`, or at a second signal, `stop` is called.
+  // From a thread of its own: the first signal calls `unmount`, which returns whether to wait for the users of the
+  // mount; where it is still used after `patience_seconds`, or at a second signal, `stop` is called.
   EndingSignals(std::function<bool()> unmount, std::function<void()> stop);
   EndingSignals(const EndingSignals&) = delete;
   EndingSignals& operator=(const EndingSignals&) = delete;

@@ -22,7 +22,9 @@ namespace {
 // An ending driver needs a few milliseconds; a scan of all processes as many.
 constexpr std::chrono::milliseconds first_look{25}, look_every{100}, try_every{2};
 
-std::string in_use(const DaemonOptions& options) { return "work " + options.overlay.work + " is in use by another mount"; }
+std::string in_use(const DaemonOptions& options) {
+  return "work " + options.overlay.work + " is in use by another mount";
+}
 
 }  // namespace
 
@@ -48,9 +50,10 @@ InUse::Outcome InUse::settle(std::string& explanation) {
     }
     std::this_thread::sleep_for(try_every);
   }
-  explanation = in_use(options_) + ", which has not ended within " + std::to_string(patience.count()) +
-                " s and is in no mount namespace that can be seen; end the programs that still use it (an unmount with --lazy "
-                "leaves them be), or its driver";
+  explanation =
+      in_use(options_) + ", which has not ended within " + std::to_string(patience.count()) +
+      " s and is in no mount namespace that can be seen; end the programs that still use it (an unmount with --lazy "
+      "leaves them be), or its driver";
   return Outcome::refused;
 }
 
@@ -58,7 +61,8 @@ InUse::Outcome InUse::settle(std::string& explanation) {
 const sys::MountEntry* InUse::mount_among(const std::vector<sys::MountEntry>& mounts, const MountRecord& record) const {
   const std::string type = options_.subtype.empty() ? "fuse" : "fuse." + options_.subtype;
   for (const sys::MountEntry& each : mounts) {
-    if (each.device == record.device && each.type == type && each.source == options_.source && each.root == "/") return &each;
+    if (each.device == record.device && each.type == type && each.source == options_.source && each.root == "/")
+      return &each;
   }
   return nullptr;
 }
@@ -88,8 +92,10 @@ std::optional<InUse::Outcome> InUse::look(std::string& explanation) {
   return std::nullopt;
 }
 
-std::optional<InUse::Outcome> InUse::bring(const MountRecord& record, const Held& held, std::string& explanation) const {
-  const std::string who = ", which the mount namespace of process " + std::to_string(held.pid) + " holds on " + held.mountpoint;
+std::optional<InUse::Outcome> InUse::bring(const MountRecord& record, const Held& held,
+                                           std::string& explanation) const {
+  const std::string who =
+      ", which the mount namespace of process " + std::to_string(held.pid) + " holds on " + held.mountpoint;
   const auto refuse = [&](const std::string& why) {
     explanation = in_use(options_) + who + "; " + why;
     return Outcome::refused;
@@ -97,13 +103,15 @@ std::optional<InUse::Outcome> InUse::bring(const MountRecord& record, const Held
   const auto wanted = fingerprint_of(options_);
   if (!wanted || *wanted != record.fingerprint) {
     return refuse(
-        "it has other layers or options than are wanted now, and two drivers cannot work on one upper: end that process");
+        "it has other layers or options than are wanted now, and two drivers cannot work on one upper: end that "
+        "process");
   }
   auto clone = sys::clone_mount_of(held.pid, held.mountpoint, record.device);
   // It has been unmounted there just now, or something else is mounted over it.
   if (clone.failed_with(ENOENT) || clone.failed_with(ESRCH) || clone.failed_with(ENOTDIR)) return std::nullopt;
   if (!clone)
-    return refuse(std::string("it cannot be brought here: ") + std::strerror(clone.error().value) + "; end that process");
+    return refuse(std::string("it cannot be brought here: ") + std::strerror(clone.error().value) +
+                  "; end that process");
   // The number was not reused meanwhile.
   if (noted_mount() != record || is_free()) return std::nullopt;
   const std::unique_ptr<char, decltype(&std::free)> place(::realpath(options_.mountpoint.c_str(), nullptr), &std::free);

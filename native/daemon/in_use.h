@@ -1,5 +1,5 @@
-// What to do where another driver works on the upper: wait for one that is ending; bring here the mount of one that keeps running
-// because another mount namespace has its mount. There are never two drivers on one upper.
+// What to do where another driver works on the upper: wait for one that is ending; bring here the mount of one that
+// keeps running because another mount namespace has its mount. There are never two drivers on one upper.
 #pragma once
 
 #include <chrono>
@@ -24,7 +24,8 @@ class InUse {
     refused,  // `explanation` has one line for people
   };
   Outcome settle(std::string& explanation);
-  // For a mount that was brought here: returns when it is unmounted here. An ending signal, which must be blocked, unmounts it.
+  // For a mount that was brought here: returns when it is unmounted here. An ending signal, which must be blocked,
+  // unmounts it.
   void wait_for_its_end() const;
 
  private:
@@ -41,7 +42,8 @@ class InUse {
   [[nodiscard]] bool is_free() const;
   // None, also where it cannot be read.
   [[nodiscard]] std::optional<MountRecord> noted_mount() const;
-  [[nodiscard]] const sys::MountEntry* mount_among(const std::vector<sys::MountEntry>& mounts, const MountRecord& record) const;
+  [[nodiscard]] const sys::MountEntry* mount_among(const std::vector<sys::MountEntry>& mounts,
+                                                   const MountRecord& record) const;
   std::optional<Outcome> bring(const MountRecord& record, const Held& held, std::string& explanation) const;
 
   const DaemonOptions& options_;

@@ -63,7 +63,8 @@ fuse::MountOptions mount_request(const DaemonOptions& options, const std::string
 Result<std::unique_ptr<Mount>> Mount::make(const DaemonOptions& options, std::string& explanation) {
   std::unique_ptr<Mount> mount(new Mount);
   LAMINA_TRY(mount->open(options, explanation));
-  LAMINA_ASSIGN(fuse::Channel channel, fuse::mount(mount_request(options, mount->mountpoint_, mount->directory_), explanation));
+  LAMINA_ASSIGN(fuse::Channel channel,
+                fuse::mount(mount_request(options, mount->mountpoint_, mount->directory_), explanation));
   mount->directory_.reset();
   auto channels = fuse::clone_channels(std::move(channel), mount->workers_);
   if (!channels) {
@@ -155,9 +156,10 @@ Status Mount::answer(const DaemonOptions& options, std::string& explanation) {
   }
   if (options.server.ring == server::Ring::on && !server_->uses_ring()) {
     explanation = "io_uring=on: ";
-    explanation += fuse::ring_enabled()
-                       ? "the kernel gives no io_uring (kernel.io_uring_disabled?)"
-                       : "the kernel offers none: it takes Linux 6.14, and Y in /sys/module/fuse/parameters/enable_uring";
+    explanation +=
+        fuse::ring_enabled()
+            ? "the kernel gives no io_uring (kernel.io_uring_disabled?)"
+            : "the kernel offers none: it takes Linux 6.14, and Y in /sys/module/fuse/parameters/enable_uring";
     explanation += "; say io_uring=auto";
     return Errno{EOPNOTSUPP};
   }

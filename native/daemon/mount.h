@@ -19,15 +19,15 @@ namespace lamina::daemon {
 
 class Mount {
  public:
-  // Opens the layers and mounts; requests are not answered yet. On failure nothing is mounted, and `explanation` has one line for
-  // people.
+  // Opens the layers and mounts; requests are not answered yet. On failure nothing is mounted, and `explanation` has
+  // one line for people.
   static sys::Result<std::unique_ptr<Mount>> make(const DaemonOptions& options, std::string& explanation);
   Mount(const Mount&) = delete;
   Mount& operator=(const Mount&) = delete;
   ~Mount() = default;
 
-  // Starts to answer, and looks up the mount's root. On failure nothing is mounted any more. Starts threads: call it after the
-  // last fork(2).
+  // Starts to answer, and looks up the mount's root. On failure nothing is mounted any more. Starts threads: call it
+  // after the last fork(2).
   sys::Status begin(const DaemonOptions& options, std::string& explanation);
   // Continues for a process that was forked from the same parent and has died. Starts threads.
   sys::Status resume(const DaemonOptions& options, std::string& explanation);

@@ -36,13 +36,14 @@ void append_words(std::string& text, const DaemonOptions& options) {
   const overlay::Options& stack = options.overlay;
   const server::ServerOptions& server = options.server;
   for (const bool each : {stack.redirect_dir, stack.metacopy, stack.user_xattr, stack.static_nlink, stack.access_times,
-                          stack.directory_access_times, server.writeback, server.synchronous, server.xattrs, server.access_lists,
-                          options.allow_other, options.supervise}) {
+                          stack.directory_access_times, server.writeback, server.synchronous, server.xattrs,
+                          server.access_lists, options.allow_other, options.supervise}) {
     text += each ? '1' : '0';
   }
   text += '\n' + std::to_string(static_cast<int>(server.mode)) + ' ' + std::to_string(options.max_read) + ' ' +
           std::to_string(options.mount_flags & whole_flags) + '\n';
-  for (const std::string* each : {&options.filter.rules, &options.filter.journal, &options.filter.read_set, &options.control}) {
+  for (const std::string* each :
+       {&options.filter.rules, &options.filter.journal, &options.filter.read_set, &options.control}) {
     text += *each + '\n';
   }
 }

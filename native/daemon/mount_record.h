@@ -1,5 +1,5 @@
-// What a driver notes at the work directory of its mount: the kernel's device number of the mount, and what it is a mount of.
-// It is right while the lock on work is held; otherwise, and after a crash, it may belong to another.
+// What a driver notes at the work directory of its mount: the kernel's device number of the mount, and what it is a
+// mount of. It is right while the lock on work is held; otherwise, and after a crash, it may belong to another.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +23,12 @@ std::string encode(const MountRecord& record);
 // None where the text is of another form.
 std::optional<MountRecord> decode_mount_record(std::string_view text);
 
-// The same for two requests that the same driver can serve: same layers, same options except those that each mount of a file
-// system has for itself.
+// The same for two requests that the same driver can serve: same layers, same options except those that each mount of a
+// file system has for itself.
 sys::Result<std::uint64_t> fingerprint_of(const DaemonOptions& options);
 
-// Where it is noted: the work directory of a mount that has one, which stays the same when the process goes to another directory.
+// Where it is noted: the work directory of a mount that has one, which stays the same when the process goes to another
+// directory.
 class MountNote {
  public:
   static sys::Result<MountNote> open(const DaemonOptions& options);

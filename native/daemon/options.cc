@@ -251,14 +251,16 @@ void Parser::finish() {
     if (lower.empty()) fail("lowerdir= has an empty item");
   }
   if (!indexes_.empty() && indexes_.size() != lowers_.size()) {
-    fail("lowerindex= names " + std::to_string(indexes_.size()) + " indexes for " + std::to_string(lowers_.size()) + " lowers");
+    fail("lowerindex= names " + std::to_string(indexes_.size()) + " indexes for " + std::to_string(lowers_.size()) +
+         " lowers");
   }
   if (options_.overlay.upper.empty() != options_.overlay.work.empty()) fail("upperdir= and workdir= go together");
   if (const char* reason = incompatibility(options_)) fail(reason);
   // Layers with indexes are of a store, whose marks are the kernel's.
   options_.overlay.whiteout_files = whiteout_files_.value_or(indexes_.empty());
   for (std::size_t i = 0; i < lowers_.size(); ++i) {
-    options_.overlay.lowers.push_back({lowers_[i], i < indexes_.size() ? indexes_[i] : "", options_.overlay.whiteout_files});
+    options_.overlay.lowers.push_back(
+        {lowers_[i], i < indexes_.size() ? indexes_[i] : "", options_.overlay.whiteout_files});
   }
   if (options_.overlay.upper.empty()) options_.mount_flags |= MS_RDONLY;
   if (!options_.server.xattrs) options_.server.access_lists = false;

@@ -14,11 +14,14 @@ using nlohmann::json;
 
 namespace {
 // Paths are bytes: what is not UTF-8 is shown by the replacement character.
-Answer answer(const json& document) { return Answer::object(document.dump(-1, ' ', false, json::error_handler_t::replace)); }
+Answer answer(const json& document) {
+  return Answer::object(document.dump(-1, ' ', false, json::error_handler_t::replace));
+}
 }  // namespace
 
 Answer ping_answer(const std::string& mountpoint, const std::string& mode, const std::string& requests) {
-  return answer({{"pid", ::getpid()}, {"version", version}, {"mountpoint", mountpoint}, {"mode", mode}, {"requests", requests}});
+  return answer(
+      {{"pid", ::getpid()}, {"version", version}, {"mountpoint", mountpoint}, {"mode", mode}, {"requests", requests}});
 }
 
 Answer statistics_answer(const server::Statistics& statistics, const overlay::OverlayCounters& counters) {

@@ -122,7 +122,8 @@ std::string Supervisor::reason_to_end() {
   deaths_.push_back(now);
   while (deaths_.front() < now - std::chrono::seconds(deaths_within_seconds)) deaths_.pop_front();
   if (deaths_.size() >= most_deaths) {
-    return std::to_string(most_deaths) + " workers have died within " + std::to_string(deaths_within_seconds) + " seconds";
+    return std::to_string(most_deaths) + " workers have died within " + std::to_string(deaths_within_seconds) +
+           " seconds";
   }
   if (!mount_.slots().resendable()) return "this kernel cannot send requests again (Linux 6.9 can)";
   return {};
@@ -162,8 +163,8 @@ int Supervisor::run() {
     if (!started.ok()) return end(std::string("starting a worker: ") + std::strerror(started.error().value));
     const int status = wait();
     if (WIFEXITED(status)) return WEXITSTATUS(status);
-    const std::string how = "worker " + std::to_string(worker_) + " has died of signal " + std::to_string(WTERMSIG(status)) +
-                            " (" + ::strsignal(WTERMSIG(status)) + ")";
+    const std::string how = "worker " + std::to_string(worker_) + " has died of signal " +
+                            std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
     const std::string reason = reason_to_end();
     if (!reason.empty()) return end(how + "; " + reason);
     log(options_, LOG_WARNING, mount_.mountpoint() + ": " + how + "; another one goes on");

@@ -15,8 +15,8 @@ bool is_plain(char byte) { return byte >= ' ' && byte < 0x7F && byte != '"' && b
 
 bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
 
-// The bytes that a sequence beginning with `lead` has, and the smallest code point that needs so many; 0 bytes if it is not a
-// lead byte.
+// The bytes that a sequence beginning with `lead` has, and the smallest code point that needs so many; 0 bytes if it is
+// not a lead byte.
 struct Form {
   std::size_t length = 0;
   std::uint32_t smallest = 0, bits = 0;

@@ -19,8 +19,8 @@ Character first_character(std::string_view text);
 // Appends `bytes` as a JSON string, quotes included.
 void append_json_string(std::string& out, std::string_view bytes);
 
-// JSON parsers refuse a lone surrogate. Gives the text with each escape \udc80…\udcff that stands alone as NUL and the byte's
-// code point; from_parsed() turns the parsed string into the byte string.
+// JSON parsers refuse a lone surrogate. Gives the text with each escape \udc80…\udcff that stands alone as NUL and the
+// byte's code point; from_parsed() turns the parsed string into the byte string.
 std::string prepare_json(std::string_view json);
 // Empty where the string holds a NUL of its own: no name can.
 std::optional<std::string> from_parsed(std::string_view parsed);

@@ -16,7 +16,9 @@ class FileFilter final : public Filter {
       : rules_(std::move(rules)), journal_(std::move(journal)), reads_(std::move(reads)) {}
 
   [[nodiscard]] Decision decide(std::string_view path) const override { return rules_.decide(path); }
-  [[nodiscard]] bool may_protect_below(std::string_view directory) const override { return rules_.may_protect_below(directory); }
+  [[nodiscard]] bool may_protect_below(std::string_view directory) const override {
+    return rules_.may_protect_below(directory);
+  }
   [[nodiscard]] bool records_reads() const override { return reads_ != nullptr; }
   [[nodiscard]] bool records_changes() const override { return journal_ != nullptr; }
   Status start() override {

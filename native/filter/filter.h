@@ -19,8 +19,8 @@ using sys::Status;
 
 enum class Decision { capture, ephemeral, protect };
 
-// `opened`: content was read. `whole`: a directory was removed, which tests whether it is empty, or renamed, which moves what is
-// below; successful or not.
+// `opened`: content was read. `whole`: a directory was removed, which tests whether it is empty, or renamed, which
+// moves what is below; successful or not.
 enum class ReadKind { found, absent, listed, opened, link, xattr, whole };
 
 // One changing operation that has succeeded.
@@ -51,8 +51,8 @@ class Filter {
   static Result<std::unique_ptr<Filter>> open(const FilterOptions& options, std::string& explanation);
   virtual ~Filter() = default;
 
-  // Starts the writing thread: call it after the last fork(2). Takes over what a process recorded that was forked from the
-  // same one and has died.
+  // Starts the writing thread: call it after the last fork(2). Takes over what a process recorded that was forked from
+  // the same one and has died.
   virtual Status start() = 0;
   [[nodiscard]] virtual Decision decide(std::string_view path) const = 0;
   // Whether decide() may protect a path below `directory`, existing or not.
@@ -63,11 +63,11 @@ class Filter {
   // The last change that was recorded with a receipt.
   [[nodiscard]] virtual Receipt last_receipt() const = 0;
   virtual void record_read(ReadKind kind, std::string_view path) = 0;
-  // Returns when all changes recorded so far are in the journal and on disk. Once writing has failed, every call returns that
-  // error.
+  // Returns when all changes recorded so far are in the journal and on disk. Once writing has failed, every call
+  // returns that error.
   virtual Status flush() = 0;
-  // Flushes, writes the read set, stops the writing thread. Returns the first error of all writing. What is recorded later is
-  // left out.
+  // Flushes, writes the read set, stops the writing thread. Returns the first error of all writing. What is recorded
+  // later is left out.
   virtual Status close() = 0;
 };
 

@@ -48,8 +48,8 @@ bool Glob::matches(const Component& component, std::string_view name) {
   return true;
 }
 
-// Follows all ways at once: bit i of `reached` is whether the components so far can be matched by the first i of the pattern.
-// Where all of the pattern has matched, the rest of the path is below. Returns what is reached at the end.
+// Follows all ways at once: bit i of `reached` is whether the components so far can be matched by the first i of the
+// pattern. Where all of the pattern has matched, the rest of the path is below. Returns what is reached at the end.
 std::uint64_t Glob::follow(const Alternative& alternative, std::string_view path) {
   const auto bit = [](std::size_t index) { return std::uint64_t{1} << index; };
   const std::uint64_t whole = bit(alternative.size());

@@ -1,6 +1,6 @@
-// Globs over paths (docs/format.md, "Filter rules"): `*` within a component, `**` any number of components, `?`, `[a-z]`,
-// `[!a-z]`,
-// `{a,b}`, and `\` before a character that stands for itself. A pattern that matches a directory covers all below it.
+// Globs over paths (docs/format.md, "Filter rules"): `*` within a component, `**` any number of components, `?`,
+// `[a-z]`, `[!a-z]`, `{a,b}`, and `\` before a character that stands for itself. A pattern that matches a directory
+// covers all below it.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ namespace lamina::filter {
 
 class Glob {
  public:
-  // EINVAL with an explanation where `pattern` is invalid: not beginning with "/", an open bracket or brace, "." or ".."
-  // components, more than 4096 alternatives or 256 KiB of them, longer than 4096 bytes (PATH_MAX).
+  // EINVAL with an explanation where `pattern` is invalid: not beginning with "/", an open bracket or brace, "." or
+  // ".." components, more than 4096 alternatives or 256 KiB of them, longer than 4096 bytes (PATH_MAX).
   static sys::Result<Glob> compile(std::string_view pattern, std::string& explanation);
 
   // How many patterns without braces it expands to.

@@ -105,7 +105,8 @@ class Glob::Compiler {
       if (text == "." || text == "..") problem_ = "has a component \".\" or \"..\", which no path of a mount has";
       if (!text.empty()) components.push_back(component(text));
     }
-    if (components.size() > max_components) problem_ = "has too many components; the limit 'glob components' is 63 components";
+    if (components.size() > max_components)
+      problem_ = "has too many components; the limit 'glob components' is 63 components";
     return components;
   }
 

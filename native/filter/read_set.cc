@@ -21,7 +21,8 @@ namespace {
 constexpr std::size_t most = std::size_t{1} << 30U;
 
 // In the order of ReadKind.
-constexpr std::array<std::string_view, 7> kind_names = {"found", "absent", "listed", "opened", "link", "xattr", "whole"};
+constexpr std::array<std::string_view, 7> kind_names = {"found", "absent", "listed", "opened",
+                                                        "link",  "xattr",  "whole"};
 
 void append_line(std::string& out, std::string_view path, unsigned kinds) {
   out += "{\"path\":";
@@ -116,7 +117,8 @@ Status ReadSet::write() {
   for (std::size_t index = 0; index < shards_.size(); ++index) locks[index] = std::unique_lock(shards_[index].mutex);
   if (head().full.load()) return sys::Errno{ENOMEM};
   const std::string temporary = name_ + ".tmp";
-  LAMINA_ASSIGN(const sys::FileDescriptor file, sys::open_child(directory_.get(), temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  LAMINA_ASSIGN(const sys::FileDescriptor file,
+                sys::open_child(directory_.get(), temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600));
   Status status = write_lines(file.get());
   if (status.ok()) status = sys::rename(directory_.get(), temporary, directory_.get(), name_);
   if (!status.ok()) {

@@ -1,5 +1,5 @@
-// The paths that were read while servicing (docs/format.md, "Read set"): kept in memory that outlives the process, each path and
-// kind once, written at the end.
+// The paths that were read while servicing (docs/format.md, "Read set"): kept in memory that outlives the process, each
+// path and kind once, written at the end.
 #pragma once
 
 #include <array>
@@ -26,8 +26,8 @@ class ReadSet {
   // Takes over what a process recorded that was forked from the same one and has died. Call it first.
   void recover();
   void record(ReadKind kind, std::string_view path);
-  // Replaces the file as a whole: temporary name, fsync, rename, fsync of the directory. ENOMEM where not all could be recorded:
-  // then there is no file.
+  // Replaces the file as a whole: temporary name, fsync, rename, fsync of the directory. ENOMEM where not all could be
+  // recorded: then there is no file.
   Status write();
 
  private:

@@ -46,7 +46,8 @@ std::string document_problem(const json& document) {
   if (version == document.end()) return "has no \"version\"";
   if (version->is_structured()) return "has a version that is no number; this driver knows version 1";
   if (*version != 1)
-    return "has version " + version->dump(-1, ' ', false, json::error_handler_t::replace) + "; this driver knows version 1";
+    return "has version " + version->dump(-1, ' ', false, json::error_handler_t::replace) +
+           "; this driver knows version 1";
   const auto rules = document.find("rules");
   if (rules == document.end() || !rules->is_array()) return "has no list \"rules\"";
   const std::string key = unknown_key(document, {"version", "rules"});
@@ -58,7 +59,8 @@ std::string rule_problem(const json& rule) {
   if (string_member(rule, "match") == nullptr) return "has no string \"match\"";
   const std::string* decision = string_member(rule, "decision");
   if (decision == nullptr) return "has no string \"decision\"";
-  if (!decision_of(*decision)) return "has the decision \"" + *decision + "\"; there are capture, ephemeral and protect";
+  if (!decision_of(*decision))
+    return "has the decision \"" + *decision + "\"; there are capture, ephemeral and protect";
   const std::string key = unknown_key(rule, {"match", "decision"});
   return key.empty() ? "" : "has an unknown key \"" + key + "\"";
 }

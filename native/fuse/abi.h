@@ -1,5 +1,5 @@
-// The wire format of the FUSE protocol 7.x as the kernel's include/uapi/linux/fuse.h defines it. Our own, because distributions'
-// headers are older than the kernels they run on. Sizes are checked; all integers are the machine's own.
+// The wire format of the FUSE protocol 7.x as the kernel's include/uapi/linux/fuse.h defines it. Our own, because
+// distributions' headers are older than the kernels they run on. Sizes are checked; all integers are the machine's own.
 #pragma once
 
 #include <cstddef>

@@ -32,8 +32,8 @@ struct SetattrIn {
 };
 static_assert(sizeof(SetattrIn) == 88);
 namespace setattr {
-inline constexpr std::uint32_t mode = 1U << 0, uid = 1U << 1, gid = 1U << 2, size = 1U << 3, atime = 1U << 4, mtime = 1U << 5,
-                               atime_now = 1U << 7, mtime_now = 1U << 8, kill_suidgid = 1U << 11;
+inline constexpr std::uint32_t mode = 1U << 0, uid = 1U << 1, gid = 1U << 2, size = 1U << 3, atime = 1U << 4,
+                               mtime = 1U << 5, atime_now = 1U << 7, mtime_now = 1U << 8, kill_suidgid = 1U << 11;
 }
 
 struct MknodIn {
@@ -238,7 +238,9 @@ struct NotifyInvalEntryOut {  // the name and NUL follow
 static_assert(sizeof(NotifyInvalEntryOut) == 16);
 inline constexpr std::uint32_t expire_only = 1U << 0;  // the name is looked up again; mounts below it stay
 
-inline constexpr std::size_t dirent_size(std::size_t name_length) { return (sizeof(Dirent) + name_length + 7) & ~std::size_t{7}; }
+inline constexpr std::size_t dirent_size(std::size_t name_length) {
+  return (sizeof(Dirent) + name_length + 7) & ~std::size_t{7};
+}
 
 // FUSE over io_uring: commands (enum fuse_uring_cmd) and the content of an entry's memory.
 namespace ring {

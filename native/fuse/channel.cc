@@ -19,7 +19,8 @@ constexpr unsigned long clone_request = _IOR(229, 0, std::uint32_t);
 constexpr unsigned long backing_open_request = _IOW(229, 1, abi::BackingMap);
 constexpr unsigned long backing_close_request = _IOW(229, 2, std::uint32_t);
 
-sys::Status send(int descriptor, abi::OutHeader header, std::span<const std::byte> head, std::span<const std::byte> body) {
+sys::Status send(int descriptor, abi::OutHeader header, std::span<const std::byte> head,
+                 std::span<const std::byte> body) {
   header.len = static_cast<std::uint32_t>(sizeof header + head.size() + body.size());
   const std::array<iovec, 3> parts{
       iovec{&header, sizeof header},
@@ -55,7 +56,8 @@ sys::Status Channel::reply(std::uint64_t unique, std::span<const std::byte> body
   return send(descriptor(), {0, 0, unique}, body, {});
 }
 
-sys::Status Channel::reply(std::uint64_t unique, std::span<const std::byte> head, std::span<const std::byte> body) const {
+sys::Status Channel::reply(std::uint64_t unique, std::span<const std::byte> head,
+                           std::span<const std::byte> body) const {
   return send(descriptor(), {0, 0, unique}, head, body);
 }
 
@@ -65,8 +67,8 @@ sys::Status Channel::reply_error(std::uint64_t unique, int error) const {
 
 sys::Status Channel::invalidate_attributes(std::uint64_t node) const {
   const abi::NotifyInvalInodeOut out{node, -1, 0};  // a negative offset: no data
-  return send(descriptor(), {0, static_cast<std::int32_t>(abi::NotifyCode::inval_inode), 0}, std::as_bytes(std::span(&out, 1)),
-              {});
+  return send(descriptor(), {0, static_cast<std::int32_t>(abi::NotifyCode::inval_inode), 0},
+              std::as_bytes(std::span(&out, 1)), {});
 }
 
 sys::Result<std::int32_t> Channel::open_backing(int file) const {
@@ -84,15 +86,15 @@ sys::Status Channel::close_backing(std::int32_t id) const {
 
 sys::Status Channel::invalidate_node(std::uint64_t node) const {
   const abi::NotifyInvalInodeOut out{node, 0, 0};  // a length of 0: to the end
-  return send(descriptor(), {0, static_cast<std::int32_t>(abi::NotifyCode::inval_inode), 0}, std::as_bytes(std::span(&out, 1)),
-              {});
+  return send(descriptor(), {0, static_cast<std::int32_t>(abi::NotifyCode::inval_inode), 0},
+              std::as_bytes(std::span(&out, 1)), {});
 }
 
 sys::Status Channel::invalidate_name(std::uint64_t parent, std::string_view name) const {
   const abi::NotifyInvalEntryOut out{parent, static_cast<std::uint32_t>(name.size()), abi::expire_only};
   const std::string text = std::string(name) + '\0';
-  return send(descriptor(), {0, static_cast<std::int32_t>(abi::NotifyCode::inval_entry), 0}, std::as_bytes(std::span(&out, 1)),
-              std::as_bytes(std::span(text.data(), text.size())));
+  return send(descriptor(), {0, static_cast<std::int32_t>(abi::NotifyCode::inval_entry), 0},
+              std::as_bytes(std::span(&out, 1)), std::as_bytes(std::span(text.data(), text.size())));
 }
 
 sys::Status Channel::resend() const {

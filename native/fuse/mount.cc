@@ -41,7 +41,8 @@ Result<Channel> mount_directly(const MountOptions& options, std::uint32_t root_m
   if (options.max_read != 0) data += ",max_read=" + std::to_string(options.max_read);
   const std::string type = options.subtype.empty() ? "fuse" : "fuse." + options.subtype;
   // The path of an open directory leads to that directory, not to a replacement.
-  const std::string target = options.directory < 0 ? options.mountpoint : "/proc/self/fd/" + std::to_string(options.directory);
+  const std::string target =
+      options.directory < 0 ? options.mountpoint : "/proc/self/fd/" + std::to_string(options.directory);
   if (::mount(options.source.c_str(), target.c_str(), type.c_str(), options.flags, data.c_str()) != 0) {
     return refuse(explanation, "cannot mount on " + options.mountpoint, errno);
   }
@@ -105,7 +106,8 @@ Result<Channel> mount_by_helper(const MountOptions& options, std::string& explan
   const sys::FileDescriptor ours(sockets[0]);
   sys::FileDescriptor theirs(sockets[1]);
   const auto child = start_helper({helper, "-o", helper_options(options), "--", options.mountpoint}, theirs.get());
-  if (!child) return refuse(explanation, "mounting without root needs fusermount3 (Debian: fuse3)", child.error().value);
+  if (!child)
+    return refuse(explanation, "mounting without root needs fusermount3 (Debian: fuse3)", child.error().value);
   theirs.reset();
   auto descriptor = receive_descriptor(ours.get());
   const bool mounted = ended_well(*child);
@@ -146,7 +148,8 @@ std::string helper_options(const MountOptions& options) {
 
 Result<Channel> mount(const MountOptions& options, std::string& explanation) {
   struct stat status {};
-  const int looked = options.directory < 0 ? ::stat(options.mountpoint.c_str(), &status) : ::fstat(options.directory, &status);
+  const int looked =
+      options.directory < 0 ? ::stat(options.mountpoint.c_str(), &status) : ::fstat(options.directory, &status);
   if (looked != 0) return refuse(explanation, "mount point " + options.mountpoint, errno);
   if (!S_ISDIR(status.st_mode)) return refuse(explanation, "mount point " + options.mountpoint, ENOTDIR);
   if (::geteuid() == 0) return mount_directly(options, status.st_mode, explanation);

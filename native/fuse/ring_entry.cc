@@ -97,7 +97,8 @@ void RingEntry::answer(std::uint64_t unique, int error, std::size_t size) {
 Status RingEntry::reply(std::uint64_t unique, std::span<const std::byte> head, std::span<const std::byte> body) {
   if (state_ != State::taken || head.size() + body.size() > most_) return Errno{EINVAL};
   // The second part may be in this memory itself.
-  if (!body.empty() && body.data() != payload_ + head.size()) std::memmove(payload_ + head.size(), body.data(), body.size());
+  if (!body.empty() && body.data() != payload_ + head.size())
+    std::memmove(payload_ + head.size(), body.data(), body.size());
   if (!head.empty() && head.data() != payload_) std::memmove(payload_, head.data(), head.size());
   answer(unique, 0, head.size() + body.size());
   return {};

@@ -1,5 +1,6 @@
-// One place in a queue of a mount that is served over io_uring (Linux 6.14, Documentation/filesystems/fuse/fuse-io-uring.rst):
-// the kernel puts a request into its memory and takes the answer from there, with one system call for both.
+// One place in a queue of a mount that is served over io_uring (Linux 6.14,
+// Documentation/filesystems/fuse/fuse-io-uring.rst): the kernel puts a request into its memory and takes the answer
+// from there, with one system call for both.
 #pragma once
 
 #include <memory>
@@ -11,8 +12,8 @@ namespace lamina::fuse {
 
 class RingEntry {
  public:
-  // For the calling thread alone, in the queue of one processor. `most` bytes is the largest request or answer, as agreed by
-  // INIT (max_write). As sys::CommandRing::make.
+  // For the calling thread alone, in the queue of one processor. `most` bytes is the largest request or answer, as
+  // agreed by INIT (max_write). As sys::CommandRing::make.
   static sys::Result<std::unique_ptr<RingEntry>> make(const Channel& channel, unsigned processor, std::size_t most);
   RingEntry(const RingEntry&) = delete;
   RingEntry& operator=(const RingEntry&) = delete;
@@ -28,7 +29,8 @@ class RingEntry {
   [[nodiscard]] std::span<std::byte> room();
 
   // Answers with a body in two parts; once. EINVAL where there is no request, or the answer is too long.
-  [[nodiscard]] sys::Status reply(std::uint64_t unique, std::span<const std::byte> head, std::span<const std::byte> body);
+  [[nodiscard]] sys::Status reply(std::uint64_t unique, std::span<const std::byte> head,
+                                  std::span<const std::byte> body);
   [[nodiscard]] sys::Status reply_error(std::uint64_t unique, int error);
 
  private:

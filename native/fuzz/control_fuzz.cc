@@ -1,5 +1,5 @@
-// The control socket: any bytes, in pieces. Each line is answered by one line of JSON that says whether it is done; a line that
-// is too long is the last that is answered.
+// The control socket: any bytes, in pieces. Each line is answered by one line of JSON that says whether it is done; a
+// line that is too long is the last that is answered.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -119,7 +119,8 @@ void check_answer(const std::string& asked, const std::string& answer) {
 // Bytes, and among them whole commands and pieces that are repeated into long ones.
 std::vector<std::string> pieces_from(Input& input) {
   static const std::array<std::string, 4> commands = {"{\"command\":\"ping\"}\n", "{\"command\":\"fail\"}\n",
-                                                      "{\"more\":[1],\"command\":\"flush\"}", "{\"command\":\"none\xff\"}\n"};
+                                                      "{\"more\":[1],\"command\":\"flush\"}",
+                                                      "{\"command\":\"none\xff\"}\n"};
   std::vector<std::string> pieces;
   while (!input.empty()) {
     const std::uint8_t shape = input.byte();
@@ -151,7 +152,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto is_long = [](const std::string& line) { return line.size() > ControlServer::longest_line; };
   const auto last = static_cast<std::size_t>(std::find_if(asked.begin(), asked.end(), is_long) - asked.begin());
   require(answers.size() == std::min(asked.size(), last + 1));
-  for (std::size_t number = 0; number < std::min(answers.size(), last); ++number) check_answer(asked[number], answers[number]);
+  for (std::size_t number = 0; number < std::min(answers.size(), last); ++number)
+    check_answer(asked[number], answers[number]);
   if (last < asked.size()) require(answers.back().find("longer than") != std::string::npos);
   return 0;
 }

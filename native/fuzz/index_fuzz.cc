@@ -115,7 +115,8 @@ bool in_order(const Bytes& bytes, std::uint32_t directory, IndexFile::Range rang
     if (!name || entry.parent != directory || entry.name_hash != overlay::xxh64(*name)) return false;
     if (number == range.first) continue;
     const IndexEntry before = bytes.entry(number - 1);
-    const bool after = before.name_hash != entry.name_hash ? before.name_hash < entry.name_hash : *bytes.name(number - 1) < *name;
+    const bool after =
+        before.name_hash != entry.name_hash ? before.name_hash < entry.name_hash : *bytes.name(number - 1) < *name;
     if (!after) return false;
   }
   return true;
@@ -174,9 +175,12 @@ void check_group(const IndexFile& index, const Bytes& bytes, std::uint32_t numbe
 void check_layer(const overlay::Layer& layer, const overlay::LowerRef& at) {
   const auto children = layer.list(at);
   if (children.ok()) {
-    const auto disordered = [](const auto& left, const auto& right) { return overlay::listing_order(right.entry, left.entry); };
-    require(std::is_sorted(children->begin(), children->end(),
-                           [](const auto& left, const auto& right) { return overlay::listing_order(left.entry, right.entry); }));
+    const auto disordered = [](const auto& left, const auto& right) {
+      return overlay::listing_order(right.entry, left.entry);
+    };
+    require(std::is_sorted(children->begin(), children->end(), [](const auto& left, const auto& right) {
+      return overlay::listing_order(left.entry, right.entry);
+    }));
     require(std::adjacent_find(children->begin(), children->end(), disordered) == children->end());
     for (const auto& child : *children) {
       require(overlay::is_possible_name(child.entry.name));
@@ -189,7 +193,8 @@ void check_layer(const overlay::Layer& layer, const overlay::LowerRef& at) {
   const auto group = layer.link_group(at);
   if (group.ok()) require(!group->empty());
   const auto links = layer.links_below(at);
-  for (const std::string& each : links.ok() ? *links : std::vector<std::string>()) require(!each.empty() && each[0] != '/');
+  for (const std::string& each : links.ok() ? *links : std::vector<std::string>())
+    require(!each.empty() && each[0] != '/');
   const auto names = layer.xattr_names(at);
   if (names.ok() && !names->empty()) static_cast<void>(layer.xattr(at, names->c_str()));
 }

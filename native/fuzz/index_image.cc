@@ -58,7 +58,8 @@ class Image {
   }
 
   void fill(std::uint32_t at) {
-    constexpr std::array<std::uint32_t, 8> types = {S_IFREG, S_IFDIR, S_IFDIR, S_IFREG, S_IFLNK, S_IFCHR, S_IFREG, S_IFIFO};
+    constexpr std::array<std::uint32_t, 8> types = {S_IFREG, S_IFDIR, S_IFDIR, S_IFREG,
+                                                    S_IFLNK, S_IFCHR, S_IFREG, S_IFIFO};
     if (S_ISLNK(entries_[at].mode)) set_text(entries_[at].first_child, entries_[at].children, take_name(input_));
     if (input_.byte() % 4 == 0) add_attributes(entries_[at]);
     if (!S_ISDIR(entries_[at].mode)) return;
@@ -93,9 +94,12 @@ class Image {
   }
 
   void add_attributes(IndexEntry& entry) {
-    constexpr std::array<const char*, 6> names = {
-        "security.x", "trusted.overlay.metacopy", "trusted.overlay.opaque", "trusted.overlay.redirect", "user.overlay.redirect",
-        "user.x"};
+    constexpr std::array<const char*, 6> names = {"security.x",
+                                                  "trusted.overlay.metacopy",
+                                                  "trusted.overlay.opaque",
+                                                  "trusted.overlay.redirect",
+                                                  "user.overlay.redirect",
+                                                  "user.x"};
     const auto start = xattrs_.size();
     const std::uint8_t chosen = input_.byte();
     for (std::size_t number = 0; number < names.size(); ++number) {
@@ -167,7 +171,8 @@ class Image {
     header.file_size = file.size();
     std::memcpy(file.data(), &header, sizeof header);
     while (!input_.empty()) {
-      const std::size_t place = (input_.byte() | (std::size_t{input_.byte()} << 8U)) % (file.size() - sizeof(std::uint32_t));
+      const std::size_t place =
+          (input_.byte() | (std::size_t{input_.byte()} << 8U)) % (file.size() - sizeof(std::uint32_t));
       const std::uint8_t shape = input_.byte();
       const std::uint32_t number = (shape & 1U) != 0 ? shape >> 1U : 0xFFFFFFFFU - (shape >> 1U);
       std::memcpy(file.data() + place, &number, (shape & 2U) != 0 ? sizeof number : sizeof(std::uint16_t));

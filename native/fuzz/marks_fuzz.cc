@@ -1,5 +1,5 @@
-// The decoders of extended attributes: overlay marks on any kind of file, any name that a user gives an attribute, access lists,
-// and the driver's own notes.
+// The decoders of extended attributes: overlay marks on any kind of file, any name that a user gives an attribute,
+// access lists, and the driver's own notes.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -66,7 +66,9 @@ void redirect(std::string_view text) {
   }
 }
 
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 // A valid list is encoded again as decoded, with the same mode.
 void access_list(Input& input) {

@@ -1,5 +1,5 @@
-// The server: any messages, one after the other, over a socket in the kernel's place. After them it must still answer a whole
-// request. Works on a small tree of its own in the directory for temporary files.
+// The server: any messages, one after the other, over a socket in the kernel's place. After them it must still answer a
+// whole request. Works on a small tree of its own in the directory for temporary files.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -49,7 +49,8 @@ class Place {
   }
   [[nodiscard]] std::string path(const char* name) const { return (root_ / name).string(); }
   void empty_upper() const {
-    for (const auto& each : std::filesystem::directory_iterator(root_ / "upper")) std::filesystem::remove_all(each.path());
+    for (const auto& each : std::filesystem::directory_iterator(root_ / "upper"))
+      std::filesystem::remove_all(each.path());
   }
 
  private:

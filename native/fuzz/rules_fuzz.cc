@@ -1,5 +1,5 @@
-// The rules of a filter and its globs: any text as rules; any pattern and path, beside a plainer matcher; rules that are written
-// as JSON and must be the same when they are read.
+// The rules of a filter and its globs: any text as rules; any pattern and path, beside a plainer matcher; rules that
+// are written as JSON and must be the same when they are read.
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>

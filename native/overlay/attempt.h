@@ -1,5 +1,5 @@
-// What an operation records for its repetition: a worker may die in the middle of it, and the kernel then sends the same request
-// to the next one.
+// What an operation records for its repetition: a worker may die in the middle of it, and the kernel then sends the
+// same request to the next one.
 #pragma once
 
 #include <array>

@@ -46,29 +46,30 @@ class FileSystem {
   virtual Result<std::string> path(NodeId node) = 0;
 
   using PathTest = std::function<bool(std::string_view path)>;
-  // Whether one of the names of a file passes the test, the one of path() or another that shows the same file: each as from
-  // path() returns it. A name that is made or moves later may be left out.
+  // Whether one of the names of a file passes the test, the one of path() or another that shows the same file: each as
+  // from path() returns it. A name that is made or moves later may be left out.
   virtual Result<bool> any_name(NodeId node, const PathTest& test) = 0;
   // Whether a path below a name passes the test: each relative to the name. False where that is not a directory.
   virtual Result<bool> any_below(NodeId parent, std::string_view name, const PathTest& test) = 0;
 
   virtual Result<Attributes> attributes(NodeId node) = 0;
-  virtual Result<Attributes> set_attributes(NodeId node, const SetAttributes& change, const Interrupted& interrupted) = 0;
+  virtual Result<Attributes> set_attributes(NodeId node, const SetAttributes& change,
+                                            const Interrupted& interrupted) = 0;
   virtual Result<std::string> read_link(NodeId node) = 0;
 
   virtual Result<Entry> make_node(NodeId parent, std::string_view name, std::uint32_t mode, std::uint32_t rdev_major,
                                   std::uint32_t rdev_minor, const Caller& caller, Attempt* attempt = nullptr) = 0;
   virtual Result<Entry> make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller,
                                        Attempt* attempt = nullptr) = 0;
-  virtual Result<Entry> make_symlink(NodeId parent, std::string_view name, std::string_view target, const Caller& caller,
-                                     Attempt* attempt = nullptr) = 0;
+  virtual Result<Entry> make_symlink(NodeId parent, std::string_view name, std::string_view target,
+                                     const Caller& caller, Attempt* attempt = nullptr) = 0;
   virtual Result<Entry> make_unnamed(NodeId parent, std::uint32_t mode, const Caller& caller) = 0;  // O_TMPFILE
   virtual Result<Entry> link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted,
                              Attempt* attempt = nullptr) = 0;
   virtual Status unlink(NodeId parent, std::string_view name, Attempt* attempt = nullptr) = 0;
   virtual Status remove_directory(NodeId parent, std::string_view name, Attempt* attempt = nullptr) = 0;
-  virtual Status rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name, RenameMode mode,
-                        const Interrupted& interrupted, Attempt* attempt = nullptr) = 0;
+  virtual Status rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name,
+                        RenameMode mode, const Interrupted& interrupted, Attempt* attempt = nullptr) = 0;
 
   // Data. `file` copies up first where access is write. The reference may be a cached one: it is positionless, never
   // opened O_APPEND, and for reading always names the file that holds the present content.
@@ -80,12 +81,12 @@ class FileSystem {
   virtual Result<bool> data_in_lower(NodeId node) = 0;
   // From now on writes to the file bypass this object. `mapped`: even when it is no longer open.
   virtual Status expect_unseen_writes(NodeId node, bool mapped) = 0;
-  // Gives the file a new node, to which its names lead from now on. The old node keeps standing for the file in all later
-  // calls; replacement() says that it must not be used any more. ESTALE for a file without a name.
+  // Gives the file a new node, to which its names lead from now on. The old node keeps standing for the file in all
+  // later calls; replacement() says that it must not be used any more. ESTALE for a file without a name.
   virtual Status replace_node(NodeId node) = 0;
   [[nodiscard]] virtual std::optional<NodeId> replacement(NodeId node) const = 0;
-  // The nodes whose number and link count a copy-up has changed on this thread since the last call: of names of a lower's file
-  // that are separated.
+  // The nodes whose number and link count a copy-up has changed on this thread since the last call: of names of a
+  // lower's file that are separated.
   virtual std::vector<NodeId> take_renumbered() = 0;
   // A regular file from each file system that data may come from, open, with its layer's path; of those that hold any.
   virtual Result<std::vector<std::pair<RealFileRef, std::string>>> samples() = 0;
@@ -103,8 +104,8 @@ class FileSystem {
                            Attempt* attempt = nullptr) = 0;
   virtual Status remove_xattr(NodeId node, std::string_view name, Attempt* attempt = nullptr) = 0;
 
-  // The flags of chattr(1): FS_IOC_GETFLAGS and FS_IOC_FSGETXATTR, and the setting of them. "Immutable" and "append only" are
-  // respected by all other operations. ENOTTY for what is neither a regular file nor a directory.
+  // The flags of chattr(1): FS_IOC_GETFLAGS and FS_IOC_FSGETXATTR, and the setting of them. "Immutable" and "append
+  // only" are respected by all other operations. ENOTTY for what is neither a regular file nor a directory.
   virtual Result<std::uint32_t> flags(NodeId node) = 0;
   virtual Status set_flags(NodeId node, std::uint32_t flags) = 0;
   virtual Result<fsxattr> extended_flags(NodeId node) = 0;
@@ -115,9 +116,9 @@ class FileSystem {
   virtual OverlayCounters counters() const = 0;
   virtual bool read_only() const = 0;
 
-  // A process that uses this object may die at any moment. Another one that was forked from the same parent, before any use, and
-  // shares its descriptors (sys::fork_worker) continues with all nodes once it has called recover().
-  // The descriptors that inodes hold: they must stay open. Before recover().
+  // A process that uses this object may die at any moment. Another one that was forked from the same parent, before any
+  // use, and shares its descriptors (sys::fork_worker) continues with all nodes once it has called recover(). The
+  // descriptors that inodes hold: they must stay open. Before recover().
   [[nodiscard]] virtual std::vector<int> kept_descriptors() const = 0;
   virtual Status recover() = 0;
 };

@@ -58,8 +58,9 @@ struct SetAttributes {
   std::optional<std::uint32_t> mode, uid, gid;
   std::optional<std::uint64_t> size;
   std::optional<Time> atime, mtime;
-  bool kill_suidgid = false;   // clear setuid, and setgid where group execute is set (KILLPRIV_V2)
-  bool outside_group = false;  // with kill_suidgid: the caller is not in the file's group, so setgid is cleared in any case
+  bool kill_suidgid = false;  // clear setuid, and setgid where group execute is set (KILLPRIV_V2)
+  bool outside_group =
+      false;  // with kill_suidgid: the caller is not in the file's group, so setgid is cleared in any case
 };
 
 enum class Access { read, write, append };  // append: writes go to the end
@@ -82,8 +83,8 @@ struct DirectoryEntry {
 };
 
 struct OverlayCounters {
-  std::uint64_t copy_ups = 0, copy_up_bytes = 0, inodes = 0, cached_files = 0, cached_directories = 0, cached_listings = 0,
-                index_lookups = 0, directory_lookups = 0;
+  std::uint64_t copy_ups = 0, copy_up_bytes = 0, inodes = 0, cached_files = 0, cached_directories = 0,
+                cached_listings = 0, index_lookups = 0, directory_lookups = 0;
 };
 
 struct LowerOptions {
@@ -97,10 +98,10 @@ struct Options {
   std::string upper, work;           // both empty: a read-only mount
   bool redirect_dir = true;          // off: a directory of a lower is copied up completely before a rename
   bool metacopy = true;              // off: every copy-up includes the data
-  bool user_xattr = false;           // marks are user.overlay.* instead of trusted.overlay.*; excludes redirect and metacopy
-  bool whiteout_files = false;       // honour whiteouts that are files in the upper, and refuse to make such names
-  bool static_nlink = false;         // every directory shows one link
-  bool access_times = true;          // off (noatime): reads in the upper do not change access times
+  bool user_xattr = false;      // marks are user.overlay.* instead of trusted.overlay.*; excludes redirect and metacopy
+  bool whiteout_files = false;  // honour whiteouts that are files in the upper, and refuse to make such names
+  bool static_nlink = false;    // every directory shows one link
+  bool access_times = true;     // off (noatime): reads in the upper do not change access times
   bool directory_access_times = true;
   bool synchronous = true;    // off (volatile): nothing is written to disk before its turn
   bool hide_trusted = false;  // the caller's namespace has no CAP_SYS_ADMIN

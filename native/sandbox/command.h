@@ -11,8 +11,8 @@ namespace lamina::sandbox {
 // @param arguments ends with a null pointer
 pid_t start_command(char* const* arguments, const Spec& spec);
 
-// Passes signals on to the command and reaps every process that ends, until the command has. Returns its exit code, as in a
-// shell: 128 plus the signal's number where one ended it.
+// Passes signals on to the command and reaps every process that ends, until the command has. Returns its exit code, as
+// in a shell: 128 plus the signal's number where one ended it.
 int wait_for_command(pid_t command);
 
 }  // namespace lamina::sandbox

@@ -72,12 +72,14 @@ bool bound_processors(const std::string& group, bool unified, std::uint64_t most
   }
   if (!write_text(group + "/cpu.shares", less_than_others_v1)) return false;
   if (most == 0) return true;
-  return write_text(group + "/cpu.cfs_period_us", std::to_string(period)) && write_text(group + "/cpu.cfs_quota_us", time);
+  return write_text(group + "/cpu.cfs_period_us", std::to_string(period)) &&
+         write_text(group + "/cpu.cfs_quota_us", time);
 }
 
 void refuse(const char* option) {
   fail(std::string("cannot keep to ") + option +
-           ": no control group of this machine can be made that has the controller (as root, with the hierarchy mounted below " +
+           ": no control group of this machine can be made that has the controller (as root, with the hierarchy "
+           "mounted below " +
            "/sys/fs/cgroup, it can); leave the option out, or run as root",
        EOPNOTSUPP);
 }

@@ -91,7 +91,8 @@ const std::vector<Node>& device_nodes() {
 std::vector<int> take_nodes(bool make) {
   if (make) return make_nodes();
   std::vector<int> nodes;
-  for (const Node& node : device_nodes()) nodes.push_back(clone_of(AT_FDCWD, (std::string("/dev/") + node.name).c_str(), false));
+  for (const Node& node : device_nodes())
+    nodes.push_back(clone_of(AT_FDCWD, (std::string("/dev/") + node.name).c_str(), false));
   return nodes;
 }
 

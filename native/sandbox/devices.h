@@ -17,8 +17,8 @@ struct Node {
 
 const std::vector<Node>& device_nodes();
 
-// A mount of each node, in their order. Root of the host makes new ones; else the host's are used, which an ordinary user
-// cannot change. Call it where mounting is allowed, in a private mount namespace.
+// A mount of each node, in their order. Root of the host makes new ones; else the host's are used, which an ordinary
+// user cannot change. Call it where mounting is allowed, in a private mount namespace.
 std::vector<int> take_nodes(bool make);
 
 // Sets user and group of newly made nodes.

@@ -35,7 +35,8 @@ struct Namespaces {
   int mounts = -1;
 };
 
-// When a process began, which distinguishes it from a later one of the same number (proc(5), /proc/PID/stat, starttime).
+// When a process began, which distinguishes it from a later one of the same number (proc(5), /proc/PID/stat,
+// starttime).
 std::string start_of(pid_t process) {
   const std::string text = text_of("/proc/" + std::to_string(process) + "/stat");
   // The name in parentheses may have anything in it.

@@ -15,8 +15,8 @@ struct First {
   // Without root it makes these mounts itself.
   const Taken* taken;
   const CommandEnds& ends;
-  // One byte arrives when its users are mapped, another one when its limits are in force. The maker keeps the other end as long
-  // as it lives.
+  // One byte arrives when its users are mapped, another one when its limits are in force. The maker keeps the other end
+  // as long as it lives.
   int go;
   // A socket that passes both sides of the terminal.
   int terminal;

@@ -95,11 +95,12 @@ std::vector<Hierarchy> hierarchies(const std::string& mounts, const std::string&
     const std::string group = line.substr(second + 1);
     const auto own = known(split(names, ','));
     for (const ControlMount& mount : all) {
-      const bool fits =
-          names.empty() ? mount.unified : !own.empty() && !mount.unified && has(mount.options, split(names, ',').front());
+      const bool fits = names.empty() ? mount.unified
+                                      : !own.empty() && !mount.unified && has(mount.options, split(names, ',').front());
       if (!fits) continue;
       const std::string directory = directory_of(mount, group);
-      const Hierarchy hierarchy = mount.unified ? unified_hierarchy(mount, directory) : Hierarchy{directory, own, false};
+      const Hierarchy hierarchy =
+          mount.unified ? unified_hierarchy(mount, directory) : Hierarchy{directory, own, false};
       if (!hierarchy.controllers.empty() && access(hierarchy.directory.c_str(), W_OK) == 0) found.push_back(hierarchy);
       break;
     }

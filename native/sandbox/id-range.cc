@@ -45,7 +45,8 @@ bool is_given(const std::vector<Given>& all, std::uint64_t first) {
   return false;
 }
 
-// Held by the open file description, and so until the last process with it ends (fcntl(2), "Open file description locks").
+// Held by the open file description, and so until the last process with it ends (fcntl(2), "Open file description
+// locks").
 bool lock(int file, std::uint64_t number) {
   struct flock byte = {};
   byte.l_type = F_WRLCK;
@@ -75,7 +76,8 @@ IdRange::IdRange() {
     first_ = static_cast<uid_t>(first);
     return;
   }
-  fail(std::string("no range of user numbers is free: all of them are in /etc/subuid, /etc/subgid or ") + lock_path, EAGAIN);
+  fail(std::string("no range of user numbers is free: all of them are in /etc/subuid, /etc/subgid or ") + lock_path,
+       EAGAIN);
 }
 
 IdRange::~IdRange() {

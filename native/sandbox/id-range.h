@@ -5,8 +5,8 @@
 
 namespace lamina::sandbox {
 
-// A range that no other sandbox has while this lives, and that is not allocated in /etc/subuid and /etc/subgid. Such numbers
-// never reach a disk: files that a sandbox writes have the owners as numbered within it.
+// A range that no other sandbox has while this lives, and that is not allocated in /etc/subuid and /etc/subgid. Such
+// numbers never reach a disk: files that a sandbox writes have the owners as numbered within it.
 class IdRange {
  public:
   static constexpr unsigned count = 1U << 16U;

@@ -42,7 +42,8 @@ void leave_real_time() {
 
 // A new one: a sandbox must not have the keys of the caller's session. A kernel may lack key support.
 void leave_keys() {
-  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) fail("cannot leave the session's keys");
+  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS)
+    fail("cannot leave the session's keys");
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ void be_ended_like_others();
 // The limits alone, of another process: in a user namespace it cannot raise its own.
 void set_limits(pid_t process, const Spec& spec);
 
-// Limits, scheduling, personality, session keyring, umask, environment. Of scheduling the nice value and the processors stay,
-// which users set deliberately for a command.
+// Limits, scheduling, personality, session keyring, umask, environment. Of scheduling the nice value and the processors
+// stay, which users set deliberately for a command.
 void set_inherited(const Spec& spec);
 
 }  // namespace lamina::sandbox

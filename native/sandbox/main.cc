@@ -2,10 +2,11 @@
 //
 //   lamina-sandbox FILTER SETUP STATUS INFORMATION COMMAND [ARGUMENT…]
 //
-// The first four are open descriptors: the filter of system calls (sandbox/privileges.h), the specification of the sandbox
-// (sandbox/spec.h), where "started" is written once it is complete, and where the number of its first process is written. Ends
-// with the command's exit code: 126 where that cannot be invoked, 127 where it is not found, 125 where the sandbox could not be
-// made; and everything left in the sandbox ends with it, as the kernel kills a PID namespace with its first process.
+// The first four are open descriptors: the filter of system calls (sandbox/privileges.h), the specification of the
+// sandbox (sandbox/spec.h), where "started" is written once it is complete, and where the number of its first process
+// is written. Ends with the command's exit code: 126 where that cannot be invoked, 127 where it is not found, 125 where
+// the sandbox could not be made; and everything left in the sandbox ends with it, as the kernel kills a PID namespace
+// with its first process.
 //
 //   lamina-sandbox --probe MOUNT
 //

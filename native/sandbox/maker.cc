@@ -108,7 +108,8 @@ int wait_for_end(pid_t first, Relay& relay, bool interactive) {
 
 int exit_code(int code, const ControlGroup& group, const Relay& relay) {
   if (group.ran_out_of_memory()) {
-    say("the sandbox has used up the memory that it may have, and the kernel has ended what ran in it (--memory of lamina run)");
+    say("the sandbox has used up the memory that it may have, and the kernel has ended what ran in it (--memory of "
+        "lamina run)");
     return code == 0 ? signal_base + SIGKILL : code;
   }
   return code == 0 && relay.has_lost_output() ? output_lost : code;
@@ -164,7 +165,8 @@ pid_t start_with_range(const Start& start, const IdRange& range) {
 
 void refuse_without_users() {
   fail(
-      "this machine cannot give the sandbox a user namespace, which --userns own asks for: it takes Linux 6.12, user namespaces "
+      "this machine cannot give the sandbox a user namespace, which --userns own asks for: it takes Linux 6.12, user "
+      "namespaces "
       "that are not switched off, and a container that was mounted by this version of lamina (see lamina host)",
       EOPNOTSUPP);
 }
@@ -209,8 +211,8 @@ int make_sandbox(const Descriptors& descriptors, char* const* arguments) {
     if (unshare(CLONE_NEWNS) != 0) fail("cannot make a mount namespace");
     taken = take(spec, is_machines_root());
   }
-  const pid_t first =
-      start_sandbox({spec, descriptors, filter, taken ? &*taken : nullptr, relay.ends(), channels, arguments}, range, as_root);
+  const pid_t first = start_sandbox(
+      {spec, descriptors, filter, taken ? &*taken : nullptr, relay.ends(), channels, arguments}, range, as_root);
   // This process must not keep mounts that the host unmounts meanwhile.
   if (as_root && setns(host_mounts, CLONE_NEWNS) != 0) fail("cannot leave the mount namespace");
   relay.close_ends();

@@ -24,8 +24,8 @@ inline void say(const std::string& what) {
 
 inline void say(const std::string& what, int error) { say(what + ": " + strerror(error)); }
 
-// Ends this process before the command has begun. A maker that fails so, or finds its first process ended so, has not written
-// "started".
+// Ends this process before the command has begun. A maker that fails so, or finds its first process ended so, has not
+// written "started".
 [[noreturn]] inline void fail(const std::string& what, int error = errno) {
   say(what, error);
   _exit(own_failure);

@@ -28,7 +28,8 @@ int new_mount(const char* type, const MountOptions& options, std::uint64_t attri
 }
 
 int clone_of(int directory, const char* path, bool with_submounts) {
-  const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | (*path == '\0' ? AT_EMPTY_PATH : 0u) |
+  const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW |
+                         (*path == '\0' ? AT_EMPTY_PATH : 0u) |
                          (with_submounts ? static_cast<unsigned>(AT_RECURSIVE) : 0u);
   const int mount = open_tree(directory, path, flags);
   if (mount < 0) fail(std::string("cannot take hold of ") + path);
@@ -39,7 +40,8 @@ void set_attributes(int mount, std::uint64_t attributes, bool with_submounts, co
   mount_attr change = {};
   change.attr_set = attributes;
   const unsigned flags = AT_EMPTY_PATH | (with_submounts ? static_cast<unsigned>(AT_RECURSIVE) : 0u);
-  if (mount_setattr(mount, "", flags, &change, sizeof change) != 0) fail(std::string("cannot protect the mount of ") + what);
+  if (mount_setattr(mount, "", flags, &change, sizeof change) != 0)
+    fail(std::string("cannot protect the mount of ") + what);
 }
 
 bool map_owners(int mount, int user_namespace) {

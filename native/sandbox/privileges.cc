@@ -30,8 +30,8 @@ void write_sets(const Sets& sets) {
 
 void add(std::uint32_t& set, unsigned capability) { set |= 1u << (capability % capabilities_per_word); }
 
-// The inheritable and the ambient set are empty: a program that leaves root by real and effective uid alone (as Perl's $< and $>
-// do, the saved one following at the next exec) then loses its capabilities, as in a root's own machine.
+// The inheritable and the ambient set are empty: a program that leaves root by real and effective uid alone (as Perl's
+// $< and $> do, the saved one following at the next exec) then loses its capabilities, as in a root's own machine.
 void hold_only(const std::vector<unsigned>& capabilities) {
   Sets sets = {};
   for (const unsigned capability : capabilities) {

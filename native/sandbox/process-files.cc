@@ -51,7 +51,8 @@ void hide(int files, const char* name, int empty_file) {
   struct stat status = {};
   if (fstat(place, &status) != 0) fail(std::string("cannot look at /proc/") + name);
   constexpr std::uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-  const int empty = S_ISDIR(status.st_mode) ? new_mount("tmpfs", {{"size", "4k"}, {"mode", "0755"}}, attributes) : empty_file;
+  const int empty =
+      S_ISDIR(status.st_mode) ? new_mount("tmpfs", {{"size", "4k"}, {"mode", "0755"}}, attributes) : empty_file;
   attach(empty, place, name);
   if (empty != empty_file) close(empty);
   close(place);
@@ -73,7 +74,8 @@ std::size_t most_hidden() { return sizeof hidden / sizeof *hidden; }
 
 int new_process_files() { return new_mount("proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC); }
 
-void mount_process_files(int files, int place, const std::vector<int>& empty_files, std::uint64_t processes, bool own_users) {
+void mount_process_files(int files, int place, const std::vector<int>& empty_files, std::uint64_t processes,
+                         bool own_users) {
   attach(files, place, "/proc");
   limit_numbers(files, processes);
   for (std::size_t i = 0; i < most_hidden(); ++i) hide(files, hidden[i], empty_files[i]);

@@ -28,7 +28,9 @@ bool is_file(int file) {
 }
 
 // A writable pipe accepts this much at once; a longer write could block.
-std::size_t at_once(int file, std::size_t bytes) { return is_file(file) ? bytes : std::min<std::size_t>(bytes, PIPE_BUF); }
+std::size_t at_once(int file, std::size_t bytes) {
+  return is_file(file) ? bytes : std::min<std::size_t>(bytes, PIPE_BUF);
+}
 
 }  // namespace
 
@@ -85,8 +87,8 @@ void Relay::resize() const {
   if (master_ >= 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) (void)ioctl(master_, TIOCSWINSZ, &size);
 }
 
-// A terminal's input is not taken from others: from the foreground group, and from a pager, which is active while our writes to
-// it block.
+// A terminal's input is not taken from others: from the foreground group, and from a pager, which is active while our
+// writes to it block.
 bool Relay::may_read(const Channel& channel) const {
   if (channel.from < 0 || channel.waiting.size() >= buffer_bytes) return false;
   if (!channel.is_input || on_terminal_ || isatty(channel.from) == 0) return channel.waiting.empty();
@@ -98,7 +100,8 @@ bool Relay::may_read(const Channel& channel) const {
 
 int Relay::patience() const {
   for (const Channel& channel : channels_)
-    if (channel.is_input && channel.from >= 0 && channel.waiting.empty() && !may_read(channel)) return background_poll_ms;
+    if (channel.is_input && channel.from >= 0 && channel.waiting.empty() && !may_read(channel))
+      return background_poll_ms;
   return -1;
 }
 

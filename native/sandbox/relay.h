@@ -1,5 +1,5 @@
-// Passes on what a command reads and writes. It has pipes or a terminal of its own, so that it cannot reach our descriptors:
-// an open file can be reopened through /proc/self/fd, for writing as well.
+// Passes on what a command reads and writes. It has pipes or a terminal of its own, so that it cannot reach our
+// descriptors: an open file can be reopened through /proc/self/fd, for writing as well.
 #pragma once
 
 #include <poll.h>

@@ -19,8 +19,8 @@ struct Taken {
 // @param as_root of the host
 Taken take(const Spec& spec, bool as_root);
 
-// Makes the root this process's, in mount, process and IPC namespaces of its own, with all that is mounted in it; nothing that
-// was mounted before is left.
+// Makes the root this process's, in mount, process and IPC namespaces of its own, with all that is mounted in it;
+// nothing that was mounted before is left.
 // @param own_users it has a user namespace of its own
 void enter_root(const Spec& spec, const Taken& taken, bool own_users);
 

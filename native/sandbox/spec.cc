@@ -135,7 +135,9 @@ const std::map<std::string, Reader, std::less<>>& readers() {
        }},
       {"group", [](Fields& f, Spec& s) { s.groups.push_back(f.id()); }},
       {"own-users",
-       [](Fields& f, Spec& s) { s.own_users = f.next() == "always" ? Spec::OwnUsers::always : Spec::OwnUsers::where_possible; }},
+       [](Fields& f, Spec& s) {
+         s.own_users = f.next() == "always" ? Spec::OwnUsers::always : Spec::OwnUsers::where_possible;
+       }},
       {"host-network", [](Fields&, Spec& s) { s.host_network = true; }},
       {"gains-privileges", [](Fields&, Spec& s) { s.gains_privileges = true; }},
       {"input", [](Fields&, Spec& s) { s.input = true; }},

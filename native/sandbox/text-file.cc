@@ -10,7 +10,8 @@ std::string text_of(const std::string& path) {
   if (file < 0) return "";
   std::string text;
   char buffer[1 << 14];
-  for (ssize_t count = 0; (count = read(file, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(count));
+  for (ssize_t count = 0; (count = read(file, buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(count));
   close(file);
   return text;
 }

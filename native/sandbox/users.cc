@@ -17,7 +17,8 @@ std::string file_of(pid_t process, const char* name) { return "/proc/" + std::to
 
 void write_file(const std::string& path, const std::string& text) {
   const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (file < 0 || write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) fail("cannot write " + path);
+  if (file < 0 || write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    fail("cannot write " + path);
   close(file);
 }
 

@@ -23,8 +23,9 @@ bool is_machines_root();
 // Maps the single user of a process in a new user namespace.
 void give_one_user(pid_t process);
 
-// Maps a range of users for a process in a new user namespace, and shows the root's files to it with the owners that they have.
-// False where the kernel, or the file system of the root, cannot show them so; then only the process has changed.
+// Maps a range of users for a process in a new user namespace, and shows the root's files to it with the owners that
+// they have. False where the kernel, or the file system of the root, cannot show them so; then only the process has
+// changed.
 // @param first the range's first number outside
 bool give_range(pid_t process, uid_t first, const Taken& taken);
 

@@ -29,7 +29,8 @@ struct Way {
   const fuse::Channel* channel;      // null: the answer is not awaited
   fuse::RingEntry* entry = nullptr;  // if it came over io_uring
 
-  [[nodiscard]] sys::Status reply(std::uint64_t unique, std::span<const std::byte> head, std::span<const std::byte> body) const {
+  [[nodiscard]] sys::Status reply(std::uint64_t unique, std::span<const std::byte> head,
+                                  std::span<const std::byte> body) const {
     if (entry != nullptr) return entry->reply(unique, head, body);
     return channel != nullptr ? channel->reply(unique, head, body) : sys::Status(sys::Errno{ENOENT});
   }
@@ -85,8 +86,8 @@ class Exchange {
     return {{}, std::as_bytes(std::span(text_.data(), text_.size())), nullptr};
   }
 
-  // What the kernel holds by an answer is taken back where the answer is not accepted: the lookups that the slot has as raised,
-  // and the opening of a file that passes through.
+  // What the kernel holds by an answer is taken back where the answer is not accepted: the lookups that the slot has as
+  // raised, and the opening of a file that passes through.
   struct Opened {
     overlay::NodeId node = 0;
     std::uint64_t handle = 0;

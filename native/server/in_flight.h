@@ -25,8 +25,8 @@ class InFlight {
   // True once the result of the worker is not awaited any more.
   [[nodiscard]] const std::atomic<bool>& given_up(std::size_t worker) const { return slots_[worker].given_up; }
 
-  // The client has cancelled the request. The interrupt of one that was read and has not begun is kept; an answered one is
-  // ignored.
+  // The client has cancelled the request. The interrupt of one that was read and has not begun is kept; an answered one
+  // is ignored.
   void interrupt(std::uint64_t unique) {
     if (mark(unique)) return;
     std::atomic<std::uint64_t>& place = early_[next_early_.fetch_add(1) % early_.size()];

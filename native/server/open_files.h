@@ -1,5 +1,5 @@
-// Which files the kernel has open, and how: one way for all descriptors of a file, from its first opening to its last release,
-// because the kernel accepts no second one (EIO, fs/fuse/iomode.c).
+// Which files the kernel has open, and how: one way for all descriptors of a file, from its first opening to its last
+// release, because the kernel accepts no second one (EIO, fs/fuse/iomode.c).
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// Continuing for workers that have died. Their slots record their requests; the kernel resends what was not answered. A client
-// locks its directories until it is answered, so begun requests are finished before anything else.
+// Continuing for workers that have died. Their slots record their requests; the kernel resends what was not answered. A
+// client locks its directories until it is answered, so begun requests are finished before anything else.
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -116,8 +116,8 @@ void Session::resume(const fuse::Channel& channel, std::size_t worker, Message& 
   }
 }
 
-// Not resent: it was answered, or its client was killed and the kernel has withdrawn it. Then what was begun is finished, for
-// half of it must not stay, and the kernel, which assumes that nothing was done, gets an invalidation.
+// Not resent: it was answered, or its client was killed and the kernel has withdrawn it. Then what was begun is
+// finished, for half of it must not stay, and the kernel, which assumes that nothing was done, gets an invalidation.
 void Session::abandon(std::size_t worker) {
   RequestSlot& slot = slots_.at(worker);
   const bool unfinished = !slot.was_answering() && slot.attempt().begun();
@@ -170,7 +170,8 @@ Status Session::invalidate(const fuse::Channel& channel) const {
   Status failed;
   // ENOENT, ENOTDIR: the kernel does not cache it. ENODEV: the mount is gone.
   const auto note = [&](const Status& status) {
-    const bool fine = status.ok() || status.failed_with(ENOENT) || status.failed_with(ENOTDIR) || status.failed_with(ENODEV);
+    const bool fine =
+        status.ok() || status.failed_with(ENOENT) || status.failed_with(ENOTDIR) || status.failed_with(ENODEV);
     if (!fine && failed.ok()) failed = status;
   };
   for (const auto& [parent, name] : stale_names_) note(channel.invalidate_name(parent, name));

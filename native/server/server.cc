@@ -33,8 +33,8 @@ void install_wake_up() {
   sigaction(wake_up, &action, nullptr);
 }
 
-// A place for each worker over io_uring: two a processor, so that one that waits for a disk does not block all; the kernel needs
-// one for each possible processor.
+// A place for each worker over io_uring: two a processor, so that one that waits for a disk does not block all; the
+// kernel needs one for each possible processor.
 std::vector<unsigned> ring_places() {
   constexpr std::size_t many = 16;
   const auto possible = sys::possible_processors();
@@ -49,7 +49,8 @@ std::vector<unsigned> ring_places() {
 
 std::size_t default_workers() { return std::max(2U, std::thread::hardware_concurrency()); }
 
-Server::Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots* slots)
+Server::Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options,
+               RequestSlots* slots)
     : file_system_(file_system), filter_(filter), options_(options), slots_(slots) {}
 
 Server::~Server() {
@@ -80,8 +81,8 @@ void Server::make_session(std::size_t workers) {
   session_ = std::make_unique<Session>(file_system_, filter_, options_, *slots_);
 }
 
-// Features not requested at the start of a mount are unavailable later, and a ring's requests cannot be resent: not after a
-// resume, nor where one is possible.
+// Features not requested at the start of a mount are unavailable later, and a ring's requests cannot be resent: not
+// after a resume, nor where one is possible.
 void Server::plan_ring() {
   if (options_.ring == Ring::off || slots_ != nullptr || !fuse::ring_enabled()) return;
   for (const unsigned processor : ring_places()) {
@@ -114,7 +115,8 @@ sys::Status Server::resume(std::vector<fuse::Channel> channels) {
   return {};
 }
 
-// The kernel lets requests wait for entries once it has agreed to the ring: so whether they can be made is tested before.
+// The kernel lets requests wait for entries once it has agreed to the ring: so whether they can be made is tested
+// before.
 bool Server::start_ring() {
   if (ring_workers_.empty()) return false;
   std::latch ready(static_cast<std::ptrdiff_t>(ring_workers_.size()));

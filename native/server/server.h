@@ -62,7 +62,8 @@ class Server {
  public:
   // `filter` may be null. `slots`: one for each channel, where another process is to continue for this one; else null.
   // All outlive the server.
-  Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots* slots = nullptr);
+  Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options,
+         RequestSlots* slots = nullptr);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   // The mount must be gone, or stop() called.
@@ -74,8 +75,8 @@ class Server {
   sys::Status resume(std::vector<fuse::Channel> channels);
   // Waits for all workers to end; the error of the first that ended for another reason than the mount's end.
   sys::Status wait();
-  // Ends the workers while the mount exists: each finishes its request. Later requests wait for the channels to be closed, which
-  // the destructor does.
+  // Ends the workers while the mount exists: each finishes its request. Later requests wait for the channels to be
+  // closed, which the destructor does.
   void stop();
 
   [[nodiscard]] Statistics statistics() const;

@@ -50,7 +50,8 @@ abi::EntryOut to_entry(const overlay::Entry& entry) {
   return out;
 }
 
-Session::Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots& slots)
+Session::Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options,
+                 RequestSlots& slots)
     : file_system_(file_system),
       filter_(filter),
       options_(options),
@@ -62,7 +63,8 @@ Session::Session(overlay::FileSystem& file_system, filter::Filter* filter, const
 void Session::trace(const abi::InHeader& header, int error, std::size_t size) const {
   const char* name = operation_of(header.opcode).name;
   options_.trace(std::string(name != nullptr ? name : "unknown") + " node " + std::to_string(header.nodeid) + " uid " +
-                 std::to_string(header.uid) + " gid " + std::to_string(header.gid) + " pid " + std::to_string(header.pid) + ": " +
+                 std::to_string(header.uid) + " gid " + std::to_string(header.gid) + " pid " +
+                 std::to_string(header.pid) + ": " +
                  (error != 0 ? std::strerror(error) : std::to_string(size) + " bytes"));
 }
 
@@ -209,7 +211,8 @@ Status Session::guard_file(overlay::NodeId node, const Subject& subject) const {
   return protects ? Status(Errno{EROFS}) : Status();
 }
 
-Status Session::guard_below(overlay::NodeId parent, std::string_view name, const Subject& from, const Subject& to) const {
+Status Session::guard_below(overlay::NodeId parent, std::string_view name, const Subject& from,
+                            const Subject& to) const {
   if (!from.watched || !to.watched) return {};
   if (!filter_->may_protect_below(from.path) && !filter_->may_protect_below(to.path)) return {};
   const auto is_protected = [&](std::string_view path) {
@@ -222,7 +225,8 @@ Status Session::guard_below(overlay::NodeId parent, std::string_view name, const
   return protects ? Status(Errno{EROFS}) : Status();
 }
 
-void Session::changed(Exchange& exchange, filter::Operation operation, const Subject& subject, std::string_view second) {
+void Session::changed(Exchange& exchange, filter::Operation operation, const Subject& subject,
+                      std::string_view second) {
   if (!subject.watched || !filter_->records_changes()) return;
   // Changes within an ephemeral path are not part of the update; what is moved out of it is.
   const bool two_paths = filter::format_of(operation).second == filter::Second::path;
@@ -231,8 +235,8 @@ void Session::changed(Exchange& exchange, filter::Operation operation, const Sub
   const abi::InHeader& header = exchange.header();
   const filter::Receipt receipt = exchange.next_receipt();
   if (receipt.ordinal <= receipt.recorded->load()) return;  // by a worker that died then
-  filter_->record_change({operation, subject.path, second, static_cast<std::int32_t>(header.pid), header.uid, header.gid},
-                         receipt);
+  filter_->record_change(
+      {operation, subject.path, second, static_cast<std::int32_t>(header.pid), header.uid, header.gid}, receipt);
 }
 
 void Session::was_read(filter::ReadKind kind, const Subject& subject) {

@@ -1,5 +1,5 @@
-// What the workers of a mount share, and the handlers: one an operation (operations.cc), each a translation between the protocol
-// and the overlay, with checks by the filter.
+// What the workers of a mount share, and the handlers: one an operation (operations.cc), each a translation between the
+// protocol and the overlay, with checks by the filter.
 #pragma once
 
 #include <fcntl.h>
@@ -40,15 +40,16 @@ class Session {
  public:
   Session(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options, RequestSlots& slots);
 
-  // Continues for workers that have died: finishes what they left half done, and keeps for work() what the kernel resends
-  // and no worker had begun. Call it before work(), from one thread.
+  // Continues for workers that have died: finishes what they left half done, and keeps for work() what the kernel
+  // resends and no worker had begun. Call it before work(), from one thread.
   sys::Status recover(const fuse::Channel& channel);
   // Invalidates what recover() found to differ from the kernel's caches. Not from a worker: it waits for workers.
   sys::Status invalidate(const fuse::Channel& channel) const;
   // Answers requests until the mount is gone, or `stopping` is set and a signal wakes the thread.
   sys::Status work(const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping);
   // The same over io_uring, once the kernel has agreed to it; returns at once where it does not.
-  sys::Status work(fuse::RingEntry& entry, const fuse::Channel& channel, std::size_t worker, const std::atomic<bool>& stopping);
+  sys::Status work(fuse::RingEntry& entry, const fuse::Channel& channel, std::size_t worker,
+                   const std::atomic<bool>& stopping);
   // Call it before the first request, with whether there are workers for io_uring.
   void offer_ring(bool offered) { ring_offered_ = offered; }
   // No INIT will arrive any more.
@@ -115,7 +116,8 @@ class Session {
   Answer statx(Exchange& exchange);
   Answer getxattr(Exchange& exchange, const abi::GetxattrIn& in, std::string_view name);
   Answer listxattr(Exchange& exchange, const abi::GetxattrIn& in);
-  Answer setxattr(Exchange& exchange, const abi::SetxattrIn& in, std::string_view name, std::span<const std::byte> rest);
+  Answer setxattr(Exchange& exchange, const abi::SetxattrIn& in, std::string_view name,
+                  std::span<const std::byte> rest);
   Answer removexattr(Exchange& exchange, std::string_view name);
   // session_ioctl.cc
   Answer ioctl(Exchange& exchange, const abi::IoctlIn& in, std::span<const std::byte> rest);
@@ -190,7 +192,8 @@ class Session {
   sys::Status guard_file(overlay::NodeId node, const Subject& subject) const;
   // A moved directory must not contain a protected path, before or after the move.
   sys::Status guard_below(overlay::NodeId parent, std::string_view name, const Subject& from, const Subject& to) const;
-  // These come before the answer: the caller waits, so its command name can still be read, and every answered change is recorded.
+  // These come before the answer: the caller waits, so its command name can still be read, and every answered change is
+  // recorded.
   void changed(Exchange& exchange, filter::Operation operation, const Subject& subject, std::string_view second = {});
   void was_read(filter::ReadKind kind, const Subject& subject);
   void was_read(filter::ReadKind kind, overlay::NodeId node);
@@ -198,8 +201,8 @@ class Session {
   overlay::FileSystem& file_system_;
   filter::Filter* filter_;
   ServerOptions options_;
-  // Whether OPEN is answered, for all files or for none: else opening and closing cost no message. A protected file must not be
-  // opened for writing, because the kernel writes to a mapping of it without asking first.
+  // Whether OPEN is answered, for all files or for none: else opening and closing cost no message. A protected file
+  // must not be opened for writing, because the kernel writes to a mapping of it without asking first.
   const bool answers_open_;
   RequestSlots& slots_;
   InFlight in_flight_;

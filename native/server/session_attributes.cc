@@ -106,8 +106,8 @@ Answer Session::getxattr(Exchange& exchange, const abi::GetxattrIn& in, std::str
   return sized_answer(exchange, in.size, std::move(*value));
 }
 
-// trusted.* shows to CAP_SYS_ADMIN alone (xattr(7)). The kernel enforces that when one is read or written, not when they are
-// listed. If a caller's capabilities cannot be read, its uid decides.
+// trusted.* shows to CAP_SYS_ADMIN alone (xattr(7)). The kernel enforces that when one is read or written, not when
+// they are listed. If a caller's capabilities cannot be read, its uid decides.
 std::string Session::visible_names(Exchange& exchange, std::string names) {
   constexpr std::string_view trusted = "trusted.";
   if (names.find(trusted) == std::string::npos) return names;
@@ -139,13 +139,14 @@ sys::Status Session::kill_setgid(Exchange& exchange) {
   return cleared.ok() ? sys::Status() : sys::Status(cleared.error());
 }
 
-Answer Session::setxattr(Exchange& exchange, const abi::SetxattrIn& in, std::string_view name, std::span<const std::byte> rest) {
+Answer Session::setxattr(Exchange& exchange, const abi::SetxattrIn& in, std::string_view name,
+                         std::span<const std::byte> rest) {
   if (!options_.xattrs) return Errno{ENOSYS};  // the kernel does not send it again
   if (rest.size() < in.size) return Errno{EINVAL};
   const Subject target = subject(exchange.node());
   LAMINA_TRY(guard_file(exchange.node(), target));
-  auto status =
-      file_system_.set_xattr(exchange.node(), name, rest.first(in.size), static_cast<int>(in.flags), exchange.attempt());
+  auto status = file_system_.set_xattr(exchange.node(), name, rest.first(in.size), static_cast<int>(in.flags),
+                                       exchange.attempt());
   if (status.ok() && (in.setxattr_flags & abi::setxattr_acl_kill_sgid) != 0) status = kill_setgid(exchange);
   if (status.ok()) changed(exchange, filter::Operation::setxattr, target, name);
   invalidate_replacement(exchange);

@@ -40,8 +40,8 @@ Answer Session::read(Exchange& exchange, const abi::ReadIn& in) {
   return reply;
 }
 
-// While the caller processes its data, the disk reads what it will need next. A hint: a failure to open is reported when it
-// is requested.
+// While the caller processes its data, the disk reads what it will need next. A hint: a failure to open is reported
+// when it is requested.
 void Session::read_ahead(const Exchange& exchange) {
   if (!exchange.sent_at_once()) return;
   const auto nodes = read_ahead_.next(exchange.node());
@@ -61,7 +61,8 @@ Result<overlay::RealFileRef> Session::writable_file(Exchange& exchange, overlay:
 
 // The kernel itself invalidates only what it expects the call to change. This fails only when the mount is gone.
 void Session::invalidate_renumbered(const Exchange& exchange) {
-  for (const overlay::NodeId node : file_system_.take_renumbered()) static_cast<void>(forget_attributes(exchange, node));
+  for (const overlay::NodeId node : file_system_.take_renumbered())
+    static_cast<void>(forget_attributes(exchange, node));
 }
 
 Answer Session::write(Exchange& exchange, const abi::WriteIn& in, std::span<const std::byte> rest) {
@@ -88,7 +89,8 @@ Answer Session::fsync(Exchange& exchange, const abi::FsyncIn& in) {
 Answer Session::fallocate(Exchange& exchange, const abi::FallocateIn& in) {
   const Subject target = subject(exchange.node());
   // vfs_fallocate of the kernel: a pure allocation does not change the content.
-  const Access access = (in.mode & ~static_cast<std::uint32_t>(FALLOC_FL_KEEP_SIZE)) == 0 ? Access::append : Access::write;
+  const Access access =
+      (in.mode & ~static_cast<std::uint32_t>(FALLOC_FL_KEEP_SIZE)) == 0 ? Access::append : Access::write;
   const auto file = writable_file(exchange, exchange.node(), target, access);
   if (!file.ok()) return file.error();
   if (!keeps_setid(exchange)) {
@@ -103,7 +105,8 @@ Answer Session::lseek(Exchange& exchange, const abi::LseekIn& in) {
   const auto file = file_system_.file(exchange.node(), Access::read, exchange.interrupted());
   if (!file.ok()) return file.error();
   // Other threads may seek the same description: SEEK_DATA and SEEK_HOLE do not depend on its offset.
-  const auto offset = sys::seek((*file)->descriptor(), static_cast<std::int64_t>(in.offset), static_cast<int>(in.whence));
+  const auto offset =
+      sys::seek((*file)->descriptor(), static_cast<std::int64_t>(in.offset), static_cast<int>(in.whence));
   if (!offset.ok()) return offset.error();
   return exchange.reply(abi::LseekOut{*offset});
 }
@@ -114,7 +117,8 @@ Result<std::size_t> Session::copy(Exchange& exchange, const abi::CopyFileRangeIn
   was_read(filter::ReadKind::opened, exchange.node());
   // First open the one that is written: where both are one file, its copy-up changes what is read.
   LAMINA_ASSIGN(const overlay::RealFileRef to, writable_file(exchange, in.nodeid_out, target, Access::write));
-  LAMINA_ASSIGN(const overlay::RealFileRef from, file_system_.file(exchange.node(), Access::read, exchange.interrupted()));
+  LAMINA_ASSIGN(const overlay::RealFileRef from,
+                file_system_.file(exchange.node(), Access::read, exchange.interrupted()));
   if (!keeps_setid(exchange)) LAMINA_TRY(kill_suidgid(exchange, in.nodeid_out, *to));
   const auto size = sys::copy_range(from->descriptor(), in.off_in, to->descriptor(), in.off_out,
                                     static_cast<std::size_t>(std::min(in.len, most_at_once)));

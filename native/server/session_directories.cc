@@ -16,7 +16,8 @@ class Session::Packer {
 
   [[nodiscard]] bool fits(std::string_view name) const { return size_ + length(name) <= room_.size(); }
   // Leaves out what does not fit.
-  void add(const abi::EntryOut& entry, std::uint64_t ino, std::uint64_t offset, std::uint32_t type, std::string_view name) {
+  void add(const abi::EntryOut& entry, std::uint64_t ino, std::uint64_t offset, std::uint32_t type,
+           std::string_view name) {
     if (!fits(name)) return;
     std::byte* at = room_.data() + size_;
     std::memset(at, 0, length(name));
@@ -68,8 +69,9 @@ Answer Session::list(Exchange& exchange, const abi::ReadIn& in, bool plus) {
   Packer packer(exchange.scratch().first(std::min<std::size_t>(in.size, exchange.scratch().size())), plus);
   LAMINA_TRY(list_dots(packer, exchange.node(), in.offset));
   const auto& names = **listing;
-  auto next = std::upper_bound(names.begin(), names.end(), in.offset,
-                               [](std::uint64_t offset, const overlay::DirectoryEntry& entry) { return offset < entry.cookie; });
+  auto next = std::upper_bound(
+      names.begin(), names.end(), in.offset,
+      [](std::uint64_t offset, const overlay::DirectoryEntry& entry) { return offset < entry.cookie; });
   for (; next != names.end() && packer.fits(next->name) && exchange.slot().has_room_for_raised(); ++next) {
     abi::EntryOut out{};
     if (plus) {

@@ -1,5 +1,5 @@
-// ioctl(2): the flags of chattr(1). The kernel sends them itself, by fixed sizes (fs/fuse/ioctl.c, fuse_fileattr_get and _set),
-// however files are opened.
+// ioctl(2): the flags of chattr(1). The kernel sends them itself, by fixed sizes (fs/fuse/ioctl.c, fuse_fileattr_get
+// and _set), however files are opened.
 #include <linux/fs.h>
 
 #include <cstring>

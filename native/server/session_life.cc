@@ -14,12 +14,13 @@ Answer Session::init(Exchange& exchange, const abi::InitIn& in) {
 
   namespace init = abi::init;
   const std::uint64_t offered = in.flags | ((in.flags & init::init_ext) != 0 ? std::uint64_t{in.flags2} << 32U : 0);
-  std::uint64_t wanted = init::async_read | init::export_support | init::big_writes | init::dont_mask | init::async_dio |
-                         init::parallel_dirops | init::max_pages | init::cache_symlinks | init::explicit_inval_data |
-                         init::handle_killpriv_v2 | init::setxattr_ext | init::init_ext | init::has_resend;
+  std::uint64_t wanted = init::async_read | init::export_support | init::big_writes | init::dont_mask |
+                         init::async_dio | init::parallel_dirops | init::max_pages | init::cache_symlinks |
+                         init::explicit_inval_data | init::handle_killpriv_v2 | init::setxattr_ext | init::init_ext |
+                         init::has_resend;
   wanted |= init::no_opendir_support;
-  // In a read set, a listing with attributes would count as reading every entry. Not READDIRPLUS_AUTO: all that follows the first
-  // 32 KiB of a listing would be looked up name by name.
+  // In a read set, a listing with attributes would count as reading every entry. Not READDIRPLUS_AUTO: all that follows
+  // the first 32 KiB of a listing would be looked up name by name.
   if (filter_ == nullptr || !filter_->records_reads()) wanted |= init::do_readdirplus;
   if (!answers_open_) wanted |= init::no_open_support;
   // Only where every OPEN is answered may it truncate: without OPEN the truncation is lost.

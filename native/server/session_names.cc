@@ -51,8 +51,8 @@ void Session::batch_forget(Exchange& /*exchange*/, const abi::BatchForgetIn& in,
 Answer Session::mknod(Exchange& exchange, const abi::MknodIn& in, std::string_view name) {
   const Subject made = subject(exchange.node(), name);
   LAMINA_TRY(guard(made));
-  const auto entry = file_system_.make_node(exchange.node(), name, in.mode, device_major(in.rdev), device_minor(in.rdev),
-                                            exchange.caller(in.umask), exchange.attempt());
+  const auto entry = file_system_.make_node(exchange.node(), name, in.mode, device_major(in.rdev),
+                                            device_minor(in.rdev), exchange.caller(in.umask), exchange.attempt());
   if (entry.ok())
     changed(exchange, (in.mode & 0170000U) == 0100000U ? filter::Operation::create : filter::Operation::mknod, made);
   return entry_answer(exchange, entry);
@@ -61,7 +61,8 @@ Answer Session::mknod(Exchange& exchange, const abi::MknodIn& in, std::string_vi
 Answer Session::mkdir(Exchange& exchange, const abi::MkdirIn& in, std::string_view name) {
   const Subject made = subject(exchange.node(), name);
   LAMINA_TRY(guard(made));
-  const auto entry = file_system_.make_directory(exchange.node(), name, in.mode, exchange.caller(in.umask), exchange.attempt());
+  const auto entry =
+      file_system_.make_directory(exchange.node(), name, in.mode, exchange.caller(in.umask), exchange.attempt());
   if (entry.ok()) changed(exchange, filter::Operation::mkdir, made);
   return entry_answer(exchange, entry);
 }
@@ -119,12 +120,13 @@ Answer Session::rename(Exchange& exchange, const abi::RenameIn& in, std::string_
   return rename_names(exchange, name, in.newdir, new_name, 0);
 }
 
-Answer Session::rename2(Exchange& exchange, const abi::Rename2In& in, std::string_view name, std::string_view new_name) {
+Answer Session::rename2(Exchange& exchange, const abi::Rename2In& in, std::string_view name,
+                        std::string_view new_name) {
   return rename_names(exchange, name, in.newdir, new_name, in.flags);
 }
 
-Answer Session::rename_names(Exchange& exchange, std::string_view name, overlay::NodeId new_parent, std::string_view new_name,
-                             std::uint32_t flags) {
+Answer Session::rename_names(Exchange& exchange, std::string_view name, overlay::NodeId new_parent,
+                             std::string_view new_name, std::uint32_t flags) {
   // RENAME_WHITEOUT would let a user make one of our marks.
   if (flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE) return Errno{EINVAL};
   const RenameMode mode = flags == RENAME_NOREPLACE  ? RenameMode::no_replace
@@ -139,12 +141,13 @@ Answer Session::rename_names(Exchange& exchange, std::string_view name, overlay:
   if (mode == RenameMode::exchange) {
     LAMINA_TRY(guard_below(new_parent, new_name, from, to));
   }
-  const auto status =
-      file_system_.rename(exchange.node(), name, new_parent, new_name, mode, exchange.interrupted(), exchange.attempt());
+  const auto status = file_system_.rename(exchange.node(), name, new_parent, new_name, mode, exchange.interrupted(),
+                                          exchange.attempt());
   invalidate_renumbered(exchange);
   for (const Subject* each : {&from, &to}) was_read(ReadKind::whole, *each);
   if (status.ok())
-    changed(exchange, mode == RenameMode::exchange ? filter::Operation::exchange : filter::Operation::rename, from, to.path);
+    changed(exchange, mode == RenameMode::exchange ? filter::Operation::exchange : filter::Operation::rename, from,
+            to.path);
   return answer_of(status);
 }
 

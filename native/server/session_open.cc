@@ -32,7 +32,8 @@ Answer Session::create(Exchange& exchange, const abi::CreateIn& in, std::string_
   if (!answers_open_) return Errno{ENOSYS};
   const Subject made = subject(exchange.node(), name);
   LAMINA_TRY(guard(made));
-  const auto entry = file_system_.make_node(exchange.node(), name, in.mode, 0, 0, exchange.caller(in.umask), exchange.attempt());
+  const auto entry =
+      file_system_.make_node(exchange.node(), name, in.mode, 0, 0, exchange.caller(in.umask), exchange.attempt());
   if (!entry.ok()) return entry.error();
   changed(exchange, filter::Operation::create, made);
   return opened_answer(exchange, *entry, in.flags);

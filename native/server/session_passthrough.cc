@@ -18,18 +18,21 @@ using sys::Status;
 
 namespace {
 
-// A smaller file of a lower is read in one message, through the server: so it can be copied up under all its descriptors.
+// A smaller file of a lower is read in one message, through the server: so it can be copied up under all its
+// descriptors.
 constexpr std::uint64_t smallest_lower = std::uint64_t{128} * 1024;
 
 // The content of a handle.
 constexpr std::uint64_t counted_as_other = 1;
 
-// setgid without group execute: a write by a group member keeps it, and the real file system does not know the caller's groups.
+// setgid without group execute: a write by a group member keeps it, and the real file system does not know the caller's
+// groups.
 bool marks_locking(std::uint32_t mode) { return (mode & (setgid | group_execute)) == setgid; }
 
 }  // namespace
 
-// The open descriptors of a lower's file stay with it: they keep reading its old content. The names lead to another node.
+// The open descriptors of a lower's file stay with it: they keep reading its old content. The names lead to another
+// node.
 Status Session::detach_open_lower(const Exchange& exchange, NodeId node, const OpenFile& file) {
   if (file.opens == 0 || file.backing_id == 0 || !file.lower) return {};
   LAMINA_TRY(file_system_.replace_node(node));
@@ -43,12 +46,15 @@ Status Session::begin_open(Exchange& exchange, const Opening& opening, OpenFile&
   LAMINA_ASSIGN(file.lower, file_system_.data_in_lower(opening.node));
   LAMINA_ASSIGN(const Attributes attributes, file_system_.attributes(opening.node));
   const bool others_write = opening.writes() && !opening.as_root;
-  if (opening.writes() ? others_write && marks_locking(attributes.mode) : file.lower && attributes.size < smallest_lower)
+  if (opening.writes() ? others_write && marks_locking(attributes.mode)
+                       : file.lower && attributes.size < smallest_lower)
     return {};
   if (opening.writes()) file.lower = false;
-  LAMINA_ASSIGN(const overlay::RealFileRef real, file_system_.file(opening.node, opening.access(), exchange.interrupted()));
+  LAMINA_ASSIGN(const overlay::RealFileRef real,
+                file_system_.file(opening.node, opening.access(), exchange.interrupted()));
   invalidate_renumbered(exchange);
-  // The real file system clears setuid at writes without CAP_FSETID, and checks that in the thread that registers the file.
+  // The real file system clears setuid at writes without CAP_FSETID, and checks that in the thread that registers the
+  // file.
   file.keeps_suid = opening.as_root;
   std::optional<sys::WithoutCapability> without;
   if (!file.keeps_suid) {
@@ -155,7 +161,8 @@ Result<Attributes> Session::set_attributes(Exchange& exchange, SetAttributes cha
 // The kernel attributes writes by an old node's descriptor to that node only.
 void Session::invalidate_replacement(const Exchange& exchange) {
   if (options_.mode != Mode::passthrough) return;
-  if (const auto other = file_system_.replacement(exchange.node())) static_cast<void>(exchange.invalidate_attributes(*other));
+  if (const auto other = file_system_.replacement(exchange.node()))
+    static_cast<void>(exchange.invalidate_attributes(*other));
 }
 
 }  // namespace lamina::server

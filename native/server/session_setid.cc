@@ -1,5 +1,5 @@
-// setuid and setgid, which a change of the content clears (inode(7), "The set-group-ID bit"). The kernel leaves that to us
-// (HANDLE_KILLPRIV_V2) and keeps caching the old mode, by which it would run the file: so it is invalidated.
+// setuid and setgid, which a change of the content clears (inode(7), "The set-group-ID bit"). The kernel leaves that to
+// us (HANDLE_KILLPRIV_V2) and keeps caching the old mode, by which it would run the file: so it is invalidated.
 #include <linux/capability.h>
 
 #include <algorithm>
@@ -36,7 +36,8 @@ bool Session::keeps_setid(const Exchange& exchange) {
   return privileged.ok() ? *privileged : uid == 0;
 }
 
-// For a change that clears setuid: whether setgid without group execute is cleared too (setattr_should_drop_sgid of the kernel).
+// For a change that clears setuid: whether setgid without group execute is cleared too (setattr_should_drop_sgid of the
+// kernel).
 Status Session::check_group(const Exchange& exchange, NodeId node, SetAttributes& change) {
   if (!change.kill_suidgid) return {};
   LAMINA_ASSIGN(const overlay::Attributes present, file_system_.attributes(node));
@@ -59,7 +60,8 @@ Status Session::kill_suidgid(Exchange& exchange, NodeId node, const overlay::Rea
   if ((status.mode & (setuid | setgid)) == 0) return {};
   SetAttributes change;
   change.kill_suidgid = true;
-  if ((status.mode & setgid) != 0 && !program_setgid(status.mode)) change.outside_group = is_outside_group(exchange, status.gid);
+  if ((status.mode & setgid) != 0 && !program_setgid(status.mode))
+    change.outside_group = is_outside_group(exchange, status.gid);
   if ((status.mode & setuid) == 0 && !program_setgid(status.mode) && !change.outside_group) return {};
   const auto cleared = file_system_.set_attributes(node, change, exchange.interrupted());
   if (!cleared.ok()) return cleared.error();

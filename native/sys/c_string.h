@@ -9,8 +9,8 @@
 
 namespace lamina::sys {
 
-// The argument of a system call for a path or name. `check` says why it cannot be passed: ENAMETOOLONG at PATH_MAX bytes,
-// EINVAL where it holds a NUL (the kernel would use only the part before it).
+// The argument of a system call for a path or name. `check` says why it cannot be passed: ENAMETOOLONG at PATH_MAX
+// bytes, EINVAL where it holds a NUL (the kernel would use only the part before it).
 class CString {
  public:
   explicit CString(std::string_view text) {
@@ -38,8 +38,8 @@ class CString {
   char buffer_[PATH_MAX];  // NOLINT(cppcoreguidelines-pro-type-member-init): written up to the NUL only
 };
 
-// One component of a path; "" where the call may act on the descriptor itself. A slash, "." and ".." are EINVAL: a name never
-// leads out of its directory. Longer than 255 bytes: ENAMETOOLONG.
+// One component of a path; "" where the call may act on the descriptor itself. A slash, "." and ".." are EINVAL: a name
+// never leads out of its directory. Longer than 255 bytes: ENAMETOOLONG.
 class Name : public CString {
  public:
   explicit Name(std::string_view name) : CString(name) {

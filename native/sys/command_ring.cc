@@ -36,7 +36,8 @@ Result<CommandRing> CommandRing::make(int device) {
   ring.descriptor_ = FileDescriptor(static_cast<int>(::syscall(SYS_io_uring_setup, 1, &parameters)));
   if (!ring.descriptor_.valid()) return last_error();
   LAMINA_TRY(ring.map(parameters));
-  if (::syscall(SYS_io_uring_register, ring.descriptor_.get(), IORING_REGISTER_FILES, &device, 1) != 0) return last_error();
+  if (::syscall(SYS_io_uring_register, ring.descriptor_.get(), IORING_REGISTER_FILES, &device, 1) != 0)
+    return last_error();
   return ring;
 }
 

@@ -24,8 +24,8 @@ class CommandRing {
  public:
   static constexpr std::size_t most_arguments = 80;  // what fits in an entry of 128 bytes
 
-  // A ring of the calling thread's own, for commands to one device. No other thread may use it. ENOSYS or EPERM where the
-  // kernel or its administrator (kernel.io_uring_disabled) denies it, EINVAL where the kernel is older than 6.1.
+  // A ring of the calling thread's own, for commands to one device. No other thread may use it. ENOSYS or EPERM where
+  // the kernel or its administrator (kernel.io_uring_disabled) denies it, EINVAL where the kernel is older than 6.1.
   static Result<CommandRing> make(int device);
   CommandRing(CommandRing&& other) noexcept;
   CommandRing& operator=(CommandRing&&) = delete;
@@ -33,8 +33,8 @@ class CommandRing {
 
   // Puts a command in the ring; wait() hands it to the kernel. Nothing else may be under way.
   void prepare(const Command& command);
-  // Waits for the command's result, as the device returns it: a negative errno on failure. EINTR where a signal came: wait
-  // again.
+  // Waits for the command's result, as the device returns it: a negative errno on failure. EINTR where a signal came:
+  // wait again.
   Result<std::int32_t> wait();
 
  private:

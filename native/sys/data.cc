@@ -39,7 +39,8 @@ Status write_all_at(int descriptor, std::span<const std::byte> data, std::uint64
 
 Status write_all(int descriptor, std::string_view data) {
   while (!data.empty()) {
-    LAMINA_ASSIGN(const std::size_t written, length_from(retry([&] { return ::write(descriptor, data.data(), data.size()); })));
+    LAMINA_ASSIGN(const std::size_t written,
+                  length_from(retry([&] { return ::write(descriptor, data.data(), data.size()); })));
     if (written == 0) return Errno{EIO};
     data.remove_prefix(written);
   }
@@ -52,7 +53,8 @@ Result<std::string> read_whole(int descriptor, std::size_t limit) {
     constexpr std::size_t step = 16384;
     const std::size_t old = content.size();
     content.resize(old + step);
-    LAMINA_ASSIGN(const std::size_t length, length_from(retry([&] { return ::read(descriptor, content.data() + old, step); })));
+    LAMINA_ASSIGN(const std::size_t length,
+                  length_from(retry([&] { return ::read(descriptor, content.data() + old, step); })));
     content.resize(old + length);
     if (length == 0) return content;
     if (content.size() > limit) return Errno{EFBIG};
@@ -73,7 +75,8 @@ Result<std::uint64_t> seek(int descriptor, std::int64_t offset, int whence) {
   return static_cast<std::uint64_t>(at);
 }
 
-Result<std::size_t> copy_range(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset, std::size_t length) {
+Result<std::size_t> copy_range(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset,
+                               std::size_t length) {
   off_t in = offset_of(from_offset);
   off_t out = offset_of(to_offset);
   return length_from(retry([&] { return ::copy_file_range(from, &in, to, &out, length, 0); }));

@@ -15,8 +15,8 @@ struct DirectoryRecord {
   std::uint32_t type = 0;  // the S_IFMT bits, or 0 where the file system does not report it
 };
 
-// Calls `each` for every name of the directory, from its beginning, until it fails. `directory` is open for reading, and its
-// offset is used: one reader at a time.
+// Calls `each` for every name of the directory, from its beginning, until it fails. `directory` is open for reading,
+// and its offset is used: one reader at a time.
 Status read_directory(int directory, const std::function<Status(const DirectoryRecord&)>& each);
 
 }  // namespace lamina::sys

@@ -79,7 +79,8 @@ Result<std::uint64_t> mount_namespace_of(std::string_view process) {
 
 Result<std::uint64_t> device_of(int directory, const char* path, int flags) {
   struct statx status = {};
-  LAMINA_TRY(status_from([&] { return ::statx(directory, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &status); }));
+  LAMINA_TRY(
+      status_from([&] { return ::statx(directory, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &status); }));
   return std::uint64_t{gnu_dev_makedev(status.stx_dev_major, status.stx_dev_minor)};
 }
 
@@ -152,8 +153,8 @@ Result<FileDescriptor> clone_mount_of(std::int32_t pid, const std::string& mount
 Status attach_mount(int clone, const std::string& mountpoint, unsigned long flags) {
   mount_attr attributes = {};
   attributes.propagation = MS_PRIVATE;
-  attributes.attr_clr =
-      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+  attributes.attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+                        MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
   if ((flags & MS_RDONLY) != 0) attributes.attr_set |= MOUNT_ATTR_RDONLY;
   if ((flags & MS_NOSUID) != 0) attributes.attr_set |= MOUNT_ATTR_NOSUID;
   if ((flags & MS_NODEV) != 0) attributes.attr_set |= MOUNT_ATTR_NODEV;
@@ -168,6 +169,8 @@ Status attach_mount(int clone, const std::string& mountpoint, unsigned long flag
   return status_from([&] { return ::move_mount(clone, "", AT_FDCWD, mountpoint.c_str(), MOVE_MOUNT_F_EMPTY_PATH); });
 }
 
-Result<std::uint64_t> device_at(const std::string& path) { return device_of(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW); }
+Result<std::uint64_t> device_at(const std::string& path) {
+  return device_of(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW);
+}
 
 }  // namespace lamina::sys

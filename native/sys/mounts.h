@@ -24,11 +24,12 @@ std::vector<MountEntry> parse_mounts(std::string_view text);
 // A process of each mount namespace but our own, as far as we may read /proc.
 Result<std::vector<std::int32_t>> other_mount_namespaces();
 
-// A clone of the mount of file system `device` that process `pid` sees at `mountpoint`, with nothing below it (setns(2),
-// open_tree(2)). Not yet attached; the file system lives as long as the descriptor. ENOENT where it was replaced meanwhile. The
-// process must have one thread.
+// A clone of the mount of file system `device` that process `pid` sees at `mountpoint`, with nothing below it
+// (setns(2), open_tree(2)). Not yet attached; the file system lives as long as the descriptor. ENOENT where it was
+// replaced meanwhile. The process must have one thread.
 Result<FileDescriptor> clone_mount_of(std::int32_t pid, const std::string& mountpoint, std::uint64_t device);
-// Attaches such a clone to a directory, private, with the per-mount MS_* flags of mount(2) (mount_setattr(2), move_mount(2)).
+// Attaches such a clone to a directory, private, with the per-mount MS_* flags of mount(2) (mount_setattr(2),
+// move_mount(2)).
 Status attach_mount(int clone, const std::string& mountpoint, unsigned long flags);
 // The file system that is mounted at a path, without a request to its server (statx(2), AT_STATX_DONT_SYNC).
 Result<std::uint64_t> device_at(const std::string& path);

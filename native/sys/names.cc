@@ -25,7 +25,9 @@ constexpr int no_follow(std::string_view name) { return AT_SYMLINK_NOFOLLOW | (n
 
 struct DescriptorLink {
   std::array<char, 32> path = {};
-  explicit DescriptorLink(int descriptor) { (void)std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", descriptor); }
+  explicit DescriptorLink(int descriptor) {
+    (void)std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", descriptor);
+  }
 };
 
 // Before kernel 6.6: chmod(2) of the descriptor's link, which is EOPNOTSUPP for a symlink too.
@@ -134,7 +136,8 @@ Status change_owner(int directory, std::string_view name, std::uint32_t uid, std
 Status change_mode(int directory, std::string_view name, mode_t mode) {
   const Name child(name);
   LAMINA_TRY(child.check());
-  const Status changed = status_from([&] { return ::syscall(SYS_fchmodat2, directory, child.get(), mode, no_follow(name)); });
+  const Status changed =
+      status_from([&] { return ::syscall(SYS_fchmodat2, directory, child.get(), mode, no_follow(name)); });
   return changed.failed_with(ENOSYS) ? change_mode_by_link(directory, name, mode) : changed;
 }
 

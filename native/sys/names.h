@@ -1,5 +1,5 @@
-// Making, renaming and removing names, and changing attributes. A `name` is one component of a path (Name); no call follows a
-// symlink. Calls interrupted by a signal are retried.
+// Making, renaming and removing names, and changing attributes. A `name` is one component of a path (Name); no call
+// follows a symlink. Calls interrupted by a signal are retried.
 #pragma once
 
 #include <sys/types.h>
@@ -15,7 +15,8 @@
 namespace lamina::sys {
 
 // The process's umask applies to the mode of these two: a driver sets it to 0.
-Status make_node(int directory, std::string_view name, mode_t mode, std::uint32_t major, std::uint32_t minor);  // mknodat(2)
+Status make_node(int directory, std::string_view name, mode_t mode, std::uint32_t major,
+                 std::uint32_t minor);  // mknodat(2)
 Status make_directory(int directory, std::string_view name, mode_t mode);
 Status make_symlink(int directory, std::string_view name, std::string_view target);
 

@@ -117,7 +117,8 @@ Result<FileDescriptor> clone_tree(std::string_view path, TreeAccess access) {
   attributes.attr_set = MOUNT_ATTR_NOATIME;
   attributes.attr_clr = MOUNT_ATTR__ATIME;
   attributes.propagation = 0;
-  // A user namespace may be denied the change of the access time (mount_setattr(2), EPERM): only access times differ then.
+  // A user namespace may be denied the change of the access time (mount_setattr(2), EPERM): only access times differ
+  // then.
   const bool locked = ::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0;
   if (locked && errno != EPERM) return last_error();
   return tree;

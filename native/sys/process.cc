@@ -159,7 +159,8 @@ FileTime now() {
 }
 
 Result<pid_t> fork_sharing_descriptors() {
-  const long child = ::syscall(SYS_clone, static_cast<unsigned long>(CLONE_FILES | SIGCHLD), nullptr, nullptr, nullptr, 0UL);
+  const long child =
+      ::syscall(SYS_clone, static_cast<unsigned long>(CLONE_FILES | SIGCHLD), nullptr, nullptr, nullptr, 0UL);
   if (child < 0) return last_error();
   return static_cast<pid_t>(child);
 }

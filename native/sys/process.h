@@ -21,8 +21,8 @@ struct Process {
 // The process of a thread, for a caller may be identified by its thread's number, and threads have names of their own.
 // ENOENT, ESRCH where it has ended.
 Result<Process> process_of(std::int32_t thread);
-// Answers as process_of, with one system call where a process asks again: it keeps /proc/PID/comm open, which fails with ESRCH
-// once the process has ended, whoever has its number then. One thread uses it.
+// Answers as process_of, with one system call where a process asks again: it keeps /proc/PID/comm open, which fails
+// with ESRCH once the process has ended, whoever has its number then. One thread uses it.
 class RecentProcesses {
  public:
   Result<Process> process_of(std::int32_t thread);
@@ -34,8 +34,8 @@ class RecentProcesses {
   };
   std::array<Known, 8> known_;
 };
-// Whether the process has a capability in effect (/proc/PID/status, CapEff) in our user namespace: those that it has in another
-// one do not count here. ENOENT, ESRCH where it has ended; EACCES where its user namespace is not readable.
+// Whether the process has a capability in effect (/proc/PID/status, CapEff) in our user namespace: those that it has in
+// another one do not count here. ENOENT, ESRCH where it has ended; EACCES where its user namespace is not readable.
 Result<bool> has_capability_here(std::int32_t pid, unsigned capability);
 // The group of its new files, and its supplementary groups, as numbered in our user namespace (/proc/PID/status, Gid,
 // Groups). ENOENT, ESRCH where it has ended.
@@ -58,9 +58,9 @@ class WithoutCapability {
 // The time of day (clock_gettime(2), CLOCK_REALTIME).
 FileTime now();
 
-// fork(2), but the child has the same table of descriptors, not a copy: what it opens stays open when it is killed, and what it
-// closes is closed for the parent too (clone(2): CLONE_FILES). The process must have one thread. The child must not rely on the
-// thread id that the C library keeps of its first thread, and ends by _exit(2).
+// fork(2), but the child has the same table of descriptors, not a copy: what it opens stays open when it is killed, and
+// what it closes is closed for the parent too (clone(2): CLONE_FILES). The process must have one thread. The child must
+// not rely on the thread id that the C library keeps of its first thread, and ends by _exit(2).
 Result<pid_t> fork_sharing_descriptors();
 // The open descriptors, without the one used to list them.
 Result<std::vector<int>> open_descriptors();

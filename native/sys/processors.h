@@ -7,7 +7,8 @@
 
 namespace lamina::sys {
 
-// How many there could ever be: one more than the highest number (/sys/devices/system/cpu/possible). ENOENT without sysfs.
+// How many there could ever be: one more than the highest number (/sys/devices/system/cpu/possible). ENOENT without
+// sysfs.
 Result<unsigned> possible_processors();
 // Those on which this process may run (sched_getaffinity(2)).
 std::vector<unsigned> usable_processors();

@@ -65,18 +65,19 @@ using Status = Result<void>;
 }  // namespace lamina::sys
 
 // Returns the error of `expression` (a Status) from the enclosing function.
-#define LAMINA_TRY(expression)                                                                                                   \
-  do {                                                                                                                           \
-    auto lamina_status_ = (expression);                                                                                          \
-    if (!lamina_status_.ok()) return lamina_status_.error();                                                                     \
+#define LAMINA_TRY(expression)                                                                                         \
+  do {                                                                                                                 \
+    auto lamina_status_ = (expression);                                                                                \
+    if (!lamina_status_.ok()) return lamina_status_.error();                                                           \
   } while (false)
 
 #define LAMINA_CONCAT_INNER(a, b) a##b
 #define LAMINA_CONCAT(a, b) LAMINA_CONCAT_INNER(a, b)
 
 // Declares `variable` as the value of `expression` (a Result<T>), or returns its error from the enclosing function.
-#define LAMINA_ASSIGN(variable, expression) LAMINA_ASSIGN_INNER(variable, expression, LAMINA_CONCAT(lamina_result_, __LINE__))
-#define LAMINA_ASSIGN_INNER(variable, expression, temporary)                                                                     \
-  auto temporary = (expression);                                                                                                 \
-  if (!temporary.ok()) return temporary.error();                                                                                 \
+#define LAMINA_ASSIGN(variable, expression)                                                                            \
+  LAMINA_ASSIGN_INNER(variable, expression, LAMINA_CONCAT(lamina_result_, __LINE__))
+#define LAMINA_ASSIGN_INNER(variable, expression, temporary)                                                           \
+  auto temporary = (expression);                                                                                       \
+  if (!temporary.ok()) return temporary.error();                                                                       \
   variable = std::move(temporary).value()

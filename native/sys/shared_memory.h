@@ -19,8 +19,8 @@ class SharedMemory {
   }
   ~SharedMemory();
 
-  // `size` bytes of address space, all zero; each page is allocated when it is first touched. Less, but at least a 64th, where
-  // the process may not have so much (RLIMIT_AS).
+  // `size` bytes of address space, all zero; each page is allocated when it is first touched. Less, but at least a
+  // 64th, where the process may not have so much (RLIMIT_AS).
   static Result<SharedMemory> reserve(std::size_t size);
   [[nodiscard]] std::span<std::byte> bytes() const { return bytes_; }
   // Frees whole pages, which are zero afterwards.

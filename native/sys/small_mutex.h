@@ -13,7 +13,8 @@ class SmallMutex {
     std::uint32_t seen = open;
     if (state_.compare_exchange_strong(seen, held, std::memory_order_acquire)) return;
     // A thread that has waited leaves it contended, since others may still wait.
-    while (state_.exchange(contended, std::memory_order_acquire) != open) state_.wait(contended, std::memory_order_relaxed);
+    while (state_.exchange(contended, std::memory_order_acquire) != open)
+      state_.wait(contended, std::memory_order_relaxed);
   }
   bool try_lock() {
     std::uint32_t seen = open;

@@ -38,7 +38,8 @@ struct FileStatus {
   [[nodiscard]] bool is_whiteout() const { return type() == 0020000U && rdev_major == 0 && rdev_minor == 0; }
 };
 
-// Of the child `name` of `directory`, or of the descriptor itself (O_PATH too) where `name` is "". Never follows a symlink.
+// Of the child `name` of `directory`, or of the descriptor itself (O_PATH too) where `name` is "". Never follows a
+// symlink.
 Result<FileStatus> status_at(int directory, std::string_view name);
 inline Result<FileStatus> status_of(int descriptor) { return status_at(descriptor, {}); }
 // Of a path from the user; follows symlinks.

@@ -1,5 +1,5 @@
-// Moments at which a process may be stopped by a test: before and after every call that changes something, and where it writes to
-// memory that outlives it.
+// Moments at which a process may be stopped by a test: before and after every call that changes something, and where it
+// writes to memory that outlives it.
 #pragma once
 
 #include <atomic>

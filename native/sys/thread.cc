@@ -20,7 +20,8 @@ Result<std::thread> start_thread(const std::string& name, std::function<void()> 
   } catch (const std::system_error& error) {
     started = Errno{error.code().value()};
   }
-  if (const int error = ::pthread_sigmask(SIG_SETMASK, &before, nullptr); error != 0 && !started.ok()) return Errno{error};
+  if (const int error = ::pthread_sigmask(SIG_SETMASK, &before, nullptr); error != 0 && !started.ok())
+    return Errno{error};
   return started;
 }
 

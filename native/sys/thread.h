@@ -9,8 +9,8 @@
 
 namespace lamina::sys {
 
-// Starts `body` on a thread that receives no signals (they are for the main thread) and has the name `name` (15 bytes at most,
-// pthread_setname_np(3)). Threads do not survive fork(2): start them after the last one.
+// Starts `body` on a thread that receives no signals (they are for the main thread) and has the name `name` (15 bytes
+// at most, pthread_setname_np(3)). Threads do not survive fork(2): start them after the last one.
 Result<std::thread> start_thread(const std::string& name, std::function<void()> body);
 
 }  // namespace lamina::sys

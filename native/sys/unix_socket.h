@@ -1,5 +1,5 @@
-// Unix stream sockets whose paths may be of any length (unix(7) has room for 107 bytes; the descriptor of the directory has no
-// such limit).
+// Unix stream sockets whose paths may be of any length (unix(7) has room for 107 bytes; the descriptor of the directory
+// has no such limit).
 #pragma once
 
 #include <sys/types.h>
@@ -13,10 +13,11 @@
 
 namespace lamina::sys {
 
-// A listening socket, non-blocking, bound to the new name `name` (81 bytes at most) in `directory` with mode 0600. EADDRINUSE
-// where the name is taken.
+// A listening socket, non-blocking, bound to the new name `name` (81 bytes at most) in `directory` with mode 0600.
+// EADDRINUSE where the name is taken.
 Result<FileDescriptor> listen_at(int directory, std::string_view name);
-// Connects to the socket that is the child `name` of `directory`, whatever the name's length. ECONNREFUSED without a listener.
+// Connects to the socket that is the child `name` of `directory`, whatever the name's length. ECONNREFUSED without a
+// listener.
 Result<FileDescriptor> connect_at(int directory, std::string_view name);
 // The next client, non-blocking; EAGAIN where none waits.
 Result<FileDescriptor> accept_client(int listener);

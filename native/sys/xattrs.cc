@@ -40,10 +40,12 @@ std::uint64_t address(const void* pointer) { return reinterpret_cast<std::uintpt
 // False once the kernel has answered ENOSYS to a *xattrat call.
 std::atomic<bool> have_xattrat{true};
 
-// A call by one of three ways: `by_name` (*xattrat, of a directory's child), `by_descriptor` (f*xattr) and `by_path`, which
-// follows the last symlink and gets a /proc/self/fd link: for an O_PATH descriptor that is the file itself, even a symlink.
+// A call by one of three ways: `by_name` (*xattrat, of a directory's child), `by_descriptor` (f*xattr) and `by_path`,
+// which follows the last symlink and gets a /proc/self/fd link: for an O_PATH descriptor that is the file itself, even
+// a symlink.
 template <typename ByName, typename ByDescriptor, typename ByPath>
-auto reach(int directory, const Name& name, ByName by_name, ByDescriptor by_descriptor, ByPath by_path) -> decltype(by_name("")) {
+auto reach(int directory, const Name& name, ByName by_name, ByDescriptor by_descriptor, ByPath by_path)
+    -> decltype(by_name("")) {
   const auto through_link = [&](int descriptor) {
     std::array<char, 32> path = {};
     (void)std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", descriptor);
@@ -69,7 +71,8 @@ ssize_t get_once(int directory, const Name& name, const char* attribute, void* b
       directory, name,
       [&](const char* child) -> ssize_t {
         const XattrArguments arguments{address(buffer), static_cast<std::uint32_t>(size), 0};
-        return ::syscall(SYS_getxattrat, directory, child, AT_SYMLINK_NOFOLLOW, attribute, &arguments, sizeof(arguments));
+        return ::syscall(SYS_getxattrat, directory, child, AT_SYMLINK_NOFOLLOW, attribute, &arguments,
+                         sizeof(arguments));
       },
       [&](int descriptor) { return ::fgetxattr(descriptor, attribute, buffer, size); },
       [&](const char* path) { return ::getxattr(path, attribute, buffer, size); });
@@ -119,13 +122,14 @@ Result<std::vector<std::byte>> get_xattr(int directory, std::string_view name, s
 Result<std::string> list_xattrs(int directory, std::string_view name) {
   const Name child(name);
   LAMINA_TRY(child.check());
-  auto names =
-      read_growing<std::string>([&](char* buffer, std::size_t size) { return list_once(directory, child, buffer, size); });
+  auto names = read_growing<std::string>(
+      [&](char* buffer, std::size_t size) { return list_once(directory, child, buffer, size); });
   if (names.failed_with(EOPNOTSUPP)) return std::string();
   return names;
 }
 
-Status set_xattr(int directory, std::string_view name, std::string_view attribute, std::span<const std::byte> value, int flags) {
+Status set_xattr(int directory, std::string_view name, std::string_view attribute, std::span<const std::byte> value,
+                 int flags) {
   const Name child(name);
   const CString key(attribute);
   LAMINA_TRY(child.check());
@@ -136,7 +140,8 @@ Status set_xattr(int directory, std::string_view name, std::string_view attribut
       [&](const char* path) -> long {
         const XattrArguments arguments{address(value.data()), static_cast<std::uint32_t>(value.size()),
                                        static_cast<std::uint32_t>(flags)};
-        return ::syscall(SYS_setxattrat, directory, path, AT_SYMLINK_NOFOLLOW, key.get(), &arguments, sizeof(arguments));
+        return ::syscall(SYS_setxattrat, directory, path, AT_SYMLINK_NOFOLLOW, key.get(), &arguments,
+                         sizeof(arguments));
       },
       [&](int descriptor) -> long { return ::fsetxattr(descriptor, key.get(), value.data(), value.size(), flags); },
       [&](const char* path) -> long { return ::setxattr(path, key.get(), value.data(), value.size(), flags); });
@@ -151,7 +156,9 @@ Status remove_xattr(int directory, std::string_view name, std::string_view attri
   LAMINA_TRY(key.check());
   const auto result = reach(
       directory, child,
-      [&](const char* path) -> long { return ::syscall(SYS_removexattrat, directory, path, AT_SYMLINK_NOFOLLOW, key.get()); },
+      [&](const char* path) -> long {
+        return ::syscall(SYS_removexattrat, directory, path, AT_SYMLINK_NOFOLLOW, key.get());
+      },
       [&](int descriptor) -> long { return ::fremovexattr(descriptor, key.get()); },
       [&](const char* path) -> long { return ::removexattr(path, key.get()); });
   if (result < 0) return last_error();

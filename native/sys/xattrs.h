@@ -1,6 +1,6 @@
-// Extended attributes (xattr(7)) of the child `name` of `directory`, or of the descriptor itself (O_PATH too) where `name` is "".
-// Never follows a symlink and never resolves a path from "/" but the descriptor's own /proc/self/fd link: a path string could
-// lead back into a mount of ours.
+// Extended attributes (xattr(7)) of the child `name` of `directory`, or of the descriptor itself (O_PATH too) where
+// `name` is "". Never follows a symlink and never resolves a path from "/" but the descriptor's own /proc/self/fd link:
+// a path string could lead back into a mount of ours.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,8 @@ Status remove_xattr(int directory, std::string_view name, std::string_view attri
 
 // Which attributes to copy, by name.
 using XattrFilter = std::function<bool(std::string_view attribute)>;
-// Copies the wanted attributes from one descriptor (O_PATH too) to another. The first that cannot be set ends the copy with its
-// error.
+// Copies the wanted attributes from one descriptor (O_PATH too) to another. The first that cannot be set ends the copy
+// with its error.
 Status copy_xattrs(int from, int to, const XattrFilter& wanted);
 
 // Calls `each` for every name of a list as returned by list_xattrs.
@@ -40,6 +40,8 @@ void for_each_name(std::string_view list, Each each) {
 }
 
 // A string's bytes, as the value of an attribute.
-inline std::span<const std::byte> as_value(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+inline std::span<const std::byte> as_value(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 }  // namespace lamina::sys

@@ -1,4 +1,5 @@
-// The chart of the drivers: a dot a driver on one line a workload, on a logarithmic scale of the time as a multiple of kernel overlayfs.
+// The chart of the drivers: a dot a driver on one line a workload, on a logarithmic scale of the time as a multiple of
+// kernel overlayfs.
 import { meansOf, rowsOf } from './drivers-text.mjs';
 import { number } from './text.mjs';
 

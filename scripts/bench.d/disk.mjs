@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { pause, run } from './shell.mjs';
 
 /**
- * An ext4 as a machine of users has it, with a journal, on a loop device without a cache of its own. The file system that is there may have none, as those of many virtual
- * machines: it then searches past every inode that was removed in the last minutes (`recently_deleted` of fs/ext4/ialloc.c), and each driver pays for what the one before left.
- * Gone with the mount namespace, whatever happens.
+ * An ext4 as a machine of users has it, with a journal, on a loop device without a cache of its own. The file system
+ * that is there may have none, as those of many virtual machines: it then searches past every inode that was removed in
+ * the last minutes (`recently_deleted` of fs/ext4/ialloc.c), and each driver pays for what the one before left. Gone
+ * with the mount namespace, whatever happens.
  */
 function ownDisk() {
   const place = mkdtempSync(join(tmpdir(), 'lamina-bench-'));

@@ -192,7 +192,9 @@ export function available(place, names) {
   });
 }
 
-/** The process that serves the mount of a laminafs or fuse-overlayfs: the one whose command line names the mount point. */
+/**
+ * The process that serves the mount of a laminafs or fuse-overlayfs: the one whose command line names the mount point.
+ */
 export function processOf(root) {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const found = pids.filter((pid) => {

@@ -77,8 +77,8 @@ async function update(store, script, expected) {
 }
 
 /**
- * Containers whose storages hold 5 to 50 files each of their own. The files are made in the trees of the writable tops, which nobody has mounted: such a
- * tree is an ordinary overlay upper.
+ * Containers whose storages hold 5 to 50 files each of their own. The files are made in the trees of the writable tops,
+ * which nobody has mounted: such a tree is an ordinary overlay upper.
  * @returns the trees
  */
 export async function makeContainers({ Store, create, fromText }, directory, count) {

@@ -1,5 +1,6 @@
-// A passthrough file system on fuse-native, a peer in the benchmark: fuse-native.mjs SOURCE MOUNTPOINT. Says `mounted` once it answers, ends when it is unmounted.
-// What it cannot do: learn who calls (all that is made belongs to root), devices and setuid (it mounts nodev,nosuid), names that are not UTF-8.
+// A passthrough file system on fuse-native, a peer in the benchmark: fuse-native.mjs SOURCE MOUNTPOINT. Says `mounted`
+// once it answers, ends when it is unmounted. What it cannot do: learn who calls (all that is made belongs to root),
+// devices and setuid (it mounts nodev,nosuid), names that are not UTF-8.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

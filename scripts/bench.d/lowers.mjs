@@ -13,8 +13,8 @@ const names = ['overlayfs', 'fuse-overlayfs', 'laminafs, stateless'];
 const filesBelow = 2000;
 
 /**
- * Lowers named 0, 1, … newest first, and their indexes i0, i1, …; short names, for mount(2) takes a page of options. Each has the directory `shared` with
- * ten files of its own; the lowest 2,000.
+ * Lowers named 0, 1, … newest first, and their indexes i0, i1, …; short names, for mount(2) takes a page of options.
+ * Each has the directory `shared` with ten files of its own; the lowest 2,000.
  */
 async function makeLowers({ checkout, scratch }, depth) {
   const { scanTree, encodeIndex, fromText } = await functionsOf(checkout);

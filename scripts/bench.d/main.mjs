@@ -1,5 +1,5 @@
-// Runs sections of the benchmark. What each measured stays in build/bench/NAME.json; docs/benchmarks.md is composed of all that lies there, so that sections
-// measured at different times make one page.
+// Runs sections of the benchmark. What each measured stays in build/bench/NAME.json; docs/benchmarks.md is composed of
+// all that lies there, so that sections measured at different times make one page.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';

@@ -62,7 +62,10 @@ class StoreOfMany {
   }
 }
 
-/** Run in a process of its own, as a command would: the first time that its code runs. What it publishes differs from what it read, as what a command publishes does. */
+/**
+ * Run in a process of its own, as a command would: the first time that its code runs. What it publishes differs from
+ * what it read, as what a command publishes does.
+ */
 const once = `
 import { readFileSync } from 'node:fs';
 const [bundle, file] = process.argv.slice(1);

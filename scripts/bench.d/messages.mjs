@@ -13,8 +13,9 @@ const names = ['fuse-overlayfs', 'laminafs, stateless', 'laminafs, servicing', '
 const files = 200;
 
 /**
- * For `files` files each, in this order on one mount. `cold`: dentries and inodes dropped before, so that the kernel knows no name of the mount. `lower/*` has the
- * shell list the directory first, which is part of what is counted; only the first gets all names.
+ * For `files` files each, in this order on one mount. `cold`: dentries and inodes dropped before, so that the kernel
+ * knows no name of the mount. `lower/*` has the shell list the directory first, which is part of what is counted; only
+ * the first gets all names.
  */
 const operations = [
   {
@@ -76,8 +77,8 @@ async function ask(socket, command) {
 }
 
 /**
- * Calls of each kind that the processes of a mount make while `work` runs, counted by strace(1) line by line: its own sums (`-c`) leave out calls that are newer than it,
- * such as fchmodat2(2).
+ * Calls of each kind that the processes of a mount make while `work` runs, counted by strace(1) line by line: its own
+ * sums (`-c`) leave out calls that are newer than it, such as fchmodat2(2).
  */
 async function traced(mount, report, filter, work) {
   const pids = processOf(mount.root).flatMap((pid) => ['-p', String(pid)]);
@@ -106,8 +107,8 @@ async function traced(mount, report, filter, work) {
 const sum = (counts) => Object.values(counts).reduce((all, count) => all + count, 0);
 
 /**
- * The messages of one operation: as the driver counts them, without FORGET, which has no answer; of a driver that does not count, its replies, which are the
- * calls that write to /dev/fuse.
+ * The messages of one operation: as the driver counts them, without FORGET, which has no answer; of a driver that does
+ * not count, its replies, which are the calls that write to /dev/fuse.
  */
 async function messagesOf(mount, report, work) {
   if (mount.control === undefined) {

@@ -1,4 +1,5 @@
-// Runs the CLI for the benchmarks, and the orchestrator's own functions where a thousand processes would only measure the start of Node.
+// Runs the CLI for the benchmarks, and the orchestrator's own functions where a thousand processes would only measure
+// the start of Node.
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

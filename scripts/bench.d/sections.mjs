@@ -15,7 +15,8 @@ import { section as store } from './store.mjs';
  * @typedef {object} Section
  * @property {string} name   of the command line and of build/bench/NAME.json
  * @property {string} title  on the page
- * @property {(context: { checkout: string, scratch: string, laminafs: string, options: object, earlier?: unknown, keep: (data: unknown) => void }) => unknown} measure
+ * @property {(context: { checkout: string, scratch: string, laminafs: string, options: object, earlier?: unknown, keep:
+ * (data: unknown) => void }) => unknown} measure
  *   figures, for JSON. `earlier`: those of a run before, to add to; `keep` writes what there is so far
  * @property {(data: any) => string} text                               of the page, from the figures alone
  * @property {(data: any) => Record<string, string>} [pictures]         files under docs/

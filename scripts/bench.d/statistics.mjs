@@ -13,7 +13,9 @@ export const spread = (values) => (Math.max(...values) - Math.min(...values)) / 
 export const geometricMean = (values) =>
   Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 
-/** The median of the rounds' own ratios, so that a slow round cancels out; undefined where the other was not measured. */
+/**
+ * The median of the rounds' own ratios, so that a slow round cancels out; undefined where the other was not measured.
+ */
 const ratioTo = (values, others) =>
   others?.length === values.length ? median(values.map((value, round) => value / others[round])) : undefined;
 

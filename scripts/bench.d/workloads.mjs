@@ -18,8 +18,8 @@ const parallel = `for i in 1 2 3 4; do { ${walk} > /dev/null; grep -rsl no-such-
 export const mountCycle = { name: 'mount, first stat, unmount' };
 
 /**
- * For laminafs: the time as a multiple of the kernel's overlayfs that it must not exceed, the one to reach, and the first of a passthrough mount where it
- * differs.
+ * For laminafs: the time as a multiple of the kernel's overlayfs that it must not exceed, the one to reach, and the
+ * first of a passthrough mount where it differs.
  * @type {Record<string, { atMost: number, aim: number, atMostPassthrough?: number }>}
  */
 export const targets = {

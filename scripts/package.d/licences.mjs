@@ -1,4 +1,5 @@
-// Prints the licence texts of all that is built into the programs: of the npm packages in the bundle and of Debian's libraries in the native programs.
+// Prints the licence texts of all that is built into the programs: of the npm packages in the bundle and of Debian's
+// libraries in the native programs.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundledPackages, nativeLibraries } from './parts.mjs';

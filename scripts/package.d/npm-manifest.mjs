@@ -1,4 +1,5 @@
-// Prints the package.json of the package that people install: all libraries are in the bundle, and the native programs are for machines like this one.
+// Prints the package.json of the package that people install: all libraries are in the bundle, and the native programs
+// are for machines like this one.
 import { readFileSync, readdirSync } from 'node:fs';
 
 const { dependencies, devDependencies, scripts, ...manifest } = JSON.parse(readFileSync('package.json', 'utf8'));

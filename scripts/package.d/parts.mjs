@@ -1,7 +1,10 @@
 // What is built into the programs besides this project's own code.
 import { readFileSync } from 'node:fs';
 
-/** Debian's packages of the libraries that native programs hold, headers and static code; the last two are in `lamina-sandbox`, which is linked to nothing. */
+/**
+ * Debian's packages of the libraries that native programs hold, headers and static code; the last two are in
+ * `lamina-sandbox`, which is linked to nothing.
+ */
 export const nativeLibraries = [
   'libxxhash-dev',
   'librust-blake3-dev',
@@ -10,7 +13,10 @@ export const nativeLibraries = [
   'libstdc++-12-dev',
 ];
 
-/** The npm packages that the bundle may hold: those that src/ depends on, by package-lock.json. `path` is where they are installed. */
+/**
+ * The npm packages that the bundle may hold: those that src/ depends on, by package-lock.json. `path` is where they are
+ * installed.
+ */
 export function bundledPackages() {
   const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
   return Object.entries(packages)

@@ -1,5 +1,6 @@
-// Prints the software bill of materials (CycloneDX 1.5, JSON): the libraries in the bundle, those built into the native programs by Debian's versions of
-// them, and with --with-node the Node.js that runs this. It says no time, so that equal parts give equal documents.
+// Prints the software bill of materials (CycloneDX 1.5, JSON): the libraries in the bundle, those built into the native
+// programs by Debian's versions of them, and with --with-node the Node.js that runs this. It says no time, so that
+// equal parts give equal documents.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { bundledPackages, nativeLibraries } from './parts.mjs';

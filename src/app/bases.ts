@@ -42,7 +42,8 @@ function checkSubordinateIds(): void {
 
 /**
  * Makes a base from a directory or a tar.
- * @throws LaminaError usage: bad name; refused: beyond a limit, the name is taken, the archive is unsafe, the source is an image or empty; notFound: no such source; failed: it cannot be read or written
+ * @throws LaminaError usage: bad name; refused: beyond a limit, the name is taken, the archive is unsafe, the source is
+ * an image or empty; notFound: no such source; failed: it cannot be read or written
  */
 export async function baseImport(
   store: Store,

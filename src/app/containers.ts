@@ -42,7 +42,9 @@ export async function remove(
   });
 }
 
-/** Mounts a container's root. @throws LaminaError notFound, refused: see withMountpoint; refused: it is mounted already */
+/**
+ * Mounts a container's root. @throws LaminaError notFound, refused: see withMountpoint; refused: it is mounted already
+ */
 export async function mount(
   store: Store,
   name: string,

@@ -15,8 +15,9 @@ export interface StoreNames {
 const none: StoreNames = { containers: [], bases: [], updates: [] };
 
 /**
- * Reads them from the manifest alone: without a lock, for it is replaced as a whole, and without looking at the rest of the store.
- * Where there is no manifest, or it cannot be read or belongs to another user, there are none: a shell that completes has no place for an error.
+ * Reads them from the manifest alone: without a lock, for it is replaced as a whole, and without looking at the rest of
+ * the store. Where there is no manifest, or it cannot be read or belongs to another user, there are none: a shell that
+ * completes has no place for an error.
  * @param option what was typed for --store
  */
 export function storeNames(option: string | undefined): StoreNames {

@@ -17,14 +17,18 @@ const gibibyte = 1024 * mebibyte;
 const limit = (name: string, value: number, unit = 'bytes'): Limit => ({ name, value, unit });
 
 /**
- * Every limit of untrusted input. docs/security.md, "Limits of input", says where each holds and which test shows it; test/unit/base/limits.test.ts compares the two. Those of globs are
- * held by native/filter/glob_compiler.cc and native/addon/globs.cc.
+ * Every limit of untrusted input. docs/security.md, "Limits of input", says where each holds and which test shows it;
+ * test/unit/base/limits.test.ts compares the two. Those of globs are held by native/filter/glob_compiler.cc and
+ * native/addon/globs.cc.
  */
 export const limits = {
   // Trees
   /** Of a path below a tree's root. */
   pathDepth: limit('path depth', 32 * kibibyte),
-  /** All paths of a tree that are longer than PATH_MAX: those of a chain of directories grow with the square of its depth. */
+  /**
+   * All paths of a tree that are longer than PATH_MAX: those of a chain of directories grow with the square of its
+   * depth.
+   */
   deepPaths: limit('deep paths', 144 * mebibyte),
   /** NAME_MAX. */
   nameLength: limit('name length', 255),

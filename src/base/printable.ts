@@ -65,7 +65,9 @@ function shownSequence(bytes: Uint8Array, at: number): number {
 const isReordering = (code: number) =>
   (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code === 0xfeff;
 
-/** Of a sequence of more than one byte; -1 where there is none (RFC 3629: no longer form than needed, no surrogates). */
+/**
+ * Of a sequence of more than one byte; -1 where there is none (RFC 3629: no longer form than needed, no surrogates).
+ */
 function codePoint(bytes: Uint8Array, at: number): number {
   const lead = bytes[at] ?? 0;
   const more = lead >= 0xf5 || lead < 0xc2 ? 0 : lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;

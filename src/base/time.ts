@@ -5,7 +5,10 @@ export function isoNow(): string {
 
 const second = 1_000_000_000n;
 
-/** A time in nanoseconds since 1970 as file systems hold it: whole seconds, and 0 to 999,999,999 ns after that second, also before 1970. */
+/**
+ * A time in nanoseconds since 1970 as file systems hold it: whole seconds, and 0 to 999,999,999 ns after that second,
+ * also before 1970.
+ */
 export function secondsOf(ns: bigint): readonly [seconds: bigint, nanoseconds: bigint] {
   const nanoseconds = ((ns % second) + second) % second;
   return [(ns - nanoseconds) / second, nanoseconds];

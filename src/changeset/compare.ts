@@ -5,8 +5,9 @@ import type { Change, ContentHashes, ContentSource } from './model.js';
 import type { Resolved, View } from './view.js';
 
 /**
- * The files whose bytes must be hashed before `a` and `b` can be compared at `paths` (all paths, if not given): same size and attributes, different places, and at
- * least one without a known hash. Pass their hashes as `hashes` to `compareViews` or `computeDelta`.
+ * The files whose bytes must be hashed before `a` and `b` can be compared at `paths` (all paths, if not given): same
+ * size and attributes, different places, and at least one without a known hash. Pass their hashes as `hashes` to
+ * `compareViews` or `computeDelta`.
  */
 export function unknownContents(a: View, b: View, paths: Iterable<BytePath> = allPaths(a, b)): ContentSource[] {
   const found: ContentSource[] = [];
@@ -27,8 +28,8 @@ export function unknownContents(a: View, b: View, paths: Iterable<BytePath> = al
 }
 
 /**
- * How `b` differs from `a`, sorted by path. Compared are type, mode, owner, xattrs, content, link target, device, hard links among
- * paths that both have and, except for directories, modification times.
+ * How `b` differs from `a`, sorted by path. Compared are type, mode, owner, xattrs, content, link target, device, hard
+ * links among paths that both have and, except for directories, modification times.
  * @param options.paths where to look, e.g. `covered(…)`; all paths, if not given
  * @throws LaminaError failed where a hash is needed and unknown
  */

@@ -4,9 +4,9 @@ import { child } from './resolve.js';
 import type { Place, View } from './view.js';
 
 /**
- * All paths at which two views can differ whose stacks differ only in the layers `changed` (DESIGN: covered): what these layers list, all below their
- * whiteouts, opaque, replacing and redirected directories, what other layers' redirects and metacopies lead into them, and all other names of a
- * hard-link group of which one is covered.
+ * All paths at which two views can differ whose stacks differ only in the layers `changed` (DESIGN: covered): what
+ * these layers list, all below their whiteouts, opaque, replacing and redirected directories, what other layers'
+ * redirects and metacopies lead into them, and all other names of a hard-link group of which one is covered.
  *
  * In each view a changed layer stands anywhere in the stack; the other layers are the same trees in the same order.
  */

@@ -20,11 +20,12 @@ export interface DeltaRequest {
 }
 
 /**
- * The smallest overlay tree Δ with view(Δ, base…) = target, path by path: type, content, mode, owner, xattrs, link target, device, hard-link groups, and
- * modification times except for directories', which never cause an entry of their own. Smallest: fewest entries; a
- * directory is made opaque, instead of one whiteout for each name that must be hidden, only where that takes fewer
- * entries, each 4 KiB of content that must be copied for it counting as one.
- * @throws LaminaError failed where a hash is needed and unknown; damaged where the target has a file whose content no layer holds
+ * The smallest overlay tree Δ with view(Δ, base…) = target, path by path: type, content, mode, owner, xattrs, link
+ * target, device, hard-link groups, and modification times except for directories', which never cause an entry of their
+ * own. Smallest: fewest entries; a directory is made opaque, instead of one whiteout for each name that must be hidden,
+ * only where that takes fewer entries, each 4 KiB of content that must be copied for it counting as one.
+ * @throws LaminaError failed where a hash is needed and unknown; damaged where the target has a file whose content no
+ * layer holds
  */
 export function computeDelta({ target, base, covered, hashes }: DeltaRequest): TreePlan {
   return new Planner(target, base, covered, hashes).plan();

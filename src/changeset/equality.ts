@@ -7,8 +7,9 @@ import type { Place, Resolved, View } from './view.js';
 export type Equality = 'equal' | 'different' | 'unknown';
 
 /**
- * Compares type, mode, owner, xattrs, link target, device, content and, except for directories, the modification time; not hard links, which are a
- * matter of several paths. `unknown`: all is equal but the content, of which a hash is missing.
+ * Compares type, mode, owner, xattrs, link target, device, content and, except for directories, the modification time;
+ * not hard links, which are a matter of several paths. `unknown`: all is equal but the content, of which a hash is
+ * missing.
  */
 export function compareResolved(a: View, ra: Resolved, b: View, rb: Resolved, hashes?: ContentHashes): Equality {
   if (!sameTime(ra.entry, rb.entry)) return 'different';
@@ -61,7 +62,10 @@ export function hashOf(source: ContentSource, hashes?: ContentHashes): bigint | 
   return known === 0n ? hashes?.(source) : known;
 }
 
-/** Whether two entries have the same modification time. A directory's follows from what is made and removed in it: it is never a difference. */
+/**
+ * Whether two entries have the same modification time. A directory's follows from what is made and removed in it: it is
+ * never a difference.
+ */
 export function sameTime(a: Entry, b: Entry): boolean {
   return a.mtimeNs === b.mtimeNs || (a.type === 'directory' && b.type === 'directory');
 }

@@ -23,9 +23,14 @@ export interface Entry {
   readonly target: string;
   /** Attributes by name, overlay marks left out. Names as byte strings; values compared byte for byte. */
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
-  /** The number of the hard-link group in this tree, or -1. Two paths of a tree are one inode iff they have the same group. */
+  /**
+   * The number of the hard-link group in this tree, or -1. Two paths of a tree are one inode iff they have the same
+   * group.
+   */
   readonly group: number;
-  /** BLAKE3 of a file's content, as a number of 256 bits; 0n where unknown (metacopy, or not hashed yet) or not a file. */
+  /**
+   * BLAKE3 of a file's content, as a number of 256 bits; 0n where unknown (metacopy, or not hashed yet) or not a file.
+   */
   readonly contentHash: bigint;
   readonly opaque: boolean;
   readonly metacopy: boolean;
@@ -63,7 +68,7 @@ export interface ContentSource {
 }
 
 /**
- * Knows the BLAKE3 of a file's bytes where its entry does not (`contentHash` 0n): the caller has read the file. `undefined`: still unknown.
- * Not called where the entry has the hash.
+ * Knows the BLAKE3 of a file's bytes where its entry does not (`contentHash` 0n): the caller has read the file.
+ * `undefined`: still unknown. Not called where the entry has the hash.
  */
 export type ContentHashes = (source: ContentSource) => bigint | undefined;

@@ -11,8 +11,8 @@ export interface PlanSource {
 }
 
 /**
- * One entry of a tree to be written. `attributes` is the entry of the target view that gives mode, owner, xattrs and times; its own path, group and
- * overlay marks are ignored.
+ * One entry of a tree to be written. `attributes` is the entry of the target view that gives mode, owner, xattrs and
+ * times; its own path, group and overlay marks are ignored.
  */
 export type PlanOperation =
   | { readonly kind: 'directory'; readonly path: BytePath; readonly attributes: Entry; readonly opaque: boolean }
@@ -24,7 +24,10 @@ export type PlanOperation =
   | { readonly kind: 'link'; readonly path: BytePath; readonly to: BytePath }
   | { readonly kind: 'whiteout'; readonly path: BytePath };
 
-/** A plain overlay tree (no redirects, no metacopy), as the operations that make it: parents before children, names of a directory in byte order. */
+/**
+ * A plain overlay tree (no redirects, no metacopy), as the operations that make it: parents before children, names of a
+ * directory in byte order.
+ */
 export interface TreePlan {
   /** Attributes of the tree's root directory: a view shows those of its newest layer, so every tree must carry them. */
   readonly root: Entry;

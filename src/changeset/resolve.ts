@@ -2,7 +2,10 @@ import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Entry, Listing } from './model.js';
 
-/** Where a path, or part of a merged directory, lies: a position in the stack (0 the newest) and a path in that layer's tree. */
+/**
+ * Where a path, or part of a merged directory, lies: a position in the stack (0 the newest) and a path in that layer's
+ * tree.
+ */
 export interface Place {
   readonly layer: number;
   readonly path: BytePath;
@@ -19,7 +22,10 @@ export interface Found {
 
 /** The state of one lookup, as `struct ovl_lookup_data` of the kernel (fs/overlayfs/namei.c, whose rules these are). */
 interface Lookup {
-  /** What to look for in the next layer: a name in the parent's directory, or, from the root of the layer, a path that begins with '/'. */
+  /**
+   * What to look for in the next layer: a name in the parent's directory, or, from the root of the layer, a path that
+   * begins with '/'.
+   */
   name: string;
   directory: boolean;
   metacopy: boolean;

@@ -31,9 +31,9 @@ export interface RunOnBase {
 }
 
 /**
- * The rule that lets a container be skipped: a procedure that neither reads nor writes anything that the container shows differently does in its view
- * what it did on the base. What a storage shows counts, not which entries it has: an entry that equals what it hides is
- * not a difference.
+ * The rule that lets a container be skipped: a procedure that neither reads nor writes anything that the container
+ * shows differently does in its view what it did on the base. What a storage shows counts, not which entries it has: an
+ * entry that equals what it hides is not a difference.
  */
 export class SkipRule {
   readonly #run: RunOnBase;
@@ -79,8 +79,9 @@ export class SkipRule {
   }
 
   /**
-   * What a run in a container without an overlap would write, as a tree on its storages. Undefined: the layer alone shows it. Else storages hold something where the run on
-   * the base wrote, and though it shows nothing different, it would hide what was written.
+   * What a run in a container without an overlap would write, as a tree on its storages. Undefined: the layer alone
+   * shows it. Else storages hold something where the run on the base wrote, and though it shows nothing different, it
+   * would hide what was written.
    * @param storages newest first
    */
   hiddenWrites(storages: readonly Listing[]): Listing | undefined {

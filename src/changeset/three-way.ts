@@ -19,8 +19,9 @@ export const largestMerged = limits.mergedFile.value;
 const mostEdits = limits.mergedEdits.value;
 
 /**
- * Three-way merge of file content. Text (no NUL byte in any of the three) is merged by lines, whose endings belong to them; every byte survives. Changes that overlap or
- * touch are a conflict, unless they are the same (as in diff3 and git).
+ * Three-way merge of file content. Text (no NUL byte in any of the three) is merged by lines, whose endings belong to
+ * them; every byte survives. Changes that overlap or touch are a conflict, unless they are the same (as in diff3 and
+ * git).
  * @param base the common ancestor; undefined: there was none
  */
 export function mergeContents(base: Uint8Array | undefined, ours: Uint8Array, theirs: Uint8Array): ContentMerge {
@@ -46,7 +47,10 @@ function linesOf(bytes: Uint8Array): string[] {
   return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }
 
-/** Lines of the base that a side has replaced, `end` exclusive; empty where it has only added some. `growth`: by how many lines the side is longer for it. */
+/**
+ * Lines of the base that a side has replaced, `end` exclusive; empty where it has only added some. `growth`: by how
+ * many lines the side is longer for it.
+ */
 interface Hunk {
   readonly start: number;
   readonly end: number;

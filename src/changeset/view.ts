@@ -146,7 +146,10 @@ export class View {
     return names;
   }
 
-  /** The paths at which the view shows an entry of a layer's tree: its own path, unless it is hidden or moved by redirects above. */
+  /**
+   * The paths at which the view shows an entry of a layer's tree: its own path, unless it is hidden or moved by
+   * redirects above.
+   */
   pathsOf(layer: number, path: BytePath): BytePath[] {
     return this.#pathsOf(layer, path, this.redirections());
   }

@@ -141,7 +141,10 @@ export function runArguments(program: Command, argv: readonly string[]): string[
   return [...argv.slice(0, container + 1), '--', ...argv.slice(container + 1)];
 }
 
-/** The place of the first word that is neither an option nor its value; undefined where there is none, or `--` comes first. */
+/**
+ * The place of the first word that is neither an option nor its value; undefined where there is none, or `--` comes
+ * first.
+ */
 function firstOperand(
   options: readonly Option[],
   argv: readonly string[],

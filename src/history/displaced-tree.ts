@@ -34,7 +34,10 @@ export function holdingPath({ paths }: DisplacedRecord, path: BytePath): BytePat
   return paths.map((text) => fromText(text)).find((each) => each === path || isBelow(path, each));
 }
 
-/** The paths with all below them, and the directories above them: a path at which the view shows nothing becomes a whiteout. */
+/**
+ * The paths with all below them, and the directories above them: a path at which the view shows nothing becomes a
+ * whiteout.
+ */
 export function displacedOperations(view: View, paths: readonly BytePath[]): PlanOperation[] {
   const operations = new Map<BytePath, PlanOperation>();
   const add = (path: BytePath) => {
@@ -59,7 +62,10 @@ export function displacedOperations(view: View, paths: readonly BytePath[]): Pla
   });
 }
 
-/** Of the names of one inode the first makes it, the others become links to that. @param inodeOf undefined where a path is the only name of its inode */
+/**
+ * Of the names of one inode the first makes it, the others become links to that. @param inodeOf undefined where a path
+ * is the only name of its inode
+ */
 export function joinLinks(
   operations: readonly PlanOperation[],
   inodeOf: (path: BytePath) => string | number | undefined,

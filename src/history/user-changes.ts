@@ -56,9 +56,9 @@ export const hasEdits = ({ without, directories, files }: TreeEdits): boolean =>
   without.size + directories.size + files.size > 0;
 
 /**
- * Classifies what was written since an update, storage by storage: what does not overlap the update stays; what equals the
- * state with the update, or without it, needs no entry; where both changed a file, `merge` may merge the two; the rest
- * is to be displaced. Directories that only held what the update made are removed with it, and the others get the
+ * Classifies what was written since an update, storage by storage: what does not overlap the update stays; what equals
+ * the state with the update, or without it, needs no entry; where both changed a file, `merge` may merge the two; the
+ * rest is to be displaced. Directories that only held what the update made are removed with it, and the others get the
  * attributes that they have without it, unless the user changed them.
  */
 export class UserChanges {

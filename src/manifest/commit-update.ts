@@ -14,7 +14,10 @@ export interface EffectCommit {
   readonly outcome: Outcome;
   /** The delta storage, or null without a side effect. */
   readonly delta: SealedNode | null;
-  /** The container's present top storage, to be sealed; null where it is empty and is reused as the top above the update. */
+  /**
+   * The container's present top storage, to be sealed; null where it is empty and is reused as the top above the
+   * update.
+   */
   readonly sealed: SealedNode | null;
   /** The fresh, empty storage to put on top; null exactly where `sealed` is. */
   readonly top: NodeId | null;
@@ -40,9 +43,10 @@ export interface UpdateCommit {
 }
 
 /**
- * Puts the delta layer on the base's head, and every container of the effects onto it: its top storage S is sealed, the delta storage (if any) stands on S, a fresh
- * top on that.
- * @throws LaminaError usage: bad name; notFound; refused: the name is taken, or the base or a container is no longer what the update was computed on
+ * Puts the delta layer on the base's head, and every container of the effects onto it: its top storage S is sealed, the
+ * delta storage (if any) stands on S, a fresh top on that.
+ * @throws LaminaError usage: bad name; notFound; refused: the name is taken, or the base or a container is no longer
+ * what the update was computed on
  */
 export function commitUpdate(manifest: Manifest, commit: UpdateCommit): Manifest {
   validateName('update', commit.name);
@@ -79,9 +83,11 @@ export function commitUpdate(manifest: Manifest, commit: UpdateCommit): Manifest
 }
 
 /**
- * Brings containers that stayed on the layer below onto the layer of an update that is committed already (catch-up). Where older updates were merged into that layer, it embodies
- * them too: the delta storage is theirs as well, and each of them gets an effect that names none.
- * @throws LaminaError notFound; refused: a container is not on the layer below, the update was rolled back, or its layer is part of a newer update's
+ * Brings containers that stayed on the layer below onto the layer of an update that is committed already (catch-up).
+ * Where older updates were merged into that layer, it embodies them too: the delta storage is theirs as well, and each
+ * of them gets an effect that names none.
+ * @throws LaminaError notFound; refused: a container is not on the layer below, the update was rolled back, or its
+ * layer is part of a newer update's
  */
 export function addEffects(
   manifest: Manifest,

@@ -11,7 +11,9 @@ export interface Draft {
   readonly updates: Record<UpdateId, Update>;
 }
 
-/** A new manifest, and what the old one held and the new one does not. Their files may go once the new one is published. */
+/**
+ * A new manifest, and what the old one held and the new one does not. Their files may go once the new one is published.
+ */
 export interface Transition {
   readonly manifest: Manifest;
   /** Sorted. */

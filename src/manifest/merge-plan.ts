@@ -11,8 +11,8 @@ export interface MergeRequest {
   /** The newest updates of each base that can still be rolled back afterwards: nothing of theirs is folded. */
   readonly keep?: number | undefined;
   /**
-   * Storages whose trees refer to what lies below them (redirect, metacopy). Where an update above can still be rolled back, what lies below may become another
-   * layer: then these are not folded.
+   * Storages whose trees refer to what lies below them (redirect, metacopy). Where an update above can still be rolled
+   * back, what lies below may become another layer: then these are not folded.
    */
   readonly referring?: ReadonlySet<NodeId> | undefined;
 }
@@ -43,12 +43,13 @@ export interface MergePlan {
 }
 
 /**
- * What can be folded, down the whole hierarchy: sealed storages and delta storages into what they stand on within each container; then a layer into its parent where
- * that has no other child, is not the head of a base, and no container and no storage stands on it. A folded storage
- * stands on the layer of its newest part; others stay on the layer they were made on.
+ * What can be folded, down the whole hierarchy: sealed storages and delta storages into what they stand on within each
+ * container; then a layer into its parent where that has no other child, is not the head of a base, and no container
+ * and no storage stands on it. A folded storage stands on the layer of its newest part; others stay on the layer they
+ * were made on.
  *
- * An update is merged, and can no longer be rolled back by itself, where its layer becomes part of another tree, or where in a container what lies below and above
- * it is folded into one.
+ * An update is merged, and can no longer be rolled back by itself, where its layer becomes part of another tree, or
+ * where in a container what lies below and above it is folded into one.
  * @throws LaminaError notFound
  */
 export function planMerge(manifest: Manifest, request: MergeRequest = {}): MergePlan {

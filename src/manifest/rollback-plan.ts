@@ -9,8 +9,9 @@ export interface RollbackRequest {
   /** Only these containers; undefined: the whole update, which leaves its base's lineage. */
   readonly containers?: readonly string[] | undefined;
   /**
-   * Containers whose storages made since the update stay as they are, above the storage of before, which stays sealed. Of all other containers the storage of before
-   * is writable and on top again, and those made since leave the manifest: right where they are empty, or where the caller has moved their content down.
+   * Containers whose storages made since the update stay as they are, above the storage of before, which stays sealed.
+   * Of all other containers the storage of before is writable and on top again, and those made since leave the
+   * manifest: right where they are empty, or where the caller has moved their content down.
    */
   readonly keep?: ReadonlySet<string>;
 }
@@ -30,7 +31,10 @@ export interface ContainerRollback {
    * Storages written since the update, newest first: entries of theirs that overlap the update's paths are displaced.
    */
   readonly user: readonly NodeId[];
-  /** Where the content of `move` goes: the storage that was on top before the update (with a reused top: that one, which is then in `user` too). */
+  /**
+   * Where the content of `move` goes: the storage that was on top before the update (with a reused top: that one, which
+   * is then in `user` too).
+   */
   readonly before: NodeId;
   /** Storages that leave the manifest, newest first, whose content must be moved to `before`. Empty with `keep`. */
   readonly move: readonly NodeId[];
@@ -155,7 +159,10 @@ function rollbackContainer(manifest: Manifest, draft: Draft, { update, effect, k
   };
 }
 
-/** The container's storages above the update, newest first. @throws LaminaError refused where another update's delta storage is among them */
+/**
+ * The container's storages above the update, newest first. @throws LaminaError refused where another update's delta
+ * storage is among them
+ */
 function storagesSince(manifest: Manifest, top: NodeId, effect: Effect): NodeId[] {
   const ids: NodeId[] = [];
   for (const id of storageChain(manifest, top)) {

@@ -76,8 +76,9 @@ const updateSchema = z.strictObject({
   parent: layerId,
   layer: layerId,
   /**
-   * `rolled-back`: it left its base's lineage, but its layer stays for containers that were created on it. `merged`: its layer is part of a
-   * newer one, so that it can no longer be rolled back by itself; its record stays, for its procedure is needed to catch up.
+   * `rolled-back`: it left its base's lineage, but its layer stays for containers that were created on it. `merged`:
+   * its layer is part of a newer one, so that it can no longer be rolled back by itself; its record stays, for its
+   * procedure is needed to catch up.
    */
   state: z.enum(['committed', 'rolled-back', 'merged']),
   created,
@@ -92,7 +93,10 @@ export const manifestSchema = z.strictObject({
   format: z.literal(manifestFormat),
   version: z.literal(manifestVersion),
   generation: count,
-  /** Which extended attributes are overlay marks in its trees; null where an older version made the store, and nothing was changed since. */
+  /**
+   * Which extended attributes are overlay marks in its trees; null where an older version made the store, and nothing
+   * was changed since.
+   */
   marks: z.enum(['trusted', 'user']).nullable(),
   nodes: z.record(anyNodeId, nodeSchema),
   bases: z.record(name, baseSchema),

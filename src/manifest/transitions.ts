@@ -53,7 +53,10 @@ export interface NewContainer {
   readonly created: string;
 }
 
-/** A container on the head of its base. @throws LaminaError usage: bad name; notFound: no such base; refused: the name is taken */
+/**
+ * A container on the head of its base. @throws LaminaError usage: bad name; notFound: no such base; refused: the name
+ * is taken
+ */
 export function createContainer(manifest: Manifest, { name, base, storage, created }: NewContainer): Manifest {
   validateName('container', name);
   const { head } = baseOf(manifest, base);

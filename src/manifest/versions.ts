@@ -66,7 +66,8 @@ const holds: Record<string, (order: number) => boolean> = {
 };
 
 /**
- * A range of versions: comparisons (`>= 12.1`; without an operator `=`) that all must hold, with spaces or commas between; alternatives with `||` between.
+ * A range of versions: comparisons (`>= 12.1`; without an operator `=`) that all must hold, with spaces or commas
+ * between; alternatives with `||` between.
  * @returns whether a version is in it; undefined where the text is not a range
  */
 export function parseRange(text: string): ((version: string) => boolean) | undefined {

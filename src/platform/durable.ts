@@ -173,8 +173,8 @@ export async function renameDurably(from: Path, to: Path, mode: RenameMode = 're
 export type Move = readonly [from: BytePath, to: BytePath];
 
 /**
- * Renames within a file system that are on disk together when it is done: one after the other, then all directories are synced, once. If one fails, those
- * before it are undone. What the renamed trees hold must have been synced before.
+ * Renames within a file system that are on disk together when it is done: one after the other, then all directories are
+ * synced, once. If one fails, those before it are undone. What the renamed trees hold must have been synced before.
  */
 export async function renameAllDurably(moves: readonly Move[]): Promise<void> {
   const done: Move[] = [];

@@ -44,8 +44,8 @@ export function hexOfHash(hash: bigint): string {
 }
 
 /**
- * The hashes of the content of each file, read on libuv's pool; for one that could not be read, why. No symlink in a last component is
- * followed, and no access time changes where O_NOATIME is permitted (open(2)).
+ * The hashes of the content of each file, read on libuv's pool; for one that could not be read, why. No symlink in a
+ * last component is followed, and no access time changes where O_NOATIME is permitted (open(2)).
  */
 export async function hashFiles(paths: readonly Path[], kinds: HashKinds): Promise<(FileHash | SystemError)[]> {
   return readAnswer(await callAsync(hashCall(paths, kinds)), paths);

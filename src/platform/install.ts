@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { failed } from '../base/errors.js';
 
 /**
- * Path of a built file of this installation (`laminafs`, `addon.node`): beside the bundle this code runs from, or in the
- * dist/ of the checkout whose sources it runs from.
+ * Path of a built file of this installation (`laminafs`, `addon.node`): beside the bundle this code runs from, or in
+ * the dist/ of the checkout whose sources it runs from.
  * @throws LaminaError `failed` where it was not built.
  */
 export function distFile(name: string): string {

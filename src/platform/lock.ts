@@ -77,7 +77,10 @@ export async function acquireLock(path: Path, mode: LockMode, options: LockOptio
   }
 }
 
-/** The lock, or undefined where it is held by others in a way that excludes `mode`. @param create false: a missing file is an error (ENOENT) */
+/**
+ * The lock, or undefined where it is held by others in a way that excludes `mode`. @param create false: a missing file
+ * is an error (ENOENT)
+ */
 export function tryLock(path: Path, mode: LockMode, create = true): Lock | undefined {
   for (;;) {
     const descriptor = openLockFile(bytesOf(path), create);

@@ -3,8 +3,8 @@ export type { Path, Target } from './addon.js';
 
 /*
  * The system calls that Node lacks. Paths are byte paths or Buffers; none follows a symlink in its last component. A
- * number instead of a path is an open descriptor. Errors are SystemErrors. The forms named …Sync block; the others run on
- * libuv's pool.
+ * number instead of a path is an open descriptor. Errors are SystemErrors. The forms named …Sync block; the others run
+ * on libuv's pool.
  */
 export * from './native/data.js';
 export * from './native/files.js';

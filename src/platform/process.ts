@@ -41,9 +41,10 @@ export interface ProcessResult {
 
 /**
  * Runs a program to its end. With piped output the child leads a process group (and session) of its own, which is ended
- * as a whole; with inherited output it stays in ours, so that a terminal's job control works, unless `ownGroup`. It gets no other descriptors than
- * `descriptors`, whatever descriptors this process inherited.
- * @throws LaminaError `notFound` where there is no such program, `failed` where it cannot be started. Exit codes are results.
+ * as a whole; with inherited output it stays in ours, so that a terminal's job control works, unless `ownGroup`. It
+ * gets no other descriptors than `descriptors`, whatever descriptors this process inherited.
+ * @throws LaminaError `notFound` where there is no such program, `failed` where it cannot be started. Exit codes are
+ * results.
  */
 export async function runProcess(request: ProcessRequest): Promise<ProcessResult> {
   request.signal?.throwIfAborted();

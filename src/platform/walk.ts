@@ -54,8 +54,8 @@ export interface WalkOptions {
 const slash = Buffer.from('/');
 
 /**
- * Longest path given to the kernel before a directory is opened and its entries reached from there; PATH_MAX is 4096. The kernel goes through the names of a path one by one: shorter
- * is faster, and every step holds a descriptor.
+ * Longest path given to the kernel before a directory is opened and its entries reached from there; PATH_MAX is 4096.
+ * The kernel goes through the names of a path one by one: shorter is faster, and every step holds a descriptor.
  */
 const longestPath = 768;
 
@@ -67,7 +67,8 @@ const mostHeld = 256;
  * All entries at and below `root`, depth first, the names of a directory in byte order. Symlinks are not followed.
  * Blocks; between two entries other work may proceed. Concurrent changes to the tree must ensure that names that were
  * listed stay: an entry that vanishes is an error (ENOENT).
- * @throws LaminaError failed, TREE_TOO_DEEP: beyond the limits "path depth" or "deep paths" (docs/security.md, "Limits of input")
+ * @throws LaminaError failed, TREE_TOO_DEEP: beyond the limits "path depth" or "deep paths" (docs/security.md, "Limits
+ * of input")
  */
 export function* walk(root: Path, options: WalkOptions = {}): Generator<WalkEntry, void, undefined> {
   const after = options.order === 'after';

@@ -53,7 +53,10 @@ export interface ExplainData {
    * delta layer changes the path, so the container's own is kept above it.
    */
   readonly run: NodeProvenance['run'];
-  /** Whether the journal of the update that made it so is there; null: no update did. A layer's is empty, for nothing runs. */
+  /**
+   * Whether the journal of the update that made it so is there; null: no update did. A layer's is empty, for nothing
+   * runs.
+   */
   readonly journal: NodeProvenance['journal'];
   /** The path before the update, if different. */
   readonly before: string | null;

@@ -68,7 +68,10 @@ export function runOf(paths: StorePaths, update: string, container: string | und
   return later ?? paths.update(update).run(container);
 }
 
-/** Directories of catch-ups that no manifest refers to. The caller holds the store's exclusive lock, as for what was displaced. */
+/**
+ * Directories of catch-ups that no manifest refers to. The caller holds the store's exclusive lock, as for what was
+ * displaced.
+ */
 export function unpublishedCatchUps(paths: StorePaths, { generation: present }: Manifest): BytePath[] {
   return namesIn(paths.updates)
     .filter((name) => isId(name, 'u'))

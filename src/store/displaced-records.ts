@@ -10,8 +10,9 @@ import { namesIn } from './names-in.js';
 import type { DisplacedPaths, StorePaths } from './paths.js';
 
 /**
- * Ids of displaced content that belongs to no rollback: of a manifest that was never published, or partly removed. The caller holds
- * the store's exclusive lock, and changes nothing before these are gone: else the next generation would match theirs.
+ * Ids of displaced content that belongs to no rollback: of a manifest that was never published, or partly removed. The
+ * caller holds the store's exclusive lock, and changes nothing before these are gone: else the next generation would
+ * match theirs.
  */
 export function unpublishedDisplaced(paths: StorePaths, manifest: Manifest): string[] {
   return displacedIds(paths).filter((id) => !isPublished(paths.displaced(id), manifest));

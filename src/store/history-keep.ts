@@ -57,7 +57,10 @@ export async function retireUpdates(paths: StorePaths, updates: readonly UpdateI
   await renameAllDurably(moves);
 }
 
-/** Drops the oldest records beyond the limit, and the oldest procedures beyond that of their size. The caller holds the store's exclusive lock. */
+/**
+ * Drops the oldest records beyond the limit, and the oldest procedures beyond that of their size. The caller holds the
+ * store's exclusive lock.
+ */
 export async function trimHistory(paths: StorePaths, manifest: Manifest, limits = pastLimits): Promise<void> {
   const pasts = publishedPasts(paths, manifest)
     .flatMap(readable)

@@ -108,8 +108,8 @@ export function publishedPasts(paths: StorePaths, manifest: Manifest): PastPaths
 }
 
 /**
- * Records that belong to no rollback, as for what was displaced. The caller holds the store's exclusive lock, and changes nothing
- * before these are gone.
+ * Records that belong to no rollback, as for what was displaced. The caller holds the store's exclusive lock, and
+ * changes nothing before these are gone.
  */
 export function unpublishedPasts(paths: StorePaths, manifest: Manifest): PastPaths[] {
   return pastIds(paths)

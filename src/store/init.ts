@@ -68,7 +68,9 @@ const directoriesOf = ({ nodes, updates, transactions, allDisplaced, history, mo
 
 const isRefusal = (error: unknown) => error instanceof LaminaError && error.kind === 'refused';
 
-/** True where the directory was made; false where one was there that is empty, or holds a store that was never finished. */
+/**
+ * True where the directory was made; false where one was there that is empty, or holds a store that was never finished.
+ */
 async function makeRoot(root: BytePath, paths: StorePaths): Promise<boolean> {
   checkWay(root);
   try {

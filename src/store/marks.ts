@@ -5,8 +5,9 @@ import type { MarkNamespace } from './materialise.js';
 export const markNamespace = (): MarkNamespace => (isMachineRoot() ? 'trusted' : 'user');
 
 /**
- * True of an attribute by which overlayfs records something of its own. An escaped one ("trusted.overlay.overlay.x") is content: a mark of an overlay that
- * lies inside ours (Documentation/filesystems/overlayfs.rst, "Nesting overlayfs mounts").
+ * True of an attribute by which overlayfs records something of its own. An escaped one ("trusted.overlay.overlay.x") is
+ * content: a mark of an overlay that lies inside ours (Documentation/filesystems/overlayfs.rst, "Nesting overlayfs
+ * mounts").
  */
 export function isMark(name: string, namespace: MarkNamespace): boolean {
   const prefix = `${namespace}.overlay.`;

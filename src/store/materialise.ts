@@ -24,8 +24,9 @@ export interface MaterialiseRequest {
   readonly sources: readonly BytePath[];
   readonly marks: MarkNamespace;
   /**
-   * `device`: character devices 0:0, which any user may make (Linux 5.8). `xattr`: empty files marked `overlay.whiteout` in directories marked
-   * `overlay.opaque=x` (Documentation/filesystems/overlayfs.rst, Linux 6.7), for file systems without devices.
+   * `device`: character devices 0:0, which any user may make (Linux 5.8). `xattr`: empty files marked
+   * `overlay.whiteout` in directories marked `overlay.opaque=x` (Documentation/filesystems/overlayfs.rst, Linux 6.7),
+   * for file systems without devices.
    */
   readonly whiteouts?: 'device' | 'xattr';
   /**

@@ -15,7 +15,8 @@ import type { StorePaths } from './paths.js';
  */
 
 /**
- * @throws LaminaError refused: the store, one of its parts or a directory that leads to it belongs to another user, or may be written by one; damaged: a part of it is a symlink
+ * @throws LaminaError refused: the store, one of its parts or a directory that leads to it belongs to another user, or
+ * may be written by one; damaged: a part of it is a symlink
  */
 export function checkOwnership(paths: StorePaths): void {
   const { root } = paths;
@@ -89,7 +90,9 @@ function exposedStore(root: BytePath, { path, how, uid }: Exposure): LaminaError
   });
 }
 
-/** Gives an existing directory that is to become a store mode 0700. @throws LaminaError refused: it is another user's */
+/**
+ * Gives an existing directory that is to become a store mode 0700. @throws LaminaError refused: it is another user's
+ */
 export function makePrivate(root: BytePath): void {
   checkWay(root);
   const descriptor = openSync(toBuffer(root), constants.O_RDONLY | constants.O_DIRECTORY);

@@ -22,8 +22,9 @@ interface Anchor {
 }
 
 /**
- * Reaches the paths of one tree for system calls, however long they are: of a long one, directories on the way are opened, and the rest is reached
- * from there. Nothing on the way may be a symlink. They stay open for the next path, so that a tree costs what it holds and not the square of its depth.
+ * Reaches the paths of one tree for system calls, however long they are: of a long one, directories on the way are
+ * opened, and the rest is reached from there. Nothing on the way may be a symlink. They stay open for the next path, so
+ * that a tree costs what it holds and not the square of its depth.
  */
 export class Reach {
   /** Those on the way to the last path that needed any, outermost first. */

@@ -34,7 +34,8 @@ export interface Recovery {
 
 /**
  * Clears away what crashed commands left: transactions whose process is gone, nodes, updates, catch-ups and displaced
- * content that were never published, indexes of storages that were never sealed. The caller holds the store's exclusive lock, so none of this is in use.
+ * content that were never published, indexes of storages that were never sealed. The caller holds the store's exclusive
+ * lock, so none of this is in use.
  */
 export async function recoverDead(paths: StorePaths, manifest: Manifest): Promise<Recovery> {
   const clearing = new Clearing();

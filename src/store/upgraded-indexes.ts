@@ -20,7 +20,9 @@ export class UpgradedIndexes {
   readonly #files = new Map<NodeId, Buffer>();
   #bytes = 0;
 
-  /** The listing of a sealed node, from an index of any version. @throws LaminaError as readStoredIndex, upgradeIndex */
+  /**
+   * The listing of a sealed node, from an index of any version. @throws LaminaError as readStoredIndex, upgradeIndex
+   */
   async listing(id: NodeId, { index, tree }: NodePaths): Promise<Listing> {
     const stored = await readStoredIndex(index);
     if (stored.version > 1) return stored.listing;

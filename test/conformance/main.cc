@@ -1,9 +1,8 @@
 // conformance [--overlay LAYERS] [--links-apart] [--remount COMMAND] DIRECTORY [--gtest_…]
-//                                                                            judges the file system at DIRECTORY
-// conformance --prepare LAYERS                                               makes the layers for --overlay
-// conformance --parallel SECONDS [--seed N] [--remount COMMAND] DIRECTORY    lets processes work in one tree
-// conformance --walk DIRECTORY                                               prints the tree that --parallel left
-// conformance --helper NAME …                                                what tests run from the file system under test
+// judges the file system at DIRECTORY conformance --prepare LAYERS makes the layers for --overlay conformance
+// --parallel SECONDS [--seed N] [--remount COMMAND] DIRECTORY lets processes work in one tree conformance --walk
+// DIRECTORY prints the tree that --parallel left conformance --helper NAME … what tests run from the file system under
+// test
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -12,7 +12,10 @@ export interface CrashCommand {
   /** What comes before, in the store itself, and is no part of what is stopped. */
   readonly prepare?: (world: CrashWorld, store: string) => Promise<void> | void;
   readonly args: (world: CrashWorld) => readonly string[];
-  /** Ends what the stopped command keeps for its next try, so that the store is as before `prepare`. Gives what is lost of it. */
+  /**
+   * Ends what the stopped command keeps for its next try, so that the store is as before `prepare`. Gives what is lost
+   * of it.
+   */
   readonly abandon?: (world: CrashWorld, store: string) => Promise<string[]>;
 }
 

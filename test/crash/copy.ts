@@ -16,8 +16,8 @@ import { walk } from '../../src/platform/walk.js';
 import type { WalkEntry } from '../../src/platform/walk.js';
 
 /**
- * Copies a store as it lies on its file system: what is mounted below it is left out, as after a crash of the machine or of the drivers. In this process: two programs
- * for each crash point would take longer than all else.
+ * Copies a store as it lies on its file system: what is mounted below it is left out, as after a crash of the machine
+ * or of the drivers. In this process: two programs for each crash point would take longer than all else.
  */
 export function copyStore(from: string, to: string): void {
   const links = new Map<bigint, Buffer>();
@@ -58,8 +58,9 @@ export interface CrashPoint {
 }
 
 /**
- * Takes a copy of a store at every durable step: what a SIGKILL right before it leaves; of the removal of a tree, which is many calls, also one from its middle. The kernel
- * drops the locks and the memory of a killed process and keeps what it has written; so does the copy.
+ * Takes a copy of a store at every durable step: what a SIGKILL right before it leaves; of the removal of a tree, which
+ * is many calls, also one from its middle. The kernel drops the locks and the memory of a killed process and keeps what
+ * it has written; so does the copy.
  */
 export class CrashPoints {
   readonly points: CrashPoint[] = [];

@@ -30,7 +30,10 @@ describe.skipIf(!isRoot)('a crash', () => {
     return world.look(store);
   }
 
-  /** Runs a command, and gives the stores that a crash would have left at each of its steps, with what must come of them. */
+  /**
+   * Runs a command, and gives the stores that a crash would have left at each of its steps, with what must come of
+   * them.
+   */
   async function crash(command: CrashCommand) {
     const store = world.path('work', command.name.replaceAll(' ', '-'));
     mkdirSync(world.path('work'), { recursive: true });

@@ -26,7 +26,10 @@ while [ ! -e ../stop ]; do
   rm d/l s; rmdir d; [ -z "$(ls)" ]; echo round
 done`;
 
-/** Files of a lower, written, moved over each other and removed; and content that is read back, in the mount and in the upper. */
+/**
+ * Files of a lower, written, moved over each other and removed; and content that is read back, in the mount and in the
+ * upper.
+ */
 const content = `set -e; cd "$1"
 while [ ! -e stop ]; do
   head -c $((RANDOM * 40)) /dev/urandom > "$2/data"; cp "$2/data" data.new; sync data.new; mv data.new data

@@ -21,7 +21,10 @@ const everySo = process.env['LAMINA_ALL_POINTS'] === undefined ? 9 : 1;
 
 /** A command that a failing disk fails. */
 interface FaultCommand extends CrashCommand {
-  /** It may stop halfway: made again it comes to its end. Else the store must hold what it held before, or what it holds after. */
+  /**
+   * It may stop halfway: made again it comes to its end. Else the store must hold what it held before, or what it holds
+   * after.
+   */
   readonly repeatable?: boolean;
   /** Its preparation is undone where it fails, and cannot be copied: a mount. */
   readonly undone?: boolean;

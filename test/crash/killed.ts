@@ -1,4 +1,5 @@
-// The CLI, built by killed.test.ts: it kills itself right before the durable step of number LAMINA_KILL_AT, and reports how many there were where it comes to its end.
+// The CLI, built by killed.test.ts: it kills itself right before the durable step of number LAMINA_KILL_AT, and reports
+// how many there were where it comes to its end.
 import { writeFileSync } from 'node:fs';
 import { main } from '../../src/cli/program.js';
 import { onDurableStep } from '../../src/platform/durable.js';

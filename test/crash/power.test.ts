@@ -39,7 +39,9 @@ class Disk {
     if (made !== 0) throw new Error(`mkfs.ext4 ended with ${String(made)}`);
   }
 
-  /** Nothing is written back by itself for five minutes, nor for a rename's sake: what is not synced is in memory only. */
+  /**
+   * Nothing is written back by itself for five minutes, nor for a rename's sake: what is not synced is in memory only.
+   */
   mount(): void {
     mkdirSync(this.at, { recursive: true });
     const options = 'loop,commit=300,noauto_da_alloc';
@@ -104,7 +106,10 @@ describe.runIf(canMount())('a power cut', () => {
     }
   }
 
-  /** Runs a command on a disk of its own, and gives what a cut at each step would have left; the last one is right after its end. */
+  /**
+   * Runs a command on a disk of its own, and gives what a cut at each step would have left; the last one is right after
+   * its end.
+   */
   async function cutOff(command: CrashCommand) {
     const disk = new Disk(world.path('disk.img'), world.path('disk'));
     disk.make();

@@ -37,7 +37,10 @@ export async function stateOf(world: CrashWorld, store: string): Promise<State> 
 const nearest = (now: Snapshot, states: readonly Snapshot[]) =>
   states.map((state) => differences(now, state)).sort((a, b) => a.size - b.size)[0]!;
 
-/** What is wrong with a recovered store that must be in one of these states. @param mounts whether its containers are mounted, too */
+/**
+ * What is wrong with a recovered store that must be in one of these states. @param mounts whether its containers are
+ * mounted, too
+ */
 export async function faultsOf(
   world: CrashWorld,
   store: string,

@@ -12,7 +12,9 @@ const pause = 2_600;
 /** Of about 20 ms and more: there is work for as long as there are kills, the first after half a second. */
 const rounds = 70 + (kills - 1) * 130;
 
-/** One of each thing that a package manager does, again and again; what it leaves does not depend on how long it took. */
+/**
+ * One of each thing that a package manager does, again and again; what it leaves does not depend on how long it took.
+ */
 const procedure = `
 mkdir /srv/work; cd /srv/work; n=0
 while [ $n -lt ${String(rounds)} ]; do

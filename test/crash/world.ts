@@ -26,10 +26,16 @@ import { walk } from '../../src/platform/walk.js';
 import { writeTar } from '../support/tar-writer.js';
 import type { Snapshot } from '../support/tree.js';
 
-/** In memory where there is such a place: nothing here stands on what a disk has, as the copies are taken from what was written. */
+/**
+ * In memory where there is such a place: nothing here stands on what a disk has, as the copies are taken from what was
+ * written.
+ */
 const fast = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
-/** A sample store to crash in, and the commands of lamina in this process: a program to start for each would take longer than all else. */
+/**
+ * A sample store to crash in, and the commands of lamina in this process: a program to start for each would take longer
+ * than all else.
+ */
 export class CrashWorld {
   readonly directory = realpathSync(mkdtempSync(join(fast, 'lamina-crash-')));
   readonly tree = join(this.directory, 'tree');
@@ -140,7 +146,10 @@ export class CrashWorld {
   }
 }
 
-/** The world of the tests of a group, which watch durable steps in it; after them it is removed, and what they came to is printed. */
+/**
+ * The world of the tests of a group, which watch durable steps in it; after them it is removed, and what they came to
+ * is printed.
+ */
 export function crashWorld(report: () => string): CrashWorld {
   const world = new CrashWorld();
   beforeAll(async () => {
@@ -157,7 +166,10 @@ export function crashWorld(report: () => string): CrashWorld {
   return world;
 }
 
-/** Of an update by hand what was done counts: what its mounts recorded is in pieces, and what a commit staged goes with the next one. */
+/**
+ * Of an update by hand what was done counts: what its mounts recorded is in pieces, and what a commit staged goes with
+ * the next one.
+ */
 function forgetStaging(content: Snapshot): void {
   for (const path of [...content.keys()]) {
     const [, transaction = '', below = ''] = /^(\/transactions\/t-[0-9a-f]+)\/(.+)$/.exec(path) ?? [];
@@ -166,7 +178,10 @@ function forgetStaging(content: Snapshot): void {
   }
 }
 
-/** What was never published is on record only where a crash came before it was: a rollback's record comes with the rollback. */
+/**
+ * What was never published is on record only where a crash came before it was: a rollback's record comes with the
+ * rollback.
+ */
 function forgetEnded(store: string, content: Snapshot): void {
   content.delete('/history');
   for (const path of [...content.keys()]) {

@@ -14,8 +14,8 @@ import { Random } from './random.js';
 import { snapshot } from './snapshot.js';
 
 /**
- * Layers as the kernel makes them: each is the upper of a mount over those before it. Topmost first. Of `parts`, directories of the root,
- * each gets a tree of its own.
+ * Layers as the kernel makes them: each is the upper of a mount over those before it. Topmost first. Of `parts`,
+ * directories of the root, each gets a tree of its own.
  */
 function makeLayers({ directory, layers: count, seed, parts, linked = false }: Comparison): string[] {
   const random = new Random(seed);
@@ -106,7 +106,10 @@ interface Sides {
 /** Mounts both sides again; `killed`: the subject's driver dies without a word before. What was there must be there. */
 type Again = (killed: boolean) => void;
 
-/** Lets `change` do the same on both mounts, and compares what is there before, after, after a remount, and by other drivers. */
+/**
+ * Lets `change` do the same on both mounts, and compares what is there before, after, after a remount, and by other
+ * drivers.
+ */
 export async function compareAround(
   options: Comparison,
   history: readonly Operation[],
@@ -174,8 +177,8 @@ function snapshotOf(driver: Driver, stack: Stack, options: Comparison): string[]
 }
 
 /**
- * Mounts what each driver wrote by another driver. Of linked layers with indexes the kernel's own upper tells less than it showed,
- * without its index: there the reader must see in the subject's upper what the subject shows.
+ * Mounts what each driver wrote by another driver. Of linked layers with indexes the kernel's own upper tells less than
+ * it showed, without its index: there the reader must see in the subject's upper what the subject shows.
  */
 function compareReader(reader: Driver, options: Comparison, stack: Stack, history: readonly Operation[]): void {
   const b = readBy(reader, options, stack, 'subject');
@@ -186,8 +189,8 @@ function compareReader(reader: Driver, options: Comparison, stack: Stack, histor
 }
 
 /**
- * Performs each operation on a kernel overlay and on the subject, one after the other, and compares what it answers. Whole trees are compared
- * every so often, after a remount each time or, every other time, after the driver was killed.
+ * Performs each operation on a kernel overlay and on the subject, one after the other, and compares what it answers.
+ * Whole trees are compared every so often, after a remount each time or, every other time, after the driver was killed.
  */
 export async function compare(options: Comparison, operations: readonly Operation[], every: number): Promise<void> {
   const history: Operation[] = [];

@@ -23,7 +23,10 @@ export interface Driver {
 const options = (stack: Stack, more: string) =>
   `lowerdir=${stack.lowers.join(':')},upperdir=${stack.upper},workdir=${stack.work},${more}`;
 
-/** index=on: the kernel then keeps hard links of a lower together at copy-up, as laminafs does; metacopy=on: layers that it makes have metacopies. */
+/**
+ * index=on: the kernel then keeps hard links of a lower together at copy-up, as laminafs does; metacopy=on: layers that
+ * it makes have metacopies.
+ */
 export const kernel: Driver = {
   name: 'kernel',
   mount(stack) {

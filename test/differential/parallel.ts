@@ -10,7 +10,10 @@ import type { Comparison } from './compare.js';
 import { randomOperations } from './operations.js';
 import type { Work } from './worker.js';
 
-/** Processes that perform operations at the same time, each in a part of the mount that is its own: so what they answer does not depend on who is first. */
+/**
+ * Processes that perform operations at the same time, each in a part of the mount that is its own: so what they answer
+ * does not depend on who is first.
+ */
 export class Workers {
   readonly #program: string;
   readonly #children: ChildProcess[];

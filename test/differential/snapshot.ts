@@ -25,7 +25,10 @@ function describe(at: Buffer, stats: BigIntStats, links: Map<bigint, string>, pa
   return `${common} size=${stats.size} ${hash}${time}${linked}`;
 }
 
-/** A tree as lines that compare: all that a user of a mount can tell, but for clocks, inode numbers and directory sizes. `counts`: link counts, too. */
+/**
+ * A tree as lines that compare: all that a user of a mount can tell, but for clocks, inode numbers and directory sizes.
+ * `counts`: link counts, too.
+ */
 export function snapshot(root: string, counts = true): string[] {
   const links = new Map<bigint, string>();
   return [...walk(Buffer.from(root))].map(

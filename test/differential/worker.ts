@@ -1,4 +1,5 @@
-// A worker of parallel.ts, built by it: performs the operations of a seed in a directory, and answers what each of them answered.
+// A worker of parallel.ts, built by it: performs the operations of a seed in a directory, and answers what each of them
+// answered.
 import { settle } from './known-differences.js';
 import { perform, randomOperations } from './operations.js';
 

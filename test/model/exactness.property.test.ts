@@ -25,7 +25,10 @@ function withAligned(flat: Listing, written: Listing): Listing {
   return withTimes(flat, times);
 }
 
-/** What only the container's run wrote is newer than all that it wrote before, and what both wrote has the time of the base. */
+/**
+ * What only the container's run wrote is newer than all that it wrote before, and what both wrote has the time of the
+ * base.
+ */
 function checkOrder(raw: Listing, aligned: Listing, span: Span, onBase: Listing): void {
   const within = [...raw.entries()].filter(
     ({ type, mtimeNs }) => type !== 'directory' && type !== 'whiteout' && liesWithin(span, mtimeNs),

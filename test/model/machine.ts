@@ -35,7 +35,10 @@ interface Walked {
   readonly inode: Inode | undefined;
 }
 
-/** A root with the system calls of a procedure. It notes what they read, as the kernel asks a file system for it: name by name. */
+/**
+ * A root with the system calls of a procedure. It notes what they read, as the kernel asks a file system for it: name
+ * by name.
+ */
 export class Machine {
   readonly seen = new Set<BytePath>();
   readonly listed = new Set<BytePath>();

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import type { Machine } from './machine.js';
 
-/** A statement of a procedure. `each` appends to what is in a directory, `find` to all files below it. All but `if`, `each` and `find` are commands that may fail unnoticed, as with `|| true` behind them. */
+/**
+ * A statement of a procedure. `each` appends to what is in a directory, `find` to all files below it. All but `if`,
+ * `each` and `find` are commands that may fail unnoticed, as with `|| true` behind them.
+ */
 export type Statement =
   | { readonly kind: 'write' | 'append'; readonly path: string; readonly text: string }
   | { readonly kind: 'copy' | 'move' | 'link'; readonly from: string; readonly to: string }

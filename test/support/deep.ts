@@ -1,7 +1,10 @@
 import { chdir, cwd } from 'node:process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 
-/** Directories of one name, one in the other, with a file in the last: by steps, for the whole path may be longer than the kernel takes. */
+/**
+ * Directories of one name, one in the other, with a file in the last: by steps, for the whole path may be longer than
+ * the kernel takes.
+ */
 export function makeDeep(directory: string, depth: number, name = 'd'): void {
   const here = cwd();
   chdir(directory);

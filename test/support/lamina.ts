@@ -155,7 +155,10 @@ export class World {
     return this.mounted(container, (root) => snapshot(root));
   }
 
-  /** All that the store holds, to the last attribute, but the words in the lock, which tell who had it last, and what is on record of updates that ended. */
+  /**
+   * All that the store holds, to the last attribute, but the words in the lock, which tell who had it last, and what is
+   * on record of updates that ended.
+   */
   storeContent(): Snapshot {
     const content = snapshot(this.store);
     content.set('/lock', 'a lock');
@@ -186,7 +189,10 @@ export function mountPoints(): string[] {
   return table.split('\n').flatMap((line) => line.split(' ')[4] ?? []);
 }
 
-/** Compiles a program of C, or of C++ (.cc), that runs in every root. @param source a path below test/support, or an absolute one */
+/**
+ * Compiles a program of C, or of C++ (.cc), that runs in every root. @param source a path below test/support, or an
+ * absolute one
+ */
 export function buildProgram(source: string, destination: string): void {
   const compiler = source.endsWith('.cc') ? (['g++', '-std=c++20'] as const) : (['gcc'] as const);
   const path = resolve(checkout, 'test/support', source);
@@ -204,8 +210,8 @@ export function buildTiny(destination: string): string {
 }
 
 /**
- * Runs a script in a flat tree, by bubblewrap alone with the sandbox that servicing promises: what is expected of an update,
- * made without any of the code under test.
+ * Runs a script in a flat tree, by bubblewrap alone with the sandbox that servicing promises: what is expected of an
+ * update, made without any of the code under test.
  */
 export function runFlat(root: string, script: string): void {
   const isolation = ['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--die-with-parent'];

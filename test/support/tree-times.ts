@@ -1,6 +1,9 @@
 import { lstatSync, readdirSync } from 'node:fs';
 
-/** The modification times of all that is below a directory, by path (latin1), in nanoseconds; `''` is the directory itself. */
+/**
+ * The modification times of all that is below a directory, by path (latin1), in nanoseconds; `''` is the directory
+ * itself.
+ */
 export function modificationTimes(root: string): Map<string, bigint> {
   const times = new Map<string, bigint>();
   const visit = (name: string) => {

@@ -57,7 +57,9 @@ function xattrsOf(root: string): Map<string, string> {
   return found;
 }
 
-/** A line for every entry below `root`, its own included as ''. Hard links are told by the first path of their group. */
+/**
+ * A line for every entry below `root`, its own included as ''. Hard links are told by the first path of their group.
+ */
 export function snapshot(root: string, xattrs = xattrsOf(root)): Snapshot {
   const links = new Map<string, string>();
   const contents = new Map<string, string>();

@@ -16,7 +16,10 @@ const longest = 10_000;
 
 export type Outcome<T> = { readonly value: T } | { readonly error: LaminaError };
 
-/** What a reader makes of an input. Fails where it takes too long, or throws anything but a LaminaError that is meant for people. */
+/**
+ * What a reader makes of an input. Fails where it takes too long, or throws anything but a LaminaError that is meant
+ * for people.
+ */
 export async function outcomeOf<T>(read: () => T | Promise<T>): Promise<Outcome<T>> {
   const start = performance.now();
   try {

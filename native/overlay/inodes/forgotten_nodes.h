@@ -14,8 +14,8 @@
 
 namespace lamina::overlay {
 
-// Thread-safe; no lock is held while another is taken. After a race a record may remain of a node that is in use again: a caller
-// that finds it must check that the name still leads to the node.
+// Thread-safe; no lock is held while another is taken. After a race a record may remain of a node that is in use again:
+// a caller that finds it must check that the name still leads to the node.
 class ForgottenNodes {
  public:
   // About 200 bytes each. The oldest are dropped first: their handles then get ESTALE.
@@ -36,7 +36,8 @@ class ForgottenNodes {
     std::shared_ptr<const Nameless> nameless;
   };
 
-  // Of an inode without a name, whose mutex is held; null where no name is left, or its file cannot be found without one.
+  // Of an inode without a name, whose mutex is held; null where no name is left, or its file cannot be found without
+  // one.
   static std::shared_ptr<const Nameless> nameless_file(const Inode& inode);
   void remember(NodeId node, Record record);
   [[nodiscard]] std::optional<Record> find(NodeId node) const;

@@ -58,7 +58,8 @@ struct DirectoryState {
 class Inode;
 using InodeRef = std::shared_ptr<Inode>;
 
-// Lock order: the tree lock, then `copy_up` of parents before children, then `mutex` of one inode, then caches and tables.
+// Lock order: the tree lock, then `copy_up` of parents before children, then `mutex` of one inode, then caches and
+// tables.
 class Inode {
  public:
   Inode() = default;
@@ -89,7 +90,8 @@ class Inode {
   bool written_unseen = false, mapped_unseen = false;  // FileSystem::expect_unseen_writes
   std::atomic<Protection> protection{};                // not guarded
   std::atomic<bool> replaced{false};                   // changed under the exclusive tree lock
-  // Its node, name, newest key and lookup count, in the store. Changed by the table, under its lock too; null before it exists.
+  // Its node, name, newest key and lookup count, in the store. Changed by the table, under its lock too; null before it
+  // exists.
   NodeRecord* record = nullptr;
   // The upper's path is the overlay's path. A directory's parent and name change only under the exclusive tree lock.
   InodeRef parent;

@@ -133,8 +133,8 @@ void InodeTable::keep_lower_path(Inode& inode, std::string_view path) {
   supersede(inode, store_->add(fields));
 }
 
-InodeTable::NewKey::NewKey(InodeTable& table, const InodeRef& inode, const InodeKey& key, std::uint64_t ino, InodeRef parent,
-                           std::string_view name)
+InodeTable::NewKey::NewKey(InodeTable& table, const InodeRef& inode, const InodeKey& key, std::uint64_t ino,
+                           InodeRef parent, std::string_view name)
     : table_(table), inode_(inode), key_(key), parent_(std::move(parent)) {
   std::lock_guard lock(inode->mutex);
   NodeFields fields = successor(*inode);

@@ -1,5 +1,5 @@
-// All inodes by node and by key. A node is in the table while its lookup count is above zero; an inode lives on while a child
-// refers to it.
+// All inodes by node and by key. A node is in the table while its lookup count is above zero; an inode lives on while a
+// child refers to it.
 #pragma once
 
 #include <array>
@@ -19,8 +19,8 @@ class InodeTable {
   explicit InodeTable(std::unique_ptr<NodeStore> store) : store_(std::move(store)) {}
   // ESTALE for a node that was forgotten. Returns the file's present inode, where the node was replaced.
   Result<InodeRef> get(NodeId node) const;
-  // The inode of `key` with its lookup count raised: the known one, or the result of `make`, which gets the name. `make` must not
-  // use the table.
+  // The inode of `key` with its lookup count raised: the known one, or the result of `make`, which gets the name.
+  // `make` must not use the table.
   InodeRef intern(const InodeKey& key, std::string_view name, const std::function<InodeRef()>& make);
   // The lookup count of an inode that is known.
   void raise(const InodeRef& inode);
@@ -30,8 +30,8 @@ class InodeTable {
   // Enters a file without a name.
   void add(const InodeRef& inode, const InodeKey& key);
 
-  // Another key that leads to the inode, and is its newest once it is settled. A death between the two steps leaves a record
-  // of each.
+  // Another key that leads to the inode, and is its newest once it is settled. A death between the two steps leaves a
+  // record of each.
   class NewKey {
    public:
     // `parent` and `name`: where the file will lie. `ino`: its number from then on.
@@ -56,8 +56,8 @@ class InodeTable {
   // A lower's file has no name any more, and lies at `path` there. Its mutex is held.
   void keep_lower_path(Inode& inode, std::string_view path);
 
-  // After a restart: enters what the store knows, not yet resolved, beside the root. Returns the inodes that may have been about
-  // to get another key.
+  // After a restart: enters what the store knows, not yet resolved, beside the root. Returns the inodes that may have
+  // been about to get another key.
   std::vector<InodeRef> restore(const InodeRef& root);
   // The newest key of such an inode led nowhere: its former key is valid again.
   void take_back_key(const InodeRef& inode);

@@ -115,7 +115,9 @@ void NodeStore::put_back(NodeRecord* record) {
   record->parent = reinterpret_cast<NodeId>(its.free);
   its.free = record;
   // One chunk with room stays of each class: else its last record would allocate and free it repeatedly.
-  if (--its.used != 0 || (its.next == nullptr && its.previous == nullptr && class_of(its.record_size) != class_count - 1)) return;
+  if (--its.used != 0 ||
+      (its.next == nullptr && its.previous == nullptr && class_of(its.record_size) != class_count - 1))
+    return;
   close(its);
   memory_.give_back({reinterpret_cast<std::byte*>(&its), chunk_size});
   free_chunks_.push_back(static_cast<std::size_t>(reinterpret_cast<std::byte*>(&its) - base_) / chunk_size);

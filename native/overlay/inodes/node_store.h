@@ -1,6 +1,6 @@
-// The state of every inode that outlives a worker: its node and where to find it again, in memory that is shared with the process
-// that starts the next worker. A record stands from add() to drop(), whenever the worker dies; how the memory is divided is
-// known from the records alone.
+// The state of every inode that outlives a worker: its node and where to find it again, in memory that is shared with
+// the process that starts the next worker. A record stands from add() to drop(), whenever the worker dies; how the
+// memory is divided is known from the records alone.
 #pragma once
 
 #include <array>
@@ -19,9 +19,9 @@
 
 namespace lamina::overlay {
 
-// Identifies the real file behind an inode: a file of the upper (layer 0, its st_ino) or of a lower (1 + its place in the
-// stack, Layer::identity). Of a hard-linked file of a lower without an index each name is an inode of its own: its key has a
-// keyed hash of the path there.
+// Identifies the real file behind an inode: a file of the upper (layer 0, its st_ino) or of a lower (1 + its place in
+// the stack, Layer::identity). Of a hard-linked file of a lower without an index each name is an inode of its own: its
+// key has a keyed hash of the path there.
 struct InodeKey {
   static constexpr std::size_t none = ~std::size_t{0};
   static constexpr std::size_t by_path = std::size_t{1} << 31U;  // in `layer`

@@ -1,4 +1,5 @@
-// A list that mostly has one item, as nearly every inode has of its places and keys: that one needs no memory of its own.
+// A list that mostly has one item, as nearly every inode has of its places and keys: that one needs no memory of its
+// own.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// Keeps the lists of names that were made last, up to a number of names, whatever the size of the tree. Inodes refer to their
-// lists weakly: one that was dropped is rebuilt from the layers, with the same cookies.
+// Keeps the lists of names that were made last, up to a number of names, whatever the size of the tree. Inodes refer to
+// their lists weakly: one that was dropped is rebuilt from the layers, with the same cookies.
 #pragma once
 
 #include <deque>

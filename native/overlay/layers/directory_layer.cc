@@ -34,8 +34,8 @@ sys::Errno not_through_symlinks(sys::Errno error) { return error.value == ELOOP 
 
 }  // namespace
 
-DirectoryLayer::DirectoryLayer(LayerRoot root, std::uint32_t position, bool user_xattr, bool whiteout_files, std::uint64_t device,
-                               DirectoryRef descriptor)
+DirectoryLayer::DirectoryLayer(LayerRoot root, std::uint32_t position, bool user_xattr, bool whiteout_files,
+                               std::uint64_t device, DirectoryRef descriptor)
     : root_(std::move(root)),
       position_(position),
       names_(user_xattr),
@@ -53,8 +53,8 @@ Result<std::unique_ptr<DirectoryLayer>> DirectoryLayer::open(LayerRoot root, std
       new DirectoryLayer(std::move(root), position, user_xattr, whiteout_files, status.device, std::move(shared)));
 }
 
-// The file's own number where it fits and the file system is the root's, as the kernel's xino does; the others share the upper
-// half of the numbers by a hash.
+// The file's own number where it fits and the file system is the root's, as the kernel's xino does; the others share
+// the upper half of the numbers by a hash.
 std::uint64_t DirectoryLayer::ino(std::uint64_t device, std::uint64_t ino) const {
   constexpr std::uint64_t hashed = std::uint64_t{1} << (ino_position_shift - 1);
   if (device == device_ && ino < hashed) return ino_of(position_, ino);
@@ -89,7 +89,8 @@ Result<DirectoryLayer::Place> DirectoryLayer::place(const LowerRef& reference) c
 }
 
 Result<bool> DirectoryLayer::xattr_whiteouts(int directory) const {
-  return holds_xattr_whiteouts(names_, [&](std::string_view attribute) { return sys::get_xattr(directory, {}, attribute); });
+  return holds_xattr_whiteouts(names_,
+                               [&](std::string_view attribute) { return sys::get_xattr(directory, {}, attribute); });
 }
 
 Result<Marks> DirectoryLayer::marks_at(const Place& place, const sys::FileStatus& status) const {
@@ -216,10 +217,16 @@ Result<sys::FileDescriptor> DirectoryLayer::open(const LowerRef& reference, int 
   return root_.open_child(found.at(), found.name, flags);
 }
 
-Result<std::vector<std::string>> DirectoryLayer::link_group(const LowerRef&) const { return std::vector<std::string>(); }
-Result<std::vector<std::string>> DirectoryLayer::links_below(const LowerRef&) const { return std::vector<std::string>(); }
+Result<std::vector<std::string>> DirectoryLayer::link_group(const LowerRef&) const {
+  return std::vector<std::string>();
+}
+Result<std::vector<std::string>> DirectoryLayer::links_below(const LowerRef&) const {
+  return std::vector<std::string>();
+}
 
-Result<std::vector<RedirectMark>> DirectoryLayer::redirects() const { return find_redirects(root_.descriptor(), names_); }
+Result<std::vector<RedirectMark>> DirectoryLayer::redirects() const {
+  return find_redirects(root_.descriptor(), names_);
+}
 
 Result<std::uint64_t> DirectoryLayer::identity(const LowerRef& reference) const {
   LAMINA_ASSIGN(const Place found, place(reference));

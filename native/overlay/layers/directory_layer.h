@@ -38,7 +38,8 @@ class DirectoryLayer final : public Layer {
   using Node = std::shared_ptr<const PathNode>;
   using DirectoryRef = std::shared_ptr<const sys::FileDescriptor>;
 
-  // The place of an entry for system calls: the open directory that holds it, and its name there ("" for the layer's root).
+  // The place of an entry for system calls: the open directory that holds it, and its name there ("" for the layer's
+  // root).
   struct Place {
     DirectoryRef directory;
     std::string_view name;
@@ -54,7 +55,8 @@ class DirectoryLayer final : public Layer {
   Result<Marks> marks_at(const Place& place, const sys::FileStatus& status) const;
   Result<bool> xattr_whiteouts(int directory) const;
   static void obey_whiteout_files(std::vector<Child>& children);
-  Result<Child> child_of(int directory, std::uint64_t device, bool xattr_whiteouts, const sys::DirectoryRecord& record) const;
+  Result<Child> child_of(int directory, std::uint64_t device, bool xattr_whiteouts,
+                         const sys::DirectoryRecord& record) const;
   [[nodiscard]] std::uint64_t ino(std::uint64_t device, std::uint64_t ino) const;
 
   LayerRoot root_;
@@ -65,8 +67,8 @@ class DirectoryLayer final : public Layer {
   Node root_node_;
   DirectoryRef root_directory_;
 
-  // The directories that were used last, O_PATH: neighbouring lookups need no walk from the root. Few, for a stack may have
-  // hundreds of layers.
+  // The directories that were used last, O_PATH: neighbouring lookups need no walk from the root. Few, for a stack may
+  // have hundreds of layers.
   struct Slot {
     Node node;
     DirectoryRef directory;

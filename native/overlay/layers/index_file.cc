@@ -40,7 +40,8 @@ std::string header_problem(const IndexHeader& header, std::uint64_t size) {
   }
   if (header.header_size != index_header_size) return "is damaged: its header has a wrong size";
   if (header.file_size != size) {
-    return "is damaged: " + std::to_string(header.file_size) + " bytes were written, " + std::to_string(size) + " are there";
+    return "is damaged: " + std::to_string(header.file_size) + " bytes were written, " + std::to_string(size) +
+           " are there";
   }
   const auto fits = [size](std::uint64_t offset, std::uint64_t length) {
     return offset % 8 == 0 && offset >= index_header_size && offset <= size && length <= size - offset;
@@ -66,8 +67,8 @@ Result<const std::byte*> map_file(int descriptor, std::size_t size) {
 }  // namespace
 
 bool is_possible_name(std::string_view name) {
-  return !name.empty() && name.size() <= NAME_MAX && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
-         name.find('\0') == std::string_view::npos;
+  return !name.empty() && name.size() <= NAME_MAX && name != "." && name != ".." &&
+         name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
 }
 
 Result<std::unique_ptr<IndexFile>> IndexFile::open(const std::string& path, std::string& explanation) {
@@ -77,12 +78,15 @@ Result<std::unique_ptr<IndexFile>> IndexFile::open(const std::string& path, std:
   };
   const auto descriptor = sys::open_path(path, O_RDONLY);
   if (!descriptor.ok())
-    return refuse(std::string("cannot be opened: ") + std::strerror(descriptor.error().value), descriptor.error().value);
+    return refuse(std::string("cannot be opened: ") + std::strerror(descriptor.error().value),
+                  descriptor.error().value);
   const auto status = sys::status_of(descriptor->get());
-  if (!status.ok()) return refuse(std::string("cannot be read: ") + std::strerror(status.error().value), status.error().value);
+  if (!status.ok())
+    return refuse(std::string("cannot be read: ") + std::strerror(status.error().value), status.error().value);
   if (!status->is_regular() || status->size < index_header_size) return refuse("is no index of a sealed layer", EINVAL);
   const auto data = map_file(descriptor->get(), status->size);
-  if (!data.ok()) return refuse(std::string("cannot be mapped: ") + std::strerror(data.error().value), data.error().value);
+  if (!data.ok())
+    return refuse(std::string("cannot be mapped: ") + std::strerror(data.error().value), data.error().value);
 
   std::unique_ptr<IndexFile> index(new IndexFile(*data, status->size, load<IndexHeader>(*data)));
   const std::string problem = header_problem(index->header_, status->size);
@@ -94,7 +98,9 @@ Result<std::unique_ptr<IndexFile>> IndexFile::open(const std::string& path, std:
   return index;
 }
 
-IndexFile::~IndexFile() { ::munmap(const_cast<std::byte*>(data_), size_); }  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+IndexFile::~IndexFile() {
+  ::munmap(const_cast<std::byte*>(data_), size_);
+}  // NOLINT(cppcoreguidelines-pro-type-const-cast)
 
 std::uint64_t IndexFile::fingerprint() const {
   const auto origin = header_.version > 1 ? load<std::uint64_t>(data_ + header_.origin_offset) : 0;
@@ -112,7 +118,9 @@ Result<std::string_view> IndexFile::string(std::uint32_t offset, std::uint32_t l
   return std::string_view(begin, length);
 }
 
-Result<std::string_view> IndexFile::name(const IndexEntry& entry) const { return string(entry.name_offset, entry.name_length); }
+Result<std::string_view> IndexFile::name(const IndexEntry& entry) const {
+  return string(entry.name_offset, entry.name_length);
+}
 
 Result<std::string_view> IndexFile::link_target(const IndexEntry& entry) const {
   if (!S_ISLNK(entry.mode)) return sys::Errno{EINVAL};

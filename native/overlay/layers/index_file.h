@@ -1,6 +1,6 @@
 // The index of a sealed tree, as in docs/format.md: mapped into memory, read in place. Nothing in it is trusted: what
-// is invalid is EIO, never a read outside. Immutable, so any thread may read. (The file itself must not be truncated while it
-// is mapped: the kernel would answer with SIGBUS.)
+// is invalid is EIO, never a read outside. Immutable, so any thread may read. (The file itself must not be truncated
+// while it is mapped: the kernel would answer with SIGBUS.)
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,14 @@ namespace lamina::overlay {
 
 // An entry as it lies in the file.
 struct IndexEntry {
-  enum Flag : std::uint16_t { whiteout = 1, opaque = 2, metacopy = 4, redirect = 8, has_xattrs = 16, has_other_xattrs = 32 };
+  enum Flag : std::uint16_t {
+    whiteout = 1,
+    opaque = 2,
+    metacopy = 4,
+    redirect = 8,
+    has_xattrs = 16,
+    has_other_xattrs = 32
+  };
 
   std::uint32_t parent = 0;
   std::uint32_t name_offset = 0;
@@ -108,7 +115,8 @@ class IndexFile {
   Result<std::span<const std::byte>> xattr(const IndexEntry& entry, std::string_view name) const;
   Result<std::string> xattr_names(const IndexEntry& entry) const;  // each ended by NUL
 
-  // The entries of a hard-link group, ascending; the entry alone where it belongs to none. EIO where a directory is in one.
+  // The entries of a hard-link group, ascending; the entry alone where it belongs to none. EIO where a directory is in
+  // one.
   Result<std::vector<std::uint32_t>> group(std::uint32_t number) const;
   // The entries of all groups that lie below a directory.
   Result<std::vector<std::uint32_t>> group_members_below(std::uint32_t directory) const;
@@ -119,7 +127,8 @@ class IndexFile {
   Status verify() const;
 
  private:
-  IndexFile(const std::byte* data, std::size_t size, const IndexHeader& header) : data_(data), size_(size), header_(header) {}
+  IndexFile(const std::byte* data, std::size_t size, const IndexHeader& header)
+      : data_(data), size_(size), header_(header) {}
 
   struct GroupRecord {
     std::uint32_t first = 0, count = 0;

@@ -1,4 +1,5 @@
-// The xattrs of an index: per attribute u16 name length, u16 zero, u32 value length, name, value; sorted by name; unaligned.
+// The xattrs of an index: per attribute u16 name length, u16 zero, u32 value length, name, value; sorted by name;
+// unaligned.
 #include <cstring>
 #include <optional>
 
@@ -24,7 +25,8 @@ std::optional<Attribute> take_attribute(std::span<const std::byte>& block) {
   std::memcpy(&value_length, block.data() + 4, sizeof(value_length));
   block = block.subspan(head);
   if (name_length == 0 || name_length > block.size() || value_length > block.size() - name_length) return std::nullopt;
-  const Attribute attribute{{reinterpret_cast<const char*>(block.data()), name_length}, block.subspan(name_length, value_length)};
+  const Attribute attribute{{reinterpret_cast<const char*>(block.data()), name_length},
+                            block.subspan(name_length, value_length)};
   if (attribute.name.find('\0') != std::string_view::npos) return std::nullopt;
   block = block.subspan(std::size_t{name_length} + value_length);
   return attribute;
@@ -34,7 +36,8 @@ std::optional<Attribute> take_attribute(std::span<const std::byte>& block) {
 
 Result<std::span<const std::byte>> IndexFile::xattr_block(const IndexEntry& entry) const {
   if (entry.xattrs_offset == no_xattrs) return std::span<const std::byte>();
-  if (entry.xattrs_offset > header_.xattrs_length || entry.xattrs_length > header_.xattrs_length - entry.xattrs_offset) {
+  if (entry.xattrs_offset > header_.xattrs_length ||
+      entry.xattrs_length > header_.xattrs_length - entry.xattrs_offset) {
     return sys::Errno{EIO};
   }
   return std::span(data_ + header_.xattrs_offset + entry.xattrs_offset, entry.xattrs_length);

@@ -37,8 +37,8 @@ Result<std::uint64_t> IndexedLayer::ino(std::uint32_t number, const IndexEntry& 
   return ino_of(position_, std::uint64_t{first} + 1);
 }
 
-// The flags show in advance that most entries have no marks; the values of marks are in the xattrs, under the prefix of this
-// mount.
+// The flags show in advance that most entries have no marks; the values of marks are in the xattrs, under the prefix of
+// this mount.
 Result<Marks> IndexedLayer::marks(const IndexEntry& entry) const {
   Marks marks;
   marks.whiteout = is_whiteout(entry);

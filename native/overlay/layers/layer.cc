@@ -33,7 +33,8 @@ Result<LayerRoot> LayerRoot::open(const std::string& tree, std::string& explanat
 
 Result<sys::FileDescriptor> LayerRoot::open(std::string_view path, int flags) const {
   const int wanted = flags | O_NOFOLLOW;
-  return cloned_ ? sys::open_beneath(descriptor(), path, wanted) : sys::open_beneath_noatime(descriptor(), path, wanted);
+  return cloned_ ? sys::open_beneath(descriptor(), path, wanted)
+                 : sys::open_beneath_noatime(descriptor(), path, wanted);
 }
 
 Result<sys::FileDescriptor> LayerRoot::open_child(int directory, std::string_view name, int flags) const {
@@ -50,7 +51,8 @@ Result<std::unique_ptr<Layer>> Layer::open(const LowerOptions& options, std::uin
     return layer.error();
   }
   LAMINA_ASSIGN(auto index, IndexFile::open(options.index, explanation));
-  return std::unique_ptr<Layer>(std::make_unique<IndexedLayer>(std::move(root), std::move(index), position, user_xattr));
+  return std::unique_ptr<Layer>(
+      std::make_unique<IndexedLayer>(std::move(root), std::move(index), position, user_xattr));
 }
 
 }  // namespace lamina::overlay

@@ -18,7 +18,8 @@ namespace lamina::overlay {
 using sys::Result;
 using sys::Status;
 
-// A path of a layer that has no index: a name and its parent, shared by all layers of a stack in which the path is the same.
+// A path of a layer that has no index: a name and its parent, shared by all layers of a stack in which the path is the
+// same.
 struct PathNode {
   std::shared_ptr<const PathNode> parent;  // null: this is the layer's root, and name is empty
   std::string name;
@@ -36,7 +37,8 @@ struct Marks {
   bool opaque = false;    // a directory: trusted.overlay.opaque = "y"
   bool metacopy = false;  // attributes only; the data is in a lower layer
   Protection protection;  // trusted.overlay.protattr of a file of the upper; of a lower's file the real one's flags
-  std::string redirect;   // trusted.overlay.redirect: "/a/b" from the root of the layers below, or "b" in the same directory
+  std::string
+      redirect;  // trusted.overlay.redirect: "/a/b" from the root of the layers below, or "b" in the same directory
 };
 
 // A directory's path from the layer's root, and the value of its mark.
@@ -53,8 +55,8 @@ struct LowerEntry {
 class Layer {
  public:
   virtual ~Layer() = default;
-  // `position` counts from the bottom of the stack, the lowest lower being 1, so that st_ino stays the same when layers are added
-  // above.
+  // `position` counts from the bottom of the stack, the lowest lower being 1, so that st_ino stays the same when layers
+  // are added above.
   static Result<std::unique_ptr<Layer>> open(const LowerOptions& options, std::uint32_t position, bool user_xattr,
                                              std::string& explanation);
 
@@ -62,22 +64,24 @@ class Layer {
   // Whiteouts are found, with marks.whiteout set. ENOENT: the layer has no entry of that name.
   virtual Result<LowerEntry> lookup(const LowerRef& directory, std::string_view name) const = 0;
   virtual Result<LowerEntry> get(const LowerRef& reference) const = 0;
-  // All children, whiteouts included (type character device), in listing_order. Cookies are name_cookie(): names that collide
-  // share one here, and get distinct ones once the layers are merged.
+  // All children, whiteouts included (type character device), in listing_order. Cookies are name_cookie(): names that
+  // collide share one here, and get distinct ones once the layers are merged.
   struct Child {
     DirectoryEntry entry;
     bool whiteout = false;
   };
   virtual Result<std::vector<Child>> list(const LowerRef& directory) const = 0;
   virtual Result<std::string> read_link(const LowerRef& reference) const = 0;
-  virtual Result<std::vector<std::byte>> xattr(const LowerRef& reference, std::string_view name) const = 0;  // raw names
-  virtual Result<std::string> xattr_names(const LowerRef& reference) const = 0;                              // raw names
+  virtual Result<std::vector<std::byte>> xattr(const LowerRef& reference,
+                                               std::string_view name) const = 0;  // raw names
+  virtual Result<std::string> xattr_names(const LowerRef& reference) const = 0;   // raw names
   // For data: opened relative to the layer's private read-only noatime mount clone.
   virtual Result<sys::FileDescriptor> open(const LowerRef& reference, int flags) const = 0;
-  // All names of the entry's hard-link group in this layer (paths from its root), itself included. Empty where the layer has no
-  // index.
+  // All names of the entry's hard-link group in this layer (paths from its root), itself included. Empty where the
+  // layer has no index.
   virtual Result<std::vector<std::string>> link_group(const LowerRef& reference) const = 0;
-  // The paths below a directory, relative to it, of all names that belong to hard-link groups. Empty where there is no index.
+  // The paths below a directory, relative to it, of all names that belong to hard-link groups. Empty where there is no
+  // index.
   virtual Result<std::vector<std::string>> links_below(const LowerRef& directory) const = 0;
   // All directories of the layer that have a redirect. Without an index each directory is read.
   virtual Result<std::vector<RedirectMark>> redirects() const = 0;

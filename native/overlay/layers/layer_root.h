@@ -13,8 +13,8 @@ namespace lamina::overlay {
 
 class LayerRoot {
  public:
-  // Through a private clone of the mount, read-only and without access times. Without the privilege for that, the directory
-  // itself, and O_NOATIME where permitted. On failure `explanation` gets one line for people.
+  // Through a private clone of the mount, read-only and without access times. Without the privilege for that, the
+  // directory itself, and O_NOATIME where permitted. On failure `explanation` gets one line for people.
   static Result<LayerRoot> open(const std::string& tree, std::string& explanation);
 
   // Opens a path beneath the root; "" is the root. Never follows symlinks.

@@ -22,8 +22,8 @@ Result<std::optional<std::vector<std::byte>>> read_optional(const AttributeReade
   return std::optional(std::move(*value));
 }
 
-// struct ovl_metacopy of the kernel's fs/overlayfs/overlayfs.h: u8 version, length, flags, digest algorithm, then a digest. Empty
-// is the older form.
+// struct ovl_metacopy of the kernel's fs/overlayfs/overlayfs.h: u8 version, length, flags, digest algorithm, then a
+// digest. Empty is the older form.
 bool valid_metacopy(std::string_view value) {
   constexpr std::size_t header = 4;
   if (value.empty()) return true;
@@ -52,7 +52,8 @@ Status read_directory_marks(const MarkNames& names, const AttributeReader& read,
   return read_redirect(names, read, marks);
 }
 
-Status read_file_marks(const MarkNames& names, const sys::FileStatus& status, const AttributeReader& read, Marks& marks) {
+Status read_file_marks(const MarkNames& names, const sys::FileStatus& status, const AttributeReader& read,
+                       Marks& marks) {
   if (status.size == 0) {
     LAMINA_ASSIGN(const auto whiteout, read_optional(read, names.whiteout));
     marks.whiteout = whiteout.has_value();
@@ -82,7 +83,9 @@ MarkNames::MarkNames(bool user_xattr) : prefix_(user_xattr ? "user.overlay." : "
   lamina_mount = prefix_ + "lamina.mount";
 }
 
-bool MarkNames::is_private(std::string_view attribute) const { return attribute.starts_with(prefix_) && !is_escaped(attribute); }
+bool MarkNames::is_private(std::string_view attribute) const {
+  return attribute.starts_with(prefix_) && !is_escaped(attribute);
+}
 
 bool MarkNames::is_escaped(std::string_view attribute) const {
   return attribute.starts_with(prefix_) && attribute.substr(prefix_.size()).starts_with(escape);
@@ -124,7 +127,8 @@ Result<Marks> read_marks(const MarkNames& names, const sys::FileStatus& status, 
   return marks;
 }
 
-Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& status, int directory, std::string_view name) {
+Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& status, int directory,
+                            std::string_view name) {
   Marks marks;
   marks.whiteout = status.is_whiteout();
   if (!status.is_directory() && !status.is_regular()) return marks;
@@ -133,7 +137,8 @@ Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& statu
   bool any = false;
   sys::for_each_name(list, [&](std::string_view attribute) { any = any || attribute.starts_with(names.prefix()); });
   if (!any) return marks;
-  return read_marks(names, status, [&](std::string_view attribute) { return sys::get_xattr(directory, name, attribute); });
+  return read_marks(names, status,
+                    [&](std::string_view attribute) { return sys::get_xattr(directory, name, attribute); });
 }
 
 Result<bool> holds_xattr_whiteouts(const MarkNames& names, const AttributeReader& read) {
@@ -154,7 +159,8 @@ std::optional<LowerNumber> decode_lower_number(std::span<const std::byte> value)
   if (value.size() != lower_number_size && value.size() != older_lower_number_size) return std::nullopt;
   const auto number_at = [&](std::size_t at) {
     std::uint64_t number = 0;
-    for (std::size_t i = sizeof number; i-- > 0;) number = (number << 8U) | std::to_integer<std::uint64_t>(value[at + i]);
+    for (std::size_t i = sizeof number; i-- > 0;)
+      number = (number << 8U) | std::to_integer<std::uint64_t>(value[at + i]);
     return number;
   };
   LowerNumber number{number_at(0), number_at(8), 0, 0};

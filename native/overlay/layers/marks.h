@@ -1,6 +1,6 @@
-// Overlay marks: the xattrs and files by which overlayfs records what a layer hides, and how they are hidden from users.
-// Rules: Documentation/filesystems/overlayfs.rst ("whiteouts and opaque directories", "redirect_dir", "Metadata only copy up",
-// "Nesting overlayfs mounts").
+// Overlay marks: the xattrs and files by which overlayfs records what a layer hides, and how they are hidden from
+// users. Rules: Documentation/filesystems/overlayfs.rst ("whiteouts and opaque directories", "redirect_dir", "Metadata
+// only copy up", "Nesting overlayfs mounts").
 #pragma once
 
 #include <array>
@@ -34,9 +34,11 @@ class MarkNames {
   [[nodiscard]] bool is_private(std::string_view attribute) const;
   // An escaped attribute, "trusted.overlay.overlay.X", by which a mark of a nested overlay is kept on disk.
   [[nodiscard]] bool is_escaped(std::string_view attribute) const;
-  // The name on disk of the attribute that users see as `attribute`: escaped where the user's name is a mark, else the same.
+  // The name on disk of the attribute that users see as `attribute`: escaped where the user's name is a mark, else the
+  // same.
   [[nodiscard]] std::string to_disk(std::string_view attribute) const;
-  // The name that users see for a name on disk: none for a mark of ours, the unescaped name of an escaped one, else the same.
+  // The name that users see for a name on disk: none for a mark of ours, the unescaped name of an escaped one, else the
+  // same.
   [[nodiscard]] std::optional<std::string> to_user(std::string_view attribute) const;
 
  private:
@@ -48,18 +50,20 @@ class MarkNames {
 
 // Reads the value of an attribute; ENODATA where there is none.
 using AttributeReader = std::function<Result<std::vector<std::byte>>(std::string_view attribute)>;
-// The marks of a file with `status`. EIO for an invalid mark. The xattr form of a whiteout counts only in a directory that
-// holds_xattr_whiteouts(): the caller checks that if `whiteout` is set for a regular file.
+// The marks of a file with `status`. EIO for an invalid mark. The xattr form of a whiteout counts only in a directory
+// that holds_xattr_whiteouts(): the caller checks that if `whiteout` is set for a regular file.
 Result<Marks> read_marks(const MarkNames& names, const sys::FileStatus& status, const AttributeReader& read);
-// The same for the child `name` of `directory`, or the descriptor itself (O_PATH too) where `name` is "", by xattr calls.
-Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& status, int directory, std::string_view name);
+// The same for the child `name` of `directory`, or the descriptor itself (O_PATH too) where `name` is "", by xattr
+// calls.
+Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& status, int directory,
+                            std::string_view name);
 // True if the attributes from `read` mark a directory whose whiteouts may have the xattr form (opaque = "x").
 Result<bool> holds_xattr_whiteouts(const MarkNames& names, const AttributeReader& read);
 
-// The value of trusted.overlay.lamina.ino of a copied-up object: the st_ino that it had in its lower, the stack of lowers in
-// which nothing else has that number, and the own numbers in the upper's file system of the entry and of the upper itself. A copy
-// that is made within the upper has the attribute too, but another number of its own; where the whole upper is copied, all
-// have others.
+// The value of trusted.overlay.lamina.ino of a copied-up object: the st_ino that it had in its lower, the stack of
+// lowers in which nothing else has that number, and the own numbers in the upper's file system of the entry and of the
+// upper itself. A copy that is made within the upper has the attribute too, but another number of its own; where the
+// whole upper is copied, all have others.
 struct LowerNumber {
   std::uint64_t ino = 0;
   std::uint64_t stack = 0;

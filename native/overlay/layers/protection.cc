@@ -16,7 +16,8 @@ std::string encode(const Protection& protection) {
 bool allows(const Protection& protection, const SetAttributes& change) {
   if (!protection.any()) return true;
   const auto given = [](const std::optional<SetAttributes::Time>& time) { return time && !time->now; };
-  if (change.mode || change.uid || change.gid || change.size || given(change.atime) || given(change.mtime)) return false;
+  if (change.mode || change.uid || change.gid || change.size || given(change.atime) || given(change.mtime))
+    return false;
   return !protection.immutable || (!change.atime && !change.mtime);
 }
 

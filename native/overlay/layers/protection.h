@@ -1,6 +1,6 @@
-// "Immutable" and "append only" (chattr(1), +i and +a). Of a file of the upper they are a mark, trusted.overlay.protattr, not
-// flags of the real file, for those would block the driver itself; of a lower's file they are the real file's
-// (fs/overlayfs/util.c, ovl_check_protattr).
+// "Immutable" and "append only" (chattr(1), +i and +a). Of a file of the upper they are a mark,
+// trusted.overlay.protattr, not flags of the real file, for those would block the driver itself; of a lower's file they
+// are the real file's (fs/overlayfs/util.c, ovl_check_protattr).
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@
 
 namespace lamina::overlay {
 
-// As aligned as it is large: only then does every compiler load and store it as one word (C++20 [atomics.types.generic]).
+// As aligned as it is large: only then does every compiler load and store it as one word (C++20
+// [atomics.types.generic]).
 struct alignas(2) Protection {
   bool immutable = false;
   bool append_only = false;

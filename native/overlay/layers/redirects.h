@@ -25,7 +25,8 @@ class Redirects {
   // The directory `from`, with all below it, is at `to` now. `below`: what it is redirected to; empty where it is not.
   void moved(std::string_view from, std::string_view to, std::string_view below);
   // The two directories were exchanged.
-  void exchanged(std::string_view one, std::string_view other, std::string_view below_one, std::string_view below_other);
+  void exchanged(std::string_view one, std::string_view other, std::string_view below_one,
+                 std::string_view below_other);
 
  private:
   std::vector<Redirect> all_;
@@ -36,7 +37,8 @@ class Redirects {
 // The rest of `path` after `directory` and a slash, or "" where they are the same; null where it is not below.
 [[nodiscard]] const char* rest_below(const std::string& path, std::string_view directory);
 
-// All redirected directories below `root`, an open directory, by looking at each. Others may make and remove names meanwhile.
+// All redirected directories below `root`, an open directory, by looking at each. Others may make and remove names
+// meanwhile.
 Result<std::vector<RedirectMark>> find_redirects(int root, const MarkNames& names);
 
 }  // namespace lamina::overlay

@@ -17,9 +17,9 @@ struct WalkedEntry {
   std::uint32_t type = 0;  // the S_IFMT bits
 };
 
-// Calls `each` for every entry below `root`, an open directory (O_PATH too), parents before their content, until it fails.
-// Others may make and remove names meanwhile: such an entry may be reported or not. However deep the tree is, a few descriptors
-// suffice.
+// Calls `each` for every entry below `root`, an open directory (O_PATH too), parents before their content, until it
+// fails. Others may make and remove names meanwhile: such an entry may be reported or not. However deep the tree is, a
+// few descriptors suffice.
 sys::Status walk_tree(int root, const std::function<sys::Status(const WalkedEntry&)>& each);
 
 }  // namespace lamina::overlay

@@ -27,7 +27,9 @@ std::string whiteout_file_of(std::string_view name) {
   return file;
 }
 
-sys::Result<bool> has_whiteout_file(int directory, std::string_view name) { return exists(directory, whiteout_file_of(name)); }
+sys::Result<bool> has_whiteout_file(int directory, std::string_view name) {
+  return exists(directory, whiteout_file_of(name));
+}
 
 sys::Result<bool> has_opaque_file(int directory, std::string_view name) {
   if (name.empty()) return exists(directory, opaque_file);

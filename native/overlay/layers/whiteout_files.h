@@ -1,6 +1,6 @@
-// Whiteouts as files, the form of aufs and of image layers: `.wh.NAME` hides NAME, and `.wh..wh..opq` makes its directory opaque.
-// containers-storage leaves them in its layers where a mount program mounts them. Read as fuse-overlayfs reads them; what we
-// write has the kernel's form.
+// Whiteouts as files, the form of aufs and of image layers: `.wh.NAME` hides NAME, and `.wh..wh..opq` makes its
+// directory opaque. containers-storage leaves them in its layers where a mount program mounts them. Read as
+// fuse-overlayfs reads them; what we write has the kernel's form.
 #pragma once
 
 #include <string>

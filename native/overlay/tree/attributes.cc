@@ -66,8 +66,8 @@ sys::TimeChange change_of(const std::optional<SetAttributes::Time>& time) {
   return time->now ? sys::TimeChange::to_now() : sys::TimeChange::to(to_file_time(time->value));
 }
 
-// Clears setuid, and setgid where group execute is set or the caller is not in the group (setattr_should_drop_suidgid of the
-// kernel).
+// Clears setuid, and setgid where group execute is set or the caller is not in the group (setattr_should_drop_suidgid
+// of the kernel).
 Status kill_suidgid(const Location& at, bool outside_group) {
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(at.descriptor(), at.name));
   std::uint32_t mode = status.mode & 07777U;
@@ -80,7 +80,8 @@ Status kill_suidgid(const Location& at, bool outside_group) {
 Status apply(const Location& at, const SetAttributes& change, bool regular) {
   const bool owner = change.uid || change.gid;
   if (owner) {
-    LAMINA_TRY(sys::change_owner(at.descriptor(), at.name, change.uid.value_or(sys::keep_id), change.gid.value_or(sys::keep_id)));
+    LAMINA_TRY(sys::change_owner(at.descriptor(), at.name, change.uid.value_or(sys::keep_id),
+                                 change.gid.value_or(sys::keep_id)));
   }
   if (change.mode) LAMINA_TRY(sys::change_mode(at.descriptor(), at.name, *change.mode & 07777U));
   // chown(2) has done it already, except what depends on the caller's groups.

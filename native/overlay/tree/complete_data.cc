@@ -10,8 +10,8 @@ namespace lamina::overlay {
 
 namespace {
 
-// The capability of a file that gets content which no caller wrote, for writing clears it (file_remove_privs of the kernel).
-// Meanwhile it lies under another name, so that the next attempt finds it if this worker dies.
+// The capability of a file that gets content which no caller wrote, for writing clears it (file_remove_privs of the
+// kernel). Meanwhile it lies under another name, so that the next attempt finds it if this worker dies.
 class KeptCapability {
  public:
   static constexpr std::string_view name = "security.capability";
@@ -56,7 +56,8 @@ Status Overlay::complete_data(const InodeRef& inode, const Interrupted& interrup
   LAMINA_TRY(copies_.copy_data(source, entry.attributes.size, opened.get(), interrupted));
   if (options_.synchronous) LAMINA_TRY(sys::sync_data(opened.get()));
   LAMINA_TRY(capability.give_back());
-  LAMINA_TRY(sys::change_times(at.descriptor(), at.name, sys::TimeChange::to(status.atime), sys::TimeChange::to(status.mtime)));
+  LAMINA_TRY(sys::change_times(at.descriptor(), at.name, sys::TimeChange::to(status.atime),
+                               sys::TimeChange::to(status.mtime)));
   LAMINA_TRY(sys::remove_xattr(at.descriptor(), at.name, marks_.metacopy));
   const Status unredirected = sys::remove_xattr(at.descriptor(), at.name, marks_.redirect);
   if (!unredirected && !unredirected.failed_with(ENODATA)) return unredirected;

@@ -20,8 +20,8 @@ constexpr std::uint32_t directory_type = 0040000U;
 constexpr std::uint32_t symlink_type = 0120000U;
 }  // namespace
 
-Result<std::uint64_t> CopyBuilder::build(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view name,
-                                         CopyUp what, const Interrupted& interrupted) {
+Result<std::uint64_t> CopyBuilder::build(Inode& inode, const LowerPlace& source, const LowerEntry& entry,
+                                         std::string_view name, CopyUp what, const Interrupted& interrupted) {
   const Attributes& from = entry.attributes;
   const int work = work_.descriptor();
   LAMINA_TRY(make(inode, source, entry, name, what, interrupted));
@@ -29,8 +29,8 @@ Result<std::uint64_t> CopyBuilder::build(Inode& inode, const LowerPlace& source,
   LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_at(work, name));
   if (entry.marks.protection.any()) LAMINA_TRY(mark_protection(work_.place(name), entry.marks.protection));
   LAMINA_TRY(copy_xattrs(source, name));
-  // Last, in the space that is left. If the hard links are separated, the others keep the lower's number: the copy has its own,
-  // as in the kernel.
+  // Last, in the space that is left. If the hard links are separated, the others keep the lower's number: the copy has
+  // its own, as in the kernel.
   if (!inode.is_directory() && !splits_on_copy_up(lowers_.of(source), from)) {
     LAMINA_TRY(mark_number(inode, work_.place(name), copy.ino));
   }
@@ -41,8 +41,8 @@ Result<std::uint64_t> CopyBuilder::build(Inode& inode, const LowerPlace& source,
 }
 
 // The object itself, with its data.
-Status CopyBuilder::make(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view name, CopyUp what,
-                         const Interrupted& interrupted) {
+Status CopyBuilder::make(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view name,
+                         CopyUp what, const Interrupted& interrupted) {
   const int work = work_.descriptor();
   switch (inode.type) {
     case directory_type:
@@ -101,12 +101,14 @@ Status CopyBuilder::copy_xattrs(const LowerPlace& source, std::string_view name)
   return copied;
 }
 
-// Where there is no space for the mark its older form may fit, which cannot detect copies made in the upper; if that does not fit
-// either, the inode gets another number with the next mount.
+// Where there is no space for the mark its older form may fit, which cannot detect copies made in the upper; if that
+// does not fit either, the inode gets another number with the next mount.
 Status CopyBuilder::mark_number(const Inode& inode, const UpperPlace& place, std::uint64_t own) {
   const auto value = encode(LowerNumber{inode.ino, lowers_.fingerprint(), own, upper_number_});
   for (const std::size_t size : {lower_number_size, older_lower_number_size}) {
-    const auto set = [&] { return sys::set_xattr(place.directory, place.name, marks_.lamina_ino, std::span(value).first(size)); };
+    const auto set = [&] {
+      return sys::set_xattr(place.directory, place.name, marks_.lamina_ino, std::span(value).first(size));
+    };
     const Status marked = files_.with_access({place}, set);
     // Without root, user.* attributes exist on files and directories only: such a file gets a new number.
     if (user_xattr_ && marked.failed_with(EPERM)) return {};

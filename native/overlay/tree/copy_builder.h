@@ -14,22 +14,23 @@
 
 namespace lamina::overlay {
 
-// What a copy must have at once: the attributes (the data may stay in the lower: a metacopy), the data too, or neither, for the
-// content is about to be replaced.
+// What a copy must have at once: the attributes (the data may stay in the lower: a metacopy), the data too, or neither,
+// for the content is about to be replaced.
 enum class CopyUp { attributes, data, no_data };
 
 class CopyBuilder {
  public:
-  CopyBuilder(const Options& options, const MarkNames& marks, const LowerStack& lowers, UpperFiles& files, WorkDirectory& work)
+  CopyBuilder(const Options& options, const MarkNames& marks, const LowerStack& lowers, UpperFiles& files,
+              WorkDirectory& work)
       : user_xattr_(options.user_xattr), marks_(marks), lowers_(lowers), files_(files), work_(work) {}
   // The number of the upper itself in its file system.
   void set_upper_number(std::uint64_t number) { upper_number_ = number; }
   [[nodiscard]] std::uint64_t upper_number() const { return upper_number_; }
 
-  // Builds a copy of `entry`, the inode's entry at `source`, under a name of the work directory. Returns the copy's number in the
-  // upper's file system.
-  Result<std::uint64_t> build(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view name, CopyUp what,
-                              const Interrupted& interrupted);
+  // Builds a copy of `entry`, the inode's entry at `source`, under a name of the work directory. Returns the copy's
+  // number in the upper's file system.
+  Result<std::uint64_t> build(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view name,
+                              CopyUp what, const Interrupted& interrupted);
   // Marks an object of the upper, whose own number is `own`, so that the inode keeps its st_ino.
   Status mark_number(const Inode& inode, const UpperPlace& place, std::uint64_t own);
   // Sets or removes the mark of "immutable" and "append only".
@@ -41,7 +42,8 @@ class CopyBuilder {
  private:
   Status make(Inode& inode, const LowerPlace& source, const LowerEntry& entry, std::string_view name, CopyUp what,
               const Interrupted& interrupted);
-  Status fill(Inode& inode, const LowerEntry& entry, std::string_view name, CopyUp what, const Interrupted& interrupted);
+  Status fill(Inode& inode, const LowerEntry& entry, std::string_view name, CopyUp what,
+              const Interrupted& interrupted);
   Status copy_xattrs(const LowerPlace& source, std::string_view name);
 
   const bool user_xattr_;

@@ -1,5 +1,5 @@
-// Copy-up: copies an object of a lower to the upper. It is built in work and renamed once, so that the upper never shows
-// half of it.
+// Copy-up: copies an object of a lower to the upper. It is built in work and renamed once, so that the upper never
+// shows half of it.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -68,8 +68,8 @@ Status Overlay::copy_up(const InodeRef& inode, CopyUp what, const Interrupted& i
   LAMINA_ASSIGN(LowerEntry entry, lowers_.of(source).get(source.reference));
   copy_ups_.fetch_add(1, std::memory_order_relaxed);
   if (nameless && !inode->is_directory()) return copy_up_unnamed(inode, entry, interrupted);
-  const bool attributes_only =
-      what == CopyUp::attributes && options_.metacopy && !options_.user_xattr && inode->is_regular() && entry.attributes.size > 0;
+  const bool attributes_only = what == CopyUp::attributes && options_.metacopy && !options_.user_xattr &&
+                               inode->is_regular() && entry.attributes.size > 0;
   if (!attributes_only && what == CopyUp::attributes) what = CopyUp::data;
   return work_.build([&](std::string_view temporary) -> Status {
     LAMINA_ASSIGN(const std::uint64_t copy, copies_.build(*inode, source, entry, temporary, what, interrupted));
@@ -92,7 +92,8 @@ class LinkingMark {
   // With its new key the inode has a new record.
   ~LinkingMark() {
     const std::lock_guard lock(inode_.mutex);
-    if (record_ != nullptr && inode_.record == record_) record_->flags.fetch_and(static_cast<std::uint8_t>(~NodeRecord::linking));
+    if (record_ != nullptr && inode_.record == record_)
+      record_->flags.fetch_and(static_cast<std::uint8_t>(~NodeRecord::linking));
   }
 
  private:
@@ -142,7 +143,8 @@ Status Overlay::publish_copy(const InodeRef& inode, std::string_view temporary, 
   InodeTable::NewKey key(table_, inode, {0, copy}, ino, parent, name);
   LAMINA_TRY(upper_files_.rename(work_.place(temporary), {place->descriptor(), name}, RENAME_NOREPLACE));
   // The merged directory has not changed, so its times stay (fs/overlayfs/copy_up.c does the same).
-  LAMINA_TRY(sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));
+  LAMINA_TRY(
+      sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));
   {
     std::lock_guard lock(inode->mutex);
     if (ino != inode->ino) renumbered.push_back(inode->id);
@@ -173,8 +175,9 @@ Status Overlay::copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, 
   }
   const std::string temporary = work_.new_name();
   const auto built = copies_.build(*inode, source, entry, temporary, CopyUp::data, interrupted);
-  auto opened = built ? sys::open_child(work_.descriptor(), temporary, inode->is_regular() ? O_RDWR : O_PATH | O_NOFOLLOW)
-                      : Result<sys::FileDescriptor>(built.error());
+  auto opened = built
+                    ? sys::open_child(work_.descriptor(), temporary, inode->is_regular() ? O_RDWR : O_PATH | O_NOFOLLOW)
+                    : Result<sys::FileDescriptor>(built.error());
   const Status discarded = work_.discard(temporary);
   if (!opened) return opened.error();
   LAMINA_TRY(discarded);

@@ -10,8 +10,8 @@
 
 namespace lamina::overlay {
 
-// The whiteouts of a directory that is opaque now. They hide nothing, and the kernel lists them: it treats an opaque directory as
-// one without whiteouts (fs/overlayfs/readdir.c, ovl_dir_is_real).
+// The whiteouts of a directory that is opaque now. They hide nothing, and the kernel lists them: it treats an opaque
+// directory as one without whiteouts (fs/overlayfs/readdir.c, ovl_dir_is_real).
 Status Overlay::drop_whiteouts(const RealFile& directory) {
   LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::reopen(directory.descriptor(), O_RDONLY | O_DIRECTORY));
   std::vector<std::string> devices;
@@ -43,7 +43,8 @@ Status Overlay::copy_up_tree(const InodeRef& directory, const Interrupted& inter
   LAMINA_TRY(upper_files_.set_mark({place->descriptor(), ""}, marks_.opaque, opaque_value));
   LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(place->descriptor()));
   LAMINA_TRY(drop_whiteouts(*place));
-  LAMINA_TRY(sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));
+  LAMINA_TRY(
+      sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));
   std::lock_guard lock(directory->mutex);
   directory->lowers.clear();
   directory->directory().lower_children.reset();

@@ -72,7 +72,8 @@ Result<InheritedAttributes> Overlay::inherited_attributes_of(Inode& directory, i
   if (!list && !list.failed_with(ENODATA) && !list.failed_with(EOPNOTSUPP)) return list.error();
   if (list) inherited_attributes.default_acl = std::move(*list);
   std::lock_guard lock(directory.mutex);
-  if (directory.directory().inherited_version == version) directory.directory().inherited_attributes = inherited_attributes;
+  if (directory.directory().inherited_version == version)
+    directory.directory().inherited_attributes = inherited_attributes;
   return inherited_attributes;
 }
 
@@ -84,7 +85,8 @@ void Overlay::forget_inherited_attributes(Inode& directory) {
 }
 
 // Owner, mode and access lists that a new file gets from its maker and its directory.
-Result<NewAttributes> Overlay::new_attributes(Inode& parent, int directory, const Creation& creation, const Caller& caller) {
+Result<NewAttributes> Overlay::new_attributes(Inode& parent, int directory, const Creation& creation,
+                                              const Caller& caller) {
   LAMINA_ASSIGN(const InheritedAttributes inherited_attributes, inherited_attributes_of(parent, directory));
   NewAttributes attributes;
   attributes.uid = caller.uid;
@@ -114,8 +116,8 @@ Status Overlay::make_in(int directory, std::string_view name, const Creation& cr
   });
 }
 
-Status Overlay::make_in_work(int directory, std::string_view name, const Creation& creation, const NewAttributes& attributes,
-                             bool over_whiteout) {
+Status Overlay::make_in_work(int directory, std::string_view name, const Creation& creation,
+                             const NewAttributes& attributes, bool over_whiteout) {
   const std::uint32_t mode = attributes.inherited.mode;
   const bool is_directory = (mode & type_mask) == directory_type;
   const int work = work_.descriptor();
@@ -136,10 +138,10 @@ Status Overlay::make_in_work(int directory, std::string_view name, const Creatio
   });
 }
 
-// Makes the entry in the upper at once if no layer has the name: the call itself detects a name in the upper. False where
-// one has; nothing is made then.
-Result<bool> Overlay::make_where_nothing_is(Inode& parent, int directory, std::string_view name, const Creation& creation,
-                                            std::uint32_t mode) {
+// Makes the entry in the upper at once if no layer has the name: the call itself detects a name in the upper. False
+// where one has; nothing is made then.
+Result<bool> Overlay::make_where_nothing_is(Inode& parent, int directory, std::string_view name,
+                                            const Creation& creation, std::uint32_t mode) {
   LAMINA_ASSIGN(const bool below, visible_below(parent, name));
   if (below) return false;
   const Status made = make_in(directory, name, creation, mode);
@@ -148,7 +150,8 @@ Result<bool> Overlay::make_where_nothing_is(Inode& parent, int directory, std::s
   return true;
 }
 
-Status Overlay::make_at(Inode& parent, int directory, std::string_view name, const Creation& creation, const Caller& caller) {
+Status Overlay::make_at(Inode& parent, int directory, std::string_view name, const Creation& creation,
+                        const Caller& caller) {
   LAMINA_ASSIGN(const NewAttributes attributes, new_attributes(parent, directory, creation, caller));
   const bool plain = caller.uid == 0 && attributes.gid == 0 && !attributes.has_lists && !attributes.inherits_group;
   if (plain) {
@@ -168,8 +171,8 @@ Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation
     TreeLock::Shared lock(tree_);
     LAMINA_ASSIGN(const InodeRef directory, writable_directory(parent, name));
     LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
-    // The kernel creates only names that it knows to be absent: an existing one is the work of an earlier attempt, complete, for
-    // it was made in one step.
+    // The kernel creates only names that it knows to be absent: an existing one is the work of an earlier attempt,
+    // complete, for it was made in one step.
     bool made_before = false;
     if (attempt != nullptr && attempt->begun()) {
       LAMINA_ASSIGN(const Found before, find(*directory, name));
@@ -222,7 +225,8 @@ Result<Entry> Overlay::make_unnamed(NodeId parent, std::uint32_t mode, const Cal
     LAMINA_ASSIGN(const NewAttributes attributes, new_attributes(*directory, place->descriptor(), creation, caller));
     LAMINA_ASSIGN(sys::FileDescriptor made, sys::open_unnamed(work_.descriptor(), 0600));
     LAMINA_TRY(sys::change_owner(made.get(), "", attributes.uid, attributes.gid));
-    if (attributes.inherited.access) LAMINA_TRY(sys::set_xattr(made.get(), "", access_acl_name, *attributes.inherited.access));
+    if (attributes.inherited.access)
+      LAMINA_TRY(sys::set_xattr(made.get(), "", access_acl_name, *attributes.inherited.access));
     LAMINA_TRY(sys::change_mode(made.get(), "", attributes.inherited.mode & 07777U));
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(made.get()));
     inode->type = 0100000U;
@@ -240,14 +244,16 @@ Status Overlay::link_at(const Location& from, const RealFile& place, std::string
     return from.name.empty() ? sys::link_descriptor(from.descriptor(), target, at)
                              : sys::link(from.descriptor(), from.name, target, at);
   };
-  if (!over_whiteout) return upper_files_.change_names(place.descriptor(), [&] { return link_to(place.descriptor(), name); });
+  if (!over_whiteout)
+    return upper_files_.change_names(place.descriptor(), [&] { return link_to(place.descriptor(), name); });
   return work_.build([&](std::string_view temporary) -> Status {
     LAMINA_TRY(link_to(work_.descriptor(), temporary));
     return upper_files_.rename(work_.place(temporary), {place.descriptor(), name});
   });
 }
 
-Result<Entry> Overlay::link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted, Attempt* attempt) {
+Result<Entry> Overlay::link(NodeId node, NodeId parent, std::string_view name, const Interrupted& interrupted,
+                            Attempt* attempt) {
   InodeRef inode;
   {
     TreeLock::Shared lock(tree_);

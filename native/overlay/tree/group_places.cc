@@ -18,7 +18,8 @@ Result<bool> hides(const Layer& layer, LowerRef at, std::string_view path) {
     if (!entry) return entry.error();
     const bool directory = (entry->attributes.mode & 0170000U) == 0040000U;
     const Marks& marks = entry->marks;
-    if (slash == std::string_view::npos || !directory || marks.whiteout || marks.opaque || !marks.redirect.empty()) return true;
+    if (slash == std::string_view::npos || !directory || marks.whiteout || marks.opaque || !marks.redirect.empty())
+      return true;
     at = std::move(entry->reference);
     path.remove_prefix(slash + 1);
   }

@@ -1,5 +1,5 @@
-// Where the paths of a lower are in the merged tree. An index knows the names of a hard-link group by their paths in the layer; a
-// directory that a layer above or the upper has redirected shows them elsewhere.
+// Where the paths of a lower are in the merged tree. An index knows the names of a hard-link group by their paths in
+// the layer; a directory that a layer above or the upper has redirected shows them elsewhere.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,8 @@ namespace lamina::overlay {
 class GroupPlaces {
  public:
   // `upper`: its directory, or -1 where there is none that may have redirects.
-  GroupPlaces(const LowerStack& lowers, const MarkNames& marks, int upper) : lowers_(lowers), marks_(marks), upper_(upper) {}
+  GroupPlaces(const LowerStack& lowers, const MarkNames& marks, int upper)
+      : lowers_(lowers), marks_(marks), upper_(upper) {}
 
   // Where a path of a layer may be seen, judged by redirects alone: the upper may hide or replace it there.
   Result<std::vector<std::string>> of_path(std::size_t layer, const std::string& path);

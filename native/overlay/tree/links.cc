@@ -26,8 +26,8 @@ Status Overlay::link_unseen(int from, std::string_view name, const RealFile& dir
     return name.empty() ? sys::link_descriptor(from, directory.descriptor(), alias)
                         : sys::link(from, name, directory.descriptor(), alias);
   }));
-  Status restored =
-      sys::change_times(directory.descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime));
+  Status restored = sys::change_times(directory.descriptor(), "", sys::TimeChange::to(before.atime),
+                                      sys::TimeChange::to(before.mtime));
   // The first error is the one to report.
   if (!restored) static_cast<void>(sys::unlink(directory.descriptor(), alias));
   return restored;
@@ -42,7 +42,8 @@ Result<bool> Overlay::shows(Inode& directory, std::string_view name, std::size_t
 }
 
 // The visible names of the lower's hard-link group: each with its directory, which is in the upper already.
-Result<std::vector<std::pair<InodeRef, std::string>>> Overlay::aliases_of(const InodeRef& inode, const LowerPlace& source,
+Result<std::vector<std::pair<InodeRef, std::string>>> Overlay::aliases_of(const InodeRef& inode,
+                                                                          const LowerPlace& source,
                                                                           const Interrupted& interrupted) {
   std::vector<std::pair<InodeRef, std::string>> aliases;
   if (inode->is_directory()) return aliases;
@@ -71,8 +72,8 @@ Result<std::uint32_t> Overlay::visible_links(Inode& inode, const LowerPlace& sou
   return count;
 }
 
-// A worker that died while it made a group's names leaves a complete copy under some of them: the others are linked to it. `ino`
-// is the group's.
+// A worker that died while it made a group's names leaves a complete copy under some of them: the others are linked to
+// it. `ino` is the group's.
 Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
   LowerRef reference;
   reference.entry = static_cast<std::uint32_t>(key.identity);
@@ -112,8 +113,8 @@ Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
   return {};
 }
 
-// The name itself is in the upper afterwards. A group's copy may have other names only, where a redirect of a lower keeps
-// the index from knowing this one: then it becomes one more.
+// The name itself is in the upper afterwards. A group's copy may have other names only, where a redirect of a lower
+// keeps the index from knowing this one: then it becomes one more.
 Status Overlay::copy_up_name(const InodeRef& directory, std::string_view name, const InodeRef& inode, CopyUp what,
                              const Interrupted& interrupted) {
   LAMINA_TRY(copy_up(inode, what, interrupted));
@@ -142,7 +143,8 @@ Status Overlay::copy_up_links_below(const InodeRef& directory, const Interrupted
       LAMINA_ASSIGN(const LinkName link, link_name(above + "/" + path));
       if (!link.directory) continue;
       LAMINA_ASSIGN(const Found found, find(*link.directory, link.name));
-      if (found.in_lower() == nullptr || found.type() == 0040000U || found.lowers.front().layer != place.layer) continue;
+      if (found.in_lower() == nullptr || found.type() == 0040000U || found.lowers.front().layer != place.layer)
+        continue;
       LAMINA_ASSIGN(const InodeRef inode, intern(link.directory, link.name, found));
       table_.forget(inode->id, 1);
       LAMINA_TRY(copy_up(link.directory, CopyUp::attributes, interrupted));

@@ -12,8 +12,9 @@
 namespace lamina::overlay {
 
 const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie, std::string_view name) {
-  auto child = std::lower_bound(children.begin(), children.end(), cookie,
-                                [](const LowerChild& each, std::uint64_t wanted) { return each.entry.cookie < wanted; });
+  auto child =
+      std::lower_bound(children.begin(), children.end(), cookie,
+                       [](const LowerChild& each, std::uint64_t wanted) { return each.entry.cookie < wanted; });
   for (; child != children.end() && child->entry.cookie == cookie; ++child) {
     if (child->entry.name == name) return &*child;
   }
@@ -21,7 +22,8 @@ const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie
 }
 
 // The upper's own names into `into`, and those that hide a lower's into `hidden`.
-Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing& into, std::vector<std::string>& hidden) {
+Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing& into,
+                           std::vector<std::string>& hidden) {
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(directory));
   LAMINA_ASSIGN(const sys::FileDescriptor opened, upper_files_.open({place, {}}, O_RDONLY | O_DIRECTORY));
   std::vector<std::string> whiteouts;
@@ -55,8 +57,9 @@ Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing
   }));
   if (whiteouts.empty()) return {};
   std::sort(whiteouts.begin(), whiteouts.end());
-  std::erase_if(into,
-                [&](const DirectoryEntry& each) { return std::binary_search(whiteouts.begin(), whiteouts.end(), each.name); });
+  std::erase_if(into, [&](const DirectoryEntry& each) {
+    return std::binary_search(whiteouts.begin(), whiteouts.end(), each.name);
+  });
   hidden.insert(hidden.end(), whiteouts.begin(), whiteouts.end());
   return {};
 }
@@ -76,7 +79,8 @@ Result<ListingRef> Overlay::list_inode(Inode& directory) {
   if (has_upper) LAMINA_TRY(list_upper(directory, *below, names, hidden));
   std::sort(hidden.begin(), hidden.end());
   for (const LowerChild& each : *below) {
-    if (!each.whiteout && !std::binary_search(hidden.begin(), hidden.end(), each.entry.name)) names.push_back(each.entry);
+    if (!each.whiteout && !std::binary_search(hidden.begin(), hidden.end(), each.entry.name))
+      names.push_back(each.entry);
   }
   std::sort(names.begin(), names.end(), listing_order);
   for (std::size_t i = 1; i < names.size(); ++i) names[i].cookie = std::max(names[i].cookie, names[i - 1].cookie + 1);

@@ -50,7 +50,8 @@ Status Overlay::skip_lowers(Inode& parent, std::string_view name, std::vector<Lo
   return {};
 }
 
-// A regular file that we know as a whole file of the upper has no marks that would have to be read. Gives its protection.
+// A regular file that we know as a whole file of the upper has no marks that would have to be read. Gives its
+// protection.
 std::optional<Protection> Overlay::known_to_be_whole(const sys::FileStatus& upper) const {
   if (!upper.is_regular()) return std::nullopt;
   const InodeRef known = table_.find({0, upper.ino});
@@ -72,7 +73,8 @@ Result<Marks> Overlay::upper_marks(const sys::FileStatus& status, int directory,
 }
 
 // What an entry of the upper is by itself, and where those below it are found; none where they do not matter.
-Result<std::optional<std::string>> Overlay::find_in_upper(const RealFile& directory, std::string_view name, Found& found) {
+Result<std::optional<std::string>> Overlay::find_in_upper(const RealFile& directory, std::string_view name,
+                                                          Found& found) {
   const std::optional<std::string> covered;
   if (options_.whiteout_files) {
     LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory.descriptor(), name));

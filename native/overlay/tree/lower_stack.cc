@@ -9,8 +9,8 @@ namespace lamina::overlay {
 
 namespace {
 
-// Which lowers there are, and in which order. Those without an index cannot be distinguished, and on top they do not count: they
-// leave the numbers of the others as they are.
+// Which lowers there are, and in which order. Those without an index cannot be distinguished, and on top they do not
+// count: they leave the numbers of the others as they are.
 std::uint64_t fingerprint_of(const std::vector<std::unique_ptr<Layer>>& layers) {
   std::vector<std::uint64_t> each;
   for (const auto& layer : layers) {
@@ -50,8 +50,9 @@ struct RedirectWalk {
   bool stop = false;  // the layers below do not count
 };
 
-// Walks an absolute redirect's path through one layer, component by component, as ovl_lookup_layer() of fs/overlayfs/namei.c
-// does: the marks of directories on the way count too. Returns the entry at its end, if there is one.
+// Walks an absolute redirect's path through one layer, component by component, as ovl_lookup_layer() of
+// fs/overlayfs/namei.c does: the marks of directories on the way count too. Returns the entry at its end, if there is
+// one.
 Result<std::optional<LowerEntry>> walk_redirect(const Layer& layer, RedirectWalk& walk) {
   LowerRef at = layer.root();
   std::string rest = walk.path;

@@ -1,4 +1,5 @@
-// The lowers of a mount, topmost first, and what they hold under a name: which layers have it, and where redirects lead.
+// The lowers of a mount, topmost first, and what they hold under a name: which layers have it, and where redirects
+// lead.
 #pragma once
 
 #include <atomic>
@@ -25,9 +26,10 @@ class LowerStack {
   // Distinguishes stacks: LowerNumber.
   [[nodiscard]] std::uint64_t fingerprint() const { return fingerprint_; }
 
-  // Adds what lies under a name of the directories `parents` to what was found above; `redirect` is the mark found there, or
-  // empty. False where a metacopy was found, and its data in no layer.
-  Result<bool> find(const std::vector<LowerPlace>& parents, std::string_view name, Found& found, std::string redirect) const;
+  // Adds what lies under a name of the directories `parents` to what was found above; `redirect` is the mark found
+  // there, or empty. False where a metacopy was found, and its data in no layer.
+  Result<bool> find(const std::vector<LowerPlace>& parents, std::string_view name, Found& found,
+                    std::string redirect) const;
 
   [[nodiscard]] std::uint64_t index_lookups() const { return index_lookups_.load(); }
   [[nodiscard]] std::uint64_t directory_lookups() const { return directory_lookups_.load(); }
@@ -40,7 +42,8 @@ class LowerStack {
   mutable std::atomic<std::uint64_t> index_lookups_{0}, directory_lookups_{0};
 };
 
-// It is unknown which names of such a file belong together: each is copied up separately, as by the kernel without its index.
+// It is unknown which names of such a file belong together: each is copied up separately, as by the kernel without its
+// index.
 inline bool splits_on_copy_up(const Layer& layer, const Attributes& attributes) {
   return !layer.indexed() && (attributes.mode & 0170000U) != 0040000U && attributes.nlink > 1;
 }

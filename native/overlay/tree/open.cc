@@ -43,7 +43,8 @@ Errno refuse_call(std::string& explanation, const std::string& what, Errno error
   return refuse(explanation, what + ": " + std::strerror(error.value), error.value);
 }
 
-// True where `inner` is `outer` or lies below it, judged by the directories themselves: one directory may have several paths.
+// True where `inner` is `outer` or lies below it, judged by the directories themselves: one directory may have several
+// paths.
 Result<bool> is_within(const std::string& inner, const std::string& outer) {
   LAMINA_ASSIGN(const sys::FileStatus wanted, sys::status_of_path(outer));
   LAMINA_ASSIGN(sys::FileDescriptor at, sys::open_path(inner, O_PATH | O_DIRECTORY));
@@ -65,10 +66,10 @@ Status check_apart(const Options& options, std::string& explanation) {
     auto within = is_within(inner, outer);
     if (!within) return refuse_call(explanation, std::string(inner_name) + " " + inner, within.error());
     if (!*within) return {};
-    return refuse(
-        explanation,
-        std::string(inner_name) + " " + inner + " lies inside " + outer_name + " " + outer + "; give it a directory of its own",
-        EINVAL);
+    return refuse(explanation,
+                  std::string(inner_name) + " " + inner + " lies inside " + outer_name + " " + outer +
+                      "; give it a directory of its own",
+                  EINVAL);
   };
   for (const LowerOptions& lower : options.lowers) {
     LAMINA_TRY(apart(options.upper, "upper", lower.tree, "lower"));
@@ -99,7 +100,8 @@ Status empty(int directory) {
   return {};
 }
 
-// A copy built in work must get the attributes of its original, and must not inherit an access list of the work directory.
+// A copy built in work must get the attributes of its original, and must not inherit an access list of the work
+// directory.
 Status drop_lists(int work) {
   for (const std::string_view list : {default_acl_name, access_acl_name}) {
     const Status removed = sys::remove_xattr(work, "", list);
@@ -111,14 +113,16 @@ Status drop_lists(int work) {
 Status check_marks(int work, const MarkNames& marks, const std::string& path, std::string& explanation) {
   const Status set = sys::set_xattr(work, "", marks.opaque, sys::as_value("n"));
   if (!set) {
-    return refuse_call(explanation,
-                       "work " + path + ": its file system does not take the attribute " + marks.opaque + ", which overlays need",
-                       set.error());
+    return refuse_call(
+        explanation,
+        "work " + path + ": its file system does not take the attribute " + marks.opaque + ", which overlays need",
+        set.error());
   }
   return sys::remove_xattr(work, "", marks.opaque);
 }
 
-// A stacked file system, or one in user space, may accept attributes and still refuse whiteouts, as the kernel's overlayfs does.
+// A stacked file system, or one in user space, may accept attributes and still refuse whiteouts, as the kernel's
+// overlayfs does.
 Status check_whiteouts(int work, const std::string& upper, std::string& explanation) {
   LAMINA_ASSIGN(const sys::FileSystemStatus status, sys::file_system_status(work));
   if (status.type != OVERLAYFS_SUPER_MAGIC && status.type != FUSE_SUPER_MAGIC) return {};
@@ -127,9 +131,10 @@ Status check_whiteouts(int work, const std::string& upper, std::string& explanat
   const Status renamed = sys::rename(work, tried, work, moved, RENAME_WHITEOUT);
   if (!renamed) {
     LAMINA_TRY(sys::unlink(work, tried));
-    return refuse_call(explanation,
-                       "upper " + upper + ": its file system makes no whiteouts (an overlay?); put upper and work on another one",
-                       renamed.error());
+    return refuse_call(
+        explanation,
+        "upper " + upper + ": its file system makes no whiteouts (an overlay?); put upper and work on another one",
+        renamed.error());
   }
   LAMINA_TRY(sys::unlink(work, tried));
   return sys::unlink(work, moved);
@@ -157,9 +162,10 @@ Result<OverlayDirectories> open_writable(const Options& options, const MarkNames
   LAMINA_ASSIGN(const sys::FileStatus upper, sys::status_of(opened.upper.get()));
   LAMINA_ASSIGN(const sys::FileStatus work, sys::status_of(opened.lock.get()));
   if (upper.device != work.device || upper.mount_id != work.mount_id) {
-    return refuse(explanation,
-                  "work " + options.work + " and upper " + options.upper + " are on different file systems; put them on one",
-                  EXDEV);
+    return refuse(
+        explanation,
+        "work " + options.work + " and upper " + options.upper + " are on different file systems; put them on one",
+        EXDEV);
   }
   LAMINA_TRY(check_apart(options, explanation));
   if (!lock_work(opened.lock.get())) {
@@ -235,7 +241,8 @@ Status Overlay::start() {
 
 Result<std::unique_ptr<FileSystem>> FileSystem::open(const Options& options, std::string& explanation) {
   const MarkNames marks(options.user_xattr);
-  if (options.lowers.empty()) return refuse(explanation, "no lower was given; name one at least with lowerdir=", EINVAL);
+  if (options.lowers.empty())
+    return refuse(explanation, "no lower was given; name one at least with lowerdir=", EINVAL);
   std::vector<std::unique_ptr<Layer>> layers;
   for (std::size_t i = 0; i < options.lowers.size(); ++i) {
     const auto position = static_cast<std::uint32_t>(options.lowers.size() - i);

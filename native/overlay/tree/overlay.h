@@ -1,8 +1,8 @@
-// The one implementation of FileSystem. The methods stand by the file that defines them. What has a state of its own is apart:
-// LowerStack, UpperFiles, WorkDirectory, CopyBuilder, GroupPlaces, LinkedNames, the table and the caches.
+// The one implementation of FileSystem. The methods stand by the file that defines them. What has a state of its own is
+// apart: LowerStack, UpperFiles, WorkDirectory, CopyBuilder, GroupPlaces, LinkedNames, the table and the caches.
 //
 // Locks, outermost first:
-//   tree_                     shared by all users of upper paths or nodes; exclusive to rename a directory, or to replace a node
+// tree_ shared by all users of upper paths or nodes; exclusive to rename a directory, or to replace a node
 //    resolving_               after a restart only
 //     Inode::copy_up          of parents before children
 //       Inode::mutex          one at a time
@@ -102,7 +102,8 @@ class Overlay final : public FileSystem {
   Result<fsxattr> extended_flags(NodeId node) override;
   Status set_extended_flags(NodeId node, const fsxattr& flags) override;
   Status may_write(NodeId node, bool appends) override;
-  Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags, Attempt* attempt) override;
+  Status set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags,
+                   Attempt* attempt) override;
   Status remove_xattr(NodeId node, std::string_view name, Attempt* attempt) override;
   Result<FileSystemStatistics> statistics() override;
   Status sync_all() override;
@@ -194,7 +195,8 @@ class Overlay final : public FileSystem {
   Result<std::vector<LinkName>> group_names(const LowerPlace& source);
 
   // create.cc
-  Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller, Attempt* attempt);
+  Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller,
+                     Attempt* attempt);
   Result<InheritedAttributes> inherited_attributes_of(Inode& directory, int descriptor);
   void forget_inherited_attributes(Inode& directory);
   Result<bool> make_where_nothing_is(Inode& parent, int directory, std::string_view name, const Creation& creation,

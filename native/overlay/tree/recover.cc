@@ -1,5 +1,5 @@
-// After a worker's death: the next one knows what the store kept of every inode, and finds the rest by the inode's name, when
-// the inode is first used.
+// After a worker's death: the next one knows what the store kept of every inode, and finds the rest by the inode's
+// name, when the inode is first used.
 #include <fcntl.h>
 
 #include "overlay/tree/overlay.h"

@@ -10,8 +10,8 @@ namespace lamina::overlay {
 
 using sys::Errno;
 
-// The inode that is about to lose a name, with a descriptor of its real file, so that open files keep it. Null where the inode is
-// not known.
+// The inode that is about to lose a name, with a descriptor of its real file, so that open files keep it. Null where
+// the inode is not known.
 Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, const Found& found) {
   LAMINA_ASSIGN(const InodeKey key, key_of(found));
   InodeRef victim = table_.find(key);
@@ -50,7 +50,8 @@ void Overlay::unlinked(const InodeRef& victim, const InodeRef& parent, std::stri
   if (victim->has_upper || victim->lowers.empty()) return;
   const LowerPlace& place = victim->lowers.front();
   // What has an index is found again by its number.
-  const auto path = lowers_.of(place).indexed() ? Result<std::string>(Errno{ENODATA}) : lowers_.of(place).path(place.reference);
+  const auto path =
+      lowers_.of(place).indexed() ? Result<std::string>(Errno{ENODATA}) : lowers_.of(place).path(place.reference);
   if (path) table_.keep_lower_path(*victim, *path);
 }
 
@@ -105,7 +106,9 @@ Status Overlay::remove(NodeId parent, std::string_view name, bool directory, Att
   return {};
 }
 
-Status Overlay::unlink(NodeId parent, std::string_view name, Attempt* attempt) { return remove(parent, name, false, attempt); }
+Status Overlay::unlink(NodeId parent, std::string_view name, Attempt* attempt) {
+  return remove(parent, name, false, attempt);
+}
 Status Overlay::remove_directory(NodeId parent, std::string_view name, Attempt* attempt) {
   return remove(parent, name, true, attempt);
 }

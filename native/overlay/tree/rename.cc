@@ -46,9 +46,9 @@ Result<RenameSide> Overlay::rename_side(NodeId parent, std::string_view name) {
   return side;
 }
 
-// The path, with a leading slash, at which the lowers by themselves show what lies below a name of the upper: what an absolute
-// redirect must say (ovl_get_redirect() of fs/overlayfs/dir.c). Not the path that it has in its own layer: those above may have
-// renamed a directory on the way.
+// The path, with a leading slash, at which the lowers by themselves show what lies below a name of the upper: what an
+// absolute redirect must say (ovl_get_redirect() of fs/overlayfs/dir.c). Not the path that it has in its own layer:
+// those above may have renamed a directory on the way.
 Result<std::string> Overlay::lower_path(InodeRef directory, std::string name) {
   std::string path;
   for (;;) {
@@ -107,8 +107,8 @@ Status Overlay::prepare_source(RenameSide& from, RenameSide& to, const Interrupt
   return redirect_metacopy(from.inode, from.directory, from.name, interrupted);
 }
 
-// A metacopy under another name finds its data by an absolute redirect, or has it where a redirect finds no room. `directory` and
-// `name` are where the file is now.
+// A metacopy under another name finds its data by an absolute redirect, or has it where a redirect finds no room.
+// `directory` and `name` are where the file is now.
 Status Overlay::redirect_metacopy(const InodeRef& inode, const InodeRef& directory, const std::string& name,
                                   const Interrupted& interrupted) {
   const auto mark = [&]() -> Status {
@@ -126,7 +126,8 @@ Status Overlay::redirect_metacopy(const InodeRef& inode, const InodeRef& directo
   return lacks_room(marked) ? copy_up(inode, CopyUp::data, interrupted) : marked;
 }
 
-// A link needs no data (ovl_link() of fs/overlayfs/dir.c), but a file without a name has nothing that a redirect could lead from.
+// A link needs no data (ovl_link() of fs/overlayfs/dir.c), but a file without a name has nothing that a redirect could
+// lead from.
 Status Overlay::copy_up_for_link(const InodeRef& inode, const Interrupted& interrupted) {
   const auto is_nameless = [&] {
     const std::lock_guard lock(inode->mutex);
@@ -144,8 +145,8 @@ Status Overlay::copy_up_for_link(const InodeRef& inode, const Interrupted& inter
   return redirect_metacopy(inode, directory, name, interrupted);
 }
 
-// A directory over a whiteout or over a directory with whiteouts in it is exchanged with it in one step. What was replaced is
-// then removed.
+// A directory over a whiteout or over a directory with whiteouts in it is exchanged with it in one step. What was
+// replaced is then removed.
 Status Overlay::finish_directory(const RenameSide& from, std::uint64_t replaced) {
   auto left = sys::status_at(from.descriptor(), from.name);
   if (is_absent(left)) return {};
@@ -213,7 +214,8 @@ void Overlay::moved(const InodeRef& inode, const RenameSide& to) {
 }
 
 // Whether an earlier attempt has renamed; then its remaining steps are done.
-Result<bool> Overlay::finish_rename(RenameSide& from, RenameSide& to, RenameMode mode, const Attempt::Evidence& evidence) {
+Result<bool> Overlay::finish_rename(RenameSide& from, RenameSide& to, RenameMode mode,
+                                    const Attempt::Evidence& evidence) {
   const auto& [source, target, victim_layer, victim_identity] = evidence;
   LAMINA_ASSIGN(const std::uint64_t there, upper_number(to));
   if (there != source) return false;
@@ -261,8 +263,8 @@ Status Overlay::rename_onto(RenameSide& from, RenameSide& to, const Interrupted&
   return {};
 }
 
-Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name, RenameMode mode,
-                       const Interrupted& interrupted, Attempt* attempt) {
+Status Overlay::rename(NodeId parent, std::string_view name, NodeId new_parent, std::string_view new_name,
+                       RenameMode mode, const Interrupted& interrupted, Attempt* attempt) {
   TreeLock::Exclusive lock(tree_);
   if (attempt != nullptr && attempt->begun()) {
     LAMINA_ASSIGN(RenameSide from, rename_place(parent, name));

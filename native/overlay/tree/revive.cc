@@ -53,7 +53,8 @@ Result<std::uint32_t> Overlay::links_of_lower(Inode& inode) {
   return links;
 }
 
-// The inode of a node, its lookup count raised; found again where the kernel had forgotten it. ESTALE once the file is gone.
+// The inode of a node, its lookup count raised; found again where the kernel had forgotten it. ESTALE once the file is
+// gone.
 Result<InodeRef> Overlay::revive(NodeId node) {
   if (auto known = get(node); !known.failed_with(ESTALE)) {
     if (known) table_.raise(*known);

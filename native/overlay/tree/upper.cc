@@ -47,7 +47,8 @@ Result<RealFileRef> Overlay::upper_directory(Inode& inode) {
   }
   if (RealFileRef cached = directories_.get(inode.id)) return cached;
   LAMINA_ASSIGN(const std::string path, path_of(inode));
-  LAMINA_ASSIGN(sys::FileDescriptor opened, sys::open_beneath(upper_->descriptor(), path, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  LAMINA_ASSIGN(sys::FileDescriptor opened,
+                sys::open_beneath(upper_->descriptor(), path, O_PATH | O_DIRECTORY | O_NOFOLLOW));
   auto file = std::make_shared<const RealFile>(opened.release());
   directories_.put(inode.id, file);
   return RealFileRef(file);

@@ -58,7 +58,8 @@ Result<std::string> Overlay::xattr_names(NodeId node) {
   return names;
 }
 
-Status Overlay::set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags, Attempt* attempt) {
+Status Overlay::set_xattr(NodeId node, std::string_view name, std::span<const std::byte> value, int flags,
+                          Attempt* attempt) {
   TreeLock::Shared lock(tree_);
   LAMINA_ASSIGN(const InodeRef inode, get(node));
   LAMINA_TRY(allow_change(*inode));

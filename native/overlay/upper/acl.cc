@@ -97,7 +97,8 @@ std::vector<std::byte> Acl::serialize() const {
 
 std::uint32_t Acl::mode() const {
   std::uint32_t bits = 0;
-  for_each_class(entries_, [&](const AclEntry& entry, unsigned shift) { bits |= std::uint32_t{entry.permissions} << shift; });
+  for_each_class(entries_,
+                 [&](const AclEntry& entry, unsigned shift) { bits |= std::uint32_t{entry.permissions} << shift; });
   return bits;
 }
 
@@ -110,8 +111,9 @@ bool Acl::equivalent_to_mode() const {
 
 Acl Acl::with_mode(std::uint32_t mode) const {
   Acl changed(*this);
-  for_each_class(changed.entries_,
-                 [&](AclEntry& entry, unsigned shift) { entry.permissions = static_cast<std::uint16_t>((mode >> shift) & 7U); });
+  for_each_class(changed.entries_, [&](AclEntry& entry, unsigned shift) {
+    entry.permissions = static_cast<std::uint16_t>((mode >> shift) & 7U);
+  });
   return changed;
 }
 

@@ -1,5 +1,5 @@
-// POSIX access control lists as the xattrs system.posix_acl_access and system.posix_acl_default hold them (acl(5), the kernel's
-// linux/posix_acl_xattr.h).
+// POSIX access control lists as the xattrs system.posix_acl_access and system.posix_acl_default hold them (acl(5), the
+// kernel's linux/posix_acl_xattr.h).
 #pragma once
 
 #include <cstddef>
@@ -23,10 +23,12 @@ struct AclEntry {
   friend bool operator==(const AclEntry&, const AclEntry&) = default;
 };
 
-// A valid list: sorted by tag, with exactly one owner, owning group and other, and a mask if it has named users or groups.
+// A valid list: sorted by tag, with exactly one owner, owning group and other, and a mask if it has named users or
+// groups.
 class Acl {
  public:
-  // EOPNOTSUPP for another version, EINVAL for anything that is not a valid list. An empty list (version only) has no entries.
+  // EOPNOTSUPP for another version, EINVAL for anything that is not a valid list. An empty list (version only) has no
+  // entries.
   static sys::Result<Acl> parse(std::span<const std::byte> blob);
 
   [[nodiscard]] std::vector<std::byte> serialize() const;
@@ -38,8 +40,8 @@ class Acl {
   [[nodiscard]] bool equivalent_to_mode() const;
   // The list after chmod(2) (posix_acl_chmod): owner, mask or group, and other as in `mode`.
   [[nodiscard]] Acl with_mode(std::uint32_t mode) const;
-  // The access list of a new file with `mode` under a directory with this default list (posix_acl_create): what both allow the
-  // owner, the mask or group, and others.
+  // The access list of a new file with `mode` under a directory with this default list (posix_acl_create): what both
+  // allow the owner, the mask or group, and others.
   [[nodiscard]] Acl masked_by(std::uint32_t mode) const;
 
  private:
@@ -52,8 +54,9 @@ struct Inherited {
   std::optional<std::vector<std::byte>> access;        // none: the mode suffices
   std::optional<std::vector<std::byte>> default_list;  // the default list of a new directory
 };
-// `parent_default`: the parent's default list, or none: then the umask applies. With one, it does not (posix_acl_create).
-// Symlinks inherit nothing.
-sys::Result<Inherited> inherit(std::optional<std::span<const std::byte>> parent_default, std::uint32_t mode, std::uint32_t umask);
+// `parent_default`: the parent's default list, or none: then the umask applies. With one, it does not
+// (posix_acl_create). Symlinks inherit nothing.
+sys::Result<Inherited> inherit(std::optional<std::span<const std::byte>> parent_default, std::uint32_t mode,
+                               std::uint32_t umask);
 
 }  // namespace lamina::overlay

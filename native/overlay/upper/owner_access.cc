@@ -24,8 +24,9 @@ Status OwnerAccess::open_up(const UpperPlace& place) {
   const std::uint32_t mode = status->mode & 07777U;
   const std::uint32_t wanted = mode | (status->is_directory() ? 0700U : 0600U);
   if (wanted == mode) return {};
-  LAMINA_ASSIGN(sys::FileDescriptor file, place.name.empty() ? sys::duplicate(place.directory)
-                                                             : sys::open_child(place.directory, place.name, O_PATH | O_NOFOLLOW));
+  LAMINA_ASSIGN(sys::FileDescriptor file, place.name.empty()
+                                              ? sys::duplicate(place.directory)
+                                              : sys::open_child(place.directory, place.name, O_PATH | O_NOFOLLOW));
   LAMINA_TRY(sys::change_mode(file.get(), "", wanted));
   changed_.push_back({std::move(file), mode});
   return {};

@@ -20,8 +20,8 @@ struct UpperPlace {
   std::string_view name;
 };
 
-// While it lives the owner may read, write and search those places; then they have their modes again. No other thread changes or
-// shows modes meanwhile: `modes` is held exclusively, and they take it shared.
+// While it lives the owner may read, write and search those places; then they have their modes again. No other thread
+// changes or shows modes meanwhile: `modes` is held exclusively, and they take it shared.
 class OwnerAccess {
  public:
   OwnerAccess(std::shared_mutex& modes, std::initializer_list<UpperPlace> places);
@@ -46,7 +46,8 @@ class OwnerAccess {
 
 // Runs an operation, and again with the owner's access where a mode denies it.
 template <typename Operation>
-auto as_owner(std::shared_mutex& modes, std::initializer_list<UpperPlace> places, Operation operation) -> decltype(operation()) {
+auto as_owner(std::shared_mutex& modes, std::initializer_list<UpperPlace> places, Operation operation)
+    -> decltype(operation()) {
   auto first = operation();
   if (!first.failed_with(EACCES)) return first;
   OwnerAccess access(modes, places);

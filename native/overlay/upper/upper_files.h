@@ -1,5 +1,5 @@
-// The files of the upper as the driver opens and changes them: what a mode of our own files may deny a driver without root is
-// done with the owner's access.
+// The files of the upper as the driver opens and changes them: what a mode of our own files may deny a driver without
+// root is done with the owner's access.
 #pragma once
 
 #include <initializer_list>

@@ -1,5 +1,5 @@
-// The work directory beside the upper: objects are built here before one rename shows them in the upper, and what leaves the
-// upper is renamed to here before it is removed, so that the upper never shows half of anything.
+// The work directory beside the upper: objects are built here before one rename shows them in the upper, and what
+// leaves the upper is renamed to here before it is removed, so that the upper never shows half of anything.
 #pragma once
 
 #include <atomic>
@@ -16,8 +16,8 @@ namespace lamina::overlay {
 
 class WorkDirectory {
  public:
-  // `parent` is a readable descriptor of the directory that holds it, which is locked while the overlay lives. Both are invalid
-  // in a read-only overlay, which calls nothing here.
+  // `parent` is a readable descriptor of the directory that holds it, which is locked while the overlay lives. Both are
+  // invalid in a read-only overlay, which calls nothing here.
   WorkDirectory(UpperFiles& files, sys::FileDescriptor directory, sys::FileDescriptor parent)
       : files_(files), directory_(std::move(directory)), parent_(std::move(parent)) {}
 
@@ -27,7 +27,8 @@ class WorkDirectory {
   std::string new_name() { return "#" + std::to_string(next_name_.fetch_add(1)); }
   [[nodiscard]] UpperPlace place(std::string_view name) const { return {descriptor(), name}; }
 
-  // Runs `build(name)`, which makes an object under that name and moves it to its place. What a failed build leaves is removed.
+  // Runs `build(name)`, which makes an object under that name and moves it to its place. What a failed build leaves is
+  // removed.
   template <typename Build>
   Status build(Build build) {
     const std::string name = new_name();

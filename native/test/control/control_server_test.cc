@@ -70,10 +70,13 @@ class ControlTest : public testing::Test {
 TEST_F(ControlTest, AnswersLineByLine) {
   ASSERT_TRUE(server_) << explanation_;
   const auto client = connect();
-  EXPECT_EQ(json::parse(ask(client, R"({"command":"ping"})")), (json{{"ok", true}, {"pid", 12}, {"mode", "stateless"}}));
+  EXPECT_EQ(json::parse(ask(client, R"({"command":"ping"})")),
+            (json{{"ok", true}, {"pid", 12}, {"mode", "stateless"}}));
   EXPECT_EQ(ask(client, R"({"command":"flush"})"), R"({"ok":true})");
-  EXPECT_EQ(json::parse(ask(client, R"({"command":"fail"})")), (json{{"ok", false}, {"error", "no \"journal\" \xef\xbf\xbd"}}));
-  EXPECT_EQ(json::parse(ask(client, R"({"command":"echo","more":[1]})"))["request"], R"({"command":"echo","more":[1]})");
+  EXPECT_EQ(json::parse(ask(client, R"({"command":"fail"})")),
+            (json{{"ok", false}, {"error", "no \"journal\" \xef\xbf\xbd"}}));
+  EXPECT_EQ(json::parse(ask(client, R"({"command":"echo","more":[1]})"))["request"],
+            R"({"command":"echo","more":[1]})");
   ASSERT_TRUE(sys::write_all(client.get(), "{\"command\":\"flush\"}\n{\"command\":\"fail\"}\n{\"comm").ok());
   EXPECT_EQ(read_line(client), R"({"ok":true})");
   EXPECT_NE(read_line(client).find("journal"), std::string::npos);

@@ -48,7 +48,8 @@ TEST_F(FingerprintTest, IsTheSameForWhatOneDriverCanServe) {
 TEST_F(FingerprintTest, TellsOtherStacksAndOptionsApart) {
   const std::uint64_t plain = with([](DaemonOptions&) {});
   EXPECT_NE(plain, with([](DaemonOptions& options) { options.overlay.lowers.pop_back(); }));
-  EXPECT_NE(plain, with([](DaemonOptions& options) { std::swap(options.overlay.lowers[0], options.overlay.lowers[1]); }));
+  EXPECT_NE(plain,
+            with([](DaemonOptions& options) { std::swap(options.overlay.lowers[0], options.overlay.lowers[1]); }));
   EXPECT_NE(plain, with([](DaemonOptions& options) { options.server.mode = server::Mode::servicing; }));
   EXPECT_NE(plain, with([](DaemonOptions& options) { options.overlay.metacopy = false; }));
   EXPECT_NE(plain, with([](DaemonOptions& options) { options.server.synchronous = false; }));

@@ -71,7 +71,8 @@ TEST_F(FilterTest, WritesOneLineAnOperation) {
   EXPECT_EQ(records[0]["command"], "a \"name\"");
   EXPECT_EQ(records[0]["path"], "/old");
   EXPECT_EQ(records[0]["to"], "/new/name");
-  EXPECT_TRUE(std::regex_match(records[0]["time"].get<std::string>(), std::regex(R"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)")));
+  EXPECT_TRUE(std::regex_match(records[0]["time"].get<std::string>(),
+                               std::regex(R"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)")));
   EXPECT_EQ(records[1]["to"], "../target");
   EXPECT_EQ(records[2]["n"], 3);
   EXPECT_EQ(records[2]["command"], "");
@@ -125,8 +126,8 @@ TEST_F(FilterTest, RecordsRepeatedWritesOnce) {
   record(Operation::unlink, "d", 1);  // no path below is touched
   record(Operation::write, "dd", 1);
   ASSERT_TRUE(filter->close().ok());
-  EXPECT_EQ(operations(), (std::vector<std::string>{"write /a", "write /a", "chmod /a", "write /a", "write /d/x", "rename /d",
-                                                    "write /d/x", "write /dd", "unlink /d"}));
+  EXPECT_EQ(operations(), (std::vector<std::string>{"write /a", "write /a", "chmod /a", "write /a", "write /d/x",
+                                                    "rename /d", "write /d/x", "write /dd", "unlink /d"}));
 }
 
 TEST_F(FilterTest, KeepsTheOrderOfManyThreads) {
@@ -197,7 +198,8 @@ TEST_F(FilterTest, ExplainsWhatItCannotOpen) {
   EXPECT_EQ(refused({root_.path("none"), "", ""}), "rules " + root_.path("none") + ": No such file or directory");
   EXPECT_EQ(refused({"", root_.path("none/journal"), ""}),
             "journal " + root_.path("none/journal") + ": No such file or directory");
-  EXPECT_EQ(refused({"", "", root_.path("none/reads")}), "read set " + root_.path("none/reads") + ": No such file or directory");
+  EXPECT_EQ(refused({"", "", root_.path("none/reads")}),
+            "read set " + root_.path("none/reads") + ": No such file or directory");
   EXPECT_EQ(refused({"", "", root_.path()}), "read set " + root_.path() + ": Is a directory");
   root_.file("journal", "{}\n");
   EXPECT_NE(refused({"", root_.path("journal"), ""}).find("another mount"), std::string::npos);
@@ -224,7 +226,8 @@ TEST_F(FilterTest, RemembersThatWritingFailed) {
   ASSERT_TRUE(filter->flush().ok());
   const struct rlimit small = {300, before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  for (int number = 0; number < 10; ++number) filter->record_change({Operation::create, std::to_string(number), "", 0, 0, 0});
+  for (int number = 0; number < 10; ++number)
+    filter->record_change({Operation::create, std::to_string(number), "", 0, 0, 0});
   EXPECT_TRUE(filter->flush().failed_with(EFBIG));
   for (int number = 0; number < 50; ++number) filter->record_read(ReadKind::found, std::to_string(number));
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);

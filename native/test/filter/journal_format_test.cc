@@ -1,5 +1,5 @@
-// What the writer makes of each operation, with all that names may hold: test/data/journal-format.ndjson, by which the reader
-// (TypeScript) is tested, too.
+// What the writer makes of each operation, with all that names may hold: test/data/journal-format.ndjson, by which the
+// reader (TypeScript) is tested, too.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -47,13 +47,16 @@ std::string written() {
 
 TEST(JournalFormat, EachOperationIsWrittenAsTheSampleHasIt) {
   ASSERT_EQ(changes.size(), operation_formats.size());
-  for (std::size_t row = 0; row < changes.size(); ++row) EXPECT_EQ(changes[row].operation, operation_formats[row].operation);
+  for (std::size_t row = 0; row < changes.size(); ++row)
+    EXPECT_EQ(changes[row].operation, operation_formats[row].operation);
   std::ifstream file(LAMINA_TEST_DATA "/journal-format.ndjson", std::ios::binary);
   ASSERT_TRUE(file.is_open());
   EXPECT_EQ(written(), std::string(std::istreambuf_iterator<char>(file), {}));
 }
 
-TEST(JournalFormat, NoNumberIsLongerThanItsRoom) { EXPECT_LE(line_start(~std::uint64_t{0}).size(), longest_line_start); }
+TEST(JournalFormat, NoNumberIsLongerThanItsRoom) {
+  EXPECT_LE(line_start(~std::uint64_t{0}).size(), longest_line_start);
+}
 
 }  // namespace
 }  // namespace lamina::filter

@@ -112,8 +112,8 @@ TEST(Rules, TheFirstThatCoversDecides) {
 
 TEST(Rules, TakeNamesThatAreNoUtf8) {
   std::string explanation;
-  const auto rules =
-      Rules::parse(R"({"version":1,"rules":[{"match":"/\udcff\\\udcfe\ud83d\ude00","decision":"protect"}]})", explanation);
+  const auto rules = Rules::parse(
+      R"({"version":1,"rules":[{"match":"/\udcff\\\udcfe\ud83d\ude00","decision":"protect"}]})", explanation);
   ASSERT_TRUE(rules.ok()) << explanation;
   EXPECT_EQ(rules->decide("\xff\xfe\xf0\x9f\x98\x80"), Decision::protect);
 }

@@ -118,7 +118,8 @@ TEST(WithMode, DoesWhatTheKernelDoes) {
   ASSERT_TRUE(set.ok());
   for (const mode_t mode : {0777U, 0640U, 0070U, 0U}) {
     ASSERT_TRUE(sys::change_mode(root.descriptor(), "file", mode).ok());
-    EXPECT_EQ(*sys::get_xattr(root.descriptor(), "file", access_acl_name), Acl::parse(list)->with_mode(mode).serialize());
+    EXPECT_EQ(*sys::get_xattr(root.descriptor(), "file", access_acl_name),
+              Acl::parse(list)->with_mode(mode).serialize());
   }
 }
 

@@ -8,7 +8,9 @@
 namespace lamina::overlay {
 namespace {
 
-ForgottenNodes::Record record_of(std::uint64_t identity) { return {{1, identity}, root_node, std::to_string(identity), nullptr}; }
+ForgottenNodes::Record record_of(std::uint64_t identity) {
+  return {{1, identity}, root_node, std::to_string(identity), nullptr};
+}
 
 TEST(ForgottenNodes, FindsAndGivesBackOnce) {
   ForgottenNodes nodes;

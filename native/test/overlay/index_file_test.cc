@@ -182,7 +182,8 @@ TEST_F(OddIndexTest, HasNoDirectoryInAGroup) {
   set(header_.members_offset, deep_);
   const auto odd = layer();
   ASSERT_TRUE(odd);
-  for (const std::uint32_t number : {0U, deep_}) EXPECT_TRUE(odd->links_below({nullptr, number}).failed_with(EIO)) << number;
+  for (const std::uint32_t number : {0U, deep_})
+    EXPECT_TRUE(odd->links_below({nullptr, number}).failed_with(EIO)) << number;
   EXPECT_TRUE(odd->link_group({nullptr, deep_}).failed_with(EIO));
 }
 

@@ -65,7 +65,8 @@ void read_attributes(Item& item, const std::string& prefix, bool parent_has_xatt
     if (name == prefix + "opaque" && value == "y") item.flags |= 2;
     if (name == prefix + "metacopy") item.flags |= 4;
     if (name == prefix + "redirect") item.flags |= 8;
-    const bool regular_whiteout = S_ISREG(item.status.st_mode) && item.status.st_size == 0 && name == prefix + "whiteout";
+    const bool regular_whiteout =
+        S_ISREG(item.status.st_mode) && item.status.st_size == 0 && name == prefix + "whiteout";
     if (regular_whiteout && parent_has_xattr_whiteouts) item.flags |= 1;
     if (name.rfind("trusted.overlay.", 0) != 0 && name.rfind("user.overlay.", 0) != 0) item.flags |= 32;
   }

@@ -40,7 +40,9 @@ class LayerTest : public testing::Test {
   std::unique_ptr<Layer> indexed_, plain_;
 };
 
-std::string text(const std::vector<std::byte>& value) { return {reinterpret_cast<const char*>(value.data()), value.size()}; }
+std::string text(const std::vector<std::byte>& value) {
+  return {reinterpret_cast<const char*>(value.data()), value.size()};
+}
 
 void expect_same_attributes(const Attributes& left, const Attributes& right, const std::string& path) {
   SCOPED_TRACE(path);

@@ -112,7 +112,8 @@ TEST_F(StackTest, GivesACopyOfARedirectedDirectoryANumberOfItsOwn) {
   place_.directory("one/directory/below");
   {
     const auto stack = open({"one"}, false);
-    const auto renamed = stack->rename(root_node, "directory", root_node, "moved", RenameMode::replace, [] { return false; });
+    const auto renamed =
+        stack->rename(root_node, "directory", root_node, "moved", RenameMode::replace, [] { return false; });
     ASSERT_TRUE(renamed.ok());
   }
   const sys::FileDescriptor upper(::open(place_.path("upper").c_str(), O_PATH | O_DIRECTORY));
@@ -129,7 +130,8 @@ TEST_F(StackTest, GivesACopyOfARedirectedDirectoryANumberOfItsOwn) {
 
 TEST_F(StackTest, GivesNoNumberTwiceInAnotherStack) {
   copy_up(*open({"two", "one"}), "c");
-  // Another layer takes the place of the one that the copy came from, so that its entries have the numbers of the other's.
+  // Another layer takes the place of the one that the copy came from, so that its entries have the numbers of the
+  // other's.
   const auto stack = open({"three", "one"});
   const std::uint64_t copy = ino(*stack, "c");
   for (const char* name : {"a", "b", "e", "f"}) EXPECT_NE(ino(*stack, name), copy) << name;

@@ -63,7 +63,8 @@ class OptionsTest : public testing::Test {
 };
 
 TEST_F(OptionsTest, ReadingChangesNoAccessTimeWhereNoneIsKept) {
-  const auto file_system = open([](Options& options) { options.access_times = options.directory_access_times = false; });
+  const auto file_system =
+      open([](Options& options) { options.access_times = options.directory_access_times = false; });
   for (const char* each : {"upper/d", "upper/d/f", "upper/d/l"}) make_old(each);
   read_all(*file_system);
   EXPECT_EQ(atime("upper/d/f"), 1000);

@@ -9,7 +9,8 @@ TEST(Protection, IsWrittenAsTheKernelDoes) {
   EXPECT_EQ(encode(Protection{true, true}), "ai");
   EXPECT_EQ(encode(Protection{true, false}), "i");
   EXPECT_EQ(encode(Protection{}), "");
-  for (const Protection each : {Protection{true, true}, Protection{true, false}, Protection{false, true}, Protection{}}) {
+  for (const Protection each :
+       {Protection{true, true}, Protection{true, false}, Protection{false, true}, Protection{}}) {
     EXPECT_EQ(decode_protection(encode(each)), each);
   }
   EXPECT_EQ(decode_protection("xi"), (Protection{true, false}));

@@ -62,7 +62,8 @@ class WhiteoutFilesTest : public testing::Test {
     return text;
   }
   // What is listed is found, and nothing else is.
-  void expect_names(const std::string& directory, const std::string& wanted, const std::vector<std::string>& hidden = {}) {
+  void expect_names(const std::string& directory, const std::string& wanted,
+                    const std::vector<std::string>& hidden = {}) {
     EXPECT_EQ(names(directory), wanted);
     const std::string prefix = directory.empty() ? "" : directory + "/";
     for (std::size_t start = 0; start < wanted.size(); start = wanted.find(' ', start) + 1) {

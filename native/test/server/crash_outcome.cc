@@ -12,7 +12,8 @@ namespace {
 std::string attributes(const abi::Attr& attr) {
   const bool directory = S_ISDIR(attr.mode);
   return " mode " + std::to_string(attr.mode) + " size " + (directory ? "-" : std::to_string(attr.size)) + " links " +
-         (directory ? "-" : std::to_string(attr.nlink)) + " owner " + std::to_string(attr.uid) + ":" + std::to_string(attr.gid);
+         (directory ? "-" : std::to_string(attr.nlink)) + " owner " + std::to_string(attr.uid) + ":" +
+         std::to_string(attr.gid);
 }
 
 // What lies in the upper and in work.
@@ -23,12 +24,14 @@ std::string disk(const MortalServer& server) {
     for (const auto& each : std::filesystem::recursive_directory_iterator(server.place().path(top))) {
       struct stat status {};
       EXPECT_EQ(::lstat(each.path().c_str(), &status), 0);
-      std::string line = each.path().string().substr(server.place().path().size()) + " " + std::to_string(status.st_mode) + " " +
+      std::string line = each.path().string().substr(server.place().path().size()) + " " +
+                         std::to_string(status.st_mode) + " " +
                          std::to_string(S_ISDIR(status.st_mode) ? 0 : status.st_nlink) + " " +
                          std::to_string(S_ISREG(status.st_mode) ? status.st_size : 0);
       for (const char* mark : {"opaque", "redirect", "metacopy"}) {
         std::string value(256, '\0');
-        const ssize_t size = ::lgetxattr(each.path().c_str(), (test::mark_prefix() + mark).c_str(), value.data(), value.size());
+        const ssize_t size =
+            ::lgetxattr(each.path().c_str(), (test::mark_prefix() + mark).c_str(), value.data(), value.size());
         if (size >= 0) line += std::string(" ") + mark + "=" + value.substr(0, static_cast<std::size_t>(size));
       }
       lines.push_back(line);

@@ -17,7 +17,8 @@ std::string mknod_body(const std::string& name, std::uint32_t mode = S_IFREG | 0
   return Kernel::bytes(abi::MknodIn{mode, 0, 022, 0}) + Kernel::name(name);
 }
 std::string mkdir_body(const std::string& name) { return Kernel::bytes(abi::MkdirIn{0755, 022}) + Kernel::name(name); }
-std::string rename_body(std::uint64_t to, const std::string& name, const std::string& new_name, std::uint32_t flags = 0) {
+std::string rename_body(std::uint64_t to, const std::string& name, const std::string& new_name,
+                        std::uint32_t flags = 0) {
   return Kernel::bytes(abi::Rename2In{to, flags, 0}) + Kernel::name(name) + Kernel::name(new_name);
 }
 std::string write_body(const std::string& text, std::uint64_t offset = 0) {
@@ -27,7 +28,8 @@ std::string write_body(const std::string& text, std::uint64_t offset = 0) {
   return Kernel::bytes(in) + text;
 }
 std::string setxattr_body(const std::string& name, const std::string& value, std::uint32_t flags) {
-  return Kernel::bytes(abi::SetxattrIn{static_cast<std::uint32_t>(value.size()), flags, 0, 0}) + Kernel::name(name) + value;
+  return Kernel::bytes(abi::SetxattrIn{static_cast<std::uint32_t>(value.size()), flags, 0, 0}) + Kernel::name(name) +
+         value;
 }
 std::string setattr_body(std::uint32_t valid, std::uint32_t mode, std::uint64_t size) {
   abi::SetattrIn in{};
@@ -176,7 +178,8 @@ std::vector<Scenario> scenarios() {
       {"rename over a file", know({"u", "v"}), at_root(Opcode::rename2, rename_body(1, "u", "v"))},
       {"rename over a lower's file", know({"u", "f"}), at_root(Opcode::rename2, rename_body(1, "u", "f"))},
       {"rename of a lower's file", know({"f"}), at_root(Opcode::rename2, rename_body(1, "f", "new"))},
-      {"rename of a lower's file over one in both", know({"f", "g"}), at_root(Opcode::rename2, rename_body(1, "f", "g"))},
+      {"rename of a lower's file over one in both", know({"f", "g"}),
+       at_root(Opcode::rename2, rename_body(1, "f", "g"))},
       {"rename of a directory", know({"made"}), at_root(Opcode::rename2, rename_body(1, "made", "new"))},
       {"rename of a lower's directory", know({"d"}), at_root(Opcode::rename2, rename_body(1, "d", "new"))},
       {"rename of a directory over one",
@@ -190,7 +193,8 @@ std::vector<Scenario> scenarios() {
          return Request{Opcode::rename2, 1, rename_body(n.at("d"), "u", "u")};
        }},
       {"exchange", know({"u", "f"}), at_root(Opcode::rename2, rename_body(1, "u", "f", RENAME_EXCHANGE))},
-      {"exchange of directories", know({"d", "made"}), at_root(Opcode::rename2, rename_body(1, "d", "made", RENAME_EXCHANGE))},
+      {"exchange of directories", know({"d", "made"}),
+       at_root(Opcode::rename2, rename_body(1, "d", "made", RENAME_EXCHANGE))},
       {"rmdir", know({"other"}), at_root(Opcode::rmdir, Kernel::name("other"))},
       {"rmdir of a merged directory",
        [=](MortalServer& s, Nodes& n) {
@@ -200,11 +204,13 @@ std::vector<Scenario> scenarios() {
        at_root(Opcode::rmdir, Kernel::name("empty"))},
       {"write", know({"u"}), on("u", Opcode::write, write_body("WRITTEN", 3))},
       {"write to a lower's file", know({"f"}), on("f", Opcode::write, write_body("WRITTEN", 3))},
-      {"chmod of a lower's file", know({"f"}), on("f", Opcode::setattr, setattr_body(abi::setattr::mode, S_IFREG | 0600, 0))},
+      {"chmod of a lower's file", know({"f"}),
+       on("f", Opcode::setattr, setattr_body(abi::setattr::mode, S_IFREG | 0600, 0))},
       {"write to a metacopy",
        [=](MortalServer& s, Nodes& n) {
          know({"f"})(s, n);
-         EXPECT_EQ(s.kernel().ask(Opcode::setattr, n.at("f"), setattr_body(abi::setattr::mode, S_IFREG | 0600, 0)).error, 0);
+         EXPECT_EQ(
+             s.kernel().ask(Opcode::setattr, n.at("f"), setattr_body(abi::setattr::mode, S_IFREG | 0600, 0)).error, 0);
        },
        on("f", Opcode::write, write_body("WRITTEN", 3))},
       {"truncate of a lower's file", know({"f"}), on("f", Opcode::setattr, setattr_body(abi::setattr::size, 0, 4))},
@@ -228,8 +234,8 @@ std::vector<Scenario> scenarios() {
        on("2", Opcode::write, write_body("WRITTEN")), true},
       {"unlink of a lower's file with an index", know({"f"}), at_root(Opcode::unlink, Kernel::name("f")), true},
       {"write to a removed file with an index", removed("f"), on("f", Opcode::write, write_body("WRITTEN")), true},
-      {"rename of a lower's directory with an index", know({"group"}), at_root(Opcode::rename2, rename_body(1, "group", "new")),
-       true},
+      {"rename of a lower's directory with an index", know({"group"}),
+       at_root(Opcode::rename2, rename_body(1, "group", "new")), true},
   };
   return all;
 }

@@ -13,8 +13,8 @@ struct Session {
   int requests = 0;
 };
 
-// A new worker does not know which files were written before, and records another write once more: such lines, and the numbers
-// that they shift, are left out.
+// A new worker does not know which files were written before, and records another write once more: such lines, and the
+// numbers that they shift, are left out.
 std::string without_writes(const std::string& text) {
   std::string kept;
   for (std::size_t at = 0; at < text.size();) {
@@ -65,7 +65,8 @@ TEST_P(CrashSessionTest, AskedThreeTimesEachItIsTheSame) {
   EXPECT_EQ(broken.after, whole.after);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, CrashSessionTest, testing::Range(1U, std::getenv("LAMINA_EVERY_STEP") != nullptr ? 41U : 4U));
+INSTANTIATE_TEST_SUITE_P(Seeds, CrashSessionTest,
+                         testing::Range(1U, std::getenv("LAMINA_EVERY_STEP") != nullptr ? 41U : 4U));
 
 TEST(CrashMarkTest, ARequestThatKillsTwoServersIsAnsweredWithAnErrorAndReported) {
   MortalServer server(fill);

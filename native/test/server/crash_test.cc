@@ -1,5 +1,5 @@
-// A server that dies at any step of any operation: the request is sent again, and what comes out must be what comes out without a
-// death.
+// A server that dies at any step of any operation: the request is sent again, and what comes out must be what comes out
+// without a death.
 #include <cstdlib>
 
 #include "test/server/crash_outcome.h"

@@ -1,5 +1,5 @@
-// A server in a process of its own that can be killed at any step, and the next one that goes on for it, as laminafs's supervisor
-// does it; with the kernel's side of the connection.
+// A server in a process of its own that can be killed at any step, and the next one that goes on for it, as laminafs's
+// supervisor does it; with the kernel's side of the connection.
 #pragma once
 
 #include <sys/wait.h>
@@ -78,8 +78,8 @@ class MortalServer {
     while (slots_->at(0).unique() != 0) ::usleep(100);
     ::usleep(2000);
   }
-  // Waits for the answer to the last request, or for the server's death. True where it is dead; an answer may be there all the
-  // same.
+  // Waits for the answer to the last request, or for the server's death. True where it is dead; an answer may be there
+  // all the same.
   bool dies() {
     for (;;) {
       if (::waitpid(worker_, nullptr, WNOHANG) == worker_) {
@@ -96,8 +96,8 @@ class MortalServer {
       return true;
     }
   }
-  // What was recorded, without what differs from run to run: the journal's operations with their numbers, and the read set. Kills
-  // the server.
+  // What was recorded, without what differs from run to run: the journal's operations with their numbers, and the read
+  // set. Kills the server.
   std::string recorded() {
     kill();
     EXPECT_TRUE(filter_->start().ok());
@@ -109,7 +109,8 @@ class MortalServer {
     // Any name of a hard-link group may stand for its file.
     for (const char other : {'2', '3'}) {
       const std::string name = std::string("\"path\":\"/group/") + other;
-      for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at)) text[at + name.size() - 1] = '1';
+      for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at))
+        text[at + name.size() - 1] = '1';
     }
     return text + place_.content("reads");
   }

@@ -11,7 +11,8 @@ std::set<overlay::NodeId> given(ReadAhead& ahead, std::initializer_list<overlay:
   std::set<overlay::NodeId> all;
   for (const overlay::NodeId node : reads) {
     const auto nodes = ahead.next(node);
-    for (overlay::NodeId each = nodes.begin; each < nodes.end; ++each) EXPECT_TRUE(all.insert(each).second) << each << " twice";
+    for (overlay::NodeId each = nodes.begin; each < nodes.end; ++each)
+      EXPECT_TRUE(all.insert(each).second) << each << " twice";
   }
   return all;
 }

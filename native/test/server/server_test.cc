@@ -1,5 +1,5 @@
-// The server over a socket in the kernel's place: what it answers, and that nothing malformed harms it. Needs no root and no
-// mount.
+// The server over a socket in the kernel's place: what it answers, and that nothing malformed harms it. Needs no root
+// and no mount.
 #include "server/server.h"
 
 #include <fcntl.h>
@@ -184,7 +184,8 @@ TEST_F(ServerTest, ListsADirectoryPieceByPiece) {
   init();
   for (int number = 0; number < 200; ++number) {
     abi::MknodIn in{S_IFREG | 0644, 0, 022, 0};
-    ASSERT_EQ(kernel_.ask(Opcode::mknod, 1, Kernel::bytes(in) + Kernel::name("file" + std::to_string(number))).error, 0);
+    ASSERT_EQ(kernel_.ask(Opcode::mknod, 1, Kernel::bytes(in) + Kernel::name("file" + std::to_string(number))).error,
+              0);
   }
   std::size_t entries = 0;
   abi::ReadIn in{};

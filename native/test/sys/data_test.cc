@@ -19,7 +19,8 @@ FileDescriptor create(const TemporaryDirectory& root, std::string_view name) {
 
 std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
 
-// From one file system to another and within one: FICLONE, copy_file_range and the way through memory all have to do it.
+// From one file system to another and within one: FICLONE, copy_file_range and the way through memory all have to do
+// it.
 class CopyData : public testing::TestWithParam<const char*> {
  protected:
   TemporaryDirectory source_{"/tmp"};

@@ -17,7 +17,10 @@ export function documentOf(command: string): z.ZodType {
   return z.union([...(documents[command] ?? []), errorDocument].map(versioned));
 }
 
-/** The JSON Schema of all that --json prints (docs/json.schema.json): one definition a command, one of errors, and those of what they share. */
+/**
+ * The JSON Schema of all that --json prints (docs/json.schema.json): one definition a command, one of errors, and those
+ * of what they share.
+ */
 export function publishedSchema(): object {
   const registry = z.registry<{ id: string }>();
   for (const [name, schema] of Object.entries(shared)) registry.add(schema, { id: `part-${name}` });

@@ -20,7 +20,8 @@ const nothing: Completion = { candidates: [], files: false };
 /**
  * What may stand at the end of a command line.
  * @param words after the program's name; the last one is the one that is being typed, or empty
- * @param namesOf the names in a store: the one of `--store`, or undefined for the caller's own. Only called where a name may stand
+ * @param namesOf the names in a store: the one of `--store`, or undefined for the caller's own. Only called where a
+ * name may stand
  */
 export function complete(
   program: Command,

@@ -1,4 +1,7 @@
-/** Each asks `lamina __complete WORD...` (answer.ts) at every key; so none of them has to be made anew for another version. */
+/**
+ * Each asks `lamina __complete WORD...` (answer.ts) at every key; so none of them has to be made anew for another
+ * version.
+ */
 export const shells = ['bash', 'zsh', 'fish'] as const;
 
 export type Shell = (typeof shells)[number];

@@ -2,7 +2,8 @@ import type { Row } from './page.js';
 import type { ManPage } from './roff.js';
 
 /**
- * The driver's page. @param help what `laminafs --help` prints: the usage, paragraphs, and rows that are indented by two columns, with their texts at a column of their own
+ * The driver's page. @param help what `laminafs --help` prints: the usage, paragraphs, and rows that are indented by
+ * two columns, with their texts at a column of their own
  */
 export function laminafsPage(help: string): ManPage {
   const [usage = '', ...lines] = help.trimEnd().split('\n');

@@ -27,7 +27,10 @@ export function sentenceOf(summary: string): string {
   return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}${/[.!?]$/.test(summary) ? '' : '.'}`;
 }
 
-/** The program's own page, then one for each command, groups before what is in them. Hidden commands and `help` have none. */
+/**
+ * The program's own page, then one for each command, groups before what is in them. Hidden commands and `help` have
+ * none.
+ */
 export function commandPages(program: Command): CommandPage[] {
   const help = program.createHelp();
   return [program, ...shownBelow(help, program)].map((command) => pageOf(help, command));
@@ -57,7 +60,9 @@ function pageOf(help: Help, command: Command): CommandPage {
   };
 }
 
-/** What a command adds to its help. Commander keeps such texts to itself, so help is shown, and its own part left out. */
+/**
+ * What a command adds to its help. Commander keeps such texts to itself, so help is shown, and its own part left out.
+ */
 function afterOptions(command: Command): Pick<CommandPage, 'paragraphs' | 'examples'> {
   let shownHelp = '';
   command.configureOutput({ writeOut: (text) => (shownHelp += text) });

@@ -52,7 +52,10 @@ const removeBelowCall = (directory: Path): Call => ({
   args: [bytesOf(directory)],
 });
 
-/** Removes all that is below a directory, however deep. Directories that their owner may not write are made writable first. */
+/**
+ * Removes all that is below a directory, however deep. Directories that their owner may not write are made writable
+ * first.
+ */
 export async function removeBelow(directory: Path): Promise<void> {
   await callAsync(removeBelowCall(directory));
 }
@@ -61,7 +64,9 @@ export function removeBelowSync(directory: Path): void {
   callSync(removeBelowCall(directory));
 }
 
-/** Nanoseconds since 1970, negative before it, of any size that a file system can hold; a time that is left out stays. */
+/**
+ * Nanoseconds since 1970, negative before it, of any size that a file system can hold; a time that is left out stays.
+ */
 export interface Times {
   readonly atimeNs?: bigint;
   readonly mtimeNs?: bigint;

@@ -48,7 +48,10 @@ export interface UnmountOptions {
   readonly lazy?: boolean;
 }
 
-/** umount2(2), never through a symlink (UMOUNT_NOFOLLOW). Fails with EBUSY where it is used, EINVAL where nothing is mounted. */
+/**
+ * umount2(2), never through a symlink (UMOUNT_NOFOLLOW). Fails with EBUSY where it is used, EINVAL where nothing is
+ * mounted.
+ */
 export async function unmount(target: Path, options: UnmountOptions = {}): Promise<void> {
   const flags = 8 | (options.lazy === true ? 2 : 0);
   await callAsync({

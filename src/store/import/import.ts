@@ -24,7 +24,10 @@ export interface BaseOptions extends ImportOptions {
 export interface ImportSource {
   /** @throws LaminaError refused: it is an image, or empty; a tar is checked only when it is staged */
   readonly check: () => void;
-  /** Stages it as a layer. @throws LaminaError refused: the archive is unsafe, or as `check`; failed: it cannot be read or written */
+  /**
+   * Stages it as a layer. @throws LaminaError refused: the archive is unsafe, or as `check`; failed: it cannot be read
+   * or written
+   */
   readonly stage: (transaction: Transaction) => Promise<SealedNode>;
 }
 

@@ -19,7 +19,8 @@ const prefix = '.wh.';
 const opaqueName = '.wh..wh..opq';
 
 /**
- * Writes the content of a layer into a fresh tree, and gives its whiteouts (OCI image specification, layer.md, "Whiteouts"). What would be an overlay mark is escaped.
+ * Writes the content of a layer into a fresh tree, and gives its whiteouts (OCI image specification, layer.md,
+ * "Whiteouts"). What would be an overlay mark is escaped.
  * @throws LaminaError as `importTar`; refused: a whiteout of an impossible name, a device
  */
 export async function importLayer(archive: BytePath, tree: BytePath, options: ImportOptions): Promise<LayerMarks> {

@@ -5,7 +5,8 @@ import { beyond, unsafe } from './tar/errors.js';
 
 /**
  * The path of a member below the tree.
- * @throws LaminaError refused: an absolute name but the root's, one with `..`, or one beyond the limits "path depth" and "name length"
+ * @throws LaminaError refused: an absolute name but the root's, one with `..`, or one beyond the limits "path depth"
+ * and "name length"
  */
 export function memberPath(name: BytePath): BytePath {
   if (name.length > limits.pathDepth.value)

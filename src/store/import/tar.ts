@@ -26,7 +26,8 @@ export interface ArchiveKind {
 
 /**
  * Writes the members of a tar (plain, gzip, xz, zstd) into a fresh tree.
- * @throws LaminaError refused: the archive is unsafe, beyond a limit, or of a kind that is not read; failed: it is truncated or corrupt, or cannot be written
+ * @throws LaminaError refused: the archive is unsafe, beyond a limit, or of a kind that is not read; failed: it is
+ * truncated or corrupt, or cannot be written
  */
 export async function importTar(
   archive: BytePath,

@@ -6,7 +6,9 @@ import { UpdatePaths } from './update-paths.js';
 export interface PastPaths {
   readonly directory: BytePath;
   readonly record: BytePath;
-  /** Of what was published and rolled back: the generation of the manifest that the rollback made, as a decimal number. */
+  /**
+   * Of what was published and rolled back: the generation of the manifest that the rollback made, as a decimal number.
+   */
   readonly generation: BytePath;
   readonly procedure: BytePath;
   readonly settings: BytePath;

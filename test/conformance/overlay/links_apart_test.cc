@@ -1,5 +1,5 @@
-// Hard links that a lower holds, where nothing tells which of its names belong together: each name is copied up for itself, and
-// the others go on showing the lower. What the kernel's overlayfs does with index=off.
+// Hard links that a lower holds, where nothing tells which of its names belong together: each name is copied up for
+// itself, and the others go on showing the lower. What the kernel's overlayfs does with index=off.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

@@ -110,7 +110,8 @@ TEST_F(OverlayMerging, InodesAreUniqueAcrossLayers) {
 
 LAYERS(OverlayMerging, PositionsHoldWhileEntriesComeAndGo) {
   for (const Path& layer : {top, bottom}) make_directory(layer / "d");
-  for (int number = 0; number < 100; ++number) make_file((number % 2 == 0 ? top : bottom) / "d" / std::to_string(number));
+  for (int number = 0; number < 100; ++number)
+    make_file((number % 2 == 0 ? top : bottom) / "d" / std::to_string(number));
 }
 TEST_F(OverlayMerging, PositionsHoldWhileEntriesComeAndGo) {
   const Stream stream = open_stream(here / "d");
@@ -128,7 +129,8 @@ TEST_F(OverlayMerging, PositionsHoldWhileEntriesComeAndGo) {
 
 LAYERS(OverlayMerging, EmptyingWhileListing) {
   for (const Path& layer : {top, bottom}) make_directory(layer / "d");
-  for (int number = 0; number < 1000; ++number) make_file((number % 2 == 0 ? top : bottom) / "d" / std::to_string(number));
+  for (int number = 0; number < 1000; ++number)
+    make_file((number % 2 == 0 ? top : bottom) / "d" / std::to_string(number));
 }
 TEST_F(OverlayMerging, EmptyingWhileListing) {
   const Stream stream = open_stream(here / "d");

@@ -81,7 +81,8 @@ TEST_F(OverlayOpenFiles, LocksHoldAcrossCopyUp) {
   const FileDescriptor file = opened(here / "f", O_RDONLY);
   ASSERT_OK(::flock(file.get(), LOCK_EX));
   overwrite(here / "f", "y");
-  EXPECT_ERRNO(EWOULDBLOCK, in_child([&]() -> long { return ::flock(opened(here / "f", O_RDONLY).get(), LOCK_EX | LOCK_NB); }));
+  EXPECT_ERRNO(EWOULDBLOCK,
+               in_child([&]() -> long { return ::flock(opened(here / "f", O_RDONLY).get(), LOCK_EX | LOCK_NB); }));
 }
 
 LAYERS(OverlayOpenFiles, WatchesHoldAcrossCopyUp) { make_file(bottom / "f", "x"); }
@@ -144,7 +145,8 @@ TEST_F(OverlayOpenFiles, ALargeFileIsWrittenWhileItIsRead) {
   const bool apart = settings().links_apart;  // then g goes on showing the lower
   const std::string other = apart ? std::string(1'000'000, 'a') : contents(here / "f");
   EXPECT_TRUE(contents(here / "g") == other);
-  // Whether the old descriptor sees the write is the driver's affair (the kernel's overlay: no), but it is the same file.
+  // Whether the old descriptor sees the write is the driver's affair (the kernel's overlay: no), but it is the same
+  // file.
   ASSERT_EQ(::pread(reader.get(), &byte, 1, 0), 1);
   EXPECT_TRUE(byte == 'a' || byte == 'b');
   EXPECT_EQ(status(reader.get()).st_ino, inode(here / "f"));
@@ -171,7 +173,9 @@ TEST_F(OverlayOpenFiles, ALargeFileIsTruncatedWhileItIsRead) {
   EXPECT_EQ(status(second.get()).st_size, 3);
 }
 
-LAYERS(OverlayOpenFiles, ALargeFileIsRenamedAndRemovedWhileItIsRead) { make_file(bottom / "f", std::string(1'000'000, 'a')); }
+LAYERS(OverlayOpenFiles, ALargeFileIsRenamedAndRemovedWhileItIsRead) {
+  make_file(bottom / "f", std::string(1'000'000, 'a'));
+}
 TEST_F(OverlayOpenFiles, ALargeFileIsRenamedAndRemovedWhileItIsRead) {
   const FileDescriptor reader = opened(here / "f", O_RDONLY);
   ASSERT_OK(::chmod(here / "f", 0640));

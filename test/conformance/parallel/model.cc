@@ -87,7 +87,8 @@ std::string describe(const Path& root, const std::string& except) {
     const auto& [path, found] = seen;
     if (S_ISREG(found.st_mode)) {
       const std::string& name = first.emplace(found.st_ino, relative).first->second;
-      text += line_of(relative, file_text(found.st_mode & 07777, static_cast<unsigned>(found.st_nlink), name, contents(path)));
+      text += line_of(relative,
+                      file_text(found.st_mode & 07777, static_cast<unsigned>(found.st_nlink), name, contents(path)));
     } else {
       text += line_of(relative, S_ISDIR(found.st_mode) ? "directory" : "symlink " + link_target(path));
     }

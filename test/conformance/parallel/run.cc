@@ -105,15 +105,17 @@ int run_parallel(unsigned seconds, unsigned seed) {
   std::string directory = "/tmp/lamina-parallel-XXXXXX";
   require(::mkdtemp(directory.data()) != nullptr, "mkdtemp");
   const Path reports(directory);
-  const auto outcomes = at_once(
-      worker_count, [&](int number) -> long { return work(root, number, seconds, seed, reports / std::to_string(number)); });
+  const auto outcomes = at_once(worker_count, [&](int number) -> long {
+    return work(root, number, seconds, seed, reports / std::to_string(number));
+  });
   long operations = 0;
   bool good = true;
   for (const Outcome& result : outcomes) {
     good = good && result.error == 0;
     operations += result.error == 0 ? result.value : 0;
   }
-  std::printf("conformance: %d workers did %ld operations in %u s (seed %u)\n", worker_count, operations, seconds, seed);
+  std::printf("conformance: %d workers did %ld operations in %u s (seed %u)\n", worker_count, operations, seconds,
+              seed);
   good = good && compare_after(root, reports);
   remove_tree(reports);
   std::printf("conformance: parallel: %s\n", good ? "all agree" : "FAILED");

@@ -76,8 +76,8 @@ void Worker::demand(bool succeeded, const std::string& what) {
   ++operations_;
   if (succeeded) return;
   const std::string reason = error_text(errno);
-  throw std::runtime_error("worker " + std::to_string(number_) + ", step " + std::to_string(steps_) + ": " + what + ": " +
-                           reason);
+  throw std::runtime_error("worker " + std::to_string(number_) + ", step " + std::to_string(steps_) + ": " + what +
+                           ": " + reason);
 }
 
 std::string Worker::new_path() {
@@ -158,7 +158,8 @@ void Worker::rename() {
 void Worker::exchange() {
   const std::string one = pick(true, true, true), other = pick(true, true, true);
   if (one.empty() || one == other || one.starts_with(other + "/") || other.starts_with(one + "/")) return;
-  demand(::renameat2(AT_FDCWD, real(one), AT_FDCWD, real(other), RENAME_EXCHANGE) == 0, "exchange " + one + " and " + other);
+  demand(::renameat2(AT_FDCWD, real(one), AT_FDCWD, real(other), RENAME_EXCHANGE) == 0,
+         "exchange " + one + " and " + other);
   model_exchange(model_, one, other);
 }
 
@@ -227,13 +228,17 @@ void Worker::look() {
   errno = 0;
   if (expected.is_directory()) {
     std::size_t direct = 0;
-    for (const std::string& inner : below(model_, path)) direct += inner.find('/', path.size() + 1) == std::string::npos ? 1 : 0;
-    demand(names(real(path)).size() == direct, "listing of " + path + " should have " + std::to_string(direct) + " names");
+    for (const std::string& inner : below(model_, path))
+      direct += inner.find('/', path.size() + 1) == std::string::npos ? 1 : 0;
+    demand(names(real(path)).size() == direct,
+           "listing of " + path + " should have " + std::to_string(direct) + " names");
   } else if (expected.file == nullptr) {
     demand(link_target(real(path)) == expected.target, "target of " + path + " should be " + expected.target);
   } else {
-    demand(found.st_nlink == expected.file->links, "links of " + path + " should be " + std::to_string(expected.file->links));
-    demand(contents(real(path)) == expected.file->content, "content of " + path + " should be " + expected.file->content);
+    demand(found.st_nlink == expected.file->links,
+           "links of " + path + " should be " + std::to_string(expected.file->links));
+    demand(contents(real(path)) == expected.file->content,
+           "content of " + path + " should be " + expected.file->content);
   }
 }
 

@@ -43,8 +43,11 @@ std::string acl(const std::vector<Rule>& rules) {
 // u::user g::group o::other and alice's own permissions under a mask.
 std::string acl_for_alice(std::uint16_t user, std::uint16_t group, std::uint16_t other, std::uint16_t of_alice,
                           std::uint16_t mask) {
-  return acl(
-      {{ACL_USER_OBJ, user}, {ACL_USER, of_alice, alice.uid}, {ACL_GROUP_OBJ, group}, {ACL_MASK, mask}, {ACL_OTHER, other}});
+  return acl({{ACL_USER_OBJ, user},
+              {ACL_USER, of_alice, alice.uid},
+              {ACL_GROUP_OBJ, group},
+              {ACL_MASK, mask},
+              {ACL_OTHER, other}});
 }
 
 long set(const Path& path, const std::string& name, const std::string& value) {

@@ -52,7 +52,8 @@ TEST_F(Creation, ExclusiveLetsExactlyOneWin) {
   for (int round = 0; round < 20; ++round) {
     const Path path = here / std::to_string(round);
     int winners = 0;
-    for (const Outcome& result : at_once(6, [&](int) -> long { return ::open(path, O_CREAT | O_EXCL | O_WRONLY, 0644); })) {
+    for (const Outcome& result :
+         at_once(6, [&](int) -> long { return ::open(path, O_CREAT | O_EXCL | O_WRONLY, 0644); })) {
       if (result.error == 0)
         ++winners;
       else

@@ -61,7 +61,8 @@ TEST_F(Directories, MadeAgainAreEmptyAndNew) {
   EXPECT_TRUE(names(here / "d").empty());
   EXPECT_FALSE(exists(here / "d/f"));
   EXPECT_EQ(status(here / "d").st_mode & 07777, 0755U);
-  EXPECT_TRUE(xattr_names(here / "d").empty() || xattr_names(here / "d") == std::vector<std::string>{"security.selinux"});
+  EXPECT_TRUE(xattr_names(here / "d").empty() ||
+              xattr_names(here / "d") == std::vector<std::string>{"security.selinux"});
 }
 
 TEST_F(Directories, AFileMayTakeTheirNameAndBack) {

@@ -18,7 +18,9 @@ class Handles : public Scratch {
     mount = opened(settings().mount, O_RDONLY | O_DIRECTORY);
   }
 
-  FileDescriptor open_handle(Handle& handle, int flags) const { return conformance::open_handle(mount.get(), handle, flags); }
+  FileDescriptor open_handle(Handle& handle, int flags) const {
+    return conformance::open_handle(mount.get(), handle, flags);
+  }
 
   FileDescriptor mount;
 };

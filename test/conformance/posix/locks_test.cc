@@ -71,8 +71,9 @@ TEST_F(Locks, FlockEndsWithItsProcess) {
 TEST_F(Locks, FlockOnADirectory) {
   const FileDescriptor directory = opened(here, O_RDONLY | O_DIRECTORY);
   ASSERT_OK(::flock(directory.get(), LOCK_EX));
-  EXPECT_ERRNO(EWOULDBLOCK,
-               in_child([&]() -> long { return ::flock(opened(here, O_RDONLY | O_DIRECTORY).get(), LOCK_EX | LOCK_NB); }));
+  EXPECT_ERRNO(EWOULDBLOCK, in_child([&]() -> long {
+                 return ::flock(opened(here, O_RDONLY | O_DIRECTORY).get(), LOCK_EX | LOCK_NB);
+               }));
 }
 
 TEST_F(Locks, AWaiterGetsItsTurn) {

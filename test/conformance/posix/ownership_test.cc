@@ -29,9 +29,11 @@ TEST_F(Ownership, WhatAUserMakesIsTheUsers) {
     make_symlink(here / "symlink", "t");
     return ::mknod(here / "fifo", S_IFIFO | 0644, 0) == 0 && ::mknod(here / "node", S_IFREG | 0644, 0) == 0 ? 0 : -1;
   }));
-  for (const char* name : {"file", "directory", "symlink", "fifo", "node"}) expect_owner(here / name, alice.uid, alice.gid);
+  for (const char* name : {"file", "directory", "symlink", "fifo", "node"})
+    expect_owner(here / name, alice.uid, alice.gid);
   drop_caches();
-  for (const char* name : {"file", "directory", "symlink", "fifo", "node"}) expect_owner(here / name, alice.uid, alice.gid);
+  for (const char* name : {"file", "directory", "symlink", "fifo", "node"})
+    expect_owner(here / name, alice.uid, alice.gid);
 }
 
 TEST_F(Ownership, OfLargeNumbers) {
@@ -84,7 +86,9 @@ TEST_F(Ownership, ADirectoryHandsDownWhatItIsNow) {
 TEST_F(Ownership, SetgidInheritanceGoesDown) {
   make_directory(here / "a", 02777);
   EXPECT_OK(::chown(here / "a", 0, 2000));
-  EXPECT_OK(as(alice, [&]() -> long { return ::mkdir(here / "a/b", 0777) == 0 && ::mkdir(here / "a/b/c", 0777) == 0 ? 0 : -1; }));
+  EXPECT_OK(as(alice, [&]() -> long {
+    return ::mkdir(here / "a/b", 0777) == 0 && ::mkdir(here / "a/b/c", 0777) == 0 ? 0 : -1;
+  }));
   expect_owner(here / "a/b/c", alice.uid, 2000);
   EXPECT_EQ(mode(here / "a/b/c"), 02777U);
 }
@@ -142,7 +146,8 @@ TEST_F(Ownership, CreationKeepsTheSpecialBits) {
 TEST_F(Ownership, InAUserNamespaceIsMapped) {
   // The child is root of a namespace in which 0 stands for alice.
   EXPECT_OK(in_child([&]() -> long {
-    if (::setresgid(alice.gid, alice.gid, alice.gid) != 0 || ::setresuid(alice.uid, alice.uid, alice.uid) != 0) return -1;
+    if (::setresgid(alice.gid, alice.gid, alice.gid) != 0 || ::setresuid(alice.uid, alice.uid, alice.uid) != 0)
+      return -1;
     // Else /proc/self belongs to root after the change of user.
     if (::prctl(PR_SET_DUMPABLE, 1) != 0 || ::unshare(CLONE_NEWUSER) != 0) return -1;
     append(opened(Path("/proc/self/setgroups"), O_WRONLY).get(), "deny");

@@ -35,8 +35,8 @@ TEST_F(Parallel, OneRenameOfANameWins) {
   for (int round = 0; round < 30; ++round) {
     make_file(here / "f", "x");
     int winners = 0;
-    const auto outcomes =
-        at_once(workers, [&](int worker) -> long { return ::rename(here / "f", here / ("to-" + std::to_string(worker))); });
+    const auto outcomes = at_once(
+        workers, [&](int worker) -> long { return ::rename(here / "f", here / ("to-" + std::to_string(worker))); });
     for (const Outcome& result : outcomes) {
       if (result.error == 0) {
         ++winners;
@@ -123,7 +123,8 @@ TEST_F(Parallel, DeepRenamesAndLookupsDoNotDeadlock) {
       const bool there = (round + worker) % 2 == 0;
       const Path one = here / "a/b/c/moving", two = here / "x/y/z/moving";
       if (worker == 0 && ::mkdir(one, 0755) != 0 && errno != EEXIST) return -1;
-      if (::rename(there ? one : two, there ? two : one) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST) {
+      if (::rename(there ? one : two, there ? two : one) != 0 && errno != ENOENT && errno != ENOTEMPTY &&
+          errno != EEXIST) {
         return -1;
       }
       struct stat found {};

@@ -63,7 +63,8 @@ TEST_F(RenameDirectories, OverOneThatWasEmptied) {
   make_family(here / "d");
   make_family(here / "e");
   const Outcome refused = outcome(::rename(here / "d", here / "e"));
-  EXPECT_TRUE(refused.error == ENOTEMPTY || refused.error == EEXIST) << "POSIX lets a file system choose; " << refused.error;
+  EXPECT_TRUE(refused.error == ENOTEMPTY || refused.error == EEXIST)
+      << "POSIX lets a file system choose; " << refused.error;
   EXPECT_OK(::unlink(here / "e/f"));
   EXPECT_OK(::unlink(here / "e/sub/g"));
   EXPECT_OK(::rmdir(here / "e/sub"));

@@ -12,7 +12,9 @@ namespace {
 
 using Renames = Scratch;
 
-long rename_with(const Path& from, const Path& to, unsigned flags) { return ::renameat2(AT_FDCWD, from, AT_FDCWD, to, flags); }
+long rename_with(const Path& from, const Path& to, unsigned flags) {
+  return ::renameat2(AT_FDCWD, from, AT_FDCWD, to, flags);
+}
 
 TEST_F(Renames, MoveAName) {
   make_file(here / "f", "x", 0640);

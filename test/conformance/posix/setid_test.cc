@@ -72,7 +72,8 @@ const std::vector<std::pair<const char*, long (*)(const Path& path, const Path& 
     {"write", [](const Path& path, const Path&) { return write_to(path); }},
     {"truncate", [](const Path& path, const Path&) -> long { return ::truncate(path, 3); }},
     {"open", [](const Path& path, const Path&) -> long { return opened(path, O_WRONLY | O_TRUNC).valid() ? 0 : -1; }},
-    {"fallocate", [](const Path& path, const Path&) -> long { return ::fallocate(opened(path, O_WRONLY).get(), 0, 0, 8192); }},
+    {"fallocate",
+     [](const Path& path, const Path&) -> long { return ::fallocate(opened(path, O_WRONLY).get(), 0, 0, 8192); }},
     {"copy_file_range",
      [](const Path& path, const Path& other) -> long {
        const FileDescriptor from = opened(other, O_RDONLY), to = opened(path, O_WRONLY);
@@ -245,8 +246,9 @@ TEST_F(SetId, OnlyRootGivesCapabilities) {
   make_file(here / "f", "x", 0777);
   EXPECT_OK(::chown(here / "f", alice.uid, alice.gid));
   const std::string value = a_capability();
-  EXPECT_ERRNO(EPERM,
-               as(alice, [&]() -> long { return ::setxattr(here / "f", "security.capability", value.data(), value.size(), 0); }));
+  EXPECT_ERRNO(EPERM, as(alice, [&]() -> long {
+                 return ::setxattr(here / "f", "security.capability", value.data(), value.size(), 0);
+               }));
 }
 
 }  // namespace

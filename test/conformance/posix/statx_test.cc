@@ -86,7 +86,8 @@ TEST_F(Statx, InodesAreUniqueAndStable) {
     EXPECT_TRUE(seen.insert(inode(here / std::to_string(number))).second) << number;
   }
   drop_caches();
-  for (int number = 0; number < 500; ++number) EXPECT_TRUE(seen.contains(inode(here / std::to_string(number)))) << number;
+  for (int number = 0; number < 500; ++number)
+    EXPECT_TRUE(seen.contains(inode(here / std::to_string(number)))) << number;
 }
 
 TEST_F(Statx, TheRootIsARoot) {

@@ -13,8 +13,9 @@ namespace {
 using Symlinks = Scratch;
 
 TEST_F(Symlinks, KeepTheirTargetByteForByte) {
-  for (const std::string& target : {std::string("f"), std::string("../x//y/./"), std::string("/"), std::string("\xff\x01 "),
-                                    std::string(59, 'a'), std::string(60, 'b'), std::string(61, 'c')}) {
+  for (const std::string& target :
+       {std::string("f"), std::string("../x//y/./"), std::string("/"), std::string("\xff\x01 "), std::string(59, 'a'),
+        std::string(60, 'b'), std::string(61, 'c')}) {
     make_symlink(here / "l", target);
     EXPECT_EQ(link_target(here / "l"), target);
     const struct stat found = status(here / "l");

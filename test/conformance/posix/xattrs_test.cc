@@ -22,7 +22,8 @@ long get(const Path& path, const std::string& name) { return ::lgetxattr(path, n
 // Names in user. and trusted.: a security module adds its own.
 std::vector<std::string> own_names(const Path& path) {
   std::vector<std::string> all = xattr_names(path);
-  std::erase_if(all, [](const std::string& name) { return !name.starts_with("user.") && !name.starts_with("trusted."); });
+  std::erase_if(all,
+                [](const std::string& name) { return !name.starts_with("user.") && !name.starts_with("trusted."); });
   return all;
 }
 

@@ -46,7 +46,8 @@ Child::Child(const Action& action) {
   report_ = ends[0];
 }
 
-Child::Child(const User& user, const Action& action) : Child([&]() -> long { return become(user) == 0 ? action() : -1; }) {}
+Child::Child(const User& user, const Action& action)
+    : Child([&]() -> long { return become(user) == 0 ? action() : -1; }) {}
 
 Child::~Child() {
   if (pid_ > 0) reap();

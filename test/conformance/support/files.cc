@@ -38,7 +38,8 @@ void make_symlink(const Path& path, const std::string& target) {
 void make_link(const Path& existing, const Path& path) { require(::link(existing, path) == 0, "link " + path.text()); }
 
 void set_xattr(const Path& path, const std::string& name, std::string_view value) {
-  require(::lsetxattr(path, name.c_str(), value.data(), value.size(), 0) == 0, "setxattr " + name + " of " + path.text());
+  require(::lsetxattr(path, name.c_str(), value.data(), value.size(), 0) == 0,
+          "setxattr " + name + " of " + path.text());
 }
 
 std::string contents(const Path& path) { return contents(opened(path, O_RDONLY).get()); }
@@ -146,7 +147,9 @@ std::string pattern(std::size_t size, unsigned seed) {
 
 bool same_time(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
 
-bool before(const timespec& a, const timespec& b) { return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec; }
+bool before(const timespec& a, const timespec& b) {
+  return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
+}
 
 void let_time_pass() {
   // CLOCK_REALTIME_COARSE, which stamps files, moves at least every 10 ms (CONFIG_HZ=100).

@@ -11,7 +11,8 @@ namespace conformance {
 // Copies this program to `path`, executable by all.
 void install_helper(const Path& path);
 
-// Executes the program at `path` with `arguments` after --helper; returns its exit code, or -1 with the errno of execve.
+// Executes the program at `path` with `arguments` after --helper; returns its exit code, or -1 with the errno of
+// execve.
 int execute_helper(const Path& path, const std::vector<std::string>& arguments);
 
 // The other side; returns the exit code.

@@ -22,8 +22,8 @@ std::string description_of(const Path& root) {
   for_each_in_tree(root, [&](const Path& path, const struct stat& found) {
     text << path.text() << " ino=" << found.st_ino << " mode=" << found.st_mode << " owner=" << found.st_uid << ':'
          << found.st_gid << " nlink=" << found.st_nlink << " size=" << found.st_size << " rdev=" << found.st_rdev
-         << " mtime=" << found.st_mtim.tv_sec << '.' << found.st_mtim.tv_nsec << " ctime=" << found.st_ctim.tv_sec << '.'
-         << found.st_ctim.tv_nsec;
+         << " mtime=" << found.st_mtim.tv_sec << '.' << found.st_mtim.tv_nsec << " ctime=" << found.st_ctim.tv_sec
+         << '.' << found.st_ctim.tv_nsec;
     for (const std::string& name : xattr_names(path)) text << ' ' << name << '=' << xattr(path, name);
     if (S_ISREG(found.st_mode)) text << " content=" << std::hash<std::string>()(contents(path));
     if (S_ISLNK(found.st_mode)) text << " target=" << link_target(path);
@@ -34,7 +34,9 @@ std::string description_of(const Path& root) {
 
 }  // namespace
 
-bool register_layers(const std::string& test, PrepareLayers prepare) { return registered().emplace(test, prepare).second; }
+bool register_layers(const std::string& test, PrepareLayers prepare) {
+  return registered().emplace(test, prepare).second;
+}
 
 void prepare_layers(const Path& directory) {
   make_directory(directory / "top");

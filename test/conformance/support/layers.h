@@ -49,9 +49,9 @@ class Overlay : public ::testing::Test {
 
 }  // namespace conformance
 
-#define LAYERS(suite, test)                                                                                                      \
-  static void prepare_##suite##_##test(const ::conformance::Path& top, const ::conformance::Path& bottom);                       \
-  [[maybe_unused]] static const bool registered_##suite##_##test =                                                               \
-      ::conformance::register_layers(#suite "." #test, prepare_##suite##_##test);                                                \
-  static void prepare_##suite##_##test([[maybe_unused]] const ::conformance::Path& top,                                          \
+#define LAYERS(suite, test)                                                                                            \
+  static void prepare_##suite##_##test(const ::conformance::Path& top, const ::conformance::Path& bottom);             \
+  [[maybe_unused]] static const bool registered_##suite##_##test =                                                     \
+      ::conformance::register_layers(#suite "." #test, prepare_##suite##_##test);                                      \
+  static void prepare_##suite##_##test([[maybe_unused]] const ::conformance::Path& top,                                \
                                        [[maybe_unused]] const ::conformance::Path& bottom)

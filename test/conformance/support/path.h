@@ -16,7 +16,9 @@ class Path {
   [[nodiscard]] const char* c_str() const { return text_.c_str(); }
   [[nodiscard]] const std::string& text() const { return text_; }
 
-  friend Path operator/(const Path& directory, std::string_view name) { return Path(directory.text_ + "/" + std::string(name)); }
+  friend Path operator/(const Path& directory, std::string_view name) {
+    return Path(directory.text_ + "/" + std::string(name));
+  }
   friend Path operator+(const Path& path, std::string_view more) { return Path(path.text_ + std::string(more)); }
 
  private:

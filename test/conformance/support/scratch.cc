@@ -30,7 +30,8 @@ void remount() {
   const int state = std::system(settings().remount.c_str());  // NOLINT: the command is ours
   if (state != 0) {
     // Nothing that follows could be believed.
-    std::fprintf(stderr, "conformance: the remount command failed (wait status %d): %s\n", state, settings().remount.c_str());
+    std::fprintf(stderr, "conformance: the remount command failed (wait status %d): %s\n", state,
+                 settings().remount.c_str());
     std::exit(2);
   }
 }

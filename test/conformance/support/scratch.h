@@ -48,5 +48,5 @@ class Remounted : public Scratch {
 
 }  // namespace conformance
 
-#define SKIP_ON_TMPFS(reason)                                                                                                    \
+#define SKIP_ON_TMPFS(reason)                                                                                          \
   if (::conformance::on_tmpfs()) GTEST_SKIP() << "tmpfs: " reason

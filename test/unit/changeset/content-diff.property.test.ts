@@ -13,7 +13,35 @@ const files: readonly (readonly [name: string, text: string])[] = [
   ['passwd', 'root:x:0:0:root:/root:/bin/sh\napp:x:1:1:::\n'],
   ['shadow', 'root:$6$hidden:1::::::\napp:!:2::::::\n'],
 ];
-const tokens = ['"', '{', '}', '[', ']', ':', '=', '\n', '\\', '&a ', '*a', '<<: ', '- ', '? ', '!!binary ', '!!set ', '__proto__', 'constructor', '\0', '\xff', '$6$hidden', '---\n', '{"__proto__": 1}', '[__proto__]\n', '1e999', '.nan', '%YAML 9.9\n']; // prettier-ignore
+const tokens = [
+  '"',
+  '{',
+  '}',
+  '[',
+  ']',
+  ':',
+  '=',
+  '\n',
+  '\\',
+  '&a ',
+  '*a',
+  '<<: ',
+  '- ',
+  '? ',
+  '!!binary ',
+  '!!set ',
+  '__proto__',
+  'constructor',
+  '\0',
+  '\xff',
+  '$6$hidden',
+  '---\n',
+  '{"__proto__": 1}',
+  '[__proto__]\n',
+  '1e999',
+  '.nan',
+  '%YAML 9.9\n',
+];
 
 const content = (bytes: Buffer) => ({ size: bytes.length, hash: 'f'.repeat(64), bytes });
 const file = fc.constantFrom(...files);
@@ -44,13 +72,17 @@ describe('the difference of two contents', () => {
 
   it('takes no longer than its length allows', async () => {
     await fc.assert(
-      fc.asyncProperty(file, repetitive([...tokens, 'a', ' ', '#', ';', 'export A', 'a: '], 3000), async ([name], text) => {
-        const [before, after] = [Buffer.from(text), Buffer.from(`${text}\nx`)];
-        const outcome = await outcomeOf(() => contentDiff(name as BytePath, content(before), content(after)));
-        if (!('value' in outcome)) throw outcome.error;
-      }),
+      fc.asyncProperty(
+        file,
+        repetitive([...tokens, 'a', ' ', '#', ';', 'export A', 'a: '], 3000),
+        async ([name], text) => {
+          const [before, after] = [Buffer.from(text), Buffer.from(`${text}\nx`)];
+          const outcome = await outcomeOf(() => contentDiff(name as BytePath, content(before), content(after)));
+          if (!('value' in outcome)) throw outcome.error;
+        },
+      ),
       cases(60, 'large'),
-    ); // prettier-ignore
+    );
   });
 
   it('is merged, or a conflict with its reason: of any bytes', async () => {
@@ -59,9 +91,10 @@ describe('the difference of two contents', () => {
         const outcome = await outcomeOf(() => mergeContents(Buffer.from(base), before, after));
         if (!('value' in outcome)) throw outcome.error;
         const merged = outcome.value;
-        if (merged.kind !== 'conflict') expect(merged.content.length).toBeLessThanOrEqual(base.length + before.length + after.length);
+        if (merged.kind !== 'conflict')
+          expect(merged.content.length).toBeLessThanOrEqual(base.length + before.length + after.length);
       }),
       cases(1000),
-    ); // prettier-ignore
+    );
   });
 });

@@ -8,8 +8,8 @@ import type { TreeOptions } from './arbitrary.js';
 import { canonical, flatView, flatten, isWhole, planListing, weaker } from './flat.js';
 
 /**
- * W, S, D, L as DESIGN names them. W and S may be moved about; D and L are plain, as delta layers and imported bases are
- * (docs/decisions/0006-plain-deltas.md): a metacopy in them could lead nowhere.
+ * W, S, D, L as DESIGN names them. W and S may be moved about; D and L are plain, as delta layers and imported bases
+ * are (docs/decisions/0006-plain-deltas.md): a metacopy in them could lead nowhere.
  */
 function stacks(options: TreeOptions = { moved: true }) {
   const layer = listing({ ...options, whiteouts: true });

@@ -2,14 +2,20 @@ import type { BytePath } from '../../../src/base/bytes.js';
 import { MemoryListing, makeEntry } from '../../../src/changeset/index.js';
 import type { Entry, Listing, TreePlan, View } from '../../../src/changeset/index.js';
 
-/** The reference: a composed tree as a flat map, made from the bottom up, one whole tree upon another. Shares no code with `View`. */
+/**
+ * The reference: a composed tree as a flat map, made from the bottom up, one whole tree upon another. Shares no code
+ * with `View`.
+ */
 export interface FlatNode {
   readonly attributes: string;
   /** Hash of a file's content; undefined where there is none to be found. */
   readonly content: bigint | undefined;
   readonly directory: boolean;
   readonly file: boolean;
-  /** Equal iff hard links: one inode of one tree, under several names or shown twice by redirects; undefined: a directory. */
+  /**
+   * Equal iff hard links: one inode of one tree, under several names or shown twice by redirects; undefined: a
+   * directory.
+   */
   readonly inode: unknown;
 }
 
@@ -176,7 +182,10 @@ export function* weaker(plan: TreePlan, target: View): Generator<MemoryListing> 
   }
 }
 
-/** Without content that no layer holds, and without one inode that has two contents (linked metacopies led apart): such targets cannot be made. */
+/**
+ * Without content that no layer holds, and without one inode that has two contents (linked metacopies led apart): such
+ * targets cannot be made.
+ */
 export function isWhole(view: View): boolean {
   const contents = new Map<string, unknown>();
   for (const { path, entry, data } of view.walk()) {

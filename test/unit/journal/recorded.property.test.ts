@@ -44,9 +44,11 @@ const operations = fc.record({
   path: paths,
 });
 const journals = fc.array(
-  fc.tuple(operations, paths).map(([each, to]) => (each.operation === 'create' || each.operation === 'write' ? each : { ...each, to })),
+  fc
+    .tuple(operations, paths)
+    .map(([each, to]) => (each.operation === 'create' || each.operation === 'write' ? each : { ...each, to })),
   { minLength: 1, maxLength: 8 },
-); // prettier-ignore
+);
 const kinds = fc.uniqueArray(fc.constantFrom('found', 'absent', 'listed', 'opened', 'link', 'xattr', 'whole'), {
   minLength: 1,
 });
@@ -69,7 +71,28 @@ async function all<T>(lines: AsyncIterable<T>): Promise<T[]> {
   return found;
 }
 
-const tokens = ['"', '\\', '\n', '\\u0000', '\\ud800', '\\udc80', '/..', '//', '/', '{}', 'null', '[', ']', '{"version":1}\n', '"path":', '"kinds":["x"]', ',', '1e999', '\xff', '\u2028']; // prettier-ignore
+const tokens = [
+  '"',
+  '\\',
+  '\n',
+  '\\u0000',
+  '\\ud800',
+  '\\udc80',
+  '/..',
+  '//',
+  '/',
+  '{}',
+  'null',
+  '[',
+  ']',
+  '{"version":1}\n',
+  '"path":',
+  '"kinds":["x"]',
+  ',',
+  '1e999',
+  '\xff',
+  '\u2028',
+];
 const parts = (path: string) => path.slice(1).split('/');
 const isPath = (path: string) =>
   path === '/' ||
@@ -143,9 +166,14 @@ describe('a read set', () => {
 
   it('is paths and kinds, or damaged: of any bytes', async () => {
     const bytes = fc.oneof(
-      { arbitrary: fc.tuple(readSets, changed(tokens)).map(([lines, edit]) => edit(Buffer.from(`{"version":1}\n${textOf(lines)}`))), weight: 9 },
+      {
+        arbitrary: fc
+          .tuple(readSets, changed(tokens))
+          .map(([lines, edit]) => edit(Buffer.from(`{"version":1}\n${textOf(lines)}`))),
+        weight: 9,
+      },
       { arbitrary: fc.uint8Array().map((random) => Buffer.from(random)), weight: 1 },
-    ); // prettier-ignore
+    );
     await fc.assert(
       fc.asyncProperty(bytes, async (content) => {
         writeFileSync(file, content);

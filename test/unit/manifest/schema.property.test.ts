@@ -48,12 +48,18 @@ describe('a manifest', () => {
   it('of any values is sound, has findings, or is refused', async () => {
     const values = fc.constantFrom(...texts).chain((text) => changedValue(JSON.parse(text)));
     await fc.assert(
-      fc.asyncProperty(fc.oneof(values.map((value) => JSON.stringify(value)), relinked), async (text) => {
-        const manifest = valueOf(await outcomeOf(() => parseManifest(text, 'some.json')), 'some.json');
-        if (manifest !== undefined) check(manifest);
-      }),
+      fc.asyncProperty(
+        fc.oneof(
+          values.map((value) => JSON.stringify(value)),
+          relinked,
+        ),
+        async (text) => {
+          const manifest = valueOf(await outcomeOf(() => parseManifest(text, 'some.json')), 'some.json');
+          if (manifest !== undefined) check(manifest);
+        },
+      ),
       cases(1500),
-    ); // prettier-ignore
+    );
   });
 
   it('of any bytes is sound, has findings, or is refused', async () => {
@@ -66,16 +72,20 @@ describe('a manifest', () => {
         if (manifest !== undefined) check(manifest);
       }),
       cases(1500),
-    ); // prettier-ignore
+    );
   });
 
   it('is read in time in proportion to its length', async () => {
     const parts = ['{', '[', '"', '\\u0000', '"a":', ' ', '1', ',', '}', ']', '{"a":'];
     await fc.assert(
-      fc.asyncProperty(repetitive(parts, 2_000_000), fc.constantFrom('', '{"format":"lamina-store","version":3,"nodes":'), async (text, head) => {
-        await outcomeOf(() => parseManifest(head + text, 'some.json'));
-      }),
+      fc.asyncProperty(
+        repetitive(parts, 2_000_000),
+        fc.constantFrom('', '{"format":"lamina-store","version":3,"nodes":'),
+        async (text, head) => {
+          await outcomeOf(() => parseManifest(head + text, 'some.json'));
+        },
+      ),
       cases(15, 'large'),
-    ); // prettier-ignore
+    );
   });
 });

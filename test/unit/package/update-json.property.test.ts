@@ -28,14 +28,36 @@ const documents: readonly object[] = [
     procedure: 'bin/run.sh',
     network: true,
     timeoutSeconds: 0.5,
-    environment: { DEBIAN_FRONTEND: '', 'LANG': 'C' },
+    environment: { DEBIAN_FRONTEND: '', LANG: 'C' },
     ephemeral: ['/var/cache/**', '/{tmp,run}/[a-z]*'],
     protect: ['/etc/machine-id'],
     health: { command: 'true', timeoutSeconds: 5 },
   },
-]; // prettier-ignore
+];
 const document = fc.constantFrom(...documents);
-const tokens = ['"', '\\', '{', '}', '[', ']', ',', ':', '\\u0000', '\\ud800', '../', '\\n/../', '/**', '{a,b}', '>=', '||', '1e999', 'null', '\xff', '"__proto__": {},', '"version": 1,']; // prettier-ignore
+const tokens = [
+  '"',
+  '\\',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  '\\u0000',
+  '\\ud800',
+  '../',
+  '\\n/../',
+  '/**',
+  '{a,b}',
+  '>=',
+  '||',
+  '1e999',
+  'null',
+  '\xff',
+  '"__proto__": {},',
+  '"version": 1,',
+];
 
 /** What the rest of the program takes for granted of a package that was accepted. */
 function check(fields: PackageFields): void {
@@ -68,18 +90,44 @@ describe('an update.json', () => {
   it('of any bytes is a package, or refused by name', async () => {
     const bytes = fc.tuple(document, changed(tokens)).map(([value, edit]) => edit(Buffer.from(JSON.stringify(value))));
     await fc.assert(
-      fc.asyncProperty(fc.oneof({ arbitrary: bytes, weight: 9 }, { arbitrary: fc.uint8Array(), weight: 1 }), async (content) => {
-        writeFileSync(toBuffer(description), content);
-        const fields = valueOf(await outcomeOf(() => readFields(directory, directory)), 'update.json');
-        if (fields !== undefined) check(fields);
-        valueOf(await outcomeOf(() => checkProcedure(directory)), 'package');
-      }),
+      fc.asyncProperty(
+        fc.oneof({ arbitrary: bytes, weight: 9 }, { arbitrary: fc.uint8Array(), weight: 1 }),
+        async (content) => {
+          writeFileSync(toBuffer(description), content);
+          const fields = valueOf(await outcomeOf(() => readFields(directory, directory)), 'update.json');
+          if (fields !== undefined) check(fields);
+          valueOf(await outcomeOf(() => checkProcedure(directory)), 'package');
+        },
+      ),
       cases(800),
-    ); // prettier-ignore
+    );
   });
 
   it('takes time and memory in proportion to its length', async () => {
-    const parts = ['a/', '../', '\n', '/', '>=1', '>', ' ', ',', '||', '~', '{a,b}', '{', '}', '[', '[a-', ']', '*', '**/', '?', '\\\\', '12.4', ':']; // prettier-ignore
+    const parts = [
+      'a/',
+      '../',
+      '\n',
+      '/',
+      '>=1',
+      '>',
+      ' ',
+      ',',
+      '||',
+      '~',
+      '{a,b}',
+      '{',
+      '}',
+      '[',
+      '[a-',
+      ']',
+      '*',
+      '**/',
+      '?',
+      '\\\\',
+      '12.4',
+      ':',
+    ];
     const fields = fc.constantFrom<(text: string) => object>(
       (procedure) => ({ procedure }),
       (from) => ({ from }),
@@ -91,14 +139,19 @@ describe('an update.json', () => {
       }),
     );
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(4096, 500_000), fields, fc.infiniteStream(repetitive(parts, 1)), async (size, field, texts) => {
-        const [text = ''] = texts;
-        const long = text.repeat(Math.ceil(size / Math.max(text.length, 1)));
-        const before = process.memoryUsage().rss;
-        await outcomeOf(() => parsePackage({ version: 1, procedure: 'x', ...field(long) }));
-        expect(process.memoryUsage().rss - before).toBeLessThan(512 << 20);
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(4096, 500_000),
+        fields,
+        fc.infiniteStream(repetitive(parts, 1)),
+        async (size, field, texts) => {
+          const [text = ''] = texts;
+          const long = text.repeat(Math.ceil(size / Math.max(text.length, 1)));
+          const before = process.memoryUsage().rss;
+          await outcomeOf(() => parsePackage({ version: 1, procedure: 'x', ...field(long) }));
+          expect(process.memoryUsage().rss - before).toBeLessThan(512 << 20);
+        },
+      ),
       cases(25, 'large'),
-    ); // prettier-ignore
+    );
   });
 });

@@ -52,24 +52,72 @@ const group = Buffer.from('root:x:0:\napp:x:1001:\nstaff:x:50:app,odd\ndisk:x:6:
 const tmpfiles = Buffer.from(
   '# comment\nd /run/app 0755 app app -\nD! /run/lock/x 1777 root root 10d\nd /tmp/.X11-unix 1777\nq /var/run/old 755 0 50\nL /run/link - - - - x\nf /run/file 644 root root - content\n',
 );
-const tokens = [':', '\n', '\0', ',', 'app', '0', '4294967295', '99999999999', '-', '..', '/', '/run/', '%t/', '"', 'd ', '\xff', ' ', '\t', 'capability\x0021\0', 'root\0/\0']; // prettier-ignore
+const tokens = [
+  ':',
+  '\n',
+  '\0',
+  ',',
+  'app',
+  '0',
+  '4294967295',
+  '99999999999',
+  '-',
+  '..',
+  '/',
+  '/run/',
+  '%t/',
+  '"',
+  'd ',
+  '\xff',
+  ' ',
+  '\t',
+  'capability\x0021\0',
+  'root\0/\0',
+];
 const changedFile = (seed: Buffer) =>
   fc.oneof(
     fc.constant(seed),
     changed(tokens).map((edit) => edit(seed)),
     changed(tokens).map((edit) => edit(seed)),
   );
-const roots = fc.record({ passwd: changedFile(passwd), group: changedFile(group), tmpfiles: changedFile(tmpfiles) }).map(
-  (files) => new MemoryRoot({ 'etc/passwd': files.passwd, 'etc/group': files.group, 'usr/lib/tmpfiles.d/a.conf': files.tmpfiles }, {}, ['run', 'tmp', 'proc', 'dev']),
-); // prettier-ignore
+const roots = fc
+  .record({ passwd: changedFile(passwd), group: changedFile(group), tmpfiles: changedFile(tmpfiles) })
+  .map(
+    (files) =>
+      new MemoryRoot(
+        { 'etc/passwd': files.passwd, 'etc/group': files.group, 'usr/lib/tmpfiles.d/a.conf': files.tmpfiles },
+        {},
+        ['run', 'tmp', 'proc', 'dev'],
+      ),
+  );
 
 const isId = (value: number) => Number.isInteger(value) && value >= 0 && value < 2 ** 32 - 1;
 
 /** The words that lamina-sandbox reads, each with as many fields as it has (native/sandbox/spec.cc). */
 const fieldsOf: Readonly<Record<string, number>> = {
-  root: 1, place: 3, shm: 1, show: 2, cover: 2, directory: 4, file: 2, 'host-name': 1, set: 1, capability: 1, 'keep-capability': 1, limit: 3, processes: 2, memory: 2,
-  processors: 2, user: 2, group: 1, 'own-users': 1, 'host-network': 0, 'gains-privileges': 0, input: 0, terminal: 0,
-}; // prettier-ignore
+  root: 1,
+  place: 3,
+  shm: 1,
+  show: 2,
+  cover: 2,
+  directory: 4,
+  file: 2,
+  'host-name': 1,
+  set: 1,
+  capability: 1,
+  'keep-capability': 1,
+  limit: 3,
+  processes: 2,
+  memory: 2,
+  processors: 2,
+  user: 2,
+  group: 1,
+  'own-users': 1,
+  'host-network': 0,
+  'gains-privileges': 0,
+  input: 0,
+  terminal: 0,
+};
 
 function recordsIn(records: Buffer): string[][] {
   const fields = records.toString('latin1').split('\0').slice(0, -1);
@@ -100,12 +148,15 @@ describe('the passwd, group and tmpfiles.d of any root', () => {
         if (user === undefined) return;
         expect([user.uid, user.gid, ...user.groups].every(isId)).toBe(true);
         expect(isBytesText(user.name) && isBytesText(user.home)).toBe(true);
-        const words = (records: readonly string[][]) => records.map(([word]) => word).filter((word) => word !== 'group' && word !== 'user');
-        const plain = recordsIn(setupRecords(setupFor(root, { uid: user.uid, gid: user.gid, groups: [], name: '', home: '' })));
+        const words = (records: readonly string[][]) =>
+          records.map(([word]) => word).filter((word) => word !== 'group' && word !== 'user');
+        const plain = recordsIn(
+          setupRecords(setupFor(root, { uid: user.uid, gid: user.gid, groups: [], name: '', home: '' })),
+        );
         expect(words(recordsIn(setupRecords(setupFor(root, user))))).toEqual(words(plain));
       }),
       cases(1500),
-    ); // prettier-ignore
+    );
   });
 
   it('ask for directories below /run and /tmp only, within bounds', async () => {
@@ -117,12 +168,14 @@ describe('the passwd, group and tmpfiles.d of any root', () => {
         expect(directories.length).toBeLessThanOrEqual(512 * 12);
         for (const { path, mode, uid, gid } of directories) {
           expect(isBelow(path, 'run' as BytePath) || isBelow(path, 'tmp' as BytePath)).toBe(true);
-          expect(path.split('/').some((name) => name === '' || name === '.' || name === '..' || name.includes('\0'))).toBe(false);
+          expect(
+            path.split('/').some((name) => name === '' || name === '.' || name === '..' || name.includes('\0')),
+          ).toBe(false);
           expect(isId(uid) && isId(gid) && mode >= 0 && mode <= 0o7777).toBe(true);
         }
       }),
       cases(1000),
-    ); // prettier-ignore
+    );
   });
 
   it('take time in proportion to their length', async () => {
@@ -147,16 +200,22 @@ describe('a path of any root', () => {
 
   it('leads to a path without symlinks inside it, as one component after the other says', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.dictionary(names, link, { maxKeys: 5 }), link, fc.subarray(['run', 'a'] as BytePath[]), async (links, path, covered) => {
-        const root = new MemoryRoot({ 'd/file': Buffer.alloc(0) }, links, ['d/a/b']);
-        const outcome = await outcomeOf(() => follow(root, path, covered));
-        if (!('value' in outcome)) throw outcome.error;
-        const resolved = outcome.value;
-        expect(resolved).toEqual(plainly(root, path, covered));
-        if (resolved.kind !== 'nowhere') expect(resolved.path.split('/').some((name) => name === '.' || name === '..')).toBe(false);
-      }),
+      fc.asyncProperty(
+        fc.dictionary(names, link, { maxKeys: 5 }),
+        link,
+        fc.subarray(['run', 'a'] as BytePath[]),
+        async (links, path, covered) => {
+          const root = new MemoryRoot({ 'd/file': Buffer.alloc(0) }, links, ['d/a/b']);
+          const outcome = await outcomeOf(() => follow(root, path, covered));
+          if (!('value' in outcome)) throw outcome.error;
+          const resolved = outcome.value;
+          expect(resolved).toEqual(plainly(root, path, covered));
+          if (resolved.kind !== 'nowhere')
+            expect(resolved.path.split('/').some((name) => name === '.' || name === '..')).toBe(false);
+        },
+      ),
       cases(3000),
-    ); // prettier-ignore
+    );
   });
 
   it('takes time in proportion to what the symlinks say', async () => {
@@ -164,13 +223,14 @@ describe('a path of any root', () => {
     await fc.assert(
       fc.asyncProperty(long, async ([text, first]) => {
         // Each leads to the next, which is the first or the last name that it says.
-        const target = (number: number) => (first ? `l${String(number)}/${text}` : `${text}l${String(number)}`).slice(0, 4096);
+        const target = (number: number) =>
+          (first ? `l${String(number)}/${text}` : `${text}l${String(number)}`).slice(0, 4096);
         const links = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`l${String(i)}`, target(i + 1)]));
         const root = new MemoryRoot({}, { ...links, l30: 'd' }, ['d']);
         await outcomeOf(() => follow(root, 'l0'));
       }),
       cases(8, 'large'),
-    ); // prettier-ignore
+    );
   });
 });
 

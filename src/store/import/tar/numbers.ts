@@ -3,9 +3,9 @@
 const octalDigits = /^[0-7]+$/;
 
 /**
- * A field of a header: octal text, or base-256 in two's complement where the first bit is set (GNU tar manual, "Extensions"). An empty field is 0. Before the digits may be
- * spaces or one NUL, behind them a space or NUL, and then anything. Beyond the safe integers the result is only
- * approximate: no field may be so large.
+ * A field of a header: octal text, or base-256 in two's complement where the first bit is set (GNU tar manual,
+ * "Extensions"). An empty field is 0. Before the digits may be spaces or one NUL, behind them a space or NUL, and then
+ * anything. Beyond the safe integers the result is only approximate: no field may be so large.
  */
 export function fieldNumber(block: Buffer, at: number, length: number): number | undefined {
   const first = block.readUInt8(at);

@@ -13,7 +13,10 @@ export interface ExtendedHeader {
 
 export const noExtendedHeader: ExtendedHeader = { records: new Map(), sparsePairs: [] };
 
-/** The content of an extended header: records "LENGTH KEY=VALUE\n", the length counting all of that (pax(1), "pax Extended Header"). */
+/**
+ * The content of an extended header: records "LENGTH KEY=VALUE\n", the length counting all of that (pax(1), "pax
+ * Extended Header").
+ */
 export function parseRecords(bytes: Buffer, called: string): ExtendedHeader {
   const records = new Map<string, Buffer>();
   const sparsePairs: [string, string][] = [];

@@ -87,7 +87,10 @@ export function recordedSparseMap(
 
 const longestLine = 20;
 
-/** The map that the content of a 1.0 sparse file begins with: lines of one number, filled up to a whole block. `stored` counts all that is stored, map and content. */
+/**
+ * The map that the content of a 1.0 sparse file begins with: lines of one number, filled up to a whole block. `stored`
+ * counts all that is stored, map and content.
+ */
 export async function insideSparseMap(
   { records }: ExtendedHeader,
   path: BytePath,
