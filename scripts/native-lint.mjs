@@ -7,9 +7,10 @@ const root = join(import.meta.dirname, '../native');
 const conformance = join(import.meta.dirname, '../test/conformance');
 const partsOfConformance = ['support', 'parallel', 'sys'];
 const maxLines = 300;
+const maxColumns = 120;
 /**
- * What each room may include besides itself. "overlay" alone is what others see of that room: its interface and words. Its
- * parts, each with what it may include of the others, are for itself, tests, and the few that are named below.
+ * What each room may include besides itself. "overlay" alone is what others see of that room: its interface and words.
+ * Its parts, each with what it may include of the others, are for itself, tests, and the few that are named below.
  */
 const allowed = {
   sys: [],
@@ -40,12 +41,6 @@ function* sources(directory) {
   }
 }
 
-/** Lines that hold code: neither blank nor only comment. */
-function codeLines(text) {
-  const code = text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ''));
-  return code.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('//')).length;
-}
-
 /** What is wrong with `#include "included"` in a file of `room`, or undefined. */
 function includeProblem(room, included) {
   const other = roomOf(included);
@@ -58,8 +53,10 @@ function includeProblem(room, included) {
 /** What is wrong with any C++ file, wherever it is. */
 function shapeProblems(name, text) {
   const problems = [];
-  const count = codeLines(text);
-  if (count > maxLines) problems.push(`${name}: ${count} lines of code; at most ${maxLines}`);
+  const lines = text.split('\n');
+  if (lines.length > maxLines + 1) problems.push(`${name}: ${lines.length - 1} lines; at most ${maxLines}`);
+  const long = lines.findIndex((line) => line.length > maxColumns);
+  if (long !== -1) problems.push(`${name}:${long + 1}: more than ${maxColumns} columns`);
   if (name.endsWith('.h') && !/^#pragma once$/m.test(text)) problems.push(`${name}: a header without #pragma once`);
   return problems;
 }

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildTiny, differences, isRoot, run, start } from '../support/lamina.js';
@@ -213,61 +213,6 @@ describe.skipIf(!isRoot)('bad input', () => {
       user.child.stdin?.end();
       await user.finished;
     });
-  });
-
-  describe.each<[string, (text: string) => string, RegExp]>([
-    ['truncated', (text) => text.slice(0, text.length / 2), /manifest\.json/],
-    ['empty', () => '', /manifest\.json/],
-    ['not JSON', () => 'hello', /manifest\.json/],
-    ['of the future', (text) => text.replace(/"version": *\d+/, '"version": 99'), /version 99/],
-    ['of something else', () => '{"format": "other", "version": 1}', /manifest\.json/],
-    ['against the schema', (text) => text.replace('"base-layer"', '"bass-layer"'), /kind/],
-    [
-      'against the graph',
-      (text) => text.replace(/"head": *"(\w)-[^"]*"/, '"head": "$1-0000000000000000"'),
-      /-0000000000000000/,
-    ],
-  ])('a manifest that is %s', (_, damage, says) => {
-    it('is refused and left alone', async () => {
-      const other = new World('bad-manifest');
-      try {
-        await other.run('init');
-        await other.run('base', 'import', 'tiny', tiny);
-        const file = join(other.store, 'manifest.json');
-        writeFileSync(file, damage(readFileSync(file, 'utf8')));
-        const damaged = readFileSync(file, 'utf8');
-        for (const args of [['status'], ['create', 'web', '--base', 'tiny'], ['recover']]) {
-          const done = await other.attempt(...args);
-          expect({ code: done.code, stderr: done.stderr }).toEqual({
-            code: 5,
-            stderr: expect.stringMatching(says) as string,
-          });
-        }
-        expect(readFileSync(file, 'utf8')).toBe(damaged);
-      } finally {
-        other.remove();
-      }
-    });
-  });
-
-  it('reports a store that is missing, or none', async () => {
-    const done = await world.attempt('--store', world.path('no-store'), 'status');
-    expect(done.code).toBe(3);
-    expect(done.stderr).toMatch(/no-store.*\n.*init/s);
-    mkdirSync(world.path('not-a-store/sub'), { recursive: true });
-    const other = await world.attempt('--store', world.path('not-a-store'), 'init');
-    expect(other.code).toBe(4);
-  });
-
-  it('makes no store where extended attributes are not kept', async () => {
-    const point = world.makeDirectory('noxattr');
-    // A ramfs keeps no trusted attributes.
-    await run('mount', ['-t', 'ramfs', 'none', point]);
-    const done = await world.attempt('--store', join(point, 'store'), 'init');
-    expect(done.code).toBe(1);
-    expect(done.stderr).toMatch(/extended attributes/);
-    expect(existsSync(join(point, 'store'))).toBe(false);
-    await run('umount', [point]);
   });
 
   it('reports what root alone can do', async () => {

@@ -60,8 +60,8 @@ export async function copyTree(from: string, to: string): Promise<void> {
 }
 
 /**
- * Runs the upgrade in a flat tree, with bubblewrap alone and the sandbox that servicing promises: the expected result, made
- * without any of the code under test.
+ * Runs the upgrade in a flat tree, with bubblewrap alone and the sandbox that servicing promises: the expected result,
+ * made without any of the code under test.
  */
 export async function upgradeFlat(root: string): Promise<void> {
   const isolation = [

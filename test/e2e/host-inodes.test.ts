@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changeAll } from '../support/attacks.js';
 import { World, buildTiny, checkout, isRoot } from '../support/lamina.js';
 
-/** Files in memory of the kernel that are one for the machine: whoever may change them changes them for all that mount them later. */
+/**
+ * Files in memory of the kernel that are one for the machine: whoever may change them changes them for all that mount
+ * them later.
+ */
 const kernelFiles = [
   'cpuinfo',
   'meminfo',
@@ -31,7 +34,10 @@ describe.skipIf(!isRoot)('inodes of the host', () => {
     world.remove();
   });
 
-  /** Owners and modes as a process sees them that mounts /proc now: the kernel's own, not those of inodes that this mount has in memory. */
+  /**
+   * Owners and modes as a process sees them that mounts /proc now: the kernel's own, not those of inodes that this
+   * mount has in memory.
+   */
   function kernelState(): string {
     const look = `cd /proc && stat -c "%n %a %u %g" ${kernelFiles.join(' ')} ns 2>/dev/null; cat sys/kernel/core_pattern`;
     const { stdout } = spawnSync('unshare', ['--mount', '--pid', '--fork', '--mount-proc', 'sh', '-c', look]);

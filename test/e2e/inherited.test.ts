@@ -69,7 +69,8 @@ describe.skipIf(!isRoot)('what a process in a sandbox inherits', () => {
     expect(engine.stderr.replace(/^.*cannot read link.*\n/gm, '')).toBe('');
     const ours = (await world.run('run', 'web', 'sh', '-c', look)).split('\n');
     const theirs = engine.stdout.split('\n');
-    // Engines leave limits as their own caller has them; ours are set, and control groups have a namespace of their own.
+    // Engines leave limits as their own caller has them; ours are set, and control groups have a namespace of their
+    // own.
     const isCompared = (line: string) => !/^(Max|groups of control)/.test(line);
     expect(ours.filter(isCompared)).toEqual(theirs.filter(isCompared));
     expect(ours.find((line) => line.startsWith('groups of control'))).toBe('groups of control / ');

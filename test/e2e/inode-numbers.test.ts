@@ -36,7 +36,8 @@ function numbersBelow(root: string): Numbers {
 const many = (directory: string, count: number) =>
   `mkdir ${directory}; i=0; while [ $i -lt ${count} ]; do echo "$i of ${directory}" >${directory}/$i; i=$((i+1)); done`;
 
-// What can keep a number that is somebody else's, once layers come and go below: copies of files of each layer, under their names and under others, alone and in groups.
+// What can keep a number that is somebody else's, once layers come and go below: copies of files of each layer, under
+// their names and under others, alone and in groups.
 const updates = [
   `${many('/srv/first', 40)}; ln /srv/first/0 /srv/first/also; mkdir /srv/first/deep; mv /srv/shared /srv/shared-by-all`,
   `${many('/srv/second', 40)}; ln /srv/second/1 /srv/second/also; echo changed >/srv/first/3; rm /srv/first/also

@@ -163,7 +163,10 @@ describe.skipIf(!isRoot)('procedures of odd calls', () => {
   const look = async (container: string) =>
     world.mounted(container, (root): Look => [world.snapshotOf(root), modificationTimes(root)]);
 
-  /** Times that are data are kept; of what was written since `from`, the order. Copies of busybox have whole seconds: decision 19, "Not covered". */
+  /**
+   * Times that are data are kept; of what was written since `from`, the order. Copies of busybox have whole seconds:
+   * decision 19, "Not covered".
+   */
   function checkTimes(container: string, shown: Map<string, bigint>, from: bigint): void {
     const tree = world.snapshotOf(flat(container));
     const wanted = [...modificationTimes(flat(container))].filter(([path]) => !tree.get(path)?.startsWith('directory'));

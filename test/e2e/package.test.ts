@@ -12,7 +12,9 @@ interface Bom {
   readonly components: readonly { readonly name: string; readonly version: string; readonly purl: string }[];
 }
 
-/** What stands for the machine of somebody who installs: the package, and a root that has seen nothing of this checkout. */
+/**
+ * What stands for the machine of somebody who installs: the package, and a root that has seen nothing of this checkout.
+ */
 describe.skipIf(!isRoot)('what scripts/package makes', { timeout: 5 * aMinute }, () => {
   const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'lamina-package-')));
   const root = join(scratch, 'root');

@@ -16,7 +16,9 @@ interface Ended {
   effects: { container: string; outcome: string | null; failure: string | null }[];
 }
 
-/** Updates that failed, were rolled back or were discarded: what is on record of them, and how they are applied again. */
+/**
+ * Updates that failed, were rolled back or were discarded: what is on record of them, and how they are applied again.
+ */
 describe.skipIf(!isRoot)('updates that ended', () => {
   let world: World;
 

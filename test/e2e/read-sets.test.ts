@@ -11,7 +11,9 @@ const count = Number(process.env['LAMINA_READ_SETS'] ?? 12);
 const seed = Number(process.env['LAMINA_RANDOM_SEED'] ?? 5);
 const laminafs = process.env['LAMINA_LAMINAFS'] ?? join(checkout, 'dist/laminafs');
 
-/** A rule that protects nothing that exists: OPEN is answered for every file of such a mount, and for none of another. */
+/**
+ * A rule that protects nothing that exists: OPEN is answered for every file of such a mount, and for none of another.
+ */
 const answersOpen = [{ match: '/no/such/name', decision: 'protect' }];
 
 interface ReadSet {

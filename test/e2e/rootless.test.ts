@@ -9,7 +9,10 @@ import type { Finished } from '../support/lamina.js';
 /** Debian's `nobody`: fusermount3 wants a name for whoever mounts. */
 const user = 65_534;
 
-/** A world of this user's: `home`, with a store in it, on a machine that lets everybody mount and gives the user subordinate ids. */
+/**
+ * A world of this user's: `home`, with a store in it, on a machine that lets everybody mount and gives the user
+ * subordinate ids.
+ */
 class UserWorld extends World {
   readonly home: string;
 
@@ -18,7 +21,8 @@ class UserWorld extends World {
     chmodSync(this.directory, 0o755);
     cpSync(join(checkout, 'dist'), this.path('dist'), { recursive: true });
     writeFileSync(this.path('ids'), `nobody:300000:65536\n`);
-    // A device node that every user may open, as Debian's has it; on a file system of its own, for that of this world may have no devices.
+    // A device node that every user may open, as Debian's has it; on a file system of its own, for that of this world
+    // may have no devices.
     const node = ['mount -t tmpfs -o mode=755 none dev', 'mknod -m 666 dev/fuse c 10 229'];
     this.makeDirectory('dev');
     const binds = ['dev/fuse /dev/fuse', 'ids /etc/subuid', 'ids /etc/subgid'].map((words) => `mount --bind ${words}`);

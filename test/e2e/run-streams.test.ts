@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildTiny, checkout, isRoot, start } from '../support/lamina.js';
 
-/** What goes in and out of a command passes through pipes, or a terminal, that are not ours: nobody outside may notice. */
+/**
+ * What goes in and out of a command passes through pipes, or a terminal, that are not ours: nobody outside may notice.
+ */
 describe.skipIf(!isRoot)('input and output of lamina run', () => {
   let world: World;
   let env: NodeJS.ProcessEnv;

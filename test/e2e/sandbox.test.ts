@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildProgram, buildTiny, checkout, isRoot } from '../support/lamina.js';
 
-/** CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP: capabilities(7) */
+/**
+ * CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE SYS_CHROOT MKNOD
+ * AUDIT_WRITE SETFCAP: capabilities(7)
+ */
 const granted = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 18, 27, 29, 31].reduce((bits, bit) => bits | (1n << BigInt(bit)), 0n);
 
 describe.skipIf(!isRoot)('the sandbox', () => {

@@ -18,8 +18,8 @@ import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
 const evil = 'x\nremoved base tiny\u001b[31m';
 
 /**
- * Trees that want commands to read or write outside of the store: a layer, and what a container has. The host's files are stood for by `outside`, which nobody may
- * touch and whose words nobody may print.
+ * Trees that want commands to read or write outside of the store: a layer, and what a container has. The host's files
+ * are stood for by `outside`, which nobody may touch and whose words nobody may print.
  */
 describe.skipIf(!isRoot)('planted traps', () => {
   let world: World;

@@ -69,7 +69,8 @@ function check(listing: Listing, length: number): void {
     const { path, size, target, xattrs } = entry;
     count += 1;
     const names = path.split('/');
-    if (path !== '') expect(names.every((name) => name !== '' && name !== '.' && name !== '..' && name.length <= 255)).toBe(true);
+    if (path !== '')
+      expect(names.every((name) => name !== '' && name !== '.' && name !== '..' && name.length <= 255)).toBe(true);
     expect(path.includes('\0')).toBe(false);
     if (path === '') expect(entry.type).toBe('directory');
     else {
@@ -79,12 +80,13 @@ function check(listing: Listing, length: number): void {
     expect(Number.isSafeInteger(size) && size >= 0 && entry.mode <= 0o7777).toBe(true);
     if (entry.group >= 0) expect(listing.group(entry.group)).toContain(path);
     bytes += target.length + (names.at(-1) ?? '').length;
-    for (const [name, value] of xattrs) expect(name !== '' && !name.includes('\0') && name.length + value.length <= length).toBe(true);
+    for (const [name, value] of xattrs)
+      expect(name !== '' && !name.includes('\0') && name.length + value.length <= length).toBe(true);
   }
   // Each entry takes its place in the file, and a name or target is no longer than that.
   expect(count * entrySize).toBeLessThanOrEqual(length);
   expect(bytes).toBeLessThanOrEqual(count * length);
-} // prettier-ignore
+}
 
 describe('an index with other bytes and the right checksum', () => {
   it('is a listing of possible names in directories, or damaged', async () => {

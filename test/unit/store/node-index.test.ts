@@ -1,17 +1,15 @@
-import { chmodSync, linkSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { join, toBuffer } from '../../../src/base/bytes.js';
 import type { BytePath } from '../../../src/base/bytes.js';
-import type { Entry } from '../../../src/changeset/index.js';
 import type { LaminaError } from '../../../src/base/errors.js';
 import { hexOfHash } from '../../../src/platform/hash.js';
 import { setTimesSync, setXattrSync } from '../../../src/platform/native.js';
 import { provenIndex } from '../../../src/store/node-index/proof.js';
-import { readIndex, readStoredIndex } from '../../../src/store/node-index/reader.js';
+import { readIndex } from '../../../src/store/node-index/reader.js';
 import { listingOf, scanTree, xxh64 } from '../../../src/store/node-index/scan.js';
-import { upgradeIndex } from '../../../src/store/node-index/upgrade.js';
 import { encodeIndex } from '../../../src/store/node-index/writer.js';
 import { temporaryDirectory } from '../platform/temporary.js';
 
@@ -211,52 +209,6 @@ describe('the index of a node', () => {
     expect(first?.hash).not.toBe(second?.hash);
   });
 
-  it('of version 1 has no hash that could be taken for one of the present', async () => {
-    const tree = makeTree((path) => {
-      writeFileSync(path('file'), 'content');
-    });
-    const old = await writeOld(tree);
-    const stored = await readStoredIndex(old);
-    expect([stored.version, stored.listing.get('file' as BytePath)?.contentHash]).toEqual([1, 0n]);
-    expect(stored.oldContents.get('file' as BytePath)?.xxh64).toBe(await xxh64(Buffer.from('content')));
-    await expect(readIndex(old)).rejects.toMatchObject({ code: 'INTERNAL' });
-  });
-
-  it('of version 1 is upgraded to what would be written now, but that its origin is recorded', async () => {
-    const tree = makeTree((path) => {
-      mkdirSync(path('d/e'), { recursive: true });
-      writeFileSync(path('d/file'), 'content');
-      writeFileSync(path('d/e/empty'), '');
-      linkSync(path('d/file'), path('d/e/other'));
-      symlinkSync('where', path('link'));
-    });
-    const scanned = await scanTree(tree, { hash: 'both' });
-    const old = at(`old${String(made)}`);
-    writeFileSync(toBuffer(old), await encodeIndex(scanned, 1));
-    const stored = await readStoredIndex(old);
-    const { file, listing } = await upgradeIndex(stored, tree);
-    const now = await encodeIndex(scanned);
-    const headerEnd = 128;
-    expect(file.subarray(headerEnd, -8).equals(now.subarray(headerEnd, -8))).toBe(true);
-    expect(file.readBigUInt64LE(file.length - 8)).toBe(stored.file.readBigUInt64LE(24));
-    const upgraded = at(`upgraded${String(made)}`);
-    writeFileSync(toBuffer(upgraded), file);
-    const byPath = (entries: Iterable<Entry>) => [...entries].sort((a, b) => (a.path < b.path ? -1 : 1));
-    expect(byPath((await readIndex(upgraded)).entries())).toEqual(byPath(listing.entries()));
-    expect(byPath(listing.entries())).toEqual(byPath(listingOf(await scanTree(tree, { hash: true })).entries()));
-  });
-
-  it('of version 1 is not upgraded where a content is not what was sealed', async () => {
-    const tree = makeTree((path) => {
-      writeFileSync(path('file'), 'content');
-    });
-    const stored = await readStoredIndex(await writeOld(tree));
-    writeFileSync(toBuffer(join(tree, 'file')), 'c0ntent');
-    await expect(upgradeIndex(stored, tree)).rejects.toMatchObject({ code: 'SOURCE_CHANGED', exitCode: 5 });
-    rmSync(toBuffer(join(tree, 'file')));
-    await expect(upgradeIndex(stored, tree)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
-  });
-
   it('keeps times of any year to the nanosecond', async () => {
     // Those of ext4 but for the first and the last second, to which the kernel brings what is beyond them.
     const times = fc.bigInt({ min: (1n - 2n ** 31n) * 10n ** 9n, max: (2n ** 34n - 2n ** 31n - 1n) * 10n ** 9n - 1n });
@@ -276,15 +228,9 @@ describe('the index of a node', () => {
   });
 });
 
-async function writeOld(tree: BytePath): Promise<BytePath> {
-  const index = at(`old${String(made)}`);
-  writeFileSync(toBuffer(index), await encodeIndex(await scanTree(tree, { hash: 'both' }), 1));
-  return index;
-}
-
 /**
- * Two contents of one xxh64: of a stripe of 32 bytes the first lane takes the bytes 0 to 7, of the next stripe the bytes 32 to 39, which
- * can make up for any difference.
+ * Two contents of one xxh64: of a stripe of 32 bytes the first lane takes the bytes 0 to 7, of the next stripe the
+ * bytes 32 to 39, which can make up for any difference.
  */
 function colliding(): [Buffer, Buffer] {
   const [p1, p2, mask] = [11400714785074694791n, 14029467366897019727n, (1n << 64n) - 1n];

@@ -24,7 +24,10 @@ const refusal = (key: keyof TreeLimits, value: number) => ({
   message: expect.stringContaining(limitNamed({ ...limits[key], value })) as string,
 });
 
-/** A root, a directory, two files and a symlink: 5 entries, with 19 bytes of paths and 6 of a target, and 12 of attributes. */
+/**
+ * A root, a directory, two files and a symlink: 5 entries, with 19 bytes of paths and 6 of a target, and 12 of
+ * attributes.
+ */
 function tree(name: string): BytePath {
   const root = at(name);
   mkdirSync(toBuffer(join(root, 'd')), { recursive: true });

@@ -84,10 +84,41 @@ beforeAll(() => {
 
 /** What readers of tars look for, and what numbers and names may be at their edges. */
 const tokens = [
-  'ustar\x0000', 'ustar  \0', '0', '5', '2', '1', 'x', 'g', 'L', 'K', 'S', 'V', 'M', 'D', '../', '/', '../outside/x', '../../outside/file', '\0',
-  '00000000000\0', '77777777777\0', '\x80\0\0\0\0\0\0\0\0\0\0\x01', '\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff', '\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff',
-  '12 path=../x\n', '10 size=9\n', '19 GNU.sparse.major=1\n', '11 mtime=-1\n', '99999999999 ', 'GNU.sparse.', 'SCHILY.acl.access=', 'u::rwx,', '1\n', '9007199254740993\n',
-]; // prettier-ignore
+  'ustar\x0000',
+  'ustar  \0',
+  '0',
+  '5',
+  '2',
+  '1',
+  'x',
+  'g',
+  'L',
+  'K',
+  'S',
+  'V',
+  'M',
+  'D',
+  '../',
+  '/',
+  '../outside/x',
+  '../../outside/file',
+  '\0',
+  '00000000000\0',
+  '77777777777\0',
+  '\x80\0\0\0\0\0\0\0\0\0\0\x01',
+  '\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff',
+  '\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff',
+  '12 path=../x\n',
+  '10 size=9\n',
+  '19 GNU.sparse.major=1\n',
+  '11 mtime=-1\n',
+  '99999999999 ',
+  'GNU.sparse.',
+  'SCHILY.acl.access=',
+  'u::rwx,',
+  '1\n',
+  '9007199254740993\n',
+];
 
 /** With the checksums of headers made right, so that more than the first check is tried. */
 function resealed(bytes: Buffer): Buffer {
@@ -173,7 +204,21 @@ describe.skipIf(!isRoot)('bytes that are read as a tar', () => {
   });
 
   it('take time in proportion to their length', async () => {
-    const records = ['9 path=a\n', '5 a=\n', '30 GNU.sparse.offset=0\n', ' ', '=', '1', '\n', 'SCHILY.acl.access=', 'u:1:rwx,', 'rwx', '--------', '22 GNU.sparse.offset=0\n', '24 GNU.sparse.numbytes=0\n']; // prettier-ignore
+    const records = [
+      '9 path=a\n',
+      '5 a=\n',
+      '30 GNU.sparse.offset=0\n',
+      ' ',
+      '=',
+      '1',
+      '\n',
+      'SCHILY.acl.access=',
+      'u:1:rwx,',
+      'rwx',
+      '--------',
+      '22 GNU.sparse.offset=0\n',
+      '24 GNU.sparse.numbytes=0\n',
+    ];
     await fc.assert(
       fc.asyncProperty(
         repetitive(records, 300_000),
