@@ -61,7 +61,11 @@ export async function functionsOf(checkout) {
       contents: `
         export { create } from './src/app/create.js';
         export { Store } from './src/store/index.js';
-        export { checkGraph, emptyManifest, parseManifest, serialiseManifest } from './src/manifest/index.js';
+        export { StorePaths } from './src/store/paths.js';
+        export { recordChecked, wasChecked } from './src/store/checked-manifest.js';
+        export {
+          checkGraph, checkStep, createContainer, emptyManifest, readManifest, serialiseManifest,
+        } from './src/manifest/index.js';
         export { writeFileDurably } from './src/platform/durable.js';
         export { encodeIndex } from './src/store/node-index/writer.js';
         export { scanTree } from './src/store/node-index/scan.js';

@@ -17,7 +17,7 @@ export function checkGraph(manifest: Manifest): Finding[] {
   check.nodes();
   for (const name of Object.keys(manifest.bases)) check.base(name);
   for (const name of Object.keys(manifest.containers)) check.container(name);
-  for (const [id, update] of Object.entries(manifest.updates)) check.update(id, update);
+  for (const id of Object.keys(manifest.updates)) check.update(id);
   check.storages();
   return check.findings;
 }
@@ -40,7 +40,8 @@ const rules: Record<NodeKind, KindRules> = {
   'delta-storage': { prefix: 'e-', parents: storages, orphan: true, layers, update: true },
 };
 
-class GraphCheck {
+/** The rules, one subject at a time. Of a whole manifest: `checkGraph`. */
+export class GraphCheck {
   readonly findings: Finding[] = [];
   /** The container whose chain holds a storage; for a storage in several chains, also all others. */
   readonly #owner = new Map<NodeId, string>();
@@ -60,9 +61,8 @@ class GraphCheck {
   }
 
   nodes(): void {
-    const { nodes } = this.manifest;
     // No Object.entries of tens of thousands of entries: it makes an array for each.
-    for (const id in nodes) this.#checkNode(id, nodes[id] as ManifestNode);
+    for (const id in this.manifest.nodes) this.node(id);
   }
 
   #find(code: string, subject: string, message: string): void {
@@ -78,7 +78,9 @@ class GraphCheck {
     return this.manifest.updates[id] !== undefined;
   }
 
-  #checkNode(id: NodeId, node: ManifestNode): void {
+  node(id: NodeId): void {
+    const node = this.#node(id);
+    if (node === undefined) return;
     const rule = rules[node.kind];
     if (rule.layers.length > 0) this.#storages += 1;
     if (!id.startsWith(rule.prefix)) this.#find('KIND', id, `a ${node.kind} has an id that begins with ${rule.prefix}`);
@@ -196,7 +198,9 @@ class GraphCheck {
       if (ancestry.isCyclic(id)) this.#find('CYCLE', id, 'it stands on itself');
   }
 
-  update(id: UpdateId, update: Update): void {
+  update(id: UpdateId): void {
+    const update = own(this.manifest.updates, id);
+    if (update === undefined) return;
     const other = this.#updateNames.get(update.name);
     if (other !== undefined) this.#find('NAME_TWICE', id, `update ${other} is named ${update.name} too`);
     this.#updateNames.set(update.name, id);

@@ -1,4 +1,5 @@
 export * from './schema.js';
+export * from './serialise.js';
 export * from './names.js';
 export * from './queries.js';
 export * from './versions.js';
@@ -9,5 +10,7 @@ export * from './rollback-plan.js';
 export * from './merge-plan.js';
 export * from './replace.js';
 export * from './undo-order.js';
-export * from './graph.js';
+export { checkGraph } from './graph.js';
+export type { Finding } from './graph.js';
+export * from './step.js';
 export type { Transition } from './draft.js';

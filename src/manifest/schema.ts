@@ -159,8 +159,8 @@ export function parseManifest(text: string, where = 'manifest.json'): Manifest {
   return readManifest(text, where).manifest;
 }
 
-/** As `parseManifest`, and returns the file's format version too. */
-export function readManifest(text: string, where: string): WrittenManifest {
+/** As `parseManifest`, and returns the file's format version too. @param checked it is known to be a valid manifest */
+export function readManifest(text: string, where: string, checked = false): WrittenManifest {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -169,7 +169,7 @@ export function readManifest(text: string, where: string): WrittenManifest {
   }
   const version = checkVersion(value, where);
   const present = migrate(value, version);
-  if (isManifest(present)) return { manifest: present, version };
+  if (checked || isManifest(present)) return { manifest: present as Manifest, version };
   const parsed = manifestSchema.safeParse(present);
   if (parsed.success) return { manifest: parsed.data, version };
   const issues = parsed.error.issues
@@ -200,48 +200,4 @@ function checkVersion(value: unknown, where: string): number {
     code: 'MANIFEST_VERSION',
     hint: restoreHint,
   });
-}
-
-/**
- * The text of manifest.json, one line for each row of a table: keys sorted, so that the same manifest is the same
- * bytes.
- */
-export function serialiseManifest({ format, version, generation, marks, ...tables }: Manifest): string {
-  const fields = Object.entries({ format, version, generation, marks }).map(
-    ([key, value]) => `"${key}": ${JSON.stringify(value)}`,
-  );
-  for (const key of ['bases', 'containers', 'nodes', 'updates'] as const)
-    fields.push(`"${key}": ${linesOf(tables[key])}`);
-  return `{\n  ${fields.join(',\n  ')}\n}\n`;
-}
-
-/** As JSON, with a line for each row. */
-function linesOf(table: Readonly<Record<string, unknown>>): string {
-  const rows: string[] = [];
-  const inOrder = sorted(table);
-  for (const key in inOrder) rows.push(`"${key}": ${JSON.stringify(inOrder[key])}`);
-  return rows.length === 0 ? '{}' : `{\n    ${rows.join(',\n    ')}\n  }`;
-}
-
-/** A value with the keys of all its objects in order; an object with ordered keys is not copied. */
-function sorted<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || isSorted(value)) return value;
-  if (Array.isArray(value)) return value.map(sorted) as T;
-  const record = value as Record<string, unknown>;
-  const inOrder: Record<string, unknown> = {};
-  for (const key of Object.keys(record).sort()) inOrder[key] = sorted(record[key]);
-  return inOrder as T;
-}
-
-function isSorted(value: object): boolean {
-  if (Array.isArray(value))
-    return value.every((each: unknown) => typeof each !== 'object' || each === null || isSorted(each));
-  let last = '';
-  for (const key in value) {
-    if (key < last) return false;
-    const inner = (value as Record<string, unknown>)[key];
-    if (typeof inner === 'object' && inner !== null && !isSorted(inner)) return false;
-    last = key;
-  }
-  return true;
 }

@@ -17,6 +17,7 @@ export * from './paths/update-paths.js';
 
 const rootNames = {
   manifest: 'manifest.json',
+  checkedManifest: 'manifest.checked',
   lock: 'lock',
   users: 'users',
   nodes: 'nodes',
@@ -58,6 +59,10 @@ export class StorePaths {
 
   get manifest(): BytePath {
     return join(this.root, rootNames.manifest);
+  }
+  /** The digest of the last manifest that was published, whose content was checked then. */
+  get checkedManifest(): BytePath {
+    return join(this.root, rootNames.checkedManifest);
   }
   /** The last manifest of an older version of the format. */
   olderManifest(version: number): BytePath {

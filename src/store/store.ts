@@ -13,11 +13,12 @@ import {
   notFound,
   refused,
 } from '../base/errors.js';
-import { checkGraph, manifestVersion, readManifest, serialiseManifest } from '../manifest/index.js';
+import { checkGraph, checkStep, manifestVersion, readManifest, serialiseManifest } from '../manifest/index.js';
 import type { Finding, Manifest } from '../manifest/index.js';
 import { writeFileDurably } from '../platform/durable.js';
 import { LockHeld, acquireLock, lockHolder } from '../platform/lock.js';
 import type { Lock, LockMode } from '../platform/lock.js';
+import { recordChecked, wasChecked } from './checked-manifest.js';
 import type { Left } from './clearing.js';
 import { findGarbage, removeGarbage, unknownUpdates } from './garbage.js';
 import { markNamespace } from './marks.js';
@@ -48,6 +49,8 @@ interface Loaded {
   readonly manifest: Manifest;
   /** Of manifest.json. */
   readonly text: string;
+  /** Whether that is known to be as it was published. */
+  readonly checked: boolean;
   /** What it was read from, where that is of an older version of the format. */
   readonly older: { readonly version: number; readonly text: string } | undefined;
 }
@@ -121,12 +124,14 @@ export class Store {
   }
 
   /** @throws Published: the new manifest is in place nevertheless; after any other error the old one is */
-  async #publish(manifest: Manifest, { older, text }: Loaded): Promise<void> {
-    const [fault] = checkGraph(manifest);
+  async #publish(manifest: Manifest, loaded: Loaded): Promise<void> {
+    const { older, text, checked } = loaded;
+    const [fault] = checkStep(loaded.manifest, manifest);
     if (fault !== undefined)
       throw failed(`internal error: the change would break the graph: ${fault.message}`, { code: 'INTERNAL' });
     if (older !== undefined) await writeFileDurably(this.paths.olderManifest(older.version), older.text);
-    const next = serialiseManifest({ ...manifest, marks: manifest.marks ?? markNamespace() });
+    const before = checked ? loaded : undefined;
+    const next = serialiseManifest({ ...manifest, marks: manifest.marks ?? markNamespace() }, before);
     try {
       await writeFileDurably(this.paths.manifest, next);
     } catch (error) {
@@ -134,6 +139,7 @@ export class Store {
       await this.#takeBack(text, error);
       throw error;
     }
+    recordChecked(this.paths, next);
   }
 
   /** The new manifest has its name, but may not be on disk. */
@@ -203,11 +209,12 @@ export class Store {
   async #load(): Promise<Loaded> {
     const where = display(this.paths.manifest);
     const text = await this.#text();
-    const { manifest, version } = readManifest(text, where);
+    const checked = wasChecked(this.paths, text);
+    const { manifest, version } = readManifest(text, where, checked);
     checkMarks(manifest.marks, this.paths.root);
-    const [fault] = checkGraph(manifest);
+    const [fault] = checked ? [] : checkGraph(manifest);
     if (fault === undefined)
-      return { manifest, text, older: version < manifestVersion ? { version, text } : undefined };
+      return { manifest, text, checked, older: version < manifestVersion ? { version, text } : undefined };
     throw damaged(`${where} contradicts itself: ${fault.message}`, {
       code: 'GRAPH_DAMAGED',
       hint: 'restore it from a backup of the store',

@@ -129,6 +129,8 @@ export class CrashWorld {
     const content = snapshot(store, xattrsOf(store));
     content.delete('/lock');
     content.delete('/manifest-v1.json');
+    // It is not synced, and the manifest is checked in full where it is not right.
+    content.delete('/manifest.checked');
     forgetStaging(content);
     forgetEnded(store, content);
     return content;

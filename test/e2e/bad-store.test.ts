@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildTiny, isRoot, run } from '../support/lamina.js';
@@ -50,6 +50,28 @@ describe.skipIf(!isRoot)('a bad store', () => {
       }
     });
   });
+
+  it.each([undefined, '', 'torn', `0.0.0 ${'0'.repeat(64)}\n`])(
+    'is none for want of a right manifest.checked: %j',
+    async (content) => {
+      const other = new World('checked-manifest');
+      try {
+        await other.run('init');
+        await other.run('base', 'import', 'tiny', tiny);
+        const file = join(other.store, 'manifest.checked');
+        const right = readFileSync(file, 'utf8');
+        if (content === undefined) rmSync(file);
+        else writeFileSync(file, content);
+        await other.run('status');
+        await other.run('create', 'web', '--base', 'tiny');
+        expect(readFileSync(file, 'utf8')).toMatch(/^\S+ [0-9a-f]{64}\n$/);
+        expect(readFileSync(file, 'utf8')).not.toBe(right);
+        await other.run('verify');
+      } finally {
+        other.remove();
+      }
+    },
+  );
 
   it('reports a store that is missing, or none', async () => {
     const done = await world.attempt('--store', world.path('no-store'), 'status');

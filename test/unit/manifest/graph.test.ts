@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkGraph } from '../../../src/manifest/index.js';
+import { checkGraph, checkStep } from '../../../src/manifest/index.js';
 import type { Container, Effect, Manifest, ManifestNode, Update } from '../../../src/manifest/index.js';
 import { updated, withBase, withContainer } from './support.js';
 
@@ -93,5 +93,6 @@ describe('the check of the graph', () => {
     const findings = checkGraph(damage(sound.manifest));
     expect(findings).toContainEqual(expect.objectContaining({ code, subject }));
     for (const { message } of findings) expect(message).not.toBe('');
+    expect(checkStep(sound.manifest, damage(sound.manifest))).toEqual(findings);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   addEffects,
   checkGraph,
+  checkStep,
   commitUpdate,
   containersAbove,
   containersOn,
@@ -246,6 +247,7 @@ describe('any sequence of changes', () => {
           const next = change(manifest, { kind, container, how, keep, index });
           expect(JSON.stringify(manifest)).toBe(before);
           expect(checkGraph(next)).toEqual([]);
+          expect(checkStep(manifest, next)).toEqual([]);
           expect(unreferencedNodes(next)).toEqual([]);
           manifest = next;
         });

@@ -1,0 +1,154 @@
+import { GraphCheck, checkGraph } from './graph.js';
+import type { Finding } from './graph.js';
+import { own } from './queries.js';
+import type { Container, Manifest, ManifestNode, NodeId } from './schema.js';
+
+/**
+ * As `checkGraph(after)`, where `before` breaks no rule. Where `after` adds to it, as updates and new containers do,
+ * only what is new is looked at, and what stands beside it; where something left it, all is.
+ */
+export function checkStep(before: Manifest, after: Manifest): Finding[] {
+  return isSoundStep(before, after) ? [] : checkGraph(after);
+}
+
+/**
+ * Whether `after` breaks no rule because `before` breaks none and what is new is sound; false: that cannot be said.
+ * What is old keeps its place: old nodes keep their edges, so that the lineage of every old node is what it was. Only
+ * the writable storage on top of a container, on which nothing stands, may move.
+ */
+export function isSoundStep(before: Manifest, after: Manifest): boolean {
+  const nodes = differences(before.nodes, after.nodes);
+  const updates = differences(before.updates, after.updates);
+  const bases = differences(before.bases, after.bases);
+  const containers = differences(before.containers, after.containers);
+  if (nodes === undefined || updates === undefined || bases === undefined || containers === undefined) return false;
+  const step = new Step(before, after, nodes);
+  if (!step.keepsPlaces() || !step.addsNoCycle()) return false;
+  if (!bases.every((name) => step.keepsLineage(name))) return false;
+  const touched = new Set(containers);
+  // The storage on its top may have been sealed.
+  for (const [name, { storage }] of Object.entries(after.containers)) if (step.changed.has(storage)) touched.add(name);
+  if (!step.keepsChains(touched) || !hasUniqueNames(after)) return false;
+  const check = new GraphCheck(after);
+  for (const id of nodes) check.node(id);
+  for (const name of Object.keys(after.bases)) check.base(name);
+  for (const name of touched) check.container(name);
+  for (const id of updates) check.update(id);
+  return check.findings.length === 0;
+}
+
+/** Keys whose values are new or others than before; undefined where a key is gone. */
+function differences<T>(before: Readonly<Record<string, T>>, after: Readonly<Record<string, T>>): string[] | undefined {
+  if (before === after) return [];
+  const found: string[] = [];
+  let kept = 0;
+  for (const key in after) {
+    const old = own(before, key);
+    if (old !== undefined) kept += 1;
+    if (old !== after[key]) found.push(key);
+  }
+  for (const key in before) if (own(before, key) !== undefined) kept -= 1;
+  return kept === 0 ? found : undefined;
+}
+
+function hasUniqueNames({ updates }: Manifest): boolean {
+  const names = new Set<string>();
+  let count = 0;
+  for (const id in updates) {
+    names.add(updates[id]?.name ?? '');
+    count += 1;
+  }
+  return names.size === count;
+}
+
+class Step {
+  readonly changed: ReadonlySet<NodeId>;
+  /** Nodes that were added, and writable storages that stand elsewhere now: nothing old stands on them. */
+  readonly #fresh = new Set<NodeId>();
+
+  constructor(
+    readonly before: Manifest,
+    readonly after: Manifest,
+    changed: readonly NodeId[],
+  ) {
+    this.changed = new Set(changed);
+    for (const id of changed) {
+      const old = own(before.nodes, id);
+      const moved = old !== undefined && isWritable(old) && !sameEdges(old, this.#node(id));
+      if (old === undefined || moved) this.#fresh.add(id);
+    }
+  }
+
+  #node(id: NodeId): ManifestNode | undefined {
+    return own(this.after.nodes, id);
+  }
+
+  /** Whether old nodes have the edges that they had, and none became writable. */
+  keepsPlaces(): boolean {
+    for (const id of this.changed) {
+      const [old, now] = [own(this.before.nodes, id), this.#node(id)];
+      if (old === undefined || this.#fresh.has(id)) continue;
+      if (!sameEdges(old, now) || (old.sealed && now?.sealed !== true)) return false;
+      if (old.merged !== now?.merged && JSON.stringify(old.merged) !== JSON.stringify(now?.merged)) return false;
+    }
+    return true;
+  }
+
+  addsNoCycle(): boolean {
+    const ends = new Set<NodeId>();
+    for (const start of this.#fresh) {
+      const way = new Set<NodeId>();
+      for (let at: NodeId | null = start; at !== null && this.#fresh.has(at) && !ends.has(at);) {
+        if (way.has(at)) return false;
+        way.add(at);
+        at = this.#node(at)?.parent ?? null;
+      }
+      for (const id of way) ends.add(id);
+    }
+    return true;
+  }
+
+  /** Whether the head of a base stands on the head that it had: then its updates stay in its lineage. */
+  keepsLineage(name: string): boolean {
+    const [old, now] = [own(this.before.bases, name), own(this.after.bases, name)];
+    if (old === undefined) return true;
+    if (old.root !== now?.root) return false;
+    let at: NodeId | null = now.head;
+    while (at !== null && at !== old.head && this.#fresh.has(at)) at = this.#node(at)?.parent ?? null;
+    return at === old.head;
+  }
+
+  /**
+   * Whether the storages of each of these containers are fresh ones that no other has, and below them those that it
+   * had. No container has a fresh storage but these: the others' storages are old, and stand where they stood.
+   */
+  keepsChains(names: Iterable<string>): boolean {
+    const taken = new Set<NodeId>();
+    for (const name of names) {
+      let at: NodeId | null = own(this.after.containers, name)?.storage ?? null;
+      for (; at !== null && this.#fresh.has(at); at = this.#node(at)?.parent ?? null) {
+        if (taken.has(at)) return false;
+        taken.add(at);
+      }
+      if (at !== this.#oldTop(own(this.before.containers, name))) return false;
+    }
+    for (const id of this.#fresh) {
+      const node = this.#node(id);
+      if (node !== undefined && isWritable(node) && !taken.has(id)) return false;
+    }
+    return true;
+  }
+
+  /** The topmost storage of a container before that is not fresh now. */
+  #oldTop(container: Container | undefined): NodeId | null {
+    if (container === undefined) return null;
+    const { storage } = container;
+    return this.#fresh.has(storage) ? (own(this.before.nodes, storage)?.parent ?? null) : storage;
+  }
+}
+
+const isWritable = ({ kind, sealed }: ManifestNode) => kind === 'storage' && !sealed;
+
+function sameEdges(a: ManifestNode, b: ManifestNode | undefined): boolean {
+  return a.kind === b?.kind && a.parent === b.parent && a.layer === b.layer && a.update === b.update;
+}
