@@ -15,6 +15,7 @@ cp /etc/debian_version /usr/share/fleet/version
 `;
 
 const shares = [0, 0.05, 1];
+const everywhere = ['etc/app', 'var/lib/app', 'srv/www', 'home/app'];
 
 /** What each container adds to an update that overlaps with none of them, in seconds. */
 function skippingOf(rows, containers) {
@@ -79,16 +80,17 @@ async function update(store, script, expected) {
 /**
  * Containers whose storages hold 5 to 50 files each of their own. The files are made in the trees of the writable tops,
  * which nobody has mounted: such a tree is an ordinary overlay upper.
+ * @param places directories of the files
  * @returns the trees
  */
-export async function makeContainers({ Store, create, fromText }, directory, count) {
+export async function makeContainers({ Store, create, fromText }, directory, count, places = everywhere) {
   const store = new Store(fromText(directory));
   const trees = [];
   for (let i = 0; i < count; i++) {
     const { storage } = await create(store, `c${i}`, 'debian');
     const tree = join(directory, 'nodes', storage, 'tree');
     for (let file = 0; file < 5 + ((i * 7919) % 46); file++) {
-      const where = join(tree, ['etc/app', 'var/lib/app', 'srv/www', 'home/app'][file % 4]);
+      const where = join(tree, places[file % places.length]);
       mkdirSync(where, { recursive: true });
       writeFileSync(join(where, `file-${file}`), `content ${file} of container ${i}\n`.repeat(1 + (file % 40)));
     }

@@ -21,6 +21,8 @@ const fleets = {
   'update apply, 100 skipped containers': { affected: 0, skipped: 100 },
 };
 const [alone, affected] = Object.keys(fleets);
+/** Where the upgrade lists no directory: it lists /etc, so that it must run in a container with a new name there. */
+const unlisted = ['var/lib/app', 'srv/www', 'home/app'];
 
 /** Seconds of the upgrade in a fresh root, and the messages that it took. */
 async function inMount(name, place, { prepare, script, finish }) {
@@ -48,7 +50,7 @@ async function storeOf(checkout, functions, directory, { affected: changed, skip
   const store = storeAt(checkout, directory);
   await store.lamina('init');
   await store.lamina('base', 'import', 'debian', debianImages(checkout).root);
-  const trees = await makeContainers(functions, directory, changed + skipped);
+  const trees = await makeContainers(functions, directory, changed + skipped, unlisted);
   const passwd = readFileSync('/etc/passwd', 'utf8');
   for (const tree of trees.slice(0, changed)) {
     mkdirSync(join(tree, 'etc'), { recursive: true });

@@ -4,7 +4,7 @@ export { followedRoot, stageEffect, stagePin, stageRoot } from './effect.js';
 export { captureLayer } from './layer.js';
 export { isProcedureFailure, runProcedure } from './run-procedure.js';
 export type { RunRequest } from './run-procedure.js';
-export { mountRun, mountServicing, readCapture } from './servicing-mount.js';
+export { dropRun, mountRun, mountServicing, readCapture } from './servicing-mount.js';
 export type { Capture, RunLocation, WrittenTree } from './servicing-mount.js';
 export { alignCapture, beginSpan, readSpan } from './span.js';
 export { readStorages } from './storages.js';

@@ -7,6 +7,7 @@ import type { MountRequest } from '../mount/index.js';
 import type { Procedure } from '../package/index.js';
 import { stageFile } from '../platform/durable.js';
 import { globMatcher } from '../platform/globs.js';
+import { removeTreeAtOnce } from '../platform/walk.js';
 import { MountedRoot, addToRoot, addsNothing, withoutAdditions } from '../sandbox/index.js';
 import type { RootAdditions } from '../sandbox/index.js';
 import { scanListing } from '../store/index.js';
@@ -143,12 +144,23 @@ async function addBefore(stack: RunStack, additions: RootAdditions | undefined):
   return scanListing(stack.upper.tree, { hash: true });
 }
 
-export function locationOf({ transaction: { paths }, container, again = false, location }: RunView): RunLocation {
+export function locationOf({
+  transaction: { paths },
+  container,
+  again = false,
+  location,
+}: Omit<RunView, 'lowers' | 'root'>): RunLocation {
   if (location !== undefined) return location;
   const { procedure } = paths.update;
   if (again) return { name: 'base-again', kept: paths.secondRun, procedure };
   const name = container === undefined ? 'base' : `container-${container}`;
   return { name, kept: paths.update.run(container), procedure };
+}
+
+/** Removes where a run worked: what it wrote was staged, or is not needed. Its records stay. */
+export async function dropRun(transaction: Transaction, container: string): Promise<void> {
+  const { name } = locationOf({ transaction, container });
+  await removeTreeAtOnce(transaction.paths.run(name).directory);
 }
 
 function rulesOf(procedure: Procedure | undefined): { match: string; decision: string }[] {

@@ -6,12 +6,13 @@ import { failed } from '../base/errors.js';
 import { commandWords } from '../base/this-command.js';
 import { isoNow } from '../base/time.js';
 import type { Manifest, NodeId, SealedNode, Transition } from '../manifest/index.js';
-import type { Entry, Listing, PlanOperation } from '../changeset/index.js';
+import type { Entry, Listing } from '../changeset/index.js';
 import {
   removeDurably,
   renameAllDurably,
   stageFile,
   stagedStep,
+  syncEach,
   syncTree,
   takeBackDurably,
 } from '../platform/durable.js';
@@ -34,6 +35,9 @@ import type { Store } from './store.js';
 import { makeTransaction } from './transaction-record.js';
 import type { TransactionRecord } from './transaction-record.js';
 import { makeEmptyTree } from './empty-tree.js';
+
+/** Files that are synced one by one at most. */
+const fewFiles = 32;
 
 /**
  * Work that becomes part of the store by one publish, or leaves no trace.
@@ -202,9 +206,12 @@ export class Transaction {
     signal?: AbortSignal,
   ): Promise<SealedNode> {
     await materialise({ ...request, tree: node.tree });
-    const copied = (each: PlanOperation) => each.kind === 'file' && request.linkable?.has(each) !== true;
+    const { operations } = request.plan;
+    const copied = operations.filter((each) => each.kind === 'file' && request.linkable?.has(each) !== true);
     // Linked content is on disk already; for copied content the index records blocks, which are final after the sync.
-    if (request.plan.operations.some(copied)) await this.sync();
+    // One sync of all would write what other runs have written so far, of which most is dropped later.
+    if (copied.length > fewFiles) await this.sync();
+    else if (copied.length > 0) await syncEach(node.tree);
     return writeSealedIndex(node, await scanTree(node.tree, { hash: true, signal, known }));
   }
 

@@ -154,4 +154,23 @@ Status Overlay::copy_up_links_below(const InodeRef& directory, const Interrupted
   return {};
 }
 
+// A link needs no data (ovl_link() of fs/overlayfs/dir.c), but a file without a name has nothing that a redirect could
+// lead from.
+Status Overlay::copy_up_for_link(const InodeRef& inode, const Interrupted& interrupted) {
+  const auto is_nameless = [&] {
+    const std::lock_guard lock(inode->mutex);
+    return inode->nameless;
+  };
+  LAMINA_TRY(copy_up(inode, is_nameless() ? CopyUp::data : CopyUp::attributes, interrupted));
+  InodeRef directory;
+  std::string name;
+  {
+    const std::lock_guard lock(inode->mutex);
+    if (!inode->metacopy) return {};
+    directory = inode->parent;
+    name = inode->name();
+  }
+  return redirect_metacopy(inode, directory, name, interrupted);
+}
+
 }  // namespace lamina::overlay

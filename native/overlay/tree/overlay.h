@@ -189,6 +189,7 @@ class Overlay final : public FileSystem {
   Status finish_group(const InodeKey& key, std::uint64_t ino);
   Status copy_up_name(const InodeRef& directory, std::string_view name, const InodeRef& inode, CopyUp what,
                       const Interrupted& interrupted);
+  Status copy_up_for_link(const InodeRef& inode, const Interrupted& interrupted);
   Status copy_up_links_below(const InodeRef& directory, const Interrupted& interrupted);
 
   // names_of.cc
@@ -224,11 +225,11 @@ class Overlay final : public FileSystem {
   Status prepare_source(RenameSide& from, RenameSide& to, const Interrupted& interrupted);
   Status redirect_metacopy(const InodeRef& inode, const InodeRef& directory, const std::string& name,
                            const Interrupted& interrupted);
-  Status copy_up_for_link(const InodeRef& inode, const Interrupted& interrupted);
   Status replace_name(RenameSide& from, RenameSide& to);
   Status exchange_names(RenameSide& from, RenameSide& to, Attempt* attempt);
   static Result<std::uint64_t> upper_number(const RenameSide& side);
-  Status finish_directory(const RenameSide& from, std::uint64_t replaced);
+  [[nodiscard]] bool exchanges(const RenameSide& from, const RenameSide& to) const;
+  Status finish_exchange(const RenameSide& from, std::uint64_t replaced);
   Result<bool> finish_rename(RenameSide& from, RenameSide& to, RenameMode mode, const Attempt::Evidence& evidence);
   Status rename_onto(RenameSide& from, RenameSide& to, const Interrupted& interrupted, Attempt* attempt);
   void moved(const InodeRef& inode, const RenameSide& to);

@@ -126,28 +126,9 @@ Status Overlay::redirect_metacopy(const InodeRef& inode, const InodeRef& directo
   return lacks_room(marked) ? copy_up(inode, CopyUp::data, interrupted) : marked;
 }
 
-// A link needs no data (ovl_link() of fs/overlayfs/dir.c), but a file without a name has nothing that a redirect could
-// lead from.
-Status Overlay::copy_up_for_link(const InodeRef& inode, const Interrupted& interrupted) {
-  const auto is_nameless = [&] {
-    const std::lock_guard lock(inode->mutex);
-    return inode->nameless;
-  };
-  LAMINA_TRY(copy_up(inode, is_nameless() ? CopyUp::data : CopyUp::attributes, interrupted));
-  InodeRef directory;
-  std::string name;
-  {
-    const std::lock_guard lock(inode->mutex);
-    if (!inode->metacopy) return {};
-    directory = inode->parent;
-    name = inode->name();
-  }
-  return redirect_metacopy(inode, directory, name, interrupted);
-}
-
 // A directory over a whiteout or over a directory with whiteouts in it is exchanged with it in one step. What was
-// replaced is then removed.
-Status Overlay::finish_directory(const RenameSide& from, std::uint64_t replaced) {
+// replaced is then removed, unless that was done.
+Status Overlay::finish_exchange(const RenameSide& from, std::uint64_t replaced) {
   auto left = sys::status_at(from.descriptor(), from.name);
   if (is_absent(left)) return {};
   if (!left) return left.error();
@@ -156,14 +137,20 @@ Status Overlay::finish_directory(const RenameSide& from, std::uint64_t replaced)
   return work_.remove({from.descriptor(), from.name}, from.below);
 }
 
-Status Overlay::replace_name(RenameSide& from, RenameSide& to) {
-  const unsigned whiteout = from.below ? RENAME_WHITEOUT : 0U;
+// Whether a rename exchanges the two names first, and then removes what was replaced. A file that replaces another is
+// written to disk at once (ext4_rename(), "auto_da_alloc"): where nothing need last, that is in vain.
+bool Overlay::exchanges(const RenameSide& from, const RenameSide& to) const {
   const sys::FileStatus* replaced = to.found.upper_status();
-  if (replaced == nullptr || !from.is_directory()) {
-    return upper_files_.rename({from.descriptor(), from.name}, {to.descriptor(), to.name}, whiteout);
-  }
-  LAMINA_TRY(upper_files_.rename({from.descriptor(), from.name}, {to.descriptor(), to.name}, RENAME_EXCHANGE));
-  return finish_directory(from, replaced->ino);
+  if (replaced == nullptr) return false;
+  return from.is_directory() || (!options_.synchronous && !replaced->is_directory() && !replaced->is_whiteout());
+}
+
+Status Overlay::replace_name(RenameSide& from, RenameSide& to) {
+  const UpperPlace source{from.descriptor(), from.name}, target{to.descriptor(), to.name};
+  if (!exchanges(from, to)) return upper_files_.rename(source, target, from.below ? RENAME_WHITEOUT : 0U);
+  LAMINA_TRY(upper_files_.rename(source, target, RENAME_EXCHANGE));
+  if (from.is_directory()) return finish_exchange(from, to.found.upper_status()->ino);
+  return from.below ? work_.remove(source, true) : upper_files_.unlink(source);
 }
 
 // The inode number under the name in the upper; 0 if nothing is there.
@@ -223,7 +210,7 @@ Result<bool> Overlay::finish_rename(RenameSide& from, RenameSide& to, RenameMode
   if (mode == RenameMode::exchange) {
     moved(table_.find({0, target}), from);
   } else {
-    if (target != 0) LAMINA_TRY(finish_directory(from, target));
+    if (target != 0) LAMINA_TRY(finish_exchange(from, target));
     unlinked(table_.find({victim_layer, victim_identity}), to.directory, to.name);
   }
   moved(inode, to);
@@ -253,9 +240,8 @@ Status Overlay::rename_onto(RenameSide& from, RenameSide& to, const Interrupted&
   }
   if (attempt != nullptr) {
     LAMINA_ASSIGN(const std::uint64_t source, upper_number(from));
-    const sys::FileStatus* replaced = to.found.upper_status();
-    const bool changes_places = replaced != nullptr && from.is_directory();
-    attempt->begin({source, changes_places ? replaced->ino : 0, key.layer, key.identity});
+    const std::uint64_t replaced = exchanges(from, to) ? to.found.upper_status()->ino : 0;
+    attempt->begin({source, replaced, key.layer, key.identity});
   }
   LAMINA_TRY(replace_name(from, to));
   unlinked(victim, to.directory, to.name);

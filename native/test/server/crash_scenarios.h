@@ -27,7 +27,7 @@ struct Scenario {
   std::string name;
   std::function<void(MortalServer&, Nodes&)> prepare;
   std::function<Request(const Nodes&)> request;
-  bool indexed = false;
+  MortalServer::Mount mount = {};
 };
 
 // A request as a client might make it, by chance; it asks the server for the nodes. Nothing where they are not there.

@@ -29,7 +29,7 @@ std::string without_writes(const std::string& text) {
 
 // Every request is asked `times` times: the server dies just before each answer but the last.
 Session play(unsigned seed, int times) {
-  MortalServer server(fill, seed % 2 == 1);
+  MortalServer server(fill, {.indexed = seed % 2 == 1, .synchronous = seed % 4 < 2});
   std::mt19937 random(seed);
   Session session;
   for (int round = 0; round < 400; ++round) {
@@ -69,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(Seeds, CrashSessionTest,
                          testing::Range(1U, std::getenv("LAMINA_EVERY_STEP") != nullptr ? 41U : 4U));
 
 TEST(CrashMarkTest, ARequestThatKillsTwoServersIsAnsweredWithAnErrorAndReported) {
-  MortalServer server(fill);
+  MortalServer server(fill, {});
   server.settle();
   server.doom().faults.store(2);
   std::uint64_t unique = server.kernel().send(Opcode::unlink, 1, Kernel::name("u"));

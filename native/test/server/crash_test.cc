@@ -22,7 +22,7 @@ struct Played {
 };
 
 Played play(const Scenario& scenario, long step, long answerings) {
-  MortalServer server(fill, scenario.indexed);
+  MortalServer server(fill, scenario.mount);
   Nodes nodes;
   scenario.prepare(server, nodes);
   server.settle();
@@ -54,7 +54,7 @@ TEST_P(CrashTest, ADeathAtAnyStepChangesNothing) {
 // Whatever was done and not answered is asked again, two times.
 TEST_P(CrashTest, AskedThreeTimesItIsDoneOnce) {
   const Played whole = play(GetParam(), 0, 0);
-  MortalServer server(fill, GetParam().indexed);
+  MortalServer server(fill, GetParam().mount);
   Nodes nodes;
   GetParam().prepare(server, nodes);
   server.settle();
@@ -76,7 +76,7 @@ TEST_P(CrashTest, AskedThreeTimesItIsDoneOnce) {
 // Its client was killed, too, so that it is not sent again: it was done, or it was not.
 TEST_P(CrashTest, WithdrawnItIsDoneWholeOrNotAtAll) {
   const auto view = [](long step, bool asked, bool& died) {
-    MortalServer server(fill, GetParam().indexed);
+    MortalServer server(fill, GetParam().mount);
     Nodes nodes;
     GetParam().prepare(server, nodes);
     server.settle();

@@ -29,15 +29,20 @@ struct Doom {
 
 class MortalServer {
  public:
-  explicit MortalServer(const std::function<void(const TemporaryDirectory&)>& fill, bool indexed = false) {
+  struct Mount {
+    bool indexed = false;
+    bool synchronous = true;
+  };
+  explicit MortalServer(const std::function<void(const TemporaryDirectory&)>& fill, const Mount& mount) {
     for (const char* name : {"lower", "upper", "work"}) place_.directory(name);
     fill(place_);
-    if (indexed) write_index(place_.path("lower"), place_.path("index"));
+    if (mount.indexed) write_index(place_.path("lower"), place_.path("index"));
     overlay::Options options;
-    options.lowers = {{place_.path("lower"), indexed ? place_.path("index") : ""}};
+    options.lowers = {{place_.path("lower"), mount.indexed ? place_.path("index") : ""}};
     options.upper = place_.path("upper");
     options.work = place_.path("work");
     options.user_xattr = user_marks();
+    options.synchronous = mount.synchronous;
     std::string explanation;
     auto opened = overlay::FileSystem::open(options, explanation);
     EXPECT_TRUE(opened.ok()) << explanation;

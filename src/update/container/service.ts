@@ -1,5 +1,5 @@
-import { alignCapture, readStorages, runProcedure, stageEffect, stagePin } from '../../capture/index.js';
-import type { Capture, ContainerStorages, RunRequest, Work, WrittenTree } from '../../capture/index.js';
+import { alignCapture, dropRun, readStorages, runProcedure, stageEffect, stagePin } from '../../capture/index.js';
+import type { ContainerStorages, RunRequest, Work, WrittenTree } from '../../capture/index.js';
 import type { SkipRule, TimedRun } from '../../changeset/index.js';
 import type { EffectCommit, Manifest } from '../../manifest/index.js';
 import type { SandboxOnBase } from '../../sandbox/index.js';
@@ -26,7 +26,6 @@ export interface BaseRun {
 /** The staged result of an update for one container. */
 export interface ServicedContainer {
   readonly commit: EffectCommit;
-  readonly capture: Capture | undefined;
   /** If it ran: a path that made it necessary; undefined: not searched for. */
   readonly overlap: Overlap | undefined;
 }
@@ -50,7 +49,7 @@ export async function serviceContainer(
   const differing = skip && ofRun === undefined ? sandbox?.differingPath(storages.listings, () => root) : undefined;
   const overlap = ofRun ?? overlapAt(differing, 'sandbox');
   if (skip !== undefined && overlap === undefined)
-    return { commit: await stageSkipped(work, { container, storages, skip, delta }), capture: undefined, overlap };
+    return { commit: await stageSkipped(work, { container, storages, skip, delta }), overlap };
   const captured = await runProcedure({
     ...options,
     transaction: work.transaction,
@@ -60,9 +59,10 @@ export async function serviceContainer(
     rootReader: root,
     root: storages.root,
   });
-  const capture = alignCapture(captured, times);
-  const commit = await stageEffect(work, { container, storages, captures: [capture], delta });
-  return { commit, capture, overlap };
+  const commit = await stageEffect(work, { container, storages, captures: [alignCapture(captured, times)], delta });
+  // All that is there at the next sync is written to disk: of a run, that is far more than what was staged of it.
+  await dropRun(work.transaction, container);
+  return { commit, overlap };
 }
 
 /**
