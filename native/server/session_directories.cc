@@ -1,4 +1,6 @@
 // Directories. Offsets are the names' cookies; "." and ".." come first, at 1 and 2.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -39,7 +41,6 @@ class Session::Packer {
 };
 
 namespace {
-constexpr std::uint32_t directory_type = 0040000U;
 constexpr std::uint64_t dot = 1, dot_dot = 2;
 }  // namespace
 
@@ -53,11 +54,11 @@ sys::Result<std::uint64_t> Session::parent_ino(overlay::NodeId node) {
 sys::Status Session::list_dots(Packer& packer, overlay::NodeId node, std::uint64_t offset) {
   if (offset < dot) {
     LAMINA_ASSIGN(const overlay::Attributes self, file_system_.attributes(node));
-    packer.add({}, self.ino, dot, directory_type, ".");
+    packer.add({}, self.ino, dot, S_IFDIR, ".");
   }
   if (offset < dot_dot) {
     LAMINA_ASSIGN(const std::uint64_t ino, parent_ino(node));
-    packer.add({}, ino, dot_dot, directory_type, "..");
+    packer.add({}, ino, dot_dot, S_IFDIR, "..");
   }
   return {};
 }

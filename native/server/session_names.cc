@@ -1,4 +1,6 @@
 // Names: looking them up, making, linking, renaming and removing them.
+#include <sys/stat.h>
+
 #include <linux/fs.h>
 
 #include <cstring>
@@ -54,7 +56,7 @@ Answer Session::mknod(Exchange& exchange, const abi::MknodIn& in, std::string_vi
   const auto entry = file_system_.make_node(exchange.node(), name, in.mode, device_major(in.rdev),
                                             device_minor(in.rdev), exchange.caller(in.umask), exchange.attempt());
   if (entry.ok())
-    changed(exchange, (in.mode & 0170000U) == 0100000U ? filter::Operation::create : filter::Operation::mknod, made);
+    changed(exchange, (in.mode & S_IFMT) == S_IFREG ? filter::Operation::create : filter::Operation::mknod, made);
   return entry_answer(exchange, entry);
 }
 

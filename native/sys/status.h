@@ -1,6 +1,8 @@
 // Attributes of files (statx(2)) and of file systems.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <string_view>
 
@@ -30,12 +32,12 @@ struct FileStatus {
   bool immutable = false, append_only = false;  // chattr(1), as far as the file system reports it (STATX_ATTR_*)
   bool mount_root = false;                      // something is mounted here (false where the kernel does not report it)
 
-  [[nodiscard]] std::uint32_t type() const { return mode & 0170000U; }
-  [[nodiscard]] bool is_directory() const { return type() == 0040000U; }
-  [[nodiscard]] bool is_regular() const { return type() == 0100000U; }
-  [[nodiscard]] bool is_symlink() const { return type() == 0120000U; }
+  [[nodiscard]] std::uint32_t type() const { return mode & S_IFMT; }
+  [[nodiscard]] bool is_directory() const { return type() == S_IFDIR; }
+  [[nodiscard]] bool is_regular() const { return type() == S_IFREG; }
+  [[nodiscard]] bool is_symlink() const { return type() == S_IFLNK; }
   // Character device 0:0, overlayfs's whiteout.
-  [[nodiscard]] bool is_whiteout() const { return type() == 0020000U && rdev_major == 0 && rdev_minor == 0; }
+  [[nodiscard]] bool is_whiteout() const { return type() == S_IFCHR && rdev_major == 0 && rdev_minor == 0; }
 };
 
 // Of the child `name` of `directory`, or of the descriptor itself (O_PATH too) where `name` is "". Never follows a

@@ -1,6 +1,8 @@
 // One object of the merged tree, whatever layers it comes from.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -120,8 +122,8 @@ class Inode {
     replaced.store(true, std::memory_order_release);
   }
   DirectoryState& directory() { return rare().directory; }
-  [[nodiscard]] bool is_directory() const { return type == 0040000U; }
-  [[nodiscard]] bool is_regular() const { return type == 0100000U; }
+  [[nodiscard]] bool is_directory() const { return type == S_IFDIR; }
+  [[nodiscard]] bool is_regular() const { return type == S_IFREG; }
 
   // Keys before its newest, which still lead to it. Guarded by `mutex`.
   template <typename Use>

@@ -1,5 +1,6 @@
 // Attributes: stat, and chmod, chown, utimensat, truncate.
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "overlay/layers/attributes.h"
 #include "overlay/tree/overlay.h"
@@ -126,7 +127,7 @@ Result<Attributes> Overlay::set_attributes(NodeId node, const SetAttributes& cha
 Result<std::string> Overlay::read_link(NodeId node) {
   TreeLock::Shared lock(tree_);
   LAMINA_ASSIGN(const InodeRef inode, get(node));
-  if (inode->type != 0120000U) return Errno{EINVAL};
+  if (inode->type != S_IFLNK) return Errno{EINVAL};
   LowerPlace lower;
   bool has_upper = false;
   {

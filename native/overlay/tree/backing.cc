@@ -1,5 +1,6 @@
 // For clients that access the real files directly: where the data is, and a new node for a file whose data moves.
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "overlay/tree/overlay.h"
 #include "sys/names.h"
@@ -59,11 +60,11 @@ std::optional<NodeId> Overlay::replacement(NodeId node) const {
 
 Result<std::optional<LowerRef>> Overlay::first_regular(const Layer& layer, const LowerRef& directory) {
   LAMINA_ASSIGN(const std::vector<Layer::Child> children, layer.list(directory));
-  for (const std::uint32_t type : {0100000U, 0040000U}) {
+  for (const mode_t type : {mode_t{S_IFREG}, mode_t{S_IFDIR}}) {
     for (const Layer::Child& child : children) {
       if (child.whiteout || child.entry.type != type) continue;
       LAMINA_ASSIGN(const LowerEntry entry, layer.lookup(directory, child.entry.name));
-      if (type == 0100000U) return std::optional(entry.reference);
+      if (type == S_IFREG) return std::optional(entry.reference);
       LAMINA_ASSIGN(auto below, first_regular(layer, entry.reference));
       if (below) return std::optional(std::move(*below));
     }

@@ -1,6 +1,7 @@
 #include "overlay/tree/copy_builder.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <mutex>
 #include <span>
@@ -13,12 +14,6 @@
 #include "sys/xattrs.h"
 
 namespace lamina::overlay {
-
-namespace {
-constexpr std::uint32_t regular_type = 0100000U;
-constexpr std::uint32_t directory_type = 0040000U;
-constexpr std::uint32_t symlink_type = 0120000U;
-}  // namespace
 
 Result<std::uint64_t> CopyBuilder::build(Inode& inode, const LowerPlace& source, const LowerEntry& entry,
                                          std::string_view name, CopyUp what, const Interrupted& interrupted) {
@@ -34,7 +29,7 @@ Result<std::uint64_t> CopyBuilder::build(Inode& inode, const LowerPlace& source,
   if (!inode.is_directory() && !splits_on_copy_up(lowers_.of(source), from)) {
     LAMINA_TRY(mark_number(inode, work_.place(name), copy.ino));
   }
-  if (inode.type != symlink_type) LAMINA_TRY(sys::change_mode(work, name, from.mode & 07777U));
+  if (inode.type != S_IFLNK) LAMINA_TRY(sys::change_mode(work, name, from.mode & 07777U));
   LAMINA_TRY(sys::change_times(work, name, sys::TimeChange::to(to_file_time(from.atime)),
                                sys::TimeChange::to(to_file_time(from.mtime))));
   return copy.ino;
@@ -45,13 +40,13 @@ Status CopyBuilder::make(Inode& inode, const LowerPlace& source, const LowerEntr
                          CopyUp what, const Interrupted& interrupted) {
   const int work = work_.descriptor();
   switch (inode.type) {
-    case directory_type:
+    case S_IFDIR:
       return sys::make_directory(work, name, 0700);
-    case symlink_type: {
+    case S_IFLNK: {
       LAMINA_ASSIGN(const std::string target, lowers_.of(source).read_link(source.reference));
       return sys::make_symlink(work, name, target);
     }
-    case regular_type:
+    case S_IFREG:
       return fill(inode, entry, name, what, interrupted);
     default:
       return sys::make_node(work, name, inode.type | 0600, entry.attributes.rdev_major, entry.attributes.rdev_minor);

@@ -1,5 +1,6 @@
 // Copy-up of a whole directory, so that it can be renamed without a redirect.
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <mutex>
 
@@ -16,7 +17,7 @@ Status Overlay::drop_whiteouts(const RealFile& directory) {
   LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::reopen(directory.descriptor(), O_RDONLY | O_DIRECTORY));
   std::vector<std::string> devices;
   LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
-    if (each.type == 0020000U || each.type == 0) devices.emplace_back(each.name);
+    if (each.type == S_IFCHR || each.type == 0) devices.emplace_back(each.name);
     return {};
   }));
   for (const std::string& name : devices) {

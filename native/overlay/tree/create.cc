@@ -1,5 +1,6 @@
 // New names: files, directories, symlinks, special files, files without a name, and hard links.
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "overlay/layers/whiteout_files.h"
 #include "overlay/tree/create.h"
@@ -14,10 +15,6 @@ namespace lamina::overlay {
 using sys::Errno;
 
 namespace {
-constexpr std::uint32_t type_mask = 0170000U;
-constexpr std::uint32_t directory_type = 0040000U;
-constexpr std::uint32_t symlink_type = 0120000U;
-constexpr std::uint32_t character_type = 0020000U;
 constexpr std::uint32_t setgid = 02000U;
 }  // namespace
 
@@ -45,7 +42,7 @@ Status Overlay::replace_whiteout_file(int directory, std::string_view name) {
   LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory, name));
   if (!hidden) return {};
   const std::string temporary = work_.new_name();
-  LAMINA_TRY(sys::make_node(work_.descriptor(), temporary, character_type, 0, 0));
+  LAMINA_TRY(sys::make_node(work_.descriptor(), temporary, S_IFCHR, 0, 0));
   // Whatever is below the name is hidden too.
   const UpperPlace from = work_.place(temporary), to{directory, name};
   Status placed = upper_files_.rename(from, to);
@@ -93,11 +90,11 @@ Result<NewAttributes> Overlay::new_attributes(Inode& parent, int directory, cons
   attributes.gid = inherited_attributes.group.value_or(caller.gid);
   attributes.inherits_group = inherited_attributes.group.has_value();
   attributes.inherited.mode = creation.mode;
-  if ((creation.mode & type_mask) == symlink_type) return attributes;
+  if ((creation.mode & S_IFMT) == S_IFLNK) return attributes;
   std::optional<std::span<const std::byte>> given;
   if (!inherited_attributes.default_acl.empty()) given = inherited_attributes.default_acl;
   LAMINA_ASSIGN(attributes.inherited, inherit(given, creation.mode, caller.umask));
-  if ((creation.mode & type_mask) == directory_type && attributes.inherits_group) attributes.inherited.mode |= setgid;
+  if ((creation.mode & S_IFMT) == S_IFDIR && attributes.inherits_group) attributes.inherited.mode |= setgid;
   attributes.has_lists =
       attributes.inherited.access.has_value() || attributes.inherited.default_list.has_value() || given.has_value();
   return attributes;
@@ -105,10 +102,10 @@ Result<NewAttributes> Overlay::new_attributes(Inode& parent, int directory, cons
 
 Status Overlay::make_in(int directory, std::string_view name, const Creation& creation, std::uint32_t mode) {
   return upper_files_.change_names(directory, [&] {
-    switch (creation.mode & type_mask) {
-      case directory_type:
+    switch (creation.mode & S_IFMT) {
+      case S_IFDIR:
         return sys::make_directory(directory, name, mode & 07777U);
-      case symlink_type:
+      case S_IFLNK:
         return sys::make_symlink(directory, name, creation.target);
       default:
         return sys::make_node(directory, name, mode, creation.rdev_major, creation.rdev_minor);
@@ -119,12 +116,12 @@ Status Overlay::make_in(int directory, std::string_view name, const Creation& cr
 Status Overlay::make_in_work(int directory, std::string_view name, const Creation& creation,
                              const NewAttributes& attributes, bool over_whiteout) {
   const std::uint32_t mode = attributes.inherited.mode;
-  const bool is_directory = (mode & type_mask) == directory_type;
+  const bool is_directory = (mode & S_IFMT) == S_IFDIR;
   const int work = work_.descriptor();
   return work_.build([&](std::string_view temporary) -> Status {
     LAMINA_TRY(make_in(work, temporary, creation, mode));
     LAMINA_TRY(sys::change_owner(work, temporary, attributes.uid, attributes.gid));
-    if ((mode & type_mask) != symlink_type) {
+    if ((mode & S_IFMT) != S_IFLNK) {
       const auto lists = {std::pair(access_acl_name, &attributes.inherited.access),
                           std::pair(default_acl_name, &attributes.inherited.default_list)};
       for (const auto& [list, value] : lists) {
@@ -176,7 +173,7 @@ Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation
     bool made_before = false;
     if (attempt != nullptr && attempt->begun()) {
       LAMINA_ASSIGN(const Found before, find(*directory, name));
-      made_before = before.visible() && before.type() == (creation.mode & type_mask);
+      made_before = before.visible() && before.type() == (creation.mode & S_IFMT);
     }
     if (attempt != nullptr) attempt->begin();
     if (!made_before) LAMINA_TRY(make_at(*directory, place->descriptor(), name, creation, caller));
@@ -191,9 +188,9 @@ Result<Entry> Overlay::make(NodeId parent, std::string_view name, const Creation
 Result<Entry> Overlay::make_node(NodeId parent, std::string_view name, std::uint32_t mode, std::uint32_t rdev_major,
                                  std::uint32_t rdev_minor, const Caller& caller, Attempt* attempt) {
   // A whiteout is one of our marks.
-  if ((mode & type_mask) == character_type && rdev_major == 0 && rdev_minor == 0) return Errno{EPERM};
+  if ((mode & S_IFMT) == S_IFCHR && rdev_major == 0 && rdev_minor == 0) return Errno{EPERM};
   Creation creation;
-  creation.mode = (mode & type_mask) == 0 ? mode | 0100000U : mode;
+  creation.mode = (mode & S_IFMT) == 0 ? mode | S_IFREG : mode;
   creation.rdev_major = rdev_major;
   creation.rdev_minor = rdev_minor;
   return make(parent, name, creation, caller, attempt);
@@ -202,14 +199,14 @@ Result<Entry> Overlay::make_node(NodeId parent, std::string_view name, std::uint
 Result<Entry> Overlay::make_directory(NodeId parent, std::string_view name, std::uint32_t mode, const Caller& caller,
                                       Attempt* attempt) {
   Creation creation;
-  creation.mode = directory_type | (mode & 07777U);
+  creation.mode = S_IFDIR | (mode & 07777U);
   return make(parent, name, creation, caller, attempt);
 }
 
 Result<Entry> Overlay::make_symlink(NodeId parent, std::string_view name, std::string_view target, const Caller& caller,
                                     Attempt* attempt) {
   Creation creation;
-  creation.mode = symlink_type | 0777U;
+  creation.mode = S_IFLNK | 0777U;
   creation.target = target;
   return make(parent, name, creation, caller, attempt);
 }
@@ -221,7 +218,7 @@ Result<Entry> Overlay::make_unnamed(NodeId parent, std::uint32_t mode, const Cal
     LAMINA_ASSIGN(const InodeRef directory, writable_directory(parent, ""));
     LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
     Creation creation;
-    creation.mode = 0100000U | (mode & 07777U);
+    creation.mode = S_IFREG | (mode & 07777U);
     LAMINA_ASSIGN(const NewAttributes attributes, new_attributes(*directory, place->descriptor(), creation, caller));
     LAMINA_ASSIGN(sys::FileDescriptor made, sys::open_unnamed(work_.descriptor(), 0600));
     LAMINA_TRY(sys::change_owner(made.get(), "", attributes.uid, attributes.gid));
@@ -229,7 +226,7 @@ Result<Entry> Overlay::make_unnamed(NodeId parent, std::uint32_t mode, const Cal
       LAMINA_TRY(sys::set_xattr(made.get(), "", access_acl_name, *attributes.inherited.access));
     LAMINA_TRY(sys::change_mode(made.get(), "", attributes.inherited.mode & 07777U));
     LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(made.get()));
-    inode->type = 0100000U;
+    inode->type = S_IFREG;
     inode->ino = status.ino;
     inode->has_upper = true;
     inode->nameless = true;

@@ -1,6 +1,8 @@
 // What the layers hold under a name of a merged directory.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <variant>
 #include <vector>
 
@@ -55,7 +57,7 @@ struct Found {
   // Of what is visible; else none.
   [[nodiscard]] std::uint32_t type() const {
     if (const FoundInUpper* upper = in_upper()) return upper->status.type();
-    return in_lower() != nullptr ? in_lower()->attributes.mode & 0170000U : 0;
+    return in_lower() != nullptr ? in_lower()->attributes.mode & S_IFMT : 0;
   }
   [[nodiscard]] std::uint32_t links() const {
     if (const FoundInUpper* upper = in_upper()) return upper->status.nlink;

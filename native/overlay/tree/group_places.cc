@@ -1,5 +1,7 @@
 #include "overlay/tree/group_places.h"
 
+#include <sys/stat.h>
+
 #include <iterator>
 
 namespace lamina::overlay {
@@ -16,7 +18,7 @@ Result<bool> hides(const Layer& layer, LowerRef at, std::string_view path) {
     auto entry = layer.lookup(at, path.substr(0, slash));
     if (is_absent(entry)) return false;
     if (!entry) return entry.error();
-    const bool directory = (entry->attributes.mode & 0170000U) == 0040000U;
+    const bool directory = (entry->attributes.mode & S_IFMT) == S_IFDIR;
     const Marks& marks = entry->marks;
     if (slash == std::string_view::npos || !directory || marks.whiteout || marks.opaque || !marks.redirect.empty())
       return true;

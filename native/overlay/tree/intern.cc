@@ -1,4 +1,6 @@
 // From what the layers hold under a name to its inode, its number, and the answer to a lookup.
+#include <sys/stat.h>
+
 #include "overlay/layers/attributes.h"
 #include "overlay/tree/overlay.h"
 #include "sys/xattrs.h"
@@ -44,7 +46,7 @@ Result<InodeRef> Overlay::intern(const InodeRef& parent, std::string_view name, 
     known = table_.find(key);
     if (known || upper->form == FoundInUpper::Form::fresh) {
       // The number is its own.
-    } else if (found.type() == 0040000U && !found.lowers.empty()) {
+    } else if (found.type() == S_IFDIR && !found.lowers.empty()) {
       LAMINA_ASSIGN(const LowerEntry below, lowers_.of(found.lowers[0]).get(found.lowers[0].reference));
       ino = below.attributes.ino;
       // One that was copied in the upper leads to the same lower as the one that it was copied from.

@@ -1,5 +1,7 @@
 #include "overlay/tree/linked_names.h"
 
+#include <sys/stat.h>
+
 #include "overlay/layers/walk.h"
 #include "sys/names.h"
 #include "sys/open.h"
@@ -14,7 +16,7 @@ Result<std::vector<std::string>> LinkedNames::of(int upper, std::uint64_t ino) {
   if (!names_) {
     std::unordered_map<std::uint64_t, std::vector<std::string>> names;
     LAMINA_TRY(walk_tree(upper, [&](const WalkedEntry& each) -> Status {
-      if (each.type == 0040000U) return {};
+      if (each.type == S_IFDIR) return {};
       const auto status = sys::status_at(each.directory, each.name);
       if (status.failed_with(ENOENT) || status.failed_with(ENOTDIR)) return {};
       if (!status) return status.error();

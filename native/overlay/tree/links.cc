@@ -1,4 +1,6 @@
 // Hard links of the lowers. A group may have names anywhere in the tree; once one is copied up, they all are.
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "overlay/tree/overlay.h"
@@ -88,7 +90,7 @@ Status Overlay::finish_group(const InodeKey& key, std::uint64_t ino) {
     if (!link.directory) continue;
     LAMINA_ASSIGN(const Found found, find(*link.directory, link.name));
     const FoundInUpper* upper = found.in_upper();
-    if (copy.directory || upper == nullptr || found.type() != (entry.attributes.mode & 0170000U)) continue;
+    if (copy.directory || upper == nullptr || found.type() != (entry.attributes.mode & S_IFMT)) continue;
     LAMINA_ASSIGN(const RealFileRef place, upper_directory(*link.directory));
     LAMINA_ASSIGN(const std::uint64_t its, upper_ino({place, link.name}, upper->status));
     if (its != ino) continue;
@@ -143,8 +145,7 @@ Status Overlay::copy_up_links_below(const InodeRef& directory, const Interrupted
       LAMINA_ASSIGN(const LinkName link, link_name(above + "/" + path));
       if (!link.directory) continue;
       LAMINA_ASSIGN(const Found found, find(*link.directory, link.name));
-      if (found.in_lower() == nullptr || found.type() == 0040000U || found.lowers.front().layer != place.layer)
-        continue;
+      if (found.in_lower() == nullptr || found.type() == S_IFDIR || found.lowers.front().layer != place.layer) continue;
       LAMINA_ASSIGN(const InodeRef inode, intern(link.directory, link.name, found));
       table_.forget(inode->id, 1);
       LAMINA_TRY(copy_up(link.directory, CopyUp::attributes, interrupted));

@@ -1,5 +1,6 @@
 // Merged directories.
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -35,14 +36,14 @@ Status Overlay::list_upper(Inode& directory, const LowerChildren& below, Listing
     DirectoryEntry entry{name_cookie(each.name), each.ino, each.type, std::string(each.name)};
     const LowerChild* lower = find_child(below, entry.cookie, each.name);
     if (lower != nullptr) hidden.push_back(entry.name);
-    if (each.type == 0020000U || each.type == 0) {
+    if (each.type == S_IFCHR || each.type == 0) {
       auto status = sys::status_at(place->descriptor(), each.name);
       if (is_absent(status)) return {};
       if (!status) return status.error();
       if (status->is_whiteout()) return {};
       entry.type = status->type();
     }
-    if (entry.type == 0040000U && lower != nullptr && lower->entry.type == 0040000U && !lower->whiteout) {
+    if (entry.type == S_IFDIR && lower != nullptr && lower->entry.type == S_IFDIR && !lower->whiteout) {
       entry.ino = lower->entry.ino;
     } else {
       sys::FileStatus status;

@@ -1,6 +1,8 @@
 // As fs/overlayfs/namei.c does.
 #include "overlay/tree/lower_stack.h"
 
+#include <sys/stat.h>
+
 #include <span>
 
 #include "overlay/layers/xxh64.h"
@@ -22,9 +24,9 @@ std::uint64_t fingerprint_of(const std::vector<std::unique_ptr<Layer>>& layers) 
 // Adds an entry of a lower to what was found so far. False: the layers further down do not matter.
 bool take_lower(std::size_t layer, const LowerEntry& entry, Found& found, bool& has_data) {
   if (entry.marks.whiteout) return false;
-  const bool directory = (entry.attributes.mode & 0170000U) == 0040000U;
+  const bool directory = (entry.attributes.mode & S_IFMT) == S_IFDIR;
   const bool seen = found.visible();
-  if (seen && found.type() == 0040000U) {
+  if (seen && found.type() == S_IFDIR) {
     if (!directory) return false;
   } else if (seen && directory) {
     return false;  // below a metacopy: no data there
@@ -63,7 +65,7 @@ Result<std::optional<LowerEntry>> walk_redirect(const Layer& layer, RedirectWalk
     if (is_absent(entry)) return std::optional<LowerEntry>();
     if (!entry) return entry.error();
     const bool last = slash == std::string::npos;
-    const bool directory = (entry->attributes.mode & 0170000U) == 0040000U;
+    const bool directory = (entry->attributes.mode & S_IFMT) == S_IFDIR;
     if (entry->marks.whiteout || (!last && !directory)) {
       walk.stop = true;
       return std::optional<LowerEntry>();

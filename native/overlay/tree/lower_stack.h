@@ -2,6 +2,8 @@
 // lead.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -45,7 +47,7 @@ class LowerStack {
 // It is unknown which names of such a file belong together: each is copied up separately, as by the kernel without its
 // index.
 inline bool splits_on_copy_up(const Layer& layer, const Attributes& attributes) {
-  return !layer.indexed() && (attributes.mode & 0170000U) != 0040000U && attributes.nlink > 1;
+  return !layer.indexed() && (attributes.mode & S_IFMT) != S_IFDIR && attributes.nlink > 1;
 }
 
 }  // namespace lamina::overlay

@@ -1,4 +1,6 @@
 // All names of a file, and all paths below a name: to check that a protected path is not changed by another name.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <unordered_set>
 
@@ -75,7 +77,7 @@ Result<bool> Overlay::any_below(NodeId parent, std::string_view name, const Path
   std::vector<std::pair<InodeRef, std::string>> waiting;
   const auto wait_for = [&](const InodeRef& directory, std::string_view its_name, std::string path) -> Status {
     LAMINA_ASSIGN(const Found found, find(*directory, its_name));
-    if (!found.visible() || found.type() != 0040000U) return {};
+    if (!found.visible() || found.type() != S_IFDIR) return {};
     LAMINA_ASSIGN(InodeRef inode, intern(directory, its_name, found));
     table_.forget(inode->id, 1);
     waiting.emplace_back(std::move(inode), std::move(path));
@@ -89,7 +91,7 @@ Result<bool> Overlay::any_below(NodeId parent, std::string_view name, const Path
     for (const DirectoryEntry& each : *names) {
       std::string path = join_paths(above, each.name);
       if (test(path)) return true;
-      if (each.type == 0040000U) LAMINA_TRY(wait_for(directory, each.name, std::move(path)));
+      if (each.type == S_IFDIR) LAMINA_TRY(wait_for(directory, each.name, std::move(path)));
     }
   }
   return false;

@@ -219,7 +219,7 @@ Overlay::Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> lay
 
 Status Overlay::start() {
   auto root = std::make_shared<Inode>();
-  root->type = 0040000U;
+  root->type = S_IFDIR;
   root->has_upper = upper_ != nullptr;
   root->ino = 1;
   for (std::size_t i = 0; i < lowers_.size(); ++i) {

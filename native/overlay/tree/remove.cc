@@ -1,5 +1,6 @@
 // Removal of names. A name that a lower shows leaves a whiteout.
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "overlay/tree/overlay.h"
 #include "sys/directory.h"
@@ -15,7 +16,7 @@ using sys::Errno;
 Result<InodeRef> Overlay::pin(const InodeRef& parent, std::string_view name, const Found& found) {
   LAMINA_ASSIGN(const InodeKey key, key_of(found));
   InodeRef victim = table_.find(key);
-  const bool others = found.type() != 0040000U && found.links() > 1;
+  const bool others = found.type() != S_IFDIR && found.links() > 1;
   if (!others) table_.forget_permanently(key);
   if (!victim) return victim;
   LAMINA_TRY(resolve(victim));
@@ -67,7 +68,7 @@ Status Overlay::remove_name(const InodeRef& holder, std::string_view name, const
   LAMINA_ASSIGN(const bool below, visible_below(*holder, name));
   const auto take = [&]() -> Status {
     if (found.in_upper() == nullptr) return upper_files_.make_whiteout({place->descriptor(), name});
-    if (found.type() == 0040000U || below) return work_.remove({place->descriptor(), name}, below);
+    if (found.type() == S_IFDIR || below) return work_.remove({place->descriptor(), name}, below);
     return upper_files_.unlink({place->descriptor(), name});
   };
   if (attempt != nullptr) {
@@ -91,7 +92,7 @@ Status Overlay::remove(NodeId parent, std::string_view name, bool directory, Att
     return {};
   }
   LAMINA_TRY(allow_removal(*holder, found));
-  const bool is_directory = found.type() == 0040000U;
+  const bool is_directory = found.type() == S_IFDIR;
   if (directory && !is_directory) return Errno{ENOTDIR};
   if (!directory && is_directory) return Errno{EISDIR};
   if (is_directory) {

@@ -1,6 +1,7 @@
 #include "overlay/upper/upper_files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <vector>
 
@@ -54,7 +55,7 @@ Status UpperFiles::remove_tree(const UpperPlace& place) {
 }
 
 Status UpperFiles::make_whiteout(const UpperPlace& place) {
-  return change_names(place.directory, [&] { return sys::make_node(place.directory, place.name, 0020000U, 0, 0); });
+  return change_names(place.directory, [&] { return sys::make_node(place.directory, place.name, S_IFCHR, 0, 0); });
 }
 
 Status UpperFiles::set_mark(const UpperPlace& place, std::string_view mark, std::string_view value) {
