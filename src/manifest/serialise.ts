@@ -13,7 +13,7 @@ const rowIndent = '\n    ';
 /**
  * The text of manifest.json, one line for each row of a table: keys sorted, so that the same manifest is the same
  * bytes.
- * @param before lines of rows that it shares with this one are used again, for making them takes most of the time
+ * @param before its lines are reused for rows that did not change: writing the rows takes most of the time
  */
 export function serialiseManifest(manifest: Manifest, before?: SerialisedManifest): string {
   const { format, version, generation, marks, ...tables } = manifest;

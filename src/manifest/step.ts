@@ -4,17 +4,17 @@ import { own } from './queries.js';
 import type { Container, Manifest, ManifestNode, NodeId } from './schema.js';
 
 /**
- * As `checkGraph(after)`, where `before` breaks no rule. Where `after` adds to it, as updates and new containers do,
- * only what is new is looked at, and what stands beside it; where something left it, all is.
+ * The rules that `after` breaks, where `before` breaks none. If `after` only adds to `before`, as updates and new
+ * containers do, this checks what was added; if something was removed, it checks the whole graph.
  */
 export function checkStep(before: Manifest, after: Manifest): Finding[] {
   return isSoundStep(before, after) ? [] : checkGraph(after);
 }
 
 /**
- * Whether `after` breaks no rule because `before` breaks none and what is new is sound; false: that cannot be said.
- * What is old keeps its place: old nodes keep their edges, so that the lineage of every old node is what it was. Only
- * the writable storage on top of a container, on which nothing stands, may move.
+ * Whether what was added shows that `after` breaks no rule; false: that is not known. Old nodes must have kept their
+ * edges: then the lineage of every old node is unchanged. Only the writable storage on top of a container may have
+ * moved, because nothing stands on it.
  */
 export function isSoundStep(before: Manifest, after: Manifest): boolean {
   const nodes = differences(before.nodes, after.nodes);
@@ -119,8 +119,8 @@ class Step {
   }
 
   /**
-   * Whether the storages of each of these containers are fresh ones that no other has, and below them those that it
-   * had. No container has a fresh storage but these: the others' storages are old, and stand where they stood.
+   * Whether each of these containers has fresh storages of its own on top of the storages that it had. All other
+   * containers have old storages only, and these did not move.
    */
   keepsChains(names: Iterable<string>): boolean {
     const taken = new Set<NodeId>();

@@ -34,7 +34,7 @@ export function recordChecked(paths: StorePaths, text: string): void {
   } catch (error) {
     const file = display(paths.checkedManifest);
     warn(
-      `the change was made; the next command checks the whole manifest, for ${file} cannot be written: ${messageOf(error)}`,
+      `the change was made, but ${file} cannot be written: ${messageOf(error)}; the next command checks the whole manifest`,
     );
   }
 }

@@ -129,7 +129,7 @@ export class CrashWorld {
     const content = snapshot(store, xattrsOf(store));
     content.delete('/lock');
     content.delete('/manifest-v1.json');
-    // It is not synced, and the manifest is checked in full where it is not right.
+    // It is not synced. Where it is wrong, the manifest is checked in full.
     content.delete('/manifest.checked');
     forgetStaging(content);
     forgetEnded(store, content);

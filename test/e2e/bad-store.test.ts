@@ -52,7 +52,7 @@ describe.skipIf(!isRoot)('a bad store', () => {
   });
 
   it.each([undefined, '', 'torn', `0.0.0 ${'0'.repeat(64)}\n`])(
-    'is none for want of a right manifest.checked: %j',
+    'is not one whose manifest.checked is missing or wrong: %j',
     async (content) => {
       const other = new World('checked-manifest');
       try {
