@@ -85,6 +85,16 @@ export async function syncEach(root: BytePath): Promise<void> {
   }
 }
 
+/** As `syncEach`, or `syncTree` where a file cannot be opened: its mode may deny that to an owner who is not root. */
+export async function syncSmallTree(root: BytePath): Promise<void> {
+  try {
+    await syncEach(root);
+  } catch (error) {
+    if (!isSystemError(error, 'EACCES')) throw error;
+    await syncTree(root);
+  }
+}
+
 /**
  * Each sync waits for the disk, even with nothing to write: beyond this many directories one sync of the file system is
  * cheaper.

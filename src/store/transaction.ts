@@ -12,7 +12,7 @@ import {
   renameAllDurably,
   stageFile,
   stagedStep,
-  syncEach,
+  syncSmallTree,
   syncTree,
   takeBackDurably,
 } from '../platform/durable.js';
@@ -209,9 +209,8 @@ export class Transaction {
     const { operations } = request.plan;
     const copied = operations.filter((each) => each.kind === 'file' && request.linkable?.has(each) !== true);
     // Linked content is on disk already; for copied content the index records blocks, which are final after the sync.
-    // One sync of all would write what other runs have written so far, of which most is dropped later.
     if (copied.length > fewFiles) await this.sync();
-    else if (copied.length > 0) await syncEach(node.tree);
+    else if (copied.length > 0) await syncSmallTree(node.tree);
     return writeSealedIndex(node, await scanTree(node.tree, { hash: true, signal, known }));
   }
 
