@@ -25,6 +25,11 @@ using sys::Status;
 // A snapshot of a merged directory, sorted by cookie. Holds no "." and "..".
 using Listing = std::vector<DirectoryEntry>;
 using ListingRef = std::shared_ptr<const Listing>;
+// Of a directory that was removed.
+inline const ListingRef& empty_listing() {
+  static const ListingRef nothing = std::make_shared<const Listing>();
+  return nothing;
+}
 
 // True once the client has cancelled the request; long copies check it between chunks and end with EINTR.
 using Interrupted = std::function<bool()>;

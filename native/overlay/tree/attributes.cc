@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "overlay/layers/attributes.h"
+#include "overlay/tree/inheritance.h"
 #include "overlay/tree/overlay.h"
 #include "sys/data.h"
 #include "sys/names.h"

@@ -58,7 +58,8 @@ std::optional<NodeId> Overlay::replacement(NodeId node) const {
   return (*inode)->id;
 }
 
-Result<std::optional<LowerRef>> Overlay::first_regular(const Layer& layer, const LowerRef& directory) {
+namespace {
+Result<std::optional<LowerRef>> first_regular(const Layer& layer, const LowerRef& directory) {
   LAMINA_ASSIGN(const std::vector<Layer::Child> children, layer.list(directory));
   for (const mode_t type : {mode_t{S_IFREG}, mode_t{S_IFDIR}}) {
     for (const Layer::Child& child : children) {
@@ -71,6 +72,7 @@ Result<std::optional<LowerRef>> Overlay::first_regular(const Layer& layer, const
   }
   return std::optional<LowerRef>();
 }
+}  // namespace
 
 Result<std::vector<std::pair<RealFileRef, std::string>>> Overlay::samples() {
   std::vector<std::pair<RealFileRef, std::string>> files;

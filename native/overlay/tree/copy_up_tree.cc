@@ -11,22 +11,6 @@
 
 namespace lamina::overlay {
 
-// The whiteouts of a directory that is opaque now. They hide nothing, and the kernel lists them: it treats an opaque
-// directory as one without whiteouts (fs/overlayfs/readdir.c, ovl_dir_is_real).
-Status Overlay::drop_whiteouts(const RealFile& directory) {
-  LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::reopen(directory.descriptor(), O_RDONLY | O_DIRECTORY));
-  std::vector<std::string> devices;
-  LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
-    if (each.type == S_IFCHR || each.type == 0) devices.emplace_back(each.name);
-    return {};
-  }));
-  for (const std::string& name : devices) {
-    LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(opened.get(), name));
-    if (status.is_whiteout()) LAMINA_TRY(sys::unlink(opened.get(), name));
-  }
-  return {};
-}
-
 // All below a directory, so that it can be renamed without a redirect.
 Status Overlay::copy_up_tree(const InodeRef& directory, const Interrupted& interrupted) {
   LAMINA_TRY(copy_up(directory, CopyUp::data, interrupted));
@@ -43,7 +27,7 @@ Status Overlay::copy_up_tree(const InodeRef& directory, const Interrupted& inter
   LAMINA_ASSIGN(const RealFileRef place, upper_directory(*directory));
   LAMINA_TRY(upper_files_.set_mark({place->descriptor(), ""}, marks_.opaque, opaque_value));
   LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(place->descriptor()));
-  LAMINA_TRY(drop_whiteouts(*place));
+  LAMINA_TRY(upper_files_.drop_whiteouts(place->descriptor()));
   LAMINA_TRY(
       sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));
   std::lock_guard lock(directory->mutex);

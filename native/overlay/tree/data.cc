@@ -2,17 +2,13 @@
 #include <fcntl.h>
 
 #include "overlay/tree/overlay.h"
+#include "overlay/tree/permissions.h"
 #include "sys/data.h"
 #include "sys/open.h"
 
 namespace lamina::overlay {
 
 using sys::Errno;
-
-Result<RealFileRef> Overlay::open_lower(const LowerPlace& place, int flags) {
-  LAMINA_ASSIGN(sys::FileDescriptor opened, lowers_.of(place).open(place.reference, flags));
-  return RealFileRef(std::make_shared<const RealFile>(opened.release()));
-}
 
 Result<RealFileRef> Overlay::file(NodeId node, Access access, const Interrupted& interrupted) {
   if (access == Access::read) {
@@ -36,7 +32,7 @@ Result<RealFileRef> Overlay::file(NodeId node, Access access, const Interrupted&
   }
   RealFileRef file;
   if (lower) {
-    LAMINA_ASSIGN(file, open_lower(place, O_RDONLY));
+    LAMINA_ASSIGN(file, lowers_.open(place, O_RDONLY));
   } else {
     LAMINA_ASSIGN(const Location at, location(*inode));
     auto opened = upper_files_.open(at, O_RDWR);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include "overlay/tree/overlay.h"
+#include "overlay/tree/permissions.h"
 #include "sys/file_flags.h"
 
 namespace lamina::overlay {
@@ -83,22 +84,6 @@ Status Overlay::may_write(NodeId node, bool appends) {
   TreeLock::Shared lock(tree_);
   LAMINA_ASSIGN(const InodeRef inode, get(node));
   return allow_write(*inode, appends);
-}
-
-Status Overlay::allow_write(const Inode& inode, bool appends) {
-  const Protection protection = inode.protection.load(std::memory_order_relaxed);
-  return protection.immutable || (protection.append_only && !appends) ? Status(Errno{EPERM}) : Status();
-}
-
-// For a change to the inode as a whole: another name, another attribute, its removal.
-Status Overlay::allow_change(const Inode& inode) {
-  return inode.protection.load(std::memory_order_relaxed).any() ? Status(Errno{EPERM}) : Status();
-}
-
-// Whether a name of the directory may be removed (may_delete of the kernel).
-Status Overlay::allow_removal(const Inode& directory, const Found& found) {
-  LAMINA_TRY(allow_change(directory));
-  return found.protection().any() ? Status(Errno{EPERM}) : Status();
 }
 
 }  // namespace lamina::overlay

@@ -126,4 +126,9 @@ Result<bool> LowerStack::find(const std::vector<LowerPlace>& parents, std::strin
   return has_data;
 }
 
+Result<RealFileRef> LowerStack::open(const LowerPlace& place, int flags) const {
+  LAMINA_ASSIGN(sys::FileDescriptor opened, of(place).open(place.reference, flags));
+  return RealFileRef(std::make_shared<const RealFile>(opened.release()));
+}
+
 }  // namespace lamina::overlay

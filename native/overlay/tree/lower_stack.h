@@ -33,6 +33,8 @@ class LowerStack {
   Result<bool> find(const std::vector<LowerPlace>& parents, std::string_view name, Found& found,
                     std::string redirect) const;
 
+  Result<RealFileRef> open(const LowerPlace& place, int flags) const;
+
   [[nodiscard]] std::uint64_t index_lookups() const { return index_lookups_.load(); }
   [[nodiscard]] std::uint64_t directory_lookups() const { return directory_lookups_.load(); }
 

@@ -212,6 +212,7 @@ Overlay::Overlay(const Options& options, std::vector<std::unique_ptr<Layer>> lay
       upper_files_(options, !overlooks_modes()),
       work_(upper_files_, std::move(directories.work), std::move(directories.lock)),
       copies_(options, marks_, lowers_, upper_files_, work_),
+      maker_(marks_, upper_files_, work_),
       table_(std::move(nodes)),
       directories_(cache_limit()),
       files_(cache_limit()),

@@ -1,5 +1,6 @@
 // The one implementation of FileSystem. The methods stand by the file that defines them. What has a state of its own is
-// apart: LowerStack, UpperFiles, WorkDirectory, CopyBuilder, GroupPlaces, LinkedNames, the table and the caches.
+// apart: LowerStack, UpperFiles, WorkDirectory, CopyBuilder, ObjectMaker, GroupPlaces, LinkedNames, the table and the
+// caches.
 //
 // Locks, outermost first:
 // tree_ shared by all users of upper paths or nodes; exclusive to rename a directory, or to replace a node
@@ -30,6 +31,7 @@
 #include "overlay/tree/group_places.h"
 #include "overlay/tree/linked_names.h"
 #include "overlay/tree/lower_stack.h"
+#include "overlay/tree/object_maker.h"
 #include "overlay/tree/sip_hash.h"
 #include "overlay/tree/tree_lock.h"
 #include "overlay/upper/upper_files.h"
@@ -55,7 +57,6 @@ struct LinkName {
   std::string name;
 };
 
-struct NewAttributes;
 struct RenameSide;
 
 class Overlay final : public FileSystem {
@@ -116,13 +117,6 @@ class Overlay final : public FileSystem {
   // Names in cached lists: about 130 bytes each, once as the lowers show them and once merged.
   static constexpr std::size_t most_listed_names = 1U << 16U;
 
-  // The object to make under a new name.
-  struct Creation {
-    std::uint32_t mode = 0;  // type and permission bits
-    std::uint32_t rdev_major = 0, rdev_minor = 0;
-    std::string_view target;  // of a symlink
-  };
-
   // lookup.cc
   Result<Found> find(Inode& parent, std::string_view name);
   Result<std::optional<std::string>> find_in_upper(const RealFile& directory, std::string_view name, Found& found);
@@ -152,7 +146,6 @@ class Overlay final : public FileSystem {
   Status resolve_nameless(Inode& inode);
   Result<bool> shows_inode(Inode& inode, const Found& found);
   Result<LowerPlace> forgotten_lower(Inode& inode);
-  static const ListingRef& no_names();
 
   // upper.cc
   Result<RealFileRef> upper_directory(Inode& inode);
@@ -168,16 +161,12 @@ class Overlay final : public FileSystem {
                       const std::vector<std::pair<InodeRef, std::string>>& aliases);
   Status copy_up_unnamed(const InodeRef& inode, const LowerEntry& entry, const Interrupted& interrupted);
   Status complete_data(const InodeRef& inode, const Interrupted& interrupted);  // complete_data.cc
-  Status drop_whiteouts(const RealFile& directory);                             // copy_up_tree.cc
   Status copy_up_tree(const InodeRef& directory, const Interrupted& interrupted);
 
   // flags.cc
   Result<sys::FileDescriptor> open_for_flags(Inode& inode);
   template <typename Flags, typename Set>
   Status change_flags(NodeId node, const Flags& flags, Set set);
-  static Status allow_write(const Inode& inode, bool appends);
-  static Status allow_change(const Inode& inode);
-  static Status allow_removal(const Inode& directory, const Found& found);
 
   // links.cc
   Result<LinkName> link_name(std::string_view path);
@@ -198,18 +187,10 @@ class Overlay final : public FileSystem {
   // create.cc
   Result<Entry> make(NodeId parent, std::string_view name, const Creation& creation, const Caller& caller,
                      Attempt* attempt);
-  Result<InheritedAttributes> inherited_attributes_of(Inode& directory, int descriptor);
-  void forget_inherited_attributes(Inode& directory);
   Result<bool> make_where_nothing_is(Inode& parent, int directory, std::string_view name, const Creation& creation,
                                      std::uint32_t mode);
   Status make_at(Inode& parent, int directory, std::string_view name, const Creation& creation, const Caller& caller);
-  Result<NewAttributes> new_attributes(Inode& parent, int directory, const Creation& creation, const Caller& caller);
-  Status make_in(int directory, std::string_view name, const Creation& creation, std::uint32_t mode);
-  Status make_in_work(int directory, std::string_view name, const Creation& creation, const NewAttributes& attributes,
-                      bool over_whiteout);
-  Status link_at(const Location& from, const RealFile& place, std::string_view name, bool over_whiteout);
   Result<InodeRef> writable_directory(NodeId parent, std::string_view name);
-  Status replace_whiteout_file(int directory, std::string_view name);
 
   // remove.cc
   Status remove(NodeId parent, std::string_view name, bool directory, Attempt* attempt);
@@ -239,12 +220,6 @@ class Overlay final : public FileSystem {
   Result<ListingRef> list_inode(Inode& directory);
   Status list_upper(Inode& directory, const LowerChildren& below, Listing& into, std::vector<std::string>& hidden);
 
-  // backing.cc
-  static Result<std::optional<LowerRef>> first_regular(const Layer& layer, const LowerRef& directory);
-
-  // data.cc
-  Result<RealFileRef> open_lower(const LowerPlace& place, int flags);
-
   const Options options_;
   const MarkNames marks_;
   const LowerStack lowers_;
@@ -254,6 +229,7 @@ class Overlay final : public FileSystem {
   UpperFiles upper_files_;
   WorkDirectory work_;
   CopyBuilder copies_;
+  ObjectMaker maker_;
   TreeLock tree_;
   std::mutex resolving_;  // held below the tree lock, above all others
   InodeTable table_;

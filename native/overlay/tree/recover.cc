@@ -127,7 +127,7 @@ Status Overlay::resolve_nameless(Inode& inode) {
     inode.lowers.push_back(lower);
   }
   if (inode.is_directory()) {
-    inode.directory().listing = no_names();
+    inode.directory().listing = empty_listing();
   }
   return {};
 }

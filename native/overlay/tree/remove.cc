@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "overlay/tree/overlay.h"
+#include "overlay/tree/permissions.h"
 #include "sys/directory.h"
 #include "sys/names.h"
 #include "sys/open.h"
@@ -44,7 +45,7 @@ void Overlay::unlinked(const InodeRef& victim, const InodeRef& parent, std::stri
   std::lock_guard lock(victim->mutex);
   if (victim->is_directory()) {
     ++victim->directory().version;
-    victim->directory().listing = no_names();
+    victim->directory().listing = empty_listing();
   }
   if (victim->parent != parent || victim->name() != name) return;
   victim->unlink();
@@ -54,11 +55,6 @@ void Overlay::unlinked(const InodeRef& victim, const InodeRef& parent, std::stri
   const auto path =
       lowers_.of(place).indexed() ? Result<std::string>(Errno{ENODATA}) : lowers_.of(place).path(place.reference);
   if (path) table_.keep_lower_path(*victim, *path);
-}
-
-const ListingRef& Overlay::no_names() {
-  static const ListingRef nothing = std::make_shared<const Listing>();
-  return nothing;
 }
 
 // The evidence is the victim's key, by which it is found once the name is gone.

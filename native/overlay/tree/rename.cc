@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "overlay/tree/overlay.h"
+#include "overlay/tree/permissions.h"
 #include "sys/names.h"
 #include "sys/open.h"
 #include "sys/xattrs.h"

@@ -1,7 +1,9 @@
 // Extended attributes as users see them: overlay marks hidden, those of a nested overlay under their own names.
 #include <sys/xattr.h>
 
+#include "overlay/tree/inheritance.h"
 #include "overlay/tree/overlay.h"
+#include "overlay/tree/permissions.h"
 #include "overlay/upper/acl.h"
 #include "sys/xattrs.h"
 

@@ -62,4 +62,18 @@ Status UpperFiles::set_mark(const UpperPlace& place, std::string_view mark, std:
   return with_access({place}, [&] { return sys::set_xattr(place.directory, place.name, mark, sys::as_value(value)); });
 }
 
+Status UpperFiles::drop_whiteouts(int directory) {
+  LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::reopen(directory, O_RDONLY | O_DIRECTORY));
+  std::vector<std::string> devices;
+  LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
+    if (each.type == S_IFCHR || each.type == 0) devices.emplace_back(each.name);
+    return {};
+  }));
+  for (const std::string& name : devices) {
+    LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(opened.get(), name));
+    if (status.is_whiteout()) LAMINA_TRY(sys::unlink(opened.get(), name));
+  }
+  return {};
+}
+
 }  // namespace lamina::overlay

@@ -53,6 +53,9 @@ class UpperFiles {
   // Removes a name and all below it.
   Status remove_tree(const UpperPlace& place);
   Status make_whiteout(const UpperPlace& place);
+  // The whiteouts of a directory that is opaque now. They hide nothing, and the kernel lists them: it treats an opaque
+  // directory as one without whiteouts (fs/overlayfs/readdir.c, ovl_dir_is_real).
+  static Status drop_whiteouts(int directory);
   Status set_mark(const UpperPlace& place, std::string_view mark, std::string_view value);
 
  private:

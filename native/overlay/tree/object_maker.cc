@@ -1,0 +1,76 @@
+#include "overlay/tree/object_maker.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "overlay/layers/whiteout_files.h"
+#include "overlay/upper/acl.h"
+#include "sys/names.h"
+#include "sys/xattrs.h"
+
+namespace lamina::overlay {
+
+// Replaces a file that hides the name in the upper by a whiteout of the kernel's form.
+Status ObjectMaker::replace_whiteout_file(int directory, std::string_view name) {
+  LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory, name));
+  if (!hidden) return {};
+  const std::string temporary = work_.new_name();
+  LAMINA_TRY(sys::make_node(work_.descriptor(), temporary, S_IFCHR, 0, 0));
+  // Whatever is below the name is hidden too.
+  const UpperPlace from = work_.place(temporary), to{directory, name};
+  Status placed = files_.rename(from, to);
+  if (placed.failed_with(EISDIR)) placed = files_.rename(from, to, RENAME_EXCHANGE);
+  const Status discarded = work_.discard(temporary);
+  LAMINA_TRY(placed);
+  if (!discarded && !discarded.failed_with(ENOENT)) return discarded;
+  return files_.remove_tree({directory, whiteout_file_of(name)});
+}
+
+Status ObjectMaker::make(int directory, std::string_view name, const Creation& creation, std::uint32_t mode) {
+  return files_.change_names(directory, [&] {
+    switch (creation.mode & S_IFMT) {
+      case S_IFDIR:
+        return sys::make_directory(directory, name, mode & 07777U);
+      case S_IFLNK:
+        return sys::make_symlink(directory, name, creation.target);
+      default:
+        return sys::make_node(directory, name, mode, creation.rdev_major, creation.rdev_minor);
+    }
+  });
+}
+
+Status ObjectMaker::make_in_work(int directory, std::string_view name, const Creation& creation,
+                                 const NewAttributes& attributes, bool over_whiteout) {
+  const std::uint32_t mode = attributes.inherited.mode;
+  const bool is_directory = (mode & S_IFMT) == S_IFDIR;
+  const int work = work_.descriptor();
+  return work_.build([&](std::string_view temporary) -> Status {
+    LAMINA_TRY(make(work, temporary, creation, mode));
+    LAMINA_TRY(sys::change_owner(work, temporary, attributes.uid, attributes.gid));
+    if ((mode & S_IFMT) != S_IFLNK) {
+      const auto lists = {std::pair(access_acl_name, &attributes.inherited.access),
+                          std::pair(default_acl_name, &attributes.inherited.default_list)};
+      for (const auto& [list, value] : lists) {
+        if (*value) LAMINA_TRY(sys::set_xattr(work, temporary, list, **value));
+      }
+      LAMINA_TRY(sys::change_mode(work, temporary, mode & 07777U));
+    }
+    if (!over_whiteout) return files_.rename(work_.place(temporary), {directory, name}, RENAME_NOREPLACE);
+    if (is_directory) LAMINA_TRY(files_.set_mark(work_.place(temporary), marks_.opaque, opaque_value));
+    return work_.replace_whiteout(temporary, is_directory, {directory, name});
+  });
+}
+
+Status ObjectMaker::link(const Location& from, int directory, std::string_view name, bool over_whiteout) {
+  const auto link_to = [&](int target, std::string_view at) {
+    return from.name.empty() ? sys::link_descriptor(from.descriptor(), target, at)
+                             : sys::link(from.descriptor(), from.name, target, at);
+  };
+  if (!over_whiteout) return files_.change_names(directory, [&] { return link_to(directory, name); });
+  return work_.build([&](std::string_view temporary) -> Status {
+    LAMINA_TRY(link_to(work_.descriptor(), temporary));
+    return files_.rename(work_.place(temporary), {directory, name});
+  });
+}
+
+}  // namespace lamina::overlay
