@@ -10,7 +10,7 @@ read-only. In values, write \: for a colon and \, for a comma.
 
   lowerindex=A:B         the lowers' index files, in the same order; an empty item: none
   mode=MODE              stateless (default): files open without a message; passthrough: their data pass the driver by
-                         (root, Linux 6.9); servicing: every open is seen
+                         (root, Linux 6.9); servicing: reads and changes are seen
   redirect_dir=on|off    rename a directory of a lower by a mark instead of copying it (default: on)
   metacopy=on|off        change attributes of a lower's file without copying its data (default: on)
   userxattr              keep marks in user.overlay.* (no redirects, no metacopies)

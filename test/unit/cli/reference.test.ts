@@ -13,7 +13,7 @@ import { checkout } from '../../support/lamina.js';
 
 const anyStore = 'LAMINA_STORE, else /var/lib/lamina, without root ~/.local/share/lamina';
 const pages = commandPages(makeProgram(anyStore));
-const driver = readFileSync(join(checkout, 'native/daemon/options.cc'), 'utf8');
+const driver = readFileSync(join(checkout, 'native/daemon/help.cc'), 'utf8');
 const driverHelp = /help_text =\s*R"\((.*?)\)"/s.exec(driver)?.[1] ?? '';
 const manPages = [
   ...commandManPages(pages),
@@ -72,7 +72,9 @@ describe('man pages', () => {
   it('have every option of the driver', () => {
     const page = laminafsPage(driverHelp);
     const rows = page.parts.find(({ title }) => title === 'OPTIONS')?.rows ?? [];
-    expect(rows.find(({ term }) => term === 'mode=MODE')?.text).toMatch(/^stateless \(default\).*every open is seen$/);
+    expect(rows.find(({ term }) => term === 'mode=MODE')?.text).toMatch(
+      /^stateless \(default\).*reads and changes are seen$/,
+    );
     expect(rows.map(({ term }) => term)).toEqual(
       expect.arrayContaining(['lowerindex=A:B', '-f', 'io_uring=auto|on|off']),
     );
