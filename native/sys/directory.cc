@@ -49,4 +49,13 @@ Status read_directory(int directory, const std::function<Status(const DirectoryR
   }
 }
 
+Result<std::vector<std::string>> names_in(int directory) {
+  std::vector<std::string> names;
+  LAMINA_TRY(read_directory(directory, [&](const DirectoryRecord& each) -> Status {
+    names.emplace_back(each.name);
+    return {};
+  }));
+  return names;
+}
+
 }  // namespace lamina::sys

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "sys/result.h"
 
@@ -18,5 +20,8 @@ struct DirectoryRecord {
 // Calls `each` for every name of the directory, from its beginning, until it fails. `directory` is open for reading,
 // and its offset is used: one reader at a time.
 Status read_directory(int directory, const std::function<Status(const DirectoryRecord&)>& each);
+
+// All names of the directory, as `read_directory` gives them: valid also while the directory changes.
+Result<std::vector<std::string>> names_in(int directory);
 
 }  // namespace lamina::sys

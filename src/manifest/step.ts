@@ -40,25 +40,13 @@ export function isSoundStep(before: Manifest, after: Manifest): boolean {
 /** Keys whose values are new or others than before; undefined where a key is gone. */
 function differences<T>(before: Readonly<Record<string, T>>, after: Readonly<Record<string, T>>): string[] | undefined {
   if (before === after) return [];
-  const found: string[] = [];
-  let kept = 0;
-  for (const key in after) {
-    const old = own(before, key);
-    if (old !== undefined) kept += 1;
-    if (old !== after[key]) found.push(key);
-  }
-  for (const key in before) if (own(before, key) !== undefined) kept -= 1;
-  return kept === 0 ? found : undefined;
+  for (const key in before) if (own(after, key) === undefined) return undefined;
+  return Object.keys(after).filter((key) => own(before, key) !== after[key]);
 }
 
 function hasUniqueNames({ updates }: Manifest): boolean {
-  const names = new Set<string>();
-  let count = 0;
-  for (const id in updates) {
-    names.add(updates[id]?.name ?? '');
-    count += 1;
-  }
-  return names.size === count;
+  const names = Object.values(updates).map(({ name }) => name);
+  return new Set(names).size === names.length;
 }
 
 class Step {

@@ -11,8 +11,6 @@ namespace lamina::overlay {
 
 namespace {
 
-constexpr std::uint32_t setgid = S_ISGID;
-
 // What new entries inherit from a directory, read from its upper at `descriptor`.
 Result<InheritedAttributes> inherited_attributes_of(Inode& directory, int descriptor) {
   std::uint64_t version = 0;
@@ -24,7 +22,7 @@ Result<InheritedAttributes> inherited_attributes_of(Inode& directory, int descri
   }
   InheritedAttributes inherited_attributes;
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(descriptor));
-  if ((status.mode & setgid) != 0) inherited_attributes.group = status.gid;
+  if ((status.mode & S_ISGID) != 0) inherited_attributes.group = status.gid;
   auto list = sys::get_xattr(descriptor, "", default_acl_name);
   if (!list && !list.failed_with(ENODATA) && !list.failed_with(EOPNOTSUPP)) return list.error();
   if (list) inherited_attributes.default_acl = std::move(*list);
@@ -53,7 +51,7 @@ Result<NewAttributes> new_attributes(Inode& parent, int directory, std::uint32_t
   std::optional<std::span<const std::byte>> given;
   if (!inherited_attributes.default_acl.empty()) given = inherited_attributes.default_acl;
   LAMINA_ASSIGN(attributes.inherited, inherit(given, mode, caller.umask));
-  if ((mode & S_IFMT) == S_IFDIR && attributes.inherits_group) attributes.inherited.mode |= setgid;
+  if ((mode & S_IFMT) == S_IFDIR && attributes.inherits_group) attributes.inherited.mode |= S_ISGID;
   attributes.has_lists =
       attributes.inherited.access.has_value() || attributes.inherited.default_list.has_value() || given.has_value();
   return attributes;

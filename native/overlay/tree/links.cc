@@ -24,10 +24,7 @@ Result<LinkName> Overlay::link_name(std::string_view path) {
 // The merged directory had the name already, so its times stay. With `name` "" the file of the descriptor itself.
 Status Overlay::link_unseen(int from, std::string_view name, const RealFile& directory, std::string_view alias) {
   LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(directory.descriptor()));
-  LAMINA_TRY(upper_files_.change_names(directory.descriptor(), [&] {
-    return name.empty() ? sys::link_descriptor(from, directory.descriptor(), alias)
-                        : sys::link(from, name, directory.descriptor(), alias);
-  }));
+  LAMINA_TRY(upper_files_.link({from, name}, {directory.descriptor(), alias}));
   Status restored = sys::change_times(directory.descriptor(), "", sys::TimeChange::to(before.atime),
                                       sys::TimeChange::to(before.mtime));
   // The first error is the one to report.

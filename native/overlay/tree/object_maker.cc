@@ -10,19 +10,16 @@
 
 namespace lamina::overlay {
 
-// Replaces a file that hides the name in the upper by a whiteout of the kernel's form.
 Status ObjectMaker::replace_whiteout_file(int directory, std::string_view name) {
   LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory, name));
   if (!hidden) return {};
-  const std::string temporary = work_.new_name();
-  LAMINA_TRY(sys::make_node(work_.descriptor(), temporary, S_IFCHR, 0, 0));
-  // Whatever is below the name is hidden too.
-  const UpperPlace from = work_.place(temporary), to{directory, name};
-  Status placed = files_.rename(from, to);
-  if (placed.failed_with(EISDIR)) placed = files_.rename(from, to, RENAME_EXCHANGE);
-  const Status discarded = work_.discard(temporary);
+  const Status placed = work_.build([&](std::string_view temporary) -> Status {
+    LAMINA_TRY(sys::make_node(work_.descriptor(), temporary, S_IFCHR, 0, 0));
+    // Whatever is below the name is hidden too.
+    const Status replaced = work_.replace(temporary, {directory, name}, Replacing::file);
+    return replaced.failed_with(EISDIR) ? work_.replace(temporary, {directory, name}, Replacing::anything) : replaced;
+  });
   LAMINA_TRY(placed);
-  if (!discarded && !discarded.failed_with(ENOENT)) return discarded;
   return files_.remove_tree({directory, whiteout_file_of(name)});
 }
 
@@ -57,19 +54,16 @@ Status ObjectMaker::make_in_work(int directory, std::string_view name, const Cre
     }
     if (!over_whiteout) return files_.rename(work_.place(temporary), {directory, name}, RENAME_NOREPLACE);
     if (is_directory) LAMINA_TRY(files_.set_mark(work_.place(temporary), marks_.opaque, opaque_value));
-    return work_.replace_whiteout(temporary, is_directory, {directory, name});
+    return work_.replace(temporary, {directory, name}, is_directory ? Replacing::anything : Replacing::file);
   });
 }
 
 Status ObjectMaker::link(const Location& from, int directory, std::string_view name, bool over_whiteout) {
-  const auto link_to = [&](int target, std::string_view at) {
-    return from.name.empty() ? sys::link_descriptor(from.descriptor(), target, at)
-                             : sys::link(from.descriptor(), from.name, target, at);
-  };
-  if (!over_whiteout) return files_.change_names(directory, [&] { return link_to(directory, name); });
+  const UpperPlace source{from.descriptor(), from.name}, target{directory, name};
+  if (!over_whiteout) return files_.link(source, target);
   return work_.build([&](std::string_view temporary) -> Status {
-    LAMINA_TRY(link_to(work_.descriptor(), temporary));
-    return files_.rename(work_.place(temporary), {directory, name});
+    LAMINA_TRY(files_.link(source, work_.place(temporary)));
+    return work_.replace(temporary, target, Replacing::file);
   });
 }
 

@@ -83,12 +83,8 @@ Status check_apart(const Options& options, std::string& explanation) {
 
 // Empties the work directory of a dead driver's leftovers.
 Status empty(int directory) {
-  std::vector<std::string> names;
   LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::reopen(directory, O_RDONLY | O_DIRECTORY));
-  LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
-    names.emplace_back(each.name);
-    return {};
-  }));
+  LAMINA_ASSIGN(const std::vector<std::string> names, sys::names_in(opened.get()));
   for (const std::string& name : names) {
     const Status removed = sys::unlink(directory, name);
     if (removed) continue;

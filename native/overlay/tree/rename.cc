@@ -127,15 +127,16 @@ Status Overlay::redirect_metacopy(const InodeRef& inode, const InodeRef& directo
   return lacks_room(marked) ? copy_up(inode, CopyUp::data, interrupted) : marked;
 }
 
-// A directory over a whiteout or over a directory with whiteouts in it is exchanged with it in one step. What was
-// replaced is then removed, unless that was done.
+// Removes what a rename replaced, after it exchanged the names, unless an earlier attempt did.
 Status Overlay::finish_exchange(const RenameSide& from, std::uint64_t replaced) {
   auto left = sys::status_at(from.descriptor(), from.name);
   if (is_absent(left)) return {};
   if (!left) return left.error();
   if (left->ino != replaced) return {};  // it is removed already, and a whiteout is there
-  if (left->is_whiteout()) return from.below ? Status() : upper_files_.unlink({from.descriptor(), from.name});
-  return work_.remove({from.descriptor(), from.name}, from.below);
+  const UpperPlace replaced_entry{from.descriptor(), from.name};
+  if (left->is_whiteout() && from.below) return {};
+  if (left->is_directory() || from.below) return work_.remove(replaced_entry, from.below);
+  return upper_files_.unlink(replaced_entry);
 }
 
 // Whether a rename exchanges the two names first, and then removes what was replaced. A file that replaces another is
@@ -150,8 +151,7 @@ Status Overlay::replace_name(RenameSide& from, RenameSide& to) {
   const UpperPlace source{from.descriptor(), from.name}, target{to.descriptor(), to.name};
   if (!exchanges(from, to)) return upper_files_.rename(source, target, from.below ? RENAME_WHITEOUT : 0U);
   LAMINA_TRY(upper_files_.rename(source, target, RENAME_EXCHANGE));
-  if (from.is_directory()) return finish_exchange(from, to.found.upper_status()->ino);
-  return from.below ? work_.remove(source, true) : upper_files_.unlink(source);
+  return finish_exchange(from, to.found.upper_status()->ino);
 }
 
 // The inode number under the name in the upper; 0 if nothing is there.

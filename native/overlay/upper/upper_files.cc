@@ -31,6 +31,13 @@ Status UpperFiles::rename(const UpperPlace& from, const UpperPlace& to, unsigned
                      [&] { return sys::rename(from.directory, from.name, to.directory, to.name, flags); });
 }
 
+Status UpperFiles::link(const UpperPlace& from, const UpperPlace& to) {
+  return change_names(to.directory, [&] {
+    return from.name.empty() ? sys::link_descriptor(from.directory, to.directory, to.name)
+                             : sys::link(from.directory, from.name, to.directory, to.name);
+  });
+}
+
 Status UpperFiles::unlink(const UpperPlace& place) {
   return change_names(place.directory, [&] { return sys::unlink(place.directory, place.name); });
 }
@@ -45,11 +52,7 @@ Status UpperFiles::remove_tree(const UpperPlace& place) {
   if (!empty.failed_with(ENOTEMPTY) && !empty.failed_with(EEXIST)) return empty;
   const auto open = [&] { return sys::open_child(place.directory, place.name, O_RDONLY | O_DIRECTORY); };
   LAMINA_ASSIGN(const sys::FileDescriptor opened, with_access({place}, open));
-  std::vector<std::string> names;
-  LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
-    names.emplace_back(each.name);
-    return {};
-  }));
+  LAMINA_ASSIGN(const std::vector<std::string> names, sys::names_in(opened.get()));
   for (const std::string& each : names) LAMINA_TRY(remove_tree({opened.get(), each}));
   return remove_directory();
 }

@@ -49,6 +49,8 @@ class UpperFiles {
 
   Result<sys::FileDescriptor> open(const Location& at, int flags);
   Status rename(const UpperPlace& from, const UpperPlace& to, unsigned flags = 0);
+  // Gives the file at `from`, or of the descriptor itself, another name.
+  Status link(const UpperPlace& from, const UpperPlace& to);
   Status unlink(const UpperPlace& place);
   // Removes a name and all below it.
   Status remove_tree(const UpperPlace& place);

@@ -9,9 +9,9 @@
 
 namespace lamina::overlay {
 
-Status WorkDirectory::replace_whiteout(std::string_view name, bool is_directory, const UpperPlace& whiteout) {
-  if (!is_directory) return files_.rename(place(name), whiteout);
-  LAMINA_TRY(files_.rename(place(name), whiteout, RENAME_EXCHANGE));
+Status WorkDirectory::replace(std::string_view name, const UpperPlace& target, Replacing what) {
+  if (what == Replacing::file) return files_.rename(place(name), target);
+  LAMINA_TRY(files_.rename(place(name), target, RENAME_EXCHANGE));
   return discard(name);
 }
 
@@ -22,12 +22,8 @@ Status WorkDirectory::remove(const UpperPlace& entry, bool leave_whiteout) {
 }
 
 Status WorkDirectory::clear() {
-  std::vector<std::string> names;
   LAMINA_ASSIGN(const sys::FileDescriptor opened, sys::reopen(descriptor(), O_RDONLY | O_DIRECTORY));
-  LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
-    names.emplace_back(each.name);
-    return {};
-  }));
+  LAMINA_ASSIGN(const std::vector<std::string> names, sys::names_in(opened.get()));
   for (const std::string& name : names) LAMINA_TRY(discard(name));
   return {};
 }

@@ -14,6 +14,9 @@
 
 namespace lamina::overlay {
 
+// rename(2) replaces one file by another; a directory, on either side, is exchanged and then removed.
+enum class Replacing { file, anything };
+
 class WorkDirectory {
  public:
   // `parent` is a readable descriptor of the directory that holds it, which is locked while the overlay lives. Both are
@@ -37,8 +40,8 @@ class WorkDirectory {
     const Status discarded = discard(name);
     return discarded || discarded.failed_with(ENOENT) ? built : discarded;
   }
-  // Replaces a whiteout in the upper by what was built under `name`.
-  Status replace_whiteout(std::string_view name, bool is_directory, const UpperPlace& whiteout);
+  // Replaces what is at `target` in the upper by what was built under `name`, in one step.
+  Status replace(std::string_view name, const UpperPlace& target, Replacing what);
   // Removes an entry of the upper in one step, leaving a whiteout where one is needed.
   Status remove(const UpperPlace& entry, bool leave_whiteout);
   // Removes what lies under a name here, and all below it.
