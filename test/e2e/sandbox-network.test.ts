@@ -1,32 +1,27 @@
 import { chmodSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot, runFlat, copyTree } from '../support/lamina.js';
+import { isRoot, runFlat, copyTree } from '../support/lamina.js';
+import { SandboxWorld } from '../support/sandbox-world.js';
 
 describe.skipIf(!isRoot)('a sandbox with the network', () => {
-  let world: World;
-  let root: string;
+  let world: SandboxWorld;
 
   beforeEach(async () => {
-    world = new World('sandbox-network');
-    root = buildTiny(world.path('tiny'));
+    world = new SandboxWorld('sandbox-network');
     await world.run('init');
   });
   afterEach(() => {
     world.remove();
   });
 
-  async function containers(...names: string[]): Promise<void> {
-    await world.run('base', 'import', 'b', root);
-    for (const name of names) await world.run('create', name, '--base', 'b');
-  }
   const apply = async (name: string, script: string) =>
     world.run('update', 'apply', 'b', world.script(name, script), '--name', name, '--network');
   const host = () => readFileSync('/etc/resolv.conf', 'utf8');
 
   it('captures nothing of what names are resolved by', async () => {
-    rmSync(join(root, 'etc/hosts'));
-    await containers('none', 'own');
+    rmSync(join(world.root, 'etc/hosts'));
+    await world.containers('none', 'own');
     await world.mounted('own', (mounted) => {
       writeFileSync(join(mounted, 'etc/resolv.conf'), '# own\n');
       chmodSync(join(mounted, 'etc/resolv.conf'), 0o640);
@@ -42,10 +37,10 @@ describe.skipIf(!isRoot)('a sandbox with the network', () => {
   });
 
   it('captures what a procedure makes of them', async () => {
-    writeFileSync(join(root, 'etc/resolv.conf'), '# old\n');
-    await containers('web');
+    writeFileSync(join(world.root, 'etc/resolv.conf'), '# old\n');
+    await world.containers('web');
     const flat = world.path('flat');
-    copyTree(root, flat);
+    copyTree(world.root, flat);
     const script =
       'echo "# new" >/etc/resolv.new; mv /etc/resolv.new /etc/resolv.conf; echo "10.0.0.1 db" >>/etc/hosts; rm -f /etc/none';
     runFlat(flat, world.script('flat', script));
@@ -60,8 +55,8 @@ describe.skipIf(!isRoot)('a sandbox with the network', () => {
   it.each(['../run/systemd/resolve/stub-resolv.conf', '/run/resolvconf/resolv.conf', '/tmp/resolv.conf'])(
     'has them where a link to %s leads',
     async (target) => {
-      symlinkSync(target, join(root, 'etc/resolv.conf'));
-      await containers('web');
+      symlinkSync(target, join(world.root, 'etc/resolv.conf'));
+      await world.containers('web');
       await apply('u', 'cat /etc/resolv.conf >/srv/seen');
       expect(await world.inside('web', 'cat /srv/seen')).toBe(host());
       expect(await world.run('run', '--network', 'web', 'cat', '/etc/resolv.conf')).toBe(host());
@@ -72,8 +67,8 @@ describe.skipIf(!isRoot)('a sandbox with the network', () => {
   );
 
   it('leaves nothing in a container after a run', async () => {
-    rmSync(join(root, 'etc/hosts'));
-    await containers('web');
+    rmSync(join(world.root, 'etc/hosts'));
+    await world.containers('web');
     expect(await world.run('run', '--network', 'web', 'sh', '-c', 'cat /etc/resolv.conf; grep -c web /etc/hosts')).toBe(
       `${host()}1\n`,
     );

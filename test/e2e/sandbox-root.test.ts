@@ -1,29 +1,23 @@
 import { mkdirSync, readFileSync, rmSync, rmdirSync, symlinkSync, writeFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { World, buildTiny, checkout, isRoot, start, copyTree, differences } from '../support/lamina.js';
+import { checkout, isRoot, start, copyTree, differences } from '../support/lamina.js';
+import { SandboxWorld } from '../support/sandbox-world.js';
 
 interface Applied {
   readonly update: { readonly effects: readonly { readonly container: string; readonly outcome: string }[] } | null;
 }
 
 describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
-  let world: World;
-  let root: string;
+  let world: SandboxWorld;
 
   beforeEach(async () => {
-    world = new World('sandbox-root');
-    root = buildTiny(world.path('tiny'));
+    world = new SandboxWorld('sandbox-root');
     await world.run('init');
   });
   afterEach(() => {
     world.remove();
   });
-
-  async function containers(...names: string[]): Promise<void> {
-    await world.run('base', 'import', 'b', root);
-    for (const name of names) await world.run('create', name, '--base', 'b');
-  }
 
   async function outcomes(name: string, script: string, ...options: string[]): Promise<Record<string, string>> {
     const applied = await world.json<Applied>(
@@ -48,8 +42,8 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
     ['dev', '/var/dev', '/var/dev'],
     ['proc', '/var/proc', '/var/proc'],
   ])('mounts /%s at what it leads to, %s', async (name, target, where) => {
-    mkdirSync(join(root, 'var/tmp'));
-    await containers('web', 'idle');
+    mkdirSync(join(world.root, 'var/tmp'));
+    await world.containers('web', 'idle');
     await world.mounted('web', (mounted) => {
       rmSync(join(mounted, name), { recursive: true });
       symlinkSync(target, join(mounted, name));
@@ -99,7 +93,7 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
       },
     ],
   ])('updates a container that has %s for /tmp, and the others', async (_what, make) => {
-    await containers('odd', 'idle');
+    await world.containers('odd', 'idle');
     await world.mounted('odd', (mounted) => {
       rmdirSync(join(mounted, 'tmp'));
       make(join(mounted, 'tmp'));
@@ -113,8 +107,8 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
   });
 
   it('skips containers in whose storage a run or an earlier version has left directories to mount on', async () => {
-    for (const name of ['proc', 'dev', 'run', 'tmp']) rmSync(join(root, name), { recursive: true });
-    await containers('ran', 'left');
+    for (const name of ['proc', 'dev', 'run', 'tmp']) rmSync(join(world.root, name), { recursive: true });
+    await world.containers('ran', 'left');
     await world.inside('ran', 'true');
     await world.mounted('left', (mounted) => {
       for (const name of ['proc', 'dev', 'run', 'tmp']) mkdirSync(join(mounted, name));
@@ -126,11 +120,11 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
   });
 
   it('counts every other name that is looked up as read', async () => {
-    symlinkSync('/bin', join(root, 'opt/shells'));
-    mkdirSync(join(root, 'var/tmp'));
-    rmdirSync(join(root, 'tmp'));
-    symlinkSync('var/tmp', join(root, 'tmp'));
-    await containers('shell', 'link', 'idle');
+    symlinkSync('/bin', join(world.root, 'opt/shells'));
+    mkdirSync(join(world.root, 'var/tmp'));
+    rmdirSync(join(world.root, 'tmp'));
+    symlinkSync('var/tmp', join(world.root, 'tmp'));
+    await world.containers('shell', 'link', 'idle');
     // What it runs by, and what leads to a place that is mounted over.
     await world.mounted('shell', (mounted) => {
       mkdirSync(join(mounted, 'usr/own'));
@@ -164,13 +158,13 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
       'L /run/link - - - - /etc',
       'd /run/hidden 0700 root root -',
     ];
-    mkdirSync(join(root, 'usr/lib/tmpfiles.d'), { recursive: true });
-    mkdirSync(join(root, 'etc/tmpfiles.d'));
-    writeFileSync(join(root, 'usr/lib/tmpfiles.d/app.conf'), `${lines.slice(0, -1).join('\n')}\n`);
-    writeFileSync(join(root, 'usr/lib/tmpfiles.d/masked.conf'), `${lines.at(-1) ?? ''}\n`);
-    symlinkSync('/dev/null', join(root, 'etc/tmpfiles.d/masked.conf'));
-    symlinkSync('/run/lock', join(root, 'var/lock'));
-    await containers('web');
+    mkdirSync(join(world.root, 'usr/lib/tmpfiles.d'), { recursive: true });
+    mkdirSync(join(world.root, 'etc/tmpfiles.d'));
+    writeFileSync(join(world.root, 'usr/lib/tmpfiles.d/app.conf'), `${lines.slice(0, -1).join('\n')}\n`);
+    writeFileSync(join(world.root, 'usr/lib/tmpfiles.d/masked.conf'), `${lines.at(-1) ?? ''}\n`);
+    symlinkSync('/dev/null', join(world.root, 'etc/tmpfiles.d/masked.conf'));
+    symlinkSync('/run/lock', join(world.root, 'var/lock'));
+    await world.containers('web');
     const look = `: >/var/lock/mine; cd /; find run tmp -type d ! -path "run/lamina" -exec stat -c "%n %a %u:%g" {} + | sort; stat -c "%n %a" dev/shm; ls etc | grep -c escaped`;
     const expected = [
       ...[
@@ -188,7 +182,7 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
   });
 
   it('runs again in a container that asks for other directories', async () => {
-    await containers('asks', 'idle');
+    await world.containers('asks', 'idle');
     await world.mounted('asks', (mounted) => {
       mkdirSync(join(mounted, 'etc/tmpfiles.d'));
       writeFileSync(join(mounted, 'etc/tmpfiles.d/own.conf'), 'd /run/own 0700 root root -\n');
@@ -201,7 +195,7 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
   });
 
   it('says that the sandbox could not be made, and not that the procedure failed', async () => {
-    await containers('web');
+    await world.containers('web');
     // An installation whose lamina-sandbox fails.
     const dist = world.path('dist');
     copyTree(join(checkout, 'dist'), dist);
@@ -221,7 +215,7 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
   });
 
   it('gives a procedure 022 as its umask, and says so', async () => {
-    await containers('web');
+    await world.containers('web');
     const through = ['bash', '-c', 'umask 077; exec "$@"', 'bash'];
     const script = world.script('u', 'mkdir /etc/new.d; echo x >/etc/new.d/conf');
     await world.start(['update', 'apply', 'b', script, '--name', 'u'], { through }).finished;

@@ -8,26 +8,20 @@ import { listingOf, scanTree, xxh64 } from '../../../src/store/node-index/scan.j
 import { upgradeIndex } from '../../../src/store/node-index/upgrade.js';
 import { encodeIndex } from '../../../src/store/node-index/writer.js';
 import { temporaryDirectory } from '../platform/temporary.js';
+import { MadeTrees } from './made-trees.js';
 
 const at = temporaryDirectory();
-let made = 0;
-
-function makeTree(build: (path: (name: string) => Buffer) => void): BytePath {
-  const tree = at(`tree${String(++made)}`);
-  mkdirSync(toBuffer(tree));
-  build((name) => toBuffer(join(tree, name)));
-  return tree;
-}
+const made = new MadeTrees(at);
 
 async function writeOld(tree: BytePath): Promise<BytePath> {
-  const index = at(`old${String(made)}`);
+  const index = made.beside('old');
   writeFileSync(toBuffer(index), await encodeIndex(await scanTree(tree, { hash: 'both' }), 1));
   return index;
 }
 
 describe('an index of version 1', () => {
   it('has no hash that could be taken for one of the present', async () => {
-    const tree = makeTree((path) => {
+    const tree = made.tree((path) => {
       writeFileSync(path('file'), 'content');
     });
     const old = await writeOld(tree);
@@ -38,7 +32,7 @@ describe('an index of version 1', () => {
   });
 
   it('is upgraded to what would be written now, but that its origin is recorded', async () => {
-    const tree = makeTree((path) => {
+    const tree = made.tree((path) => {
       mkdirSync(path('d/e'), { recursive: true });
       writeFileSync(path('d/file'), 'content');
       writeFileSync(path('d/e/empty'), '');
@@ -46,7 +40,7 @@ describe('an index of version 1', () => {
       symlinkSync('where', path('link'));
     });
     const scanned = await scanTree(tree, { hash: 'both' });
-    const old = at(`old${String(made)}`);
+    const old = made.beside('old');
     writeFileSync(toBuffer(old), await encodeIndex(scanned, 1));
     const stored = await readStoredIndex(old);
     const { file, listing } = await upgradeIndex(stored, tree);
@@ -54,7 +48,7 @@ describe('an index of version 1', () => {
     const headerEnd = 128;
     expect(file.subarray(headerEnd, -8).equals(now.subarray(headerEnd, -8))).toBe(true);
     expect(file.readBigUInt64LE(file.length - 8)).toBe(stored.file.readBigUInt64LE(24));
-    const upgraded = at(`upgraded${String(made)}`);
+    const upgraded = made.beside('upgraded');
     writeFileSync(toBuffer(upgraded), file);
     const byPath = (entries: Iterable<Entry>) => [...entries].sort((a, b) => (a.path < b.path ? -1 : 1));
     expect(byPath((await readIndex(upgraded)).entries())).toEqual(byPath(listing.entries()));
@@ -62,7 +56,7 @@ describe('an index of version 1', () => {
   });
 
   it('is not upgraded where a content is not what was sealed', async () => {
-    const tree = makeTree((path) => {
+    const tree = made.tree((path) => {
       writeFileSync(path('file'), 'content');
     });
     const stored = await readStoredIndex(await writeOld(tree));

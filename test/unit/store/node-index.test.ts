@@ -12,20 +12,14 @@ import { readIndex } from '../../../src/store/node-index/reader.js';
 import { listingOf, scanTree, xxh64 } from '../../../src/store/node-index/scan.js';
 import { encodeIndex } from '../../../src/store/node-index/writer.js';
 import { temporaryDirectory } from '../platform/temporary.js';
+import { MadeTrees } from './made-trees.js';
 
 const isRoot = process.getuid?.() === 0;
 const at = temporaryDirectory();
-let made = 0;
-
-function makeTree(build: (path: (name: string) => Buffer, tree: BytePath) => void): BytePath {
-  const tree = at(`tree${String(++made)}`);
-  mkdirSync(toBuffer(tree));
-  build((name) => toBuffer(join(tree, name)), tree);
-  return tree;
-}
+const made = new MadeTrees(at);
 
 async function write(tree: BytePath): Promise<BytePath> {
-  const index = at(`index${String(made)}`);
+  const index = made.beside('index');
   writeFileSync(toBuffer(index), await encodeIndex(await scanTree(tree, { hash: true })));
   return index;
 }
@@ -40,7 +34,7 @@ async function expectRoundTrip(tree: BytePath): Promise<void> {
 
 describe('the index of a node', () => {
   it('is what its tree shows', async () => {
-    const tree = makeTree((path, root) => {
+    const tree = made.tree((path, root) => {
       mkdirSync(path('d/e'), { recursive: true });
       writeFileSync(path('d/file'), 'content');
       linkSync(path('d/file'), path('d/e/other name'));
@@ -53,7 +47,7 @@ describe('the index of a node', () => {
   });
 
   it.skipIf(!isRoot)('knows marks, devices and owners', async () => {
-    const tree = makeTree((path, root) => {
+    const tree = made.tree((path, root) => {
       execFileSync('mknod', [path('gone').toString(), 'c', '0', '0']);
       execFileSync('mknod', [path('null').toString(), 'c', '1', '3']);
       execFileSync('mknod', [path('big').toString(), 'b', '259', '1048575']);
@@ -83,7 +77,7 @@ describe('the index of a node', () => {
     });
     await fc.assert(
       fc.asyncProperty(files, async (wanted) => {
-        const tree = makeTree((path) => {
+        const tree = made.tree((path) => {
           for (const [directory, own, content] of wanted) {
             try {
               mkdirSync(path(directory.join('/')), { recursive: true });
@@ -101,7 +95,7 @@ describe('the index of a node', () => {
   });
 
   it('is refused where any byte of it is another', async () => {
-    const tree = makeTree((path) => {
+    const tree = made.tree((path) => {
       writeFileSync(path('file'), 'content');
     });
     const index = await write(tree);
@@ -123,7 +117,7 @@ describe('the index of a node', () => {
   it.each([1, 2] as const)(
     'of version %d is proven by its tree whichever byte of it is another, and not where the tree is another, too',
     async (version) => {
-      const tree = makeTree((path) => {
+      const tree = made.tree((path) => {
         writeFileSync(path('file'), 'content');
         symlinkSync('file', path('link'));
       });
@@ -159,7 +153,7 @@ describe('the index of a node', () => {
   );
 
   it('hashes each inode once, and reports every name of it', async () => {
-    const tree = makeTree((path) => {
+    const tree = made.tree((path) => {
       for (let i = 0; i < 200; i++) writeFileSync(path(`file${String(i)}`), `content ${String(i)}`);
       linkSync(path('file7'), path('a name before'));
       linkSync(path('file7'), path('z name after'));
@@ -175,7 +169,7 @@ describe('the index of a node', () => {
   it('hashes as xxh64 does', async () => {
     expect(await xxh64(Buffer.from('a'))).toBe(0xd24ec4f1a98c6e5bn);
     const content = Buffer.alloc(3_000_001, 'lamina');
-    const tree = makeTree((path) => {
+    const tree = made.tree((path) => {
       writeFileSync(path('large'), content);
     });
     const [, large] = await scanTree(tree, { hash: 'xxh64' });
@@ -191,7 +185,7 @@ describe('the index of a node', () => {
     [31744, '62b6960e1a44bcc1eb1a611a8d6235b6b4b78f32e7abc4fb4c6cdcce94895c47'],
     [102400, 'bc3e3d41a1146b069abffad3c0d44860cf664390afce4d9661f7902e7943e085'],
   ])('hashes %d bytes as BLAKE3 does', async (size, hex) => {
-    const tree = makeTree((path) => {
+    const tree = made.tree((path) => {
       writeFileSync(path('file'), Buffer.from(Array.from({ length: size }, (_, i) => i % 251)));
     });
     const [, file] = await scanTree(tree, { hash: true });
@@ -200,7 +194,7 @@ describe('the index of a node', () => {
 
   it('distinguishes contents that are made to have the same xxh64', async () => {
     const [a, b] = colliding();
-    const tree = makeTree((path) => {
+    const tree = made.tree((path) => {
       writeFileSync(path('a'), a);
       writeFileSync(path('b'), b);
     });
@@ -214,7 +208,7 @@ describe('the index of a node', () => {
     const times = fc.bigInt({ min: (1n - 2n ** 31n) * 10n ** 9n, max: (2n ** 34n - 2n ** 31n - 1n) * 10n ** 9n - 1n });
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(times, { minLength: 1, maxLength: 8 }), async (wanted) => {
-        const tree = makeTree((path, root) => {
+        const tree = made.tree((path, root) => {
           wanted.forEach((mtimeNs, i) => {
             writeFileSync(path(`f${String(i)}`), '');
             setTimesSync(join(root, `f${String(i)}`), { mtimeNs });
