@@ -20,10 +20,16 @@ const publishing = [
   { selector: "CallExpression[callee.property.name='change'] > .arguments[params.length>1]", message: onlyRunner },
 ];
 
+const asText = 'what is shown comes from containers too: make text nodes of it';
+const asHtml = [
+  { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: asText },
+  { selector: 'MemberExpression[property.name=/^(innerHTML|outerHTML|insertAdjacentHTML|srcdoc)$/]', message: asText },
+];
+
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'coverage/', 'node_modules/', 'native/', 'images/'] },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -62,6 +68,17 @@ export default tseslint.config(
         { object: 'process', property: 'emitWarning', message: 'src/cli says how warnings look: warn()' },
       ],
     },
+  },
+  {
+    // Names from containers are shown as text, never as HTML.
+    files: ['page/**/*.ts', 'page/**/*.tsx'],
+    languageOptions: { parserOptions: { project: './page/tsconfig.json', tsconfigRootDir: import.meta.dirname } },
+    rules: { 'no-restricted-syntax': ['error', ...asHtml] },
+  },
+  {
+    // A component is mostly markup, of which prettier puts each attribute on a line of its own.
+    files: ['page/**/*.tsx'],
+    rules: { 'max-lines-per-function': ['error', { max: 75, skipBlankLines: true, skipComments: true }] },
   },
   {
     files: ['test/**/*.ts'],

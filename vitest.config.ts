@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** Every group of tests is a project: `npx vitest run --project unit`. */
 function project(name: string, include: string[], timeout: number, workers: number) {
   const timeouts = { testTimeout: timeout, hookTimeout: timeout };
-  return { test: { name, include, pool: 'forks' as const, maxWorkers: workers, ...timeouts } };
+  const setupFiles = ['test/support/seed.ts'];
+  return { test: { name, include, setupFiles, pool: 'forks' as const, maxWorkers: workers, ...timeouts } };
 }
 
 /** More cases of each property take longer. */

@@ -1,6 +1,6 @@
-// Bundles src/cli/main.ts and all it imports to dist/lamina.js. What is imported with `await import()` becomes a
-// file of its own under dist/chunks/, so that a command loads only what it uses.
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
+// Bundles src/cli/main.ts and all it imports to dist/lamina.js, and the page to dist/page. What is imported with
+// `await import()` becomes a file of its own under dist/chunks/, so that a command loads only what it uses.
+import { chmodSync, copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -30,4 +30,21 @@ await build({
     ].join('\n'),
   },
 });
+// The page that `lamina serve` shows: script and style as files, because its policy allows nothing inline.
+rmSync('dist/page', { recursive: true, force: true });
+await build({
+  entryPoints: { page: 'page/main.tsx' },
+  outdir: 'dist/page/assets',
+  bundle: true,
+  format: 'esm',
+  platform: 'browser',
+  target: ['es2022', 'chrome110', 'firefox115', 'safari16.4'],
+  tsconfig: 'page/tsconfig.json',
+  legalComments: 'linked',
+  minify: true,
+  logLevel: 'warning',
+});
+copyFileSync('page/index.html', 'dist/page/index.html');
+copyFileSync('page/icon.svg', 'dist/page/assets/icon.svg');
 chmodSync('dist/lamina.js', 0o755);
+copyFileSync('scripts/mount.lamina', 'dist/mount.lamina');

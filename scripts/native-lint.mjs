@@ -8,6 +8,9 @@ const conformance = join(import.meta.dirname, '../test/conformance');
 const partsOfConformance = ['support', 'parallel', 'sys'];
 const maxLines = 300;
 const maxColumns = 120;
+/** The parts of the merged tree, lowest first: each may include those before it, and these. */
+const partsOfTree = ['lookup', 'links', 'copy_up', 'files', 'names'].map((part) => `overlay/tree/${part}`);
+const belowTree = ['sys', 'overlay', 'overlay/layers', 'overlay/upper', 'overlay/inodes'];
 /**
  * What each room may include besides itself. "overlay" alone is what others see of that room: its interface and words.
  * Its parts, each with what it may include of the others, are for itself, tests, and the few that are named below.
@@ -18,7 +21,9 @@ const allowed = {
   'overlay/layers': ['sys', 'overlay'],
   'overlay/upper': ['sys', 'overlay', 'overlay/layers'],
   'overlay/inodes': ['sys', 'overlay', 'overlay/layers'],
-  'overlay/tree': ['sys', 'overlay', 'overlay/layers', 'overlay/upper', 'overlay/inodes'],
+  'overlay/owners': ['sys', 'overlay', 'overlay/layers', 'overlay/upper'],
+  ...Object.fromEntries(partsOfTree.map((part, index) => [part, [...belowTree, ...partsOfTree.slice(0, index)]])),
+  'overlay/tree': [...belowTree, ...partsOfTree, 'overlay/owners'],
   fuse: ['sys'],
   filter: ['sys'],
   control: ['sys'],

@@ -43,7 +43,7 @@ sys::Result<Globs> compile(std::string_view patterns, std::string& fault) {
     }
     bytes += glob.bytes();
     if (bytes > most_bytes) {
-      fault = "the patterns and their alternatives are too long together; the limit 'bytes of all globs' is 1 MiB";
+      fault = "the patterns and their alternatives are too long in total; the limit 'bytes of all globs' is 1 MiB";
       return sys::Errno{EINVAL};
     }
     globs.push_back(std::move(glob));

@@ -5,23 +5,11 @@
 
 #include <bit>
 #include <cstring>
-#include <optional>
 #include <vector>
 
+#include "addon/content_hash.h"
 #include "addon/syscalls.h"
 #include "sys/file_descriptor.h"
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#pragma GCC diagnostic ignored "-Wundef"
-#define XXH_INLINE_ALL  // no library to be present at run time
-#include <xxhash.h>
-#pragma GCC diagnostic pop
-extern "C" {
-#include <blake3.h>
-}
 
 namespace lamina::addon {
 
@@ -43,35 +31,10 @@ Result<sys::FileDescriptor> open_to_read(const char* path) {
   return sys::FileDescriptor(descriptor);
 }
 
-// The requested hashes of a content.
-class Hashes {
- public:
-  explicit Hashes(HashKinds kinds) {
-    if (kinds.blake3) blake3_hasher_init(&blake3_.emplace());
-    if (kinds.xxh64) XXH64_reset(&xxh64_.emplace(), 0);
-  }
-
-  void add(const char* data, std::size_t size) {
-    if (blake3_) blake3_hasher_update(&*blake3_, data, size);
-    if (xxh64_) XXH64_update(&*xxh64_, data, size);
-  }
-
-  [[nodiscard]] FileHash result() const {
-    FileHash hash;
-    if (blake3_) blake3_hasher_finalize(&*blake3_, hash.blake3, sizeof(hash.blake3));
-    if (xxh64_) hash.xxh64 = XXH64_digest(&*xxh64_);
-    return hash;
-  }
-
- private:
-  std::optional<blake3_hasher> blake3_;
-  std::optional<XXH64_state_t> xxh64_;
-};
-
 Result<FileHash> hash_file(const char* path, HashKinds kinds, std::vector<char>& chunk) {
   auto file = open_to_read(path);
   if (!file.ok()) return file.error();
-  Hashes hashes(kinds);
+  ContentHash hashes(kinds);
   for (;;) {
     const ssize_t length = ::read(file->get(), chunk.data(), chunk.size());
     if (length < 0 && errno == EINTR) continue;
@@ -97,6 +60,15 @@ std::string hash_files(std::string_view paths, HashKinds kinds) {
     answer.append(bytes, sizeof bytes);
     paths.remove_prefix(std::min(end + 1, paths.size()));
   }
+  return answer;
+}
+
+std::string hash_bytes(std::span<const std::string_view> pieces) {
+  ContentHash content({.blake3 = true, .xxh64 = false});
+  for (const auto piece : pieces) content.add(piece.data(), piece.size());
+  const FileHash hash = content.result();
+  std::string answer(sizeof hash.blake3, '\0');
+  std::memcpy(answer.data(), hash.blake3, sizeof hash.blake3);
   return answer;
 }
 

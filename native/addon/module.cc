@@ -39,8 +39,35 @@ std::optional<std::string> read_bytes(napi_env env, napi_value value) {
   return length == 0 ? std::string() : std::string(static_cast<const char*>(data), length);
 }
 
+// Does not copy: whoever calls keeps the Buffer, or the array of Buffers, alive.
+bool read_views(napi_env env, napi_value value, Arguments& arguments) {
+  bool is_array = false;
+  std::uint32_t count = 0;
+  if (!good(napi_is_array(env, value, &is_array))) return false;
+  if (is_array && !good(napi_get_array_length(env, value, &count))) return false;
+  for (std::uint32_t index = 0; index < count; ++index) {
+    napi_value element = nullptr;
+    bool nested = true;
+    if (!good(napi_get_element(env, value, index, &element)) || !good(napi_is_array(env, element, &nested)) || nested ||
+        !read_views(env, element, arguments)) {
+      return false;
+    }
+  }
+  if (is_array) return true;
+  bool is_buffer = false;
+  void* data = nullptr;
+  std::size_t length = 0;
+  if (!good(napi_is_buffer(env, value, &is_buffer)) || !is_buffer ||
+      !good(napi_get_buffer_info(env, value, &data, &length))) {
+    return false;
+  }
+  arguments.views.emplace_back(static_cast<const char*>(data), length);
+  return true;
+}
+
 // False where the value does not match the signature's character.
 bool read_argument(napi_env env, napi_value value, char kind, Arguments& arguments) {
+  if (kind == 'v') return read_views(env, value, arguments);
   auto number = kind == 'i' || kind == 't' ? read_number(env, value) : std::nullopt;
   if (number) {
     if (kind == 't')
@@ -117,6 +144,7 @@ struct Pending {
   sys::Result<Value> result = sys::Errno{ECANCELED};
   napi_async_work work = nullptr;
   napi_deferred deferred = nullptr;
+  napi_ref view = nullptr;  // keeps alive what the arguments refer to
 };
 
 void execute(napi_env, void* data) {
@@ -129,7 +157,18 @@ void complete(napi_env env, napi_status, void* data) {
   const std::unique_ptr<Pending> pending(static_cast<Pending*>(data));
   if (napi_value answer = to_javascript(env, pending->result))
     (void)napi_resolve_deferred(env, pending->deferred, answer);
+  if (pending->view != nullptr) (void)napi_delete_reference(env, pending->view);
   (void)napi_delete_async_work(env, pending->work);
+}
+
+// False where N-API fails.
+bool hold_view(napi_env env, napi_callback_info info, Pending& pending) {
+  const std::size_t index = pending.operation->signature.find('v');
+  if (index == std::string_view::npos) return true;
+  napi_value values[max_arguments];
+  std::size_t count = max_arguments;
+  return good(napi_get_cb_info(env, info, &count, values, nullptr, nullptr)) &&
+         good(napi_create_reference(env, values[index], 1, &pending.view));
 }
 
 napi_value call_later(napi_env env, napi_callback_info info) {
@@ -139,7 +178,8 @@ napi_value call_later(napi_env env, napi_callback_info info) {
   pending->arguments = std::move(*arguments);
   napi_value promise = nullptr;
   napi_value name = nullptr;
-  if (!good(napi_create_string_utf8(env, pending->operation->name, NAPI_AUTO_LENGTH, &name)) ||
+  if (!hold_view(env, info, *pending) ||
+      !good(napi_create_string_utf8(env, pending->operation->name, NAPI_AUTO_LENGTH, &name)) ||
       !good(napi_create_async_work(env, nullptr, name, execute, complete, pending.get(), &pending->work)) ||
       !good(napi_create_promise(env, &pending->deferred, &promise)) ||
       !good(napi_queue_async_work(env, pending->work))) {

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "addon/globs.h"
+#include "addon/mounts.h"
 
 namespace lamina::addon {
 
@@ -64,6 +65,14 @@ Result<Value> run_mount(const Arguments& a) {
                                      .flags = static_cast<unsigned long>(a.numbers[0])}));
 }
 
+Result<Value> run_configure_descriptor(const Arguments& a) {
+  return value_of(configure_descriptor(number(a, 0), a.strings[0], number(a, 1)));
+}
+
+Result<Value> run_make_mount(const Arguments& a) {
+  return value_of(make_mount(number(a, 0), static_cast<unsigned>(a.numbers[1])));
+}
+
 constexpr std::array table{
     Operation{"getXattr", "ts", [](const Arguments& a) { return value_of(get_xattr(a.targets[0], a.strings[0])); }},
     Operation{"listXattrs", "t", [](const Arguments& a) { return value_of(list_xattrs(a.targets[0])); }},
@@ -80,7 +89,13 @@ constexpr std::array table{
     Operation{"copyFileData", "ii",
               [](const Arguments& a) { return value_of(copy_file_data(number(a, 0), number(a, 1))); }},
     Operation{"hashFiles", "bi", run_hash_files},
+    Operation{"hashBytes", "v", [](const Arguments& a) -> Result<Value> { return Value{hash_bytes(a.views)}; }},
     Operation{"readInodes", "b", [](const Arguments& a) -> Result<Value> { return Value{read_inodes(a.strings[0])}; }},
+    Operation{"readEntries", "sbi",
+              [](const Arguments& a) -> Result<Value> {
+                return Value{read_entries(a.strings[0], a.strings[1], number(a, 0) != 0)};
+              }},
+    Operation{"writeFiles", "bv", [](const Arguments& a) { return value_of(write_files(a.strings[0], a.views[0])); }},
     Operation{"globFault", "b", [](const Arguments& a) -> Result<Value> { return Value{glob_fault(a.strings[0])}; }},
     Operation{"matchGlobs", "bb", [](const Arguments& a) { return value_of(match_globs(a.strings[0], a.strings[1])); }},
     Operation{"flock", "ii", [](const Arguments& a) { return value_of(lock_file(number(a, 0), number(a, 1))); }},
@@ -89,6 +104,19 @@ constexpr std::array table{
     Operation{"isForeground", "i", [](const Arguments& a) { return value_of(is_foreground(number(a, 0))); }},
     Operation{"execute", "sb", [](const Arguments& a) { return value_of(execute(a.strings[0], a.strings[1])); }},
     Operation{"mount", "ssssi", run_mount},
+    Operation{"openFileSystem", "s", [](const Arguments& a) { return value_of(open_file_system(a.strings[0])); }},
+    Operation{"pickFileSystem", "i", [](const Arguments& a) { return value_of(pick_file_system(number(a, 0))); }},
+    Operation{"configureFlag", "is",
+              [](const Arguments& a) { return value_of(configure_flag(number(a, 0), a.strings[0])); }},
+    Operation{"configureText", "iss",
+              [](const Arguments& a) { return value_of(configure_text(number(a, 0), a.strings[0], a.strings[1])); }},
+    Operation{"configureDescriptor", "isi", run_configure_descriptor},
+    Operation{"createFileSystem", "i", [](const Arguments& a) { return value_of(create_file_system(number(a, 0))); }},
+    Operation{"reconfigureFileSystem", "i",
+              [](const Arguments& a) { return value_of(reconfigure_file_system(number(a, 0))); }},
+    Operation{"makeMount", "ii", run_make_mount},
+    Operation{"attachMount", "ii",
+              [](const Arguments& a) { return value_of(attach_mount(number(a, 0), number(a, 1))); }},
     Operation{"unmount", "si", [](const Arguments& a) { return value_of(unmount(a.strings[0], number(a, 0))); }},
 };
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -64,8 +65,17 @@ struct FileHash {
 // Of files: paths, each ended by NUL. Returns a FileHash for each, as in memory; a hash that was not requested is zero.
 // Does not change access times where O_NOATIME is permitted.
 std::string hash_files(std::string_view paths, HashKinds kinds);
+// The BLAKE3 of bytes in memory, one piece after the other.
+std::string hash_bytes(std::span<const std::string_view> pieces);
 // lstat(2) of files: paths, each ended by NUL. Brings their inodes into memory; gives how many there are.
 std::int64_t read_inodes(std::string_view paths);
+// statx(2) of entries: `prefix` with each of the names, each ended by NUL; with details also a symlink's target and all
+// attributes. Gives a record for each (read_entries.cc), with an errno where one could not be read.
+std::string read_entries(const std::string& prefix, std::string_view names, bool with_details);
+// Makes files that must not be there, with content, owner, mode, attributes and times. `requests` says which
+// (write_files.cc), `contents` has what is in them, one after the other. Gives a FileHash for each, with BLAKE3; the
+// first that fails is the last: its error, and in xxh64 what failed.
+sys::Result<std::string> write_files(std::string_view requests, std::string_view contents);
 // flock(2): LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB.
 sys::Status lock_file(int descriptor, int operation);
 // syncfs(2)

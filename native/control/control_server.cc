@@ -68,7 +68,8 @@ class ThreadedServer final : public ControlServer {
 
 std::string ThreadedServer::answer(std::string_view line) const {
   const auto request = nlohmann::json::parse(line, nullptr, false);
-  if (request.is_discarded() || !request.is_object()) return failure_line("the request is no JSON object on one line");
+  if (request.is_discarded() || !request.is_object())
+    return failure_line("the request is not a JSON object on one line");
   const auto command = request.find("command");
   if (command == request.end() || !command->is_string()) return failure_line("the request has no string \"command\"");
   const auto& name = command->get_ref<const std::string&>();

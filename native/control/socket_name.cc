@@ -35,7 +35,7 @@ Status SocketName::make_room(std::string& problem) const {
   if (present.failed_with(ENOENT)) return {};
   if (!present.ok()) return present.error();
   if (present->type() != S_IFSOCK) {
-    problem = "is there already and is no socket; name another";
+    problem = "already exists and is not a socket; name another";
     return sys::Errno{EEXIST};
   }
   const auto answered = sys::connect_at(directory_.get(), name_);

@@ -53,7 +53,7 @@ InUse::Outcome InUse::settle(std::string& explanation) {
   explanation =
       in_use(options_) + ", which has not ended within " + std::to_string(patience.count()) +
       " s and is in no mount namespace that can be seen; end the programs that still use it (an unmount with --lazy "
-      "leaves them be), or its driver";
+      "leaves them running), or its driver";
   return Outcome::refused;
 }
 
@@ -103,15 +103,14 @@ std::optional<InUse::Outcome> InUse::bring(const MountRecord& record, const Held
   const auto wanted = fingerprint_of(options_);
   if (!wanted || *wanted != record.fingerprint) {
     return refuse(
-        "it has other layers or options than are wanted now, and two drivers cannot work on one upper: end that "
+        "its layers or options differ from yours, and two drivers cannot work on one upper: end that "
         "process");
   }
   auto clone = sys::clone_mount_of(held.pid, held.mountpoint, record.device);
   // It has been unmounted there just now, or something else is mounted over it.
   if (clone.failed_with(ENOENT) || clone.failed_with(ESRCH) || clone.failed_with(ENOTDIR)) return std::nullopt;
   if (!clone)
-    return refuse(std::string("it cannot be brought here: ") + std::strerror(clone.error().value) +
-                  "; end that process");
+    return refuse(std::string("it cannot be moved here: ") + std::strerror(clone.error().value) + "; end that process");
   // The number was not reused meanwhile.
   if (noted_mount() != record || is_free()) return std::nullopt;
   const std::unique_ptr<char, decltype(&std::free)> place(::realpath(options_.mountpoint.c_str(), nullptr), &std::free);

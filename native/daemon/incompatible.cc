@@ -9,17 +9,21 @@ const char* incompatibility(const DaemonOptions& options) {
   // An open without a message is not recorded.
   if (!options.filter.read_set.empty() && !servicing) return "readset= needs mode=servicing";
   if (options.server.ring == server::Ring::on && options.supervise) {
-    return "io_uring=on does not go with supervise=on: the kernel cannot send its requests again";
+    return "io_uring=on cannot be combined with supervise=on: the kernel cannot send its requests again";
   }
   // The kernel then names the caller only where something is created.
   if (options.server.idmap && journal) {
-    return "journal= does not go with idmap=on: who changes something would not be recorded";
+    return "journal= cannot be combined with idmap=on: the journal could not record who makes a change";
+  }
+  if (options.overlay.stored_owners != overlay::StoredOwners::in_inode && options.has_indexes) {
+    return "xattr_permissions cannot be combined with lowerindex=: an index has the owners of the inodes";
   }
   // The kernel would cache the writes and use no passthrough (FUSE_WRITEBACK_CACHE).
-  if (passthrough && options.server.writeback) return "writeback does not go with mode=passthrough";
-  if (passthrough && journal) return "journal= does not go with mode=passthrough: writes would not be seen";
+  if (passthrough && options.server.writeback) return "writeback cannot be combined with mode=passthrough";
+  if (passthrough && journal)
+    return "journal= cannot be combined with mode=passthrough: the driver would not see writes";
   if (passthrough && options.supervise) {
-    return "supervise=on does not go with mode=passthrough: which files are open would not outlive a worker";
+    return "supervise=on cannot be combined with mode=passthrough: a new worker could not know which files are open";
   }
   return nullptr;
 }

@@ -55,6 +55,7 @@ fuse::MountOptions mount_request(const DaemonOptions& options, const std::string
   request.flags = options.mount_flags;
   request.allow_other = options.allow_other;
   request.max_read = options.max_read;
+  request.security = options.security_contexts;
   return request;
 }
 
@@ -124,7 +125,7 @@ Status Mount::open(const DaemonOptions& options, std::string& explanation) {
   return {};
 }
 
-// Now, for the paths may be relative, and the process changes its directory.
+// Now, because the paths may be relative, and the process changes its directory.
 Status Mount::open_note(const DaemonOptions& options, std::string& explanation) {
   if (options.overlay.work.empty()) return {};
   const auto fingerprint = fingerprint_of(options);
@@ -158,8 +159,8 @@ Status Mount::answer(const DaemonOptions& options, std::string& explanation) {
     explanation = "io_uring=on: ";
     explanation +=
         fuse::ring_enabled()
-            ? "the kernel gives no io_uring (kernel.io_uring_disabled?)"
-            : "the kernel offers none: it takes Linux 6.14, and Y in /sys/module/fuse/parameters/enable_uring";
+            ? "the kernel allows no io_uring (kernel.io_uring_disabled?)"
+            : "the kernel offers none: this needs Linux 6.14, and Y in /sys/module/fuse/parameters/enable_uring";
     explanation += "; say io_uring=auto";
     return Errno{EOPNOTSUPP};
   }
@@ -174,7 +175,7 @@ void Mount::note() const {
   if (!note_) return;
   const Status noted = note_->write({device_, fingerprint_});
   if (noted.ok()) return;
-  ::syslog(LOG_WARNING, "%s: noting the mount at its work directory: %s", mountpoint_.c_str(),
+  ::syslog(LOG_WARNING, "%s: writing the mount record to the work directory: %s", mountpoint_.c_str(),
            std::strerror(noted.error().value));
 }
 
@@ -183,7 +184,7 @@ Status Mount::resume(const DaemonOptions& options, std::string& explanation) {
   Status resumed = file_system_->recover();
   if (resumed.ok()) resumed = server_->resume(std::move(channels_));
   if (!resumed.ok()) {
-    explanation = "going on for a worker that has died: " + std::string(std::strerror(resumed.error().value));
+    explanation = "taking over from a worker that has died: " + std::string(std::strerror(resumed.error().value));
     return resumed;
   }
   if (note_) {
@@ -254,7 +255,7 @@ bool Mount::finish() {
   check("answering requests", answered_);
   control_.reset();
   if (filter_) check("writing the journal and the read set", filter_->close());
-  if (note_) check("removing the note of the mount at its work directory", note_->remove());
+  if (note_) check("removing the mount record from the work directory", note_->remove());
   return well;
 }
 

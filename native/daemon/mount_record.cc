@@ -32,6 +32,19 @@ Status append_place(std::string& text, const std::string& path) {
   return {};
 }
 
+void append_owners(std::string& text, const overlay::Options& stack) {
+  for (const overlay::IdMap* map : {&stack.owners.uids, &stack.owners.gids}) {
+    text += '\n';
+    for (const overlay::IdRange& range : map->ranges()) {
+      for (const std::uint32_t each : {range.disk, range.mount, range.length}) text += std::to_string(each) + ' ';
+    }
+  }
+  for (const auto& every : {stack.owners.every_uid, stack.owners.every_gid}) {
+    text += every ? ' ' + std::to_string(*every) : std::string(" -");
+  }
+  text += ' ' + std::to_string(static_cast<int>(stack.stored_owners));
+}
+
 void append_words(std::string& text, const DaemonOptions& options) {
   const overlay::Options& stack = options.overlay;
   const server::ServerOptions& server = options.server;
@@ -40,6 +53,7 @@ void append_words(std::string& text, const DaemonOptions& options) {
                           server.access_lists, options.allow_other, options.supervise}) {
     text += each ? '1' : '0';
   }
+  append_owners(text, stack);
   text += '\n' + std::to_string(static_cast<int>(server.mode)) + ' ' + std::to_string(options.max_read) + ' ' +
           std::to_string(options.mount_flags & whole_flags) + '\n';
   for (const std::string* each :

@@ -1,5 +1,5 @@
 // What a driver notes at the work directory of its mount: the kernel's device number of the mount, and what it is a
-// mount of. It is right while the lock on work is held; otherwise, and after a crash, it may belong to another.
+// mount of. It is valid while the lock on work is held; otherwise, and after a crash, it may belong to another mount.
 #pragma once
 
 #include <cstdint>

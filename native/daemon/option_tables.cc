@@ -69,13 +69,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 25> harmless
     {"_netdev", any},
 }};
 
-constexpr std::array<std::pair<std::string_view, const char*>, 14> refused{{
-    {"squash_to_root", "owners are shown as they are"},
-    {"squash_to_uid", "owners are shown as they are"},
-    {"squash_to_gid", "owners are shown as they are"},
-    {"uidmapping", "owners are shown as they are; map them by an idmapped mount of the layers"},
-    {"gidmapping", "owners are shown as they are; map them by an idmapped mount of the layers"},
-    {"xattr_permissions", "modes and owners are those of the files"},
+constexpr std::array<std::pair<std::string_view, const char*>, 8> refused{{
     {"plugins", "layers are directories"},
     {"verity", "digests of metacopies are not checked"},
     {"datadir+", "name all layers in lowerdir=, topmost first"},

@@ -15,6 +15,11 @@ std::optional<FlagChange> mount_flag(std::string_view name);
 // An option of fuse-overlayfs, the kernel's overlayfs, libfuse or mount(8) that changes nothing here, with this value.
 bool changes_nothing(std::string_view name, std::string_view value);
 
+// An option for the kernel's security module (SELinux), which labels what is in the mount.
+[[nodiscard]] inline bool is_security_context(std::string_view name) {
+  return name == "context" || name == "fscontext" || name == "defcontext" || name == "rootcontext";
+}
+
 // Why an option of theirs is refused: ignoring it would change the meaning of the mount's content. Null for other
 // options.
 const char* reason_to_refuse(std::string_view name);

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "daemon/option_tables.h"
+#include "daemon/owner_options.h"
 #include "daemon/words.h"
 #include "sys/data.h"
 #include "sys/open.h"
@@ -161,6 +162,8 @@ bool Parser::driver_option(const std::string& name, const std::string& value) {
     options_.server.access_lists = false;
   } else if (name == "noxattrs") {
     options_.server.xattrs = !number_switch(name, value);
+  } else if (is_security_context(name)) {
+    options_.security_contexts += ',' + name + '=' + value;
   } else if (name == "allow_other") {
     options_.allow_other = true;
   } else {
@@ -179,13 +182,14 @@ void Parser::option(const std::string& text) {
     return;
   }
   if (layer_option(name, value) || driver_option(name, value) || file_option(name, value)) return;
+  if (take_owner_option(name, value, options_.overlay, error_)) return;
   if (changes_nothing(name, value)) return;
   if (const char* reason = reason_to_refuse(name)) return fail("option " + text + " is refused: " + reason);
   options_.warnings.push_back("unknown option " + name + " passed over");
 }
 
 void Parser::option_list(const std::string& text) {
-  for (const std::string& each : split(text, ',', Escapes::keep)) option(each);
+  for (const std::string& each : split_options(text)) option(each);
 }
 
 void Parser::options_file(const std::string& path) {
@@ -244,8 +248,9 @@ void Parser::finish() {
   if (words_.empty()) fail("no mount point was given; see laminafs --help");
   if (words_.size() > 2) fail("too many arguments: " + words_.back());
   if (!words_.empty()) options_.mountpoint = words_.back();
-  if (!words_.empty() && options_.mountpoint.empty()) fail("the mount point is an empty word; name a directory");
-  if (words_.size() == 2) options_.source = words_.front();  // mount(8) names a source first
+  if (!words_.empty() && options_.mountpoint.empty()) fail("the mount point is an empty string; name a directory");
+  // mount(8) names a source first; that of "laminafs#" is empty.
+  if (words_.size() == 2 && !words_.front().empty()) options_.source = words_.front();
   if (lowers_.empty()) fail("no lowerdir= was given; see laminafs --help");
   for (const std::string& lower : lowers_) {
     if (lower.empty()) fail("lowerdir= has an empty item");
@@ -255,6 +260,7 @@ void Parser::finish() {
          " lowers");
   }
   if (options_.overlay.upper.empty() != options_.overlay.work.empty()) fail("upperdir= and workdir= go together");
+  options_.has_indexes = !indexes_.empty();
   if (const char* reason = incompatibility(options_)) fail(reason);
   // Layers with indexes are of a store, whose marks are the kernel's.
   options_.overlay.whiteout_files = whiteout_files_.value_or(indexes_.empty());

@@ -21,11 +21,13 @@ struct DaemonOptions {
   std::string source = "laminafs";
   std::string subtype = "laminafs";
   unsigned long mount_flags = 0;  // MS_* of mount(2)
+  std::string security_contexts;  // options for the kernel's security module, each after a comma
   std::uint32_t max_read = 0;
   bool allow_other = false;  // by default where the process is root
   bool foreground = false;
-  bool supervise = false;  // a worker that dies is replaced, and the mount stays
-  bool debug = false;      // every request is logged to stderr
+  bool has_indexes = false;  // lowerindex= was given
+  bool supervise = false;    // a worker that dies is replaced, and the mount stays
+  bool debug = false;        // every request is logged to stderr
   bool show_help = false, show_version = false;
   std::string control;                // path of the control socket, or empty
   std::vector<std::string> warnings;  // unknown options: reported and ignored

@@ -82,7 +82,7 @@ void Supervisor::work() {
     std::vector<int> kept = mount_.kept_descriptors();
     kept.insert(kept.end(), descriptors_.begin(), descriptors_.end());
     if (!mount_.slots().ready()) kept.insert(kept.end(), pipes_.begin(), pipes_.end());
-    static_cast<void>(sys::close_descriptors_but(kept));  // without /proc they stay open, for nothing
+    static_cast<void>(sys::close_descriptors_but(kept));  // without /proc they stay open unused
   }
   // Reported once: its pipe is closed then.
   const bool was_ready = mount_.slots().ready();
@@ -149,7 +149,7 @@ int Supervisor::run() {
   if (leaves && ::chdir("/") != 0) log(options_, LOG_WARNING, "cannot leave the working directory");
   auto open = sys::open_descriptors();
   if (!open) {
-    ready_("looking at /proc/self/fd, which a supervisor needs: " + std::string(std::strerror(open.error().value)));
+    ready_("reading /proc/self/fd, which a supervisor needs: " + std::string(std::strerror(open.error().value)));
     static_cast<void>(mount_.unmount());
     return 1;
   }
@@ -167,7 +167,7 @@ int Supervisor::run() {
                             std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
     const std::string reason = reason_to_end();
     if (!reason.empty()) return end(how + "; " + reason);
-    log(options_, LOG_WARNING, mount_.mountpoint() + ": " + how + "; another one goes on");
+    log(options_, LOG_WARNING, mount_.mountpoint() + ": " + how + "; a new worker takes over");
     again_ = true;
   }
 }

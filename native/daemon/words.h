@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lamina::daemon {
@@ -23,6 +24,25 @@ inline std::vector<std::string> split(std::string_view text, char separator, Esc
     }
   }
   return items;
+}
+
+// Splits an option list at each comma that is neither escaped nor within the quotes of a security context, such as
+// context="system_u:object_r:container_file_t:s0:c1,c2".
+inline std::vector<std::string> split_options(std::string_view text) {
+  std::vector<std::string> options;
+  bool quoted = false;
+  for (std::string& item : split(text, ',', Escapes::keep)) {
+    if (quoted) {
+      quoted = !item.ends_with('"');
+      options.back() += ',' + item;
+      continue;
+    }
+    const std::size_t value = item.find("=\"");
+    const bool context = value != std::string::npos && std::string_view(item).substr(0, value).ends_with("context");
+    quoted = context && (item.size() == value + 2 || !item.ends_with('"'));
+    options.push_back(std::move(item));
+  }
+  return options;
 }
 
 inline std::string unescaped(std::string_view text) {

@@ -60,7 +60,7 @@ class Expansion {
     while (at < text.size() && text[at] != '{') at += opaque_length(std::string_view(text).substr(at));
     if (at >= text.size()) return keep(text);
     const Brace brace = read_brace(text, at);
-    if (brace.end == std::string_view::npos) problem_ = "has a { without its }";
+    if (brace.end == std::string_view::npos) problem_ = "has a { without a }";
     for (const std::string_view part : brace.parts) {
       if (!problem_.empty()) break;
       std::string alternative = text.substr(0, at);
@@ -148,7 +148,7 @@ class Glob::Compiler {
   std::size_t take_set(std::string_view text, std::vector<Step>& steps) {
     const std::size_t end = opaque_length(text);
     if (end == 1) {
-      problem_ = "has a [ without its ]";
+      problem_ = "has a [ without a ]";
       return text.size();
     }
     Step step{Step::Kind::one_of, {}, {}, text[1] == '!' || text[1] == '^'};

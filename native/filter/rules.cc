@@ -41,10 +41,10 @@ const std::string* string_member(const json& object, const char* key) {
 
 std::string document_problem(const json& document) {
   if (document.is_discarded()) return "is not valid JSON";
-  if (!document.is_object()) return R"(is no object {"version": 1, "rules": [...]})";
+  if (!document.is_object()) return R"(is not an object {"version": 1, "rules": [...]})";
   const auto version = document.find("version");
   if (version == document.end()) return "has no \"version\"";
-  if (version->is_structured()) return "has a version that is no number; this driver knows version 1";
+  if (version->is_structured()) return "has a version that is not a number; this driver knows version 1";
   if (*version != 1)
     return "has version " + version->dump(-1, ' ', false, json::error_handler_t::replace) +
            "; this driver knows version 1";
@@ -55,7 +55,7 @@ std::string document_problem(const json& document) {
 }
 
 std::string rule_problem(const json& rule) {
-  if (!rule.is_object()) return "is no object";
+  if (!rule.is_object()) return "is not an object";
   if (string_member(rule, "match") == nullptr) return "has no string \"match\"";
   const std::string* decision = string_member(rule, "decision");
   if (decision == nullptr) return "has no string \"decision\"";

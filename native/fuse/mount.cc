@@ -29,9 +29,17 @@ Errno refuse(std::string& explanation, const std::string& what, int error) {
   return Errno{error};
 }
 
+Errno refuse_device(std::string& explanation, int error) {
+  const char* const what =
+      error == EACCES  ? "cannot open /dev/fuse (every user may where its mode is 0666, as Debian has it)"
+      : error == EPERM ? "cannot open /dev/fuse (the container that this runs in must be given the device)"
+                       : "cannot open /dev/fuse (is the fuse module loaded, and the device in this container?)";
+  return refuse(explanation, what, error);
+}
+
 Result<Channel> mount_directly(const MountOptions& options, std::uint32_t root_mode, std::string& explanation) {
   sys::FileDescriptor device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
-  if (!device.valid()) return refuse(explanation, "cannot open /dev/fuse (is the fuse module loaded?)", errno);
+  if (!device.valid()) return refuse_device(explanation, errno);
   std::array<char, 32> mode{};
   std::snprintf(mode.data(), mode.size(), "%o", root_mode & S_IFMT);
   std::string data = "fd=" + std::to_string(device.get()) + ",rootmode=" + mode.data() +
@@ -39,12 +47,16 @@ Result<Channel> mount_directly(const MountOptions& options, std::uint32_t root_m
                      ",default_permissions";
   if (options.allow_other) data += ",allow_other";
   if (options.max_read != 0) data += ",max_read=" + std::to_string(options.max_read);
+  data += options.security;
   const std::string type = options.subtype.empty() ? "fuse" : "fuse." + options.subtype;
   // The path of an open directory leads to that directory, not to a replacement.
   const std::string target =
       options.directory < 0 ? options.mountpoint : "/proc/self/fd/" + std::to_string(options.directory);
   if (::mount(options.source.c_str(), target.c_str(), type.c_str(), options.flags, data.c_str()) != 0) {
-    return refuse(explanation, "cannot mount on " + options.mountpoint, errno);
+    const int error = errno;
+    const bool unknown = error == EINVAL && !options.security.empty();
+    const std::string why = unknown ? " (a context needs SELinux: leave it out where the kernel has none)" : "";
+    return refuse(explanation, "cannot mount on " + options.mountpoint + why, error);
   }
   return Channel(std::move(device));
 }

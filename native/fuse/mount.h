@@ -14,6 +14,7 @@ struct MountOptions {
   std::string source = "laminafs";  // fsname=
   std::string subtype = "laminafs";
   unsigned long flags = 0;     // MS_* of mount(2)
+  std::string security;        // options for the kernel's security module, each after a comma: ",context=…"
   bool allow_other = true;     // users other than the mounting one may enter
   std::uint32_t max_read = 0;  // bytes a READ may ask for; 0: the kernel's limit
 };

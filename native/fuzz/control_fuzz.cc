@@ -59,7 +59,8 @@ class Place {
   std::unique_ptr<ControlServer> server_;
 };
 
-// Sends and receives at once, for the server reads no more until its answers are read; returns all answers at its end.
+// Sends and receives at once, because the server reads no more until its answers are read; returns all answers at its
+// end.
 std::string exchange(int socket, const std::vector<std::string>& pieces) {
   std::string heard;
   std::size_t piece = 0;

@@ -22,14 +22,16 @@ using lamina::overlay::MarkNames;
 
 void names(const MarkNames& marks, const std::string& user) {
   const std::string disk = marks.to_disk(user);
+  if (marks.is_reserved(user)) return require(!marks.to_user(disk).has_value());
   require(!marks.is_private(disk));
   const auto back = marks.to_user(disk);
   require(back.has_value() && *back == user);
 }
 
 void attributes(const MarkNames& marks, Input& input) {
-  const std::array<std::string, 7> known = {marks.opaque,   marks.redirect, marks.metacopy,  marks.origin,
-                                            marks.whiteout, marks.protattr, marks.lamina_ino};
+  std::vector<std::string> known = {marks.redirect, marks.metacopy, marks.origin,
+                                    marks.whiteout, marks.protattr, marks.lamina_ino};
+  known.insert(known.end(), marks.all_opaque().begin(), marks.all_opaque().end());
   constexpr std::array<std::uint32_t, 5> types = {S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFIFO};
   lamina::sys::FileStatus status;
   status.mode = types[input.byte() % types.size()] | 0644U;
@@ -103,8 +105,9 @@ void notes(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
   const std::uint8_t choice = input.byte();
-  const MarkNames marks((choice & 1U) != 0);
-  switch ((choice >> 1U) % 5) {
+  using lamina::overlay::ForeignMarks;
+  const MarkNames marks((choice & 1U) != 0, (choice & 2U) != 0 ? ForeignMarks::obeyed : ForeignMarks::ignored);
+  switch ((choice >> 2U) % 5) {
     case 0:
       names(marks, std::string(input.rest()));
       break;

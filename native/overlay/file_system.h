@@ -120,6 +120,8 @@ class FileSystem {
   virtual Status sync_all() = 0;
   virtual OverlayCounters counters() const = 0;
   virtual bool read_only() const = 0;
+  // Whether owner and mode of a real file are those that attributes() shows.
+  virtual bool shows_inodes() const = 0;
 
   // A process that uses this object may die at any moment. Another one that was forked from the same parent, before any
   // use, and shares its descriptors (sys::fork_worker) continues with all nodes once it has called recover(). The

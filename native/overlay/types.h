@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "overlay/owners.h"
+
 namespace lamina::overlay {
 
 // The client's handle of an inode: 1 is the root. Valid while its lookup count is above zero.
@@ -38,7 +40,6 @@ struct Attributes {
 // The result of lookup and of making a name. The node's lookup count was raised by one.
 struct Entry {
   NodeId node = 0;
-  std::uint64_t generation = 0;
   Attributes attributes;
 };
 
@@ -66,7 +67,8 @@ struct SetAttributes {
 enum class Access { read, write, append };  // append: writes go to the end
 
 // The rename(2) flags that a file system sees.
-enum class RenameMode { replace, no_replace, exchange };
+// leave_device: replaces, and leaves a character device 0:0 under the old name (RENAME_WHITEOUT).
+enum class RenameMode { replace, no_replace, exchange, leave_device };
 
 struct FileSystemStatistics {
   std::uint64_t blocks = 0, blocks_free = 0, blocks_available = 0, files = 0, files_free = 0;
@@ -105,6 +107,9 @@ struct Options {
   bool directory_access_times = true;
   bool synchronous = true;    // off (volatile): nothing is written to disk before its turn
   bool hide_trusted = false;  // the caller's namespace has no CAP_SYS_ADMIN
+  OwnerView owners;
+  // How the upper keeps owners; in_inode: as its root says, which is so where nothing else was ever asked for.
+  StoredOwners stored_owners = StoredOwners::in_inode;
 };
 
 }  // namespace lamina::overlay

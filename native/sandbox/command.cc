@@ -63,6 +63,11 @@ pid_t start_command(char* const* arguments, const Spec& spec) {
   lead_session(spec.terminal);
   reset_process();
   become_user(spec);
+  // As the user: what it may not enter is no place for it to begin in.
+  if (!spec.working_directory.empty() && chdir(spec.working_directory.c_str()) != 0) {
+    say("cannot begin in '" + spec.working_directory + "'", errno);
+    _exit(cannot_be_invoked);
+  }
   execvp(arguments[0], arguments);
   const int error = errno;
   say(std::string("cannot run '") + arguments[0] + "'", error);

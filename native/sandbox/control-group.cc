@@ -77,10 +77,9 @@ bool bound_processors(const std::string& group, bool unified, std::uint64_t most
 }
 
 void refuse(const char* option) {
-  fail(std::string("cannot keep to ") + option +
-           ": no control group of this machine can be made that has the controller (as root, with the hierarchy "
-           "mounted below " +
-           "/sys/fs/cgroup, it can); leave the option out, or run as root",
+  fail(std::string("cannot enforce ") + option +
+           ": no control group with its controller can be made; leave the option out, or run as root with the control "
+           "group hierarchy mounted below /sys/fs/cgroup",
        EOPNOTSUPP);
 }
 

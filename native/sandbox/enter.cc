@@ -133,7 +133,7 @@ void leave_everything(int state) {
   (void)close_range(kept + 1, ~0u, 0);
 }
 
-// @param state its path, for the lock belongs to another open file description
+// @param state its path, because the lock belongs to another open file description
 [[noreturn]] void be_holder(const char* state, const Pipe& ready, const Pipe& mapped) {
   // So that the maker's end is seen.
   close(mapped.write_end);
@@ -182,7 +182,7 @@ Namespaces make(const char* path, int state, const std::string& uids, const std:
 void enter_users(char* const* arguments) {
   const char* path = arguments[0];
   char directory[PATH_MAX] = {};
-  if (getcwd(directory, sizeof directory) == nullptr) fail("cannot find out the working directory");
+  if (getcwd(directory, sizeof directory) == nullptr) fail("cannot determine the working directory");
   const int state = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   if (state < 0 || flock(state, LOCK_EX) != 0) fail(std::string("cannot open ") + path);
   Namespaces namespaces = held(state);

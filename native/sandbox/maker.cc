@@ -108,7 +108,7 @@ int wait_for_end(pid_t first, Relay& relay, bool interactive) {
 
 int exit_code(int code, const ControlGroup& group, const Relay& relay) {
   if (group.ran_out_of_memory()) {
-    say("the sandbox has used up the memory that it may have, and the kernel has ended what ran in it (--memory of "
+    say("the sandbox has reached its memory limit, and the kernel has killed processes in it (see --memory of "
         "lamina run)");
     return code == 0 ? signal_base + SIGKILL : code;
   }
@@ -165,15 +165,14 @@ pid_t start_with_range(const Start& start, const IdRange& range) {
 
 void refuse_without_users() {
   fail(
-      "this machine cannot give the sandbox a user namespace, which --userns own asks for: it takes Linux 6.12, user "
-      "namespaces "
-      "that are not switched off, and a container that was mounted by this version of lamina (see lamina host)",
+      "this machine cannot give the sandbox a user namespace, which --userns own requires: it needs Linux 6.12, user "
+      "namespaces that are not switched off, and a container mounted by this version of lamina (see lamina host)",
       EOPNOTSUPP);
 }
 
 void refuse_user(uid_t user) {
-  fail("user " + std::to_string(user) + " is none of the " + std::to_string(IdRange::count) +
-           " that a user namespace has here; --userns host runs without one",
+  fail("user " + std::to_string(user) + " is outside the " + std::to_string(IdRange::count) +
+           " users of the user namespace; --userns host runs without one",
        EINVAL);
 }
 

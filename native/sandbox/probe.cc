@@ -27,7 +27,7 @@ std::string why_without_users(const char* mount) {
   if (!is_machines_root()) return "root here is not root of the machine";
   const IdRange range;
   const auto child = static_cast<pid_t>(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, 0));
-  if (child < 0) return std::string("the kernel gives no user namespace: ") + strerror(errno);
+  if (child < 0) return std::string("the kernel refuses a user namespace: ") + strerror(errno);
   if (child == 0) {
     for (;;) pause();
   }
@@ -46,7 +46,7 @@ void probe_bounds() {
   bounds.processes = many;
   bounds.memory = memory;
   const ControlGroup group(bounds);
-  const std::string none = "no control group can be made that has the controller";
+  const std::string none = "cannot make a control group with this controller";
   report("processes", group.bounds_processes() ? "" : none);
   report("memory", group.bounds_memory() ? "" : none);
   report("processors", group.bounds_processors() ? "" : none);

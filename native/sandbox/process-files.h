@@ -15,8 +15,8 @@ int new_process_files();
 std::size_t most_hidden();
 
 // Mounts it at an open place. Its machine-wide files cannot be changed nor, where they reveal more than a program
-// needs, read. With a separate user namespace only kernel settings are read-only; else all of it is, for owner and mode
-// of machine-wide files can be changed by root (those of the network's files below each process too).
+// needs, read. With a separate user namespace only kernel settings are read-only; else all of it is, because owner and
+// mode of machine-wide files can be changed by root (those of the network's files below each process too).
 // @param empty_files one mount for each file that may be hidden
 // @param processes the limit, where the kernel can enforce it; 0: no limit
 void mount_process_files(int files, int place, const std::vector<int>& empty_files, std::uint64_t processes,

@@ -121,6 +121,7 @@ const std::map<std::string, Reader, std::less<>>& readers() {
       {"directory", [](Fields& f, Spec& s) { s.directories.push_back(directory_of(f)); }},
       {"file", [](Fields& f, Spec& s) { s.files.push_back(content_of(f)); }},
       {"host-name", [](Fields& f, Spec& s) { s.host_name = f.next(); }},
+      {"working-directory", [](Fields& f, Spec& s) { s.working_directory = f.next(); }},
       {"set", [](Fields& f, Spec& s) { s.environment.push_back(f.next()); }},
       {"capability", [](Fields& f, Spec& s) { s.capabilities.push_back(f.id()); }},
       {"keep-capability", [](Fields& f, Spec& s) { s.kept_capabilities.push_back(f.id()); }},

@@ -65,6 +65,8 @@ struct Spec {
   std::vector<Directory> directories;
   std::vector<Content> files;
   std::string host_name;
+  // Where the command begins, in the root; empty: at the root.
+  std::string working_directory;
   std::vector<std::string> environment;
   std::vector<unsigned> capabilities;
   // Also for users other than root.
@@ -81,7 +83,7 @@ struct Spec {
   bool gains_privileges = false;
   // Standard input is relayed from ours; else there is none.
   bool input = false;
-  // The command gets a terminal of its own, for our input and output are one.
+  // The command gets a terminal of its own, because our input and output are one.
   bool terminal = false;
 };
 

@@ -48,7 +48,7 @@ class OpenFiles {
     std::shared_ptr<OpenFile> file_;
   };
 
-  // The record of a node, made where there is none; waits for its present holder.
+  // The record of a node, made where there is none; waits for its current holder.
   [[nodiscard]] Held hold(overlay::NodeId node) {
     for (;;) {
       std::shared_ptr<OpenFile> file = record(node);

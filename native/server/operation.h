@@ -27,8 +27,9 @@ struct Reply {
 using Answer = sys::Result<Reply>;
 inline Answer answer_of(const sys::Status& status) { return status.ok() ? Answer(Reply()) : Answer(status.error()); }
 
-// An operation is handled in one of three ways, which the types hold apart: a handler that returns its answer, one that
-// returns nothing because none is due, or none: then it is answered ENOSYS, and the kernel does not send it again.
+// An operation is handled in one of three ways, which the types distinguish: by a handler that returns its answer; by
+// one that returns nothing because no answer is due; or by no handler: then the answer is ENOSYS, and the kernel does
+// not send the operation again.
 struct Operation {
   const char* name = nullptr;      // null: not known
   std::size_t structure_size = 0;  // of the structure that its arguments begin with

@@ -104,7 +104,7 @@ void Session::resume(const fuse::Channel& channel, std::size_t worker, Message& 
       const char* name = operation_of(header->opcode).name;
       options_.report(std::string("the request ") + (name != nullptr ? name : "unknown") + " on node " +
                       std::to_string(header->nodeid) + " has killed " + std::to_string(slot.deaths()) +
-                      " workers and is answered EIO");
+                      " workers, and fails with EIO");
     }
     static_cast<void>(channel.reply_error(header->unique, EIO));  // fails only during unmount
     slot.end();
@@ -117,7 +117,8 @@ void Session::resume(const fuse::Channel& channel, std::size_t worker, Message& 
 }
 
 // Not resent: it was answered, or its client was killed and the kernel has withdrawn it. Then what was begun is
-// finished, for half of it must not stay, and the kernel, which assumes that nothing was done, gets an invalidation.
+// finished, because half of it must not stay, and the kernel, which assumes that nothing was done, gets an
+// invalidation.
 void Session::abandon(std::size_t worker) {
   RequestSlot& slot = slots_.at(worker);
   const bool unfinished = !slot.was_answering() && slot.attempt().begun();

@@ -47,6 +47,13 @@ std::vector<unsigned> ring_places() {
 
 }  // namespace
 
+std::uint32_t new_generation() {
+  constexpr std::uint64_t bits = 0x7FFFFFFF;  // the kernel keeps 32, with a sign
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto ticks = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+  return static_cast<std::uint32_t>((ticks ^ (ticks >> 31U)) & bits) | 1U;
+}
+
 std::size_t default_workers() { return std::max(2U, std::thread::hardware_concurrency()); }
 
 Server::Server(overlay::FileSystem& file_system, filter::Filter* filter, const ServerOptions& options,
@@ -190,7 +197,7 @@ sys::Status Server::check_passthrough(std::string& explanation) {
     if (error.value == ELOOP) {
       explanation += "its file system is stacked on another (an overlay?)";
     } else if (error.value == EPERM) {
-      explanation += "that takes CAP_SYS_ADMIN";
+      explanation += "this needs CAP_SYS_ADMIN";
     } else {
       explanation += std::strerror(error.value);
     }

@@ -31,7 +31,12 @@ enum class Ring {
   off,
 };
 
+// Of this mount's nodes, in file handles: of another one's, whose node numbers are the same, the kernel then says
+// ESTALE. An overlay that has its upper here keeps such handles (trusted.overlay.origin).
+[[nodiscard]] std::uint32_t new_generation();
+
 struct ServerOptions {
+  std::uint32_t generation = new_generation();
   Mode mode = Mode::stateless;
   Ring ring = Ring::automatic;
   bool writeback = false;                               // the kernel combines small writes

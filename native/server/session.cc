@@ -40,10 +40,11 @@ abi::Attr to_attr(const overlay::Attributes& from) {
   return attr;
 }
 
-abi::EntryOut to_entry(const overlay::Entry& entry) {
+abi::EntryOut Session::to_entry(const overlay::Entry& entry) const {
   abi::EntryOut out{};
   out.nodeid = entry.node;
-  out.generation = entry.generation;
+  // That of the root is 0: the kernel has made its inode (fuse_get_root_inode() of fs/fuse/inode.c).
+  out.generation = entry.node == overlay::root_node ? 0 : options_.generation;
   out.entry_valid = forever;
   out.attr_valid = validity_of(entry.attributes);
   out.attr = to_attr(entry.attributes);

@@ -166,6 +166,7 @@ class Session {
 
   Answer rename_names(Exchange& exchange, std::string_view name, overlay::NodeId new_parent, std::string_view new_name,
                       std::uint32_t flags);
+  [[nodiscard]] abi::EntryOut to_entry(const overlay::Entry& entry) const;
   Answer entry_answer(Exchange& exchange, const sys::Result<overlay::Entry>& entry);
   Answer opened_answer(Exchange& exchange, overlay::Entry entry, std::uint32_t flags);
   sys::Result<std::uint64_t> parent_ino(overlay::NodeId node);
@@ -180,6 +181,10 @@ class Session {
   static bool is_outside_group(const Exchange& exchange, std::uint32_t group);
   static bool keeps_setid(const Exchange& exchange);
   sys::Status check_group(const Exchange& exchange, overlay::NodeId node, overlay::SetAttributes& change);
+  struct Standing {
+    std::uint32_t mode, gid;
+  };
+  sys::Result<Standing> standing_of(overlay::NodeId node, const overlay::RealFile& file);
   sys::Status kill_suidgid(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file);
   sys::Result<std::size_t> copy(Exchange& exchange, const abi::CopyFileRangeIn& in);
 
@@ -224,13 +229,12 @@ class Session {
   Count bytes_read_, bytes_written_;
 };
 
-// The slot of this thread's present or last request.
+// The slot of this thread's current or last request.
 extern thread_local RequestSlot* current_slot;
 
 inline constexpr std::uint32_t permission_bits = 07777, setuid = 04000, setgid = 02000, group_execute = 00010;
 
 abi::Attr to_attr(const overlay::Attributes& attributes);
-abi::EntryOut to_entry(const overlay::Entry& entry);
 // Seconds, about 68 years: only the mount changes what is below it, so the kernel's caches stay valid.
 inline constexpr std::uint64_t forever = 1ULL << 31;
 // How long the kernel may keep attributes, in seconds.

@@ -17,6 +17,22 @@ namespace {
 // The inverse of the kernel's new_encode_dev.
 std::uint32_t device_major(std::uint32_t device) { return (device & 0xFFF00U) >> 8U; }
 std::uint32_t device_minor(std::uint32_t device) { return (device & 0xFFU) | ((device >> 12U) & 0xFFF00U); }
+
+// EINVAL for flags of renameat2(2) that file systems do not know.
+sys::Result<RenameMode> rename_mode(std::uint32_t flags) {
+  switch (flags) {
+    case 0:
+      return RenameMode::replace;
+    case RENAME_NOREPLACE:
+      return RenameMode::no_replace;
+    case RENAME_EXCHANGE:
+      return RenameMode::exchange;
+    case RENAME_WHITEOUT:
+      return RenameMode::leave_device;
+    default:
+      return Errno{EINVAL};
+  }
+}
 }  // namespace
 
 Answer Session::entry_answer(Exchange& exchange, const sys::Result<overlay::Entry>& entry) {
@@ -129,27 +145,25 @@ Answer Session::rename2(Exchange& exchange, const abi::Rename2In& in, std::strin
 
 Answer Session::rename_names(Exchange& exchange, std::string_view name, overlay::NodeId new_parent,
                              std::string_view new_name, std::uint32_t flags) {
-  // RENAME_WHITEOUT would let a user make one of our marks.
-  if (flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE) return Errno{EINVAL};
-  const RenameMode mode = flags == RENAME_NOREPLACE  ? RenameMode::no_replace
-                          : flags == RENAME_EXCHANGE ? RenameMode::exchange
-                                                     : RenameMode::replace;
+  const auto mode = rename_mode(flags);
+  if (!mode) return mode.error();
   const Subject from = subject(exchange.node(), name);
   const Subject to = subject(new_parent, new_name);
   for (const Subject* each : {&from, &to}) {
     LAMINA_TRY(guard(*each));
   }
   LAMINA_TRY(guard_below(exchange.node(), name, from, to));
-  if (mode == RenameMode::exchange) {
+  if (*mode == RenameMode::exchange) {
     LAMINA_TRY(guard_below(new_parent, new_name, from, to));
   }
-  const auto status = file_system_.rename(exchange.node(), name, new_parent, new_name, mode, exchange.interrupted(),
+  const auto status = file_system_.rename(exchange.node(), name, new_parent, new_name, *mode, exchange.interrupted(),
                                           exchange.attempt());
   invalidate_renumbered(exchange);
   for (const Subject* each : {&from, &to}) was_read(ReadKind::whole, *each);
-  if (status.ok())
-    changed(exchange, mode == RenameMode::exchange ? filter::Operation::exchange : filter::Operation::rename, from,
-            to.path);
+  if (!status.ok()) return status.error();
+  changed(exchange, *mode == RenameMode::exchange ? filter::Operation::exchange : filter::Operation::rename, from,
+          to.path);
+  if (*mode == RenameMode::leave_device) changed(exchange, filter::Operation::mknod, from);
   return answer_of(status);
 }
 

@@ -69,7 +69,7 @@ Status Session::join_open(Exchange& exchange, const Opening& opening, OpenFile& 
   if (!opening.writes() || file.backing_id == 0) return {};
   LAMINA_TRY(detach_open_lower(exchange, opening.node, file));
   if (!file.keeps_suid || opening.as_root) return {};
-  // Another user opens the file besides root: setuid is cleared now, for that user's writes could not clear it.
+  // Another user opens the file besides root: setuid is cleared now, because that user's writes could not clear it.
   SetAttributes change;
   change.kill_suidgid = true;
   LAMINA_TRY(check_group(exchange, opening.node, change));

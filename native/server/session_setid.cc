@@ -12,6 +12,7 @@ namespace lamina::server {
 
 using overlay::NodeId;
 using overlay::SetAttributes;
+using sys::Result;
 using sys::Status;
 
 namespace {
@@ -54,9 +55,19 @@ Status Session::forget_attributes(const Exchange& exchange, NodeId node) {
   return invalidated.failed_with(ENOENT) ? Status() : invalidated;
 }
 
+// Mode and group of a file as users see them; from the real file where that has them, without a lookup.
+Result<Session::Standing> Session::standing_of(NodeId node, const overlay::RealFile& file) {
+  if (file_system_.shows_inodes()) {
+    LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(file.descriptor()));
+    return Standing{status.mode, status.gid};
+  }
+  LAMINA_ASSIGN(const overlay::Attributes attributes, file_system_.attributes(node));
+  return Standing{attributes.mode, attributes.gid};
+}
+
 // Before an unprivileged write.
 Status Session::kill_suidgid(Exchange& exchange, NodeId node, const overlay::RealFile& file) {
-  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(file.descriptor()));
+  LAMINA_ASSIGN(const Standing status, standing_of(node, file));
   if ((status.mode & (setuid | setgid)) == 0) return {};
   SetAttributes change;
   change.kill_suidgid = true;

@@ -19,6 +19,7 @@
 #include "sys/open.h"
 #include "sys/process.h"
 #include "sys/retry.h"
+#include "sys/status.h"
 
 namespace lamina::sys {
 
@@ -97,6 +98,26 @@ Status clone_into(int slot, int mount_namespace, int root, const std::string& mo
 }
 
 }  // namespace
+
+bool lists_idmapped(std::string_view text, std::uint64_t mount_id) {
+  const std::string wanted = std::to_string(mount_id);
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::vector<std::string_view> words = words_of(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (words.size() < 6 || words[0] != wanted) continue;
+    return (',' + std::string(words[5]) + ',').find(",idmapped,") != std::string::npos;
+  }
+  return false;
+}
+
+Result<bool> is_idmapped(const std::string& directory) {
+  LAMINA_ASSIGN(const FileDescriptor opened, open_path(directory, O_PATH | O_DIRECTORY));
+  LAMINA_ASSIGN(const FileStatus status, status_of(opened.get()));
+  LAMINA_ASSIGN(const FileDescriptor table, open_path("/proc/self/mountinfo", O_RDONLY));
+  LAMINA_ASSIGN(const std::string text, read_whole(table.get(), longest_table));
+  return lists_idmapped(text, status.mount_id);
+}
 
 std::vector<MountEntry> parse_mounts(std::string_view text) {
   std::vector<MountEntry> mounts;

@@ -31,6 +31,11 @@ Result<FileDescriptor> clone_mount_of(std::int32_t pid, const std::string& mount
 // Attaches such a clone to a directory, private, with the per-mount MS_* flags of mount(2) (mount_setattr(2),
 // move_mount(2)).
 Status attach_mount(int clone, const std::string& mountpoint, unsigned long flags);
+// Whether a directory is reached through an idmapped mount (mount_setattr(2), MOUNT_ATTR_IDMAP), which shows other
+// owners than are on disk. False where the kernel does not say: before Linux 5.12 there is none.
+Result<bool> is_idmapped(const std::string& directory);
+// The same, by a mountinfo file and the number of the mount.
+[[nodiscard]] bool lists_idmapped(std::string_view text, std::uint64_t mount_id);
 // The file system that is mounted at a path, without a request to its server (statx(2), AT_STATX_DONT_SYNC).
 Result<std::uint64_t> device_at(const std::string& path);
 

@@ -18,8 +18,8 @@ struct Process {
   std::int32_t pid = 0;
   std::string command;  // proc(5), /proc/PID/comm: at most 15 bytes, of any value
 };
-// The process of a thread, for a caller may be identified by its thread's number, and threads have names of their own.
-// ENOENT, ESRCH where it has ended.
+// The process of a thread, because a caller may be identified by its thread's number, and threads have names of their
+// own. ENOENT, ESRCH where it has ended.
 Result<Process> process_of(std::int32_t thread);
 // Answers as process_of, with one system call where a process asks again: it keeps /proc/PID/comm open, which fails
 // with ESRCH once the process has ended, whoever has its number then. One thread uses it.

@@ -1,6 +1,7 @@
 #include "sys/xattrs.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -175,6 +176,12 @@ Status copy_xattrs(int from, int to, const XattrFilter& wanted) {
     status = value.ok() ? set_xattr(to, {}, attribute, *value) : Status(value.error());
   });
   return status;
+}
+
+bool may_set_trusted_xattrs() {
+  const FileDescriptor file(::memfd_create("trusted", MFD_CLOEXEC));
+  if (!file.valid()) return ::geteuid() == 0;
+  return ::fsetxattr(file.get(), "trusted.lamina", "", 0, 0) == 0 || errno != EPERM;
 }
 
 }  // namespace lamina::sys

@@ -22,6 +22,9 @@ Result<std::string> list_xattrs(int directory, std::string_view name);
 Status set_xattr(int directory, std::string_view name, std::string_view attribute, std::span<const std::byte> value,
                  int flags = 0);
 Status remove_xattr(int directory, std::string_view name, std::string_view attribute);
+// Whether this process may set trusted.*: that takes CAP_SYS_ADMIN outside of every user namespace (xattr(7)). Tried on
+// a file in memory, so that no file system decides.
+[[nodiscard]] bool may_set_trusted_xattrs();
 
 // Which attributes to copy, by name.
 using XattrFilter = std::function<bool(std::string_view attribute)>;

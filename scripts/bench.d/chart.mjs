@@ -9,8 +9,11 @@ const marks = {
   'fuse-overlayfs': { colour: '#d97706', shape: 'square' },
   'fuse-native': { colour: '#b45ad1', shape: 'diamond' },
   'laminafs, stateless': { colour: '#2f81f7', shape: 'dot', large: true },
+  'laminafs, no index': { colour: '#1a7f37', shape: 'square' },
   'laminafs, passthrough': { colour: '#2f81f7', shape: 'ring' },
   'laminafs, io_uring': { colour: '#1a7f37', shape: 'diamond' },
+  'lamina mount, fuse': { colour: '#2f81f7', shape: 'square' },
+  'lamina mount, kernel': { colour: '#8b949e', shape: 'ring' },
 };
 
 const left = 310;

@@ -52,7 +52,7 @@ export function driversText(data) {
   const notes = [...new Set(failures.map(({ driver, workload }) => `${workload} on ${driver}`))];
   return `Time of whole commands as a multiple of the kernel's overlayfs (bold; the median of the rounds' own ratios), median, and half the spread; ${rounds}
 round${rounds === 1 ? '' : 's'} with the drivers in turn. Lower: the Debian root of \`images/debian\`; \`cold\` is after dropping the caches. The targets are for \`${ours}\`, the mount of a
-container; \`laminafs, servicing\` is the mount that an update runs in; \`laminafs, io_uring\` is the stateless one with \`io_uring=on\`, which the kernel's parameter
+container; \`laminafs, no index\` is the same without the index of its lowers, as container engines mount it; \`laminafs, servicing\` is the mount that an update runs in; \`laminafs, io_uring\` is the stateless one with \`io_uring=on\`, which the kernel's parameter
 \`fuse.enable_uring\` must allow. \`native\` is a copy of the root (a bind mount of it where mounting is measured). \`fuse-native\` is a small
 passthrough written on that package. Kernel overlayfs defaults: ${Object.entries(data.overlayfs)
     .map(([name, value]) => `\`${name}=${value}\``)

@@ -44,20 +44,22 @@ const directories = (place, name = '') => {
 
 const waitForWork = (work) => run('flock', ['--timeout', '30', work, 'true']);
 
-/** What \`lamina update apply\` mounts for the run on the base (src/capture). */
-function recording(directory, name = '') {
+/** What `lamina update apply` mounts for the run on the base (src/capture). A supervised driver uses no io_uring. */
+function recording(directory, ring, name = '') {
   const [rules, journal, reads] = ['rules', 'journal', 'reads'].map((part) => join(directory, part + name));
   for (const file of [journal, reads]) rmSync(file, { force: true });
   writeFileSync(rules, '{"version":1,"rules":[]}');
-  return `,whiteout_files=off,volatile,supervise=on,filter=${rules},journal=${journal},readset=${reads}`;
+  return `,whiteout_files=off,volatile,supervise=${ring === 'on' ? 'off' : 'on'},filter=${rules},journal=${journal},readset=${reads}`;
 }
 
-const laminafs = (mode, ring = 'off') => ({
+/** @param indexed whether it gets the index of the lowers, as `lamina` gives it; container engines have none */
+const laminafs = (mode, ring = 'off', indexed = true) => ({
   laminafs: true,
   mount(place, name) {
     const { upper, work, mountpoint } = directories(place, name);
     const control = join(place.directory, `control${name ?? ''}`);
-    const options = `lowerdir=${place.lower},lowerindex=${place.index},upperdir=${upper},workdir=${work},mode=${mode},control=${control},io_uring=${ring}${mode === 'servicing' ? recording(place.directory, name) : ''}`;
+    const index = indexed ? `,lowerindex=${place.index}` : '';
+    const options = `lowerdir=${place.lower}${index},upperdir=${upper},workdir=${work},mode=${mode},control=${control},io_uring=${ring}${mode === 'servicing' ? recording(place.directory, ring, name) : ''}`;
     run(place.laminafs, ['-o', options, mountpoint], { cwd: place.cwd, stdio: ['ignore', 'ignore', 'pipe'] });
     return {
       root: mountpoint,
@@ -68,6 +70,44 @@ const laminafs = (mode, ring = 'off') => ({
       },
     };
   },
+});
+
+const cli = join(dirname(fileURLToPath(import.meta.url)), '../../dist/lamina.js');
+
+/** A store with the lower as its base, made once in a directory. */
+function storeIn({ directory, lower }) {
+  const store = join(directory, 'store-of-lower');
+  const lamina = (...words) => run(process.execPath, [cli, '--store', store, ...words]);
+  if (!existsSync(store)) {
+    lamina('init');
+    lamina('base', 'import', 'lower', lower);
+  }
+  return lamina;
+}
+
+/** A container of a store of which a single lower is the base; `mount` mounts it by the command, as a person does. */
+function containerIn(place, engine, name = '') {
+  const { mountpoint } = directories(place, name);
+  const lamina = storeIn(place);
+  const container = `${engine}${name}`;
+  lamina('create', container, '--base', 'lower');
+  return {
+    mount() {
+      lamina('mount', '--engine', engine, '--suid', '--dev', container, mountpoint);
+      return { root: mountpoint, end: () => void lamina('umount', container) };
+    },
+    done: () => void lamina('remove', container),
+  };
+}
+
+const throughLamina = (engine) => ({
+  mount(place, name) {
+    const container = containerIn(place, engine, name);
+    const mount = container.mount();
+    return { ...mount, end: () => (mount.end(), container.done()) };
+  },
+  /** Of which only mounting is timed where that is what is measured. */
+  ready: (place) => containerIn(place, engine),
 });
 
 const overlayOptions = ({ lower }, { upper, work }) => `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
@@ -162,6 +202,7 @@ const fuseNative = {
 
 /** The kernel's overlayfs with what laminafs does by default. */
 export const tuned = 'overlayfs, redirect_dir and metacopy';
+export const servicingByRing = 'laminafs, servicing, io_uring';
 
 export const drivers = {
   native,
@@ -170,13 +211,17 @@ export const drivers = {
   'fuse-overlayfs': fuseOverlayfs,
   'fuse-native': fuseNative,
   'laminafs, stateless': laminafs('stateless'),
+  'laminafs, no index': laminafs('stateless', 'off', false),
   'laminafs, servicing': laminafs('servicing'),
   'laminafs, passthrough': laminafs('passthrough'),
   'laminafs, io_uring': laminafs('stateless', 'on'),
+  [servicingByRing]: laminafs('servicing', 'on'),
+  'lamina mount, fuse': throughLamina('fuse'),
+  'lamina mount, kernel': throughLamina('kernel'),
 };
 
 /** Those of the table of drivers. */
-export const compared = Object.keys(drivers).filter((name) => name !== tuned);
+export const compared = Object.keys(drivers).filter((name) => ![tuned, servicingByRing].includes(name));
 
 /** The drivers among `names` that mount here; of the others standard error says why not. */
 export function available(place, names) {

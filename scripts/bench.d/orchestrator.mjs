@@ -63,13 +63,17 @@ export async function functionsOf(checkout) {
         export { Store } from './src/store/index.js';
         export { StorePaths } from './src/store/paths.js';
         export { recordChecked, wasChecked } from './src/store/checked-manifest.js';
+        export { manifestBytes } from './src/store/manifest-bytes.js';
         export {
           checkGraph, checkStep, createContainer, emptyManifest, readManifest, serialiseManifest,
         } from './src/manifest/index.js';
         export { writeFileDurably } from './src/platform/durable.js';
         export { encodeIndex } from './src/store/node-index/writer.js';
         export { scanTree } from './src/store/node-index/scan.js';
-        export { fromText } from './src/base/bytes.js';`,
+        export { fromText } from './src/base/bytes.js';
+        export {
+          MountedRoot, addToRoot, additionsOf, failureOf, planSandbox, procedureHostName, runInSandbox, shownDirectory,
+        } from './src/sandbox/index.js';`,
       resolveDir: checkout,
       loader: 'ts',
     },

@@ -1,6 +1,7 @@
 // All sections, in the order of the page.
 import { section as copyUp } from './copy-up.mjs';
 import { section as fleet } from './fleet.mjs';
+import { section as images } from './images.mjs';
 import { section as lowers } from './lowers.mjs';
 import { section as manifest } from './manifest.mjs';
 import { section as memory } from './memory.mjs';
@@ -9,7 +10,9 @@ import { section as pageCache } from './page-cache.mjs';
 import { section as drivers } from './rounds.mjs';
 import { section as scaling } from './scaling.mjs';
 import { section as servicing } from './servicing.mjs';
+import { section as slowDisk } from './slow-disk.mjs';
 import { section as store } from './store.mjs';
+import { section as takeOver } from './take-over.mjs';
 
 /**
  * @typedef {object} Section
@@ -32,7 +35,10 @@ export const sections = [
   pageCache,
   messages,
   servicing,
+  slowDisk,
   fleet,
   manifest,
   store,
+  images,
+  takeOver,
 ];

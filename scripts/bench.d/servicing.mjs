@@ -2,41 +2,39 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { available, drivers, tuned } from './drivers.mjs';
+import { available, drivers, servicingByRing, tuned } from './drivers.mjs';
 import { makeContainers } from './fleet.mjs';
+import { timedInSandbox } from './in-sandbox.mjs';
 import { debianImages, debianLower } from './input.mjs';
 import { operationsOf } from './messages.mjs';
 import { functionsOf, storeAt } from './orchestrator.mjs';
-import { run, timed } from './shell.mjs';
+import { run } from './shell.mjs';
 import { median, spread } from './statistics.mjs';
 import { duration, number, percent, table, targets } from './text.mjs';
-import { upgrade } from './workloads.mjs';
 
-const mounts = ['native', tuned, 'laminafs, stateless', 'laminafs, servicing'];
-const [flat, kernel, , servicing] = mounts;
+const mounts = ['native', tuned, 'laminafs, stateless', 'laminafs, servicing', servicingByRing];
+export const [flat, kernel] = mounts;
+const [, , , supervised, byRing] = mounts;
 /** Containers on the base of a whole command: those that it overlaps, which must be run, and those that it does not. */
 const fleets = {
-  'update apply, the base alone': { affected: 0, skipped: 0 },
-  'update apply, 4 affected containers': { affected: 4, skipped: 0 },
-  'update apply, 100 skipped containers': { affected: 0, skipped: 100 },
+  'update apply, the base alone': { affected: 0, skipped: 0, engine: 'fuse' },
+  'update apply, 4 affected containers': { affected: 4, skipped: 0, engine: 'fuse' },
+  'update apply --engine kernel, 4 affected containers': { affected: 4, skipped: 0, engine: 'kernel' },
+  'update apply, 100 skipped containers': { affected: 0, skipped: 100, engine: 'fuse' },
 };
-const [alone, affected] = Object.keys(fleets);
+export const [base] = Object.keys(fleets);
+const [, affected, affectedByKernel] = Object.keys(fleets);
 /** Where the upgrade lists no directory: it lists /etc, so that it must run in a container with a new name there. */
 const unlisted = ['var/lib/app', 'srv/www', 'home/app'];
 
-/** Seconds of the upgrade in a fresh root, and the messages that it took. */
-async function inMount(name, place, { prepare, script, finish }) {
+/** Seconds of the upgrade in a fresh root, in the sandbox that an update has, and the messages that it took. */
+async function inMount(name, place, functions, update) {
   const mount = drivers[name].mount(place);
   try {
-    timed(prepare, mount.root);
-    try {
-      const before = await operationsOf(mount);
-      run('sync', []);
-      const seconds = timed(script, mount.root);
-      return { seconds, messages: differenceOf(await operationsOf(mount), before) };
-    } finally {
-      timed(finish, mount.root);
-    }
+    const before = await operationsOf(mount);
+    run('sync', []);
+    const seconds = await timedInSandbox(functions, mount.root, update, 'upgrade');
+    return { seconds, messages: differenceOf(await operationsOf(mount), before) };
   } finally {
     mount.end();
   }
@@ -59,9 +57,10 @@ async function storeOf(checkout, functions, directory, { affected: changed, skip
   return store;
 }
 
-async function applied(store, update, { affected: changed, skipped }) {
+async function applied(store, update, { affected: changed, skipped, engine }) {
   run('sync', []);
-  const { seconds, stdout } = await store.lamina('--json', 'update', 'apply', 'debian', update, '--name', 'upgrade');
+  const words = ['--json', 'update', 'apply', 'debian', update, '--name', 'upgrade', '--engine', engine];
+  const { seconds, stdout } = await store.lamina(...words);
   const outcomes = JSON.parse(stdout).update.effects.map(({ outcome }) => outcome);
   if (outcomes.filter((each) => each === 'skipped').length !== skipped || outcomes.length !== changed + skipped)
     throw new Error(`of ${changed + skipped} containers: ${outcomes.join(', ')}`);
@@ -69,7 +68,8 @@ async function applied(store, update, { affected: changed, skipped }) {
   return { seconds };
 }
 
-async function measure({ checkout, scratch, laminafs, options }) {
+/** Measures the rows of these names, in turn. */
+export async function updateRows({ checkout, scratch, laminafs, options }, rows) {
   const functions = await functionsOf(checkout);
   const { lower, index } = debianLower(checkout, scratch);
   const directory = join(scratch, 'mounts');
@@ -77,15 +77,19 @@ async function measure({ checkout, scratch, laminafs, options }) {
   const place = { lower, index, directory, laminafs };
   const seconds = {};
   const messages = {};
-  const names = available(place, mounts);
+  const names = available(
+    place,
+    mounts.filter((name) => rows.includes(name)),
+  );
+  const chosen = Object.entries(fleets).filter(([name]) => rows.includes(name));
   for (let round = 0; round < options.rounds; round++) {
     const record = (name, result) => {
       process.stderr.write(`${new Date().toISOString()} ${name}: ${duration(result.seconds)}\n`);
       (seconds[name] ??= []).push(result.seconds);
       messages[name] = result.messages;
     };
-    for (const name of names) record(name, await inMount(name, place, upgrade(scratch)));
-    for (const [name, fleet] of Object.entries(fleets)) {
+    for (const name of names) record(name, await inMount(name, place, functions, join(scratch, 'upgrade')));
+    for (const [name, fleet] of chosen) {
       const at = join(scratch, 'fleet');
       const store = await storeOf(checkout, functions, at, fleet);
       const update = join(scratch, 'package');
@@ -98,16 +102,22 @@ async function measure({ checkout, scratch, laminafs, options }) {
   return { seconds, messages };
 }
 
+const measure = async (context) => updateRows(context, [...mounts, ...Object.keys(fleets)]);
+
 /** The median of the rounds' own ratios. */
 const ratio = (values, others) => median(values.map((value, round) => value / others[round]));
 
 function aims(seconds) {
   const times = (value) => number(value);
-  const each = seconds[affected].map((value, round) => (value - seconds[alone][round]) / 4 / seconds[kernel][round]);
+  // What `lamina update apply` mounts here.
+  const servicing = seconds[byRing] === undefined ? supervised : byRing;
+  const each = (fleet) =>
+    median(seconds[fleet].map((value, round) => (value - seconds[base][round]) / 4 / seconds[kernel][round]));
   return [
     ['servicing mount / kernel overlayfs', ratio(seconds[servicing], seconds[kernel]), 1.3, times],
-    ['`update apply`, the base alone / the flat copy', ratio(seconds[alone], seconds[flat]), 1.6, times],
-    ['each affected container / kernel overlayfs', median(each), 0.65, times],
+    ['`update apply`, the base alone / the flat copy', ratio(seconds[base], seconds[flat]), 1.6, times],
+    ['each affected container, fuse / kernel overlayfs', each(affected), 0.65, times],
+    ['each affected container, kernel / kernel overlayfs', each(affectedByKernel), 0.65, times],
   ];
 }
 
@@ -134,8 +144,8 @@ export const section = {
       number(ratio(values, seconds[flat])),
       number(ratio(values, seconds[kernel])),
     ]);
-    return `The Debian upgrade of \`images/debian\`, ${seconds[flat].length} rounds with all rows in turn; ratios are medians of the rounds' own. The first rows run it by chroot in a
-mount, as which \`laminafs, servicing\` is what \`lamina update apply\` mounts: supervised, with journal and read set. The last rows are whole commands, from the start of the process
+    return `The Debian upgrade of \`images/debian\`, ${seconds[flat].length} rounds with all rows in turn; ratios are medians of the rounds' own. The first rows run it in a
+mount, in the sandbox that an update has; \`laminafs, servicing\` is what \`lamina update apply\` mounts: supervised, with journal and read set; over io_uring a driver cannot be supervised. The last rows are whole commands, from the start of the process
 to the published update; an *affected* container has an \`/etc/passwd\` of its own and is run.
 
 ${table(['where', 'time', '/ flat copy', '/ kernel overlayfs'], lines)}

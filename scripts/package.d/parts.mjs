@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Debian's packages of the libraries that native programs hold, headers and static code; the last two are in
- * `lamina-sandbox`, which is linked to nothing.
+ * Debian's packages of the libraries that native programs hold, headers and static code; the last two are in `laminafs`
+ * and `lamina-sandbox`, which are linked to nothing.
  */
 export const nativeLibraries = [
   'libxxhash-dev',

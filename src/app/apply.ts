@@ -1,5 +1,10 @@
+import { toText } from '../base/bytes.js';
 import type { ContentDiff } from '../changeset/index.js';
+import { baseOf, containersOn } from '../manifest/index.js';
 import type { Outcome } from '../manifest/index.js';
+import { checkProcedure } from '../package/index.js';
+import { runningUnits, whileStopped } from '../runtime/index.js';
+import type { StartFault } from '../runtime/index.js';
 import type { Store } from '../store/index.js';
 import { applyUpdate } from '../update/index.js';
 import type { ApplyRequest, DetailedChange, Determinism, Preview, Progress } from '../update/index.js';
@@ -15,6 +20,8 @@ export interface ApplyData {
   readonly preview?: PreviewData;
   /** Only if the base was serviced twice. */
   readonly determinism?: Determinism;
+  /** Only with --restart: the units that ran. */
+  readonly restarted?: readonly RestartedData[];
 }
 
 export interface PreviewData {
@@ -50,6 +57,38 @@ function previewData(base: string, { base: changes, bytes, containers }: Preview
 
 function determinismData({ differs, ephemeral }: Determinism): Determinism {
   return { differs: differs.map((each) => ({ ...each, path: `/${each.path}` })), ephemeral };
+}
+
+/** A unit that was stopped for an update, and why it did not start again; null: it did. */
+export interface RestartedData {
+  readonly container: string;
+  readonly unit: string;
+  readonly problem: string | null;
+}
+
+/**
+ * Applies an update while the units of the containers that it services are stopped, and starts them again: with the
+ * update, or where it fails as they were.
+ * @param onFault called for a unit that does not start
+ */
+export async function applyRestarting(
+  store: Store,
+  request: ApplyRequest,
+  onFault: (fault: StartFault) => void,
+): Promise<ApplyData> {
+  const manifest = await store.read();
+  const { head } = baseOf(manifest, request.base);
+  await checkProcedure(request.procedure, request.procedureAt);
+  const containers = request.containers ?? containersOn(manifest, request.base, head);
+  const units = await runningUnits(toText(store.paths.root), containers);
+  const faults = new Map<string, string>();
+  const noteFault = (fault: StartFault) => {
+    faults.set(fault.unit, fault.message);
+    onFault(fault);
+  };
+  const options = { onFault: noteFault, signal: request.signal };
+  const data = await whileStopped(units, options, async () => updateApply(store, request));
+  return { ...data, restarted: units.map((each) => ({ ...each, problem: faults.get(each.unit) ?? null })) };
 }
 
 export async function updateApply(store: Store, request: ApplyRequest): Promise<ApplyData> {

@@ -4,16 +4,20 @@ import { must, refused, usage } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
 import { addBase, own, removeBase, validateName } from '../manifest/index.js';
 import type { Manifest, NewBase, SealedNode } from '../manifest/index.js';
+import { removeAllDurably } from '../platform/durable.js';
 import { isRoot } from '../platform/privileges.js';
 import { hasProgram } from '../platform/programs.js';
-import { ownMaps } from '../platform/subordinate-ids.js';
-import { initStore, withImportSource } from '../store/index.js';
+import { lineThatGivesIds, ownMaps } from '../platform/subordinate-ids.js';
+import { initStore, standardInput, unusedImages, withImportSource } from '../store/index.js';
 import type { BaseOptions, ImportSource, Store, Transaction } from '../store/index.js';
 import { publishChange, publishRemoval, withChange } from '../transaction/index.js';
 import type { Change } from '../transaction/index.js';
-import { refuseBelowManualUpdate } from '../update/index.js';
+import { refuseRemovalBelowOthers } from '../update/index.js';
 import { baseData } from '../data/index.js';
 import type { BaseData } from '../data/index.js';
+
+export { standardInput };
+export type { BaseData, BaseOptions, Store };
 
 export interface InitOptions {
   /** The store supports all users of a root: subordinate ids of its owner (subuid(5)). */
@@ -28,13 +32,15 @@ export async function init(root: BytePath, options: InitOptions = {}): Promise<v
 
 function checkSubordinateIds(): void {
   if (isRoot())
-    throw usage('--subordinate-ids is for a user who is not root: root has all users', { hint: 'leave it out' });
+    throw usage('--subordinate-ids is for users other than root: root has all users', { hint: 'leave it out' });
   const { username } = userInfo();
-  if (ownMaps() === undefined)
+  if (ownMaps() === undefined) {
+    const line = lineThatGivesIds(username);
     throw refused(`user ${username} has no subordinate ids in /etc/subuid and /etc/subgid`, {
       code: 'NO_SUBORDINATE_IDS',
-      hint: `as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username} (with numbers that nobody else has)`,
+      hint: `as root, add a line to both (by hand, or usermod --add-subuids --add-subgids):\n    /etc/subuid: ${line}\n    /etc/subgid: ${line}`,
     });
+  }
   const missing = ['newuidmap', 'newgidmap'].find((program) => !hasProgram(program));
   if (missing !== undefined)
     throw refused(`${missing} is not in PATH`, { code: 'NO_SUBORDINATE_IDS', hint: 'install it (Debian: uidmap)' });
@@ -66,7 +72,7 @@ export async function baseImport(
 
 function refuseTaken(manifest: Manifest, name: string): void {
   if (own(manifest.bases, name) === undefined) return;
-  throw refused(`a base named '${name}' exists already`, { code: 'BASE_EXISTS', hint: 'choose another name' });
+  throw refused(`a base named '${name}' already exists`, { code: 'BASE_EXISTS', hint: 'choose another name' });
 }
 
 /** The change that an import makes. */
@@ -103,8 +109,9 @@ export async function baseRemove(store: Store, name: string): Promise<void> {
   await publishRemoval(store, {
     transition: async (present) => {
       const transition = removeBase(present, name);
-      await refuseBelowManualUpdate(store, present, transition.removedNodes);
+      await refuseRemovalBelowOthers(store, present, transition.removedNodes);
       return transition;
     },
+    clearUp: async (present) => removeAllDurably(unusedImages(store.paths, present)),
   });
 }

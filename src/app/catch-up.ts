@@ -13,7 +13,7 @@ import type { RanBecauseOfData } from '../data/index.js';
 export interface CatchUpData {
   readonly container: string;
   readonly base: string;
-  /** The layer and the storage that it stands on now; of a dry run: its present ones. */
+  /** The layer and the storage that it stands on now; of a dry run: its current ones. */
   readonly layer: NodeId;
   readonly storage: NodeId;
   /** By layer, oldest first. */
@@ -110,7 +110,7 @@ function noneCaughtUp(failures: CatchUpsData['failed']): LaminaError {
   const reasons = failures.map(({ container, message }) => `  ${container}: ${message}`);
   return failed(`none of the containers could be caught up:\n${reasons.join('\n')}`, {
     code: 'NONE_CAUGHT_UP',
-    hint: 'nothing was changed; lamina update catch-up CONTAINER says what to do about one of them',
+    hint: 'nothing was changed; to see what to do about one of them: lamina update catch-up CONTAINER',
   });
 }
 

@@ -1,18 +1,19 @@
 import type { BytePath } from '../base/bytes.js';
 import { mountPresent, runCommand, unmountContainer } from '../containers/index.js';
-import type { MountOptions, RunContainerOptions } from '../containers/index.js';
+import type { MountOptions, PresentMount, RunContainerOptions } from '../containers/index.js';
 import { containerData } from '../data/index.js';
 import type { ContainerData } from '../data/index.js';
 import { containerOf, removeContainer } from '../manifest/index.js';
 import { checkHostView, findMounts, withMountpoint } from '../mount/index.js';
+import type { ChosenEngine, ContainerMode, EngineWish } from '../mount/index.js';
 import type { RunOptions, SandboxUsers, SignalSource } from '../sandbox/index.js';
 import type { Store } from '../store/index.js';
 import { publishRemoval, withHold } from '../transaction/index.js';
-import { refuseBelowManualUpdate } from '../update/index.js';
+import { refuseRemovalBelowOthers } from '../update/index.js';
 import { displacedIn, removeDisplaced } from './displaced.js';
 import type { DisplacedData } from './displaced.js';
 
-export type { MountOptions, RunOptions, SandboxUsers, SignalSource };
+export type { ChosenEngine, EngineWish, MountOptions, RunOptions, SandboxUsers, SignalSource };
 
 /**
  * Removes a container with its storages, what rollbacks displaced in it, and layers that only it stood on.
@@ -31,7 +32,7 @@ export async function remove(
       transition: async (present) => {
         const transition = removeContainer(present, name);
         hold.check(present);
-        await refuseBelowManualUpdate(store, present, transition.removedNodes);
+        await refuseRemovalBelowOthers(store, present, transition.removedNodes);
         displaced = displacedIn(store, present, name);
         if (displaced.length > 0) onDisplaced(displaced);
         return transition;
@@ -42,22 +43,44 @@ export async function remove(
   });
 }
 
+/** A container that was mounted, by which engine, and for `auto` why. */
+export interface MountData extends ContainerData {
+  readonly engineBecause: string | null;
+  /** How the driver opens its files; null: the kernel does. */
+  readonly mode: ContainerMode | null;
+}
+
 /**
- * Mounts a container's root. @throws LaminaError notFound, refused: see withMountpoint; refused: it is mounted already
+ * Mounts a container's root. @throws LaminaError notFound, refused: see withMountpoint; refused: it is mounted already,
+ * or the engine cannot mount it
  */
 export async function mount(
   store: Store,
   name: string,
   directory: BytePath,
   options: MountOptions = {},
-): Promise<ContainerData> {
+): Promise<MountData> {
   const manifest = await store.read();
   containerOf(manifest, name);
   checkHostView(options);
-  const { manifest: mounted } = await withMountpoint(directory, async ({ path, held }) =>
-    mountPresent(store, name, path, { ...options, held }),
+  return mountData(
+    store,
+    name,
+    await withMountpoint(directory, async ({ path, held }) => mountPresent(store, name, path, { ...options, held })),
   );
-  return containerData(mounted, name, await findMounts(store));
+}
+
+/** What is said of a container that was just mounted. */
+export async function mountData(
+  store: Store,
+  name: string,
+  { manifest, engine, because, mode }: PresentMount,
+): Promise<MountData> {
+  return {
+    ...containerData(manifest, name, await findMounts(store)),
+    engineBecause: because ?? null,
+    mode: engine === 'fuse' ? mode : null,
+  };
 }
 
 /** Unmounts a container, named or by its mount point. @throws LaminaError notFound; refused: it is in use */

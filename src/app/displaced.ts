@@ -70,7 +70,7 @@ const isAtOrBelow = (path: BytePath, top: BytePath) => path === top || path.star
 function displacedNamed(store: Store, manifest: Manifest, id: string): DisplacedData {
   const found = isId(id, 'a') ? displacedIn(store, manifest).find((each) => each.id === id) : undefined;
   if (found !== undefined) return found;
-  throw notFound(`nothing displaced has the id '${display(id)}'`, {
+  throw notFound(`no displaced content has the id '${display(id)}'`, {
     code: 'NOT_DISPLACED',
     hint: 'see lamina displaced list',
   });

@@ -19,7 +19,7 @@ export interface PastData {
   readonly procedure: PastUpdate['procedure']['kind'];
   /** Whether `update redo` can apply it again: what that needs is kept. */
   readonly redo: boolean;
-  /** When it was published; of one that never was, begun. */
+  /** When it was published; if it never was, when it was begun. */
   readonly created: string;
   readonly ended: string;
   readonly effects: PastUpdate['containers'];
@@ -38,7 +38,7 @@ export function pastData(store: Store, manifest: Manifest, past: PastUpdate): Pa
   return { ...common, created, ended, effects: containers };
 }
 
-/** The directory of its record: with the update as long as containers stand on its layer. */
+/** The directory of its record; while containers stand on its layer, the directory of the update itself. */
 export function keptOf({ paths }: Store, manifest: Manifest, { update }: PastUpdate) {
   return own(manifest.updates, update) === undefined ? paths.past(update) : paths.update(update);
 }
@@ -72,15 +72,15 @@ export function pastToRedo(store: Store, manifest: Manifest, which: string): Pas
 export function refuseWithout(store: Store, manifest: Manifest, past: PastUpdate): void {
   const { name, base, procedure } = past;
   if (procedure.kind === 'manual') {
-    throw refused(`update '${name}' was made by hand, so there is no procedure that could be applied again`, {
+    throw refused(`update '${name}' was made by hand, so it has no procedure to apply again`, {
       code: 'NO_REDO',
       hint: `make it again: lamina update begin ${base} DIR --name ${name}`,
     });
   }
   const { procedure: kept, directory } = keptOf(store, manifest, past);
   if (isThereSync(kept)) return;
-  throw refused(`the procedure of update '${name}' (${basename(directory)}) is not kept any more`, {
+  throw refused(`the procedure of update '${name}' (${basename(directory)}) is no longer kept`, {
     code: 'NO_REDO',
-    hint: `apply it from where it came from: lamina update apply ${base} PROCEDURE --name ${name}`,
+    hint: `apply it from its source: lamina update apply ${base} PROCEDURE --name ${name}`,
   });
 }

@@ -14,7 +14,7 @@ export interface GcData {
   readonly found: readonly Found[];
   /** What could not be removed, and why. */
   readonly left: readonly { readonly path: string; readonly reason: string }[];
-  /** Of what was found, without what is left. */
+  /** Of what was found, without what could not be removed. */
   readonly bytes: number;
   /** What rollbacks displaced in existing containers: it stays. */
   readonly displaced: { readonly count: number; readonly bytes: number };

@@ -1,4 +1,4 @@
-import { layerChain, nodeOf, storageChain } from '../manifest/index.js';
+import { containerOf, layerChain, nodeOf, own, storageChain } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { bytesText } from '../base/units.js';
 import { nodesData } from '../data/index.js';
@@ -34,8 +34,9 @@ export function graphData(manifest: Manifest): GraphData {
   };
 }
 
-export function drawGraph(manifest: Manifest, format: GraphFormat): string {
-  if (format === 'text') return textGraph(manifest);
+/** @param all also what is alike, in a text */
+export function drawGraph(manifest: Manifest, format: GraphFormat, all = false): string {
+  if (format === 'text') return textGraph(manifest, all);
   return format === 'mermaid' ? mermaidGraph(manifest) : dotGraph(manifest);
 }
 
@@ -46,35 +47,93 @@ function label(manifest: Manifest, id: NodeId): string {
   return `${node.kind}${update} ${id} (${size})`;
 }
 
-/** Bases as trees of their layers; on each layer the containers pinned to it, with their storages. */
-function textGraph(manifest: Manifest): string {
+/** Bases as trees of their layers; on each layer its containers that are pinned to it, with their storages. */
+function textGraph(manifest: Manifest, all: boolean): string {
   const lines: string[] = [];
+  const owners = basesOfLayers(manifest);
   for (const [name, base] of Object.entries(manifest.bases)) {
     lines.push(`base ${name}`);
     const inLineage = layerChain(manifest, base.head).reverse();
     const others = Object.entries(manifest.nodes)
       .filter(
         ([id, node]) =>
-          node.kind === 'delta-layer' && !inLineage.includes(id) && layerChain(manifest, id).at(-1) === base.root,
+          node.kind === 'delta-layer' &&
+          !inLineage.includes(id) &&
+          own(manifest.updates, node.update ?? '')?.base === name,
       )
       .map(([id]) => id);
     for (const layer of [...inLineage, ...others]) {
       const head =
         layer === base.head ? '  ← head' : others.includes(layer) ? '  (rolled back; a container stands on it)' : '';
-      lines.push(`└─ ${label(manifest, layer)}${head}`);
-      lines.push(...containerLines(manifest, layer).map((line) => `     ${line}`));
+      const sharing = (owners.get(layer) ?? []).filter((other) => other !== name);
+      const shared = sharing.length === 0 ? '' : `  (shared with ${sharing.join(', ')})`;
+      lines.push(`└─ ${label(manifest, layer)}${head}${shared}`);
+      lines.push(...containerLines(manifest, { base: name, layer, all }).map((line) => `     ${line}`));
     }
   }
   return lines.length === 0 ? 'the store is empty' : lines.join('\n');
 }
 
-function containerLines(manifest: Manifest, layer: NodeId): string[] {
-  return Object.entries(manifest.containers)
-    .filter(([, container]) => container.layer === layer)
-    .flatMap(([name, container]) => {
-      const storages = storageChain(manifest, container.storage);
-      return [`container ${name}`, ...storages.map((id) => `  ${label(manifest, id)}`)];
-    });
+/** The bases that have a layer in their lineage: those of images share their lower ones. */
+function basesOfLayers(manifest: Manifest): Map<NodeId, string[]> {
+  const owners = new Map<NodeId, string[]>();
+  for (const [name, { head }] of Object.entries(manifest.bases))
+    for (const layer of layerChain(manifest, head)) owners.set(layer, [...(owners.get(layer) ?? []), name]);
+  return owners;
+}
+
+/** So many containers with storages of the same kinds are drawn as one. */
+const fewestAlike = 4;
+const mostNamed = 3;
+
+interface Standing {
+  readonly base: string;
+  readonly layer: NodeId;
+  readonly all: boolean;
+}
+
+/** Bases of one image share layers: a container is drawn with its own base. */
+function containerLines(manifest: Manifest, { base, layer, all }: Standing): string[] {
+  const alike = new Map<string, string[]>();
+  for (const [name, container] of Object.entries(manifest.containers)) {
+    if (container.layer !== layer || container.base !== base) continue;
+    const kinds = storageChain(manifest, container.storage).map((id) => kindOf(manifest, id));
+    const key = kinds.join();
+    alike.set(key, [...(alike.get(key) ?? []), name]);
+  }
+  return [...alike.values()].flatMap((names) =>
+    all || names.length < fewestAlike
+      ? names.flatMap((name) => ownLines(manifest, name))
+      : foldedLines(manifest, names.sort()),
+  );
+}
+
+function kindOf(manifest: Manifest, id: NodeId): string {
+  const { kind, update } = nodeOf(manifest, id);
+  return update === null ? kind : `${kind} '${manifest.updates[update]?.name ?? update}'`;
+}
+
+const storagesOf = (manifest: Manifest, name: string): NodeId[] =>
+  storageChain(manifest, containerOf(manifest, name).storage);
+
+function ownLines(manifest: Manifest, name: string): string[] {
+  return [`container ${name}`, ...storagesOf(manifest, name).map((id) => `  ${label(manifest, id)}`)];
+}
+
+function foldedLines(manifest: Manifest, names: readonly string[]): string[] {
+  const chains = names.map((name) => storagesOf(manifest, name));
+  const storages = (chains[0] ?? []).map((first, at) => {
+    const nodes = chains.flatMap((chain) => chain[at] ?? []).map((id) => nodeOf(manifest, id));
+    const sum = (of: 'entries' | 'bytes') => nodes.reduce((total, node) => total + node[of], 0);
+    const size = nodes.every(({ sealed }) => sealed)
+      ? `${sum('entries')} entries, ${bytesText(sum('bytes'))} in all`
+      : 'writable';
+    return `  ${kindOf(manifest, first)} (${size})`;
+  });
+  return [
+    `${names.length} containers alike: ${names.slice(0, mostNamed).join(', ')} … (--all lists them)`,
+    ...storages,
+  ];
 }
 
 /** Edges child → what it depends on. */

@@ -1,24 +1,17 @@
-import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { release } from 'node:os';
 import { fromText, join, toBuffer, toText } from '../base/bytes.js';
-import { isSystemError, messageOf, toLaminaError } from '../base/errors.js';
-import { mountStack, unmountStack } from '../mount/index.js';
+import { messageOf, toLaminaError } from '../base/errors.js';
+import { mountStack, ringSetting, ringState, unmountStack } from '../mount/index.js';
 import { temporaryDirectory } from '../platform/command-line.js';
 import { isMachineRoot, isRoot } from '../platform/privileges.js';
 import { hasProgram } from '../platform/programs.js';
 import { ownMaps } from '../platform/subordinate-ids.js';
 import { probeSandbox, systemCallFilter } from '../sandbox/index.js';
 import type { SandboxProbe } from '../sandbox/index.js';
-
-/** A feature that Lamina uses, and whether this machine has it. */
-export interface HostFeature {
-  readonly name: string;
-  readonly available: boolean;
-  /** What it is good for, or why it is missing. */
-  readonly detail: string;
-  /** How to get it; null where it is there. */
-  readonly hint: string | null;
-}
+import { having, lacking } from './host-feature.js';
+import type { HostFeature } from './host-feature.js';
+import { kernelFeatures } from './host-kernel.js';
 
 export interface HostData {
   /** The release as in uname(2). */
@@ -39,6 +32,7 @@ export async function host(): Promise<HostData> {
       device,
       ...tried,
       passthrough(root),
+      ...(await tryKernel()),
       ioUring(),
       systemCalls(),
       ...subordinateIds(),
@@ -47,20 +41,12 @@ export async function host(): Promise<HostData> {
   };
 }
 
-const having = (name: string, detail: string): HostFeature => ({ name, available: true, detail, hint: null });
-const lacking = (name: string, detail: string, hint: string): HostFeature => ({
-  name,
-  available: false,
-  detail,
-  hint,
-});
-
 function fuseDevice(): HostFeature {
   try {
     accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
     return having('fuse', 'file systems in user space');
   } catch (error) {
-    const hint = 'load the kernel module (modprobe fuse), or let this container have the device /dev/fuse';
+    const hint = 'load the kernel module (modprobe fuse), or give this container the device /dev/fuse';
     return lacking('fuse', `/dev/fuse: ${messageOf(error)}`, hint);
   }
 }
@@ -72,13 +58,11 @@ async function tryMount(root: boolean): Promise<HostFeature[]> {
   const mountpoint = join(scratch, 'mount');
   for (const directory of [tree, mountpoint]) mkdirSync(toBuffer(directory));
   try {
-    const options = root ? ['idmap=on'] : [];
     await mountStack({
       lowers: [{ tree, index: undefined }],
       mountpoint,
-      mode: 'stateless',
       source: 'lamina:host',
-      options,
+      fuse: { mapsOwners: root },
     });
     try {
       const probe = root ? await probeSandbox(mountpoint) : undefined;
@@ -94,18 +78,28 @@ async function tryMount(root: boolean): Promise<HostFeature[]> {
   }
 }
 
+async function tryKernel(): Promise<HostFeature[]> {
+  const parent = temporaryDirectory();
+  const scratch = fromText(mkdtempSync(toText(join(parent, 'lamina-host-'))));
+  try {
+    return await kernelFeatures(scratch, parent);
+  } finally {
+    rmdirSync(toBuffer(scratch));
+  }
+}
+
 /** @param probe undefined without root: then a sandbox has a user namespace in any case, and mostly no control group */
 function sandboxFeatures(probe: SandboxProbe | undefined): HostFeature[] {
   if (probe === undefined) return [];
   const feature = (name: string, reason: string | undefined, detail: string, hint: string) =>
     reason === undefined ? having(name, detail) : lacking(name, reason, hint);
-  const group = 'mount the control groups (version 1 or 2) below /sys/fs/cgroup, with this controller';
+  const group = 'mount control groups (version 1 or 2) with this controller below /sys/fs/cgroup';
   return [
     feature(
       'user-namespace',
       probe.users,
-      'root in lamina run is nobody on the host',
-      'use Linux 6.12 or later, and allow user namespaces: sysctl user.max_user_namespaces; until then keep to containers that you trust',
+      'root in lamina run has no rights on the host',
+      'use Linux 6.12 or later, and allow user namespaces: sysctl user.max_user_namespaces; until then run only containers that you trust',
     ),
     feature('bound-processes', probe.processes, 'lamina run --pids', group),
     feature('bound-memory', probe.memory, 'lamina run --memory', group),
@@ -120,7 +114,8 @@ function passthrough(root: boolean): HostFeature {
   const name = 'passthrough';
   const [major = 0, minor = 0] = release().split('.').map(Number);
   const isNew = major > passthroughSince[0] || (major === passthroughSince[0] && minor >= passthroughSince[1]);
-  if (!root) return lacking(name, 'the kernel gives it to root only', 'mount as root: lamina mount --mode passthrough');
+  if (!root)
+    return lacking(name, 'the kernel offers it to root only', 'mount as root: lamina mount --mode passthrough');
   return isNew
     ? having(name, 'lamina mount --mode passthrough: files are read and written at the speed of the layers')
     : lacking(name, 'this kernel does not have it', `use Linux ${passthroughSince.join('.')} or later`);
@@ -128,15 +123,11 @@ function passthrough(root: boolean): HostFeature {
 
 function ioUring(): HostFeature {
   const name = 'io-uring';
-  const setting = '/sys/module/fuse/parameters/enable_uring';
-  const hint = `use Linux 6.14 or later, and: echo Y >${setting}`;
-  try {
-    const isOn = readFileSync(setting, 'latin1').startsWith('Y');
-    return isOn ? having(name, 'laminafs -o io_uring=on') : lacking(name, `${setting} says no`, hint);
-  } catch (error) {
-    if (!isSystemError(error, 'ENOENT')) throw error;
-    return lacking(name, 'this kernel does not have it', hint);
-  }
+  const hint = `use Linux 6.14 or later, and: echo Y >${ringSetting}`;
+  const state = ringState();
+  if (state === 'on')
+    return having(name, 'the runs of an update take about a seventh less time; laminafs -o io_uring=on');
+  return lacking(name, state === 'off' ? `it is off in ${ringSetting}` : 'this kernel does not have it', hint);
 }
 
 /** Programs of the host, and what they are for. */

@@ -1,11 +1,19 @@
 import { toText } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
 import { notFound } from '../base/errors.js';
 import { compareViews, unknownContents } from '../changeset/index.js';
 import type { View } from '../changeset/index.js';
 import { baseOf, layerChain, own } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
-import { findMounts, isLost, pingDriver } from '../mount/index.js';
-import type { FoundMount } from '../mount/index.js';
+import {
+  containersWithSocket,
+  findKernelMount,
+  findMounts,
+  isLost,
+  pingDriver,
+  recordedKernelMounts,
+} from '../mount/index.js';
+import type { EngineName, FoundMount } from '../mount/index.js';
 import { NodeReader, runningCommands } from '../store/index.js';
 import type { Running, Store } from '../store/index.js';
 import { activeManual } from '../update/index.js';
@@ -23,7 +31,11 @@ export interface StatusData {
     readonly driverGone: boolean;
   })[];
   /** Containers that are mounted in another mount namespace, and where. */
-  readonly elsewhere: readonly { readonly container: string; readonly mountpoint: string }[];
+  readonly elsewhere: readonly {
+    readonly container: string;
+    readonly mountpoint: string;
+    readonly engine: EngineName;
+  }[];
   readonly nodes: readonly NodeData[];
   readonly updates: readonly UpdateData[];
   /** Commands that change the store at this moment, oldest first. */
@@ -87,11 +99,16 @@ export async function status(store: Store): Promise<StatusData> {
 }
 
 async function mountedElsewhere(store: Store, manifest: Manifest, here: readonly FoundMount[]) {
-  const names = Object.keys(manifest.containers).filter((name) => !here.some(({ container }) => container === name));
-  const found: { container: string; mountpoint: string }[] = [];
+  const present = new Set(here.map(({ container }) => container));
+  const names = Object.keys(manifest.containers).filter((name) => !present.has(name));
+  const found: StatusData['elsewhere'][number][] = [];
+  const recorded = new Set(recordedKernelMounts(store));
+  const driven = containersWithSocket(store);
   for (const container of names.sort()) {
-    const driver = await pingDriver(store.paths.control(container));
-    if (driver !== undefined) found.push({ container, mountpoint: driver.mountpoint });
+    const driver = driven.has(container) ? await pingDriver(store.paths.control(container)) : undefined;
+    if (driver !== undefined) found.push({ container, mountpoint: driver.mountpoint, engine: 'fuse' });
+    const kernel = recorded.has(container) ? findKernelMount(store, manifest, container) : undefined;
+    if (kernel !== undefined) found.push({ container, mountpoint: toText(kernel.mountpoint), engine: 'kernel' });
   }
   return found;
 }
@@ -113,17 +130,33 @@ export async function updateList(store: Store, all: boolean): Promise<UpdateList
  * What differs between two things: containers, bases, nodes (as the view they make). With one argument, what it changes
  * in what it stands on: a container in its layers, a node in those below it.
  */
-export async function diff(store: Store, a: string, b: string | undefined): Promise<ChangeData[]> {
+export async function diff(store: Store, a: string, b: string | undefined): Promise<SizedChangeData[]> {
   const manifest = await store.read();
   const reader = new NodeReader(store, manifest);
-  const [from, to] =
-    b === undefined
-      ? [belowOf(manifest, reader, a), nodesOf(manifest, reader, a)]
-      : [nodesOf(manifest, reader, a), nodesOf(manifest, reader, b)];
+  const { from, to } = comparedNodes(manifest, reader, a, b);
   const views = [await viewOf(reader, from), await viewOf(reader, to)] as const;
   if (unknownContents(...views).length > 0)
-    throw notFound('the content of a file that was copied up in part is missing', { hint: 'run lamina verify' });
-  return compareViews(...views).map(changeData);
+    throw notFound('the content of a file whose attributes alone were copied up is missing', {
+      hint: 'run lamina verify',
+    });
+  return compareViews(...views).map((change) => ({ ...changeData(change), bytes: sizeAt(views[1], change.path) }));
+}
+
+/** A change with the size of the file that is there afterwards; 0: there is none. */
+export interface SizedChangeData extends ChangeData {
+  readonly bytes: number;
+}
+
+function sizeAt(view: View, path: BytePath): number {
+  const entry = view.get(path)?.entry;
+  return entry?.type === 'file' ? entry.size : 0;
+}
+
+/** The stacks that a difference compares, newest node first. */
+export function comparedNodes(manifest: Manifest, reader: NodeReader, a: string, b: string | undefined) {
+  return b === undefined
+    ? { from: belowOf(manifest, reader, a), to: nodesOf(manifest, reader, a) }
+    : { from: nodesOf(manifest, reader, a), to: nodesOf(manifest, reader, b) };
 }
 
 async function viewOf(reader: NodeReader, ids: readonly NodeId[]): Promise<View> {
@@ -149,11 +182,11 @@ function belowOf(manifest: Manifest, reader: NodeReader, name: string): NodeId[]
   const container = own(manifest.containers, name);
   if (container !== undefined) return reader.layers(container.layer);
   const base = own(manifest.bases, name);
-  if (base !== undefined) return [base.root];
+  if (base !== undefined) return reader.layers(base.root);
   const below = nodesOf(manifest, reader, name).slice(1);
   if (below.length > 0) return below;
-  throw notFound(`node '${name}' stands on nothing that it could be compared with`, {
+  throw notFound(`node '${name}' has nothing below it to compare it with`, {
     code: 'NOTHING_BELOW',
-    hint: 'name a second one',
+    hint: 'name a second container, base or node',
   });
 }

@@ -5,7 +5,7 @@ import { pathsOf } from '../journal/index.js';
 import type { LoggedOperation } from '../journal/index.js';
 import { updateNamed } from '../manifest/index.js';
 import { globFault, globMatcher } from '../platform/globs.js';
-import { readUpdateJournal } from '../provenance/index.js';
+import { ranUnrecorded, readUpdateJournal } from '../provenance/index.js';
 import type { Store } from '../store/index.js';
 
 export type { LoggedOperation };
@@ -21,6 +21,8 @@ export interface LogData {
   readonly operations: readonly LoggedOperation[];
   /** False where the procedure did not run: in a container that was skipped. */
   readonly ran: boolean;
+  /** False where it did not run, or ran by the kernel, which records nothing. */
+  readonly recorded: boolean;
 }
 
 /** The recorded operations of an update, in their order. @throws LaminaError notFound */
@@ -34,13 +36,15 @@ export async function log(store: Store, name: string, { container, glob }: LogOp
   const journal = await readUpdateJournal(store, id, container);
   const matches = glob === undefined ? () => true : matcherOf(glob);
   const operations = (journal ?? []).filter((each) => pathsOf(each).some(matches)).map(({ logged }) => logged);
-  return { operations, ran: journal !== undefined };
+  const recorded = journal !== undefined;
+  const ran = recorded || (container !== undefined && ranUnrecorded(store, id, container));
+  return { operations, ran, recorded };
 }
 
 /** A glob of the user, with or without the first slash. */
 function matcherOf(glob: string): (path: BytePath) => boolean {
   const globs = [glob.startsWith('/') ? glob : `/${glob}`];
   const fault = globFault(globs);
-  if (fault !== undefined) throw usage(fault, { hint: 'docs/format.md, "Filter rules", says what a pattern may hold' });
+  if (fault !== undefined) throw usage(fault, { hint: 'docs/format.md, "Filter rules", describes patterns' });
   return globMatcher(globs);
 }

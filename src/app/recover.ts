@@ -1,6 +1,6 @@
 import { toText } from '../base/bytes.js';
 import { messageOf } from '../base/errors.js';
-import { removeDeadSockets, unmountLost } from '../mount/index.js';
+import { removeDeadKernelMounts, removeDeadSockets, unmountLost } from '../mount/index.js';
 import type { Recovery, Store } from '../store/index.js';
 import { reopenInterrupted } from '../update/index.js';
 
@@ -28,6 +28,8 @@ export async function recover(store: Store): Promise<RecoverData> {
     mountpoint: toText(mountpoint),
   }));
   const dead = await removeDeadSockets(store);
+  // Such a mount ends by a restart of the machine or by umount(8): all that was written is in the container.
+  await removeDeadKernelMounts(store, await store.read());
   const ended = dead.filter((name) => !mounts.some(({ container }) => container === name));
   const left = cleared.left.map(({ path, reason }) => ({ path: toText(path), reason }));
   const byHand = (await reopenInterrupted(store)).map(({ name: update, directory, error }) => ({

@@ -20,9 +20,10 @@ export async function redoOf(store: Store, which: string): Promise<Redo> {
   refuseWithout(store, manifest, past);
   const { procedure, settings: kept } = keptOf(store, manifest, past);
   const { base, name } = past;
-  const hint = `apply it from where it came from: lamina update apply ${base} PROCEDURE --name ${name}`;
+  const hint = `apply it from its source: lamina update apply ${base} PROCEDURE --name ${name}`;
   await readStored(procedure, past, hint);
   const { network, timeoutSeconds, alwaysRun, conflict, maxBytes } = await readSettings(kept);
+  const merges = past.procedure.kind === 'layer' || past.procedure.kind === 'image';
   return {
     base,
     procedure,
@@ -30,8 +31,8 @@ export async function redoOf(store: Store, which: string): Promise<Redo> {
     network,
     timeoutMs: timeoutSeconds === null ? undefined : timeoutSeconds * 1000,
     alwaysRun,
-    conflict: past.procedure.kind === 'layer' ? conflict : undefined,
+    conflict: merges ? conflict : undefined,
     // An archive is stored unpacked.
-    maxBytes: past.procedure.kind === 'layer' ? (maxBytes ?? undefined) : undefined,
+    maxBytes: merges ? (maxBytes ?? undefined) : undefined,
   };
 }

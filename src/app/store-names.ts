@@ -15,9 +15,9 @@ export interface StoreNames {
 const none: StoreNames = { containers: [], bases: [], updates: [] };
 
 /**
- * Reads them from the manifest alone: without a lock, for it is replaced as a whole, and without looking at the rest of
- * the store. Where there is no manifest, or it cannot be read or belongs to another user, there are none: a shell that
- * completes has no place for an error.
+ * Reads them from the manifest alone: without a lock, because it is replaced as a whole, and without looking at the
+ * rest of the store. Where there is no manifest, or it cannot be read or belongs to another user, there are none: a
+ * shell that completes has no place for an error.
  * @param option what was typed for --store
  */
 export function storeNames(option: string | undefined): StoreNames {
@@ -28,7 +28,7 @@ export function storeNames(option: string | undefined): StoreNames {
   }
 }
 
-/** The shell's user may be root: what another user put there is not waited for, and not read. */
+/** The shell's user may be root: a file that another user put there must neither block nor be read. */
 function ownText(option: string | undefined): string {
   const { manifest } = new StorePaths(locateStore(option));
   const descriptor = openSync(toBuffer(manifest), openFlags.read);

@@ -13,7 +13,7 @@ export async function unshare(store: Store, words: readonly string[]): Promise<n
   await store.read();
   if (!existsSync(toBuffer(store.paths.users)))
     throw usage('unshare does nothing here: this store has no user namespace of its own', {
-      hint: 'it was made without --subordinate-ids: its mounts are where everybody sees them',
+      hint: 'it was made without --subordinate-ids, so every process sees its mounts',
     });
   const [program = process.env['SHELL'] ?? '/bin/sh', ...rest] = words;
   const paths = program.includes('/') ? [program] : programsNamed(program);
@@ -24,5 +24,5 @@ export async function unshare(store: Store, words: readonly string[]): Promise<n
       if (error instanceof LaminaError || !isSystemError(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error;
     }
   }
-  throw notFound(`there is no program '${program}' that can be run`, { hint: 'give its name in PATH, or its path' });
+  throw notFound(`no executable program '${program}' was found`, { hint: 'give its name in PATH, or its path' });
 }

@@ -2,7 +2,7 @@ import { notFound } from '../base/errors.js';
 import { own, updateNamed } from '../manifest/index.js';
 import type { Manifest, Update } from '../manifest/index.js';
 import { readCatchUps, readReport, reportedOf } from '../store/index.js';
-import type { Reported, Store } from '../store/index.js';
+import type { RanEngine, Reported, Store } from '../store/index.js';
 import { becauseData, updateData } from '../data/index.js';
 import type { RanBecauseOfData, UpdateData } from '../data/index.js';
 import { findPast, keptOf, pastData } from './ended-updates.js';
@@ -12,6 +12,9 @@ import type { PastData } from './ended-updates.js';
 interface ShownEffect {
   /** Why the procedure ran there; null where it did not, or that was not recorded. */
   readonly ranBecauseOf: RanBecauseOfData | null;
+  /** What mounted the container for the run, and for `auto` why; null where nothing ran, or that was not recorded. */
+  readonly engine: RanEngine['engine'] | null;
+  readonly engineBecause: string | null;
   /** Paths at which the container's content and the update's could not be merged. */
   readonly conflictPaths: readonly string[];
   /** Why the container stayed on its old layer, or fails its health check; null: neither, or not recorded. */
@@ -76,15 +79,17 @@ async function showStanding(store: Store, manifest: Manifest, { id, update }: St
       const reported =
         record === undefined
           ? reportedOf(report, effect.container)
-          : { because: record.ranBecauseOf, conflicts: record.conflicts, failure: null };
+          : { because: record.ranBecauseOf, engine: record.engine, conflicts: record.conflicts, failure: null };
       return { ...effect, ...shownEffect(reported) };
     }),
   };
 }
 
-function shownEffect({ because, conflicts, failure }: Reported): ShownEffect {
+function shownEffect({ because, engine, conflicts, failure }: Reported): ShownEffect {
   return {
     ...becauseData(because),
+    engine: engine?.engine ?? null,
+    engineBecause: engine?.because ?? null,
     conflictPaths: conflicts.map((path) => `/${path}`),
     failure,
   };

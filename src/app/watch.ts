@@ -1,3 +1,3 @@
-/** Works off an inbox: src/inbox. */
+/** Processes an inbox: src/inbox. */
 export { watchInbox } from '../inbox/index.js';
 export type { ItemReport } from '../inbox/index.js';

@@ -30,7 +30,7 @@ export function fromText(text: string): BytePath {
     const code = char.codePointAt(0) ?? 0;
     if (code < 0xd800 || code > 0xdfff) bytes += Buffer.from(char, 'utf8').toString('latin1');
     else if (code >= 0xdc80 && code <= 0xdcff) bytes += String.fromCharCode(code - 0xdc00);
-    else throw new RangeError(`a lone surrogate (U+${code.toString(16).toUpperCase()}) is no text of a name`);
+    else throw new RangeError(`a lone surrogate (U+${code.toString(16).toUpperCase()}) cannot be part of a name`);
   }
   return bytes as BytePath;
 }

@@ -49,7 +49,7 @@ export function notFound(message: string, options?: ErrorOptions): LaminaError {
   return new LaminaError('notFound', message, options);
 }
 
-/** Possible, but refused: in use, would lose data, conflicts, exists already: exit code 4. */
+/** Possible, but refused: in use, would lose data, conflicts, already exists: exit code 4. */
 export function refused(message: string, options?: ErrorOptions): LaminaError {
   return new LaminaError('refused', message, options);
 }

@@ -54,6 +54,18 @@ export const limits = {
   longName: limit('long name', 64 * kibibyte),
   sparsePieces: limit('pieces of a sparse file', 1 << 20, 'pieces'),
 
+  // Images
+  /** An index, a manifest or a configuration. */
+  imageDescription: limit('image description', 4 * mebibyte),
+  imageLayers: limit('image layers', 500, 'layers'),
+  /** What is kept of a layer's tar beside the content of its files. */
+  tarHeaders: limit('tar headers', 4 * gibibyte),
+  replacedContent: limit('replaced content', 256 * mebibyte),
+
+  // Archives of a store
+  /** Its first member: all that the manifest says of what is in it. */
+  storeDescription: limit('store description', 256 * mebibyte),
+
   // Packages
   packageDescription: limit('package description', mebibyte),
   packageGlobs: limit('globs', 1000, 'globs'),
@@ -63,6 +75,11 @@ export const limits = {
   globComponents: limit('glob components', 63, 'components'),
   allGlobAlternatives: limit('alternatives of all globs', 16_384, 'alternatives'),
   allGlobBytes: limit('bytes of all globs', mebibyte),
+
+  // Reports of machines, and notifications of an agent
+  machineReport: limit('report of a machine', 64 * kibibyte),
+  notification: limit('notification', 256 * kibibyte),
+  eventLine: limit('line of an event stream', 64 * kibibyte),
 
   // What a procedure makes
   output: limit('output', 64 * mebibyte),
@@ -81,7 +98,20 @@ export const limits = {
   nesting: limit('nesting', 60, 'levels'),
   aliases: limit('aliases', 100, 'aliases'),
   mergedFile: limit('merged file', 4 * mebibyte),
+  /** Of a file whose format is known: databases of packages are larger than other texts. */
+  mergedRecords: limit('merged records', 32 * mebibyte),
+  /** Lines, and words between commas or bars, of which each may be a record. */
+  mergedParts: limit('merged parts', 2_000_000, 'parts'),
   mergedEdits: limit('merged edits', 2000, 'lines'),
+
+  // Channels
+  channelTimestamp: limit('channel timestamp', 64 * kibibyte),
+  /** Of each other role. */
+  channelMetadata: limit('channel metadata', 8 * mebibyte),
+  /** The list of updates, and the rollout. */
+  channelContent: limit('channel content', 16 * mebibyte),
+  channelUpdates: limit('channel updates', 10_000, 'updates'),
+  channelPackage: limit('channel package', 64 * gibibyte),
 } as const satisfies Readonly<Record<string, Limit>>;
 
 /** Its value for people: `32,768 bytes`, `144 MiB`, `12,000,000 entries`. */

@@ -1,4 +1,4 @@
-/** The present time, as in every document of the store: ISO 8601, UTC, milliseconds. */
+/** The current time, as in every document of the store: ISO 8601, UTC, milliseconds. */
 export function isoNow(): string {
   return new Date().toISOString();
 }

@@ -4,8 +4,8 @@ import { must } from '../base/errors.js';
 import { View, computeDelta, covered, inodesToReuse, isEmptyPlan, knownHashes } from '../changeset/index.js';
 import type { Entry, Listing, PlanOperation, TreePlan } from '../changeset/index.js';
 import type { NodeId, SealedNode } from '../manifest/index.js';
-import { afterFailure, markNamespace, materialise, readIndex } from '../store/index.js';
-import type { StagedNode } from '../store/index.js';
+import { afterFailure, listingOf, markNamespace, materialise } from '../store/index.js';
+import type { MaterialisedNode, StagedNode } from '../store/index.js';
 import type { WrittenTree } from './servicing-mount.js';
 import type { Work } from './work.js';
 
@@ -20,7 +20,7 @@ export interface DeltaLayer extends WrittenTree {
 
 /**
  * D: what the run on the base changed in view(L).
- * @param lasts whether the captured tree must stay as it is, should the update fail. Else its files are taken over.
+ * @param lasts whether the captured tree must stay as it is, should the update fail. Else it is used up.
  */
 export async function stageDeltaLayer(work: Work, capture: WrittenTree, { lasts = false } = {}): Promise<DeltaLayer> {
   const below = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
@@ -30,8 +30,35 @@ export async function stageDeltaLayer(work: Work, capture: WrittenTree, { lasts 
   const plan = computeDelta({ target, base, covered: covered(target, base, [capture.listing]) });
   const node = work.transaction.stage('delta-layer');
   const sources = [capture.tree, ...trees(work, work.layers)];
-  const sealed = await stagePlan(work, node, { plan, stack, sources, taken: lasts ? 0 : 1 });
-  return { node, tree: node.tree, sealed, plan, listing: await readIndex(node.index), root: plan.root };
+  const made = await stagePlan(work, node, { plan, stack, sources, taken: lasts ? 0 : 1, mayRework: true });
+  return layerOf(node, plan, made);
+}
+
+/**
+ * D of an update that is a whole root: the smallest tree on view(L) that shows it.
+ * @param target the root's trees, newest first; of those that L has too the listings are the same objects
+ * @param taken how many of the newest are not used any more: their files are taken over
+ */
+export async function stageDeltaTo(work: Work, target: readonly WrittenTree[], taken: number): Promise<DeltaLayer> {
+  const below = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
+  const stack = target.map(({ listing }) => listing);
+  const [shown, base] = [new View(stack), new View(below)];
+  const changed = [...stack.filter((each) => !below.includes(each)), ...below.filter((each) => !stack.includes(each))];
+  const plan = computeDelta({ target: shown, base, covered: covered(shown, base, changed) });
+  const node = work.transaction.stage('delta-layer');
+  const made = await stagePlan(work, node, { plan, stack, sources: target.map(({ tree }) => tree), taken });
+  return layerOf(node, plan, made);
+}
+
+/** Its listing is made on first use: without containers it is not needed. */
+function layerOf(node: StagedNode, plan: TreePlan, made: MaterialisedNode): DeltaLayer {
+  let listing: Listing | undefined;
+  return {
+    ...{ node, tree: node.tree, sealed: made.sealed, plan, root: plan.root },
+    get listing() {
+      return (listing ??= listingOf(made.scanned));
+    },
+  };
 }
 
 /** Δ: what is needed between a container's storages and the new layer, so that its root is what the run in it made. */
@@ -70,7 +97,7 @@ export async function stageDeltaStorage(
   const sources = [...captures.map(({ tree }) => tree), ...trees(work, storages), ...trees(work, work.layers)];
   const node = work.transaction.stage('delta-storage');
   try {
-    const sealed = await stagePlan(work, node, { plan, stack, sources, taken: captures.length });
+    const { sealed } = await stagePlan(work, node, { plan, stack, sources, taken: captures.length });
     return { node, sealed, plan, root: after };
   } catch (error) {
     // The update may continue without this container.
@@ -88,13 +115,28 @@ async function stagePlan(
     readonly stack: readonly Listing[];
     readonly sources: readonly BytePath[];
     readonly taken: number;
+    /** Whether the newest tree may become the new one: nothing reads it any more, not even by its path. */
+    readonly mayRework?: boolean;
   },
-): Promise<SealedNode> {
+): Promise<MaterialisedNode> {
   const { plan, stack, sources, taken } = request;
   const takeable = new Set<PlanOperation>(inodesToReuse(plan, stack.slice(0, taken)));
   const hashes = knownHashes(plan, stack);
-  const asked = { plan, sources, takeable, marks: markNamespace() };
+  const isReworked = request.mayRework === true && taken > 0 && isMostly(stack[0], plan, takeable);
+  const asked = { plan, sources, takeable, isReworked, marks: markNamespace() };
   return work.transaction.materialise(node, asked, (path) => hashes.get(path), work.signal);
+}
+
+/** Whether reworking a captured tree into the tree of a plan is less work than making the tree from nothing. */
+function isMostly(captured: Listing | undefined, plan: TreePlan, takeable: ReadonlySet<PlanOperation>): boolean {
+  if (captured === undefined) return false;
+  let stay = 0;
+  for (const operation of plan.operations) {
+    if (captured.get(operation.path) !== undefined) stay += 1;
+    if (operation.kind !== 'file' || operation.source.layer > 0) continue;
+    if (!takeable.has(operation) || operation.source.path !== operation.path) return false;
+  }
+  return stay * 2 >= captured.size;
 }
 
 /** A delta storage that changes only the root directory. */
@@ -102,7 +144,7 @@ export async function stageRootStorage(work: Work, root: Entry): Promise<SealedN
   const node = work.transaction.stage('delta-storage');
   const plan = { root, changesRoot: true, operations: [] };
   await materialise({ plan, tree: node.tree, sources: [], marks: markNamespace() });
-  return work.transaction.seal(node, work.signal);
+  return work.transaction.seal(node, { signal: work.signal });
 }
 
 function trees(work: Work, ids: readonly NodeId[]): BytePath[] {

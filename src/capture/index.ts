@@ -1,9 +1,10 @@
-export { stageDeltaLayer, stageDeltaStorage } from './delta.js';
+export { stageDeltaLayer, stageDeltaStorage, stageDeltaTo } from './delta.js';
 export type { DeltaLayer } from './delta.js';
 export { followedRoot, stageEffect, stagePin, stageRoot } from './effect.js';
-export { captureLayer } from './layer.js';
+export { captureLayer, stageEmptyRun } from './layer.js';
 export { isProcedureFailure, runProcedure } from './run-procedure.js';
 export type { RunRequest } from './run-procedure.js';
+export { checkRunEngine, ranEngine } from './run-engine.js';
 export { dropRun, mountRun, mountServicing, readCapture } from './servicing-mount.js';
 export type { Capture, RunLocation, WrittenTree } from './servicing-mount.js';
 export { alignCapture, beginSpan, readSpan } from './span.js';

@@ -33,9 +33,9 @@ const plainMarks = { group: -1, metacopy: false, redirect: '' } as const;
 
 function made(entry: Entry, there: Entry | undefined): Entry {
   if (there === undefined) return entry;
-  throw refused(`the layer leads through ${display(entry.path)}, which is a ${there.type} in the base`, {
+  throw refused(`the layer has entries below ${display(entry.path)}, which is a ${there.type} in the base`, {
     code: 'LAYER_MISFIT',
-    hint: 'a layer that makes it a directory must have a member for it',
+    hint: 'to make it a directory, the layer must have a member for it',
   });
 }
 

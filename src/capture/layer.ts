@@ -9,6 +9,13 @@ import type { WrittenTree } from './servicing-mount.js';
 import { layerListings } from './work.js';
 import type { Work } from './work.js';
 
+/** The records of an update in which nothing runs: neither output nor recorded operations. */
+export function stageEmptyRun({ transaction }: Work): void {
+  const kept = transaction.paths.update.run();
+  mkdirSync(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
+  for (const file of [kept.output, kept.journal]) stageFile(file, '');
+}
+
 /**
  * Unpacks the layer of a package: what a run on the base would have written.
  * @param maxBytes `ImportOptions.maxBytes`
@@ -16,10 +23,8 @@ import type { Work } from './work.js';
 export async function captureLayer(work: Work, procedure: Procedure, maxBytes?: number): Promise<WrittenTree> {
   const { paths } = work.transaction;
   const { directory, upper: tree } = paths.run('base');
-  const kept = paths.update.run();
-  for (const each of [directory, kept.directory]) mkdirSync(toBuffer(each), { recursive: true, mode: 0o700 });
-  // Nothing runs, so there is no output and no recorded operation.
-  for (const file of [kept.output, kept.journal]) stageFile(file, '');
+  mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
+  stageEmptyRun(work);
   const marks = await importLayer(join(paths.update.procedure, fromText(procedure.file)), tree, {
     signal: work.signal,
     calledAs: `the package's layer ${procedure.file}`,

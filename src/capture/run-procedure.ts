@@ -1,8 +1,10 @@
 import { join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed } from '../base/errors.js';
+import type { Listing } from '../changeset/index.js';
 import { forgetMountedOver } from '../journal/index.js';
-import { withOwnMount } from '../mount/index.js';
+import { isLost, withOwnMount } from '../mount/index.js';
+import type { ChosenEngine } from '../mount/index.js';
 import { commandOf, interpreterOf, startOf } from '../package/index.js';
 import type { Procedure } from '../package/index.js';
 import {
@@ -16,10 +18,13 @@ import {
   shownDirectory,
 } from '../sandbox/index.js';
 import type { RootReader, SandboxPlan } from '../sandbox/index.js';
+import { completeLinks } from './links.js';
 import { locationOf, mountRun, readCapture, recordsReads } from './servicing-mount.js';
 import type { Capture, RunMount, RunView } from './servicing-mount.js';
 
 export interface RunRequest extends RunView {
+  /** The listings of its trees, newest first. */
+  readonly below: readonly Listing[];
   /** The same view, to be read outside any read set. */
   readonly rootReader: RootReader;
   readonly procedure: Procedure;
@@ -28,6 +33,8 @@ export interface RunRequest extends RunView {
   readonly timeoutMs?: number | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: ((container: string | undefined, chunk: Buffer) => void) | undefined;
+  /** Called with what has mounted a run in a container. */
+  readonly onEngine?: ((container: string, chosen: ChosenEngine) => void) | undefined;
 }
 
 const linesShown = 15;
@@ -42,10 +49,31 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
   const mountedOver = Object.values(plan.mountPoints.paths);
   checkInterpreter(interpreterOf(startOf(procedureFile(request))), request.rootReader, mountedOver);
   const mount = await mountRun({ ...request, additions: additionsOf(plan, procedureHostName) });
-  await withOwnMount(mount, async () => runLogged(request, mount, plan));
+  if (request.container !== undefined) request.onEngine?.(request.container, mount);
+  await withOwnMount(mount, async () => {
+    try {
+      await runLogged(request, mount, plan);
+    } catch (error) {
+      await checkDriver(mount, request.container, error);
+      throw error;
+    }
+    await checkDriver(mount, request.container);
+    if (mount.engine === 'kernel') await completeLinks(mount, request.below);
+  });
   signal.throwIfAborted();
   if (recordsReads(request)) await forgetMountedOver(mount.kept.reads, mountedOver);
   return readCapture(mount, procedure);
+}
+
+/** A procedure may go on where its root is gone, and what it wrote is then not all that it would have written. */
+async function checkDriver({ engine, mountpoint }: RunMount, container: string | undefined, cause?: unknown) {
+  if (engine === 'kernel' || !(await isLost(mountpoint))) return;
+  const where = container === undefined ? 'on the base' : `in container '${container}'`;
+  throw failed(`the driver of the mount died while the procedure ran ${where}`, {
+    code: 'DRIVER_LOST',
+    hint: 'nothing was changed; look for the reason in the system log, and apply the update again',
+    cause,
+  });
 }
 
 async function runLogged(request: RunRequest, { mountpoint, kept }: RunMount, plan: SandboxPlan): Promise<void> {

@@ -2,8 +2,17 @@ import { mkdirSync } from 'node:fs';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Entry, Listing, Span } from '../changeset/index.js';
-import { makeMountpoint, makeRunDirectory, mountStack, transactionSource, withOwnMount } from '../mount/index.js';
-import type { MountRequest } from '../mount/index.js';
+import {
+  engineFor,
+  makeMountpoint,
+  makeRunDirectory,
+  mountByWish,
+  mountStack,
+  transactionSource,
+  unmountOwn,
+  withOwnMount,
+} from '../mount/index.js';
+import type { ChosenEngine, EngineWish, MountRequest, Upper } from '../mount/index.js';
 import type { Procedure } from '../package/index.js';
 import { stageFile } from '../platform/durable.js';
 import { globMatcher } from '../platform/globs.js';
@@ -12,6 +21,7 @@ import { MountedRoot, addToRoot, addsNothing, withoutAdditions } from '../sandbo
 import type { RootAdditions } from '../sandbox/index.js';
 import { scanListing } from '../store/index.js';
 import type { MountableNode, RunPaths, Transaction } from '../store/index.js';
+import { checkRunEngine, reasonAgainstRun, rulesOf } from './run-engine.js';
 import { beginSpan, endSpan } from './span.js';
 
 /** What was written in a view, as a tree on it. */
@@ -25,7 +35,7 @@ export interface Capture extends WrittenTree {
   readonly span: Span;
 }
 
-/** Where a run works below its transaction, where what it leaves is kept, and where its procedure lies. */
+/** Where a run works below its transaction, where its records are kept, and where its procedure is. */
 export interface RunLocation {
   readonly name: string;
   readonly kept: RunPaths;
@@ -33,11 +43,10 @@ export interface RunLocation {
 }
 
 /** The servicing mount of a run, its upper fresh. */
-export interface RunMount {
+export interface RunMount extends ChosenEngine {
   readonly directory: BytePath;
   readonly mountpoint: BytePath;
-  readonly upper: BytePath;
-  readonly work: BytePath;
+  readonly upper: Upper;
   readonly kept: RunPaths;
   /** What the upper held before anything ran; undefined: nothing. */
   readonly added?: Listing | undefined;
@@ -50,6 +59,8 @@ export interface RunView {
   readonly container: string | undefined;
   /** On the base once more, to compare: what it records is not kept. */
   readonly again?: boolean | undefined;
+  /** What mounts it; by default the store's. The driver alone records what a run does, and holds filter rules. */
+  readonly engine?: EngineWish | undefined;
   /** By default those of the update that the transaction makes. */
   readonly location?: RunLocation | undefined;
   /** The view, newest first, and its root directory. */
@@ -66,48 +77,65 @@ export async function mountRun(
   },
 ): Promise<RunMount> {
   const { transaction } = request;
+  const wish = engineFor(transaction.store, request.engine);
+  checkRunEngine(wish, request.procedure);
   const { name, kept } = locationOf(request);
   const run = transaction.paths.run(name);
-  const { upper, work } = run;
+  const upper = { tree: run.upper, work: run.work };
   mkdirSync(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
   makeRunDirectory(run, request.root);
   stageFile(run.filter, JSON.stringify({ version: 1, rules: rulesOf(request.procedure) }));
-  const mount = { directory: run.directory, mountpoint: run.mountpoint, upper, work, kept };
+  const mount = { directory: run.directory, mountpoint: run.mountpoint, upper, kept };
   makeMountpoint(run.mountpoint);
-  const added = await addBefore(stackOf(transaction, request.lowers, mount), request.additions);
-  await mountServicing(transaction, request.lowers, mount, {
-    rules: run.filter,
-    recordsReads: recordsReads(request),
-    isLasting: false,
+  const stack = stackOf(transaction, request.lowers, mount);
+  let added: Listing | undefined;
+  const against = () => reasonAgainstRun(request.procedure, request.lowers);
+  const chosen = await mountByWish(wish, against, async (engine) => {
+    added =
+      engine === 'kernel' ? await mountForCapture(stack, request.additions) : await addBefore(stack, request.additions);
+    if (engine === 'kernel') return;
+    const recorded = { rules: run.filter, recordsReads: recordsReads(request), isLasting: false };
+    await mountServicing(transaction, request.lowers, mount, recorded);
   });
   await beginSpan(kept, run.directory);
-  return { ...mount, added };
+  return { ...mount, ...chosen, added };
 }
 
-type RunStack = Omit<MountRequest, 'mode'> & {
-  readonly upper: { readonly tree: BytePath; readonly work: BytePath };
-};
+/**
+ * Mounts a run by the kernel, with what the sandbox needs. Nothing is recorded: the upper alone says what was written.
+ * The names of a file stay together by overlayfs's index, and `completeLinks` brings them all into the upper.
+ */
+async function mountForCapture(stack: RunStack, additions: RootAdditions | undefined): Promise<Listing | undefined> {
+  await mountStack({ ...stack, engine: 'kernel', isVolatile: true, kernel: { keepsLinks: true } });
+  try {
+    return additions === undefined || addsNothing(additions) ? undefined : await addTo(stack, additions);
+  } catch (error) {
+    await unmountOwn(stack.mountpoint, stack.upper);
+    throw error;
+  }
+}
 
-/** Whether an update can skip a container depends on what it read on the base; what it reads in one decides nothing. */
+type RunStack = MountRequest & { readonly upper: Upper };
+
+/** Which containers an update skips depends on the read set of its run on the base only. */
 export function recordsReads({ container }: Pick<RunView, 'container'>): boolean {
   return container === undefined;
 }
 
-export interface ServicingOptions extends Pick<MountRequest, 'held'> {
+export interface ServicingOptions extends Pick<MountRequest, 'held' | 'hostView'> {
   readonly rules: BytePath;
   readonly recordsReads: boolean;
   /** Whether what is written must survive a power cut before it is published. Else fsync is answered at once. */
   readonly isLasting: boolean;
-  readonly options?: readonly string[] | undefined;
 }
 
 function stackOf(
   { store, id }: Pick<Transaction, 'store' | 'id'>,
   lowers: readonly MountableNode[],
-  { mountpoint, upper, work }: Pick<RunMount, 'mountpoint' | 'upper' | 'work'>,
+  { mountpoint, upper }: Pick<RunMount, 'mountpoint' | 'upper'>,
 ): RunStack {
   const source = transactionSource(store, id);
-  return { lowers, upper: { tree: upper, work }, mountpoint, source };
+  return { lowers, upper, mountpoint, source };
 }
 
 /**
@@ -116,14 +144,13 @@ function stackOf(
 export async function mountServicing(
   transaction: Pick<Transaction, 'store' | 'id'>,
   lowers: readonly MountableNode[],
-  mount: Pick<RunMount, 'mountpoint' | 'upper' | 'work' | 'kept'>,
-  { rules, recordsReads: withReads, isLasting, held, options = [] }: ServicingOptions,
+  mount: Pick<RunMount, 'mountpoint' | 'upper' | 'kept'>,
+  { rules, recordsReads: withReads, isLasting, held, hostView }: ServicingOptions,
 ): Promise<void> {
   const { journal, reads } = mount.kept;
   const filter = { rules, journal, ...(withReads ? { reads } : {}) };
-  const durability = isLasting ? [] : ['volatile'];
   const stack = stackOf(transaction, lowers, mount);
-  await mountStack({ ...stack, held, mode: 'servicing', filter, options: [...durability, ...options] });
+  await mountStack({ ...stack, held, hostView, isVolatile: !isLasting, fuse: { mode: 'servicing', filter } });
 }
 
 /**
@@ -132,16 +159,19 @@ export async function mountServicing(
  */
 async function addBefore(stack: RunStack, additions: RootAdditions | undefined): Promise<Listing | undefined> {
   if (additions === undefined || addsNothing(additions)) return undefined;
-  await mountStack({ ...stack, mode: 'stateless', options: ['volatile'] });
-  await withOwnMount({ mountpoint: stack.mountpoint, work: stack.upper.work }, () => {
-    const root = new MountedRoot(stack.mountpoint);
-    try {
-      addToRoot(root, additions);
-    } finally {
-      root.close();
-    }
-  });
-  return scanListing(stack.upper.tree, { hash: true });
+  await mountStack({ ...stack, isVolatile: true });
+  return withOwnMount(stack, async () => addTo(stack, additions));
+}
+
+/** Gives what the upper holds then. */
+async function addTo({ mountpoint, upper }: RunStack, additions: RootAdditions): Promise<Listing> {
+  const root = new MountedRoot(mountpoint);
+  try {
+    addToRoot(root, additions);
+  } finally {
+    root.close();
+  }
+  return scanListing(upper.tree, { hash: true });
 }
 
 export function locationOf({
@@ -163,17 +193,14 @@ export async function dropRun(transaction: Transaction, container: string): Prom
   await removeTreeAtOnce(transaction.paths.run(name).directory);
 }
 
-function rulesOf(procedure: Procedure | undefined): { match: string; decision: string }[] {
-  const rules = (globs: readonly string[] | undefined, decision: string) =>
-    (globs ?? []).map((match) => ({ match, decision }));
-  return [...rules(procedure?.protect, 'protect'), ...rules(procedure?.ephemeral, 'ephemeral')];
-}
-
 /** What a run left in its upper, without what the sandbox put there. */
-export async function readCapture(mount: RunMount, procedure: Procedure | undefined): Promise<Capture> {
+export async function readCapture(
+  mount: Omit<RunMount, keyof ChosenEngine | 'mountpoint'>,
+  procedure: Procedure | undefined,
+): Promise<Capture> {
   const ephemeral = globMatcher(procedure?.ephemeral ?? []);
-  const listing = await scanListing(mount.upper, { hash: true, include: (path) => !ephemeral(path) });
+  const listing = await scanListing(mount.upper.tree, { hash: true, include: (path) => !ephemeral(path) });
   const span = endSpan(mount.kept, mount.directory);
   const { added } = mount;
-  return { tree: mount.upper, listing: added === undefined ? listing : withoutAdditions(listing, added), span };
+  return { tree: mount.upper.tree, listing: added === undefined ? listing : withoutAdditions(listing, added), span };
 }

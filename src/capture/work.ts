@@ -2,7 +2,7 @@ import type { Listing } from '../changeset/index.js';
 import type { NodeId } from '../manifest/index.js';
 import type { NodeReader, Transaction } from '../store/index.js';
 
-/** What servicing works with throughout. */
+/** The context of all servicing for one update. */
 export interface Work {
   readonly transaction: Transaction;
   readonly reader: NodeReader;

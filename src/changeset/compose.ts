@@ -7,7 +7,7 @@ import { child } from './resolve.js';
 
 /**
  * One tree that shows the same as several, whatever is below: view(tree, below…) = view(trees…, below…) for every
- * below. So a whiteout stays, for it may hide something there; a directory under which one of the trees ends the
+ * below. So a whiteout stays, because it may hide something there; a directory under which one of the trees ends the
  * merging becomes opaque.
  * @param trees newest first, without redirects and metacopy
  */

@@ -48,7 +48,7 @@ export function contentDiff(
   const [a, b] = [textOf(before), textOf(after)];
   if (a === undefined || b === undefined)
     return binary(
-      isLarge(before) || isLarge(after) ? `too large for a comparison; ${limitNamed(limits.comparedFile)}` : null,
+      isLarge(before) || isLarge(after) ? `too large to compare; ${limitNamed(limits.comparedFile)}` : null,
     );
   let note: string | null = null;
   const format = before === undefined || after === undefined ? undefined : keyFormatOf(name, b);
@@ -63,7 +63,7 @@ export function contentDiff(
   if (isSecret(name)) return binary('its lines are secret');
   const diff = unified(toText(path), a, b, before === undefined, after === undefined);
   return diff === undefined
-    ? binary(`too different for a comparison by lines; ${limitNamed(limits.comparedEdits)}`)
+    ? binary(`too different to compare by lines; ${limitNamed(limits.comparedEdits)}`)
     : { kind: 'text', diff, note };
 }
 

@@ -47,7 +47,8 @@ function withLinkable(plan: TreePlan, stack: readonly Listing[], parts: number):
 type FileOperation = PlanOperation & { readonly kind: 'file' };
 
 /**
- * File operations whose content is in the first trees of the plan's stack: each inode once, for it can become one file.
+ * File operations whose content is in the first trees of the plan's stack: each inode once, because it can become one
+ * file.
  */
 export function inodesToReuse(
   plan: TreePlan,

@@ -1,6 +1,6 @@
 import ini from 'ini';
-import { parseAllDocuments } from 'yaml';
 import { limitNamed, limits } from '../base/limits.js';
+import { YamlFault, yamlDocuments } from './yaml-text.js';
 
 /** One key of a configuration file that differs between two versions of it. */
 export interface KeyChange {
@@ -56,14 +56,14 @@ export function keyChanges(name: string, format: KeyFormat, before: string, afte
   const changes = [...new Set([...b.keys(), ...a.keys()])]
     .filter((key) => a.get(key) !== b.get(key))
     .map((key) => ({ key, before: value(a, key), after: value(b, key) }));
-  if (changes.length === 0) throw new NoKeys('no key has another value: what changed is layout, order or comments');
+  if (changes.length === 0) throw new NoKeys('no value changed, only layout, order or comments');
   return changes;
 }
 
 function keysOf(name: string, format: KeyFormat, text: string): Keys {
   switch (format) {
     case 'accounts':
-      return accountKeys(accountFields[accountName(name)] ?? [], text);
+      return accountKeys(name, text);
     case 'key-value':
       return assignments(text);
     case 'ini':
@@ -80,17 +80,25 @@ function parsed<T>(format: string, parse: () => T): T {
     return parse();
   } catch (error) {
     if (error instanceof NoKeys) throw error;
+    if (error instanceof YamlFault) throw new NoKeys(error.message);
     throw new NoKeys(
-      `it is no valid ${format}: ${(error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''}`,
+      `it is not valid ${format}: ${(error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''}`,
     );
   }
 }
 
-function accountKeys(fields: readonly string[], text: string): Keys {
+/** In a damaged file of secrets a password may stand where a name belongs: only what looks like a name is shown. */
+const accountOfSecrets = /^[a-z_][\w.@-]{0,31}\$?$/i;
+
+function accountKeys(name: string, text: string): Keys {
+  const [fields, hidden] = [accountFields[accountName(name)] ?? [], isSecret(name)];
   const keys = new Map<string, string>();
   for (const line of text.split('\n').filter((each) => each !== '' && !each.startsWith('#'))) {
     const [account = '', ...values] = line.split(':');
-    if (account === '' || values.length !== fields.length) throw new NoKeys('a line has not the fields of such a file');
+    if (account === '' || values.length !== fields.length)
+      throw new NoKeys('a line does not have the fields of such a file');
+    if (hidden && !accountOfSecrets.test(account))
+      throw new NoKeys('a line does not start with the name of an account');
     fields.forEach((field, at) => {
       put(keys, `${account} ${field}`, values[at] ?? '');
     });
@@ -104,7 +112,7 @@ function assignments(text: string): Keys {
     const [, key, rest] = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=(.*)$/s.exec(line) ?? [];
     // Not by the regular expression: it would try every run of blanks from each of its positions.
     const value = rest?.trim();
-    if (key === undefined || value === undefined || value.endsWith('\\')) throw new NoKeys('a line is no KEY=VALUE');
+    if (key === undefined || value === undefined || value.endsWith('\\')) throw new NoKeys('a line is not KEY=VALUE');
     put(keys, key, value);
   }
   return keys;
@@ -134,12 +142,8 @@ function iniKeys(text: string): Keys {
 
 function yamlKeys(text: string): Keys {
   const keys = new Map<string, string>();
-  // The library would write warnings with the file's content to standard error.
-  const options = { version: '1.2', uniqueKeys: true, logLevel: 'error' } as const;
-  const documents = parsed('YAML', () => parseAllDocuments(text, options));
-  [...documents].forEach((document, at) => {
-    const [error] = document.errors;
-    if (error !== undefined) throw new NoKeys(`it is no valid YAML: ${error.message.split('\n')[0] ?? ''}`);
+  const documents = parsed('YAML', () => yamlDocuments(text, 'core'));
+  documents.forEach((document, at) => {
     const value: unknown = parsed('YAML', () => plainValue(document));
     for (const [key, each] of flattened(value))
       put(keys, documents.length > 1 ? `document ${at + 1} ${key}` : key, each);
@@ -153,7 +157,7 @@ function plainValue(document: { toJS(options: { maxAliasCount: number }): unknow
   } catch (error) {
     // The library throws this where aliases expand to too much.
     if (!(error instanceof ReferenceError && /alias count/.test(error.message))) throw error;
-    throw new NoKeys(`its aliases stand for too much; ${limitNamed(limits.aliases)}`);
+    throw new NoKeys(`its aliases expand to too much; ${limitNamed(limits.aliases)}`);
   }
 }
 
@@ -164,7 +168,7 @@ function flattened(value: unknown): Keys {
 }
 
 function flatten(value: unknown, key: string, depth: number, into: Map<string, string>): void {
-  if (depth > limits.nesting.value) throw new NoKeys(`it is nested deeper than may be; ${limitNamed(limits.nesting)}`);
+  if (depth > limits.nesting.value) throw new NoKeys(`it is nested too deeply; ${limitNamed(limits.nesting)}`);
   const isEmpty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
   if (typeof value !== 'object' || value === null || isEmpty) {
     put(into, key === '' ? '(all)' : key, typeof value === 'string' ? value : JSON.stringify(value));

@@ -68,7 +68,7 @@ export function lookup(stack: readonly Listing[], parent: readonly Place[], name
 /** Follows `state.name` in one layer; intermediate redirects and opaque directories count (ovl_lookup_layer). */
 function lookupLayer(tree: Listing, directory: BytePath, state: Lookup): Entry | undefined {
   if (!state.name.startsWith('/')) return lookupSingle(tree, child(directory, state.name), state, '');
-  // What is left to walk is counted from the end, for a redirect may change what comes before.
+  // What is left to walk is counted from the end, because a redirect may change what comes before.
   let rest = state.name.slice(1);
   let at = treeRoot;
   for (;;) {

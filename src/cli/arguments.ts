@@ -23,12 +23,12 @@ export function numberOf(option: string, text: string | undefined): number | und
 export function countOf(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw usage(`--${option} ${text}: give a whole number from 0`);
+  throw usage(`--${option} ${text}: give a whole number, 0 or more`);
 }
 
 /** For --max-size. docs/security.md, "Limits of input", has the limits that it replaces. */
 export const maxSizeHelp =
-  'how much an archive may unpack to, such as 20g (default: 200 times its size, and at most 90 % of the free space)';
+  'the largest size that an archive may unpack to, such as 20g (default: 200 times its size, at most 90 % of the free space)';
 
 const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
 
@@ -38,5 +38,5 @@ export function bytesOf(option: string, text: string | undefined): number | unde
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text) ?? [];
   const bytes = Math.floor(Number(number) * (units[unit.toLowerCase()] ?? Number.NaN));
   if (number !== '' && bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
-  throw usage(`--${option} ${text}: give a size, as 512m or 2g`);
+  throw usage(`--${option} ${text}: give a size such as 512m or 2g`);
 }

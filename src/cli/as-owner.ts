@@ -1,10 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
+import type { StdioOptions } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { display, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError } from '../base/errors.js';
 import { spawnable } from '../platform/words.js';
+import { progressDescriptor } from './progress-fd.js';
 import { write } from './stream.js';
 
 const nogroup = 65534;
@@ -19,7 +21,7 @@ const relayed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
 export async function workAsOwner(root: BytePath): Promise<void> {
   const uid = process.getuid?.() === 0 ? ownerOf(root) : undefined;
   if (uid === undefined || uid === 0) return;
-  write('stderr', `lamina: the store ${display(root)} belongs to user ${uid}: this is done as that user\n`);
+  write('stderr', `lamina: the store ${display(root)} belongs to user ${uid}: running as that user\n`);
   process.exit(await runAs(uid, root));
 }
 
@@ -34,7 +36,9 @@ function ownerOf(root: BytePath): number | undefined {
 
 /** The variables of root's environment that are not about root. */
 function plainEnvironment(root: BytePath): Record<string, string> {
-  const kept = Object.entries(process.env).filter(([name]) => /^(PATH|TERM|LANG|LC_.*|LAMINA_.*)$/.test(name));
+  const kept = Object.entries(process.env).filter(([name]) =>
+    /^(PATH|TERM|LANG|LC_.*|LAMINA_.*|SOURCE_DATE_EPOCH)$/.test(name),
+  );
   return { ...Object.fromEntries(kept.map(([name, value]) => [name, value ?? ''])), LAMINA_STORE: toText(root) };
 }
 
@@ -45,16 +49,23 @@ function groupsOf(uid: number): string[] {
   return gid === undefined ? [`--regid=${nogroup}`, '--clear-groups'] : [`--regid=${gid}`, '--init-groups'];
 }
 
+/** The standard streams, and the descriptor of --progress-fd under its own number. */
+function passedStreams(): StdioOptions {
+  const progress = progressDescriptor();
+  if (progress === undefined) return 'inherit';
+  return Array.from({ length: progress + 1 }, (_, at) => (at <= 2 || at === progress ? at : 'ignore'));
+}
+
 async function runAs(uid: number, root: BytePath): Promise<number> {
   const { commandLine } = await import('../platform/command-line.js');
   const drop = [`--reuid=${uid}`, ...groupsOf(uid)];
   const words = [...drop, '--inh-caps=-all', process.execPath, ...commandLine().slice(1)];
   const { command, args } = spawnable({ command: 'setpriv', args: words });
-  const child = spawn(command, args, { stdio: 'inherit', detached: true, env: plainEnvironment(root) });
+  const child = spawn(command, args, { stdio: passedStreams(), detached: true, env: plainEnvironment(root) });
   for (const name of relayed) process.on(name, () => child.kill(name));
   return new Promise<number>((resolve, reject) => {
     child.on('error', (error) => {
-      reject(failed(`cannot work as user ${uid}: ${error.message}`, { hint: 'install setpriv (Debian: util-linux)' }));
+      reject(failed(`cannot run as user ${uid}: ${error.message}`, { hint: 'install setpriv (Debian: util-linux)' }));
     });
     child.on('exit', (code, signal) => {
       resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));

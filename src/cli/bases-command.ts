@@ -1,13 +1,19 @@
 import type { Command } from 'commander';
+import type { BaseData, BaseOptions, Store } from '../app/bases.js';
+import type { ImageOptions } from '../app/import-image.js';
+import { display } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { usage } from '../base/errors.js';
 import { bytesOf, maxSizeHelp } from './arguments.js';
+import { addBaseShow } from './base-show-command.js';
 import { contextOf, pathOf } from './context.js';
-import { counted, table } from './output.js';
-import { terminalStream } from './stream.js';
+import { counted, layersText, table } from './output.js';
+import { readBar } from './read-bar.js';
 
 const initHelp = `
-A store of a user who is not root has one user, root, whose files are that user's. With --subordinate-ids its containers have the
-users that /etc/subuid and /etc/subgid give, as apt, su and services want it. Files of the store then belong to these, and commands
-work, and mount, in a user namespace of the store: lamina unshare shows what is mounted there.
+Without root, a container of a store has one user, root, and its files belong to you. With --subordinate-ids it also has the users
+that /etc/subuid and /etc/subgid give you, which apt, su and services need. Files of the store then belong to these subordinate ids,
+and commands run, and mount, in a user namespace of the store: lamina unshare shows what is mounted there.
 
 Examples:
   lamina --store /srv/lamina init
@@ -18,6 +24,7 @@ export function addBaseCommands(program: Command): void {
   const base = program.command('base').description('the read-only roots that containers share');
   addImport(base);
   addListAndRemove(base);
+  addBaseShow(base);
 }
 
 function addInit(program: Command): void {
@@ -26,7 +33,7 @@ function addInit(program: Command): void {
     .description('make an empty store')
     .option(
       '--subordinate-ids',
-      'without root: let its roots have all their users, through your subordinate ids (see below)',
+      'without root: give its containers all their users, by means of your subordinate ids (see below)',
     )
     .addHelpText('after', initHelp)
     .action(async (options: { subordinateIds?: true }, command: Command) => {
@@ -43,37 +50,91 @@ interface ImportWords {
   readonly contentVersion?: string;
   readonly empty?: true;
   readonly maxSize?: string;
+  readonly platform?: string;
 }
+
+const importHelp = `
+An image is named with its transport, as in containers-transports(5): oci:DIR:TAG, oci-archive:FILE:TAG, docker-archive:FILE:NAME,
+dir:DIR, docker://REGISTRY/NAME:TAG and containers-storage:NAME:TAG. The last two are fetched by skopeo, with its settings. Each
+layer of an image becomes a base layer; images with the same lower layers share these, and only what is new is fetched and read.
+
+Examples:
+  lamina base import debian rootfs.tar.zst
+  lamina base import debian /srv/roots/debian
+  curl https://example.org/rootfs.tar.xz | lamina base import debian -
+  lamina base import web docker://docker.io/library/nginx:1.27
+  lamina base import tools oci:./layout:v2 --platform linux/arm64`;
 
 function addImport(base: Command): void {
   base
     .command('import <name> <source>')
-    .description('make a base from a directory or a tar (plain, gzip, xz, zstd)')
+    .description('make a base from an image, a directory or a tar (plain, gzip, xz, zstd)')
     .option('--content-version <version>', 'the version of its content, for update packages that require one')
     .option('--empty', 'allow an empty source')
     .option('--max-size <size>', maxSizeHelp)
-    .addHelpText(
-      'after',
-      '\nExamples:\n  lamina base import debian rootfs.tar.zst\n  lamina base import debian /srv/roots/debian',
-    )
+    .option('--platform <os/arch>', 'of an image for several: which; by default that of this machine')
+    .addHelpText('after', importHelp)
     .action(async (name: string, source: string, options: ImportWords, command: Command) => {
       const { output, store, signal } = contextOf(command);
-      const { baseImport } = await import('../app/bases.js');
-      const bar = await importBar();
+      const { namesImage } = await import('../app/import-image.js');
+      const isImage = namesImage(source);
+      refuseIdle(options, isImage);
+      const bar = await readBar('importing');
+      const leftOut: BytePath[] = [];
       try {
-        const data = await baseImport(await store(), name, pathOf(source), {
+        const common = {
+          onLeftOut: (path: BytePath) => void leftOut.push(path),
           version: options.contentVersion,
-          allowEmpty: options.empty,
           maxBytes: bytesOf('max-size', options.maxSize),
           signal,
-          onProgress: bar?.update,
-        });
-        bar?.stop();
-        output.result(data, () => `imported base ${name} as ${data.head}`);
+          onProgress: bar.update,
+        };
+        const data = isImage
+          ? await importImageFrom(await store(), name, source, { ...common, platform: options.platform })
+          : await importRoot(await store(), name, source, { ...common, allowEmpty: options.empty });
+        bar.stop();
+        if (leftOut.length > 0) output.note(leftOutText(leftOut));
+        output.result(data, () => importedText(data));
       } finally {
-        bar?.stop();
+        bar.stop();
       }
     });
+}
+
+type Import<Options> = (store: Store, name: string, source: string, options: Options) => Promise<BaseData>;
+
+const importImageFrom: Import<ImageOptions> = async (store, name, source, options) => {
+  const { importImage } = await import('../app/import-image.js');
+  return importImage(store, name, source, options);
+};
+
+const importRoot: Import<BaseOptions> = async (store, name, source, options) => {
+  const { baseImport, standardInput } = await import('../app/bases.js');
+  return baseImport(store, name, source === '-' ? standardInput : pathOf(source), options);
+};
+
+function refuseIdle({ empty, platform }: ImportWords, isImage: boolean): void {
+  const idle = isImage ? (empty === true ? '--empty' : undefined) : platform === undefined ? undefined : '--platform';
+  if (idle !== undefined)
+    throw usage(`${idle} does nothing here: the source is ${isImage ? 'an image' : 'no image'}`, {
+      code: 'IDLE_OPTION',
+      hint: `leave ${idle} out`,
+    });
+}
+
+const mostShown = 8;
+
+/** Devices of the source that a user other than root cannot make. */
+function leftOutText(paths: readonly BytePath[]): string {
+  const shownPaths = paths.slice(0, mostShown).map((path) => display(path));
+  const more = paths.length > mostShown ? ` and ${paths.length - mostShown} more` : '';
+  const devices = counted(paths.length, 'device');
+  return `left out ${devices}, which only root of the machine can make: ${shownPaths.join(', ')}${more}`;
+}
+
+function importedText({ name, head, layers, image }: BaseData): string {
+  const of = image === null ? '' : `, ${counted(layers.length, 'layer')} for ${image.platform}`;
+  return `imported base ${name} as ${head}${of}`;
 }
 
 function addListAndRemove(base: Command): void {
@@ -82,16 +143,19 @@ function addListAndRemove(base: Command): void {
     .description('list the bases')
     .addHelpText('after', '\nExample:\n  lamina base list')
     .action(async (_options: object, command: Command) => {
-      const { output, store } = contextOf(command);
-      const { baseList } = await import('../app/bases.js');
-      const bases = await baseList(await store());
-      const rows = bases.map(({ name, head, layers, created }) => [
+      const { output, read } = contextOf(command);
+      const { bases } = await read({ path: '/bases' }, async (store) => {
+        const { baseList } = await import('../app/bases.js');
+        return { bases: await baseList(store) };
+      });
+      const rows = bases.map(({ name, head, created, image }) => [
         name,
         head,
-        counted(layers.length, 'layer'),
+        layersText(bases, name),
         created,
+        image?.reference ?? '-',
       ]);
-      output.result({ bases }, () => table(['BASE', 'HEAD', 'LAYERS', 'CREATED'], rows, 'there are no bases'));
+      output.result({ bases }, () => table(['BASE', 'HEAD', 'LAYERS', 'CREATED', 'IMAGE'], rows, 'there are no bases'));
     });
   base
     .command('remove <name>')
@@ -103,34 +167,4 @@ function addListAndRemove(base: Command): void {
       await baseRemove(await store(), name);
       output.result({ removed: name }, () => `removed base ${name}`);
     });
-}
-
-interface Bar {
-  readonly update: (progress: { bytes: number; total: number | undefined; entries: number }) => void;
-  readonly stop: () => void;
-}
-
-/** Only on a terminal. */
-async function importBar(): Promise<Bar | undefined> {
-  if (!process.stderr.isTTY) return undefined;
-  const { default: cliProgress } = await import('cli-progress');
-  const bar = new cliProgress.SingleBar({
-    format: 'importing {bar} {percentage}%  {entries} entries',
-    stream: terminalStream(),
-    clearOnComplete: true,
-    hideCursor: true,
-  });
-  let started = false;
-  return {
-    update({ bytes, total, entries }) {
-      if (total === undefined) return;
-      if (!started) bar.start(total, bytes, { entries });
-      started = true;
-      bar.update(bytes, { entries });
-    },
-    stop() {
-      if (started) bar.stop();
-      started = false;
-    },
-  };
 }

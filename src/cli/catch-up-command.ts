@@ -6,13 +6,17 @@ import { bytesText } from '../base/units.js';
 import { conflictOption, numberOf } from './arguments.js';
 import type { Progress } from '../app/apply.js';
 import type { ConflictWord } from './arguments.js';
-import { becauseText } from './because-text.js';
+import { becauseText } from '../data/index.js';
 import { contextOf } from './context.js';
-import type { Context } from './context.js';
+import type { Context, Order } from './context.js';
+import { EnginesTaken, engineOption } from './engine-option.js';
+import type { EngineWish } from './engine-option.js';
 import { partlyDone, setExitCode } from './exit-code.js';
 import { counted, leftBehind, shown, table } from './output.js';
 import { changesText } from './preview-text.js';
 import { progressLine, rawHelp, speakers } from './progress.js';
+import type { ProgressLine } from './progress.js';
+import { escaped } from './remote/escaped.js';
 import { terminalStream } from './stream.js';
 import { fullName, refuseIdle, withDryRun } from './usage.js';
 import type { IdleRule } from './usage.js';
@@ -28,6 +32,7 @@ interface CatchUpOptions {
   readonly health: boolean;
   readonly dryRun?: boolean;
   readonly verbose?: boolean;
+  readonly engine?: EngineWish;
 }
 
 export function addCatchUp(update: Command): void {
@@ -38,7 +43,7 @@ export function addCatchUp(update: Command): void {
     .option('--timeout <seconds>', 'stop a run that takes longer (default: as when the update was applied)')
     .addOption(
       conflictOption(
-        "of what was no script, where the container has its own: keep it and put the layer's beside, or (default: as when the update was applied)",
+        "for a path that both the container and an update other than a script changed: keep the container's, with the update's beside it (keep), keep only the container's (ours), take the update's (theirs), or fail (default: as when the update was applied)",
       ),
     )
     .addOption(
@@ -50,6 +55,9 @@ export function addCatchUp(update: Command): void {
       '--allow-failures',
       'with several containers, or with --on-failure stop: exit with 0 even if one stayed behind',
     )
+    .addOption(
+      engineOption('what mounts the containers in which they run: see lamina mount (default: lamina settings)'),
+    )
     .option('--no-health', 'skip the health check of the newest update')
     .option('--dry-run', 'do everything but publish, and show what would change')
     .option('--verbose', 'with --dry-run: list the changes, with what differs in files')
@@ -57,23 +65,26 @@ export function addCatchUp(update: Command): void {
     .option('--always-run', 'run every procedure, even where it provably makes no difference')
     .addHelpText(
       'after',
-      '\nThe recorded procedures of the updates that it missed are run in their order, as one transaction a container. Each of these updates can be rolled back afterwards.\nOf several containers, those that cannot be caught up stay where they are, and the others go on. Ends with 6 where some stayed behind.\n\nExamples:\n  lamina update catch-up web\n  lamina update catch-up --all',
+      '\nRuns the recorded procedures of the updates that a container missed, in order and in one transaction per container. Each of these updates can be\nrolled back afterwards. A container that cannot be caught up stays on its layer; the others are caught up. Exits with 6 if some stayed behind.\n\nExamples:\n  lamina update catch-up web\n  lamina update catch-up --all',
     )
     .action(async (containers: string[], options: CatchUpOptions, command: Command) => {
       const [only, ...others] = containers;
       checkWhich(command, containers, options);
       if (only !== undefined && others.length === 0) refuseIdle(command, idle);
       else refuseIdle(command, [withDryRun('verbose')]);
-      await catchUp(contextOf(command), containers, options);
+      const context = contextOf(command);
+      if (context.isRemote && others.length > 0)
+        throw usage('with --remote, catch-up takes one container', { hint: 'run the command once for each container' });
+      await catchUp(context, containers, options);
     });
 }
 
 function checkWhich(command: Command, containers: readonly string[], { all }: CatchUpOptions): void {
   const hint = `see ${fullName(command)} --help`;
   if (all === true && containers.length > 0)
-    throw usage('--all does nothing with names of containers', { hint: 'leave one of them out' });
+    throw usage('--all cannot be combined with names of containers', { hint: 'leave one of them out' });
   if (all !== true && containers.length === 0)
-    throw usage('it is not said which containers are to be caught up', { hint: `name them, or give --all; ${hint}` });
+    throw usage('no container was named', { hint: `name them, or give --all; ${hint}` });
 }
 
 const idle: readonly IdleRule[] = [
@@ -81,20 +92,27 @@ const idle: readonly IdleRule[] = [
   {
     option: 'allowFailures',
     unless: ({ onFailure }) => onFailure === 'stop',
-    because: 'of one container without --on-failure stop: a failure ends the catch-up',
+    because: 'with one container and without --on-failure stop: a failure then ends the catch-up',
   },
 ];
 
-async function catchUp({ output, store, signal }: Context, containers: readonly string[], options: CatchUpOptions) {
+async function catchUp(
+  { output, store, signal, act }: Context,
+  containers: readonly string[],
+  options: CatchUpOptions,
+) {
   const { updateCatchUp, updateCatchUps } = await import('../app/catch-up.js');
   const timeout = numberOf('timeout', options.timeout);
   const line = await progressLine(terminalStream());
+  const engines = new EnginesTaken();
   const request = {
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
     alwaysRun: options.alwaysRun === true,
     conflict: options.conflict,
     onFailure: options.onFailure,
     health: options.health,
+    engine: options.engine,
+    onEngine: engines.add,
     dryRun: options.dryRun === true,
     signal,
     onOutput: speakers('', line, options.raw === true),
@@ -109,9 +127,12 @@ async function catchUp({ output, store, signal }: Context, containers: readonly 
   const verbose = options.verbose === true;
   try {
     if (only !== undefined && others.length === 0) {
-      const data = await updateCatchUp(await store(), { ...request, container: only });
+      const data = await act({ path: `/containers/${escaped(only)}/catch-up`, ...orderOf(options, line) }, async () =>
+        updateCatchUp(await store(), { ...request, container: only }),
+      );
       if (data.stopped !== null && options.allowFailures !== true) setExitCode(partlyDone);
       line.stop();
+      engines.note(output);
       output.result(data, () => catchUpText(data, verbose));
       return;
     }
@@ -119,10 +140,31 @@ async function catchUp({ output, store, signal }: Context, containers: readonly 
     const isPart = data.failed.length > 0 || data.containers.some(({ stopped }) => stopped !== null);
     if (isPart && options.allowFailures !== true) setExitCode(partlyDone);
     line.stop();
+    engines.note(output);
     output.result(data, () => catchUpsText(data, verbose));
   } finally {
     line.stop();
   }
+}
+
+/** The request to a server that does the work in place of this process. */
+function orderOf(options: CatchUpOptions, line: ProgressLine): Omit<Order, 'path'> {
+  const { conflict, onFailure, engine, health, alwaysRun, dryRun } = options;
+  const body = {
+    timeout: numberOf('timeout', options.timeout),
+    conflict,
+    onFailure,
+    engine,
+    health,
+    alwaysRun,
+    dryRun,
+  };
+  return {
+    body,
+    onProgress: (progress) => {
+      line.update(progress);
+    },
+  };
 }
 
 function catchUpsText({ containers, failed }: CatchUpsData, verbose: boolean): string {

@@ -24,9 +24,12 @@ function addList(displaced: Command): void {
     .option('--container <name>', 'only in this container')
     .addHelpText('after', '\nExample:\n  lamina displaced list')
     .action(async (options: { container?: string }, command: Command) => {
-      const { output, store } = contextOf(command);
-      const { displacedList } = await import('../app/displaced.js');
-      const data = await displacedList(await store(), options.container);
+      const { output, read } = contextOf(command);
+      const { displaced: all } = await read({ path: '/displaced' }, async (store) => {
+        const { displacedList } = await import('../app/displaced.js');
+        return { displaced: await displacedList(store, options.container) };
+      });
+      const data = all.filter(({ container }) => options.container === undefined || container === options.container);
       output.result({ displaced: data }, () => displacedTable(data, 'nothing is displaced'));
     });
 }
@@ -82,7 +85,7 @@ function addRestore(displaced: Command): void {
       async (id: string, path: string | undefined, options: { to?: string; force?: boolean }, command: Command) => {
         const { output, store } = contextOf(command);
         if (options.to !== undefined && options.force === true)
-          throw usage('--force is for what is in the way in the container: with --to nothing may be there');
+          throw usage('--force replaces what is in the way in the container; with --to the destination must not exist');
         const { displacedRestore } = await import('../app/displaced.js');
         const place = options.to === undefined ? {} : { to: pathOf(options.to) };
         const data = await displacedRestore(await store(), id, { path, ...place, force: options.force === true });

@@ -17,6 +17,6 @@ export function exitCode(): number {
   const lost = lostOutput();
   if (lost === undefined) return code;
   const which = lost.stream === 'stdout' ? 'output' : 'error';
-  write('stderr', `lamina: the command is done, but standard ${which} could not be written: ${lost.message}\n`);
+  write('stderr', `lamina: the command is done, but its standard ${which} could not be written: ${lost.message}\n`);
   return code === 0 ? outputLost : code;
 }

@@ -3,6 +3,7 @@ import type { ExplainData, Origin } from '../app/explain.js';
 import type { LogData, LoggedOperation } from '../app/log.js';
 import { contextOf } from './context.js';
 import { shown, table } from './output.js';
+import { escaped } from './remote/escaped.js';
 
 interface LogOptions {
   readonly container?: string;
@@ -13,26 +14,31 @@ export function addLog(program: Command): void {
   program
     .command('log <update>')
     .description('list the operations that a procedure made')
-    .option('--container <name>', 'of the run for this container (default: on the base)')
-    .option('--path <glob>', 'only those on matching paths, and below them')
+    .option('--container <name>', 'those of the run in this container (default: of the run on the base)')
+    .option('--path <glob>', 'only those on paths that match, or below such paths')
     .addHelpText(
       'after',
       "\nExamples:\n  lamina log openssl-fix --container web\n  lamina log openssl-fix --path '/etc/*.conf'",
     )
     .action(async (name: string, options: LogOptions, command: Command) => {
-      const { output, store } = contextOf(command);
-      const { log } = await import('../app/log.js');
-      const data = await log(await store(), name, { container: options.container, glob: options.path });
+      const { output, read } = contextOf(command);
+      const { container, path: glob } = options;
+      const parameters = `container=${escaped(container ?? '')}&path=${escaped(glob ?? '')}`;
+      const where = `/updates/${escaped(name)}/log?${parameters}`;
+      const data = await read({ path: where, list: 'operations', place: 'after' }, async (store) =>
+        (await import('../app/log.js')).log(store, name, { container, glob }),
+      );
       output.result(data, () => operationsText(data.operations, noneText(data, options)));
     });
 }
 
-function noneText({ ran }: LogData, { container, path }: LogOptions): string {
+function noneText({ ran, recorded }: LogData, { container, path }: LogOptions): string {
   const where = container === undefined ? 'on the base' : `in container ${shown(container)}`;
   if (!ran) return `the procedure did not run ${where}`;
+  if (!recorded) return `what the procedure did ${where} was not recorded: it ran there by the kernel`;
   return path === undefined
     ? `the procedure changed nothing ${where}`
-    : `the procedure changed nothing ${where} that ${shown(path)} names`;
+    : `the procedure changed nothing ${where} that matches ${shown(path)}`;
 }
 
 function operationsText(operations: readonly LoggedOperation[], none: string): string {
@@ -50,12 +56,14 @@ function operationsText(operations: readonly LoggedOperation[], none: string): s
 export function addExplain(program: Command): void {
   program
     .command('explain <container> <path>')
-    .description("show where a path of a container's root comes from, what made it so, and what it hides")
+    .description("show where a path in a container's root comes from, which command made it, and what it hides")
     .addHelpText('after', '\nExample:\n  lamina explain web /etc/app.conf')
     .action(async (container: string, path: string, _options: object, command: Command) => {
-      const { output, store } = contextOf(command);
-      const { explain } = await import('../app/explain.js');
-      const data = await explain(await store(), container, path);
+      const { output, read } = contextOf(command);
+      const where = `/containers/${escaped(container)}/explain?path=${escaped(path)}`;
+      const data = await read({ path: where }, async (store) =>
+        (await import('../app/explain.js')).explain(store, container, path),
+      );
       output.result(data, () => explainText(data));
     });
 }
@@ -79,21 +87,25 @@ function originText({ type, kind, node, update, folded, path, hiding }: Origin):
   const several =
     folded.length === 0
       ? ''
-      : `, from one of these updates, which were folded into it without a record of which made what: ${folded.map(shown).join(', ')}`;
+      : `, from one of these updates, which were merged without a record of the origin of each path: ${folded.map(shown).join(', ')}`;
   return `${what} in ${kind} ${node}${maker}${where}${several}`;
 }
+
+const whyUnknown: Readonly<Record<NonNullable<ExplainData['journal']>, string>> = {
+  gone: 'its journal is gone',
+  unrecorded: "it ran in the container on the kernel's engine, which records nothing",
+  kept: 'an update from a layer runs no commands, so its journal is empty',
+};
 
 function provenanceText({ origin, operations, run, journal, before }: ExplainData): string[] {
   if (operations.length === 0) {
     if (origin.update === null || origin.type === 'directory' || journal === null) return [];
-    const why =
-      journal === 'gone' ? 'its journal is gone' : 'an update from a layer runs no commands, so its journal is empty';
-    return [`  the command of update ${shown(origin.update)} that made it is unknown: ${why}`];
+    return [`  the command of update ${shown(origin.update)} that made it is unknown: ${whyUnknown[journal]}`];
   }
   const kept = run === 'base' && origin.kind === 'delta-storage';
   const head = kept
     ? [
-        "the container's own version is kept: the procedure did nothing to it here, but on the base it did, so the update's layer changes it:",
+        "the update keeps the container's version: the procedure changed this path on the base, with the operations below, but not in the container:",
       ]
     : [];
   const moved = before === null ? [] : [`before the update it was ${shown(before)}`];

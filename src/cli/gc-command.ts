@@ -10,9 +10,12 @@ export function addGcCommand(program: Command): void {
     .option('--dry-run', 'only list what would be removed')
     .addHelpText('after', '\nExample:\n  lamina gc --dry-run')
     .action(async (options: { dryRun?: boolean }, command: Command) => {
-      const { output, store } = contextOf(command);
-      const { gc } = await import('../app/gc.js');
-      const data = await gc(await store(), { dryRun: options.dryRun === true });
+      const { output, store, act } = contextOf(command);
+      const dryRun = options.dryRun === true;
+      const data = await act({ path: '/gc', body: { dryRun } }, async () => {
+        const { gc } = await import('../app/gc.js');
+        return gc(await store(), { dryRun });
+      });
       const rows = data.found.map(({ kind, bytes, path }) => [kind, bytesText(bytes), path]);
       const total = `${data.dryRun ? 'would remove' : 'removed'} ${counted(rows.length - data.left.length, 'thing')}, ${bytesText(data.bytes)}`;
       const { displaced, history } = data;

@@ -27,7 +27,7 @@ function commandNamed(group: Command, words: readonly string[]): Command {
     const next = found.commands.find((each) => each.name() === word);
     if (next === undefined) {
       throw usage(`unknown command '${word}'`, {
-        hint: `${fullName(found)} ${found.commands.length === 0 ? 'has no commands of its own' : `has: ${names(found)}`}`,
+        hint: `${fullName(found)} ${found.commands.length === 0 ? 'has no subcommands' : `has: ${names(found)}`}`,
       });
     }
     found = next;

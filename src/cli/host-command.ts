@@ -19,7 +19,7 @@ export function addHostCommand(program: Command): void {
 function hostText({ kernel, root, features }: HostData): string {
   const rows = features.map(({ name, available, detail }) => [name, available ? 'yes' : 'no', detail]);
   const hints = features.flatMap(({ name, hint }) => (hint === null ? [] : [`  ${name}: ${hint}`]));
-  const wanted = hints.length === 0 ? [] : ['', 'To have what is missing:', ...hints];
-  const who = root ? 'as root' : 'without root: the container has one user, and its own bounds only in part';
+  const wanted = hints.length === 0 ? [] : ['', 'How to get what is missing:', ...hints];
+  const who = root ? 'as root' : 'without root: a container has one user, and not every limit can be set for it';
   return [`Linux ${kernel}, ${who}`, '', table(['FEATURE', 'HERE', ''], rows, ''), ...wanted].join('\n');
 }

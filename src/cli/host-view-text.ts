@@ -6,11 +6,11 @@ import type { Output } from './output.js';
 
 /** The same words wherever something is mounted for people. */
 export const hostViewHelp = {
-  suid: "let set-user-ID programs of what is mounted work on this host: they are the container's, and give root to who runs them",
-  dev: "let device nodes of what is mounted work on this host: they are the container's, and may be any disk",
+  suid: "let the container's set-user-ID programs work on this host: whoever runs one may become root",
+  dev: "let the container's device nodes work on this host: they may give access to any disk",
 } as const;
 
-/** Repeats what was allowed, for it is easily forgotten when the mount is used. */
+/** Repeats what was allowed, because it is easily forgotten when the mount is used. */
 export function warnOfHostView(output: Output, directory: string, { suid, dev }: HostView): void {
   const what = [...(suid === true ? ['set-user-ID programs'] : []), ...(dev === true ? ['device nodes'] : [])];
   if (what.length === 0) return;

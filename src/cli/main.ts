@@ -12,6 +12,10 @@ if (process.argv.length === 3 && (process.argv[2] === '--version' || process.arg
 } else if (process.argv[2] === '__complete') {
   const { answer } = await import('./completion/answer.js');
   answer(process.argv.slice(3));
+} else if (process.argv[2] === '__mount') {
+  const { mountHelper } = await import('./mount-helper.js');
+  const { commandLine } = await import('../platform/command-line.js');
+  process.exitCode = await mountHelper(commandLine().slice(3));
 } else {
   const { main } = await import('./program.js');
   const { commandLine } = await import('../platform/command-line.js');

@@ -44,12 +44,12 @@ function addBegin(update: Command): void {
 function addCommit(update: Command): void {
   update
     .command('commit <update>')
-    .description('make what was done by hand the newest layer, and repeat it in the containers on the base')
-    .option('--no-replay', "leave the containers' own content as it is, over the new layer")
+    .description('publish the changes made by hand as the newest layer, and replay them in the containers on the base')
+    .option('--no-replay', "replay nothing: leave the containers' own content as it is, over the new layer")
     .option('--allow-failures', 'exit with 0 even if containers were left behind')
     .addHelpText(
       'after',
-      "\nRenames, removals, links, modes, owners and attributes act on each container's own files. What was written is merged where both are text;\nelse the container's own file stays, and the new one is put beside it as NAME.lamina-new.\nEnds with 6 where containers were left behind, for what they hold.\n\nExample:\n  lamina update commit by-hand",
+      "\nRenames, removals, links, modes, owners and attributes are applied to each container's own files. Written content is merged if both versions are text;\notherwise the container's own file stays, and the new one is put beside it as NAME.lamina-new.\nExits with 6 if containers were left behind because of their own content.\n\nExample:\n  lamina update commit by-hand",
     )
     .action(async (name: string, options: CommitOptions, command: Command) => {
       const { output, store, signal } = contextOf(command);
@@ -67,7 +67,7 @@ function addCommit(update: Command): void {
 function addAbort(update: Command): void {
   update
     .command('abort <update>')
-    .description('discard what was done by hand')
+    .description('discard the changes made by hand')
     .addHelpText('after', '\nExample:\n  lamina update abort by-hand')
     .action(async (name: string, _options: object, command: Command) => {
       const { output, store } = contextOf(command);
@@ -81,8 +81,8 @@ function remarks({ containers }: CommitData): string[] {
   const line = (container: string, paths: readonly string[], what: string) =>
     paths.length === 0 ? [] : [`container ${container}: ${paths.map(shown).join(', ')}: ${what}`];
   return containers.flatMap(({ container, conflicts, passed, hiding }) => [
-    ...line(container, conflicts, 'its own stays; the new one is beside it as NAME.lamina-new'),
-    ...line(container, passed, 'it had nothing there to change, or something that stays'),
-    ...line(container, hiding, "its own keeps hiding the new layer's"),
+    ...line(container, conflicts, "the container's own file stays; the new one is beside it as NAME.lamina-new"),
+    ...line(container, passed, 'left as it was: the container has nothing there to change, or content that stays'),
+    ...line(container, hiding, "the container's own content hides that of the new layer"),
   ]);
 }

@@ -4,7 +4,9 @@ import type { MergeData } from '../app/merge.js';
 import { bytesText } from '../base/units.js';
 import { countOf } from './arguments.js';
 import { contextOf } from './context.js';
+import { usage } from '../base/errors.js';
 import { counted } from './output.js';
+import { escaped } from './remote/escaped.js';
 import { terminalStream } from './stream.js';
 import { refuseIdle } from './usage.js';
 
@@ -26,14 +28,16 @@ export function addMergeCommand(program: Command): void {
       refuseIdle(command, [
         { option: 'yes', unless: ({ dryRun }) => dryRun !== true, because: 'with --dry-run: nothing is asked' },
       ]);
-      const { output, store, signal } = contextOf(command);
-      const { merge } = await import('../app/merge.js');
-      const data = await merge(await store(), {
-        base,
-        keep: countOf('keep', options.keep),
-        dryRun: options.dryRun,
-        confirm: async (updates) => options.yes === true || (await ask(updates, signal)),
-        signal,
+      const { output, store, signal, act, isRemote } = contextOf(command);
+      const { dryRun, yes } = options;
+      const keep = countOf('keep', options.keep);
+      if (isRemote && base === undefined)
+        throw usage('with --remote, merge needs the name of a base', { hint: 'lamina --remote URL base list' });
+      const order = { path: `/bases/${escaped(base ?? '')}/merge`, body: { keep, dryRun, yes } };
+      const data = await act(order, async () => {
+        const { merge } = await import('../app/merge.js');
+        const confirm = async (updates: readonly string[]) => yes === true || (await ask(updates, signal));
+        return merge(await store(), { base, keep, dryRun, confirm, signal });
       });
       output.result(data, () => mergeText(data));
     });

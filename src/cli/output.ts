@@ -5,12 +5,16 @@ import { write } from './stream.js';
 
 /** Where a command's results go: text for people, or one JSON document. */
 export class Output {
-  constructor(readonly json: boolean) {}
+  /** @param foreign the result comes from another machine: a text of it must not control the terminal */
+  constructor(
+    readonly json: boolean,
+    readonly foreign = false,
+  ) {}
 
   /** The one result of a command. */
   result(data: object, text: () => string): void {
     if (this.json) this.#document(data);
-    else this.#print(text());
+    else this.#print(this.foreign ? printable(text()) : text());
   }
 
   /** Besides the result: progress and notes. */
@@ -60,6 +64,17 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       .join('  ')
       .trimEnd();
   return lines.map(line).join('\n');
+}
+
+/** How many layers a base has, and how many of them other bases have too. */
+export function layersText(
+  bases: readonly { readonly name: string; readonly layers: readonly string[] }[],
+  of: string,
+): string {
+  const others = new Set(bases.filter(({ name }) => name !== of).flatMap(({ layers }) => layers));
+  const own = bases.find(({ name }) => name === of)?.layers ?? [];
+  const shared = own.filter((layer) => others.has(layer)).length;
+  return `${counted(own.length, 'layer')}${shared === 0 ? '' : `, ${shared} shared`}`;
 }
 
 /** "3 entries", "1 entry". */

@@ -30,7 +30,7 @@ interface Changed {
   readonly changes: readonly DetailedChangeData[];
 }
 
-/** Those in which the same would change, together. */
+/** Roots with the same changes, grouped. */
 function alike(all: readonly Changed[]): { who: string[]; changes: Changed['changes'] }[] {
   const groups = new Map<string, { who: string[]; changes: Changed['changes'] }>();
   for (const { who, changes } of all) {
@@ -54,7 +54,7 @@ function countText(changes: readonly DetailedChangeData[]): string {
     .join(', ');
 }
 
-function changeLines({ path, change, type, attributes, content }: DetailedChangeData): string[] {
+export function changeLines({ path, change, type, attributes, content }: DetailedChangeData): string[] {
   const indent = (lines: readonly string[]) => lines.map((line) => `      ${shown(line)}`.trimEnd());
   // Writing content changes its time.
   const listed = content === null ? attributes : attributes.filter((each) => !each.startsWith('mtime '));

@@ -1,6 +1,8 @@
+import { bytesText } from '../base/units.js';
 import { PrintableText } from '../base/printable.js';
 import type { Progress } from '../app/apply.js';
 import { shown } from './output.js';
+import { reportProgress } from './progress-fd.js';
 import { write } from './stream.js';
 
 /**
@@ -13,12 +15,12 @@ export interface ProgressLine {
   stop(): void;
 }
 
-/** Only on a terminal: elsewhere text passes through, and progress is not shown. */
+/** Only on a terminal: elsewhere text passes through. Progress goes to --progress-fd in both cases. */
 export async function progressLine(stream: NodeJS.WriteStream): Promise<ProgressLine> {
   const pass = (chunk: Uint8Array) => {
     write('stderr', chunk);
   };
-  if (!stream.isTTY) return { update: () => undefined, write: pass, stop: () => undefined };
+  if (!stream.isTTY) return { update: reportProgress, write: pass, stop: () => undefined };
   const { default: cliProgress } = await import('cli-progress');
   const bars = new cliProgress.MultiBar(
     {
@@ -66,6 +68,7 @@ class BarLine implements ProgressLine {
   ) {}
 
   update(progress: Progress): void {
+    reportProgress(progress);
     if (progress.total > 0 && this.#begun === 0) this.#begun = Date.now();
     const payload = { progress, begun: this.#begun };
     // The format alone draws the line: the bar's own count never becomes full, which would end it.
@@ -106,14 +109,21 @@ export function progressText(progress: Progress, { begun, now }: { begun: number
   const names = progress.running.map(({ name, since }) => `${shown(name ?? 'the base')} ${durationText(now - since)}`);
   const more = names.length > namesShown ? [`${names.length - namesShown} more`] : [];
   const running = names.length === 0 ? '-' : [...names.slice(0, namesShown), ...more].join(', ');
-  if (total === 0) return `running: ${running}`;
+  if (total === 0) return `running: ${running}${readText(progress.read, now)}`;
   const full = Math.round((done / total) * barWidth);
   const bar = `[${'='.repeat(full)}${'-'.repeat(barWidth - full)}]`;
   const left = leftText(now - begun, done - skipped, total - done);
   return `${unit} ${bar} ${done}/${total}, ${skipped} skipped, ${left} left; running: ${running}`;
 }
 
-/** The time left, from that of those that ran: at most, for some of the others may be skipped. */
+function readText(read: Progress['read'], now: number): string {
+  if (read === undefined) return '';
+  const { bytes, total, since } = read;
+  const left = bytes === 0 ? 'unknown time' : durationText(((now - since) / bytes) * (total - bytes));
+  return `; read ${bytesText(bytes)} of ${bytesText(total)}, ${left} left`;
+}
+
+/** The time left, estimated from those that ran. An upper bound: some of the others may be skipped. */
 function leftText(elapsed: number, ran: number, remaining: number): string {
   return ran === 0 ? 'unknown time' : durationText((elapsed / ran) * remaining);
 }
@@ -145,4 +155,4 @@ export function speakers(base: string, line: Pick<ProgressLine, 'write'>, raw: b
   };
 }
 
-export const rawHelp = 'show what is printed as it is: its control characters work on the terminal';
+export const rawHelp = 'print the output of procedures unescaped: its control characters act on the terminal';

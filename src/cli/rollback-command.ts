@@ -5,6 +5,7 @@ import { collect } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
 import { shown } from './output.js';
+import { escaped } from './remote/escaped.js';
 import { refuseIdle } from './usage.js';
 import type { IdleRule } from './usage.js';
 
@@ -49,15 +50,17 @@ export function addRollbackCommand(program: Command): void {
 const withRestore = (option: string): IdleRule => ({
   option,
   unless: ({ restore: path }) => path !== undefined,
-  because: 'without --restore: a rollback puts nothing back',
-  instead: 'say what to restore with --restore PATH (lamina displaced list shows what there is), or leave it out',
+  because: 'without --restore: a rollback restores nothing',
+  instead: 'say what to restore with --restore PATH (lamina displaced list shows what is displaced), or leave it out',
 });
 const idle: readonly IdleRule[] = [withRestore('to'), withRestore('force')];
 
-async function rollback({ output, store }: Context, name: string, options: RollbackOptions): Promise<void> {
-  const { rollback: undo } = await import('../app/rollback.js');
+async function rollback({ output, store, act }: Context, name: string, options: RollbackOptions): Promise<void> {
   const { container: containers, discard, withNewer, dryRun } = options;
-  const data = await undo(await store(), name, { containers, discard, withNewer, dryRun });
+  const request = { containers, discard, withNewer, dryRun };
+  const data = await act({ path: `/updates/${escaped(name)}/rollback`, body: request }, async () =>
+    (await import('../app/rollback.js')).rollback(await store(), name, request),
+  );
   output.result(data, () => rollbackText(data));
 }
 
@@ -68,12 +71,12 @@ async function restore(
   { container = [], to, force, discard, withNewer, dryRun }: RollbackOptions,
 ): Promise<void> {
   if (discard === true || withNewer === true || dryRun === true || container.length > 1)
-    throw usage('--restore goes with one --container, and with --to or --force', {
+    throw usage('--restore takes one --container, and --to or --force', {
       hint: 'leave out the other options: with --restore nothing is rolled back',
     });
   if (to !== undefined && force === true)
-    throw usage('--force is for what is in the way in the container: with --to nothing may be there', {
-      hint: 'leave out --force, and give with --to a path where nothing is',
+    throw usage('--force replaces what is in the way in the container; with --to the destination must not exist', {
+      hint: 'leave out --force, and give --to a path that does not exist',
     });
   const { rollbackRestore } = await import('../app/rollback.js');
   const place = to === undefined ? undefined : pathOf(to);
@@ -83,8 +86,8 @@ async function restore(
 
 export function restoreText({ container, path, to, replaced }: Restored): string {
   if (to !== null) return `copied ${shown(path)} of container ${container} to ${shown(to)}`;
-  const gone = replaced.map((each) => `\n  in the place of what was at ${shown(each)}`);
-  return `put ${shown(path)} back into container ${container}${gone.join('')}`;
+  const gone = replaced.map((each) => `\n  replaced ${shown(each)}`);
+  return `restored ${shown(path)} to container ${container}${gone.join('')}`;
 }
 
 const idOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
@@ -97,7 +100,7 @@ function rollbackText({ dryRun, updates, containers, staying }: RollbackData): s
     ...(displaced.length === 0 ? [] : [`container ${container}: displaced: ${paths(displaced)}`]),
     ...(displacedPath === null
       ? []
-      : [`  to have it back: lamina displaced restore ${idOf(displacedPath)}${displaced.length === 1 ? '' : ' PATH'}`]),
+      : [`  to restore it: lamina displaced restore ${idOf(displacedPath)}${displaced.length === 1 ? '' : ' PATH'}`]),
   ]);
   const stay = staying.map((container) => `container ${container} was created on the update and stays on its layer`);
   const did = dryRun ? 'would roll back' : 'rolled back';

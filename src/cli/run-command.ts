@@ -1,10 +1,13 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { RunOptions, SandboxUsers, SignalSource } from '../app/containers.js';
+import type { ChosenEngine, EngineWish, RunOptions, SandboxUsers, SignalSource } from '../app/containers.js';
 import { usage } from '../base/errors.js';
+import { isMachineRoot } from '../platform/privileges.js';
 import { bytesOf, collect, countOf, numberOf } from './arguments.js';
 import { contextOf } from './context.js';
+import { engineOption, noteEngine } from './engine-option.js';
 import { setExitCode } from './exit-code.js';
+import { startOptions } from './start-options.js';
 
 /** As in podman: the command that runs another has failed itself. */
 export const runFailed = 125;
@@ -15,7 +18,10 @@ export function addRunCommand(program: Command): void {
     .usage('[options] <container> [command...]')
     .description("run a command isolated in a container's root")
     .option('--network', 'allow the network')
-    .option('--user <user[:group]>', 'as this user of the container; a name or a number')
+    .addOption(engineOption('what mounts it where it is not mounted: see lamina mount (default: lamina settings)'))
+    .addOption(startOptions.user())
+    .addOption(startOptions.env())
+    .addOption(startOptions.workdir())
     .option('--pids <number>', 'limit on processes and threads (default: 2048)')
     .option('--memory <size>', 'limit on memory, including swap (default: 80 % of the machine)')
     .option('--cpus <number>', 'limit on processor time, in processors (default: all, at low priority)')
@@ -29,7 +35,7 @@ export function addRunCommand(program: Command): void {
       ]),
     )
     .addOption(
-      new Option('--userns <whose>', 'which user namespace it runs in: see below')
+      new Option('--userns <whose>', 'the user namespace it runs in: see below')
         .choices(['auto', 'own', 'host'])
         .default('auto'),
     )
@@ -40,26 +46,39 @@ export function addRunCommand(program: Command): void {
       if (output.json)
         throw usage('--json does nothing with run, which prints what its command does', { hint: 'leave --json out' });
       const { run } = await import('../app/containers.js');
-      const line = words.length > 0 ? words : ['/bin/sh'];
-      const asked = { network: options.network === true, signals, options: optionsOf(options) };
-      setExitCode(await run(await store(), name, line, asked));
+      const asked = {
+        network: options.network === true,
+        signals,
+        options: optionsOf(options),
+        engine: options.engine,
+        onEngine: (chosen: ChosenEngine) => {
+          noteEngine(output, chosen);
+          if (chosen.engine === 'kernel' && options.userns === 'auto' && isMachineRoot())
+            output.note(
+              'by the kernel the sandbox has no users of its own: root in it is kept from the host only by what it may not do',
+            );
+        },
+      };
+      setExitCode(await run(await store(), name, words, asked));
     });
 }
 
 const help = `
-What follows the container's name is the command's; without a command, a shell. The exit code is the command's; 125: lamina
-failed, 126: the command cannot be invoked, 127: it is not found. The command gets the signals that lamina gets; a second SIGINT ends it.
-Where input and output are a terminal the command has one of its own, which they are passed on to.
+Everything after the container's name is the command. Without a command, the entrypoint and command of the image that its base was
+made from run, or else a shell. The image's user, variables and working directory apply unless options override them. The exit code is
+that of the command, or 125 if lamina failed, 126 if the command cannot be invoked, 127 if it is not found. Signals that lamina gets are passed on to the command; a
+second SIGINT ends it. If input and output are a terminal, the command gets a terminal of its own that is connected to it.
 
-Root's containers run in a user namespace: users 0 to 65535 of a container are nobody on the host, though its files keep the owners
-that they have. auto: where the machine can (lamina host says whether), own: or else not at all, host: without. In one, device nodes
-cannot be made, users above 65535 show as 65534, and with --network ports below 1024 cannot be taken: --userns host lets all that
-be, but root in the container is then root of the machine, kept from it only by what it may not do.
+When root runs a container, it gets a user namespace: users 0 to 65535 of the container have no rights on the host, though its files
+keep their owners. --userns auto makes one if the machine supports it (see lamina host), own fails if it does not, and host makes
+none. In a user namespace device nodes cannot be made, users above 65535 show as 65534, and with --network ports below 1024 cannot be
+bound. --userns host lifts these limits, but then root in the container is root of the machine, held back only by the capabilities
+and system calls that it lacks.
 
-Each --cap-add takes away from what keeps a container from the host. With --userns host, SYS_ADMIN, SYS_MODULE, SYS_RAWIO, SYS_PTRACE,
-DAC_READ_SEARCH and the like, or all, let a program in it become root of the machine. --no-new-privileges=false lets its users become
-its root by su, sudo and other set-user-ID programs of the container: use it only where you trust all of them. Sizes are bytes, or
-k, m, g, t.
+Each --cap-add weakens the isolation of the container. With --userns host, SYS_ADMIN, SYS_MODULE, SYS_RAWIO, SYS_PTRACE,
+DAC_READ_SEARCH and similar capabilities, or all, let a program in it become root of the machine. --no-new-privileges=false lets users
+of the container become its root by su, sudo and other set-user-ID programs: use it only if you trust all of them. Sizes are in
+bytes, or end in k, m, g or t.
 
 Examples:
   lamina run web nginx -t
@@ -67,8 +86,11 @@ Examples:
   lamina run --user www-data --memory 512m --pids 100 web ./job`;
 
 interface RunWords {
+  readonly engine?: EngineWish;
   readonly network?: boolean;
   readonly user?: string;
+  readonly env?: string[];
+  readonly workdir?: string;
   readonly pids?: string;
   readonly memory?: string;
   readonly cpus?: string;
@@ -93,7 +115,24 @@ function optionsOf(words: RunWords): RunOptions {
     droppedCapabilities: words.capDrop ?? [],
     mayGainPrivileges: words.newPrivileges === 'false',
     users: words.userns,
+    environment: environmentOf(words.env ?? []),
+    workingDirectory: workdirOf(words.workdir),
   };
+}
+
+export function environmentOf(words: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    words.map((word) => {
+      const equals = word.indexOf('=');
+      if (equals < 1) throw usage(`--env ${word}: give a name, '=' and a value`);
+      return [word.slice(0, equals), word.slice(equals + 1)];
+    }),
+  );
+}
+
+export function workdirOf(directory: string | undefined): string | undefined {
+  if (directory === undefined || directory.startsWith('/')) return directory;
+  throw usage(`--workdir ${directory}: give an absolute path in the container`);
 }
 
 function wholeNumberOf(option: string, text: string | undefined): number | undefined {

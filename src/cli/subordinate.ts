@@ -19,7 +19,7 @@ export function enterUsers(root: BytePath): void {
   if (users === undefined) return;
   const maps = ownMaps();
   if (maps === undefined)
-    throw refused('the files of this store belong to subordinate ids, which you no longer have', {
+    throw refused('the files of this store belong to subordinate ids that you no longer have', {
       code: 'NO_SUBORDINATE_IDS',
       hint: 'restore your lines in /etc/subuid and /etc/subgid as they were',
     });

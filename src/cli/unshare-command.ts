@@ -7,7 +7,7 @@ export function addUnshareCommand(program: Command): void {
     .command('unshare [command...]')
     .usage('[options] [--] [command...]')
     .description(
-      "run a command (or a shell) in the namespace that has the mounts of a user's store with subordinate ids",
+      'run a command (or a shell) in the user namespace of a store with subordinate ids, which sees its mounts',
     )
     .addHelpText('after', unshareHelp)
     .action(async (words: string[], _options: object, command: Command) => {
@@ -22,7 +22,7 @@ export function addUnshareCommand(program: Command): void {
 }
 
 const unshareHelp = `
-As root of the store's user namespace, with the host's files: what belongs to the store's users can be read, copied and removed there.
+The command is root in that namespace and sees the host's files. It can read, copy and remove what belongs to the store's users.
 
 Examples:
   lamina mount web ~/web; lamina unshare -- ls -l ~/web

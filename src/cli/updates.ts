@@ -6,6 +6,7 @@ import { addGcCommand } from './gc-command.js';
 import { addManual } from './manual-command.js';
 import { addMergeCommand } from './merge-command.js';
 import { counted, table } from './output.js';
+import { escaped } from './remote/escaped.js';
 import { addRollbackCommand } from './rollback-command.js';
 import type { UpdateListData } from '../app/inspect.js';
 import { endedText, shortReason, updateText } from './update-text.js';
@@ -30,9 +31,11 @@ function addList(update: Command): void {
     .option('--all', 'include those that failed, were rolled back or were discarded, with the reason')
     .addHelpText('after', '\nExamples:\n  lamina update list\n  lamina update list --all')
     .action(async (options: { all?: boolean }, command: Command) => {
-      const { output, store } = contextOf(command);
-      const { updateList } = await import('../app/inspect.js');
-      const data = await updateList(await store(), options.all === true);
+      const { output, read } = contextOf(command);
+      const all = options.all === true;
+      const data = await read<UpdateListData>({ path: `/updates?all=${all}`, list: 'updates' }, async (store) =>
+        (await import('../app/inspect.js')).updateList(store, all),
+      );
       output.result(data, () => listText(data));
     });
 }
@@ -65,12 +68,13 @@ function addShow(update: Command): void {
     .description('show what an update did, in the base and in each container, or why it ended')
     .addHelpText(
       'after',
-      '\nAlso of an update that lamina update list --all shows, by its name (then the newest of that name) or its id.\n\nExample:\n  lamina update show openssl-fix',
+      '\nGive the update by its id, or by its name for the newest of that name. Updates that ended are shown too: see lamina update list --all.\n\nExample:\n  lamina update show openssl-fix',
     )
     .action(async (name: string, _options: object, command: Command) => {
-      const { output, store } = contextOf(command);
-      const { updateShow } = await import('../app/update-show.js');
-      const data = await updateShow(await store(), name);
+      const { output, read } = contextOf(command);
+      const data = await read({ path: `/updates/${escaped(name)}` }, async (store) =>
+        (await import('../app/update-show.js')).updateShow(store, name),
+      );
       output.result(data, () => ('layer' in data ? updateText(data) : endedText(data)));
     });
 }

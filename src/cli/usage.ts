@@ -29,6 +29,9 @@ function usageError({ code, message }: CommanderError, name: string): Error {
   return usage(what, { hint: [...guess, see].join(' ') });
 }
 
+/** Options of all commands whose value is the next word. */
+const withValue = ['--store', '--progress-fd', '--remote'];
+
 /**
  * Whether --json was given, for errors in the rest of the command line. What follows the container of `run` belongs to
  * its command.
@@ -41,7 +44,7 @@ export function wantsJson(words: readonly string[]): boolean {
     const word = words[at] ?? '';
     if (word === '--' || (isRun && operands === 2)) return false;
     if (word === '--json') return true;
-    if (word === '--store') at += 1;
+    if (withValue.includes(word)) at += 1;
     else if (!word.startsWith('-')) {
       isRun ||= operands === 0 && word === 'run';
       operands += 1;

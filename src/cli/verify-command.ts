@@ -16,10 +16,12 @@ export function addVerifyCommand(program: Command): void {
       '\nNODE: a node, a container (with everything below it) or a base. Exits with 5 if something is damaged.\n\nExamples:\n  lamina verify\n  lamina verify web --quick',
     )
     .action(async (nodes: string[], options: { quick?: boolean; repair?: boolean }, command: Command) => {
-      const { output, store, signal } = contextOf(command);
-      const { verify } = await import('../app/verify.js');
+      const { output, store, signal, act } = contextOf(command);
       const { quick = false, repair = false } = options;
-      const data = await verify(await store(), { nodes, quick, repair, signal });
+      const data = await act({ path: '/verify', body: { nodes, quick, repair } }, async () => {
+        const { verify } = await import('../app/verify.js');
+        return verify(await store(), { nodes, quick, repair, signal });
+      });
       if (data.damaged) setExitCode(exitCodes.damaged);
       output.result(data, () => verifyText(data));
     });

@@ -31,7 +31,7 @@ export function addWatchCommand(program: Command): void {
     .option('--max-size <size>', maxSizeHelp)
     .addHelpText(
       'after',
-      '\nMove packages in by rename. NAME.rollback, an empty file, rolls update NAME back. Processed items go to done/ or failed/, with a report.\n\nExamples:\n  lamina watch /var/spool/lamina\n  lamina watch ./inbox --once --base debian',
+      '\nMove packages into the directory by rename. An empty file NAME.rollback rolls update NAME back. Processed items go to done/ or failed/, with a report.\n\nExamples:\n  lamina watch /var/spool/lamina\n  lamina watch ./inbox --once --base debian',
     )
     .action(async (directory: string, options: WatchOptions, command: Command) => {
       const { once = false, shared = false, base, settle, patience, maxSize } = options;
@@ -46,7 +46,7 @@ export function addWatchCommand(program: Command): void {
         output.note(printable(itemText(report)));
       };
       const onWait = (item: string, { message }: LaminaError) => {
-        output.note(printable(`${shown(item)}: waits: ${message}; it is tried again for ${patience} s`));
+        output.note(printable(`${shown(item)}: waiting: ${message}; retrying for ${patience} s`));
       };
       const times = { settleMs, patienceMs };
       const request = { inbox: pathOf(directory), base, once, shared, maxBytes, ...times, signal, onItem, onWait };

@@ -1,5 +1,8 @@
-export { mountPresent } from './mount-container.js';
-export type { MountOptions } from './mount-container.js';
+export { withImageDefaults } from './image-defaults.js';
+export { mountPresent, refuseMounted } from './mount-container.js';
+export type { MountOptions, PresentMount } from './mount-container.js';
 export { runCommand } from './run-command.js';
 export type { RunContainerOptions } from './run-command.js';
 export { unmountContainer } from './unmount-container.js';
+export { containerProcesses } from './container-processes.js';
+export type { ContainerProcess } from './container-processes.js';

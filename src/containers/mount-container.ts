@@ -1,52 +1,92 @@
+import { display } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import { must, refused } from '../base/errors.js';
 import { containerOf, own, stackOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { notFound, refused } from '../base/errors.js';
-import type { BytePath } from '../base/bytes.js';
 import {
   containerSource,
   describeMount,
   describeUse,
+  engineFor,
   findMounts,
-  hostViewOptions,
+  forgetKernelMount,
   isDriven,
+  modeFor,
+  mountByWish,
   mountStack,
+  reasonAgainstContainer,
+  recordKernelMount,
+  recordedKernelMounts,
+  revokeGrant,
   unmountStack,
 } from '../mount/index.js';
-import type { HostView, MountMode } from '../mount/index.js';
+import type {
+  ChosenEngine,
+  ContainerMode,
+  EngineName,
+  EngineWish,
+  HostView,
+  MountRequest,
+  Upper,
+} from '../mount/index.js';
 import type { Held } from '../platform/held.js';
+import { takeLock } from '../platform/lock.js';
 import { isMachineRoot } from '../platform/privileges.js';
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
+import { checkFollowed } from './followed-by-kernel.js';
 
 export interface MountOptions extends HostView {
   readonly readOnly?: boolean | undefined;
-  /** How files are opened (docs/driver.md); stateless by default. */
-  readonly mode?: Exclude<MountMode, 'servicing'> | undefined;
+  /** How the driver opens files; by default as the settings of the container have it. */
+  readonly mode?: ContainerMode | undefined;
+  /** By default the store's. */
+  readonly engine?: EngineWish | undefined;
 }
 
-type MountHere = MountOptions & { readonly held?: Held };
+interface MountHere extends MountOptions {
+  readonly held?: Held;
+  /** Whether it is mounted for a sandbox that is to show it with owners of its own. */
+  readonly mapsOwners?: boolean;
+}
 
-/** Mounts the container's present storages: those from before an update must not be written to. */
+/** What is mounted, with the manifest that it was mounted by. */
+export interface PresentMount extends ChosenEngine {
+  readonly manifest: Manifest;
+  readonly upper: Upper;
+  readonly mode: ContainerMode;
+}
+
+/** Mounts the container's current storages: those from before an update must not be written to. */
 export async function mountPresent(
   store: Store,
   name: string,
   mountpoint: BytePath,
   options: MountHere,
-): Promise<{ manifest: Manifest; work: BytePath }> {
+): Promise<PresentMount> {
   for (;;) {
     const manifest = await store.read();
-    const { work } = store.paths.node(containerOf(manifest, name).storage);
+    const { tree, work } = store.paths.node(containerOf(manifest, name).storage);
+    const upper = { tree, work };
     await refuseMounted(store, manifest, name);
+    const mode = options.mode ?? modeFor(store, manifest, name);
+    const mount = new ContainerMount(store, manifest, name, { mountpoint, upper, mode, options });
+    let chosen: ChosenEngine;
     try {
-      await mountContainer(store, manifest, name, mountpoint, options);
+      chosen = await mount.make();
     } catch (error) {
+      mount.release();
       if (!isSameStack(manifest, await store.read(), name)) continue;
       await refuseMounted(store, manifest, name);
       throw error;
     }
-    // From here on the driver's lock keeps others from changing the container.
-    if (isSameStack(manifest, await store.read(), name)) return { manifest, work };
-    await unmountStack(mountpoint, work);
+    try {
+      // From here on the driver's lock, or the kernel's mark, keeps others from changing the container.
+      if (isSameStack(manifest, await store.read(), name)) return { manifest, upper, mode, ...chosen };
+      await unmountStack(mountpoint, upper);
+    } finally {
+      mount.release();
+    }
   }
 }
 
@@ -62,33 +102,114 @@ export async function refuseMounted(store: Store, manifest: Manifest, name: stri
     throw refused(`container '${name}' is ${words}`, { code: 'ALREADY_MOUNTED', hint: next });
   }
   const { work } = store.paths.node(containerOf(manifest, name).storage);
-  const use = isDriven(work) ? await describeUse(store, manifest, name) : undefined;
+  const mayBeUsed = isDriven(work) || recordedKernelMounts(store).includes(name);
+  const use = mayBeUsed ? await describeUse(store, manifest, name) : undefined;
   if (use !== undefined) throw refused(`container '${name}' is ${use.words}`, { code: 'MOUNTED', hint: use.next });
 }
 
-async function mountContainer(
-  store: Store,
-  manifest: Manifest,
-  name: string,
-  mountpoint: BytePath,
-  { readOnly, mode = 'stateless', held, ...view }: MountHere,
-): Promise<void> {
-  const { storages, layers } = stackOf(manifest, name);
-  const reader = new NodeReader(store, manifest);
-  const [top, ...sealed] = storages;
-  if (top === undefined) throw notFound(`container '${name}' has no storage`);
-  const paths = store.paths.node(top);
-  await mountStack({
-    lowers: reader.mountable([...(readOnly === true ? [top] : []), ...sealed, ...layers]),
-    upper: readOnly === true ? undefined : { tree: paths.tree, work: paths.work },
-    mountpoint,
-    held,
-    mode,
-    source: containerSource(store, name),
-    control: store.paths.control(name),
-    options: [...hostViewOptions(view), ...mappableOptions()],
-  });
-}
+/** A container's mount as it is made. Until `release` no other command can mount the container or change it. */
+class ContainerMount {
+  #lock: { release(): void } | undefined;
 
-/** So that a sandbox's users are a range of its own (`run`). Without root the kernel maps no owners. */
-const mappableOptions = () => (isMachineRoot() ? ['idmap=on'] : []);
+  constructor(
+    readonly store: Store,
+    readonly manifest: Manifest,
+    readonly name: string,
+    readonly place: {
+      readonly mountpoint: BytePath;
+      readonly upper: Upper;
+      readonly mode: ContainerMode;
+      readonly options: MountHere;
+    },
+  ) {}
+
+  async make(): Promise<ChosenEngine> {
+    const { mapsOwners, mode, engine: given } = this.place.options;
+    const wish = engineFor(this.store, given);
+    // Who says how the driver is to open files wants the driver.
+    const engine = given === undefined && mode !== undefined && wish === 'kernel' ? 'auto' : wish;
+    const request = this.#request();
+    const against = () => reasonAgainstContainer(request, { mode, mapsOwners });
+    return mountByWish(engine, against, async (each) => this.#mountBy(each, request));
+  }
+
+  release(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  async #mountBy(engine: EngineName, request: MountRequest): Promise<void> {
+    if (engine === 'fuse') {
+      this.release();
+      await this.#takeFromContainerd();
+      await mountStack(request);
+      // containerd may have asked again before the driver had the lock.
+      await this.#takeFromContainerd(async () => this.#unmount(request));
+      return;
+    }
+    await checkFollowed(new NodeReader(this.store, this.manifest), this.name);
+    if (request.upper === undefined) {
+      await mountStack({ ...request, engine });
+      return;
+    }
+    this.#lock = await this.#takeLock(request.upper);
+    await this.#takeFromContainerd();
+    recordKernelMount(this.store, this.name, this.place.mountpoint);
+    try {
+      await mountStack({ ...request, engine });
+    } catch (error) {
+      forgetKernelMount(this.store, this.name);
+      throw error;
+    }
+  }
+
+  /**
+   * Ends what containerd may do with the container: with the lock of the work directory until that is released.
+   * @throws LaminaError refused: it has mounted it
+   */
+  async #takeFromContainerd(undo: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    const use = revokeGrant(this.store, this.manifest, this.name);
+    if (use === undefined) return;
+    await undo();
+    throw refused(`container '${this.name}' is ${use.words}`, { code: 'MOUNTED', hint: use.next });
+  }
+
+  async #unmount({ mountpoint, upper }: MountRequest): Promise<void> {
+    await unmountStack(mountpoint, upper);
+  }
+
+  /** The lock of which the driver would have to have it as well. */
+  async #takeLock({ work }: Upper) {
+    const lock = await takeLock(work);
+    if (lock !== undefined) return lock;
+    const use = await describeUse(this.store, this.manifest, this.name);
+    throw refused(`container '${this.name}' is ${use?.words ?? `in use: ${display(work)} is locked`}`, {
+      code: 'MOUNTED',
+      hint: use?.next ?? 'try again',
+    });
+  }
+
+  #request(): MountRequest {
+    const { store, manifest, name } = this;
+    const { mountpoint, upper, mode, options } = this.place;
+    const { readOnly, held, suid, dev } = options;
+    const { storages, layers } = stackOf(manifest, name);
+    const [top, ...sealed] = storages;
+    const lowers = [...(readOnly === true ? [must(top, 'a top storage')] : []), ...sealed, ...layers];
+    return {
+      lowers: new NodeReader(store, manifest).mountable(lowers),
+      upper: readOnly === true ? undefined : upper,
+      mountpoint,
+      held,
+      source: containerSource(store, name),
+      hostView: { suid, dev },
+      fuse: {
+        mode,
+        control: store.paths.control(name),
+        outlivesUnit: true,
+        // Without root the kernel maps no owners.
+        mapsOwners: isMachineRoot(),
+      },
+    };
+  }
+}

@@ -1,15 +1,16 @@
 import { closeSync, constants, mkdirSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
-import { toBuffer } from '../base/bytes.js';
+import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, refused } from '../base/errors.js';
 import { newId } from '../base/ids.js';
-import { containerOf } from '../manifest/index.js';
-import { findMounts, isLost, unmountOwn, unmountStack } from '../mount/index.js';
-import type { HostView } from '../mount/index.js';
+import { engineFor, findMounts, isLost, unmountOwn, unmountRecorded, unmountStack } from '../mount/index.js';
+import type { ChosenEngine, EngineWish, FoundMount, HostView, Upper } from '../mount/index.js';
 import { acquireLock } from '../platform/lock.js';
+import { isMachineRoot } from '../platform/privileges.js';
 import { runInContainer } from '../sandbox/index.js';
 import type { RunOptions, SignalSource } from '../sandbox/index.js';
 import type { Store } from '../store/index.js';
+import { withImageDefaults } from './image-defaults.js';
 import { mountPresent, refuseMounted } from './mount-container.js';
 
 /** Only the store's owner can reach a mount below the store, and the sandbox sets what works in it. */
@@ -22,11 +23,16 @@ export interface RunContainerOptions {
   /** Signals before the command begins or after it ends are ignored: the mount is made and cleared up as usual. */
   readonly signals: SignalSource;
   readonly options?: RunOptions;
+  /** What mounts the container; by default as the store has it, and where it is mounted already as it is. */
+  readonly engine?: EngineWish | undefined;
+  /** Called with what has mounted it, where it was not mounted. */
+  readonly onEngine?: ((chosen: ChosenEngine) => void) | undefined;
 }
 
 /**
  * Runs a command isolated in a container's root, mounted for its duration if it is not mounted. Gives the command's
  * exit code.
+ * @param command none: what its image runs, else a shell
  */
 export async function runCommand(
   store: Store,
@@ -34,25 +40,32 @@ export async function runCommand(
   command: readonly string[],
   options: RunContainerOptions,
 ): Promise<number> {
-  containerOf(await store.read(), name);
+  const words = withImageDefaults(store, await store.read(), name, { command, options: options.options });
   const inSandbox = async (root: BytePath) =>
-    withMount(store, name, root, async () => runInContainer({ container: name, root, command, ...options }));
+    withMount(store, name, root, async () => runInContainer({ container: name, root, ...options, ...words }));
+  const { engine, onEngine } = options;
   const mounted = (await findMounts(store)).find((found) => found.container === name);
   if (mounted !== undefined) {
+    refuseOtherEngine(mounted, engine);
+    refuseOwnUsers(name, mounted.engine, options.options);
     if (await isLost(mounted.mountpoint)) await refuseMounted(store, await store.read(), name);
     return inSandbox(mounted.mountpoint);
   }
+  refuseOwnUsers(name, engineFor(store, engine), options.options);
+  // Only root of the machine can give a sandbox users of its own (native/sandbox/users.h).
+  const mapsOwners = isMachineRoot() && options.options?.users !== 'host';
   const { mountpoint, lock } = store.paths.runMount(newId('m'));
   // First, before anything exists that could be mistaken for the remains of a dead command.
   const held = await acquireLock(lock, 'exclusive', { timeoutMs: lockPatience });
   try {
     mkdirSync(toBuffer(mountpoint), { mode: 0o700 });
     try {
-      const { work } = await mountPresent(store, name, mountpoint, onlyOurs);
+      const { upper, ...chosen } = await mountPresent(store, name, mountpoint, { ...onlyOurs, engine, mapsOwners });
+      onEngine?.(chosen);
       try {
         return await inSandbox(mountpoint);
       } finally {
-        await leaveMount(mountpoint, work);
+        await leaveMount(store, name, mountpoint, upper);
       }
     } finally {
       rmdirSync(toBuffer(mountpoint));
@@ -61,6 +74,25 @@ export async function runCommand(
     unlinkSync(toBuffer(lock));
     held.release();
   }
+}
+
+function refuseOtherEngine({ container, mountpoint, engine }: FoundMount, wish: EngineWish | undefined): void {
+  if (wish === undefined || wish === 'auto' || wish === engine) return;
+  throw refused(`container '${container}' is mounted on ${display(mountpoint)} by the engine ${engine}, not ${wish}`, {
+    code: 'OTHER_ENGINE',
+    hint: `run in it as it is, without --engine; or unmount it first: lamina umount ${container}`,
+  });
+}
+
+function refuseOwnUsers(name: string, engine: EngineWish, options: RunOptions | undefined): void {
+  if (engine !== 'kernel' || options?.users !== 'own') return;
+  throw refused(
+    `the sandbox of container '${name}' cannot have users of its own: a mount by the kernel cannot show other owners`,
+    {
+      code: 'ENGINE_UNAVAILABLE',
+      hint: 'mount it by the driver (--engine fuse), or give --userns host',
+    },
+  );
 }
 
 /**
@@ -79,9 +111,9 @@ async function withMount<T>(store: Store, name: string, root: BytePath, work: ()
 }
 
 /** If other commands run in the mount too, the last of them unmounts it. */
-async function leaveMount(mountpoint: BytePath, work: BytePath): Promise<void> {
+async function leaveMount(store: Store, name: string, mountpoint: BytePath, upper: Upper): Promise<void> {
   try {
-    await unmountOwn(mountpoint, work);
+    await unmountRecorded(store, name, upper.work, async () => unmountOwn(mountpoint, upper));
   } catch (error) {
     if (!(error instanceof LaminaError && error.code === 'MOUNT_BUSY')) throw error;
     await unmountStack(mountpoint, undefined, { lazy: true });

@@ -4,7 +4,14 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError, notFound, refused } from '../base/errors.js';
 import { containerOf, own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
-import { endElsewhere, findMounts, pingDriver, unmountStack } from '../mount/index.js';
+import {
+  findKernelMount,
+  findMounts,
+  pingDriver,
+  unmountElsewhere,
+  unmountRecorded,
+  unmountStack,
+} from '../mount/index.js';
 import type { Store } from '../store/index.js';
 import { activeManual } from '../update/index.js';
 
@@ -28,13 +35,7 @@ export async function unmountContainer(store: Store, what: string, directory: By
       });
     }
     const known = own(manifest.containers, what);
-    const work = known === undefined ? undefined : store.paths.node(known.storage).work;
-    // Its mount is in another mount namespace, perhaps one that cannot be entered any more.
-    const driver = work && (await pingDriver(store.paths.control(what)));
-    if (work !== undefined && driver !== undefined) {
-      await endElsewhere(work, fromText(driver.mountpoint), `container '${what}'`);
-      return { manifest, container: what };
-    }
+    if (known !== undefined && (await endElsewhere(store, manifest, what))) return { manifest, container: what };
     throw notFound(
       known !== undefined
         ? `container '${what}' is not mounted`
@@ -43,8 +44,26 @@ export async function unmountContainer(store: Store, what: string, directory: By
     );
   }
   const { storage } = containerOf(manifest, found.container);
-  await unmountStack(found.mountpoint, store.paths.node(storage).work);
+  const upper = store.paths.node(storage);
+  await unmountRecorded(store, found.container, upper.work, async () => unmountStack(found.mountpoint, upper));
   return { manifest, container: found.container };
+}
+
+/** A mount in another mount namespace, perhaps one that cannot be entered any more. False: there is none. */
+async function endElsewhere(store: Store, manifest: Manifest, name: string): Promise<boolean> {
+  const upper = store.paths.node(containerOf(manifest, name).storage);
+  const what = `container '${name}'`;
+  const driver = await pingDriver(store.paths.control(name));
+  if (driver !== undefined) {
+    await unmountElsewhere('fuse', { mountpoint: fromText(driver.mountpoint), upper, what });
+    return true;
+  }
+  const kernel = findKernelMount(store, manifest, name);
+  if (kernel === undefined) return false;
+  await unmountRecorded(store, name, upper.work, async () =>
+    unmountElsewhere('kernel', { mountpoint: kernel.mountpoint, upper, what }),
+  );
+  return true;
 }
 
 function realOf(directory: BytePath): BytePath {

@@ -1,9 +1,9 @@
 import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Change } from '../changeset/index.js';
-import { baseOf, catchUpSteps, containerOf, layerChain, own, updatesOf } from '../manifest/index.js';
-import type { Effect, Manifest, NodeId, Update } from '../manifest/index.js';
-import type { FoundMount } from '../mount/index.js';
+import { baseOf, catchUpSteps, containerOf, imageAt, layerChain, own, updatesOf } from '../manifest/index.js';
+import type { BaseImage, Effect, ImageLayer, Manifest, NodeId, Update } from '../manifest/index.js';
+import type { EngineName, FoundMount } from '../mount/index.js';
 import type { RanBecauseOf } from '../store/index.js';
 
 /** The results of commands, with the field names of --json. */
@@ -15,6 +15,8 @@ export interface BaseData {
   /** Of its content as imported, or null. */
   readonly version: string | null;
   readonly created: string;
+  /** The image that it is of: the newest update that is one, else the one that it was made of; or null. */
+  readonly image: BaseImage | null;
 }
 
 export interface ContainerData {
@@ -23,6 +25,8 @@ export interface ContainerData {
   readonly layer: NodeId;
   readonly storage: NodeId;
   readonly mountpoint: string | null;
+  /** What has mounted it; null: it is not mounted here. */
+  readonly engine: EngineName | null;
   /** The updates of its base that it has not had, oldest first; null: its layer was rolled back, so none applies. */
   readonly behind: readonly string[] | null;
   readonly created: string;
@@ -38,6 +42,8 @@ export interface NodeData {
   readonly sealed: boolean;
   readonly entries: number;
   readonly bytes: number;
+  /** Of the layer of an image: its digests; else null. */
+  readonly image: ImageLayer | null;
 }
 
 export interface UpdateData {
@@ -60,7 +66,7 @@ export interface UpdateData {
 
 export function baseData(manifest: Manifest, name: string): BaseData {
   const { head, version, created } = baseOf(manifest, name);
-  return { name, head, layers: layerChain(manifest, head), version, created };
+  return { name, head, layers: layerChain(manifest, head), version, created, image: imageAt(manifest, name, head) };
 }
 
 export function containerData(manifest: Manifest, name: string, mounts: readonly FoundMount[]): ContainerData {
@@ -69,7 +75,8 @@ export function containerData(manifest: Manifest, name: string, mounts: readonly
   const mount = mounts.find((found) => found.container === name);
   const { base, layer, storage, created } = container;
   const mountpoint = mount === undefined ? null : toText(mount.mountpoint);
-  return { name, base, layer, storage, mountpoint, behind: updatesMissed(manifest, name), created };
+  const engine = mount?.engine ?? null;
+  return { name, base, layer, storage, mountpoint, engine, behind: updatesMissed(manifest, name), created };
 }
 
 function updatesMissed(manifest: Manifest, container: string): string[] | null {
@@ -115,6 +122,7 @@ export function nodesData(manifest: Manifest): NodeData[] {
     sealed: node.sealed,
     entries: node.entries,
     bytes: node.bytes,
+    image: node.image,
   }));
 }
 

@@ -174,7 +174,7 @@ async function stage(
   // A rollback may make it a container's top again.
   if (fold.kind === 'storage') makePlainDirectory(node.work);
   const request = { plan, linkable, sources, marks: markNamespace() };
-  return transaction.materialise(node, request, (path) => hashes.get(path), signal);
+  return (await transaction.materialise(node, request, (path) => hashes.get(path), signal)).sealed;
 }
 
 /** Nodes no longer distinguish the updates of the parts, so which update made what is recorded. */

@@ -34,7 +34,7 @@ export function stageRolledBack(
 }
 
 function howOf(name: string, { discard, wanted }: RollbackIntent): Pick<PastUpdate, 'state' | 'cause' | 'reason'> {
-  const why = name === wanted ? 'rolled back' : `rolled back with the older update '${wanted}', which it stood on`;
+  const why = name === wanted ? 'rolled back' : `rolled back with the older update '${wanted}', on which it was built`;
   return discard === true
     ? { state: 'discarded', cause: 'discard', reason: `${why}; what was written since was dropped` }
     : { state: 'rolled-back', cause: 'rollback', reason: why };

@@ -27,7 +27,7 @@ export interface RestoreIntoContainer {
 }
 
 /**
- * Restores what a rollback displaced to its container, through its present root, in one transaction: a copy of the top
+ * Restores what a rollback displaced to its container, through its current root, in one transaction: a copy of the top
  * storage with the content replaces that storage. Directories are merged; anything else that is in the way is replaced
  * by `force` only.
  * @returns the paths that were replaced
@@ -91,7 +91,7 @@ function checkContainer(manifest: Manifest, container: string): void {
   if (own(manifest.containers, container) !== undefined) return;
   throw notFound(`container '${container}' is gone`, {
     code: 'NO_CONTAINER',
-    hint: 'what was displaced of it can be copied out: --to DEST',
+    hint: 'copy its displaced content out with --to DEST',
   });
 }
 
@@ -160,7 +160,7 @@ class Placing {
     if (blockedBy !== undefined)
       throw refused(
         `/${display(blockedBy)} is no longer a directory in container '${container}', so /${display(path)} cannot be restored below it`,
-        { code: 'IN_THE_WAY', hint: 'move it away, or copy out what was displaced: --to DEST' },
+        { code: 'IN_THE_WAY', hint: 'move it away, or copy the displaced content out with --to DEST' },
       );
     if (force || inTheWay.length === 0) return;
     const some = inTheWay.slice(0, named).map((at) => `/${display(at)}`);
@@ -169,7 +169,7 @@ class Placing {
       `container '${container}' has something at ${some.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
       {
         code: 'IN_THE_WAY',
-        hint: 'replace it with --force, or copy out what was displaced: --to DEST',
+        hint: 'replace it with --force, or copy the displaced content out with --to DEST',
       },
     );
   }

@@ -118,7 +118,7 @@ async function nothingDisplaced(store: Store, request: RestoreRequest) {
       : `no rollback of '${request.update}' displaced ${path}`;
   return notFound(message, {
     code: 'NOT_DISPLACED',
-    hint: there.length === 0 ? 'see lamina displaced list' : `displaced are: ${[...new Set(there)].join(', ')}`,
+    hint: there.length === 0 ? 'see lamina displaced list' : `displaced paths: ${[...new Set(there)].join(', ')}`,
   });
 }
 

@@ -9,7 +9,7 @@ import { StagedReader, afterPublish, cloneTree, copyOrigins } from '../store/ind
 import type { NodePaths, StagedNode, Store } from '../store/index.js';
 import { previewChange, publishChange, withChange } from '../transaction/index.js';
 import type { Change, ChangeContext } from '../transaction/index.js';
-import { refuseBelowManualUpdate } from '../update/index.js';
+import { refuseRemovalBelowOthers } from '../update/index.js';
 import { stageDisplaced } from './displaced-tree.js';
 import { stageRolledBack } from './record-rollback.js';
 import { classifyUserWrites } from './classify-user-writes.js';
@@ -118,7 +118,7 @@ class Undoing implements Change<readonly RollbackRequest[]> {
   };
 
   /**
-   * All steps on the present manifest. @throws LaminaError refused: the manifest is no longer what they were prepared
+   * All steps on the current manifest. @throws LaminaError refused: the manifest is no longer what they were prepared
    * for
    */
   readonly transition = (present: Manifest): Transition => {
@@ -140,7 +140,7 @@ class Undoing implements Change<readonly RollbackRequest[]> {
   };
 
   readonly permit = async (present: Manifest, { removedNodes }: Transition): Promise<void> =>
-    refuseBelowManualUpdate(this.context.transaction.store, present, removedNodes);
+    refuseRemovalBelowOthers(this.context.transaction.store, present, removedNodes);
 
   /**
    * Removes the indexes of storages that are on top again, and their records of what came from which update. After a

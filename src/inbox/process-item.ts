@@ -144,7 +144,7 @@ function readIntent(path: BytePath, shown: BytePath): { item: string; update: st
     if (isSystemError(error, 'ENOENT')) return undefined;
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
   }
-  throw failed(`${display(shown)} is not what lamina watch wrote`, { code: 'BAD_INTENT', hint: 'remove it' });
+  throw failed(`${display(shown)} was not written by lamina watch`, { code: 'BAD_INTENT', hint: 'remove it' });
 }
 
 /** @throws TypeError where it is a symlink, or not a file */
@@ -191,9 +191,9 @@ async function outcomeDirectory(inbox: BytePath, outcome: string, shown: BytePat
   const found = directory === undefined ? stats : fstatSync(directory.descriptor);
   if (directory !== undefined && found.isDirectory() && found.uid === process.getuid?.()) return directory;
   directory?.close();
-  throw refused(`${display(shown)} is not a directory of the user who watches`, {
+  throw refused(`${display(shown)} is not a directory that belongs to the user who runs lamina watch`, {
     code: 'BAD_INBOX',
-    hint: 'remove it: the watch makes it',
+    hint: 'remove it; lamina watch makes it again',
   });
 }
 

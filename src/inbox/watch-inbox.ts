@@ -22,7 +22,7 @@ export interface WatchRequest {
   readonly inbox: BytePath;
   /** For items that do not name their base. */
   readonly base?: string | undefined;
-  /** Processes only the present items. */
+  /** Processes only the current items. */
   readonly once: boolean;
   /** How long an item must not have changed to count as complete. */
   readonly settleMs: number;
@@ -48,7 +48,7 @@ export interface WatchData {
 const longestPauseMs = 10_000;
 
 /**
- * Works off an inbox, one item at a time in the order of arrival, until the signal; with `once` until it is empty.
+ * Processes an inbox, one item at a time in the order of arrival, until the signal; with `once` until it is empty.
  * @throws LaminaError notFound: no such directory; refused: another command watches it; damaged: the store
  */
 export async function watchInbox(store: Store, request: WatchRequest): Promise<WatchData> {
@@ -58,9 +58,9 @@ export async function watchInbox(store: Store, request: WatchRequest): Promise<W
     await store.read();
     const lock = tryLock(join(held.at, inboxNames.lock), 'exclusive');
     if (lock === undefined)
-      throw refused(`${display(inbox)} is being watched already`, {
+      throw refused(`${display(inbox)} is already being watched`, {
         code: 'WATCHED',
-        hint: 'end the other watch first',
+        hint: 'stop the other lamina watch first',
       });
     try {
       return await watchHeld(store, request, held.at);
@@ -113,7 +113,7 @@ function holdInbox(inbox: BytePath, shared: boolean): Held {
 function refuseShared(inbox: BytePath, exposed: Exposure | undefined): void {
   if (exposed === undefined) return;
   const { path, how, uid } = exposed;
-  const why = how === 'owner' ? `${display(path)} belongs to user ${uid}` : `others may write to ${display(path)}`;
+  const why = how === 'owner' ? `${display(path)} belongs to user ${uid}` : `${display(path)} is writable by others`;
   throw refused(`other users may put packages into the inbox ${display(inbox)}: ${why}`, {
     code: 'INBOX_SHARED',
     hint: `they could change every container: remove their permission (chown, chmod go-w ${shellWord(path)}), or use --shared if that is intended`,

@@ -18,7 +18,8 @@ const longestLine = 1 << 20;
 const newline = 0x0a;
 
 /**
- * The lines of a file: they end at newlines only, for a name may hold any other character that ends lines elsewhere.
+ * The lines of a file: they end at newlines only, because a name may hold any other character that ends lines
+ * elsewhere.
  * @throws SystemError
  */
 export async function* recordLines(file: BytePath): AsyncGenerator<RecordLine> {

@@ -11,7 +11,7 @@ interface Thing {
   readonly lost: Map<string, { readonly by: number; readonly thing: Thing }>;
   /** Its path before the first operation; undefined: it was created later. */
   readonly origin: BytePath | undefined;
-  /** Of a directory: its present name, or its last one. */
+  /** Of a directory: its current name, or its last one. */
   name: Name | undefined;
 }
 
@@ -52,7 +52,7 @@ export class Provenance<T extends RecordedOperation> {
 
   /**
    * The operations that led to what is at `path`, in order: those on the thing itself, under any of its names, and
-   * those that gave its present name to it, or to a directory above it while it was in there. Empty: it is unchanged.
+   * those that gave its current name to it, or to a directory above it while it was in there. Empty: it is unchanged.
    */
   made(path: BytePath): T[] {
     const name = this.#locate(path);

@@ -56,8 +56,8 @@ function isReadText(value: unknown): value is ReadText {
 }
 
 const damagedAt = (file: BytePath, line: number, cause: unknown) =>
-  readSetDamaged(`the read set ${display(file)} is damaged: line ${line} is not a path and what was read of it`, cause);
-const notWhole = (file: BytePath) => readSetDamaged(`the read set ${display(file)} is not whole`);
+  readSetDamaged(`the read set ${display(file)} is damaged: line ${line} is not an entry of a read set`, cause);
+const notWhole = (file: BytePath) => readSetDamaged(`the read set ${display(file)} is incomplete`);
 
 function readSetDamaged(what: string, cause?: unknown) {
   return damaged(what, {
@@ -85,11 +85,17 @@ export async function readReadSet(file: BytePath): Promise<ReadSet> {
  * see what the mounts hide. All other lookups stay.
  */
 export async function forgetMountedOver(file: BytePath, mountedOver: readonly BytePath[]): Promise<void> {
-  const text = await readFile(toBuffer(file), 'latin1');
-  const begins = mountedOver.map((path) => Buffer.from(`{"path":${asWritten(`/${toText(path)}`)},`).toString('latin1'));
-  const lines = text.split('\n');
-  const kept = lines.filter((line) => !begins.some((begin) => line.startsWith(begin)));
-  if (kept.length < lines.length) stageFile(file, Buffer.from(kept.join('\n'), 'latin1'));
+  const bytes = await readFile(toBuffer(file));
+  let kept = bytes;
+  for (const path of mountedOver) {
+    const begin = Buffer.from(`\n{"path":${asWritten(`/${toText(path)}`)},`);
+    // The first line is the header.
+    for (let at = kept.indexOf(begin); at >= 0; at = kept.indexOf(begin, at)) {
+      const end = kept.indexOf('\n', at + 1);
+      kept = Buffer.concat([kept.subarray(0, at), end < 0 ? Buffer.alloc(0) : kept.subarray(end)]);
+    }
+  }
+  if (kept !== bytes) stageFile(file, kept);
 }
 
 const codes: Readonly<Record<string, string>> = { b: '08', t: '09', n: '0a', f: '0c', r: '0d' };

@@ -22,7 +22,7 @@ class Numbers {
 
 /**
  * Which node stands on which by parent edges, computed once for all nodes: each query then costs the same, however long
- * the chains are. Nodes are numbers inside, for a store may have tens of thousands, and each command needs this.
+ * the chains are. Nodes are numbers inside, because a store may have tens of thousands, and each command needs this.
  */
 export class Ancestry {
   readonly #ids: readonly NodeId[];

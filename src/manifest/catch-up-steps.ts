@@ -22,7 +22,7 @@ export function catchUpSteps(manifest: Manifest, container: string): CatchUpStep
     const name = update === null ? layer : (own(manifest.updates, update)?.name ?? update);
     throw refused(`container '${container}' was created on update '${name}', which was rolled back`, {
       code: 'LEFT_LINEAGE',
-      hint: `no update leads on from there: create another container on base '${base}', and take over what this one holds`,
+      hint: `no newer layer is built on it: create another container on base '${base}', and copy over the content of this one`,
     });
   }
   return chain

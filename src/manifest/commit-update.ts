@@ -15,7 +15,7 @@ export interface EffectCommit {
   /** The delta storage, or null without a side effect. */
   readonly delta: SealedNode | null;
   /**
-   * The container's present top storage, to be sealed; null where it is empty and is reused as the top above the
+   * The container's current top storage, to be sealed; null where it is empty and is reused as the top above the
    * update.
    */
   readonly sealed: SealedNode | null;
@@ -36,6 +36,8 @@ export interface UpdateCommit {
   readonly parent: NodeId;
   readonly created: string;
   readonly procedure: Update['procedure'];
+  /** Of an update that is a new image. */
+  readonly image?: Update['image'];
   /** The delta layer. */
   readonly layer: SealedNode;
   /** One for each container to be serviced. Others on the same layer stay there. */
@@ -66,11 +68,13 @@ export function commitUpdate(manifest: Manifest, commit: UpdateCommit): Manifest
     entries,
     bytes,
     created: commit.created,
+    image: null,
   };
   draft.bases[commit.base] = { ...base, head: id };
-  const { name, version, description, created, procedure, parent } = commit;
+  const { name, version, description, created, procedure, image = null, parent } = commit;
   const state = 'committed' as const;
-  const update = { name, base: commit.base, version, description, parent, layer: id, state, created, procedure };
+  const about = { name, base: commit.base, version, description };
+  const update = { ...about, parent, layer: id, state, created, procedure, image };
   const effects = applyEffects(manifest, draft, {
     id: commit.id,
     update,
@@ -118,7 +122,7 @@ export function addEffects(
 /** @throws LaminaError refused an update of this name is in the store */
 export function checkUpdateName(manifest: Manifest, name: string): void {
   if (Object.values(manifest.updates).every((update) => update.name !== name)) return;
-  throw refused(`an update named '${name}' exists already`, {
+  throw refused(`an update named '${name}' already exists`, {
     code: 'UPDATE_EXISTS',
     hint: 'give another name with --name, or roll it back first',
   });
@@ -174,7 +178,7 @@ interface DeltaPlace {
 
 function addDelta(draft: Draft, { id, entries, bytes }: SealedNode, place: DeltaPlace): void {
   addNode(draft, id);
-  draft.nodes[id] = { kind: 'delta-storage', ...place, sealed: true, entries, bytes };
+  draft.nodes[id] = { kind: 'delta-storage', ...place, sealed: true, entries, bytes, image: null };
 }
 
 function stale(what: string) {

@@ -8,7 +8,7 @@ type Of<T extends Def['type']> = Extract<Def, { readonly type: T }>;
 
 /**
  * Whether `safeParse` accepts a value, as a plain test: it makes no copy and reports no reason, so that a large
- * document costs a fraction. Where it knows no shorter way it calls the schema. For schemas that leave values as they
+ * document costs a fraction. Where it has no faster test, it calls the schema. For schemas that leave values as they
  * are: without defaults and transforms.
  */
 export function conformsTo<T>(schema: $ZodType<T>): (value: unknown) => value is T {

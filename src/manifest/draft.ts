@@ -1,6 +1,16 @@
 import { nodeOf, own, reachableNodes } from './queries.js';
 import { manifestFormat, manifestVersion } from './schema.js';
-import type { Base, Container, Manifest, ManifestNode, NodeId, Update, UpdateId } from './schema.js';
+import type {
+  Base,
+  Container,
+  Manifest,
+  ManifestNode,
+  NodeId,
+  Snapshot,
+  SnapshotId,
+  Update,
+  UpdateId,
+} from './schema.js';
 
 /** A manifest under change: a private copy of its tables; the values in them are replaced, never changed. */
 export interface Draft {
@@ -9,6 +19,7 @@ export interface Draft {
   readonly bases: Record<string, Base>;
   readonly containers: Record<string, Container>;
   readonly updates: Record<UpdateId, Update>;
+  readonly containerd: Record<SnapshotId, Snapshot>;
 }
 
 /**
@@ -29,11 +40,18 @@ export function draftOf(manifest: Manifest): Draft {
     bases: { ...manifest.bases },
     containers: { ...manifest.containers },
     updates: { ...manifest.updates },
+    containerd: { ...manifest.containerd },
   };
 }
 
 export function updateNode(draft: Draft, id: NodeId, change: Partial<ManifestNode>): void {
   draft.nodes[id] = { ...nodeOf(publish(draft, 0), id), ...change };
+}
+
+/** Snapshots that show this container show nothing any more. */
+export function detachSnapshots({ containerd }: Draft, container: string): void {
+  for (const [id, snapshot] of Object.entries(containerd))
+    if (snapshot.container === container) containerd[id] = { ...snapshot, container: null };
 }
 
 /** The next generation of `before` with the draft's tables. */
@@ -57,6 +75,5 @@ export function finishPruned(before: Manifest, draft: Draft): Transition {
 }
 
 function publish(draft: Draft, generation: number): Manifest {
-  const { marks, nodes, bases, containers, updates } = draft;
-  return { format: manifestFormat, version: manifestVersion, generation, marks, nodes, bases, containers, updates };
+  return { format: manifestFormat, version: manifestVersion, generation, ...draft };
 }

@@ -1,24 +1,20 @@
 import { Ancestry } from './ancestry.js';
+import type { Finding } from './finding.js';
+import { imageFindings } from './image-rules.js';
+import { snapshotFindings } from './snapshot-rules.js';
 import { own } from './queries.js';
 import type { Container, Effect, Manifest, ManifestNode, NodeId, NodeKind, Update, UpdateId } from './schema.js';
-
-/** One rule that a manifest breaks. */
-export interface Finding {
-  /** Stable name of the broken rule. */
-  readonly code: string;
-  /** The id or name it is about. */
-  readonly subject: string;
-  readonly message: string;
-}
 
 /** All broken rules of the graph; none: the manifest is sound. Never throws because of the content. */
 export function checkGraph(manifest: Manifest): Finding[] {
   const check = new GraphCheck(manifest);
   check.nodes();
+  check.images();
   for (const name of Object.keys(manifest.bases)) check.base(name);
   for (const name of Object.keys(manifest.containers)) check.container(name);
   for (const id of Object.keys(manifest.updates)) check.update(id);
   check.storages();
+  check.snapshots();
   return check.findings;
 }
 
@@ -34,7 +30,7 @@ const layers = ['base-layer', 'delta-layer'] as const;
 const storages = ['storage', 'delta-storage'] as const;
 
 const rules: Record<NodeKind, KindRules> = {
-  'base-layer': { prefix: 'b-', parents: [], orphan: true, layers: [], update: false },
+  'base-layer': { prefix: 'b-', parents: ['base-layer'], orphan: true, layers: [], update: false },
   'delta-layer': { prefix: 'd-', parents: layers, orphan: false, layers: [], update: true },
   storage: { prefix: 's-', parents: storages, orphan: true, layers, update: false },
   'delta-storage': { prefix: 'e-', parents: storages, orphan: true, layers, update: true },
@@ -57,12 +53,21 @@ export class GraphCheck {
   #chainsEnd = true;
 
   constructor(readonly manifest: Manifest) {
-    this.#layers = new Ancestry(nodesOf(manifest, ({ kind }) => rules[kind].layers.length === 0));
+    // Each base begins at its own base layer; those of images, below, are shared by many.
+    this.#layers = new Ancestry(nodesOf(manifest, ({ kind }) => rules[kind].layers.length === 0, 'alone'));
   }
 
   nodes(): void {
     // No Object.entries of tens of thousands of entries: it makes an array for each.
     for (const id in this.manifest.nodes) this.node(id);
+  }
+
+  images(): void {
+    this.findings.push(...imageFindings(this.manifest));
+  }
+
+  snapshots(): void {
+    this.findings.push(...snapshotFindings(this.manifest));
   }
 
   #find(code: string, subject: string, message: string): void {
@@ -251,11 +256,16 @@ export class GraphCheck {
   }
 }
 
-function nodesOf(manifest: Manifest, wanted: (node: ManifestNode) => boolean): Map<NodeId, ManifestNode> {
-  const found = new Map<NodeId, ManifestNode>();
+/** @param baseLayers with 'alone', base layers have no parents */
+function nodesOf(
+  manifest: Manifest,
+  wanted: (node: ManifestNode) => boolean,
+  baseLayers: 'standing' | 'alone' = 'standing',
+): Map<NodeId, Pick<ManifestNode, 'parent'>> {
+  const found = new Map<NodeId, Pick<ManifestNode, 'parent'>>();
   for (const id in manifest.nodes) {
     const node = manifest.nodes[id] as ManifestNode;
-    if (wanted(node)) found.set(id, node);
+    if (wanted(node)) found.set(id, baseLayers === 'alone' && node.kind === 'base-layer' ? { parent: null } : node);
   }
   return found;
 }

@@ -1,7 +1,17 @@
 import { failed } from '../base/errors.js';
 import { draftOf, finishPruned } from './draft.js';
 import type { Draft, Transition } from './draft.js';
-import { baseOf, containersOf, layerChain, nodeOf, own, stackOf, storageChain, updateOf } from './queries.js';
+import {
+  baseOf,
+  containersOf,
+  layerChain,
+  nodeOf,
+  own,
+  snapshotLayers,
+  stackOf,
+  storageChain,
+  updateOf,
+} from './queries.js';
 import type { Effect, Manifest, ManifestNode, NodeId, Update, UpdateId } from './schema.js';
 import type { SealedNode } from './transitions.js';
 
@@ -45,7 +55,8 @@ export interface MergePlan {
 /**
  * What can be folded, down the whole hierarchy: sealed storages and delta storages into what they stand on within each
  * container; then a layer into its parent where that has no other child, is not the head of a base, and no container
- * and no storage stands on it. A folded storage stands on the layer of its newest part; others stay on the layer they
+ * and no storage stands on it. The layers of images stay as they are, for others share them, and they are exported as
+ * they came. A folded storage stands on the layer of its newest part; others stay on the layer they
  * were made on.
  *
  * An update is merged, and can no longer be rolled back by itself, where its layer becomes part of another tree, or
@@ -155,11 +166,15 @@ class Planner {
       if (parent !== null) children.set(parent, [...(children.get(parent) ?? []), id]);
     const taken = this.#takenLayers(storages);
     const joins = (child: NodeId, parent: NodeId) =>
-      children.get(parent)?.length === 1 && !taken.has(parent) && !this.#isKept(child) && !this.#isKept(parent);
+      nodeOf(this.manifest, parent).image === null &&
+      children.get(parent)?.length === 1 &&
+      !taken.has(parent) &&
+      !this.#isKept(child) &&
+      !this.#isKept(parent);
     const tops = layers.filter(([id]) => !(children.get(id) ?? []).some((child) => joins(child, id)));
     const folds = tops.flatMap(([id]): Fold[] => {
       const chain = layerChain(this.manifest, id);
-      if (!roots.has(chain.at(-1) ?? '')) return [];
+      if (!roots.has(chain.find((each) => nodeOf(this.manifest, each).kind === 'base-layer') ?? '')) return [];
       const [parts] = runs(chain, joins);
       if (parts?.[0] !== id) return [];
       const kind = nodeOf(this.manifest, parts.at(-1) ?? id).kind === 'base-layer' ? 'base-layer' : 'delta-layer';
@@ -173,10 +188,14 @@ class Planner {
     return update !== null && this.bounds.kept.has(update);
   }
 
-  /** Layers that are in use once the storages are folded, and those that containers will be created on. */
+  /**
+   * Layers that are in use once the storages are folded, those that containers will be created on, and the snapshots of
+   * containerd.
+   */
   #takenLayers(folds: readonly Fold[]): Set<NodeId> {
     const gone = new Set(folds.flatMap(({ parts }) => parts.slice(1)));
     const taken = new Set(Object.values(this.manifest.bases).map(({ head }) => head));
+    for (const id of snapshotLayers(this.manifest)) taken.add(id);
     for (const { layer } of Object.values(this.manifest.containers)) taken.add(layer);
     for (const [id, { layer }] of Object.entries(this.manifest.nodes))
       if (layer !== null && !gone.has(id)) taken.add(layer);
@@ -248,7 +267,7 @@ function foldedNode(manifest: Manifest, { kind, parts }: Fold, { entries, bytes 
   const update = kind === 'delta-layer' ? newest.update : null;
   const merged = updates.filter((id) => id !== update);
   const { created, layer } = newest;
-  return { kind, parent: lowest.parent, layer, update, merged, sealed: true, entries, bytes, created };
+  return { kind, parent: lowest.parent, layer, update, merged, sealed: true, entries, bytes, created, image: null };
 }
 
 /** A container's storages that a merge could fold: their trees show whether they refer to what is below. */

@@ -4,7 +4,7 @@ type Table = Record<string, Old>;
 
 /**
  * What makes a manifest of version i + 1 one of version i + 2. Append-only: a step that was released is never changed,
- * for there are stores that only it can read. Each has a frozen sample in test/format.
+ * because there are stores that only it can read. Each has a frozen sample in test/format.
  */
 const steps: readonly ((manifest: Old) => Old)[] = [
   // 2: updates and bases have versions, nodes record what was merged into them, effects count conflicts.
@@ -23,10 +23,23 @@ const steps: readonly ((manifest: Old) => Old)[] = [
   }),
   // 3: a store records which attributes are its overlay marks. For an older one this is set at its next change.
   (manifest) => ({ ...manifest, marks: null }),
+  // 4: base layers and bases may come from images.
+  (manifest) => ({
+    ...manifest,
+    nodes: mapTable(manifest['nodes'], (node) => ({ ...node, image: null })),
+    bases: mapTable(manifest['bases'], (base) => ({ ...base, image: null })),
+  }),
+  // 5: updates may be new images.
+  (manifest) => ({
+    ...manifest,
+    updates: mapTable(manifest['updates'], (update) => ({ ...update, image: null })),
+  }),
+  // 6: a store may keep snapshots for containerd.
+  (manifest) => ({ ...manifest, containerd: {} }),
 ];
 
 /**
- * Brings a manifest of version `from`, 1 or newer, to the present version. What is not a manifest is returned
+ * Brings a manifest of version `from`, 1 or newer, to the current version. What is not a manifest is returned
  * unchanged: the schema refuses it.
  */
 export function migrate(value: unknown, from: number): unknown {

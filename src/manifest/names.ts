@@ -4,6 +4,9 @@ import { usage } from '../base/errors.js';
 /** 1 to 64 characters; '.' and '..' cannot begin with a letter or digit, so they are not names. */
 export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
+/** The id of a snapshot of containerd. */
+export const snapshotIdPattern = /^k-[0-9a-f]{16}$/;
+
 export type NameKind = 'base' | 'container' | 'update';
 
 /**

@@ -48,7 +48,7 @@ export function chain(manifest: Manifest, id: NodeId): NodeId[] {
   return ids;
 }
 
-/** A layer and those it stands on, newest first; the last one is the base layer. */
+/** A layer and those it stands on, newest first; the last one is a base layer, of an image the lowest of its layers. */
 export function layerChain(manifest: Manifest, layer: NodeId): NodeId[] {
   return chain(manifest, layer);
 }
@@ -69,9 +69,12 @@ export function stackOf(
   return { storages, layers, nodes: [...storages, ...layers] };
 }
 
-/** Names of the containers pinned to exactly this layer, sorted. */
-export function containersOn(manifest: Manifest, layer: NodeId): string[] {
-  return containersWhere(manifest, (container) => container.layer === layer);
+/**
+ * Names of the containers of a base pinned to exactly this layer, sorted. Bases of one image share its layers: each
+ * updates its own containers only.
+ */
+export function containersOn(manifest: Manifest, base: string, layer: NodeId): string[] {
+  return containersWhere(manifest, (container) => container.base === base && container.layer === layer);
 }
 
 /** Names of the containers of a base, sorted. */
@@ -101,7 +104,7 @@ export function updatesAbove(manifest: Manifest, id: UpdateId): UpdateId[] {
   );
 }
 
-/** Nodes that neither the head of a base nor a container needs, sorted. */
+/** Nodes that neither the head of a base, nor a container, nor a snapshot of containerd needs, sorted. */
 export function unreferencedNodes(manifest: Manifest): NodeId[] {
   const reached = reachableNodes(manifest);
   return Object.keys(manifest.nodes)
@@ -109,11 +112,12 @@ export function unreferencedNodes(manifest: Manifest): NodeId[] {
     .sort();
 }
 
-/** All that the heads of bases and the pins of containers need, by parent and layer edges. */
+/** All that heads of bases, pins of containers and committed snapshots need, by parent and layer edges. */
 export function reachableNodes(manifest: Manifest): Set<NodeId> {
   const reached = new Set<NodeId>();
   const todo: NodeId[] = Object.values(manifest.bases).map((base) => base.head);
   for (const container of Object.values(manifest.containers)) todo.push(container.layer, container.storage);
+  todo.push(...snapshotLayers(manifest));
   for (let id = todo.pop(); id !== undefined; id = todo.pop()) {
     if (reached.has(id)) continue;
     reached.add(id);
@@ -122,6 +126,11 @@ export function reachableNodes(manifest: Manifest): Set<NodeId> {
     if (node.layer !== null) todo.push(node.layer);
   }
   return reached;
+}
+
+/** The base layers that committed snapshots of containerd are. */
+export function snapshotLayers({ containerd }: Manifest): NodeId[] {
+  return Object.values(containerd).flatMap(({ kind, node }) => (kind === 'committed' && node !== null ? [node] : []));
 }
 
 /** `record[key]`, without inherited properties. */

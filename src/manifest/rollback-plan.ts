@@ -81,7 +81,11 @@ export function rollbackUpdate(manifest: Manifest, request: RollbackRequest): Ro
   draft.updates[request.update] = { ...update, state: whole ? 'rolled-back' : update.state, effects: left };
   if (whole) draft.bases[update.base] = { ...baseOf(manifest, update.base), head: update.parent };
   const transition = finishPruned(manifest, draft);
-  return { ...transition, containers, staying: whole ? containersOn(transition.manifest, update.layer) : [] };
+  return {
+    ...transition,
+    containers,
+    staying: whole ? containersOn(transition.manifest, update.base, update.layer) : [],
+  };
 }
 
 function standing(update: Update): Effect[] {
@@ -90,9 +94,9 @@ function standing(update: Update): Effect[] {
 
 function checkHead(manifest: Manifest, id: UpdateId, update: Update): void {
   if (update.state === 'rolled-back') {
-    throw refused(`update '${update.name}' is rolled back already`, {
+    throw refused(`update '${update.name}' was already rolled back`, {
       code: 'UPDATE_ROLLED_BACK',
-      hint: `its layer goes with the last container that was created on it: ${containersOn(manifest, update.layer).join(', ')}`,
+      hint: `its layer is removed with the last container that was created on it: ${containersOn(manifest, update.base, update.layer).join(', ')}`,
     });
   }
   if (baseOf(manifest, update.base).head === update.layer) return;

@@ -1,11 +1,12 @@
 import * as z from 'zod';
 import { damaged } from '../base/errors.js';
 import { conformsTo } from './conforms.js';
+import { digestPattern, mediaTypePattern, platformPattern, referencePattern } from './image.js';
 import { migrate } from './migrations.js';
-import { namePattern } from './names.js';
+import { namePattern, snapshotIdPattern } from './names.js';
 
 export const manifestFormat = 'lamina-store';
-export const manifestVersion = 3;
+export const manifestVersion = 6;
 
 const id = (prefixes: string) => z.string().regex(new RegExp(`^[${prefixes}]-[0-9a-f]{16}$`), 'not an id');
 const anyNodeId = id('bdse');
@@ -14,6 +15,32 @@ const updateId = id('u');
 const name = z.string().regex(namePattern, 'not a name');
 const count = z.number().int().nonnegative();
 const created = z.iso.datetime({ precision: 3 });
+
+const digest = z.string().regex(digestPattern, 'not a digest');
+
+/** The layer of an image that a base layer is. */
+const imageLayerSchema = z.strictObject({
+  /** Of this layer and all below it (OCI image specification, config.md, "Layer ChainID"); no other node has it. */
+  chainId: digest,
+  /** Of the uncompressed tar. */
+  diffId: digest,
+  /** The blob that it was read from; other blobs may hold the same tar. */
+  blob: z.strictObject({ digest, size: count, mediaType: z.string().regex(mediaTypePattern) }),
+});
+
+/**
+ * The image that a base, or an update of it, was made of. Its configuration is a file of the store, named by
+ * `configDigest`.
+ */
+const baseImageSchema = z.strictObject({
+  /** As it was given to `base import` or `update apply`, such as `docker://docker.io/library/debian:12`. */
+  reference: z.string().regex(referencePattern),
+  /** Of the manifest for `platform`; null: it came from an archive of Docker, which has none. */
+  manifestDigest: digest.nullable(),
+  configDigest: digest,
+  /** os/architecture, or os/architecture/variant. */
+  platform: z.string().regex(platformPattern),
+});
 
 /** docs/format.md, manifest.json. Strict everywhere: a field that is not known here is refused, not dropped. */
 const nodeSchema = z.strictObject({
@@ -32,6 +59,8 @@ const nodeSchema = z.strictObject({
   entries: count,
   bytes: count,
   created,
+  /** Of a base layer that is the layer of an image; else null. */
+  image: imageLayerSchema.nullable(),
 });
 
 /**
@@ -41,11 +70,13 @@ const nodeSchema = z.strictObject({
 const softwareVersion = z.string().min(1).max(200);
 
 const baseSchema = z.strictObject({
+  /** The base layer that updates stand on: of an image the topmost of its layers. */
   root: layerId,
   head: layerId,
   /** The version of the imported content; an update may set its own. */
   version: softwareVersion.nullable(),
   created,
+  image: baseImageSchema.nullable(),
 });
 
 const containerSchema = z.strictObject({ base: name, layer: layerId, storage: id('s'), created });
@@ -77,16 +108,48 @@ const updateSchema = z.strictObject({
   layer: layerId,
   /**
    * `rolled-back`: it left its base's lineage, but its layer stays for containers that were created on it. `merged`:
-   * its layer is part of a newer one, so that it can no longer be rolled back by itself; its record stays, for its
+   * its layer is part of a newer one, so that it can no longer be rolled back by itself; its record stays, because its
    * procedure is needed to catch up.
    */
   state: z.enum(['committed', 'rolled-back', 'merged']),
   created,
   procedure: z.strictObject({
-    kind: z.enum(['script', 'package', 'layer', 'manual']),
+    kind: z.enum(['script', 'package', 'layer', 'image', 'manual']),
     hash: z.string().regex(/^(?:[0-9a-f]{16}|[0-9a-f]{80})$/),
   }),
+  /** Of an update that is a new image: that image, whose configuration counts from then on. Else null. */
+  image: baseImageSchema.nullable(),
   effects: z.array(effectSchema),
+});
+
+/** Without control characters: it is shown to people. */
+const foreignText = z.string().regex(/^[^\p{Cc}]{0,4096}$/u);
+const snapshotId = z.string().regex(snapshotIdPattern, 'not an id');
+
+/** A snapshot that `lamina snapshotter` keeps for containerd: docs/containerd.md. */
+const snapshotSchema = z.strictObject({
+  /** As containerd calls it: the key of an active snapshot or a view, the name of a committed one. */
+  name: foreignText,
+  kind: z.enum(['committed', 'active', 'view']),
+  /** A committed snapshot. */
+  parent: snapshotId.nullable(),
+  /**
+   * Of a committed one its base layer. Of an active one, and of a view without a parent, the id of its tree: a
+   * directory of the store that is not in `nodes`, for it is not sealed; a commit puts it there. Null: it has no tree
+   * of its own.
+   */
+  node: z
+    .string()
+    .regex(/^b-[0-9a-f]{16}$/)
+    .nullable(),
+  /**
+   * Of an active one: the container whose root it shows, and which outlives it. With neither a tree nor a container it
+   * shows nothing any more: its container is shown by a later one, or was removed.
+   */
+  container: name.nullable(),
+  labels: z.record(foreignText, foreignText),
+  created,
+  updated: created,
 });
 
 export const manifestSchema = z.strictObject({
@@ -102,6 +165,8 @@ export const manifestSchema = z.strictObject({
   bases: z.record(name, baseSchema),
   containers: z.record(name, containerSchema),
   updates: z.record(updateId, updateSchema),
+  /** The snapshots of containerd. */
+  containerd: z.record(snapshotId, snapshotSchema),
 });
 
 /**
@@ -116,14 +181,19 @@ export type Marks = NonNullable<Manifest['marks']>;
 export type ManifestNode = Fixed<z.infer<typeof nodeSchema>>;
 export type NodeKind = ManifestNode['kind'];
 export type Base = Fixed<z.infer<typeof baseSchema>>;
+export type ImageLayer = Fixed<z.infer<typeof imageLayerSchema>>;
+export type BaseImage = Fixed<z.infer<typeof baseImageSchema>>;
 export type Container = Fixed<z.infer<typeof containerSchema>>;
 export type Update = Fixed<z.infer<typeof updateSchema>>;
 export type Effect = Fixed<z.infer<typeof effectSchema>>;
 export type Outcome = Effect['outcome'];
+export type Snapshot = Fixed<z.infer<typeof snapshotSchema>>;
 
 /** Ids as in docs/format.md: `b-` base layer, `d-` delta layer, `s-` storage, `e-` delta storage, `u-` update. */
 export type NodeId = string;
 export type UpdateId = string;
+/** `k-` and 16 hexadecimal digits. */
+export type SnapshotId = string;
 
 /** The manifest of a new store: no base, no container, generation 0. */
 export function emptyManifest(marks: Marks | null = null): Manifest {
@@ -136,6 +206,7 @@ export function emptyManifest(marks: Marks | null = null): Manifest {
     bases: {},
     containers: {},
     updates: {},
+    containerd: {},
   };
 }
 

@@ -8,49 +8,127 @@ export interface SerialisedManifest {
 
 type Table = Readonly<Record<string, unknown>>;
 
+/** In the order in which they are written. */
+const tableNames = ['bases', 'containers', 'nodes', 'updates', 'containerd'] as const;
+
 const rowIndent = '\n    ';
+const betweenRows = `,${rowIndent}`;
+
+/** A part of the old text that is used again: the characters from `begin` up to `end`. */
+interface Reused {
+  readonly begin: number;
+  readonly end: number;
+}
 
 /**
  * The text of manifest.json, one line for each row of a table: keys sorted, so that the same manifest is the same
  * bytes.
- * @param before its lines are reused for rows that did not change: writing the rows takes most of the time
+ * @param before its text is used again for rows that did not change: making it takes most of the time
  */
 export function serialiseManifest(manifest: Manifest, before?: SerialisedManifest): string {
+  const text = before?.text ?? '';
+  return manifestPieces(manifest, before)
+    .map((piece) => (typeof piece === 'string' ? piece : text.slice(piece.begin, piece.end)))
+    .join('');
+}
+
+/** As `serialiseManifest`, in pieces: what is used again need not be put together. */
+export function manifestPieces(manifest: Manifest, before?: SerialisedManifest): (string | Reused)[] {
   const { format, version, generation, marks, ...tables } = manifest;
   const fields = Object.entries({ format, version, generation, marks }).map(
-    ([key, value]) => `"${key}": ${JSON.stringify(value)}`,
+    ([key, value]) => `  "${key}": ${JSON.stringify(value)}`,
   );
-  const lines = before === undefined ? undefined : linesOf(before.text);
-  for (const key of ['bases', 'containers', 'nodes', 'updates'] as const)
-    fields.push(`"${key}": ${tableText(tables[key], before?.manifest[key] ?? {}, lines)}`);
-  return `{\n  ${fields.join(',\n  ')}\n}\n`;
+  const pieces: (string | Reused)[] = [`{\n${fields.join(',\n')}`];
+  for (const key of tableNames) {
+    pieces.push(`,\n  "${key}": {`);
+    const rows = (before && reusedRows(tables[key], key, before)) ?? rowsOf(tables[key]);
+    rows.forEach((row, i) => pieces.push(i === 0 ? rowIndent : betweenRows, row));
+    pieces.push(rows.length === 0 ? '}' : '\n  }');
+  }
+  return [...pieces, '\n}\n'];
 }
 
-function tableText(table: Table, before: Table, lines: ReadonlyMap<string, string> | undefined): string {
-  const rows: string[] = [];
+const rowText = (key: string, row: unknown): string => `"${key}": ${JSON.stringify(sorted(row))}`;
+
+function rowsOf(table: Table): (string | Reused)[] {
+  const keys = Object.keys(table).sort();
+  return keys.map((key) => rowText(key, table[key]));
+}
+
+/**
+ * Rows as `rowsOf` makes them, those that did not change from the old text, as many together as stand there one after
+ * the other; undefined: it has other rows.
+ */
+function reusedRows(
+  table: Table,
+  name: (typeof tableNames)[number],
+  { manifest, text }: SerialisedManifest,
+): (string | Reused)[] | undefined {
+  const before: Table = manifest[name];
+  const cuts = new Cuts(text, text.indexOf(`\n  "${name}": {`));
+  const old = Object.keys(before).sort();
+  let next = 0;
   for (const key of Object.keys(table).sort()) {
-    const row = table[key];
-    const known = row === before[key] ? lines?.get(key) : undefined;
-    rows.push(known ?? `"${key}": ${JSON.stringify(sorted(row))}`);
+    for (; next < old.length && (old[next] ?? '') < key; next++) cuts.leaveOut();
+    const isOld = old[next] === key;
+    if (isOld && !cuts.isAt(key)) return undefined;
+    if (isOld && table[key] === before[key]) cuts.keep();
+    else {
+      if (isOld) cuts.leaveOut();
+      cuts.add(rowText(key, table[key]));
+    }
+    if (isOld) next += 1;
   }
-  return rows.length === 0 ? '{}' : `{${rowIndent}${rows.join(`,${rowIndent}`)}\n  }`;
+  return cuts.rows();
 }
 
-/** The lines of rows by their keys; keys that several tables have are left out. */
-function linesOf(text: string): Map<string, string> {
-  const lines = new Map<string, string>();
-  const twice = new Set<string>();
-  const start = `${rowIndent}"`;
-  for (let at = text.indexOf(start); at !== -1;) {
-    const begin = at + rowIndent.length;
-    const end = text.indexOf('\n', begin);
-    const key = text.slice(begin + 1, text.indexOf('"', begin + 1));
-    if (lines.has(key)) twice.add(key);
-    lines.set(key, text.slice(begin, text[end - 1] === ',' ? end - 1 : end));
-    at = text.startsWith(start, end) ? end : text.indexOf(start, end);
+/** Goes through the rows of a table in a text, and lists those that are kept and others. */
+class Cuts {
+  readonly #rows: (string | Reused)[] = [];
+  /** The line break before the next row. */
+  #at: number;
+  /** Of the rows that are kept, one after the other; -1: the last row is none of them. */
+  #begin = -1;
+  #end = -1;
+
+  constructor(
+    readonly text: string,
+    start: number,
+  ) {
+    this.#at = start < 0 ? text.length : text.indexOf('{', start) + 1;
   }
-  for (const key of twice) lines.delete(key);
-  return lines;
+
+  /** Whether the next row has this key. */
+  isAt(key: string): boolean {
+    const start = this.#at + rowIndent.length;
+    return this.text.startsWith(key, start + 1) && this.text.startsWith('": ', start + 1 + key.length);
+  }
+
+  keep(): void {
+    if (this.#begin < 0) this.#begin = this.#at + rowIndent.length;
+    this.#at = this.text.indexOf('\n', this.#at + 1);
+    this.#end = this.text[this.#at - 1] === ',' ? this.#at - 1 : this.#at;
+  }
+
+  leaveOut(): void {
+    this.#cut();
+    this.#at = this.text.indexOf('\n', this.#at + 1);
+  }
+
+  add(row: string): void {
+    this.#cut();
+    this.#rows.push(row);
+  }
+
+  rows(): (string | Reused)[] {
+    this.#cut();
+    return this.#rows;
+  }
+
+  #cut(): void {
+    if (this.#begin >= 0) this.#rows.push({ begin: this.#begin, end: this.#end });
+    this.#begin = -1;
+  }
 }
 
 /** A value with the keys of all its objects in order; an object with ordered keys is not copied. */

@@ -1,5 +1,5 @@
 import { GraphCheck, checkGraph } from './graph.js';
-import type { Finding } from './graph.js';
+import type { Finding } from './finding.js';
 import { own } from './queries.js';
 import type { Container, Manifest, ManifestNode, NodeId } from './schema.js';
 
@@ -31,17 +31,25 @@ export function isSoundStep(before: Manifest, after: Manifest): boolean {
   if (!step.keepsChains(touched) || !hasUniqueNames(after)) return false;
   const check = new GraphCheck(after);
   for (const id of nodes) check.node(id);
+  if (bases.length > 0 || nodes.some((id) => step.concernsImages(id))) check.images();
   for (const name of Object.keys(after.bases)) check.base(name);
   for (const name of touched) check.container(name);
   for (const id of updates) check.update(id);
+  check.snapshots();
   return check.findings.length === 0;
 }
 
 /** Keys whose values are new or others than before; undefined where a key is gone. */
 function differences<T>(before: Readonly<Record<string, T>>, after: Readonly<Record<string, T>>): string[] | undefined {
   if (before === after) return [];
-  for (const key in before) if (own(after, key) === undefined) return undefined;
-  return Object.keys(after).filter((key) => own(before, key) !== after[key]);
+  const changed: string[] = [];
+  let kept = 0;
+  for (const key in after) {
+    const isOld = Object.hasOwn(before, key);
+    if (isOld) kept += 1;
+    if (!isOld || before[key] !== after[key]) changed.push(key);
+  }
+  return kept === Object.keys(before).length ? changed : undefined;
 }
 
 function hasUniqueNames({ updates }: Manifest): boolean {
@@ -80,6 +88,12 @@ class Step {
       if (old.merged !== now?.merged && JSON.stringify(old.merged) !== JSON.stringify(now?.merged)) return false;
     }
     return true;
+  }
+
+  /** Whether the rules of image layers speak of this node, as it was or as it is. */
+  concernsImages(id: NodeId): boolean {
+    const now = this.#node(id);
+    return now?.kind === 'base-layer' || now?.image !== null || (own(this.before.nodes, id)?.image ?? null) !== null;
   }
 
   addsNoCycle(): boolean {

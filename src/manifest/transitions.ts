@@ -1,5 +1,5 @@
 import { refused } from '../base/errors.js';
-import { draftOf, finish, finishPruned } from './draft.js';
+import { detachSnapshots, draftOf, finish, finishPruned, updateNode } from './draft.js';
 import type { Draft, Transition } from './draft.js';
 import { validateName } from './names.js';
 import { baseOf, containerOf, containersOf, own } from './queries.js';
@@ -23,11 +23,16 @@ export interface NewBase {
 }
 
 /** @throws LaminaError usage: bad name; refused: the name is taken */
-export function addBase(manifest: Manifest, { name, layer, version, created }: NewBase): Manifest {
+export function checkNewBase(manifest: Manifest, name: string): void {
   validateName('base', name);
   if (own(manifest.bases, name) !== undefined) {
-    throw refused(`a base named '${name}' exists already`, { code: 'BASE_EXISTS', hint: 'choose another name' });
+    throw refused(`a base named '${name}' already exists`, { code: 'BASE_EXISTS', hint: 'choose another name' });
   }
+}
+
+/** @throws LaminaError as `checkNewBase` */
+export function addBase(manifest: Manifest, { name, layer, version, created }: NewBase): Manifest {
+  checkNewBase(manifest, name);
   const draft = draftOf(manifest);
   addNode(draft, layer.id);
   draft.nodes[layer.id] = {
@@ -40,8 +45,9 @@ export function addBase(manifest: Manifest, { name, layer, version, created }: N
     entries: layer.entries,
     bytes: layer.bytes,
     created,
+    image: null,
   };
-  draft.bases[name] = { root: layer.id, head: layer.id, version, created };
+  draft.bases[name] = { root: layer.id, head: layer.id, version, created, image: null };
   return finish(manifest, draft);
 }
 
@@ -50,24 +56,35 @@ export interface NewContainer {
   readonly base: string;
   /** The id of its empty storage. */
   readonly storage: NodeId;
+  /** A sealed storage below that one: what it was created with. */
+  readonly content?: SealedNode | undefined;
   readonly created: string;
 }
 
-/**
- * A container on the head of its base. @throws LaminaError usage: bad name; notFound: no such base; refused: the name
- * is taken
- */
-export function createContainer(manifest: Manifest, { name, base, storage, created }: NewContainer): Manifest {
+/** @throws LaminaError usage: bad name; notFound: no such base; refused: the name is taken */
+export function checkNewContainer(manifest: Manifest, { name, base }: Pick<NewContainer, 'name' | 'base'>): void {
   validateName('container', name);
-  const { head } = baseOf(manifest, base);
+  baseOf(manifest, base);
   if (own(manifest.containers, name) !== undefined) {
-    throw refused(`a container named '${name}' exists already`, {
+    throw refused(`a container named '${name}' already exists`, {
       code: 'CONTAINER_EXISTS',
       hint: 'choose another name, or remove it first',
     });
   }
+}
+
+/** A container on the head of its base. @throws LaminaError as `checkNewContainer` */
+export function createContainer(manifest: Manifest, container: NewContainer): Manifest {
+  checkNewContainer(manifest, container);
+  const { name, base, storage, content, created } = container;
+  const { head } = baseOf(manifest, base);
   const draft = draftOf(manifest);
-  addTop(draft, storage, { parent: null, layer: head, created });
+  if (content !== undefined) {
+    const { id, entries, bytes } = content;
+    addTop(draft, id, { parent: null, layer: head, created });
+    updateNode(draft, id, { sealed: true, entries, bytes });
+  }
+  addTop(draft, storage, { parent: content?.id ?? null, layer: head, created });
   draft.containers[name] = { base, layer: head, storage, created };
   return finish(manifest, draft);
 }
@@ -76,6 +93,7 @@ export function createContainer(manifest: Manifest, { name, base, storage, creat
 export function removeContainer(manifest: Manifest, name: string): Transition {
   containerOf(manifest, name);
   const draft = draftOf({ ...manifest, containers: without(manifest.containers, name) });
+  detachSnapshots(draft, name);
   for (const [id, update] of Object.entries(draft.updates)) {
     const effects = update.effects.filter((effect) => effect.container !== name);
     if (effects.length !== update.effects.length) draft.updates[id] = { ...update, effects };
@@ -83,7 +101,9 @@ export function removeContainer(manifest: Manifest, name: string): Transition {
   return finishPruned(manifest, draft);
 }
 
-/** Removes a base with all its layers and updates. @throws LaminaError notFound; refused: containers stand on it */
+/**
+ * Removes a base with its updates, and its layers but those of an image on which others stand.
+ * @throws LaminaError notFound; refused: containers stand on it */
 export function removeBase(manifest: Manifest, name: string): Transition {
   baseOf(manifest, name);
   const containers = containersOf(manifest, name);
@@ -104,12 +124,12 @@ export function addTop(
 ): void {
   addNode(draft, id);
   const empty = { sealed: false, entries: 0, bytes: 0 };
-  draft.nodes[id] = { kind: 'storage', parent, layer, update: null, merged: [], ...empty, created };
+  draft.nodes[id] = { kind: 'storage', parent, layer, update: null, merged: [], ...empty, created, image: null };
 }
 
 /** @throws LaminaError refused: an id is used only once */
 export function addNode(draft: Draft, id: NodeId): void {
-  if (own(draft.nodes, id) !== undefined) throw refused(`node ${id} exists already`, { code: 'NODE_EXISTS' });
+  if (own(draft.nodes, id) !== undefined) throw refused(`node ${id} already exists`, { code: 'NODE_EXISTS' });
 }
 
 function without<T>(record: Readonly<Record<string, T>>, key: string): Record<string, T> {

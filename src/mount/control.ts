@@ -23,6 +23,23 @@ const longestAnswer = 1 << 20;
  * @throws LaminaError failed: what answers is not a driver
  */
 export async function pingDriver(socket: BytePath): Promise<DriverAnswer | undefined> {
+  return query(socket, 'ping', isAnswer);
+}
+
+/** Counts since the driver started (docs/format.md, "Control socket"). */
+export const countNames = ['messages', 'copyUps', 'copyUpBytes', 'bytesRead', 'bytesWritten', 'inodes'] as const;
+export type DriverCounts = Readonly<Record<(typeof countNames)[number], number>>;
+
+/** The counts of the driver at a control socket. As `pingDriver`. */
+export async function driverCounts(socket: BytePath): Promise<DriverCounts | undefined> {
+  return query(socket, 'statistics', isCounts);
+}
+
+async function query<T>(
+  socket: BytePath,
+  command: string,
+  isWanted: (value: unknown) => value is T,
+): Promise<T | undefined> {
   let directory: number;
   try {
     directory = openSync(toBuffer(dirname(socket)), constants.O_RDONLY | constants.O_DIRECTORY);
@@ -32,14 +49,15 @@ export async function pingDriver(socket: BytePath): Promise<DriverAnswer | undef
   }
   try {
     // A socket's own path has 107 bytes only (unix(7)).
-    return answerOf(await ping(`/proc/self/fd/${directory}/${toText(basename(socket))}`), socket);
+    const path = `/proc/self/fd/${directory}/${toText(basename(socket))}`;
+    return answerOf(await ask(path, command), socket, isWanted);
   } finally {
     closeSync(directory);
   }
 }
 
 /** The answer; '' where nothing listens. */
-async function ping(path: string): Promise<string> {
+async function ask(path: string, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const connection = createConnection(path);
     let said = '';
@@ -55,22 +73,22 @@ async function ping(path: string): Promise<string> {
       said += chunk.toString('utf8');
       if (said.includes('\n') || said.length > longestAnswer) connection.destroy();
     });
-    connection.write('{"command":"ping"}\n');
+    connection.write(`${JSON.stringify({ command })}\n`);
   });
 }
 
 /** The answer of a driver that dies may be cut short. */
-function answerOf(said: string, socket: BytePath): DriverAnswer | undefined {
+function answerOf<T>(said: string, socket: BytePath, isWanted: (value: unknown) => value is T): T | undefined {
   const [line = '', ...others] = said.split('\n');
   if (others.length === 0 && said.length <= longestAnswer) return undefined;
   let cause: unknown;
   try {
     const value: unknown = JSON.parse(line);
-    if (isAnswer(value)) return value;
+    if (isWanted(value)) return value;
   } catch (error) {
     cause = error;
   }
-  throw failed(`what listens at ${display(socket)} does not answer as a driver of Lamina does`, {
+  throw failed(`the process that listens at ${display(socket)} does not answer like a driver of Lamina`, {
     code: 'BAD_ANSWER',
     hint: 'end the process that listens there',
     cause,
@@ -81,4 +99,10 @@ function isAnswer(value: unknown): value is DriverAnswer {
   if (typeof value !== 'object' || value === null) return false;
   const { pid, mountpoint } = value as Record<string, unknown>;
   return Number.isInteger(pid) && typeof mountpoint === 'string' && isBytesText(mountpoint);
+}
+
+function isCounts(value: unknown): value is DriverCounts {
+  if (typeof value !== 'object' || value === null) return false;
+  const counts = value as Record<string, unknown>;
+  return countNames.every((name) => typeof counts[name] === 'number');
 }

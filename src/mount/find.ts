@@ -4,11 +4,14 @@ import { fromBuffer, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { readMountInfo } from '../platform/mountinfo.js';
 import type { Store } from '../store/index.js';
+import { engineOf } from './engine.js';
+import type { EngineName } from './engine.js';
 
 /** The purpose of a mount of Lamina, from its source in the mount table. */
 export interface FoundMount {
   readonly container: string;
   readonly mountpoint: BytePath;
+  readonly engine: EngineName;
 }
 
 const prefix = 'lamina';
@@ -33,10 +36,11 @@ export function transactionSource(store: Store, transaction: string): string {
 export async function findMounts(store: Store): Promise<FoundMount[]> {
   const start = containerSource(store, '');
   const found = new Map<string, FoundMount>();
-  for (const { source, mountPoint } of await readMountInfo()) {
-    if (!source.startsWith(start)) continue;
-    const container = source.slice(start.length);
-    if (!found.has(container)) found.set(container, { container, mountpoint: mountPoint });
+  for (const entry of await readMountInfo()) {
+    if (!entry.source.startsWith(start)) continue;
+    const container = entry.source.slice(start.length);
+    if (found.has(container)) continue;
+    found.set(container, { container, mountpoint: entry.mountPoint, engine: engineOf(entry) });
   }
   return [...found.values()];
 }

@@ -8,6 +8,8 @@ import { describeRunning, runningCommands } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { pingDriver } from './control.js';
 import type { FoundMount } from './find.js';
+import { findKernelMount } from './kernel/record.js';
+import type { KernelMount } from './kernel/record.js';
 import { isLost } from './lost.js';
 
 /** The holder of a container's exclusive lock. */
@@ -19,11 +21,13 @@ export interface Use {
 }
 
 /**
- * Finds the holder of a container's exclusive lock, from every source: the kernel's table of locks, which omits holders
- * in invisible PID namespaces; then the driver of a mount in another mount namespace; then the commands that work on
- * the store. Undefined: it is free again.
+ * Finds who keeps a container from being used, from every source: a mount by the kernel in another mount namespace; the
+ * kernel's table of locks, which omits holders in invisible PID namespaces; then the driver of a mount in another mount
+ * namespace; then the commands that work on the store. Undefined: it is free again.
  */
 export async function describeUse(store: Store, manifest: Manifest, container: string): Promise<Use | undefined> {
+  const kernel = findKernelMount(store, manifest, container);
+  if (kernel !== undefined) return describeKernelMount(container, kernel);
   const { work } = store.paths.node(containerOf(manifest, container).storage);
   const holder = lockHolder(work);
   const pid = lockHolderPid(work);
@@ -43,18 +47,27 @@ export async function describeUse(store: Store, manifest: Manifest, container: s
   return { words: `in use in another PID namespace${by}`, next: whenEnded };
 }
 
+/** The same of a mount by the kernel that this process does not see. */
+export function describeKernelMount(container: string, { mountpoint, pid }: KernelMount): Use {
+  const where = pid === undefined ? 'another mount namespace' : `the mount namespace of process ${pid}`;
+  return {
+    words: `mounted on ${display(mountpoint)} by the kernel in ${where}`,
+    next: pid === undefined ? 'unmount it where it was mounted' : `unmount it first: lamina umount ${container}`,
+  };
+}
+
 /** The same of a mount that this process sees. */
 export async function describeMount({ container, mountpoint }: FoundMount): Promise<Use> {
   const where = `mounted on ${display(mountpoint)}`;
   if (await isLost(mountpoint))
     return {
       words: `${where}, but the driver of that mount is gone`,
-      next: 'unmount what is left of it: lamina recover',
+      next: 'unmount it: lamina recover',
     };
   return { words: where, next: `unmount it first: lamina umount ${container}` };
 }
 
-const whenEnded = 'try again when that has ended (lamina status shows what runs)';
+const whenEnded = 'try again after that command has ended (lamina status shows what runs)';
 
 /** A process that ends has no command line any more (proc_pid_cmdline(5)) while it still has its files open. */
 async function staysLocked(work: BytePath): Promise<boolean> {

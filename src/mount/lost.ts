@@ -16,7 +16,7 @@ export async function isLost(mountpoint: BytePath): Promise<boolean> {
     if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) return true;
     // Another user's mount: not readable for us, but alive.
     if (isSystemError(error, 'EACCES')) return false;
-    throw new Error(`cannot look at the mount on ${display(mountpoint)}: ${messageOf(error)}`, { cause: error });
+    throw new Error(`cannot check the mount on ${display(mountpoint)}: ${messageOf(error)}`, { cause: error });
   }
 }
 

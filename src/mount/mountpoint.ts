@@ -50,9 +50,9 @@ function hold(path: BytePath): Held {
 }
 
 function driverGone(path: BytePath) {
-  return refused(`the mount point ${display(path)} is that of a mount whose driver is gone`, {
+  return refused(`the mount point ${display(path)} has a mount whose driver is gone`, {
     code: 'DRIVER_GONE',
-    hint: `unmount what is left of it: lamina recover, or umount ${shellWord(path)}`,
+    hint: `unmount it: lamina recover, or umount ${shellWord(path)}`,
   });
 }
 

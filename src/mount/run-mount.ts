@@ -5,8 +5,10 @@ import type { Entry } from '../changeset/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { makeEmptyTree } from '../store/index.js';
 import type { RunDirectory, Transaction } from '../store/index.js';
-import { makeMountpoint, mountStack, withOwnMount } from './driver.js';
-import type { MountRequest } from './driver.js';
+import { makeMountpoint, mountStack, withOwnMount } from './stack.js';
+import { mountByWish, reasonAgainstKernel, reasonOfLinks } from './choose-engine.js';
+import type { EngineWish } from './choose-engine.js';
+import type { MountRequest } from './engine.js';
 import { transactionSource } from './find.js';
 
 /**
@@ -23,14 +25,21 @@ export function makeRunDirectory(run: RunDirectory, root: Entry | undefined): vo
 export async function withRunMount<T>(
   { store, id }: Pick<Transaction, 'store' | 'id'>,
   run: RunDirectory,
-  { lowers, upper = run.upper }: { readonly lowers: MountRequest['lowers']; readonly upper?: BytePath },
+  {
+    lowers,
+    upper: tree = run.upper,
+    engine = 'fuse',
+  }: { readonly lowers: MountRequest['lowers']; readonly upper?: BytePath; readonly engine?: EngineWish | undefined },
   use: (root: BytePath) => T | Promise<T>,
 ): Promise<T> {
   const { mountpoint, work } = run;
   makeMountpoint(mountpoint);
   const source = transactionSource(store, id);
+  const upper = { tree, work };
   // What is written into the run's own upper is gone with it.
-  const options = upper === run.upper ? ['volatile'] : [];
-  await mountStack({ lowers, upper: { tree: upper, work }, mountpoint, mode: 'stateless', source, options });
-  return withOwnMount(run, async () => use(mountpoint));
+  const isOwn = tree === run.upper;
+  const request = { lowers, upper, mountpoint, source, isVolatile: isOwn, kernel: { keepsLinks: isOwn } };
+  const against = () => reasonAgainstKernel(request) ?? (isOwn ? undefined : reasonOfLinks(request));
+  await mountByWish(engine, against, async (each) => mountStack({ ...request, engine: each }));
+  return withOwnMount({ mountpoint, upper }, async () => use(mountpoint));
 }

@@ -24,6 +24,11 @@ export async function deadSockets(store: Store): Promise<BytePath[]> {
   return dead;
 }
 
+/** The containers that have a control socket, whether or not a driver listens there. */
+export function containersWithSocket(store: Store): Set<string> {
+  return new Set(namesIn(store.paths.mounts).flatMap((name) => containerOfSocket(toText(name)) ?? []));
+}
+
 /**
  * Removes the sockets of mounts whose driver was killed, and returns their containers. A socket under its temporary
  * name stays: a starting driver uses that name before it listens.

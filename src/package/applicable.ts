@@ -9,21 +9,28 @@ export interface HowOptions {
   readonly timeoutMs?: number | undefined;
   readonly alwaysRun?: boolean | undefined;
   readonly conflict?: string | undefined;
+  readonly engine?: string | undefined;
+  readonly force?: boolean | undefined;
 }
 
 /**
  * Checks that the requested options apply to procedures of these kinds.
  * @throws LaminaError usage: an option would do nothing
  */
-export function checkHow(kinds: readonly string[], { network, timeoutMs, alwaysRun, conflict }: HowOptions): void {
+export function checkHow(
+  kinds: readonly string[],
+  { network, timeoutMs, alwaysRun, conflict, engine, force }: HowOptions,
+): void {
+  if (force === true && !kinds.includes('image')) throw idle('--force', 'only an image is refused for what it is');
   const runs = kinds.some((kind) => kind === 'script' || kind === 'package');
   if (runs && conflict !== undefined && kinds.every((kind) => kind === 'script' || kind === 'package'))
     throw idle('--conflict', 'a script runs in each container, so nothing is merged');
   if (runs) return;
-  const nothing = 'nothing is run: what was recorded, or a layer, is merged with what containers have';
+  const nothing = 'nothing is run: what was recorded, a layer, or an image, is merged with what containers have';
   if (network === true) throw idle('--network', nothing);
   if (timeoutMs !== undefined) throw idle('--timeout', nothing);
   if (alwaysRun === true) throw idle('--always-run', nothing);
+  if (engine !== undefined) throw idle('--engine', nothing);
 }
 
 /** Whether a procedure of this kind and form is unpacked. @throws LaminaError usage: --max-size would do nothing */
@@ -33,8 +40,8 @@ export function checkMaxBytes(
   form: string,
 ): void {
   // `watch` passes it for every update that arrives.
-  if (maxBytes !== undefined && repeated !== 'report' && kind !== 'layer' && form !== 'archive')
-    throw idle('--max-size', 'nothing is unpacked');
+  const unpacks = kind === 'layer' || kind === 'image' || form === 'archive';
+  if (maxBytes !== undefined && repeated !== 'report' && !unpacks) throw idle('--max-size', 'nothing is unpacked');
 }
 
 function idle(option: string, why: string) {
@@ -81,7 +88,7 @@ export function checkRepeated(
       packageName !== undefined && to !== null && update.name === packageName && update.version === to;
     if (!samePackage && !sameProcedure(update.procedure.hash, hash)) continue;
     const version = samePackage ? ` with version ${to}` : '';
-    const again = 'where it is meant to run once more, say --again';
+    const again = 'to apply it once more all the same, use --again';
     throw refused(`base '${base}' has this update already: '${update.name}'${version} of ${update.created}`, {
       code: 'APPLIED_ALREADY',
       hint: update.state === 'merged' ? again : `roll it back first: lamina rollback ${update.name}; ${again}`,

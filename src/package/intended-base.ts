@@ -6,8 +6,9 @@ import { temporaryDirectory } from '../platform/command-line.js';
 import { withHeld } from '../platform/held.js';
 import { removeTree } from '../platform/walk.js';
 import { importTar } from '../store/index.js';
-import { readFields } from './procedure.js';
+import { nameFrom, readFields } from './procedure.js';
 import type { GivenProcedure } from './procedure.js';
+import type { PackageFields } from './update-json.js';
 
 /**
  * The base that a package says it is for; undefined: it names none, and scripts never do.
@@ -19,12 +20,33 @@ export async function intendedBase(
   maxBytes?: number,
 ): Promise<string | undefined> {
   if (form === 'script') return undefined;
+  return (await fieldsOf({ source, from, form }, maxBytes)).base;
+}
+
+/** What a package says about itself. */
+export interface DescribedPackage {
+  /** By default from that of its file or directory. */
+  readonly name: string;
+  readonly base: string | undefined;
+  /** The versions of the base that it upgrades. */
+  readonly from: string | undefined;
+  /** The version that it makes. */
+  readonly to: string | null;
+}
+
+/** What a package says about itself, without unpacking all of it. @throws LaminaError as `intendedBase` */
+export async function describePackage(given: GivenProcedure, maxBytes?: number): Promise<DescribedPackage> {
+  const { name, base, from, to } = await fieldsOf(given, maxBytes);
+  return { name: name ?? nameFrom(given.source), base, from, to: to ?? null };
+}
+
+async function fieldsOf({ source, from, form }: GivenProcedure, maxBytes?: number): Promise<PackageFields> {
   return withHeld(from, async ({ at }) =>
-    form === 'directory' ? (await readFields(at, source)).base : archivedBase(at, source, maxBytes),
+    form === 'directory' ? readFields(at, source) : archivedFields(at, source, maxBytes),
   );
 }
 
-async function archivedBase(at: BytePath, source: BytePath, maxBytes?: number): Promise<string | undefined> {
+async function archivedFields(at: BytePath, source: BytePath, maxBytes?: number): Promise<PackageFields> {
   const scratch = join(temporaryDirectory(), `lamina-package-${newId('m')}`);
   mkdirSync(toBuffer(scratch), { mode: 0o700 });
   try {
@@ -36,7 +58,7 @@ async function archivedBase(at: BytePath, source: BytePath, maxBytes?: number): 
       { calledAs: display(source), maxBytes, freeBytes: Number.MAX_SAFE_INTEGER },
       { special: (path, isFile) => !mayLeadToDescription(path, isFile) },
     );
-    return (await readFields(packageRoot(tree), source)).base;
+    return await readFields(packageRoot(tree), source);
   } finally {
     removeTree(scratch);
   }

@@ -17,9 +17,17 @@ export interface HealthCheck {
   readonly timeoutMs: number;
 }
 
-/** How an update is made: a script; a package with a script; a package with a layer. */
+/** The image that an update is. */
+export interface ProcedureImage {
+  /** With its transport; a relative path of one starts at the package. */
+  readonly reference: string;
+  /** Of its manifest or its configuration; undefined: whatever the reference leads to. */
+  readonly digest: string | undefined;
+}
+
+/** How an update is made: a script; a package with a script, with a layer, or with a new image. */
 export interface Procedure {
-  readonly kind: 'script' | 'package' | 'layer';
+  readonly kind: 'script' | 'package' | 'layer' | 'image';
   /** A name for the update where none is given. */
   readonly defaultName: string;
   /** The name that its package has. */
@@ -30,8 +38,10 @@ export interface Procedure {
   readonly from: string | undefined;
   /** The version that it makes. */
   readonly to: string | null;
-  /** Below the directory of a package: the script to run, or the layer. */
+  /** Below the directory of a package: the script to run, or the layer. Of an image ''. */
   readonly file: string;
+  /** Of the kind `image` only. */
+  readonly image: ProcedureImage | undefined;
   readonly network: boolean;
   readonly timeoutMs: number | undefined;
   readonly environment: Readonly<Record<string, string>>;
@@ -52,6 +62,7 @@ export interface GivenProcedure {
 /** A bare script's. */
 export const plainProcedure = {
   packageName: undefined,
+  image: undefined,
   description: null,
   base: undefined,
   from: undefined,
@@ -116,21 +127,17 @@ function isArchive(source: BytePath): boolean {
 /** @param at where the package lies; @param source its name for people */
 export async function readPackage(at: BytePath, source: BytePath): Promise<Procedure> {
   const fields = await readFields(at, source);
-  const { procedure, timeoutSeconds, name } = fields;
-  const isScript = typeof procedure === 'string';
-  const file = isScript ? procedure : procedure.layer;
-  checkInside(at, file, source);
-  if (isScript) checkScript(join(at, file), join(source, file));
-  else if (!statSync(toBuffer(join(at, file))).isFile()) throw badPackage(source, [`procedure: ${file} is not a file`]);
+  const { timeoutSeconds, name } = fields;
+  const what = contentOf(fields);
+  if (what.kind !== 'image') checkFile(at, what, source);
   return {
-    kind: isScript ? 'package' : 'layer',
+    ...what,
     defaultName: name ?? nameFrom(source),
     packageName: name,
     description: fields.description ?? null,
     base: fields.base,
     from: fields.from,
     to: fields.to ?? null,
-    file,
     network: fields.network ?? false,
     timeoutMs: timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
     environment: fields.environment ?? {},
@@ -138,6 +145,18 @@ export async function readPackage(at: BytePath, source: BytePath): Promise<Proce
     protect: fields.protect ?? [],
     health: healthOf(fields),
   };
+}
+
+function contentOf({ procedure }: PackageFields): Pick<Procedure, 'kind' | 'file' | 'image'> {
+  if (typeof procedure === 'string') return { kind: 'package', file: procedure, image: undefined };
+  if ('layer' in procedure) return { kind: 'layer', file: procedure.layer, image: undefined };
+  return { kind: 'image', file: '', image: { reference: procedure.image, digest: procedure.digest } };
+}
+
+function checkFile(at: BytePath, { kind, file }: Pick<Procedure, 'kind' | 'file'>, source: BytePath): void {
+  checkInside(at, file, source);
+  if (kind === 'package') checkScript(join(at, file), join(source, file));
+  else if (!statSync(toBuffer(join(at, file))).isFile()) throw badPackage(source, [`procedure: ${file} is not a file`]);
 }
 
 /** What an update.json says. @param at where the package lies; @param source its name for people */
@@ -177,7 +196,7 @@ function badPackage(source: BytePath, faults: readonly string[]) {
 }
 
 /** A package is untrusted: no symlink of it may lead to a file of the host. */
-function checkInside(at: BytePath, file: string, source: BytePath): void {
+export function checkInside(at: BytePath, file: string, source: BytePath): void {
   let real: BytePath;
   try {
     real = fromBuffer(realpathSync.native(toBuffer(join(at, fromText(file))), 'buffer'));
@@ -220,7 +239,7 @@ function checkScript(path: BytePath, source: BytePath): void {
     });
   }
   if (interpreter === undefined && !start.subarray(0, elf.length).equals(elf)) {
-    throw usage(`the procedure ${shown} is no script: it does not begin with #!`, {
+    throw usage(`the procedure ${shown} is not a script: it does not begin with #!`, {
       code: 'NO_SCRIPT',
       hint: 'begin it with a line such as #!/bin/sh',
     });

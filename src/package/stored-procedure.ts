@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { display, fromBuffer, join, toBuffer } from '../base/bytes.js';
+import { display, fromBuffer, fromText, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged, refused } from '../base/errors.js';
 import type { Update } from '../manifest/index.js';
-import { renameDurably, stagedStep } from '../platform/durable.js';
+import { renameDurably, stageFile, stagedStep } from '../platform/durable.js';
 import { hexOfHash } from '../platform/hash.js';
 import { withHeld } from '../platform/held.js';
 import { removeTree } from '../platform/walk.js';
@@ -13,7 +13,7 @@ import { importDirectory, importTar, scanTree, xxh64 } from '../store/index.js';
 import type { ScannedEntry } from '../store/index.js';
 import { sameProcedure } from './applicable.js';
 import { formOf, nameFrom, plainProcedure, readPackage } from './procedure.js';
-import type { GivenProcedure, Procedure } from './procedure.js';
+import type { GivenProcedure, Procedure, ProcedureImage } from './procedure.js';
 
 /**
  * Keeps the procedure at `target`, so that it can be inspected and run again, and reads the stored copy.
@@ -52,10 +52,33 @@ async function storeHeld(
   return { procedure, stored: { kind: procedure.kind, hash: await contentHash(target) } };
 }
 
+/**
+ * Keeps an update that is an image as a package that names it, and its digest: so it is known again.
+ * @param name for the update, where none is given
+ */
+export async function storeImageProcedure(
+  image: ProcedureImage,
+  name: string,
+  target: BytePath,
+): ReturnType<typeof storeProcedure> {
+  const { reference, digest } = image;
+  mkdirSync(toBuffer(target), { mode: 0o700 });
+  const text = JSON.stringify({ version: 1, procedure: { image: reference, digest } }, null, 2);
+  stageFile(join(target, 'update.json'), `${text}\n`);
+  const procedure = {
+    ...plainProcedure,
+    kind: 'image' as const,
+    file: '',
+    image,
+    defaultName: nameFrom(fromText(name)),
+  };
+  return { procedure, stored: { kind: 'image', hash: await contentHash(target) } };
+}
+
 function changedMeanwhile(source: BytePath) {
   return refused(`the procedure ${display(source)} was replaced while it was read`, {
     code: 'PATH_CHANGED',
-    hint: 'see who changes it, and try again',
+    hint: 'find out which process changes it, and try again',
   });
 }
 
@@ -97,7 +120,7 @@ export async function readStored(
 }
 
 function damagedProcedure(update: Pick<Update, 'name'>, hint: string, cause: unknown) {
-  return damaged(`the procedure of update '${update.name}' is no longer what was applied`, {
+  return damaged(`the procedure of update '${update.name}' differs from what was applied`, {
     code: 'PROCEDURE_DAMAGED',
     hint,
     cause,

@@ -8,7 +8,7 @@ export type Path = BytePath | Buffer;
 /** A path, or an open descriptor. */
 export type Target = Path | number;
 
-type Argument = Buffer | number | bigint;
+type Argument = Buffer | readonly Buffer[] | number | bigint;
 /** A result, or the negative errno of what failed. */
 type Reply = Buffer | number;
 

@@ -115,12 +115,13 @@ export interface WriteOptions {
 }
 
 /**
- * Replaces the file at `path` (or makes it): after a crash it holds the old content or the new one, whole. When this is
- * done the new content is on disk; when it throws, the old one is still there and no temporary file is left.
+ * Replaces the file at `path` (or makes it) by one with this content, or with these pieces of it one after the other.
+ * After a crash it holds the old content or the new one, whole. When this is done the new content is on disk; when it
+ * throws, the old one is still there and no temporary file is left.
  */
 export async function writeFileDurably(
   path: Path,
-  content: Uint8Array | string,
+  content: Uint8Array | string | readonly Uint8Array[],
   options: WriteOptions = {},
 ): Promise<void> {
   const target = asBytePath(path);
@@ -129,7 +130,8 @@ export async function writeFileDurably(
     durableStep('write', target);
     const handle = await open(toBuffer(temporary), 'wx', 0o600);
     try {
-      await handle.writeFile(content);
+      const pieces = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
+      for (const piece of pieces) await handle.writeFile(piece);
       await handle.chmod(options.mode ?? 0o644);
       durableStep('sync-file', target);
       await handle.sync();

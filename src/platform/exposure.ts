@@ -1,6 +1,6 @@
 import { closeSync, constants, lstatSync, openSync, readlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { components, dirname, fromBuffer, join, toBuffer } from '../base/bytes.js';
+import { components, dirname, display, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { getXattrSync } from './native.js';
@@ -60,6 +60,10 @@ export function exposureAt(path: BytePath, called: BytePath = path): Exposure | 
   const exposed = exposureOf(path, statusOf(path), 'nobody else may write');
   return exposed && { ...exposed, path: called };
 }
+
+/** For people. */
+export const exposureText = ({ path, how, uid }: Exposure): string =>
+  `${display(path)} ${how === 'owner' ? `belongs to user ${uid}` : 'may be written by others'}`;
 
 function statusOf(path: BytePath): Stats | undefined {
   try {

@@ -1,9 +1,10 @@
 import { SystemError, bytesOf, callAsync, callSync } from './addon.js';
 import type { Call, Path } from './addon.js';
+import { asBuffer } from './native/replies.js';
 
 const nul = Buffer.from([0]);
 /** u64 errno, u64 xxh64, 32 bytes BLAKE3. */
-const answerSize = 48;
+export const hashAnswerSize = 48;
 const bits = { blake3: 1, xxh64: 2, both: 3 } as const;
 
 /** Which hashes are wanted: BLAKE3 distinguishes contents, even hostile ones; xxh64 is used in indexes of version 1. */
@@ -21,10 +22,10 @@ function hashCall(paths: readonly Path[], kinds: HashKinds): Call {
 }
 
 function readAnswer(answer: Buffer | number, paths: readonly Path[]): (FileHash | SystemError)[] {
-  if (typeof answer === 'number' || answer.length !== paths.length * answerSize)
-    throw new TypeError('addon.node gave another number of hashes than files were named');
+  if (typeof answer === 'number' || answer.length !== paths.length * hashAnswerSize)
+    throw new TypeError('addon.node returned a number of hashes other than that of the files');
   return paths.map((path, i) => {
-    const at = i * answerSize;
+    const at = i * hashAnswerSize;
     const errno = Number(answer.readBigUInt64LE(at));
     if (errno !== 0) return new SystemError(errno, { syscall: 'read', path });
     return { xxh64: answer.readBigUInt64LE(at + 8), blake3: readHash(answer, at + 16) };
@@ -54,4 +55,9 @@ export async function hashFiles(paths: readonly Path[], kinds: HashKinds): Promi
 /** As `hashFiles`. Blocks. */
 export function hashFilesSync(paths: readonly Path[], kinds: HashKinds): (FileHash | SystemError)[] {
   return readAnswer(callSync(hashCall(paths, kinds)), paths);
+}
+
+/** The BLAKE3 of bytes in memory, one piece after the other. */
+export function hashBytesSync(pieces: readonly Buffer[]): bigint {
+  return readHash(asBuffer(callSync({ operation: 'hashBytes', subject: { syscall: 'hash' }, args: [pieces] })), 0);
 }

@@ -80,16 +80,16 @@ function targetOf(descriptor: number, name: BytePath, path: BytePath): BytePath 
   try {
     const link = fstatSync(descriptor, { bigint: true });
     if (!isTrusted(Number(link.uid), name)) {
-      throw refused(`a symlink of user ${link.uid} is on the way to ${display(path)}: it may lead anywhere`, {
+      throw refused(`the path ${display(path)} has a symlink that belongs to user ${link.uid}, and may lead anywhere`, {
         code: 'FOREIGN_SYMLINK',
         hint: 'give the real path, without symlinks of other users',
       });
     }
     const target = fromBuffer(readlinkSync(toBuffer(name), 'buffer'));
     if (isSame(link, lstatSync(toBuffer(name), { bigint: true }))) return target;
-    throw refused(`the way to ${display(path)} was changed while it was looked at`, {
+    throw refused(`the path ${display(path)} changed while it was checked`, {
       code: 'PATH_CHANGED',
-      hint: 'see who changes it, and try again',
+      hint: 'find out which process changes it, and try again',
     });
   } finally {
     closeSync(descriptor);

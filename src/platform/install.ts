@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { failed } from '../base/errors.js';
+import { commandLine } from './command-line.js';
+import { programsNamed } from './programs.js';
 
 /**
  * Path of a built file of this installation (`laminafs`, `addon.node`): beside the bundle this code runs from, or in
@@ -20,4 +22,11 @@ export function distFile(name: string): string {
     code: 'NOT_BUILT',
     hint: 'run scripts/setup, which builds it',
   });
+}
+
+/** The words that run this command from anywhere: its program on the PATH, or else Node.js and the file that it ran. */
+export function laminaWords(): string[] {
+  const installed = programsNamed('lamina').find(isAbsolute);
+  if (installed !== undefined) return [installed];
+  return [process.execPath, resolve(commandLine()[1] ?? distFile('lamina.js'))];
 }

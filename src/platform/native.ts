@@ -7,7 +7,10 @@ export type { Path, Target } from './addon.js';
  * on libuv's pool.
  */
 export * from './native/data.js';
+export * from './native/entries.js';
 export * from './native/files.js';
 export * from './native/mounts.js';
+export * from './native/new-mounts.js';
 export * from './native/this-process.js';
+export * from './native/write-files.js';
 export * from './native/xattrs.js';

@@ -23,6 +23,8 @@ export interface ProcessRequest {
   readonly descriptors?: readonly number[];
   /** Must not throw. */
   readonly onOutput?: (chunk: Buffer, stream: 'stdout' | 'stderr') => void;
+  /** Called with the child's process id once it runs. Must not throw. */
+  readonly onStart?: (pid: number) => void;
   /** Milliseconds after which the child's process group is ended. */
   readonly timeoutMs?: number;
   /** Ends the child's process group when aborted. */
@@ -58,6 +60,7 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
     stdio: stdioOf(request, piped),
     detached: ownGroup,
   });
+  if (child.pid !== undefined) request.onStart?.(child.pid);
   child.stdout?.on('data', (chunk: Buffer) => request.onOutput?.(chunk, 'stdout'));
   child.stderr?.on('data', (chunk: Buffer) => request.onOutput?.(chunk, 'stderr'));
   const inputDone = feed(child, request.stdin);

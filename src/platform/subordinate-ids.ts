@@ -19,6 +19,21 @@ export function rangesOf(text: string, user: { readonly name: string; readonly i
   });
 }
 
+/** The first of `count` ids above all ranges of subuid(5) or subgid(5), and above those of ordinary users. */
+export function freeIds(text: string, count: number): number | undefined {
+  let first = 100_000;
+  for (const [, start, size] of text.matchAll(/^[^:\n]+:(\d{1,10}):(\d{1,10})$/gm))
+    first = Math.max(first, Number(start) + Number(size));
+  return first + count - 1 <= greatestId ? first : undefined;
+}
+
+/** A line for /etc/subuid and /etc/subgid that gives a user ids which nobody else has. */
+export function lineThatGivesIds(name: string): string {
+  const count = 65_536;
+  const first = freeIds(`${textIfThere('/etc/subuid')}\n${textIfThere('/etc/subgid')}`, count);
+  return `${name}:${first ?? 'FIRST'}:${count}`;
+}
+
 /** The arguments of newuidmap(1): 0 is `own`, and the ranges follow from 1 on. Undefined where there is none. */
 export function mapOf(own: number, ranges: readonly Range[]): string | undefined {
   if (ranges.length === 0) return undefined;

@@ -9,16 +9,16 @@ import {
   rmdirSync,
   unlinkSync,
 } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
-import { compareBytes, display, fromBuffer, join } from '../base/bytes.js';
+import { compareBytes, display, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
-import { failed, isSystemError } from '../base/errors.js';
-import { limitNamed, limits } from '../base/limits.js';
+import { failed, isSystemError, must } from '../base/errors.js';
 import { openFlags } from './open-flags.js';
 import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
-import { removeBelow, removeBelowSync, unlinkFiles } from './native.js';
+import { readEntriesSync, removeBelow, removeBelowSync, unlinkFiles } from './native.js';
+import type { FileStats, ReadEntry } from './native.js';
+import { Depth } from './walk-depth.js';
 
 /** Whether a path exists, even as a dangling symlink. */
 export function isThereSync(path: Path): boolean {
@@ -30,14 +30,19 @@ export interface WalkEntry {
   readonly path: BytePath;
   /** For system calls while the walk is at this entry: also where the whole path would be longer than PATH_MAX. */
   readonly at: Buffer;
-  readonly stats: BigIntStats;
+  readonly stats: FileStats;
 }
 
-export interface WalkOptions {
+/** An entry with what belongs to it. */
+export interface DetailedEntry extends WalkEntry {
+  readonly read: ReadEntry;
+}
+
+export interface WalkOptions<Entry extends WalkEntry = WalkEntry> {
   /** Whether directories come before what they hold (the default) or after it. */
   readonly order?: 'before' | 'after';
   /** Whether to go into a directory; by default into all. Called before the directory is read, in both orders. */
-  readonly enter?: (entry: WalkEntry) => boolean;
+  readonly enter?: (entry: Entry) => boolean;
   /**
    * What to do with paths deeper than the limits "path depth" and "deep paths" allow: an error (the default), or left
    * out.
@@ -59,7 +64,6 @@ const slash = Buffer.from('/');
  */
 const longestPath = 768;
 
-const pathMax = 4096;
 /** Directories that a walk holds open at once; those further out are opened again from what is in them. */
 const mostHeld = 256;
 
@@ -70,14 +74,30 @@ const mostHeld = 256;
  * @throws LaminaError failed, TREE_TOO_DEEP: beyond the limits "path depth" or "deep paths" (docs/security.md, "Limits
  * of input")
  */
-export function* walk(root: Path, options: WalkOptions = {}): Generator<WalkEntry, void, undefined> {
+export function walk(root: Path, options: WalkOptions = {}): Generator<WalkEntry, void, undefined> {
+  return walkEntries(root, options, false);
+}
+
+/** As `walk`, with targets of symlinks and attributes: they cost an entry two system calls more. */
+export function walkDetailed(
+  root: Path,
+  options: WalkOptions<DetailedEntry> = {},
+): Generator<DetailedEntry, void, undefined> {
+  return walkEntries(root, options, true);
+}
+
+function* walkEntries(
+  root: Path,
+  options: WalkOptions<DetailedEntry>,
+  details: boolean,
+): Generator<DetailedEntry, void, undefined> {
   const after = options.order === 'after';
   const depth = new Depth(root);
-  const levels = new Levels(options.hold === true);
+  const levels = new Levels(options.hold === true, details);
   try {
-    let entry: WalkEntry | undefined = firstEntry(root);
+    let entry: DetailedEntry | undefined = firstEntry(root, details);
     for (;;) {
-      const allowed = depth.allows(entry, options);
+      const allowed = depth.allows(entry.path, options.tooDeep);
       if (allowed && !after) yield entry;
       if (allowed && entry.stats.isDirectory() && (options.enter?.(entry) ?? true)) levels.enter(entry);
       else if (allowed && after) yield entry;
@@ -95,21 +115,41 @@ export function* walk(root: Path, options: WalkOptions = {}): Generator<WalkEntr
   }
 }
 
-function firstEntry(root: Path): WalkEntry {
-  const at = bytesOf(root);
-  return { path: '' as BytePath, at, stats: lstatSync(at, { bigint: true }) };
+class Found implements DetailedEntry {
+  readonly stats: FileStats;
+
+  constructor(
+    readonly path: BytePath,
+    readonly read: ReadEntry,
+  ) {
+    this.stats = read.stats;
+  }
+
+  get at(): Buffer {
+    return this.read.at;
+  }
 }
+
+function firstEntry(root: Path, details: boolean): DetailedEntry {
+  const [read] = readEntriesSync(bytesOf(root), [''], details);
+  return new Found('' as BytePath, must(read, 'the entry that was read'));
+}
+
+/** Read in one call: many enough to hide what it costs, and a directory of any size needs little memory. */
+const entriesAtOnce = 256;
 
 /** A directory that a walk is in. */
 class Level {
   readonly #names: readonly BytePath[];
   #next = 0;
+  #read: readonly ReadEntry[] = [];
   #anchor: number | undefined;
   #prefix: Buffer;
 
   constructor(
-    readonly directory: WalkEntry,
+    readonly directory: DetailedEntry,
     hold: boolean,
+    readonly details: boolean,
   ) {
     const { at } = directory;
     if (hold) this.#anchor = openDirectory(at);
@@ -120,11 +160,16 @@ class Level {
     this.#prefix = anchored(this.#anchor);
   }
 
-  next(): WalkEntry | undefined {
-    const name = this.#names[this.#next++];
+  next(): DetailedEntry | undefined {
+    const at = this.#next++;
+    const name = this.#names[at];
     if (name === undefined) return undefined;
-    const at = Buffer.concat([this.#prefix, slash, bytesOf(name)]);
-    return { path: join(this.directory.path, name), at, stats: lstatSync(at, { bigint: true }) };
+    if (at % entriesAtOnce === 0) {
+      const names = this.#names.slice(at, at + entriesAtOnce);
+      this.#read = readEntriesSync(Buffer.concat([this.#prefix, slash]), names, this.details);
+    }
+    const read = must(this.#read[at % entriesAtOnce], 'the entry that was read');
+    return new Found(join(this.directory.path, name), read);
   }
 
   close(): void {
@@ -144,7 +189,7 @@ class Level {
     if (dev === this.directory.stats.dev && ino === this.directory.stats.ino) return;
     throw failed(`/${display(directory.path)} was moved while the directory was read`, {
       code: 'PATH_CHANGED',
-      hint: 'see who changes it, and try again',
+      hint: 'find out which process changes it, and try again',
     });
   }
 
@@ -157,10 +202,13 @@ class Level {
 class Levels {
   readonly #levels: Level[] = [];
 
-  constructor(readonly hold: boolean) {}
+  constructor(
+    readonly hold: boolean,
+    readonly details: boolean,
+  ) {}
 
-  enter(entry: WalkEntry): void {
-    const level = new Level(entry, this.hold);
+  enter(entry: DetailedEntry): void {
+    const level = new Level(entry, this.hold, this.details);
     this.#levels.push(level);
     if (this.hold) this.#levels.at(-1 - mostHeld)?.close();
   }
@@ -180,29 +228,6 @@ class Levels {
     for (const level of this.#levels) level.close();
   }
 }
-
-/** Ensures that the paths of a tree fit in memory. */
-class Depth {
-  #deepBytes = 0;
-
-  constructor(readonly root: Path) {}
-
-  allows({ path }: WalkEntry, { tooDeep }: WalkOptions): boolean {
-    if (path.length <= pathMax) return true;
-    this.#deepBytes += path.length;
-    const isLong = path.length > limits.pathDepth.value;
-    if (!isLong && this.#deepBytes <= limits.deepPaths.value) return true;
-    if (tooDeep === 'leave out') return false;
-    const start = display(path.slice(0, 60));
-    const limit = limitNamed(isLong ? limits.pathDepth : limits.deepPaths);
-    throw failed(`${display(shownRoot(this.root))} holds paths that are too long, below /${start}…; ${limit}`, {
-      code: 'TREE_TOO_DEEP',
-      hint: 'move what is so deep up, or remove it',
-    });
-  }
-}
-
-const shownRoot = (root: Path) => (typeof root === 'string' ? root : fromBuffer(root));
 
 const anchored = (descriptor: number) => Buffer.from(`/proc/self/fd/${descriptor}`);
 
@@ -241,21 +266,25 @@ function isGone(error: unknown, at: Buffer): boolean {
 
 /** Directories below one that are removed at once; the threads that do it are libuv's, four by default. */
 const atOnce = 4;
+/** How far down directories are removed at once; each below is removed by one call, whatever it holds. */
+const levelsAtOnce = 4;
 
-async function removeDirectoryAtOnce(at: Buffer): Promise<void> {
+async function removeDirectoryAtOnce(at: Buffer, levels = levelsAtOnce): Promise<void> {
   // Where paths become too long for the kernel, one directory at a time.
-  if (at.length > longestPath) {
+  if (levels === 0 || at.length > longestPath) {
     await removeBelow(at);
     rmdirSync(at);
     return;
   }
   makeWritable(at);
   const directories = await unlinkFiles(at);
-  await mapLimit(directories, atOnce, (name) => removeDirectoryAtOnce(Buffer.concat([at, slash, bytesOf(name)])));
+  const remove = async (name: string) => removeDirectoryAtOnce(Buffer.concat([at, slash, bytesOf(name)]), levels - 1);
+  await mapLimit(directories, atOnce, remove);
   rmdirSync(at);
 }
 
-function makeWritable(at: Buffer): void {
+/** Lets its owner change what is in a directory. */
+export function makeWritable(at: Buffer): void {
   if ((lstatSync(at).mode & 0o700) !== 0o700) chmodSync(at, 0o700);
 }
 

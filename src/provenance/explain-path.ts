@@ -54,8 +54,8 @@ export interface ExplainData {
    */
   readonly run: NodeProvenance['run'];
   /**
-   * Whether the journal of the update that made it so is there; null: no update did. A layer's is empty, for nothing
-   * runs.
+   * Whether the journal of the update that made it so is there; `unrecorded`: there is none, because it ran in the
+   * container by the kernel; null: no update did. A layer's is empty, because nothing runs.
    */
   readonly journal: NodeProvenance['journal'];
   /** The path before the update, if different. */
@@ -80,7 +80,12 @@ export async function explain(store: Store, container: string, text: string): Pr
   const toOrigins = async (list: readonly Holder[]) => Promise.all(list.map(toOrigin));
   if (newest === undefined) {
     const [remover] = hidden;
-    if (remover === undefined) throw absent(container, path, 'nothing was ever there: see lamina diff');
+    if (remover === undefined)
+      throw absent(
+        container,
+        path,
+        'no layer and no storage has had this path; lamina diff shows what the container changed',
+      );
     const { removed, update } = await provenanceIn(
       context,
       nodeAt(ids, remover),
@@ -149,7 +154,7 @@ function absent(container: string, path: BytePath, hint: string): LaminaError {
 
 /** What removed a path, for people. */
 function removal({ update, folded, kind, node, hiding }: Origin, operation: LoggedOperation | undefined): string {
-  const one = folded.length === 0 ? '' : ` or one of the updates ${folded.join(', ')}, which were folded into it,`;
+  const one = folded.length === 0 ? '' : ` or one of the updates ${folded.join(', ')}, which were merged into it,`;
   const by = update === null ? `the container itself${one}` : `update '${update}'`;
   const printed = (text: string) => display(fromText(text));
   const how = {

@@ -1,3 +1,3 @@
 export { explain } from './explain-path.js';
 export type { ExplainData, Origin } from './explain-path.js';
-export { readUpdateJournal } from './update-journal.js';
+export { ranUnrecorded, readUpdateJournal } from './update-journal.js';

@@ -6,7 +6,7 @@ import { layerChain, nodeOf, own } from '../manifest/index.js';
 import type { Manifest, NodeId, UpdateId } from '../manifest/index.js';
 import { readOrigins } from '../store/index.js';
 import type { NodeReader, Store } from '../store/index.js';
-import { readUpdateJournal } from './update-journal.js';
+import { ranUnrecorded, readUpdateJournal } from './update-journal.js';
 
 /** What the updates that made a node recorded about one of its paths. */
 export interface NodeProvenance {
@@ -19,8 +19,11 @@ export interface NodeProvenance {
   readonly before: BytePath | undefined;
   /** If the node hides the path: the operation that removed it. */
   readonly removed: LoggedOperation | undefined;
-  /** Whether the journals of the updates that may have made it are there; null: no update did. */
-  readonly journal: 'kept' | 'gone' | null;
+  /**
+   * Whether the journals of the updates that may have made it are there; `unrecorded`: one of them ran in the container
+   * without recording what it did; null: no update did.
+   */
+  readonly journal: 'kept' | 'gone' | 'unrecorded' | null;
 }
 
 /** A container whose paths are looked up. */
@@ -71,10 +74,15 @@ export async function provenanceIn(
   const runs = kind === 'delta-layer' || kind === 'base-layer' ? (['base'] as const) : (['container', 'base'] as const);
   let journal: NodeProvenance['journal'] = updates.length === 0 ? null : 'gone';
   for (const id of updates) {
+    if (runs.length > 1 && ranUnrecorded(context.store, id, context.container)) {
+      // What its run on the base did there says nothing of the one in the container.
+      journal = 'unrecorded';
+      continue;
+    }
     for (const run of runs) {
       const known = await runProvenance(context, node, id, run);
       if (known === undefined) continue;
-      journal = 'kept';
+      if (journal !== 'unrecorded') journal = 'kept';
       const made = known.made(path).map(({ logged }) => logged);
       const removed = known.removed(path)?.logged;
       if (made.length === 0 && removed === undefined) continue;

@@ -164,7 +164,7 @@ export class Base {
     return this.#of(directory).removed.get(name);
   }
 
-  /** Its present path in the base. */
+  /** Its current path in the base. */
   path(name: Name): BytePath {
     if (name.directory === undefined) return treeRoot;
     return join(this.path(nameOf(name.directory)), name.name);
@@ -219,6 +219,8 @@ export interface Trees {
   readonly container: Tree;
   /** Where both have a version of their own of a file, and they do not merge. */
   readonly conflict: ConflictChoice;
+  /** Whether files of known formats are merged by their records. */
+  readonly records: boolean;
 }
 
 function nameOf(directory: Item): Name {
@@ -227,8 +229,8 @@ function nameOf(directory: Item): Name {
 }
 
 export function journalMismatch(path: BytePath) {
-  return damaged(`the journal of the update speaks of /${display(path)}, which the base does not have at that point`, {
+  return damaged(`the journal of the update names /${display(path)}, which the base does not have at that point`, {
     code: 'JOURNAL_DAMAGED',
-    hint: 'commit with --no-replay: then containers keep what they have, over the new layer',
+    hint: 'commit with --no-replay: containers then keep their content as it is, over the new layer',
   });
 }

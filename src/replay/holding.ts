@@ -38,8 +38,8 @@ export class HoldingDirectory {
 }
 
 /**
- * A name in the root that no tree has. It is random, for the journal may use a name that no tree has before or after
- * it.
+ * A name in the root that no tree has. It is random, because the journal may use a name that no tree has before or
+ * after it.
  */
 function unusedName(trees: readonly Tree[]): BytePath {
   for (;;) {

@@ -8,6 +8,7 @@ import { readJournal } from '../journal/index.js';
 import type { EffectCommit } from '../manifest/index.js';
 import { makeMountpoint, mountStack, transactionSource, unmountStack, withOwnMount } from '../mount/index.js';
 import type { ConflictChoice } from '../package/index.js';
+import type { RootAdditions } from '../sandbox/index.js';
 import type { MountableNode } from '../store/index.js';
 import { replay } from './replay.js';
 import type { ReplayOperation, ReplayReport } from './replay.js';
@@ -45,7 +46,7 @@ async function mountView({ transaction }: Work, name: string, lowers: readonly M
   mkdirSync(toBuffer(directory), { recursive: true, mode: 0o700 });
   makeMountpoint(mountpoint);
   const source = transactionSource(transaction.store, transaction.id);
-  await mountStack({ lowers, mountpoint, mode: 'stateless', source });
+  await mountStack({ lowers, mountpoint, source });
   return mountpoint;
 }
 
@@ -64,6 +65,12 @@ export async function replayInContainer(
     /** Instead of the journal. */
     readonly operations?: readonly ReplayOperation[];
     readonly conflict?: ConflictChoice;
+    /** Whether files of known formats are merged by their records. */
+    readonly records?: boolean;
+    /** What a sandbox needs in the view; it is no part of what is captured. */
+    readonly additions?: RootAdditions | undefined;
+    /** Does the replay in the view, and what comes before and after it. */
+    readonly around?: (mountpoint: BytePath, run: () => Promise<ReplayReport>) => Promise<ReplayReport>;
   },
 ): Promise<{ commit: EffectCommit; report: ReplayReport }> {
   const { delta, views } = request;
@@ -71,13 +78,18 @@ export async function replayInContainer(
     transaction: work.transaction,
     container,
     location: request.location,
+    // What is done again is looked for in its journal.
+    engine: 'fuse',
     lowers: [...storages.mountable, ...work.reader.mountable(work.layers)],
     root: storages.root,
+    ...(request.additions === undefined ? {} : { additions: request.additions }),
   });
   const report = await withOwnMount(mount, async () => {
     const { before, after } = views;
     const operations = request.operations ?? operationsOf(views.journals);
-    return replay({ operations, before, after, container: mount.mountpoint, conflict: request.conflict });
+    const { conflict, records, around } = request;
+    const run = async () => replay({ operations, before, after, container: mount.mountpoint, conflict, records });
+    return around === undefined ? run() : around(mount.mountpoint, run);
   });
   work.signal.throwIfAborted();
   const capture = alignCapture(await readCapture(mount, undefined), request.times);

@@ -3,9 +3,10 @@ import type { RecordedOperation } from '../journal/index.js';
 import type { ConflictChoice } from '../package/index.js';
 import { Tree } from '../store/index.js';
 import { Base, Item, Name, journalMismatch } from './base-state.js';
-import type { Replaced } from './base-state.js';
+import type { Replaced, Trees } from './base-state.js';
 import { Placement } from './placement.js';
 import { settle } from './settle.js';
+import type { Settled } from './settle.js';
 
 /**
  * An operation of a journal; or `forget`, which is in none: the base loses the name, and the container keeps what it
@@ -28,6 +29,8 @@ export interface ReplayRequest {
   readonly container: BytePath;
   /** Where both have a version of their own of a file, and they do not merge; by default `keep`. */
   readonly conflict?: ConflictChoice | undefined;
+  /** Whether files of known formats are merged by their records, and not by lines; by default not. */
+  readonly records?: boolean | undefined;
 }
 
 /** What could not be done as it was in the base. Paths of the container. */
@@ -39,6 +42,10 @@ export interface ReplayReport {
   readonly conflicts: readonly BytePath[];
   /** The container had nothing there to act on, or something is in the way. */
   readonly passed: readonly BytePath[];
+  /** Why, of conflicts in files whose format is known. */
+  readonly reasons: Settled['reasons'];
+  /** Programs whose caches both changed: the container's are stale until these have run in it. */
+  readonly remade: Settled['remade'];
 }
 
 /**
@@ -48,8 +55,8 @@ export interface ReplayReport {
  * @throws LaminaError damaged where the journal does not fit the base
  */
 export async function replay(request: ReplayRequest): Promise<ReplayReport> {
-  const { before, after, container, conflict = 'keep' } = request;
-  const run = new Replay(new Tree(before), new Tree(after), new Tree(container), conflict);
+  const { before, after, container, conflict = 'keep', records = false } = request;
+  const run = new Replay(new Tree(before), new Tree(after), new Tree(container), { conflict, records });
   for await (const operation of request.operations) run.perform(operation);
   return run.finish();
 }
@@ -57,6 +64,8 @@ export async function replay(request: ReplayRequest): Promise<ReplayReport> {
 /** Replays operations one by one, then gives what they touched its content and attributes. */
 export class Replay {
   readonly base: Base;
+  readonly conflict: ConflictChoice;
+  readonly records: boolean;
   /** All that was made or touched, in the order of first touch. */
   readonly #items = new Set<Item>();
   readonly #placement: Placement;
@@ -65,19 +74,23 @@ export class Replay {
     readonly before: Tree,
     readonly after: Tree,
     readonly container: Tree,
-    readonly conflict: ConflictChoice,
+    { conflict, records }: Pick<Trees, 'conflict' | 'records'>,
   ) {
+    this.conflict = conflict;
+    this.records = records;
     this.base = new Base(before, container);
     this.#placement = new Placement(this.base, container, conflict, [before, after]);
   }
 
   finish(): ReplayReport {
-    const { conflicts, passed } = settle(this, this.#items);
+    const { conflicts, passed, reasons, remade } = settle(this, this.#items);
     this.#placement.holding.remove();
     const sorted = (...sets: Iterable<BytePath>[]) => [...new Set(sets.flatMap((paths) => [...paths]))].sort();
     return {
       conflicts: sorted(this.#placement.conflicts, conflicts),
       passed: sorted(this.#placement.passed, passed),
+      reasons,
+      remade,
     };
   }
 

@@ -1,22 +1,20 @@
-import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';
 import { dirname, basename, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { mergeContents } from '../changeset/index.js';
+import type { Remaking } from '../records/index.js';
 import type { Tree } from '../store/index.js';
 import type { Item, Name } from './base-state.js';
 import type { Trees } from './base-state.js';
+import { mergeVersions } from './merge-versions.js';
+import type { Reason, Version } from './merge-versions.js';
 
 export interface Settled {
   readonly conflicts: readonly BytePath[];
   readonly passed: readonly BytePath[];
-}
-
-/** A file, or another object that is not a directory, in one of the trees. */
-interface Version {
-  readonly tree: Tree;
-  readonly path: BytePath;
-  readonly stats: BigIntStats;
+  /** Of conflicts in files whose format is known. */
+  readonly reasons: ReadonlyMap<BytePath, Reason>;
+  /** What must make anew what it alone writes. */
+  readonly remade: readonly Remaking[];
 }
 
 /** Gives what the journal made or touched its content and attributes, now that its names are final. */
@@ -37,6 +35,8 @@ export function settle(trees: Trees, items: Iterable<Item>): Settled {
 class Settling {
   readonly conflicts: BytePath[] = [];
   readonly passed: BytePath[] = [];
+  readonly reasons = new Map<BytePath, Reason>();
+  readonly remade: Remaking[] = [];
   readonly #container: Tree;
 
   constructor(readonly trees: Trees) {
@@ -135,12 +135,12 @@ class Settling {
     if (before !== undefined && same(before, theirs)) return false;
     if (same(ours, theirs)) return false;
     if (before !== undefined && same(before, ours)) return this.#take(at, ours, theirs, names);
-    const merged = mergeOf(before, ours, theirs);
-    if (merged !== undefined) {
-      this.#container.write(at, merged);
-      return false;
-    }
+    const merge = mergeVersions({ at, before, ours, theirs }, this.trees.records);
+    if (merge.kind === 'merged') this.#container.write(at, merge.content);
+    if ('then' in merge) this.remade.push(merge.then);
+    if (merge.kind !== 'conflict') return false;
     this.conflicts.push(at);
+    if (merge.why !== undefined) this.reasons.set(at, merge.why);
     if (this.trees.conflict === 'theirs') return this.#take(at, ours, theirs, names);
     if (this.trees.conflict === 'keep') this.#putBeside(at, theirs);
     return false;
@@ -254,15 +254,4 @@ function same(a: Version, b: Version): boolean {
   if (a.stats.isFile()) return a.stats.size === b.stats.size && a.tree.sameContent(a.path, b.tree, b.path);
   if (a.stats.isSymbolicLink()) return a.tree.readLink(a.path).equals(b.tree.readLink(b.path));
   return a.stats.rdev === b.stats.rdev;
-}
-
-/** Texts above this size are not merged. Bytes. */
-const largestText = 8n << 20n;
-
-function mergeOf(before: Version | undefined, ours: Version, theirs: Version): Uint8Array | undefined {
-  const all = [ours, theirs, ...(before === undefined ? [] : [before])];
-  if (!all.every((each) => each.stats.isFile() && each.stats.size <= largestText)) return undefined;
-  const content = (version: Version) => version.tree.read(version.path);
-  const result = mergeContents(before && content(before), content(ours), content(theirs));
-  return result.kind === 'conflict' ? undefined : result.content;
 }

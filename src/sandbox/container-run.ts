@@ -32,6 +32,10 @@ export interface RunOptions {
   readonly droppedCapabilities: readonly string[];
   readonly mayGainPrivileges: boolean;
   readonly users: SandboxUsers;
+  /** More variables. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** In the root, absolute; by default the root. */
+  readonly workingDirectory?: string | undefined;
 }
 
 /** HOST_NAME_MAX, gethostname(2) */
@@ -55,7 +59,14 @@ export async function runInContainer(request: ContainerRunRequest): Promise<numb
     try {
       const { command, signals: interactive, options } = request;
       const common = { root: request.root, command, network, plan, resolver, hostName, interactive };
-      const own = { limits: options?.limits, privileges, users: options?.users ?? 'auto' };
+      const { environment, workingDirectory } = options ?? {};
+      const own = {
+        limits: options?.limits,
+        privileges,
+        users: options?.users ?? 'auto',
+        environment,
+        workingDirectory,
+      };
       return (await runInSandbox({ ...common, ...own })).exitCode;
     } finally {
       held.release();
@@ -81,7 +92,7 @@ function privilegesOf(root: MountedRoot, { mountPoints }: SandboxPlan, options: 
 function checkMountPoints(container: string, { mountPoints }: SandboxPlan): void {
   const [name] = mountPoints.blocked;
   if (name === undefined) return;
-  throw failed(`/${name} in container '${container}' leads to no directory that the sandbox can mount on`, {
+  throw failed(`/${name} in container '${container}' does not lead to a directory that the sandbox can mount on`, {
     code: 'NO_SANDBOX',
     hint: `make /${name} a directory there: lamina mount ${display(fromText(container))} DIR`,
   });

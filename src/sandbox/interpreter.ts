@@ -20,8 +20,8 @@ export function checkInterpreter(
   if (interpreter === undefined) return;
   const resolved = follow(root, interpreter, covered);
   if (resolved.kind === 'found' || resolved.kind === 'covered') return;
-  throw failed(`the procedure's interpreter ${display(interpreter)} is missing in the root that it is run in`, {
+  throw failed(`the procedure's interpreter ${display(interpreter)} is missing in the root where it runs`, {
     code: 'NO_INTERPRETER',
-    hint: 'name one that the base has in the first line of the script, such as #!/bin/sh',
+    hint: 'in the first line of the script name an interpreter that the base has, such as #!/bin/sh',
   });
 }

@@ -24,7 +24,7 @@ export class OutputLog {
     this.#descriptor = openSync(toBuffer(path), 'wx', 0o600);
   }
 
-  /** Never throws, for no caller could catch it: `check` reports the error. */
+  /** Never throws, because no caller could catch it: `check` reports the error. */
   add(chunk: Buffer): void {
     this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-tailBytes);
     if (this.#isFull || this.#failure !== undefined) return;
@@ -42,7 +42,7 @@ export class OutputLog {
     this.#written += kept.length;
     if (kept.length === chunk.length) return;
     this.#isFull = true;
-    writeSync(this.#descriptor, `\n[output left out; ${limitNamed(limits.output)}]\n`);
+    writeSync(this.#descriptor, `\n[output omitted; ${limitNamed(limits.output)}]\n`);
   }
 
   /** @throws LaminaError failed where some of the output could not be kept */

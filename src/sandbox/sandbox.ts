@@ -30,6 +30,8 @@ export interface SandboxRequest {
   readonly hostName?: string | undefined;
   /** More variables. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** In the root, absolute; by default the root. */
+  readonly workingDirectory?: string | undefined;
   /** Host paths shown below /run/lamina, read-only: name there → path. */
   readonly shown?: ReadonlyMap<string, BytePath> | undefined;
   readonly limits?: Limits | undefined;
@@ -106,7 +108,7 @@ function notMade(output: string, { exitCode }: ProcessResult): LaminaError {
   const said = output.replaceAll(/^lamina: /gm, '').trim();
   return failed(`the sandbox could not be made: ${said === '' ? `lamina-sandbox ended with ${exitCode}` : said}`, {
     code: 'NO_SANDBOX',
-    hint: 'correct what it says and try again; docs/architecture.md, "The sandbox", lists what it needs',
+    hint: 'fix what the message reports and try again; docs/architecture.md, "The sandbox", lists what a sandbox needs',
   });
 }
 
@@ -126,6 +128,7 @@ function setupOf(request: SandboxRequest, isTerminal: boolean): SandboxSetup {
       TERM: interactive === undefined ? 'dumb' : (process.env['TERM'] ?? 'dumb'),
       ...request.environment,
     },
+    workingDirectory: request.workingDirectory,
     limits: request.limits ?? {},
     users: request.users ?? 'host',
     input: interactive === undefined ? 'none' : isTerminal ? 'terminal' : 'given',

@@ -40,6 +40,8 @@ export interface SandboxSetup {
   readonly shown: ReadonlyMap<string, BytePath>;
   /** Names and values as text. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Where the command begins, in the root; undefined: at the root. */
+  readonly workingDirectory: string | undefined;
   readonly limits: Limits;
   readonly privileges: Privileges;
   readonly users: SandboxUsers;
@@ -63,6 +65,7 @@ export function setupRecords(setup: SandboxSetup): Buffer {
     ...coverRecords(setup),
     ...directoryRecords(setup),
     ['host-name', fromText(setup.hostName)],
+    ...(setup.workingDirectory === undefined ? [] : [['working-directory', fromText(setup.workingDirectory)]]),
     ...Object.entries(setup.environment).map(([name, value]) => ['set', fromText(`${name}=${value}`)]),
     ...privilegeRecords(setup.privileges),
     ...processLimits.map(([number, soft, hard]) => ['limit', `${number}`, soft, hard]),

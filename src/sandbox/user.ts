@@ -25,7 +25,7 @@ const greatestId = 2 ** 32 - 2;
 export function userOf(root: RootReader, given: string, covered: readonly BytePath[]): SandboxUser {
   const [user = '', group, ...more] = given.split(':');
   if (user === '' || group === '' || more.length > 0)
-    throw usage(`--user ${given}: it is no user`, { hint: 'give a name or number, or USER:GROUP' });
+    throw usage(`--user ${given}: not a user`, { hint: 'give a name or number, or USER:GROUP' });
   const groups = rowsOf(root, 'etc/group', covered);
   const row = rowsOf(root, 'etc/passwd', covered).find(([name, , id]) => name === user || id === user);
   const uid = row === undefined ? idOf(user) : idOf(row[2] ?? '');
@@ -62,7 +62,7 @@ function rowsOf(root: RootReader, path: string, covered: readonly BytePath[]): s
   if (bytes === undefined && resolved.kind === 'found' && resolved.entry.type === 'file')
     throw overLimit(
       limits.accountFile,
-      `/${path} of the container is too large to look users up in`,
+      `/${path} of the container is too large to search for users`,
       'leave --user out, or make the file shorter',
     );
   const lines = (bytes?.toString('latin1') ?? '').split('\n');

@@ -8,6 +8,7 @@ import { namesIn } from './names-in.js';
 import { catchUpGeneration } from './paths.js';
 import type { CatchUpPaths, RunPaths, StorePaths } from './paths.js';
 import { pathAlone, ranBecauseOfSchema } from './ran-because.js';
+import { ranEngineSchema } from './ran-engine.js';
 
 /** The content of updates/<id>/catch-up-<generation>/catch-up.json. Paths are texts. */
 const common = {
@@ -20,12 +21,18 @@ const presentSchema = z
     ...common,
     /** Null: not searched for. */
     ranBecauseOf: ranBecauseOfSchema.nullable(),
+    /** Null: no procedure ran. Earlier versions have none. */
+    engine: ranEngineSchema.nullable().default(null),
   })
   .readonly();
 /** Earlier versions have the path alone. */
 const earlierSchema = z
   .strictObject({ ...common, met: z.string().nullable() })
-  .transform(({ met, ...rest }) => ({ ...rest, ranBecauseOf: met === null ? null : pathAlone(met) }))
+  .transform(({ met, ...rest }) => ({
+    ...rest,
+    ranBecauseOf: met === null ? null : pathAlone(met),
+    engine: null,
+  }))
   .readonly();
 const recordSchema = z.union([presentSchema, earlierSchema]);
 

@@ -40,7 +40,7 @@ export class Clearing {
       for (const thing of things) if (await this.remove(pathOf(thing))) gone.push(thing);
       // A disk that fails once may fail again: warn the user.
       if (gone.length === things.length)
-        warn(`what nothing in the store refers to could be removed only at the second try: ${messageOf(error)}`);
+        warn(`unreferenced files of the store could be removed only at the second attempt: ${messageOf(error)}`);
       return gone;
     }
   }
@@ -48,6 +48,6 @@ export class Clearing {
   #leave(path: BytePath, error: unknown): void {
     const reason = messageOf(error);
     this.left.push({ path, reason });
-    warn(`${display(path)}, which nothing in the store refers to, could not be removed and is left: ${reason}`);
+    warn(`${display(path)}, which nothing in the store refers to, could not be removed: ${reason}`);
   }
 }

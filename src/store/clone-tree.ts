@@ -1,5 +1,4 @@
 import { closeSync, linkSync, openSync, writeSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
 import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, failed, messageOf, spaceHint } from '../base/errors.js';
@@ -12,6 +11,7 @@ import { walk } from '../platform/walk.js';
 import { isMark, markNamespace } from './marks.js';
 import { withReach } from './reach.js';
 import type { Reach } from './reach.js';
+import type { FileStats } from '../platform/native.js';
 
 /** How a copy of a tree is to differ from it. */
 export interface TreeEdits {
@@ -27,7 +27,7 @@ export interface TreeEdits {
 interface Made {
   readonly path: BytePath;
   /** Of the one that it is like. */
-  readonly stats: BigIntStats;
+  readonly stats: FileStats;
   readonly xattrs: ReadonlyMap<string, Buffer>;
 }
 

@@ -1,7 +1,7 @@
 import { basename, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isId } from '../base/ids.js';
-import { own } from '../manifest/index.js';
+import { own, snapshotTrees } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName } from '../platform/durable.js';
 import { orphanedDisplaced, unpublishedDisplaced } from './displaced-records.js';
@@ -9,10 +9,11 @@ import { unpublishedCatchUps } from './catch-ups.js';
 import { Clearing } from './clearing.js';
 import type { Left } from './clearing.js';
 import { unpublishedPasts } from './history.js';
+import { unusedImages } from './image-configs.js';
 import { namesIn } from './names-in.js';
 import { nodeNames } from './paths.js';
 import type { NodePaths, StorePaths } from './paths.js';
-import { endDead, isDeadTransaction } from './recovery.js';
+import { endDead, isDeadTransaction, unknownNodes } from './recovery.js';
 import { sizesOf } from './sizes.js';
 
 /** Something in the store that nothing refers to. */
@@ -27,6 +28,7 @@ export interface Garbage {
     | 'unfinished-displaced'
     | 'displaced'
     | 'history'
+    | 'image'
     | 'temporary';
   readonly path: BytePath;
   /** On disk; without inodes that have names elsewhere, and without what is deeper than a walk goes. */
@@ -40,16 +42,16 @@ export interface Garbage {
 export async function findGarbage(paths: StorePaths, manifest: Manifest): Promise<Garbage[]> {
   const found: [Garbage['kind'], BytePath][] = [];
   for (const name of namesIn(paths.root)) if (isTemporaryName(name)) found.push(['temporary', join(paths.root, name)]);
-  // Names that Lamina does not use belong to someone else, and stay.
-  for (const id of namesIn(paths.nodes))
-    if (isId(id, 'bdse') && own(manifest.nodes, id) === undefined) found.push(['node', paths.node(id).directory]);
+  for (const id of unknownNodes(paths, manifest)) found.push(['node', paths.node(id).directory]);
   for (const [id, { sealed }] of Object.entries(manifest.nodes)) found.push(...garbageIn(paths.node(id), sealed));
+  for (const id of snapshotTrees(manifest)) found.push(...garbageIn(paths.node(id), false));
   for (const id of unknownUpdates(paths, manifest)) found.push(['update', paths.update(id).directory]);
   for (const directory of unpublishedCatchUps(paths, manifest)) found.push(['catch-up', directory]);
   for (const id of unpublishedDisplaced(paths, manifest))
     found.push(['unfinished-displaced', paths.displaced(id).directory]);
   for (const id of orphanedDisplaced(paths, manifest)) found.push(['displaced', paths.displaced(id).directory]);
   for (const { directory } of unpublishedPasts(paths, manifest)) found.push(['history', directory]);
+  for (const directory of unusedImages(paths, manifest)) found.push(['image', directory]);
   for (const id of namesIn(paths.transactions))
     if (isId(id, 't') && (await isDeadTransaction(paths.transaction(id), manifest)))
       found.push(['transaction', paths.transaction(id).directory]);

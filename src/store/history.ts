@@ -38,7 +38,9 @@ const attemptShape = {
   base: z.string(),
   /** When it was begun; of a published one, when it was published. */
   created: z.iso.datetime(),
-  procedure: z.strictObject({ kind: z.enum(['script', 'package', 'layer', 'manual']), hash: z.string() }).readonly(),
+  procedure: z
+    .strictObject({ kind: z.enum(['script', 'package', 'layer', 'image', 'manual']), hash: z.string() })
+    .readonly(),
   /** The version of the base that it makes, or null. */
   to: z.string().nullable(),
   description: z.string().nullable(),

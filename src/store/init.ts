@@ -50,8 +50,8 @@ async function takeBack(made: readonly BytePath[], reason: unknown): Promise<voi
   try {
     for (const path of made) await removeDurably(path);
   } catch (error) {
-    throw failed(`the store cannot be made: ${messageOf(reason)}; what was made of it stays: ${messageOf(error)}`, {
-      hint: 'repair the disk, then remove it, or use it where it is whole',
+    throw failed(`cannot make the store: ${messageOf(reason)}; its files could not be removed: ${messageOf(error)}`, {
+      hint: 'repair the disk, then remove these files; if lamina status can read the store, it is whole and can be used',
       cause: reason,
     });
   }
@@ -99,7 +99,7 @@ async function makeDirectories(path: BytePath): Promise<void> {
 async function refuseStrangers(root: BytePath, paths: StorePaths): Promise<void> {
   const names = (await readdir(toBuffer(root), 'buffer')).map((name) => join(root, fromBuffer(name)));
   if (names.includes(paths.manifest)) {
-    throw refused(`there is a store at ${display(root)} already`, {
+    throw refused(`there is already a store at ${display(root)}`, {
       code: 'STORE_EXISTS',
       hint: 'use it, or choose another place with --store',
     });
@@ -122,9 +122,11 @@ function checkFileSystem(root: BytePath): void {
     setXattrSync(root, mark, Buffer.from('n'));
     removeXattrSync(root, mark);
   } catch (error) {
-    throw failed(`the file system of ${display(root)} does not take the attribute ${mark}: ${messageOf(error)}`, {
+    throw failed(`the file system of ${display(root)} does not support the attribute ${mark}: ${messageOf(error)}`, {
       code: 'NO_XATTRS',
-      hint: 'keep the store on a file system with extended attributes: ext4, xfs, btrfs, tmpfs',
+      hint: isSystemError(error, 'EPERM')
+        ? 'the kernel forbids it to this process, on every file system: begin as root outside of a container, or as an ordinary user'
+        : 'keep the store on a file system with extended attributes: ext4, xfs, btrfs, or tmpfs of Linux 6.6 and newer',
       cause: error,
     });
   }
@@ -134,7 +136,7 @@ function checkFileSystem(root: BytePath): void {
     makeWhiteoutSync(probe);
     unlinkSync(toBuffer(probe));
   } catch (error) {
-    throw failed(`the file system of ${display(root)} holds no whiteouts: ${messageOf(error)}`, {
+    throw failed(`the file system of ${display(root)} does not support whiteouts: ${messageOf(error)}`, {
       code: 'NO_WHITEOUTS',
       hint: 'keep the store on a local file system: ext4, xfs, btrfs, tmpfs',
       cause: error,

@@ -1,5 +1,5 @@
 import { isMachineRoot } from '../platform/privileges.js';
-import type { MarkNamespace } from './materialise.js';
+import type { MarkNamespace } from './plan-writer.js';
 
 /** Which extended attributes are overlay marks here: `trusted` for root of the machine, `user` for everybody else. */
 export const markNamespace = (): MarkNamespace => (isMachineRoot() ? 'trusted' : 'user');

@@ -89,7 +89,7 @@ export async function afterFailure(takeBack: () => Promise<void>): Promise<void>
   try {
     await takeBack();
   } catch (error) {
-    warn(`what the command has staged will be removed by the next change of the store: ${messageOf(error)}`);
+    warn(`cannot remove what the command has staged: ${messageOf(error)}; the next change of the store removes it`);
   }
 }
 
@@ -98,6 +98,8 @@ export async function afterPublish(clearUp: () => Promise<void>): Promise<void> 
   try {
     await clearUp();
   } catch (error) {
-    warn(`the change was made; what it left over will be removed by the next one: ${messageOf(error)}`);
+    warn(
+      `the change was made, but its leftovers cannot be removed: ${messageOf(error)}; the next change of the store removes them`,
+    );
   }
 }

@@ -6,8 +6,8 @@ import { stageFile } from '../platform/durable.js';
 import { readJsonRecord } from './json-record.js';
 
 /**
- * Which update made what a folded tree has at a path; null: unknown, for it was folded by a version that did not record
- * this. A path that is not in the table comes from no update.
+ * Which update made what a folded tree has at a path; null: unknown, because it was folded by a version that did not
+ * record this. A path that is not in the table comes from no update.
  */
 export type Origins = ReadonlyMap<BytePath, UpdateId | null>;
 

@@ -48,9 +48,9 @@ const partsOf = ({
 
 function exposureOfPart(path: BytePath): Exposure | undefined {
   if (lstatSync(toBuffer(path), { throwIfNoEntry: false })?.isSymbolicLink() === true) {
-    throw damaged(`${display(path)} is a symlink, which no part of a store is`, {
+    throw damaged(`${display(path)} is a symlink, and no part of a store is one`, {
       code: 'STORE_SYMLINK',
-      hint: 'find out who put it there, and restore the store from a backup',
+      hint: 'find out where it comes from, and restore the store from a backup',
     });
   }
   return exposureAt(path);
@@ -61,7 +61,7 @@ function checkOwner(at: BytePath, root: BytePath): void {
   const we = process.getuid?.() ?? 0;
   if (uid === we) return;
   throw refused(
-    `the store ${display(root)} belongs to user ${uid}, and this is user ${we}${we === 0 ? ' (root)' : ''}`,
+    `the store ${display(root)} belongs to user ${uid}, and you are user ${we}${we === 0 ? ' (root)' : ''}`,
     {
       code: 'STORE_FOREIGN',
       hint: `only its owner can use a store: sudo -u '#${uid}' lamina …; or choose another one with --store`,
@@ -86,7 +86,7 @@ function exposedStore(root: BytePath, { path, how, uid }: Exposure): LaminaError
   }
   return refused(`the store ${display(root)} is not safe: others may write ${what === 'it' ? 'to it' : shown}`, {
     code: 'STORE_EXPOSED',
-    hint: `look whether all in it is yours, then: chmod go-w ${shellWord(path)}`,
+    hint: `check that everything in it is yours, then run: chmod go-w ${shellWord(path)}`,
   });
 }
 

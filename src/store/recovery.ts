@@ -3,7 +3,7 @@ import { basename, dirname, fromBuffer, isBelow, join, toBuffer, toText } from '
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { isId } from '../base/ids.js';
-import { own } from '../manifest/index.js';
+import { own, snapshotTrees } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName, removeDurably } from '../platform/durable.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
@@ -16,6 +16,7 @@ import { unpublishedDisplaced } from './displaced-records.js';
 import { unpublishedCatchUps } from './catch-ups.js';
 import { Clearing } from './clearing.js';
 import type { Left } from './clearing.js';
+import { unusedImages } from './image-configs.js';
 import { manualState } from './manual-state.js';
 import { unpublishedPasts } from './history.js';
 import { keepInterrupted, retireUpdates, tryToKeep } from './history-keep.js';
@@ -54,19 +55,22 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
       if (held !== 'missing') held.release();
     }
   }
-  // Names that Lamina does not use belong to someone else, and stay.
-  const unknownNodes = namesIn(paths.nodes).filter((id) => isId(id, 'bdse') && own(manifest.nodes, id) === undefined);
+  const unknown = unknownNodes(paths, manifest);
   const unknownUpdates = namesIn(paths.updates).filter(
     (id) => isId(id, 'u') && own(manifest.updates, id) === undefined,
   );
   await clearing.removeAll(unpublishedPasts(paths, manifest), ({ directory }) => directory);
-  const nodes = await clearing.removeAll(unknownNodes, (id) => paths.node(id).directory);
+  const nodes = await clearing.removeAll(unknown, (id) => paths.node(id).directory);
   const updates = await removeUpdates(paths, unknownUpdates, clearing);
   const writable = Object.entries(manifest.nodes).filter(([, { sealed }]) => !sealed);
   const others = [
     ...unpublishedDisplaced(paths, manifest).map((id) => paths.displaced(id).directory),
     ...unpublishedCatchUps(paths, manifest),
-    ...writable.flatMap(([id]) => paths.node(id).ofSealed).filter(isThereSync),
+    ...unusedImages(paths, manifest),
+    ...deadGrants(paths, manifest),
+    ...[...writable.map(([id]) => id), ...snapshotTrees(manifest)]
+      .flatMap((id) => paths.node(id).ofSealed)
+      .filter(isThereSync),
     ...namesIn(paths.root)
       .filter(isTemporaryName)
       .map((name) => join(paths.root, name)),
@@ -74,6 +78,22 @@ export async function recoverDead(paths: StorePaths, manifest: Manifest): Promis
   await clearing.removeAll(others, (path) => path);
   for (const mount of await deadRunMounts(paths)) await removeRunMount(mount);
   return { transactions, nodes, updates, left: clearing.left };
+}
+
+/** Nodes that the manifest does not hold, nor as the trees of snapshots that are not committed. */
+export function unknownNodes(paths: StorePaths, manifest: Manifest): string[] {
+  const trees = new Set(snapshotTrees(manifest));
+  const isUnknown = (id: string) => isId(id, 'bdse') && own(manifest.nodes, id) === undefined && !trees.has(id);
+  // Names that Lamina does not use belong to someone else, and stay.
+  return namesIn(paths.nodes).filter(isUnknown);
+}
+
+/** Symlinks of snapshots of containerd that are gone, or show no container any more. */
+function deadGrants(paths: StorePaths, { containerd }: Manifest): BytePath[] {
+  const isDead = (id: string) => isId(id, 'k') && (own(containerd, id)?.container ?? null) === null;
+  return namesIn(paths.containerd)
+    .filter(isDead)
+    .map((id) => paths.grant(id));
 }
 
 /** What `update redo` needs of recorded ones is kept. Returns the ids of those that are gone. */

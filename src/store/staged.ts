@@ -2,10 +2,13 @@ import { mkdirSync } from 'node:fs';
 import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { NodeId } from '../manifest/index.js';
+import { stagedStep } from '../platform/durable.js';
 import type { Move } from '../platform/durable.js';
-import { removeTree } from '../platform/walk.js';
+import { isThereSync, removeTree } from '../platform/walk.js';
+import { makeHistory } from './history-keep.js';
+import { makeImages } from './image-configs.js';
 import { NodePaths } from './paths.js';
-import type { StorePaths, TransactionPaths } from './paths.js';
+import type { CatchUpPaths, DisplacedPaths, ImagePaths, StorePaths, TransactionPaths, UpdatePaths } from './paths.js';
 
 export const nodePrefixes = { 'base-layer': 'b', 'delta-layer': 'd', storage: 's', 'delta-storage': 'e' } as const;
 export type StagedKind = keyof typeof nodePrefixes;
@@ -23,8 +26,12 @@ export class Staged {
   readonly displaced: string[] = [];
   /** Updates whose end is put on record. */
   readonly pasts: string[] = [];
-  /** Updates through which a container is caught up. */
-  readonly catchUps = new Set<string>();
+  /** Updates through which containers are caught up, and how many generations before the one that is published. */
+  readonly catchUps: { readonly update: string; readonly back: number }[] = [];
+  /** Updates that come from another store. */
+  readonly updates = new Set<string>();
+  /** Digests of configurations of images. */
+  readonly images = new Set<string>();
 
   constructor(
     readonly from: TransactionPaths,
@@ -33,13 +40,55 @@ export class Staged {
 
   /** Removes all that was staged, on disk too. */
   reset(): void {
-    for (const map of [this.nodes, this.indexes, this.catchUps]) map.clear();
+    for (const map of [this.nodes, this.indexes, this.updates, this.images]) map.clear();
+    this.catchUps.length = 0;
     this.displaced.length = 0;
     this.pasts.length = 0;
-    const { nodes, indexes, update, allDisplaced, pasts, catchUps } = this.from;
+    const { nodes, indexes, update, allDisplaced, pasts, catchUps, arrivedUpdates, images } = this.from;
     const directories = [nodes, indexes, update.directory];
-    for (const path of [...directories, allDisplaced, pasts, catchUps]) removeTree(path);
+    for (const path of [...directories, allDisplaced, pasts, catchUps, arrivedUpdates, images]) removeTree(path);
     for (const directory of directories) mkdirSync(toBuffer(directory), 0o700);
+  }
+
+  image(configDigest: string): ImagePaths {
+    const staged = this.from.image(configDigest);
+    stagedStep(staged.directory);
+    mkdirSync(toBuffer(staged.directory), { recursive: true, mode: 0o700 });
+    this.images.add(configDigest);
+    return staged;
+  }
+
+  newCatchUp(update: string, back: number): CatchUpPaths {
+    const staged = this.from.catchUp(update, back);
+    mkdirSync(toBuffer(staged.directory), { recursive: true, mode: 0o700 });
+    this.dropCatchUp(update, back);
+    this.catchUps.push({ update, back });
+    return staged;
+  }
+
+  dropCatchUp(update: string, back: number): void {
+    const at = this.catchUps.findIndex((each) => each.update === update && each.back === back);
+    if (at >= 0) this.catchUps.splice(at, 1);
+  }
+
+  arrivedUpdate(update: string): UpdatePaths {
+    mkdirSync(toBuffer(this.from.arrivedUpdates), { recursive: true, mode: 0o700 });
+    this.updates.add(update);
+    return this.from.arrivedUpdate(update);
+  }
+
+  newDisplaced(id: string): DisplacedPaths {
+    const staged = this.from.displaced(id);
+    stagedStep(staged.directory);
+    mkdirSync(toBuffer(staged.directory), { recursive: true, mode: 0o700 });
+    this.displaced.push(id);
+    return staged;
+  }
+
+  /** Directories of the store that those of earlier versions lack. */
+  async makePlaces(): Promise<void> {
+    if (this.pasts.length > 0) await makeHistory(this.to);
+    if (this.images.size > 0) await makeImages(this.to);
   }
 
   /** Where a node is: staged, or in the store. */
@@ -73,8 +122,13 @@ export class Staged {
       ...this.displaced.map((id) => [from.displaced(id).directory, to.displaced(id).directory] as const),
       ...this.pasts.map((id) => [from.past(id).directory, to.past(id).directory] as const),
     ];
-    for (const id of this.catchUps)
-      moves.push([from.catchUp(id).directory, to.update(id).catchUp(generation).directory]);
+    // One that another base of the store has is the same, byte for byte.
+    for (const digest of this.images)
+      if (!isThereSync(to.image(digest).directory))
+        moves.push([from.image(digest).directory, to.image(digest).directory]);
+    for (const { update: id, back } of this.catchUps)
+      moves.push([from.catchUp(id, back).directory, to.update(id).catchUp(generation - back).directory]);
+    for (const id of this.updates) moves.push([from.arrivedUpdate(id).directory, to.update(id).directory]);
     if (update !== undefined) moves.push([from.update.directory, to.update(update).directory]);
     return moves;
   }

@@ -13,7 +13,7 @@ import {
   notFound,
   refused,
 } from '../base/errors.js';
-import { checkGraph, checkStep, manifestVersion, readManifest, serialiseManifest } from '../manifest/index.js';
+import { checkGraph, checkStep, manifestVersion, readManifest } from '../manifest/index.js';
 import type { Finding, Manifest } from '../manifest/index.js';
 import { writeFileDurably } from '../platform/durable.js';
 import { LockHeld, acquireLock, lockHolder } from '../platform/lock.js';
@@ -21,6 +21,8 @@ import type { Lock, LockMode } from '../platform/lock.js';
 import { recordChecked, wasChecked } from './checked-manifest.js';
 import type { Left } from './clearing.js';
 import { findGarbage, removeGarbage, unknownUpdates } from './garbage.js';
+import { manifestBytes } from './manifest-bytes.js';
+import type { LoadedManifest } from './manifest-bytes.js';
 import { markNamespace } from './marks.js';
 import { checkMarks, checkOwnership } from './ownership.js';
 import type { Garbage } from './garbage.js';
@@ -37,7 +39,7 @@ export type Publish = (manifest: Manifest) => Promise<void>;
 /** A change was made, but the disk failed before it was durable, and again while it was undone. */
 export class Published extends LaminaError {
   constructor(cause: unknown) {
-    super('failed', 'the change was made, but the disk failed before it was sure to last', {
+    super('failed', 'the change was made, but the disk failed before the change was certain to be durable', {
       code: 'NOT_SYNCED',
       hint: 'repair the disk, then run lamina verify',
       cause,
@@ -45,10 +47,7 @@ export class Published extends LaminaError {
   }
 }
 
-interface Loaded {
-  readonly manifest: Manifest;
-  /** Of manifest.json. */
-  readonly text: string;
+interface Loaded extends LoadedManifest {
   /** Whether that is known to be as it was published. */
   readonly checked: boolean;
   /** What it was read from, where that is of an older version of the format. */
@@ -131,11 +130,11 @@ export class Store {
       throw failed(`internal error: the change would break the graph: ${fault.message}`, { code: 'INTERNAL' });
     if (older !== undefined) await writeFileDurably(this.paths.olderManifest(older.version), older.text);
     const before = checked ? loaded : undefined;
-    const next = serialiseManifest({ ...manifest, marks: manifest.marks ?? markNamespace() }, before);
+    const next = manifestBytes({ ...manifest, marks: manifest.marks ?? markNamespace() }, before);
     try {
       await writeFileDurably(this.paths.manifest, next);
     } catch (error) {
-      if ((await this.#text()) !== next) throw error;
+      if (!(await this.#bytes()).equals(Buffer.concat(next))) throw error;
       await this.#takeBack(text, error);
       throw error;
     }
@@ -177,9 +176,13 @@ export class Store {
   }
 
   async #text(): Promise<string> {
+    return (await this.#bytes()).toString('utf8');
+  }
+
+  async #bytes(): Promise<Buffer> {
     const where = display(this.paths.manifest);
     try {
-      return readFileSync(toBuffer(this.paths.manifest)).toString('utf8');
+      return readFileSync(toBuffer(this.paths.manifest));
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) {
         if (await this.#isUnfinished()) throw noStore(this.paths.root);
@@ -191,7 +194,7 @@ export class Store {
       if (isSystemError(error, 'EACCES', 'EPERM')) throw error;
       throw damaged(`${where} cannot be read: ${messageOf(error)}`, {
         code: 'MANIFEST_UNREADABLE',
-        hint: 'remove what stands in the way',
+        hint: 'repair or remove what prevents reading it',
         cause: error,
       });
     }
@@ -208,13 +211,14 @@ export class Store {
 
   async #load(): Promise<Loaded> {
     const where = display(this.paths.manifest);
-    const text = await this.#text();
-    const checked = wasChecked(this.paths, text);
+    const bytes = await this.#bytes();
+    const checked = wasChecked(this.paths, [bytes]);
+    const text = bytes.toString('utf8');
     const { manifest, version } = readManifest(text, where, checked);
     checkMarks(manifest.marks, this.paths.root);
     const [fault] = checked ? [] : checkGraph(manifest);
     if (fault === undefined)
-      return { manifest, text, checked, older: version < manifestVersion ? { version, text } : undefined };
+      return { manifest, text, bytes, checked, older: version < manifestVersion ? { version, text } : undefined };
     throw damaged(`${where} contradicts itself: ${fault.message}`, {
       code: 'GRAPH_DAMAGED',
       hint: 'restore it from a backup of the store',
@@ -227,7 +231,7 @@ export class Store {
       await stat(toBuffer(this.paths.nodes));
     } catch (error) {
       if (!isSystemError(error, 'ENOENT', 'ENOTDIR'))
-        throw failed(`cannot look into the store: ${messageOf(error)}`, { ...accessHint(error), cause: error });
+        throw failed(`cannot read the store: ${messageOf(error)}`, { ...accessHint(error), cause: error });
       throw noStore(this.paths.root);
     }
     try {
@@ -238,7 +242,7 @@ export class Store {
       const holder = lockHolder(this.paths.lock) ?? (await readFile(toBuffer(this.paths.lock), 'utf8')).trim();
       throw refused(`the store ${display(this.paths.root)} is in use${holder === '' ? '' : ` by ${holder}`}`, {
         code: 'STORE_BUSY',
-        hint: 'try again when that command has ended',
+        hint: 'try again after that command has ended',
         cause: error,
       });
     }

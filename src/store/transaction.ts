@@ -1,6 +1,4 @@
-import { mkdirSync } from 'node:fs';
 import { newId } from '../base/ids.js';
-import { toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed } from '../base/errors.js';
 import { commandWords } from '../base/this-command.js';
@@ -12,20 +10,21 @@ import {
   renameAllDurably,
   stageFile,
   stagedStep,
-  syncSmallTree,
   syncTree,
   takeBackDurably,
 } from '../platform/durable.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { LockHeld, takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
-import { materialise } from './materialise.js';
 import type { MaterialiseRequest } from './materialise.js';
-import { makeHistory, trimHistory } from './history-keep.js';
+import { materialiseNode } from './materialise-node.js';
+import type { MaterialisedNode } from './materialise-node.js';
+import { trimHistory } from './history-keep.js';
 import { afterPublish, removeFiles } from './nodes.js';
 import { listingOf, scanTree } from './node-index/scan.js';
+import type { ScanOptions } from './node-index/scan.js';
 import { NodePaths } from './paths.js';
-import type { DisplacedPaths, CatchUpPaths, PastPaths, TransactionPaths } from './paths.js';
+import type { DisplacedPaths, CatchUpPaths, ImagePaths, PastPaths, TransactionPaths, UpdatePaths } from './paths.js';
 import { endMounts, removeRuns, removeTransaction } from './recovery.js';
 import { writeSealedIndex } from './sealed-index.js';
 import { Staged, nodePrefixes } from './staged.js';
@@ -35,9 +34,6 @@ import type { Store } from './store.js';
 import { makeTransaction } from './transaction-record.js';
 import type { TransactionRecord } from './transaction-record.js';
 import { makeEmptyTree } from './empty-tree.js';
-
-/** Files that are synced one by one at most. */
-const fewFiles = 32;
 
 /**
  * Work that becomes part of the store by one publish, or leaves no trace.
@@ -106,12 +102,11 @@ export class Transaction {
   }
 
   /**
-   * A node of a new id, its directory made. It does not guarantee that anything in it is on disk, nor that it will be
-   * published: `publish` and the manifest's change do that. The caller writes the tree, and nothing checks it.
+   * A node of a new id (or that of one from another store), its directory made. Nothing in it need be on disk, nor will
+   * be published: `publish` and the manifest's change do that. The caller writes the tree, and nothing checks it.
    */
-  stage(kind: StagedKind): StagedNode {
+  stage(kind: StagedKind, id: NodeId = newId(nodePrefixes[kind])): StagedNode {
     this.#mustBeOpen();
-    const id = newId(nodePrefixes[kind]);
     const node = this.paths.node(id);
     stagedStep(node.directory);
     makePlainDirectory(node.directory);
@@ -119,7 +114,7 @@ export class Transaction {
     return Object.assign(new NodePaths(node.directory), { id });
   }
 
-  /** An empty writable storage. Its root has the attributes of `root`, for a view shows those of its newest tree. */
+  /** An empty writable storage. Its root has the attributes of `root`: a view shows those of its newest tree. */
   stageTop(root: Entry): StagedNode {
     const node = this.stage('storage');
     stagedStep(node.tree);
@@ -140,12 +135,7 @@ export class Transaction {
   stageDisplaced(): { readonly staged: DisplacedPaths; readonly place: DisplacedPaths } {
     this.#mustBeOpen();
     const id = newId('a');
-    const staged = this.paths.displaced(id);
-    stagedStep(staged.directory);
-    mkdirSync(toBuffer(this.paths.allDisplaced), { recursive: true, mode: 0o700 });
-    mkdirSync(toBuffer(staged.directory), 0o700);
-    this.#staged.displaced.push(id);
-    return { staged, place: this.store.paths.displaced(id) };
+    return { staged: this.#staged.newDisplaced(id), place: this.store.paths.displaced(id) };
   }
 
   /** The place for the record of an update that is rolled back. */
@@ -155,18 +145,27 @@ export class Transaction {
     return this.paths.past(update);
   }
 
-  /** A place for the records of an update's run in a container that is caught up, its directory made. */
-  stageCatchUp(update: string): CatchUpPaths {
+  /** The place for what is kept of an image, its directory made. */
+  stageImage(configDigest: string): ImagePaths {
     this.#mustBeOpen();
-    const staged = this.paths.catchUp(update);
-    mkdirSync(toBuffer(staged.directory), { recursive: true, mode: 0o700 });
-    this.#staged.catchUps.add(update);
-    return staged;
+    return this.#staged.image(configDigest);
+  }
+
+  /** The place for the records of an update that comes from another store; the caller makes it. */
+  stageUpdate(update: string): UpdatePaths {
+    this.#mustBeOpen();
+    return this.#staged.arrivedUpdate(update);
+  }
+
+  /** For records of a run in a container, made. @param back how many generations before the published one: one each */
+  stageCatchUp(update: string, back = 0): CatchUpPaths {
+    this.#mustBeOpen();
+    return this.#staged.newCatchUp(update, back);
   }
 
   /** Undoes `stageCatchUp`: the records are dropped. */
   dropCatchUp(update: string): void {
-    this.#staged.catchUps.delete(update);
+    this.#staged.dropCatchUp(update, 0);
   }
 
   /** Takes a staged node out again. */
@@ -179,12 +178,12 @@ export class Transaction {
   /**
    * Writes the index of a staged node's tree, which must not change any more. The tree is durable on return. It does
    * not guarantee that the index is, which `publish` syncs; nor that the tree stays as it is: nothing prevents writes
-   * into it, and only `lamina verify` detects them.
+   * into it, and only `lamina verify` detects them. Content whose hash `known` gives is not read.
    */
-  async seal(node: StagedNode, signal?: AbortSignal): Promise<SealedNode> {
+  async seal(node: StagedNode, options: Pick<ScanOptions, 'signal' | 'known'> = {}): Promise<SealedNode> {
     this.#mustBeOpen();
     await syncTree(node.tree);
-    return writeSealedIndex(node, await scanTree(node.tree, { hash: true, signal }));
+    return writeSealedIndex(node, await scanTree(node.tree, { hash: true, ...options }));
   }
 
   /**
@@ -195,23 +194,15 @@ export class Transaction {
     await syncTree(this.paths.directory);
   }
 
-  /**
-   * Writes the tree of a staged node and its index. Content of sealed trees is not read again: `known` has the hashes
-   * with which it was sealed, so that content that went bad since is still detected.
-   */
+  /** As `materialiseNode`. */
   async materialise(
     node: StagedNode,
     request: Omit<MaterialiseRequest, 'tree'>,
     known: (path: BytePath) => bigint | undefined,
     signal?: AbortSignal,
-  ): Promise<SealedNode> {
-    await materialise({ ...request, tree: node.tree });
-    const { operations } = request.plan;
-    const copied = operations.filter((each) => each.kind === 'file' && request.linkable?.has(each) !== true);
-    // Linked content is on disk already; for copied content the index records blocks, which are final after the sync.
-    if (copied.length > fewFiles) await this.sync();
-    else if (copied.length > 0) await syncSmallTree(node.tree);
-    return writeSealedIndex(node, await scanTree(node.tree, { hash: true, signal, known }));
+  ): Promise<MaterialisedNode> {
+    this.#mustBeOpen();
+    return materialiseNode(node, request, { sync: async () => this.sync(), known, signal });
   }
 
   /**
@@ -232,12 +223,12 @@ export class Transaction {
   }
 
   /**
-   * Moves what is staged to its place and replaces the manifest by what `change` makes of the present one; then removes
+   * Moves what is staged to its place and replaces the manifest by what `change` makes of the current one; then removes
    * the files of what is no longer in it. Fails without a trace; a crash leaves only what the next change clears away.
    *
    * On return the new manifest and all that was staged are durable. It does not guarantee that what left the manifest
    * is removed: what cannot be removed is left to the next change, and a warning says so. Nor that the returned
-   * manifest is still the present one: the store's lock is released.
+   * manifest is still the current one: the store's lock is released.
    * @throws Published: it was published, but may not be on disk; anything else: nothing was published
    */
   async publish(
@@ -250,7 +241,7 @@ export class Transaction {
       const transition = 'manifest' in made ? made : { manifest: made, removedNodes: [], removedUpdates: [] };
       const next = transition.manifest;
       for (const file of this.#staged.generations()) stageFile(file, `${next.generation}\n`);
-      if (this.#staged.pasts.length > 0) await makeHistory(this.store.paths);
+      await this.#staged.makePlaces();
       await this.sync();
       const moves = this.#staged.moves(next.generation, update);
       await renameAllDurably(moves);

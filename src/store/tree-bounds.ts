@@ -1,9 +1,9 @@
 import { getHeapStatistics } from 'node:v8';
-import type { BigIntStats } from 'node:fs';
 import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { limits, overLimit } from '../base/limits.js';
 import type { Limit } from '../base/limits.js';
+import type { FileStats } from '../platform/native.js';
 
 /** The limits on totals of one tree. */
 export interface TreeLimits {
@@ -52,17 +52,21 @@ export class TreeBounds {
   addEntry(path: BytePath, target = ''): void {
     this.#entries += 1;
     this.#nameBytes += path.length + target.length;
-    if (this.#entries > this.most.entries.value)
+    this.checkEntries(this.#entries);
+    if (this.#nameBytes > this.most.names.value)
+      throw overLimit(
+        this.most.names,
+        `the paths and symlinks of ${this.called} are too long in total`,
+        'move deep directories up, or remove some',
+      );
+  }
+
+  checkEntries(count: number): void {
+    if (count > this.most.entries.value)
       throw overLimit(
         this.most.entries,
         `${this.called} has more entries than can be held in memory`,
         'remove some of them; a larger heap allows more, up to 12,000,000: NODE_OPTIONS=--max-old-space-size=MIB',
-      );
-    if (this.#nameBytes > this.most.names.value)
-      throw overLimit(
-        this.most.names,
-        `the paths and symlinks of ${this.called} are too long together`,
-        'move what is deep up, or remove some of it',
       );
   }
 
@@ -91,7 +95,7 @@ export class TreeBounds {
   }
 
   /** For a file whose content will be read; once per inode, however many names it has. */
-  addFile(path: BytePath, stats: Pick<BigIntStats, 'dev' | 'ino' | 'nlink' | 'size' | 'blocks'>): void {
+  addFile(path: BytePath, stats: Pick<FileStats, 'dev' | 'ino' | 'nlink' | 'size' | 'blocks'>): void {
     const holes = Number(stats.size - stats.blocks * 512n);
     if (holes <= 0) return;
     const inode = `${stats.dev}:${stats.ino}`;

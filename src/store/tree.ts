@@ -201,6 +201,14 @@ export class Tree {
     });
   }
 
+  /** The first bytes of a regular file. */
+  readStart(path: BytePath, most: number): Buffer {
+    return this.#read(path, (descriptor) => {
+      const start = Buffer.alloc(most);
+      return start.subarray(0, readFull(descriptor, start, 0));
+    });
+  }
+
   /** Whether two regular files hold the same bytes. */
   sameContent(path: BytePath, other: Tree, there: BytePath): boolean {
     return this.#read(path, (a) =>

@@ -5,6 +5,8 @@ import { stageFile } from '../platform/durable.js';
 import { readJsonRecord } from './json-record.js';
 import { pathAlone, ranBecauseOfSchema } from './ran-because.js';
 import type { RanBecauseOf } from './ran-because.js';
+import { ranEngineSchema } from './ran-engine.js';
+import type { RanEngine } from './ran-engine.js';
 
 /** By container. */
 const pathsBy = z.record(z.string(), z.array(z.string()).readonly());
@@ -12,6 +14,8 @@ const pathsBy = z.record(z.string(), z.array(z.string()).readonly());
 /** Why and how containers were serviced. Paths are texts without a slash in front; keys are containers. */
 const detailsSchema = z.object({
   ranBecauseOf: z.record(z.string(), ranBecauseOfSchema).optional(),
+  /** Of containers in which it ran. */
+  engines: z.record(z.string(), ranEngineSchema).optional(),
   conflicts: pathsBy.optional(),
   /** Why containers stayed on their old layer. */
   failures: z.record(z.string(), z.string()).optional(),
@@ -58,6 +62,8 @@ export async function readReport(file: BytePath): Promise<StoredReport> {
 /** The part of a report for one container; paths without a slash in front. */
 export interface Reported {
   readonly because: RanBecauseOf | null;
+  /** Null: the procedure did not run there, or that was not recorded. */
+  readonly engine: RanEngine | null;
   readonly conflicts: readonly string[];
   readonly failure: string | null;
 }
@@ -67,6 +73,7 @@ export function reportedOf(report: StoredReport, container: string): Reported {
   const earlier = report.met?.[container];
   return {
     because: report.ranBecauseOf?.[container] ?? (earlier === undefined ? null : pathAlone(earlier)),
+    engine: report.engines?.[container] ?? null,
     conflicts: report.conflicts?.[container] ?? [...conflicts, ...passed],
     failure: report.failures?.[container] ?? null,
   };

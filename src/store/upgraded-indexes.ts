@@ -13,7 +13,7 @@ import type { NodePaths, StorePaths } from './paths.js';
 const mostKept = 128 << 20;
 
 /**
- * Indexes of older versions that this process has read, in the present format. Reading one means reading all contents
+ * Indexes of older versions that this process has read, in the current format. Reading one means reading all contents
  * of its tree; the next change of the store writes the result.
  */
 export class UpgradedIndexes {
@@ -40,7 +40,7 @@ export class UpgradedIndexes {
       const { index } = paths.node(id);
       try {
         if (own(manifest.nodes, id)?.sealed !== true) continue;
-        // Sealed again since, it has the present format already.
+        // Sealed again since, it has the current format already.
         if ((await readStoredIndex(index)).version === 1) await writeFileDurably(index, file, { mode: 0o600 });
       } catch (error) {
         warn(`${display(index)} stays in its older version: ${messageOf(error)}`);

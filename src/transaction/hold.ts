@@ -3,7 +3,16 @@ import type { BytePath } from '../base/bytes.js';
 import { LaminaError, damaged, isSystemError, refused } from '../base/errors.js';
 import { containerOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
-import { describeMount, describeUse, findMounts } from '../mount/index.js';
+import {
+  describeKernelMount,
+  describeMount,
+  describeUse,
+  findKernelMount,
+  findMounts,
+  forgetKernelMount,
+  recordedKernelMounts,
+  revokeGrant,
+} from '../mount/index.js';
 import type { Use } from '../mount/index.js';
 import { takeLock } from '../platform/lock.js';
 import type { Lock } from '../platform/lock.js';
@@ -46,12 +55,23 @@ export class ContainerHold {
     return missing;
   }
 
+  /**
+   * A read-only mount holds no lock, and would lose its content; nor does a mount by the kernel, which may be in
+   * another mount namespace, or containerd's.
+   */
   async #refuseShown(manifest: Manifest, added: readonly string[]): Promise<void> {
-    // A read-only mount holds no lock, and would lose its content.
-    const mounted = new Set((await findMounts(this.store)).map(({ container }) => container));
-    const shown = added.find((container) => mounted.has(container));
-    const use = shown === undefined ? undefined : await useOf(this.store, manifest, shown);
-    if (shown !== undefined && use !== undefined) throw inUse(shown, use);
+    const mounts = await findMounts(this.store);
+    const recorded = new Set(recordedKernelMounts(this.store));
+    for (const container of added) {
+      const mount = mounts.find((found) => found.container === container);
+      if (mount !== undefined) throw inUse(container, await describeMount(mount));
+      const granted = revokeGrant(this.store, manifest, container);
+      if (granted !== undefined) throw inUse(container, granted);
+      if (!recorded.has(container)) continue;
+      const kernel = findKernelMount(this.store, manifest, container);
+      if (kernel !== undefined) throw inUse(container, describeKernelMount(container, kernel));
+      forgetKernelMount(this.store, container);
+    }
   }
 
   /** The error for a missing lock directory. */
@@ -69,7 +89,7 @@ export class ContainerHold {
   async #missing(manifest: Manifest, container: string, work: BytePath): Promise<LaminaError> {
     const now = (await this.store.read()).containers[container]?.storage;
     if (now !== containerOf(manifest, container).storage) throw changed(container);
-    return damaged(`the storage of container '${container}' is not there: ${display(work)} is missing`, {
+    return damaged(`the storage of container '${container}' is damaged: ${display(work)} is missing`, {
       code: 'NODE_MISSING',
       hint: 'run lamina verify',
     });

@@ -7,7 +7,7 @@ export interface Removal {
   /** The manifest after the removal. @throws LaminaError refused: nothing is changed */
   readonly transition: (present: Manifest) => Promise<Transition>;
   /** Removes other files once the manifest is published. */
-  readonly clearUp?: () => Promise<void>;
+  readonly clearUp?: (published: Manifest) => Promise<void>;
 }
 
 /**
@@ -19,6 +19,6 @@ export async function publishRemoval(store: Store, { transition, clearUp }: Remo
     const { manifest, removedNodes, removedUpdates } = await transition(present);
     await publish(manifest);
     await afterPublish(async () => removeFiles(store, removedNodes, removedUpdates));
-    if (clearUp !== undefined) await afterPublish(clearUp);
+    if (clearUp !== undefined) await afterPublish(async () => clearUp(manifest));
   });
 }

@@ -41,7 +41,7 @@ function bestPattern(name: string, others: readonly string[]): string | undefine
 const shortestPrefix = 3;
 
 /**
- * `tmp.*` of tmp.aB3 and tmp.aX9: the common prefix up to a punctuation mark, for letters may be equal by chance;
+ * `tmp.*` of tmp.aB3 and tmp.aX9: the common prefix up to a punctuation mark, because letters may be equal by chance;
  * without a mark, a prefix of some length.
  */
 function patternOf(a: string, b: string): string | undefined {

@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import type { BytePath } from '../base/bytes.js';
 import { mapLimit } from '../base/concurrency.js';
 import { LaminaError, messageOf } from '../base/errors.js';
-import { makeRunDirectory, withRunMount } from '../mount/index.js';
+import { engineFor, makeRunDirectory, withRunMount } from '../mount/index.js';
+import type { EngineWish } from '../mount/index.js';
 import type { HealthCheck } from '../package/index.js';
 import { removeTreeAtOnce } from '../platform/walk.js';
 import {
@@ -35,6 +36,8 @@ export interface HealthRequest {
   /** Where its package lies. */
   readonly procedure: BytePath;
   readonly jobs?: number | undefined;
+  /** What mounts the roots; by default the store's. */
+  readonly engine?: EngineWish | undefined;
   readonly signal: AbortSignal;
   readonly onOutput?: ((container: string | undefined, chunk: Buffer) => void) | undefined;
 }
@@ -83,7 +86,7 @@ export async function checkHealth(
 export function unhealthyText(
   update: string,
   failures: readonly HealthFailure[],
-  is: 'is not well' | 'would not be well',
+  is: 'is unhealthy' | 'would be unhealthy',
 ): string {
   const reports = failures.map(({ container, failure, lines }) => {
     const said = lines === '' ? 'it printed nothing' : `its last lines:\n${lines.replace(/^/gm, '  ')}`;
@@ -91,14 +94,14 @@ export function unhealthyText(
   });
   const names = failures.map(({ container }) => container).join(', ');
   const all =
-    failures.length > 1 ? [`${failures.length} containers are not well after update '${update}': ${names}`] : [];
+    failures.length > 1 ? [`${failures.length} containers are unhealthy after update '${update}': ${names}`] : [];
   return [...all, ...reports].join('\n');
 }
 
 async function checkContainer(
   reader: StagedReader,
   container: string,
-  { health, update, procedure, signal, onOutput }: HealthRequest,
+  { health, update, procedure, engine, signal, onOutput }: HealthRequest,
 ): Promise<HealthFailure | undefined> {
   const { transaction } = reader;
   const nodes = reader.container(container);
@@ -106,30 +109,35 @@ async function checkContainer(
   // The container may have been checked before, and layers were added since.
   await removeTreeAtOnce(run.directory);
   makeRunDirectory(run, await reader.rootEntry(nodes));
-  return withRunMount(transaction, run, { lowers: reader.mountable(nodes) }, async (root) => {
-    const log = new OutputLog(run.output);
-    try {
-      const plan = preparePlan(root);
-      const result = await runInSandbox({
-        root,
-        plan,
-        command: ['/bin/sh', '-c', health.command],
-        network: false,
-        environment: { LAMINA_UPDATE: update },
-        shown: new Map([['procedure', procedure]]),
-        timeoutMs: health.timeoutMs,
-        signal,
-        onOutput: (chunk) => {
-          log.add(chunk);
-          onOutput?.(container, chunk);
-        },
-      });
-      const failure = failureOf(result, health.timeoutMs);
-      return failure === undefined ? undefined : { container, failure, lines: log.lastLines(linesShown) };
-    } finally {
-      log.close();
-    }
-  });
+  return withRunMount(
+    transaction,
+    run,
+    { lowers: reader.mountable(nodes), engine: engineFor(transaction.store, engine) },
+    async (root) => {
+      const log = new OutputLog(run.output);
+      try {
+        const plan = preparePlan(root);
+        const result = await runInSandbox({
+          root,
+          plan,
+          command: ['/bin/sh', '-c', health.command],
+          network: false,
+          environment: { LAMINA_UPDATE: update },
+          shown: new Map([['procedure', procedure]]),
+          timeoutMs: health.timeoutMs,
+          signal,
+          onOutput: (chunk) => {
+            log.add(chunk);
+            onOutput?.(container, chunk);
+          },
+        });
+        const failure = failureOf(result, health.timeoutMs);
+        return failure === undefined ? undefined : { container, failure, lines: log.lastLines(linesShown) };
+      } finally {
+        log.close();
+      }
+    },
+  );
 }
 
 /** What is written into the root is removed with its upper. */

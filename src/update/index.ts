@@ -1,10 +1,14 @@
 export type { ApplyRequest } from './apply/apply-request.js';
+export { applyLayers } from './apply/apply-layers.js';
 export { applyUpdate } from './apply/apply-update.js';
 export { catchUp } from './catch-up/catch-up-container.js';
 export type { CatchUpRequest, CatchUpResult } from './catch-up/catch-up-container.js';
 export type { Determinism } from './determinism.js';
+export { Unhealthy } from './health.js';
 export { abortManual, activeManual, beginManual, commitManual, reopenInterrupted } from './manual/manual-update.js';
+export { withContents } from './preview/contents.js';
 export type { DetailedChange } from './preview/contents.js';
+export { changeAt } from './preview/preview-update.js';
 export type { Preview } from './preview/preview-update.js';
 export type { Progress } from './progress.js';
-export { refuseBelowManualUpdate, refuseWhileServicing } from './refuse-while-servicing.js';
+export { refuseRemovalBelowOthers, refuseWhileServicing } from './refuse-while-servicing.js';

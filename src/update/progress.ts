@@ -10,6 +10,16 @@ export interface Progress {
   readonly skipped: number;
   /** What is being worked on, the oldest first. */
   readonly running: readonly Step[];
+  /** Of an image that is fetched and read. */
+  readonly read?: Reading | undefined;
+}
+
+/** Bytes that were fetched and read, of all that must be. */
+export interface Reading {
+  readonly bytes: number;
+  readonly total: number;
+  /** When it began, as `Date.now()`. */
+  readonly since: number;
 }
 
 interface Step {
@@ -25,6 +35,7 @@ export class ProgressCount {
   #total = 0;
   #done = 0;
   #skipped = 0;
+  #read: Reading | undefined;
 
   constructor(
     readonly unit: Progress['unit'],
@@ -43,9 +54,17 @@ export class ProgressCount {
       return await work();
     } finally {
       this.#running.delete(undefined);
+      this.#read = undefined;
       this.#report();
     }
   }
+
+  /** How far the image is read that the base becomes. */
+  readonly onRead = ({ bytes, total }: { readonly bytes: number; readonly total: number | undefined }): void => {
+    if (total === undefined) return;
+    this.#read = { bytes, total, since: this.#read?.since ?? Date.now() };
+    this.#report();
+  };
 
   start(name: string | undefined): void {
     this.#running.set(name, Date.now());
@@ -61,6 +80,7 @@ export class ProgressCount {
 
   #report(): void {
     const running = [...this.#running].map(([name, since]) => ({ name, since }));
-    this.report({ unit: this.unit, total: this.#total, done: this.#done, skipped: this.#skipped, running });
+    const counts = { unit: this.unit, total: this.#total, done: this.#done, skipped: this.#skipped };
+    this.report({ ...counts, running, read: this.#read });
   }
 }

@@ -16,7 +16,7 @@ const harmless = ['create', 'import'];
 export async function refuseWhileServicing(store: Store, manifest: Manifest, ownTransaction?: string): Promise<void> {
   const manual = (await activeManual(store, manifest))[0];
   if (manual !== undefined) {
-    throw refused(`update '${manual.name}' of base '${manual.base}' is being made manually`, {
+    throw refused(`update '${manual.name}' of base '${manual.base}' is being made by hand`, {
       code: 'SERVICING',
       hint: `commit or abort it: lamina update abort ${manual.name}`,
     });
@@ -26,16 +26,16 @@ export async function refuseWhileServicing(store: Store, manifest: Manifest, own
   if (other === undefined) return;
   throw refused(`the store is in use by ${describeRunning(other)}`, {
     code: 'SERVICING',
-    hint: 'try again when that command has ended (lamina status shows what runs)',
+    hint: 'try again after that command has ended (lamina status shows what runs)',
   });
 }
 
 /**
- * A manual update depends on layers that must not be removed.
- * @param manifest that still has the layers
- * @throws LaminaError refused: a manual update is in progress
+ * A manual update and an export depend on nodes that must not be removed.
+ * @param manifest that still has the nodes
+ * @throws LaminaError refused: a manual update or an export is in progress
  */
-export async function refuseBelowManualUpdate(
+export async function refuseRemovalBelowOthers(
   store: Store,
   manifest: Manifest,
   removed: readonly NodeId[],
@@ -43,9 +43,17 @@ export async function refuseBelowManualUpdate(
   const gone = new Set(removed);
   for (const { name, base, head } of await activeManual(store, manifest)) {
     if (own(manifest.nodes, head) === undefined || !layerChain(manifest, head).some((id) => gone.has(id))) continue;
-    throw refused(`update '${name}' of base '${base}' is being made manually on what would be removed`, {
+    throw refused(`update '${name}' of base '${base}' is being made by hand on a layer that would be removed`, {
       code: 'SERVICING',
       hint: `commit or abort it: lamina update abort ${name}`,
+    });
+  }
+  for (const running of gone.size === 0 ? [] : await runningCommands(store)) {
+    const { nodes } = running.details;
+    if (running.kind !== 'export' || !Array.isArray(nodes) || !nodes.some((id) => gone.has(id as NodeId))) continue;
+    throw refused(`what would be removed is read by ${describeRunning(running)}`, {
+      code: 'EXPORTING',
+      hint: 'try again when that command has ended',
     });
   }
 }

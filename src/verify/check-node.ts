@@ -89,7 +89,7 @@ function changedContents({ version, listing, oldContents }: StoredIndex, scanned
   return new Set(scanned.filter(changed).map(({ path }) => path));
 }
 
-/** A sound index of an older version; with the contents read it can be written in the present one. */
+/** A sound index of an older version; with the contents read it can be written in the current one. */
 async function oldReport(
   { id, quick }: NodeCheck,
   faults: readonly Fault[],
@@ -100,12 +100,11 @@ async function oldReport(
     code: 'INDEX_OLD',
     severity: 'remark',
     subject: id,
-    message:
-      'its index is of version 1, whose hashes can be made to collide: its contents are read whenever they are compared',
+    message: 'its index is of version 1, whose hashes can be forged: contents are read whenever they are compared',
   };
   const upgraded = quick || faults.length > 0 ? undefined : await upgradedFrom(index, scanned);
   if (typeof upgraded !== 'object') return { faults: [...faults, old] };
-  return { faults: [{ ...old, repair: 'write it in the present version' }], index: upgraded.file };
+  return { faults: [{ ...old, repair: 'write it in the current version' }], index: upgraded.file };
 }
 
 const isMissing = (error: unknown) => isSystemError(error, 'ENOENT');
@@ -121,7 +120,7 @@ async function indexReport(
   const index = await provenIndex(await readFile(toBuffer(check.paths.index)), scanned, version);
   if (index === undefined) return { faults: [fault] };
   return {
-    faults: [{ ...fault, repair: 'write it anew from the tree, which is what was sealed by its checksum' }],
+    faults: [{ ...fault, repair: 'write it anew from the tree, which the checksum proves to be what was sealed' }],
     index,
   };
 }

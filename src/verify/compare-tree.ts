@@ -58,9 +58,9 @@ function entryFaults(expected: Entry, found: Entry, comparison: TreeComparison):
   check('MARKS', 'overlay mark', marksOf(expected), marksOf(found));
   faults.push(...xattrFaults(expected, found), ...contentFaults(expected, found, comparison));
   if (linksOf(comparison.expected, expected) !== linksOf(comparison.found, found))
-    faults.push(damage('LINKS', path, 'its hard links are not those it had'));
+    faults.push(damage('LINKS', path, 'its hard links have changed'));
   if (expected.mtimeNs !== found.mtimeNs && faults.length === 0 && expected.type !== 'directory')
-    faults.push({ code: 'TIME', severity: 'remark', path, message: 'its time is not the one it had' });
+    faults.push({ code: 'TIME', severity: 'remark', path, message: 'its modification time has changed' });
   return faults;
 }
 
@@ -80,7 +80,7 @@ function contentFaults(expected: Entry, found: Entry, { unreadable, contents }: 
   if (expected.size !== found.size)
     return [damage('CONTENT', path, `it has ${found.size} bytes, and had ${expected.size}`)];
   if (contents?.has(path) !== true) return [];
-  return [damage('CONTENT', path, 'its content is not what it was')];
+  return [damage('CONTENT', path, 'its content has changed')];
 }
 
 function xattrFaults(expected: Entry, found: Entry): TreeFault[] {
@@ -91,7 +91,7 @@ function xattrFaults(expected: Entry, found: Entry): TreeFault[] {
   });
   if (differing.length === 0) return [];
   const list = differing.sort().map(display).join(', ');
-  return [damage('XATTRS', expected.path, `its attributes are not what they were: ${list}`)];
+  return [damage('XATTRS', expected.path, `its attributes have changed: ${list}`)];
 }
 
 /** All names of an entry's inode, as one text. */

@@ -3,16 +3,19 @@ import { basename, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isId } from '../base/ids.js';
 import { isSystemError, messageOf } from '../base/errors.js';
-import { own } from '../manifest/index.js';
+import { imagesIn, own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { deadSockets, isLost, storeMounts } from '../mount/index.js';
 import {
   deadRunMounts,
+  imageName,
   isDeadTransaction,
   publishedPasts,
+  readImageConfig,
   readPast,
   unpublishedCatchUps,
   unpublishedPasts,
+  unusedImages,
 } from '../store/index.js';
 import type { Store, StorePaths } from '../store/index.js';
 import type { Removable } from './finding.js';
@@ -48,6 +51,7 @@ export async function readNames(paths: StorePaths, manifest: Manifest): Promise<
     dead,
     displaced: await withContent(paths.allDisplaced),
     history: await readHistory(paths, manifest),
+    images: await readImages(paths, manifest),
   };
 }
 
@@ -62,6 +66,22 @@ async function readHistory(paths: StorePaths, manifest: Manifest): Promise<Store
   }
   const unpublished = unpublishedPasts(paths, manifest).map(({ directory }) => basename(directory));
   return { names: await namesIn(paths.history), unpublished, damaged };
+}
+
+async function readImages(paths: StorePaths, manifest: Manifest): Promise<StoreNames['images']> {
+  const damaged = new Map<string, string>();
+  for (const { configDigest } of imagesIn(manifest)) {
+    try {
+      readImageConfig(paths, configDigest);
+    } catch (error) {
+      damaged.set(imageName(configDigest), messageOf(error));
+    }
+  }
+  return {
+    names: await namesIn(paths.images),
+    unused: unusedImages(paths, manifest).map((at) => basename(at)),
+    damaged,
+  };
 }
 
 const leftMount = { code: 'LOST_MOUNT', severity: 'leftover' } as const;
@@ -93,7 +113,7 @@ export async function mountFaults(store: Store, manifest: Manifest, names: Store
 }
 
 async function socketFaults(store: Store): Promise<Removable[]> {
-  const message = 'nobody listens at this socket';
+  const message = 'no driver listens at this socket';
   return (await deadSockets(store)).map((name) => ({
     ...{ code: 'STALE_SOCKET', severity: 'leftover', subject: `mounts/${name}`, message, repair: 'remove it' },
     file: join(store.paths.mounts, name),

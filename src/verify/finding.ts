@@ -16,7 +16,7 @@ export interface Fault {
   /** The path in the subject's tree, for a fault within one. */
   readonly path?: BytePath;
   readonly message: string;
-  /** What `--repair` would do; undefined: nothing, for a repair would lose something or is not known. */
+  /** What `--repair` would do; undefined: nothing, because a repair would lose something or is not known. */
   readonly repair?: string;
 }
 

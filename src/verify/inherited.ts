@@ -43,7 +43,7 @@ export async function inheritedLists(store: Store, manifest: Manifest, container
 }
 
 const message =
-  'it has the default access list of the directory it is in, which an earlier rollback may have left: where nobody set it, take it away in the container (setfacl -b)';
+  'it has the default access list of its directory, which a rollback by an earlier version may have left; if nobody set it, remove it in the container: setfacl -b';
 
 /** Undefined where it cannot be read, or is being written. */
 async function listingOf(store: Store, manifest: Manifest, id: NodeId): Promise<Listing | undefined> {

@@ -1,8 +1,8 @@
 import { isId } from '../base/ids.js';
-import { own } from '../manifest/index.js';
+import { own, snapshotTrees } from '../manifest/index.js';
 import type { Manifest, ManifestNode } from '../manifest/index.js';
 import { isTemporaryName } from '../platform/durable.js';
-import { displacedRecordName, isRootName, nodeNames } from '../store/index.js';
+import { displacedRecordName, isImageName, isRootName, nodeNames } from '../store/index.js';
 import type { Fault } from './finding.js';
 
 /** The names in the store's directories; for nodes also the names in each. */
@@ -23,6 +23,13 @@ export interface StoreNames {
     /** Records that cannot be read, with the reason. */
     readonly damaged: ReadonlyMap<string, string>;
   };
+  /** Of images that bases were made of. */
+  readonly images: {
+    readonly names: readonly string[];
+    readonly unused: readonly string[];
+    /** Configurations that are missing or were changed, with the reason. */
+    readonly damaged: ReadonlyMap<string, string>;
+  };
 }
 
 const clearsAway = 'remove it';
@@ -32,27 +39,37 @@ export function nameFaults(manifest: Manifest, names: StoreNames): Fault[] {
   return [
     ...names.root.flatMap(rootFaults),
     ...[...names.nodes.keys()].flatMap((id) => nodeDirectory(manifest, id)),
+    ...snapshotFaults(manifest, names.nodes),
     ...Object.entries(manifest.nodes).flatMap(([id, node]) => nodeFaults(id, node, names.nodes.get(id))),
     ...names.updates.flatMap((id) => updateDirectory(manifest, id)),
     ...Object.keys(manifest.updates)
       .filter((id) => !names.updates.includes(id))
       .map((id) => damage('UPDATE_FILES_MISSING', id, 'its directory is missing, and with it its procedure')),
-    ...names.unpublishedCatchUps.map((name) => leftover('UNPUBLISHED_CATCH_UP', name, 'the catch-up was never made')),
+    ...names.unpublishedCatchUps.map((name) =>
+      leftover('UNPUBLISHED_CATCH_UP', name, 'the catch-up was never published'),
+    ),
     ...names.transactions.flatMap((id) => transactionFaults(id, names.dead)),
     ...[...names.displaced].flatMap(([id, held]) => displacedFaults(id, held)),
     ...historyFaults(names.history),
+    ...imageFaults(names.images),
   ];
 }
 
 function rootFaults(name: string): Fault[] {
   if (isRootName(name)) return [];
-  return isTemporaryName(name) ? [leftover('TEMPORARY', name, 'a file that was never finished')] : [stranger(name)];
+  return isTemporaryName(name) ? [leftover('TEMPORARY', name, 'an unfinished file')] : [stranger(name)];
 }
 
 function nodeDirectory(manifest: Manifest, id: string): Fault[] {
-  if (own(manifest.nodes, id) !== undefined) return [];
+  if (own(manifest.nodes, id) !== undefined || snapshotTrees(manifest).includes(id)) return [];
   if (!isId(id, 'bdse')) return [stranger(`nodes/${id}`)];
   return [leftover('UNKNOWN_NODE', `nodes/${id}`, 'the manifest knows no such node')];
+}
+
+/** Of snapshots of containerd whose trees are not sealed: these can be anything, but must be there. */
+function snapshotFaults(manifest: Manifest, nodes: StoreNames['nodes']): Fault[] {
+  const missing = snapshotTrees(manifest).filter((id) => nodes.get(id)?.includes(nodeNames.tree) !== true);
+  return missing.map((id) => damage('TREE_MISSING', id, 'the tree of a snapshot of containerd is missing'));
 }
 
 function nodeFaults(id: string, { sealed }: ManifestNode, held: readonly string[] | undefined): Fault[] {
@@ -64,14 +81,18 @@ function nodeFaults(id: string, { sealed }: ManifestNode, held: readonly string[
     faults.push(damage('WORK_MISSING', id, 'its work directory is missing'));
   if (!sealed && held.includes(nodeNames.index))
     faults.push(
-      leftover('UNUSED_INDEX', `nodes/${id}/${nodeNames.index}`, `${id} is writable, and has no use for an index`),
+      leftover(
+        'UNUSED_INDEX',
+        `nodes/${id}/${nodeNames.index}`,
+        `${id} is writable, and only sealed nodes have an index`,
+      ),
     );
   if (!sealed && held.includes(nodeNames.origins))
     faults.push(
       leftover(
         'UNUSED_ORIGINS',
         `nodes/${id}/${nodeNames.origins}`,
-        `${id} is writable, and nobody knows what in it is an update's`,
+        `${id} is writable, and only sealed nodes have a record of origins`,
       ),
     );
   // A storage that was sealed keeps its work directory: a rollback may open it again.
@@ -96,14 +117,24 @@ function displacedFaults(id: string, held: readonly string[]): Fault[] {
   // The record is written last: without it the rollback was never published, and the container still has all its
   // content.
   if (held.includes(displacedRecordName)) return [];
-  return [leftover('UNFINISHED_DISPLACED', `asides/${id}`, 'the rollback that began it was never made')];
+  return [leftover('UNFINISHED_DISPLACED', `asides/${id}`, 'the rollback that made it was never published')];
 }
 
 function historyFaults({ names, unpublished, damaged }: StoreNames['history']): Fault[] {
   return [
     ...names.filter((id) => !isId(id, 'u')).map((id) => stranger(`history/${id}`)),
-    ...unpublished.map((id) => leftover('UNFINISHED_RECORD', `history/${id}`, 'what it records was never done')),
+    ...unpublished.map((id) =>
+      leftover('UNFINISHED_RECORD', `history/${id}`, 'the change that it records was never published'),
+    ),
     ...[...damaged].map(([id, message]) => damage('HISTORY_DAMAGED', `history/${id}`, message)),
+  ];
+}
+
+function imageFaults({ names, unused, damaged }: StoreNames['images']): Fault[] {
+  return [
+    ...names.filter((name) => !isImageName(name)).map((name) => stranger(`images/${name}`)),
+    ...unused.map((name) => leftover('UNUSED_IMAGE', `images/${name}`, 'no base is made of that image')),
+    ...[...damaged].map(([name, message]) => damage('IMAGE_CONFIG_DAMAGED', `images/${name}`, message)),
   ];
 }
 

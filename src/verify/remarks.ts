@@ -12,7 +12,7 @@ export function misplacedMarks(listing: Listing): Omit<Fault, 'subject'>[] {
       code: 'MARK_PLACE',
       severity: 'remark' as const,
       path: entry.path,
-      message: `it is a ${entry.type} and has the overlay mark ${mark}, which has no meaning there`,
+      message: `it is a ${entry.type} and has the overlay mark ${mark}, which means nothing there`,
     })),
   );
 }
@@ -39,7 +39,7 @@ export function sharedInodes(scanned: readonly ScannedEntry[]): Omit<Fault, 'sub
   return [...names.values()].flatMap(([first, ...others]) => {
     const inTree = others.length + 1;
     if (first === undefined || Number(first.stats.nlink) <= inTree) return [];
-    const message = `it has ${first.stats.nlink} names, and the tree holds ${inTree} of them: who writes through another changes it`;
+    const message = `it has ${first.stats.nlink} names, and the tree holds ${inTree} of them: a write through another name changes it`;
     return [{ code: 'LINK_COUNT', severity: 'remark' as const, path: first.path, message }];
   });
 }

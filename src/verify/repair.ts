@@ -11,7 +11,7 @@ import { isOfTree, repairTree } from './repair-tree.js';
 export interface Repairs {
   /**
    * By node: the content that its damaged index must have had, as its tree proves; or its index of an older version in
-   * the present one.
+   * the current one.
    */
   readonly indexes: ReadonlyMap<NodeId, Buffer>;
 }
@@ -26,6 +26,7 @@ const recovered = new Set([
   'UNPUBLISHED_CATCH_UP',
   'UNFINISHED_DISPLACED',
   'UNFINISHED_RECORD',
+  'UNUSED_IMAGE',
   'DEAD_TRANSACTION',
   'DEAD_RUN',
 ]);

@@ -31,7 +31,7 @@ export function withRepairs(faults: readonly TreeFault[], comparison: TreeCompar
     const attributes = attributeRepairs(each, expected, found);
     return attributes.map((fault) =>
       fault.code === 'LINKS' && canRelink(path, comparison, codesAt)
-        ? { ...fault, repair: 'make its names one file again, or files of their own, as they were' }
+        ? { ...fault, repair: 'restore its hard links: link or separate its names, as they were sealed' }
         : fault,
     );
   });
@@ -47,11 +47,11 @@ function attributeRepairs(faults: readonly TreeFault[], expected: Entry, found: 
     const isMask = lists.includes(accessList) && ((expected.mode ^ found.mode) & ~0o070) === 0;
     if (fault.code === 'MODE' && isMask) return [];
     if (fault.code === 'MARKS' && expected.metacopy === found.metacopy)
-      return [{ ...fault, repair: 'mark it as it was' }];
+      return [{ ...fault, repair: 'restore its overlay marks' }];
     if (fault.code !== 'XATTRS') return [fault];
     return [
-      ...extra('ACCESS_LIST', fault, lists, 'it has an access list that nobody gave it'),
-      ...extra('FOREIGN_MARK', fault, marks, 'it has an overlay mark that nobody gave it'),
+      ...extra('ACCESS_LIST', fault, lists, 'it has an access list that it did not have when it was sealed'),
+      ...extra('FOREIGN_MARK', fault, marks, 'it has an overlay mark that it did not have when it was sealed'),
       ...(others.length > 0 ? [fault] : []),
     ];
   });
@@ -59,7 +59,7 @@ function attributeRepairs(faults: readonly TreeFault[], expected: Entry, found: 
 
 function extra(code: string, fault: TreeFault, names: readonly string[], message: string): TreeFault[] {
   if (names.length === 0) return [];
-  return [{ ...fault, code, message: `${message}: ${names.map(display).join(', ')}`, repair: 'take it away' }];
+  return [{ ...fault, code, message: `${message}: ${names.map(display).join(', ')}`, repair: 'remove it' }];
 }
 
 function differing(expected: Entry, found: Entry): string[] {

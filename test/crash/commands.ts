@@ -1,7 +1,9 @@
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fromText } from '../../src/base/bytes.js';
 import { Store } from '../../src/store/index.js';
+import { copyTree } from '../support/lamina.js';
 import type { CrashWorld } from './world.js';
 
 /** A command of lamina that is stopped at every durable step. */
@@ -25,8 +27,22 @@ export const plain = (name: string, args: CrashCommand['args']): CrashCommand =>
 export const commands: readonly CrashCommand[] = [
   { name: 'init', from: 'nothing', args: () => ['init'] },
   plain('base import', (world) => ['base', 'import', 'other', world.tree]),
+  plain('base import of a tar', (world) => ['base', 'import', 'other', world.archive()]),
+  {
+    ...plain('import', (world) => ['import', world.path('web.lamina')]),
+    prepare: async (world, store) => {
+      rmSync(world.path('web.lamina'), { force: true });
+      await world.lamina(store, 'export', 'web', `store-archive:${world.path('web.lamina')}`);
+      for (const name of ['web', 'db']) await world.lamina(store, 'remove', name);
+      await world.lamina(store, 'base', 'remove', 'tiny');
+    },
+  },
   plain('base remove', () => ['base', 'remove', 'spare']),
+  plain('settings', () => ['settings', '--engine', 'auto']),
+  plain('settings of a container', () => ['settings', 'web', '--mode', 'passthrough']),
   plain('create', () => ['create', 'new', '--base', 'tiny']),
+  plain('create from a directory', (world) => ['create', 'new', '--base', 'tiny', '--from', changed(world)]),
+  plain('create from a tar', (world) => ['create', 'new', '--base', 'tiny', '--from', packed(world)]),
   plain('remove', () => ['remove', 'web']),
   plain('update apply', (world) => ['update', 'apply', 'tiny', world.script('second', 'echo 2 >/etc/second')]),
   plain('update begin', (world) => ['update', 'begin', 'tiny', world.mountpoint('begin'), '--name', 'manual']),
@@ -49,6 +65,11 @@ export const commands: readonly CrashCommand[] = [
     args: () => ['update', 'abort', 'manual'],
   },
   plain('update apply of a layer', (world) => ['update', 'apply', 'tiny', world.layer]),
+  {
+    ...plain('update apply of an image', (world) => ['update', 'apply', 'tiny', world.image]),
+    // The first image of a store makes its directory of configurations, which stays.
+    prepare: async (world, store) => world.lamina(store, 'base', 'import', 'imaged', world.otherImage),
+  },
   {
     ...plain('rollback', () => ['rollback', 'first', '--with-newer']),
     prepare: async (world, store) => {
@@ -82,10 +103,27 @@ export const commands: readonly CrashCommand[] = [
       await world.lamina(store, 'update', 'apply', 'tiny', world.script('second', 'echo 2 >/etc/second; rm /etc/copy'));
     },
   },
+  { ...plain('follow', followWords), prepare: makeChannel },
+  { ...plain('unfollow', () => ['unfollow', 'tiny']), prepare: follow },
   { ...plain('recover', () => ['recover']), prepare: (_, store) => leaveGarbage(store) },
   { ...plain('gc', () => ['gc']), prepare: (_, store) => leaveGarbage(store) },
   { ...plain('migration', () => ['create', 'new', '--base', 'tiny']), prepare: (_, store) => makeOlder(store) },
 ];
+
+function followWords(world: CrashWorld): string[] {
+  const published = world.path('channel/public');
+  return ['follow', published, '--base', 'tiny', '--root', join(published, 'metadata/1.root.json')];
+}
+
+async function makeChannel(world: CrashWorld, store: string): Promise<void> {
+  rmSync(world.path('channel'), { recursive: true, force: true });
+  await world.lamina(store, 'channel', 'init', world.path('channel'), '--no-passphrase');
+}
+
+async function follow(world: CrashWorld, store: string): Promise<void> {
+  await makeChannel(world, store);
+  await world.lamina(store, ...followWords(world));
+}
 
 async function abandonManual(world: CrashWorld, store: string): Promise<string[]> {
   if (Object.values((await new Store(fromText(store)).read()).updates).some(({ name }) => name === 'manual')) return [];
@@ -94,6 +132,22 @@ async function abandonManual(world: CrashWorld, store: string): Promise<string[]
   const lost = done.length === 1 && readFileSync(done[0]!, 'utf8') === 'x' ? [] : ['what was done by hand is lost'];
   if (done.length > 0) await world.lamina(store, 'update', 'abort', 'manual');
   return lost;
+}
+
+/** The tree of the base with a file more and one less, as a container leaves it. */
+function changed(world: CrashWorld): string {
+  const root = world.path('changed');
+  rmSync(root, { recursive: true, force: true });
+  copyTree(world.tree, root);
+  writeFileSync(join(root, 'etc/own'), 'own\n');
+  rmSync(join(root, 'etc/name'));
+  return root;
+}
+
+function packed(world: CrashWorld): string {
+  // With the fractions of seconds.
+  execFileSync('tar', ['-C', changed(world), '--format=posix', '-cf', world.path('changed.tar'), '.']);
+  return world.path('changed.tar');
 }
 
 /** Of all kinds that crashes leave. */

@@ -23,6 +23,7 @@ import { mountPoints } from '../support/lamina.js';
 import { snapshot } from '../support/tree.js';
 import { readXattrsSync } from '../../src/platform/native.js';
 import { walk } from '../../src/platform/walk.js';
+import { Layout, layerOf } from '../support/layouts.js';
 import { writeTar } from '../support/tar-writer.js';
 import type { Snapshot } from '../support/tree.js';
 
@@ -42,6 +43,9 @@ export class CrashWorld {
   readonly sample = join(this.directory, 'sample');
   /** An update package whose procedure is a layer. */
   readonly layer = join(this.directory, 'layer');
+  /** An image of the tree, with some changes. */
+  image = '';
+  otherImage = '';
 
   path(...parts: string[]): string {
     return join(this.directory, ...parts);
@@ -59,6 +63,13 @@ export class CrashWorld {
     return path;
   }
 
+  /** The tree as a tar. */
+  archive(): string {
+    const path = this.path('tree.tar');
+    expect(spawnSync('tar', ['--create', '--file', path, '--directory', this.tree, '.']).status).toBe(0);
+    return path;
+  }
+
   /** Two bases; on one an update, which overlaps what one container has of its own, and what both wrote since. */
   async build(): Promise<void> {
     for (const directory of ['bin', 'etc', 'dev', 'proc', 'sys', 'run', 'tmp', 'root'])
@@ -69,6 +80,7 @@ export class CrashWorld {
     const small = this.path('small');
     mkdirSync(join(small, 'etc'), { recursive: true });
     this.#buildLayer();
+    this.#buildImage();
     await this.lamina(this.sample, 'init');
     await this.lamina(this.sample, 'base', 'import', 'tiny', this.tree);
     await this.lamina(this.sample, 'base', 'import', 'spare', small);
@@ -89,6 +101,17 @@ export class CrashWorld {
     ];
     writeFileSync(join(this.layer, 'layer.tar'), writeTar(members));
     writeFileSync(join(this.layer, 'update.json'), '{"version": 1, "procedure": {"layer": "layer.tar"}}');
+  }
+
+  #buildImage(): void {
+    const layout = new Layout(this.path('layout'));
+    const changes = layerOf([
+      { name: 'etc/name', content: 'image\n' },
+      { name: 'etc/image', content: 'image\n' },
+    ]);
+    const other = layerOf([{ name: 'etc/other', content: 'other\n' }]);
+    this.otherImage = layout.name('other', layout.image([other]));
+    this.image = layout.name('new', layout.image([layerOf(readFileSync(this.archive())), changes]));
   }
 
   /** As through a mount, into the top storage of a container. */
@@ -132,6 +155,7 @@ export class CrashWorld {
     // It is not synced. Where it is wrong, the manifest is checked in full.
     content.delete('/manifest.checked');
     forgetStaging(content);
+    forgetUnfollowed(content);
     forgetEnded(store, content);
     return content;
   }
@@ -178,6 +202,21 @@ function forgetStaging(content: Snapshot): void {
     if (!content.has(`${transaction}/runs/base/upper`)) continue;
     if (!/^(transaction\.json|runs|runs\/base|runs\/base\/upper(\/.*)?)$/.test(below)) content.delete(path);
   }
+}
+
+/**
+ * Of a base that follows no channel nothing counts: the next `follow` begins anew. Nor does the key of a machine that
+ * follows none.
+ */
+function forgetUnfollowed(content: Snapshot): void {
+  const follows = (path: string) => {
+    const [base] = /^\/agent\/bases\/[^/]+/.exec(path) ?? [];
+    return base !== undefined && content.has(`${base}/follow.json`);
+  };
+  const below = [...content.keys()].filter((path) => path === '/agent' || path.startsWith('/agent/'));
+  const isFollower = below.some(follows);
+  for (const path of below)
+    if (!isFollower || (path.startsWith('/agent/bases/') && !follows(path))) content.delete(path);
 }
 
 /**

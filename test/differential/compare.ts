@@ -17,7 +17,7 @@ import { snapshot } from './snapshot.js';
  * Layers as the kernel makes them: each is the upper of a mount over those before it. Topmost first. Of `parts`,
  * directories of the root, each gets a tree of its own.
  */
-function makeLayers({ directory, layers: count, seed, parts, linked = false }: Comparison): string[] {
+async function makeLayers({ directory, layers: count, seed, parts, linked = false }: Comparison): Promise<string[]> {
   const random = new Random(seed);
   const base = join(directory, 'layers');
   const bottom = join(base, 'layer-0');
@@ -32,11 +32,11 @@ function makeLayers({ directory, layers: count, seed, parts, linked = false }: C
   let lowers = [bottom];
   for (let layer = 1; layer < count; layer++) {
     const stack = makeStack(join(base, `layer-${layer}`), lowers);
-    kernel.mount(stack);
+    await kernel.mount(stack);
     try {
       for (let i = 0; i < operations; i++) change(stack.mountpoint);
     } finally {
-      kernel.unmount(stack);
+      await kernel.unmount(stack);
     }
     lowers = [stack.upper, ...lowers];
   }
@@ -104,7 +104,7 @@ interface Sides {
 }
 
 /** Mounts both sides again; `killed`: the subject's driver dies without a word before. What was there must be there. */
-type Again = (killed: boolean) => void;
+type Again = (killed: boolean) => Promise<void>;
 
 /**
  * Lets `change` do the same on both mounts, and compares what is there before, after, after a remount, and by other
@@ -115,7 +115,7 @@ export async function compareAround(
   history: readonly Operation[],
   change: (mounts: Sides, again: Again) => void | Promise<void>,
 ): Promise<void> {
-  const lowers = makeLayers(options);
+  const lowers = await makeLayers(options);
   const indexes = options.indexed ? await indexesOf(options.directory, lowers) : undefined;
   const left = makeStack(join(options.directory, 'kernel'), lowers);
   const right = makeStack(join(options.directory, 'subject'), lowers, indexes);
@@ -125,25 +125,26 @@ export async function compareAround(
   };
   // Without an index laminafs takes the names of a lower's file for files of their own, as the kernel does without its.
   const oracle = options.linked === true && !options.indexed ? plainKernel : kernel;
-  const again: Again = (killed) => {
-    oracle.unmount(left);
-    oracle.mount(left);
-    if (killed && options.subject.kill !== undefined) options.subject.kill(right);
-    else options.subject.unmount(right);
-    options.subject.mount(right);
-    same(`after ${killed ? "the driver's death" : 'a remount'} in the middle of`);
+  const again: Again = async (killed) => {
+    await oracle.unmount(left);
+    await oracle.mount(left);
+    const dies = killed && options.subject.kill !== undefined;
+    if (dies) options.subject.kill?.(right);
+    else await options.subject.unmount(right);
+    await options.subject.mount(right);
+    same(`after ${dies ? "the driver's death" : 'a remount'} in the middle of`);
   };
   const both = async (use: () => void | Promise<void>) => {
-    oracle.mount(left);
+    await oracle.mount(left);
     try {
-      options.subject.mount(right);
+      await options.subject.mount(right);
       try {
         await use();
       } finally {
-        options.subject.unmount(right);
+        await options.subject.unmount(right);
       }
     } finally {
-      oracle.unmount(left);
+      await oracle.unmount(left);
     }
   };
   await both(async () => {
@@ -154,11 +155,16 @@ export async function compareAround(
   await both(() => {
     same('after a remount,');
   });
-  for (const reader of options.readers) compareReader(reader, options, right, history);
+  for (const reader of options.readers) await compareReader(reader, options, right, history);
 }
 
 /** What another driver sees in a copy of a side's upper. */
-function readBy(reader: Driver, options: Comparison, { lowers, indexes }: Stack, side: string): string[] {
+async function readBy(
+  reader: Driver,
+  options: Comparison,
+  { lowers, indexes }: Stack,
+  side: string,
+): Promise<string[]> {
   const { directory } = options;
   const copy = join(directory, `${side}-read`);
   execFileSync('rm', ['-rf', copy]);
@@ -167,12 +173,12 @@ function readBy(reader: Driver, options: Comparison, { lowers, indexes }: Stack,
   return snapshotOf(reader, stack, options);
 }
 
-function snapshotOf(driver: Driver, stack: Stack, options: Comparison): string[] {
-  driver.mount(stack);
+async function snapshotOf(driver: Driver, stack: Stack, options: Comparison): Promise<string[]> {
+  await driver.mount(stack);
   try {
     return seen(stack.mountpoint, options);
   } finally {
-    driver.unmount(stack);
+    await driver.unmount(stack);
   }
 }
 
@@ -180,10 +186,15 @@ function snapshotOf(driver: Driver, stack: Stack, options: Comparison): string[]
  * Mounts what each driver wrote by another driver. Of linked layers with indexes the kernel's own upper tells less than
  * it showed, without its index: there the reader must see in the subject's upper what the subject shows.
  */
-function compareReader(reader: Driver, options: Comparison, stack: Stack, history: readonly Operation[]): void {
-  const b = readBy(reader, options, stack, 'subject');
+async function compareReader(
+  reader: Driver,
+  options: Comparison,
+  stack: Stack,
+  history: readonly Operation[],
+): Promise<void> {
+  const b = await readBy(reader, options, stack, 'subject');
   const together = options.linked === true && options.indexed;
-  const a = together ? snapshotOf(options.subject, stack, options) : readBy(reader, options, stack, 'kernel');
+  const a = await (together ? snapshotOf(options.subject, stack, options) : readBy(reader, options, stack, 'kernel'));
   if (a.join('\n') !== b.join('\n'))
     throw new Difference(`read by ${reader.name}, seed ${options.seed}`, a, b, history);
 }
@@ -194,7 +205,7 @@ function compareReader(reader: Driver, options: Comparison, stack: Stack, histor
  */
 export async function compare(options: Comparison, operations: readonly Operation[], every: number): Promise<void> {
   const history: Operation[] = [];
-  await compareAround(options, history, (mounts, again) => {
+  await compareAround(options, history, async (mounts, again) => {
     for (const [i, operation] of operations.entries()) {
       history.push(operation);
       const [a, b] = [perform(mounts.kernel, operation), perform(mounts.subject, operation)];
@@ -202,7 +213,7 @@ export async function compare(options: Comparison, operations: readonly Operatio
       settle([mounts.kernel, mounts.subject], operation, a);
       if ((i + 1) % every !== 0) continue;
       compareTrees(`after operation ${i} of seed ${options.seed}`, mounts, options, history);
-      again(((i + 1) / every) % 2 === 0);
+      await again(((i + 1) / every) % 2 === 0);
     }
   });
 }

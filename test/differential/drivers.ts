@@ -2,6 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
+import { fromText } from '../../src/base/bytes.js';
+import { mountStack, unmountStack } from '../../src/mount/index.js';
+import type { EngineName } from '../../src/mount/index.js';
+
 /** A stack of directories to mount: lowers topmost first. */
 export interface Stack {
   readonly lowers: readonly string[];
@@ -14,8 +18,8 @@ export interface Stack {
 
 export interface Driver {
   readonly name: string;
-  mount(stack: Stack): void;
-  unmount(stack: Stack): void;
+  mount(stack: Stack): void | Promise<void>;
+  unmount(stack: Stack): void | Promise<void>;
   /** As a crash of the driver: it gets no notice. Then the mount is gone. */
   kill?(stack: Stack): void;
 }
@@ -68,6 +72,30 @@ export const lamina = (more = 'mode=stateless'): Driver => ({
 function unmountLamina(stack: Stack): void {
   execFileSync('umount', [stack.mountpoint]);
   execFileSync('flock', ['--timeout', '30', stack.work, 'true']);
+}
+
+/**
+ * Both engines of Lamina as `lamina mount` takes them, with all their options: each mount by the other than the one
+ * before.
+ */
+export function bothEngines(first: EngineName): Driver {
+  const second = first === 'fuse' ? 'kernel' : 'fuse';
+  let mounts = 0;
+  const upperOf = ({ upper, work }: Stack) => ({ tree: fromText(upper), work: fromText(work) });
+  return {
+    name: `the engines ${first} and ${second} in turn`,
+    async mount(stack) {
+      const { lowers, indexes, mountpoint } = stack;
+      await mountStack({
+        engine: mounts++ % 2 === 0 ? first : second,
+        lowers: lowers.map((tree, i) => ({ tree: fromText(tree), index: indexes && fromText(indexes[i] ?? '') })),
+        upper: upperOf(stack),
+        mountpoint: fromText(mountpoint),
+        source: 'differential',
+      });
+    },
+    unmount: async (stack) => unmountStack(fromText(stack.mountpoint), upperOf(stack)),
+  };
 }
 
 /** The process that `lamina().mount` has left behind for a mount. */

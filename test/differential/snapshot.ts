@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
 
 import { readXattrsSync } from '../../src/platform/native.js';
+import type { FileStats } from '../../src/platform/native.js';
 import { walk } from '../../src/platform/walk.js';
 
 /** What only the operations set: real clocks are far above. */
 const longAgo = 1_000_000n;
 
-function describe(at: Buffer, stats: BigIntStats, links: Map<bigint, string>, path: string, counts: boolean): string {
+function describe(at: Buffer, stats: FileStats, links: Map<bigint, string>, path: string, counts: boolean): string {
   const attributes = [...readXattrsSync(at)]
     .filter(([name]) => !name.startsWith('trusted.overlay.'))
     .map(([name, value]) => `${name}=${value.toString('hex')}`)
     .sort();
   const common = `${stats.mode.toString(8)} ${stats.uid}:${stats.gid} ${attributes.join(',')}`;
-  const time = stats.mtimeMs < longAgo * 1000n ? ` mtime=${stats.mtimeNs}` : '';
+  const time = stats.mtimeNs < longAgo * 1_000_000_000n ? ` mtime=${stats.mtimeNs}` : '';
   if (stats.isDirectory()) return `${common}${time}`;
   const first = links.get(stats.ino) ?? path;
   links.set(stats.ino, first);

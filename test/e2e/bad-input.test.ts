@@ -47,8 +47,9 @@ describe.skipIf(!isRoot)('bad input', () => {
     [2, /unknown command 'bogus'/, ['bogus']],
     [2, /unknown command 'bogus'/, ['update', 'bogus']],
     [2, /unknown option '--bogus'/, ['status', '--bogus']],
-    [2, /missing required argument/, ['mount', 'web']],
-    [2, /too many arguments/, ['status', 'web']],
+    [2, /missing required argument/, ['umount']],
+    [2, /name a container and a directory/, ['mount', 'web']],
+    [2, /too many arguments/, ['status', 'web', 'more']],
     [2, /required option '--base/, ['create', 'new']],
     [2, /--format/, ['graph', '--format', 'png']],
     [2, /--timeout/, ['update', 'apply', 'tiny', '/bin/true', '--timeout', 'soon']],
@@ -142,8 +143,8 @@ describe.skipIf(!isRoot)('bad input', () => {
   });
 
   it('creates nothing that exists', async () => {
-    await refused(4, /container named 'web' exists/, 'create', 'web', '--base', 'tiny');
-    await refused(4, /base named 'tiny' exists/, 'base', 'import', 'tiny', tiny);
+    await refused(4, /container named 'web' already exists/, 'create', 'web', '--base', 'tiny');
+    await refused(4, /base named 'tiny' already exists/, 'base', 'import', 'tiny', tiny);
     await refused(4, /store/, 'init');
   });
 
@@ -227,7 +228,7 @@ describe.skipIf(!isRoot)('bad input', () => {
     [3, 'nothing', ['diff', 'nothing']],
     [2, "unknown option '--bogus'", ['status', '--bogus']],
     [2, "unknown command 'bogus'", ['bogus']],
-    [2, 'missing required argument', ['mount', 'web']],
+    [2, 'missing required argument', ['umount']],
     [2, 'needs a command', ['update']],
     [2, 'nonsense', ['help', 'nonsense']],
   ])('answers --json with one document, also when it fails: %s %s', async (code, says, args) => {
@@ -248,7 +249,7 @@ describe.skipIf(!isRoot)('bad input', () => {
     symlinkSync('/etc', join(source, 'etc'));
     await world.run('base', 'import', 'linked', source);
     const { changes } = await world.json<{ changes: { path: string; type: string }[] }>('diff', 'tiny', 'linked');
-    expect(changes).toContainEqual({ path: '/etc', change: 'modify', type: 'symlink' });
+    expect(changes).toContainEqual({ path: '/etc', change: 'modify', type: 'symlink', bytes: 0 });
     await world.run('base', 'remove', 'linked');
   });
 });

@@ -141,12 +141,12 @@ describe.runIf(isRoot)('a container that stayed behind', () => {
     expect(await world.inside('idle', 'cat /etc/word /var/lib/elsewhere')).toBe('word package port = 8080\nx\n');
   });
 
-  it('stays as it is where it is not well afterwards, is mounted, or a run is interrupted', async () => {
+  it('stays as it is where it is unhealthy afterwards, is mounted, or a run is interrupted', async () => {
     const content = world.storeContent();
     const unwell = await world.attempt('update', 'catch-up', 'sulky');
     expect({ code: unwell.code, stderr: unwell.stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/would not be well after update 'package'/) as string,
+      stderr: expect.stringMatching(/would be unhealthy after update 'package'/) as string,
     });
     expect([...differences(content, world.storeContent()).values()]).toEqual([]);
     await world.mounted('sulky', async () => {
@@ -252,7 +252,7 @@ describe.runIf(isRoot)('a container behind merged updates', () => {
     expect({ code: done.code, stderr: done.stderr }).toEqual({
       code: 4,
       stderr: expect.stringMatching(
-        /several kinds.*fourth \(script\), layer \(layer\)[^]*create another one/,
+        /several kinds.*fourth \(script\), layer \(layer\)[^]*create another container/,
       ) as string,
     });
     expect([...differences(content, world.storeContent()).values()]).toEqual([]);

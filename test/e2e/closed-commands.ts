@@ -1,27 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { World } from '../support/lamina.js';
-
-/** With a base `tiny`, and containers `web` and `db` on it. */
-export type ClosedWorld = World & {
-  /** Where directories to mount on are made. */
-  readonly points: string;
-};
-
-/** A command as it does its work, to be run into a closed pipe. Each leaves the world as it was, but for ids. */
-export interface Closed {
-  readonly prepare?: (world: ClosedWorld) => unknown;
-  readonly args: (world: ClosedWorld) => readonly string[] | Promise<readonly string[]>;
-  /** Whether it did what its exit code says; undefined: it changes nothing. */
-  readonly done?: (world: ClosedWorld) => boolean | Promise<boolean>;
-  readonly after?: (world: ClosedWorld) => unknown;
-  /** What it says on standard error, which is read. */
-  readonly says?: RegExp;
-  /** Where it cannot be 0. */
-  readonly code?: number;
-  /** It does its work where there is no store. */
-  readonly withoutStore?: true;
-}
+import type { Closed, ClosedWorld } from '../support/closed.js';
+import { closedChannelCommands } from './closed-channel-commands.js';
+import { closedFleetCommands } from './closed-fleet-commands.js';
 
 const reads = (...args: string[]): Closed => ({ args: () => args });
 const holds = (world: World, text: string) => world.manifest().includes(text);
@@ -46,6 +28,11 @@ const dropAll = (world: World) => world.run('displaced', 'drop', '--all');
 export const closedCommands: Readonly<Record<string, Closed>> = {
   host: { ...reads('host'), withoutStore: true },
   completion: reads('completion', 'bash'),
+  settings: {
+    args: () => ['settings', '--engine', 'auto'],
+    done: (world) => existsSync(join(world.store, 'settings.json')),
+    after: (world) => rmSync(join(world.store, 'settings.json')),
+  },
   init: {
     args: (world) => ['--store', world.path('fresh'), 'init'],
     withoutStore: true,
@@ -56,7 +43,26 @@ export const closedCommands: Readonly<Record<string, Closed>> = {
     done: (world) => holds(world, '"other"'),
     after: (world) => world.run('base', 'remove', 'other'),
   },
+  export: {
+    args: (world) => ['export', 'web', world.path('web.tar')],
+    done: (world) => existsSync(world.path('web.tar')),
+    after: (world) => rmSync(world.path('web.tar'), { force: true }),
+  },
+  import: {
+    prepare: async (world) => {
+      await world.run('create', 'moved', '--base', 'tiny');
+      await world.run('export', 'moved', `store-archive:${world.path('moved.lamina')}`);
+      await world.run('remove', 'moved');
+    },
+    args: (world) => ['import', world.path('moved.lamina')],
+    done: (world) => holds(world, '"moved"'),
+    after: async (world) => {
+      await world.run('remove', 'moved');
+      rmSync(world.path('moved.lamina'));
+    },
+  },
   'base list': reads('base', 'list'),
+  'base show': reads('base', 'show', 'tiny'),
   'base remove': {
     prepare: (world) => world.run('base', 'import', 'other', world.path('tiny')),
     args: () => ['base', 'remove', 'other'],
@@ -82,6 +88,15 @@ export const closedCommands: Readonly<Record<string, Closed>> = {
     args: () => ['umount', 'web'],
     done: (world) => world.mounts().length === 0,
   },
+  bundle: {
+    args: (world) => ['bundle', 'web', point(world, 'bundle')],
+    done: (world) => world.mounts().length === 1 && existsSync(join(world.points, 'bundle/config.json')),
+    after: async (world) => {
+      await world.run('umount', 'web');
+      rmSync(join(world.points, 'bundle'), { recursive: true });
+    },
+  },
+  unit: reads('unit', 'web', '--', 'app'),
   run: {
     args: () => ['run', 'web', 'sh', '-c', 'trap "" PIPE; echo said 2>/dev/null; echo ran >/srv/ran'],
     done: async (world) => (await world.inside('web', 'cat /srv/ran')) === 'ran\n',
@@ -156,13 +171,29 @@ export const closedCommands: Readonly<Record<string, Closed>> = {
     args: () => ['gc'],
     done: (world) => !existsSync(join(world.store, 'updates', 'u-0123456789abcdef')),
   },
+  list: reads('list'),
   status: reads('status'),
   graph: reads('graph'),
   diff: reads('diff', 'web'),
+  processes: reads('processes', 'web'),
   log: reads('log', 'folded'),
   explain: reads('explain', 'web', '/etc/hostname'),
   recover: reads('recover'),
+  ...closedChannelCommands,
+  ...closedFleetCommands,
   verify: reads('verify'),
+  // Whoever reads its address has gone: it ends.
+  serve: {
+    args: (world) => ['--json', 'serve', '--listen', `unix:${world.path('serve.sock')}`],
+    says: /^listening on unix:/,
+    after: (world) => rmSync(join(world.store, 'serve'), { recursive: true }),
+  },
+  snapshotter: {
+    // It is refused once it has found the store; a server would not end by itself.
+    args: (world) => ['snapshotter', '--address', world.script('no-socket', '')],
+    code: 4,
+    says: /is not a socket/,
+  },
   watch: {
     prepare: (world) => {
       const inbox = world.makeDirectory('inbox');

@@ -49,7 +49,7 @@ describe.skipIf(!isRoot)('closed outputs', () => {
   ])('%s ends quietly where nobody reads, and says where output was lost', async (command) => {
     expect(await shell(`lamina ${command} | true`)).toEqual({ code: 0, stderr: '' });
     const lost = await shell(`lamina ${command} >/dev/full`);
-    expect(lost.stderr).toMatch(/^lamina: the command is done, but standard output could not be written: .*ENOSPC/);
+    expect(lost.stderr).toMatch(/^lamina: the command is done, but its standard output could not be written: .*ENOSPC/);
     expect(lost.code).toBe(7);
     expect(await shell(`lamina ${command} >&-`)).toEqual({ code: 0, stderr: '' });
   });

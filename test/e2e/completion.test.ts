@@ -67,7 +67,9 @@ describe('completion by a shell on a terminal', () => {
       const ask = `${set}; source ${world.path('script.fish')}; complete -C '${line}'`;
       return (await run('fish', ['--no-config', '-c', ask])).stdout.trim().split('\n');
     };
-    expect(await offered('lamina umou')).toEqual(['umount\tunmount a container, named or by its directory']);
+    expect(await offered('lamina umou')).toEqual([
+      'umount\tunmount a container, given by its name or by its directory',
+    ]);
     expect(await offered('lamina umount we')).toEqual(['web\tcontainer']);
     expect(await offered('lamina update apply tiny ./pack')).toEqual(['./package.tar']);
   });

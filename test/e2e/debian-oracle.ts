@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { realpathSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -38,15 +38,27 @@ export async function succeed(
   throw new Error(`${command} ${args.join(' ')} ended with ${String(done.code)}:\n${last}`);
 }
 
-/** The checkout's lamina on one store. */
+/** The checkout's lamina on one store, beside which it mounts. */
 export function laminaOn(store: string) {
   const program = join(checkout, 'scripts/lamina');
   const env = { ...process.env, LAMINA_STORE: store };
+  const run = (...args: string[]) => succeed(program, args, env);
   return {
-    run: (...args: string[]) => succeed(program, args, env),
+    run,
     attempt: (...args: string[]) => start(program, args, env),
     json: async (...args: string[]) => JSON.parse(await succeed(program, ['--json', ...args], env)) as unknown,
-    inside: (container: string, script: string) => succeed(program, ['run', container, '--', 'sh', '-ec', script], env),
+    inside: (container: string, script: string) => run('run', container, '--', 'sh', '-ec', script),
+    /** Does something with the root of a container while it is mounted. */
+    mounted: async <T>(container: string, act: (root: string) => T | Promise<T>): Promise<T> => {
+      const root = join(dirname(store), 'mnt', container);
+      mkdirSync(root, { recursive: true });
+      await run('mount', container, root);
+      try {
+        return await act(root);
+      } finally {
+        await run('umount', container);
+      }
+    },
   };
 }
 

@@ -79,29 +79,17 @@ async function buildGreeter(): Promise<string> {
   return file;
 }
 
-/** Does something with the root of a container while it is mounted. */
-async function mounted<T>(container: string, act: (root: string) => T | Promise<T>): Promise<T> {
-  const root = join(scratch, 'mnt', container);
-  mkdirSync(root, { recursive: true });
-  await lamina.run('mount', container, root);
-  try {
-    return await act(root);
-  } finally {
-    await lamina.run('umount', container);
-  }
-}
-
 async function all(look: (name: Name) => Promise<Snapshot>): Promise<Three> {
   return { web: await look('web'), tools: await look('tools'), data: await look('data') };
 }
-const look = (container: string) => mounted(container, snapshot);
+const look = (container: string) => lamina.mounted(container, snapshot);
 
 async function fill(): Promise<void> {
   const greeter = await buildGreeter();
   await lamina.inside('web', fillWeb);
-  await mounted('tools', (root) => succeed('cp', [greeter, join(root, 'root/greeter.deb')]));
+  await lamina.mounted('tools', (root) => succeed('cp', [greeter, join(root, 'root/greeter.deb')]));
   await lamina.inside('tools', fillTools);
-  await mounted('data', (root) => {
+  await lamina.mounted('data', (root) => {
     mkdirSync(join(root, 'srv/photos'));
     writeFileSync(join(root, 'srv/photos/summer.raw'), Buffer.alloc(3_000_000, 'photo'));
   });
@@ -133,7 +121,7 @@ async function live(): Promise<Life> {
   const importedBase = await look('web');
   await fill();
   const before = await all((name) =>
-    mounted(name, async (root) => {
+    lamina.mounted(name, async (root) => {
       await copyTree(root, join(flat, name));
       return snapshot(root);
     }),

@@ -1,8 +1,8 @@
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildTiny, isRoot } from '../support/lamina.js';
-import { sleep, workerAt } from '../support/worker.js';
+import { killDrivers, sleep, workerAt } from '../support/worker.js';
 
 describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
   let world: World;
@@ -52,7 +52,7 @@ describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
     const recovered = await world.attempt('recover');
     expect(recovered).toMatchObject({ code: 0 });
     expect(recovered.stdout).toBe(
-      `unmounted ${point}: its driver is gone; what was written is in web: lamina mount web ${point}\n`,
+      `unmounted ${point}: its driver is gone; what was written is kept, mount it again: lamina mount web ${point}\n`,
     );
     expect(readdirSync(point)).toEqual([]);
     expect(await world.json('recover')).toMatchObject({ mounts: [], ended: [] });
@@ -73,10 +73,47 @@ describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
     const recovered = await world.attempt('recover');
     expect(recovered).toMatchObject({ code: 0 });
     expect(recovered.stdout).toMatch(
-      /^the mount of web has ended: its driver died .*what was written is in web: .*lamina mount web DIR\n$/,
+      /^container web is no longer mounted: its driver died .*what was written is kept, .*lamina mount web DIR\n$/,
     );
     expect(await world.json('recover')).toMatchObject({ mounts: [], ended: [] });
     expect(await world.json('verify')).toMatchObject({ findings: [] });
     expect(await world.inside('web', 'cat /etc/last')).toBe('last\n');
+  });
+});
+
+describe.skipIf(!isRoot)('an update whose driver is killed', () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = new World('driver-death-update');
+    await world.run('init');
+    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.run('create', 'web', '--base', 'tiny');
+    await world.inside('web', 'echo own >/etc/own');
+  });
+  afterAll(() => {
+    world.remove();
+  });
+
+  it.each([
+    ['on the base', 'base', '!'],
+    ["in container 'web'", 'container-web', ''],
+  ])('%s changes nothing, even if the procedure takes no notice', async (where, run, unless) => {
+    const waits = 'i=0; while [ $i -lt 60 ]; do sleep 0.05 || break; i=$((i + 1)); done';
+    const script = `set +e; if ${unless} test -e /etc/own; then echo 1 >/etc/begun; ${waits}; fi; exit 0`;
+    const ended = world.attempt('update', 'apply', 'tiny', world.script('work', script));
+    const transactions = join(world.store, 'transactions');
+    const begun = () =>
+      readdirSync(transactions).find((id) => existsSync(join(transactions, id, 'runs', run, 'upper/etc/begun')));
+    for (let tries = 0; begun() === undefined && tries < 2_000; tries++) await sleep(10);
+    killDrivers(join(transactions, begun() ?? 'none', 'runs', run));
+    const { code, stderr } = await ended;
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`the driver of the mount died while the procedure ran ${where}`),
+    ]);
+    expect(await world.json('update', 'list')).toMatchObject({ updates: [] });
+    expect(world.mounts()).toEqual([]);
+    expect(await world.json('verify')).toMatchObject({ findings: [] });
   });
 });

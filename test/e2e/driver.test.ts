@@ -97,7 +97,7 @@ describe.skipIf(!isRoot)('laminafs', () => {
   it('refuses a mount point that is an empty word', async () => {
     const done = await run(laminafs, ['-o', layers(), '']);
     expect(done.code).not.toBe(0);
-    expect(done.stderr).toMatch(/the mount point is an empty word/);
+    expect(done.stderr).toMatch(/the mount point is an empty string/);
   });
 
   it('passes over options that it does not know, aloud', async () => {

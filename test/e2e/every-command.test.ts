@@ -11,7 +11,7 @@ import { mapLimit } from '../../src/base/concurrency.js';
 import type { Finished } from '../support/lamina.js';
 import { World, buildTiny, differences, isRoot, mountPoints } from '../support/lamina.js';
 import { closedCommands } from './closed-commands.js';
-import type { Closed, ClosedWorld } from './closed-commands.js';
+import type { Closed, ClosedWorld } from '../support/closed.js';
 
 /** Every command that the program has, so that a new one is tried, too. */
 const commands = allCommands(makeProgram()).filter(({ commands: below }) => below.length === 0);
@@ -46,9 +46,12 @@ function wrongOf(command: Command): Wrong[] {
   });
   const wrong = [typed(failed, /unknown option '--bogus'/, ...more, '--bogus')];
   const names = isHelp ? [nobody] : most;
-  const unknown = isHelp ? 2 : words[0] === 'run' ? 125 : ['unshare', 'completion'].includes(words[0] ?? '') ? 2 : 3;
-  // `unshare` is for stores of another kind.
-  const says = words[0] === 'unshare' ? /no user namespace/ : /nobody/;
+  const name = words.join(' ');
+  const isUsage =
+    isHelp || ['unshare', 'completion', 'export', 'follow', 'channel init', 'channel rotate-key'].includes(name);
+  const unknown = words[0] === 'run' ? 125 : isUsage ? 2 : 3;
+  // `unshare` is for stores of another kind, and a new channel has no name to be wrong, but needs a passphrase.
+  const says = { unshare: /no user namespace/, 'channel init': /not a terminal/ }[name] ?? /nobody/;
   if (names.length > 0) wrong.push(typed(unknown, says, ...more, ...names));
   if (filled.length > 0) wrong.push(typed(failed, /missing required argument/, ...more));
   if (more.length > 0) wrong.push(typed(failed, /required option/, ...filled));

@@ -34,7 +34,7 @@ describe.runIf(isRoot)('the health check of a package', () => {
       const before = world.storeContent();
       const done = await world.attempt('update', 'apply', 'tiny', makePackage(`bad-${how}`, health));
       expect(done.code).toBe(1);
-      expect(done.stderr).toMatch(/container 'web' is not well/);
+      expect(done.stderr).toMatch(/container 'web' is unhealthy/);
       expect(done.stderr).toMatch(says);
       expect(done.stderr).toMatch(/ {2}no good/);
       expect(done.stderr).toMatch(/nothing was changed; lamina update show bad-/);

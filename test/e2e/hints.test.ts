@@ -127,7 +127,7 @@ describe.skipIf(!isRoot)('hints that are followed', () => {
     await world.run('update', 'apply', 'tiny', script, '--on-failure', 'skip', '--allow-failures');
   });
 
-  it('names every container that is not well', async () => {
+  it('names every container that is unhealthy', async () => {
     const place = world.makeDirectory('sick');
     writeFileSync(join(place, 'run.sh'), '#!/bin/sh\necho 3 >/usr/share/app.version\n', { mode: 0o755 });
     const health = { command: 'echo no good; test -e /etc/well' };
@@ -139,7 +139,7 @@ describe.skipIf(!isRoot)('hints that are followed', () => {
     const done = await world.attempt('--json', 'update', 'apply', 'tiny', place);
     expect(done.code).toBe(1);
     const { error } = JSON.parse(done.stdout) as { error: { message: string } };
-    expect(error.message).toContain("2 containers are not well after update 'sick': new, web\n");
+    expect(error.message).toContain("2 containers are unhealthy after update 'sick': new, web\n");
     expect(error.message.match(/ {2}no good/g)).toHaveLength(2);
   });
 });

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HostData } from '../../src/app/host.js';
@@ -28,6 +29,9 @@ describe.skipIf(!isRoot || !existsSync('/dev/fuse'))('lamina host', () => {
     const own = await world.attempt('run', '--userns', 'own', 'web', 'nothing');
     // The program is not there; the sandbox is, where it can be made.
     expect(own.code).toBe(found['user-namespace']?.available === true ? 127 : 125);
+    const by = await world.attempt('mount', '--engine', 'kernel', 'web', world.makeDirectory('point'));
+    expect(by.code === 0).toBe(found['kernel-engine']?.available);
+    if (by.code === 0) await world.run('umount', 'web');
     for (const { available, hint } of data.features) expect(hint === null).toBe(available);
     const text = await world.run('host');
     for (const { name } of data.features) expect(text).toContain(name);
@@ -39,5 +43,25 @@ describe.skipIf(!isRoot || !existsSync('/dev/fuse'))('lamina host', () => {
     const found = features(JSON.parse(inside.stdout) as HostData);
     expect(found['user-namespace']?.available ?? false).toBe(false);
     expect(found['mounting']?.available === true || found['mounting']?.hint).toBeTruthy();
+    expect(found['kernel-engine']?.available).toBe(true);
+    expect(found['overlay-userxattr']?.available).toBe(true);
+    for (const name of ['overlay-redirect-dir', 'overlay-metacopy', 'overlay-index'])
+      expect(found[name]).toMatchObject({ available: false, detail: 'not available with marks in user.*' });
+  });
+
+  it('says what an overlayfs as the place of a store would lack', async () => {
+    for (const name of ['lower', 'upper', 'work', 'overlay']) world.makeDirectory(name);
+    const [lower, upper, work, overlay] = ['lower', 'upper', 'work', 'overlay'].map((name) => world.path(name));
+    const options = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+    expect(spawnSync('mount', ['-t', 'overlay', 'x', '-o', options, `${overlay}`]).status).toBe(0);
+    try {
+      const done = await world.start(['--json', 'host'], { env: { TMPDIR: overlay } }).finished;
+      const kernel = features(JSON.parse(done.stdout) as HostData)['kernel-engine'];
+      expect(kernel?.available).toBe(false);
+      expect(kernel?.detail).toContain('lies on an overlayfs');
+      expect(kernel?.hint).toContain(`the file system of ${overlay}`);
+    } finally {
+      spawnSync('umount', [`${overlay}`]);
+    }
   });
 });

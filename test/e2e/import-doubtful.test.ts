@@ -46,15 +46,23 @@ describe.skipIf(!isRoot)('importing asks whether it is meant, where the source i
     [
       'an OCI layout',
       { 'oci-layout': '{"imageLayoutVersion":"1.0.0"}', 'index.json': '{}', 'blobs/sha256/a': '' },
-      /OCI image layout[^]*umoci unpack/,
+      /OCI image layout[^]*base import NAME oci:DIR, or oci-archive:FILE/,
     ],
     [
       'a Docker archive',
       { 'manifest.json': '[{"Config":"c.json","Layers":["l/layer.tar"]}]', 'c.json': '{}' },
-      /Docker archive[^]*podman export/,
+      /Docker archive[^]*base import NAME docker-archive:FILE/,
     ],
-    ['an old Docker archive', { repositories: '{"x":{}}', 'a1/json': '{}', 'a1/layer.tar': '' }, /Docker archive/],
-    ['an image of skopeo', { version: 'Directory Transport Version: 1.1\n', 'manifest.json': '{}' }, /skopeo/],
+    [
+      'an old Docker archive',
+      { repositories: '{"x":{}}', 'a1/json': '{}', 'a1/layer.tar': '' },
+      /Docker archive[^]*docker-archive:FILE/,
+    ],
+    [
+      'an image of skopeo',
+      { version: 'Directory Transport Version: 1.1\n', 'manifest.json': '{}' },
+      /skopeo[^]*import NAME dir:DIR/,
+    ],
   ])('%s', async (name, files, says) => {
     const place = world.makeDirectory('images', name.replaceAll(' ', '-'));
     for (const [path, content] of Object.entries(files)) {

@@ -167,7 +167,7 @@ describe.runIf(isRoot)('updates that are layers', () => {
     ],
     [
       'a way through a symlink of the base',
-      /leads through var\/run, which is a symlink/,
+      /has entries below var\/run, which is a symlink/,
       4,
       [{ name: 'var/run/x', content: 'x' }],
     ],

@@ -27,7 +27,7 @@ function must(command: string, ...args: string[]): void {
 const reasons = {
   broken: /cannot read .*EUCLEAN/,
   deep: /holds paths that are too long/,
-  gone: /the storage of container 'gone-.*' is not there/,
+  gone: /the storage of container 'gone-.*' is damaged/,
   index: /the index .* is damaged/,
   shell: /interpreter \/bin\/sh is missing/,
 };

@@ -220,7 +220,7 @@ describe.skipIf(!isRoot)('the life of containers on a base', () => {
   });
 
   it('draws the graph in three ways', async () => {
-    const text = await world.run('graph');
+    const text = await world.run('graph', '--all');
     const mermaid = await world.run('graph', '--format', 'mermaid');
     const dot = await world.run('graph', '--format', 'dot');
     expect(mermaid).toMatch(/^(graph|flowchart) /);

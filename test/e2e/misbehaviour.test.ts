@@ -103,7 +103,7 @@ describe.skipIf(!isRoot)('a procedure that misbehaves', () => {
     const [update] = readdirSync(`${world.store}/updates`);
     const kept = readFileSync(`${world.store}/updates/${String(update)}/base/output.log`);
     expect(kept.length).toBeLessThan(65 << 20);
-    expect(kept.subarray(-60).toString()).toContain('left out');
+    expect(kept.subarray(-60).toString()).toContain('omitted');
     await world.run('rollback', 'prints');
   });
 

@@ -92,7 +92,7 @@ describe.skipIf(!isRoot)('a store that others have to do with', () => {
     execFileSync('sed', ['-i', 's/"marks": "trusted"/"marks": "user"/', join(world.store, 'manifest.json')]);
     await world.run('base', 'import', 'tiny', '--empty', emptyOf(world));
     const { stderr } = await world.attempt('create', 'web', '--base', 'tiny');
-    expect(stderr).toContain('belongs to user 65534: this is done as that user');
+    expect(stderr).toContain('belongs to user 65534: running as that user');
     const { status, stdout } = spawnSync('find', [world.store, '!', '-user', String(nobody)], { encoding: 'utf8' });
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
     expect(await world.attempt('create', 'web', '--base', 'tiny')).toMatchObject({ code: 4 });

@@ -71,8 +71,14 @@ describe.skipIf(!isRoot)('what scripts/package makes', { timeout: 5 * aMinute },
     expect(await inside(`bash -c "${complete}"; lamina __complete umo`)).toMatch(
       /^complete -F _lamina lamina\numount\t/,
     );
+    expect(await inside('cat /lib/systemd/system/lamina-agent.service')).toContain(
+      'ExecStart=/usr/bin/env lamina agent',
+    );
     expect(await inside('cat /lib/systemd/system/lamina-watch.service')).toContain(
       'ExecStart=/usr/bin/env lamina watch',
+    );
+    expect(await inside('/sbin/mount.lamina nobody /mnt 2>&1 || echo "ended with $?"')).toMatch(
+      /'nobody'[^]*ended with 32\n$/,
     );
     const bom = JSON.parse(await inside('cat /usr/share/doc/lamina/sbom.cdx.json')) as Bom;
     expect(bom.components.map(({ name }) => name)).toEqual(
@@ -95,6 +101,8 @@ describe.skipIf(!isRoot)('what scripts/package makes', { timeout: 5 * aMinute },
     expect(lamina('--version').stdout).toBe(`${version}\n`);
     expect(lamina('init').status).toBe(0);
     expect(lamina('base', 'import', 'tiny', join(root, 'root/tiny.tar')).status).toBe(0);
+    const helper = spawnSync(join(prefix, 'bin/mount.lamina'), ['nobody', scratch], { env, encoding: 'utf8' });
+    expect([helper.status, helper.stderr]).toEqual([32, expect.stringContaining("'nobody'") as string]);
     const driver = spawnSync(join(prefix, 'bin/laminafs'), ['--version'], { encoding: 'utf8' });
     expect(driver.stdout).toBe(`laminafs ${version}\n`);
     expect(readFileSync(join(prefix, 'share/man/man1/lamina-run.1'), 'utf8')).toContain('.TH LAMINA-RUN 1');

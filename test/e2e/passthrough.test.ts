@@ -111,8 +111,8 @@ describe.skipIf(!isRoot)('laminafs, passthrough', () => {
     expect(stacked.stderr).toContain('stacked on another');
     expect(mountPoints()).not.toContain(at('upper'));
     for (const [more, said] of [
-      [',writeback', 'writeback does not go with'],
-      [`,journal=${at('journal')}`, 'journal= does not go with'],
+      [',writeback', 'writeback cannot be combined with'],
+      [`,journal=${at('journal')}`, 'journal= cannot be combined with'],
     ] as const) {
       const refused = await start(more);
       expect(refused.code).not.toBe(0);

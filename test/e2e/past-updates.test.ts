@@ -98,16 +98,16 @@ describe.skipIf(!isRoot)('updates that ended', () => {
     expect(done.code).toBe(1);
     const record = await newest();
     expect(record).toMatchObject({ name: 'sick', state: 'failed', cause: 'health', redo: true, version: '9' });
-    expect(record.reason).toMatch(/2 containers are not well.*: db, web/);
+    expect(record.reason).toMatch(/2 containers are unhealthy.*: db, web/);
     expect(record.effects.map(({ container, outcome, failure }) => [container, outcome, failure !== null])).toEqual([
       ['db', 'skipped', true],
       ['web', 'skipped', true],
     ]);
     expect(keptOf(record)).toEqual(['procedure', 'record.json', 'report.json', 'settings.json']);
-    expect(await world.run('update', 'show', 'sick')).toMatch(/why: 2 containers are not well[^]*ill here/);
+    expect(await world.run('update', 'show', 'sick')).toMatch(/why: 2 containers are unhealthy[^]*ill here/);
     rmSync(place, { recursive: true });
     // The health check is kept, too.
-    expect((await world.attempt('update', 'redo', 'sick')).stderr).toMatch(/not well/);
+    expect((await world.attempt('update', 'redo', 'sick')).stderr).toMatch(/unhealthy/);
     await world.run('update', 'redo', 'sick', '--no-health');
     expect(await updates()).toMatchObject([{ name: 'sick', version: '9' }]);
     await world.run('rollback', 'sick');
@@ -246,7 +246,7 @@ describe.skipIf(!isRoot)('updates that ended', () => {
     writeFileSync(join(kept, 'procedure'), '#!/bin/sh\necho other >/etc/other\n');
     expect(await world.attempt('update', 'redo', 'changed')).toMatchObject({
       code: 5,
-      stderr: expect.stringMatching(/no longer what was applied\n.*update apply tiny PROCEDURE/) as string,
+      stderr: expect.stringMatching(/differs from what was applied\n.*update apply tiny PROCEDURE/) as string,
     });
     rmSync(join(kept, 'procedure'));
     expect((await newest()).redo).toBe(false);

@@ -168,7 +168,7 @@ describe.skipIf(!isRoot)('provenance', () => {
     expect(text).toMatch(/^TIME +PID +UID +COMMAND +OPERATION +PATH\n/);
     expect(text).toMatch(/ \d+ +0 +mv +rename +\/srv\/app.new .* \/srv\/app\n/);
     expect(await world.run('log', 'one', '--path', '/nowhere')).toBe(
-      'the procedure changed nothing on the base that /nowhere names\n',
+      'the procedure changed nothing on the base that matches /nowhere\n',
     );
     await world.run('create', 'late', '--base', 'tiny');
     await world.run('update', 'apply', 'tiny', world.script('two', 'echo 2 >/etc/two'));

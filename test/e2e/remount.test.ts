@@ -98,7 +98,7 @@ describe.skipIf(!isRoot)('an upper that is mounted again', () => {
     await run('umount', [at('mnt')]);
     const done = await mount(',metacopy=off');
     expect(done.code).not.toBe(0);
-    expect(done.stderr).toMatch(new RegExp(`in use.*process ${String(other.pid)} .*other layers or options`));
+    expect(done.stderr).toMatch(new RegExp(`in use.*process ${String(other.pid)} .*layers or options differ`));
     expect(mountPoints()).not.toContain(at('mnt'));
     await ended(other);
     expect(await mount(',metacopy=off')).toMatchObject({ code: 0, stderr: '' });

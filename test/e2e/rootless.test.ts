@@ -1,72 +1,30 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changeAll } from '../support/attacks.js';
-import { World, buildTiny, checkout, isRoot, start } from '../support/lamina.js';
-import type { Finished } from '../support/lamina.js';
+import { isRoot } from '../support/lamina.js';
+import { UserWorld, nobody } from '../support/user-world.js';
 
-/** Debian's `nobody`: fusermount3 wants a name for whoever mounts. */
-const user = 65_534;
+const user = nobody.id;
 
-/**
- * A world of this user's: `home`, with a store in it, on a machine that lets everybody mount and gives the user
- * subordinate ids.
- */
-class UserWorld extends World {
-  readonly home: string;
-
-  constructor(name: string) {
-    super(name);
-    chmodSync(this.directory, 0o755);
-    cpSync(join(checkout, 'dist'), this.path('dist'), { recursive: true });
-    writeFileSync(this.path('ids'), `nobody:300000:65536\n`);
-    // A device node that every user may open, as Debian's has it; on a file system of its own, for that of this world
-    // may have no devices.
-    const node = ['mount -t tmpfs -o mode=755 none dev', 'mknod -m 666 dev/fuse c 10 229'];
-    this.makeDirectory('dev');
-    const binds = ['dev/fuse /dev/fuse', 'ids /etc/subuid', 'ids /etc/subgid'].map((words) => `mount --bind ${words}`);
-    writeFileSync(
-      this.path('enter'),
-      `cd ${this.directory} && ${[...node, ...binds].join(' && ')} && exec setpriv --reuid ${user} --regid ${user} --clear-groups "$@"\n`,
-    );
-    this.home = this.makeDirectory('home');
-    const root = buildTiny(join(this.home, 'tiny'));
-    // An ordinary user cannot make device nodes.
-    for (const name of readdirSync(join(root, 'dev'))) rmSync(join(root, 'dev', name));
-    // Owners and access lists as they are: in a user namespace those of a directory would be nobody's.
-    const kinds = ['--acls', '--xattrs', '--xattrs-include=user.*'];
-    const packed = spawnSync('tar', [...kinds, '-C', root, '-cf', join(this.home, 'tiny.tar'), '.']);
-    if (packed.status !== 0) throw new Error(packed.stderr.toString());
-    spawnSync('chown', ['-R', `${user}:${user}`, this.home]);
-  }
-
-  async as(...args: string[]): Promise<Finished> {
-    return this.asWith({}, ...args);
-  }
-
-  async asWith(more: NodeJS.ProcessEnv, ...args: string[]): Promise<Finished> {
-    const through = ['unshare', '--mount', 'sh', this.path('enter')];
-    const env = { ...process.env, LAMINA_STORE: join(this.home, 'store'), HOME: this.home, TMPDIR: this.home, ...more };
-    return start(process.execPath, [this.path('dist/lamina.js'), ...args], { through, env }).finished;
-  }
-
-  async fill(source: string, ...options: string[]): Promise<void> {
-    for (const words of [
-      ['init', ...options],
-      ['base', 'import', 'tiny', join(this.home, source)],
-      ['create', 'web', '--base', 'tiny'],
-    ])
-      expect(await this.as(...words)).toMatchObject({ code: 0, stderr: '' });
-  }
+async function filledWorld(name: string, source: string, ...options: string[]): Promise<UserWorld> {
+  const world = new UserWorld(name);
+  world.buildTiny();
+  for (const words of [
+    ['init', ...options],
+    ['base', 'import', 'tiny', join(world.home, source)],
+    ['create', 'web', '--base', 'tiny'],
+  ])
+    expect(await world.as(...words)).toMatchObject({ code: 0, stderr: '' });
+  return world;
 }
 
 describe.skipIf(!isRoot)('a sandbox of an ordinary user', () => {
   let world: UserWorld;
 
   beforeAll(async () => {
-    world = new UserWorld('rootless');
-    await world.fill('tiny');
+    world = await filledWorld('rootless', 'tiny');
   });
   afterAll(() => {
     world.remove();
@@ -99,6 +57,34 @@ describe.skipIf(!isRoot)('a sandbox of an ordinary user', () => {
       expect(hostState()).toEqual(before);
     },
   );
+
+  it('moves to another store of this user, but not to one of root, nor one of root here', async () => {
+    const archive = join(world.home, 'web.lamina');
+    expect((await script([], 'echo mine >/etc/moved; mv /opt /away; rm -r /srv')).code).toBe(0);
+    expect(await as('export', 'web', `store-archive:${archive}`)).toMatchObject({ code: 0, stderr: '' });
+    const other = join(world.home, 'other');
+    expect(await as('--store', other, 'init')).toMatchObject({ code: 0 });
+    expect(await as('--store', other, 'import', archive)).toMatchObject({ code: 0, stderr: '' });
+    expect(await as('--store', other, 'verify')).toMatchObject({ code: 0 });
+    const seen = await as('--store', other, 'run', 'web', 'sh', '-c', 'cat /etc/moved; ls -d /away /srv /opt');
+    expect(seen.stdout).toBe('mine\n/away\n');
+    // Root of the machine, in its own store.
+    await world.run('init');
+    const before = world.storeContent();
+    expect(await world.attempt('import', archive)).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/is of a store of a user without root/) as string,
+    });
+    expect(world.storeContent()).toEqual(before);
+    await world.run('base', 'import', 'of-root', join(world.home, 'tiny'));
+    const theirs = join(world.home, 'root.lamina');
+    await world.run('export', 'of-root', `store-archive:${theirs}`);
+    chmodSync(theirs, 0o644);
+    expect(await as('import', theirs)).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/is of a store of root/) as string,
+    });
+  });
 
   it('changes none by a procedure', async () => {
     const before = hostState();
@@ -135,16 +121,13 @@ describe.skipIf(!isRoot)('a store with subordinate ids', () => {
   let world: UserWorld;
 
   beforeAll(async () => {
-    world = new UserWorld('subordinate');
-    await world.fill('tiny.tar', '--subordinate-ids');
+    world = await filledWorld('subordinate', 'tiny.tar', '--subordinate-ids');
   });
   afterAll(() => {
-    // It would end by itself a little later.
-    process.kill(holder(), 'SIGKILL');
+    world.endHolder();
     world.remove();
   });
 
-  const holder = () => Number(readFileSync(join(world.home, 'store/users'), 'utf8').split(' ')[0]);
   const script = async (text: string, ...options: string[]) => world.as('run', ...options, 'web', 'sh', '-c', text);
 
   it("has all users of a root, and their files are the user's subordinate ids'", async () => {
@@ -174,6 +157,23 @@ describe.skipIf(!isRoot)('a store with subordinate ids', () => {
     expect((await script(look)).stdout).toBe('0 644\n5 644\n/srv\n');
     expect(await world.as('verify')).toMatchObject({ code: 0 });
     expect((await world.as('gc')).stdout).toMatch(/there is no garbage/);
+  });
+
+  it('moves to another such store with all owners, and to none without them', async () => {
+    const archive = join(world.home, 'web.lamina');
+    expect(await world.as('export', 'web', `store-archive:${archive}`)).toMatchObject({ code: 0, stderr: '' });
+    const renamed = await world.as('import', archive, '--as', 'web=moved');
+    expect(renamed).toMatchObject({ code: 0, stderr: '' });
+    const seen = await world.as('run', 'moved', 'stat', '-c', '%u %g', '/etc/hosts', '/home/user/mine');
+    expect(seen.stdout).toBe('5 6\n1000 1000\n');
+    expect(await world.as('verify')).toMatchObject({ code: 0 });
+    expect(await world.as('remove', 'moved')).toMatchObject({ code: 0 });
+    const plain = join(world.home, 'plain');
+    expect(await world.as('--store', plain, 'init')).toMatchObject({ code: 0 });
+    expect(await world.as('--store', plain, 'import', archive)).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/holds files of user \d+:\d+/) as string,
+    });
   });
 
   it('mounts where lamina unshare shows it, and there only', async () => {
@@ -221,10 +221,13 @@ describe.skipIf(!isRoot)('a store with subordinate ids', () => {
     const refusedThere = await world.as('status');
     expect([refusedThere.code, refusedThere.stderr]).toEqual([
       4,
-      expect.stringMatching(/subordinate ids, which you no longer/),
+      expect.stringMatching(/subordinate ids that you no longer/),
     ]);
     const none = await world.as('--store', join(world.home, 'other'), 'init', '--subordinate-ids');
-    expect([none.code, none.stderr]).toEqual([4, expect.stringMatching(/has no subordinate ids.*\n.*usermod/)]);
+    expect([none.code, none.stderr]).toEqual([
+      4,
+      expect.stringMatching(/has no subordinate ids.*\n.*usermod.*\n.*subuid: nobody:\d+:65536\n/),
+    ]);
     expect((await world.attempt('init', '--subordinate-ids')).code).toBe(2);
   });
 });

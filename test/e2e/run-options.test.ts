@@ -145,7 +145,7 @@ describe.skipIf(!isRoot)('options of lamina run', () => {
       const over = await run('--memory', '100m', 'web', 'taker', '400');
       expect(over.code).toBe(137);
       expect(over.stdout).toBe('');
-      expect(over.stderr).toMatch(/has used up the memory/);
+      expect(over.stderr).toMatch(/has reached its memory limit/);
       // Also where the command makes nothing of it.
       expect((await run('--memory', '100m', 'web', 'sh', '-c', 'taker 400; exit 0')).code).toBe(137);
       // What is written to memory counts as well.

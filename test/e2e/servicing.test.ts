@@ -105,7 +105,7 @@ describe.skipIf(!isRoot)('servicing', () => {
       writeFileSync(join(point, 'etc/hostname'), 'by hand\n');
       writeFileSync(join(point, 'etc/by-hand'), 'new\n');
       const report = await world.run('update', 'commit', 'manual', '--no-replay');
-      expect(report).toMatch(/edits: \/etc\/hostname: its own keeps hiding/);
+      expect(report).toMatch(/edits: \/etc\/hostname: the container's own content hides/);
       expect(existsSync(join(point, 'etc'))).toBe(false);
       expect(await world.inside('idle', 'cat /etc/hostname /etc/by-hand')).toBe('by hand\nnew\n');
       expect(await world.inside('edits', 'cat /etc/hostname /etc/by-hand')).toBe('mine\nnew\n');

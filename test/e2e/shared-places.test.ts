@@ -112,7 +112,10 @@ describe.skipIf(!isRoot)('a directory that others may write', () => {
     if (!existsSync(link)) symlinkSync(target, link);
     lchownSync(link, nobody, nobody);
     const { code, stderr } = await world.attempt(...words.map((word) => (word === 'PATH' ? link : word)));
-    expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining('a symlink of user 65534') as string });
+    expect({ code, stderr }).toEqual({
+      code: 4,
+      stderr: expect.stringContaining('a symlink that belongs to user 65534') as string,
+    });
     expect(readdirSync(target)).toEqual([]);
     expect(world.mounts()).toEqual([]);
   });

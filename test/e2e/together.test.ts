@@ -15,7 +15,7 @@ const containers = ['one', 'two', 'three', 'four'];
 const allowed = new Set<number | null>([0, 3, 4]);
 /** A refusal names who or what stands in the way. */
 const telling =
-  /process \d+|is mounted|there is no container named|by another command|has changed|exists already|being made|newer|not stand|stands|base '|update '/;
+  /process \d+|is mounted|there is no container named|by another command|has changed|already exists|being made|newer|not stand|stands|base '|update '/;
 
 /** Numbers from a seed (mulberry32), so that what a worker does can be done again. */
 function randomOf(seed: number): (below: number) => number {

@@ -75,7 +75,7 @@ describe.skipIf(!isRoot)('the user namespace of lamina run', () => {
       '100000\n',
     );
     const above = await script(['--user', '65536'], 'id');
-    expect([above.code, above.stderr]).toEqual([125, expect.stringMatching(/user 65536 is none of the 65536/)]);
+    expect([above.code, above.stderr]).toEqual([125, expect.stringMatching(/user 65536 is outside the 65536/)]);
   });
 
   it('is root of nothing of the host, whatever it may', async () => {

@@ -130,13 +130,13 @@ describe.skipIf(!isRoot)('an inbox', () => {
     await sleep(20);
     put('after', 'ls /srv/patient && echo after >/srv/after');
     const waiting = watch('60');
-    await waiting.said('patient: waits');
+    await waiting.said('patient: waiting');
     expect(existsSync(join(inbox, 'patient'))).toBe(true);
     await world.run('umount', 'web');
     const done = await ended(waiting);
     expect(done.items.map(({ item, outcome }) => `${item} ${outcome}`)).toEqual(['patient applied', 'after applied']);
-    expect(done.stderr.match(/waits/g)).toHaveLength(1);
-    expect(done.stderr).toMatch(/patient: waits: container 'web' is mounted on .*; it is tried again for 60 s/);
+    expect(done.stderr.match(/waiting/g)).toHaveLength(1);
+    expect(done.stderr).toMatch(/patient: waiting: container 'web' is mounted on .*; retrying for 60 s/);
 
     await world.run('mount', 'web', root);
     put('late', 'echo late >/srv/late');
@@ -151,7 +151,7 @@ describe.skipIf(!isRoot)('an inbox', () => {
     });
     await holder.said('held');
     const busy = watch('60', { LAMINA_LOCK_TIMEOUT_MS: '50' });
-    await busy.said('late: waits: the store');
+    await busy.said('late: waiting: the store');
     holder.child.stdin?.end();
     await holder.finished;
     expect((await ended(busy)).items).toMatchObject([{ item: 'late', outcome: 'applied' }]);
@@ -170,7 +170,7 @@ describe.skipIf(!isRoot)('an inbox', () => {
     await watching.said('slow: applied');
     expect(report('done', 'slow').outcome).toBe('applied');
     const second = await world.attempt('watch', inbox, '--once');
-    expect([second.code, second.stderr]).toEqual([4, expect.stringContaining('watched already')]);
+    expect([second.code, second.stderr]).toEqual([4, expect.stringContaining('already being watched')]);
     put('endless', 'sleep 1000');
     while (!world.mounts().some((point) => point.includes('/transactions/'))) await sleep(50);
     watching.child.kill('SIGTERM');

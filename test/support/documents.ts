@@ -1,6 +1,6 @@
 import { documentOf } from '../../src/app/json/schema.js';
 
-const groups = ['base', 'update', 'displaced'];
+const groups = ['base', 'update', 'displaced', 'package', 'channel'];
 
 /** Checks what a command printed with --json against its schema. @param words what was typed, without --json */
 export function checkDocument(words: readonly string[], printed: string): void {

@@ -131,7 +131,7 @@ export class World {
   }
 
   async json<T>(...args: string[]): Promise<T> {
-    return JSON.parse(await this.run('--json', ...args)) as T;
+    return JSON.parse(Buffer.from(await this.run('--json', ...args), 'latin1').toString('utf8')) as T;
   }
 
   /** A shell script in a container's root. */

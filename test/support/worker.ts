@@ -28,8 +28,8 @@ export async function workerAt(socket: string): Promise<number> {
   throw new Error(`nobody answers at ${socket}`);
 }
 
-/** The processes that answer the requests of mounts below a directory: those that their supervisors have started. */
-export function workersBelow(directory: string): number[] {
+/** The processes of the drivers of mounts below a directory, with their parents. */
+function driversBelow(directory: string): Map<number, number> {
   const drivers = new Map<number, number>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
@@ -42,5 +42,19 @@ export function workersBelow(directory: string): number[] {
       // It has ended meanwhile.
     }
   }
+  return drivers;
+}
+
+/** The processes that answer the requests of mounts below a directory: those that their supervisors have started. */
+export function workersBelow(directory: string): number[] {
+  const drivers = driversBelow(directory);
   return [...drivers].filter(([, parent]) => drivers.has(parent)).map(([pid]) => pid);
+}
+
+/** Kills the drivers of mounts below a directory, the supervisors first. */
+export function killDrivers(directory: string): void {
+  const drivers = driversBelow(directory);
+  const [workers, others] = [[], []] as [number[], number[]];
+  for (const [pid, parent] of drivers) (drivers.has(parent) ? workers : others).push(pid);
+  for (const pid of [...others, ...workers]) process.kill(pid, 'SIGKILL');
 }

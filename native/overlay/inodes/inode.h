@@ -60,8 +60,7 @@ struct DirectoryState {
 class Inode;
 using InodeRef = std::shared_ptr<Inode>;
 
-// Lock order: the tree lock, then `copy_up` of parents before children, then `mutex` of one inode, then caches and
-// tables.
+// tree_lock.h has the order of its locks.
 class Inode {
  public:
   Inode() = default;
@@ -75,15 +74,15 @@ class Inode {
   }
 
   NodeId id = 0;
-  std::atomic<std::uint64_t> ino{0};  // changes when a name of its own is copied up: publish_copy()
+  std::atomic<std::uint64_t> ino{0};  // changes when a name of its own is copied up: CopyPublisher
   std::uint32_t type = 0;             // the S_IFMT bits
-  // False after a restart, until Overlay::resolve() has restored what `mutex` guards.
+  // False after a restart, until RestoredInodes::resolve() has restored what `mutex` guards.
   std::atomic<bool> resolved{true};
 
   sys::SmallMutex copy_up;  // held while it is copied up
 
   sys::SmallMutex mutex;  // guards all below
-  // Of a lower's hard-link group the visible names, as of Overlay::names_version_ (its low bits).
+  // Of a lower's hard-link group the visible names, as of LinkGroups::version_ (its low bits).
   std::uint32_t links = 0, links_version = 0;
   bool has_upper = false;
   bool metacopy = false;                               // the upper has the attributes only; lowers[0] has the data
@@ -91,6 +90,7 @@ class Inode {
   bool other_names = false;                            // nameless, and another name of it is left
   bool written_unseen = false, mapped_unseen = false;  // FileSystem::expect_unseen_writes
   std::atomic<Protection> protection{};                // not guarded
+  std::atomic<bool> fresh{false};                      // not guarded: made here, and got no xattr of a client since
   std::atomic<bool> replaced{false};                   // changed under the exclusive tree lock
   // Its node, name, newest key and lookup count, in the store. Changed by the table, under its lock too; null before it
   // exists.

@@ -12,4 +12,8 @@ inline sys::FileTime to_file_time(Timestamp time) { return {time.seconds, time.n
 // `ino` stays 0: the caller sets a number that is unique in the mount.
 Attributes to_attributes(const sys::FileStatus& status);
 
+// What users see of a file that stands for a character device 0:0 (Marks::escaped_whiteout).
+void show_as_device(Attributes& attributes);
+[[nodiscard]] sys::FileStatus as_device(sys::FileStatus status);
+
 }  // namespace lamina::overlay

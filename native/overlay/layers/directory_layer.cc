@@ -35,11 +35,12 @@ sys::Errno not_through_symlinks(sys::Errno error) { return error.value == ELOOP 
 }  // namespace
 
 DirectoryLayer::DirectoryLayer(LayerRoot root, std::uint32_t position, bool user_xattr, bool whiteout_files,
-                               std::uint64_t device, DirectoryRef descriptor)
+                               std::uint64_t device, DirectoryRef descriptor, StoredOwners owners)
     : root_(std::move(root)),
       position_(position),
-      names_(user_xattr),
+      names_(user_xattr, whiteout_files ? ForeignMarks::obeyed : ForeignMarks::ignored),
       whiteout_files_(whiteout_files),
+      owners_(owners),
       device_(device),
       root_node_(std::make_shared<const PathNode>()),
       root_directory_(std::move(descriptor)) {}
@@ -48,9 +49,15 @@ Result<std::unique_ptr<DirectoryLayer>> DirectoryLayer::open(LayerRoot root, std
                                                              bool whiteout_files) {
   LAMINA_ASSIGN(auto descriptor, root.open("", O_PATH | O_DIRECTORY));
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(descriptor.get()));
+  StoredOwners owners = StoredOwners::in_inode;
+  if (whiteout_files) {
+    LAMINA_ASSIGN(owners, stored_owners_of(descriptor.get()));
+  }
   auto shared = std::make_shared<const sys::FileDescriptor>(std::move(descriptor));
-  return std::unique_ptr<DirectoryLayer>(
-      new DirectoryLayer(std::move(root), position, user_xattr, whiteout_files, status.device, std::move(shared)));
+  std::unique_ptr<DirectoryLayer> layer(new DirectoryLayer(std::move(root), position, user_xattr, whiteout_files,
+                                                           status.device, std::move(shared), owners));
+  LAMINA_ASSIGN(layer->escaped_whiteouts_, may_hold_escaped_whiteouts(layer->names_, layer->root_directory_->get()));
+  return layer;
 }
 
 // The file's own number where it fits and the file system is the root's, as the kernel's xino does; the others share
@@ -104,38 +111,65 @@ Result<Marks> DirectoryLayer::marks_at(const Place& place, const sys::FileStatus
   return marks;
 }
 
+// No layer but one that has held escaped whiteouts is asked.
+Result<bool> DirectoryLayer::is_escaped_whiteout(int directory, std::string_view name,
+                                                 const sys::FileStatus& status) const {
+  if (!escaped_whiteouts_ || !status.is_regular() || status.size != 0) return false;
+  LAMINA_ASSIGN(const Marks marks, read_marks_at(names_, status, directory, name));
+  return marks.escaped_whiteout;
+}
+
+Attributes DirectoryLayer::attributes_of(const sys::FileStatus& status) const {
+  Attributes attributes = to_attributes(status);
+  attributes.ino = ino(status.device, status.ino);
+  return attributes;
+}
+
 Result<LowerEntry> DirectoryLayer::entry_at(const Place& place, Node node) const {
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(place.at(), place.name));
   LowerEntry found;
   found.reference.path = std::move(node);
-  found.attributes = to_attributes(status);
-  found.attributes.ino = ino(status.device, status.ino);
+  found.attributes = attributes_of(status);
+  LAMINA_TRY(apply_stored_owner(owners_, place.at(), place.name, found.attributes));
   LAMINA_ASSIGN(found.marks, marks_at(place, status));
   found.marks.protection = protection_of(status);
+  if (escaped_whiteouts_ && found.marks.escaped_whiteout) show_as_device(found.attributes);
   return found;
 }
 
 Result<LowerEntry> DirectoryLayer::lookup(const LowerRef& directory, std::string_view name) const {
   if (name.empty()) return sys::Errno{ENOENT};
+  if (!whiteout_files_) return lookup_listed(directory, name);
+  if (is_whiteout_file(name)) return sys::Errno{ENOENT};
+  LAMINA_ASSIGN(const auto parent, this->directory(directory.path));
+  LAMINA_ASSIGN(const bool hidden, has_whiteout_file(parent->get(), name));
+  if (!hidden) return lookup_listed(directory, name);
+  LowerEntry whiteout;
+  whiteout.reference.path = std::make_shared<const PathNode>(PathNode{directory.path, std::string(name)});
+  whiteout.attributes.mode = S_IFCHR;
+  whiteout.marks.whiteout = true;
+  return whiteout;
+}
+
+Result<LowerEntry> DirectoryLayer::lookup_listed(const LowerRef& directory, std::string_view name) const {
   LAMINA_ASSIGN(auto parent, this->directory(directory.path));
   auto node = std::make_shared<const PathNode>(PathNode{directory.path, std::string(name)});
-  if (whiteout_files_) {
-    if (is_whiteout_file(name)) return sys::Errno{ENOENT};
-    LAMINA_ASSIGN(const bool hidden, has_whiteout_file(parent->get(), name));
-    if (hidden) {
-      LowerEntry whiteout;
-      whiteout.reference.path = std::move(node);
-      whiteout.attributes.mode = S_IFCHR;
-      whiteout.marks.whiteout = true;
-      return whiteout;
-    }
-  }
   return entry_at({std::move(parent), node->name}, node);
 }
 
 Result<LowerEntry> DirectoryLayer::get(const LowerRef& reference) const {
   LAMINA_ASSIGN(const Place found, place(reference));
   return entry_at(found, reference.path);
+}
+
+Result<Attributes> DirectoryLayer::attributes(const LowerRef& reference) const {
+  LAMINA_ASSIGN(const Place found, place(reference));
+  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(found.at(), found.name));
+  Attributes its = attributes_of(status);
+  LAMINA_TRY(apply_stored_owner(owners_, found.at(), found.name, its));
+  LAMINA_ASSIGN(const bool device, is_escaped_whiteout(found.at(), found.name, status));
+  if (device) show_as_device(its);
+  return its;
 }
 
 Result<Layer::Child> DirectoryLayer::child_of(int directory, std::uint64_t device, bool xattr_whiteouts,
@@ -145,11 +179,14 @@ Result<Layer::Child> DirectoryLayer::child_of(int directory, std::uint64_t devic
   child.entry.cookie = name_cookie(record.name);
   child.entry.ino = ino(device, record.ino);
   child.entry.type = record.type;
-  const bool look = record.type == 0 || record.type == S_IFCHR || (xattr_whiteouts && record.type == S_IFREG);
+  const bool may_stand_for_device = xattr_whiteouts || escaped_whiteouts_;
+  const bool look = record.type == 0 || record.type == S_IFCHR || (may_stand_for_device && record.type == S_IFREG);
   if (!look) return child;
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(directory, record.name));
   child.entry.type = status.type();
   child.whiteout = status.is_whiteout();
+  LAMINA_ASSIGN(const bool shows_device, is_escaped_whiteout(directory, record.name, status));
+  if (shows_device) child.entry.type = S_IFCHR;
   if (xattr_whiteouts && status.is_regular() && status.size == 0) {
     LAMINA_ASSIGN(const Marks marks, read_marks_at(names_, status, directory, record.name));
     child.whiteout = marks.whiteout;
@@ -231,7 +268,7 @@ Result<std::vector<RedirectMark>> DirectoryLayer::redirects() const {
 Result<std::uint64_t> DirectoryLayer::identity(const LowerRef& reference) const {
   LAMINA_ASSIGN(const Place found, place(reference));
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(found.at(), found.name));
-  return ino(status.device, status.ino);
+  return attributes_of(status).ino;
 }
 
 Result<std::string> DirectoryLayer::path(const LowerRef& reference) const { return path_of(*reference.path); }

@@ -8,6 +8,7 @@
 #include "overlay/layers/layer.h"
 #include "overlay/layers/layer_root.h"
 #include "overlay/layers/marks.h"
+#include "overlay/layers/stored_owner.h"
 #include "sys/directory.h"
 #include "sys/status.h"
 
@@ -20,7 +21,9 @@ class DirectoryLayer final : public Layer {
 
   [[nodiscard]] LowerRef root() const override { return {root_node_}; }
   Result<LowerEntry> lookup(const LowerRef& directory, std::string_view name) const override;
+  Result<LowerEntry> lookup_listed(const LowerRef& directory, std::string_view name) const override;
   Result<LowerEntry> get(const LowerRef& reference) const override;
+  Result<Attributes> attributes(const LowerRef& reference) const override;
   Result<std::vector<Child>> list(const LowerRef& directory) const override;
   Result<std::string> read_link(const LowerRef& reference) const override;
   Result<std::vector<std::byte>> xattr(const LowerRef& reference, std::string_view name) const override;
@@ -47,13 +50,15 @@ class DirectoryLayer final : public Layer {
   };
 
   DirectoryLayer(LayerRoot root, std::uint32_t position, bool user_xattr, bool whiteout_files, std::uint64_t device,
-                 DirectoryRef descriptor);
+                 DirectoryRef descriptor, StoredOwners owners);
   // `reference` outlives the place.
   Result<Place> place(const LowerRef& reference) const;
   Result<DirectoryRef> directory(const Node& node) const;
   Result<LowerEntry> entry_at(const Place& place, Node node) const;
+  [[nodiscard]] Attributes attributes_of(const sys::FileStatus& status) const;
   Result<Marks> marks_at(const Place& place, const sys::FileStatus& status) const;
   Result<bool> xattr_whiteouts(int directory) const;
+  Result<bool> is_escaped_whiteout(int directory, std::string_view name, const sys::FileStatus& status) const;
   static void obey_whiteout_files(std::vector<Child>& children);
   Result<Child> child_of(int directory, std::uint64_t device, bool xattr_whiteouts,
                          const sys::DirectoryRecord& record) const;
@@ -63,6 +68,8 @@ class DirectoryLayer final : public Layer {
   std::uint32_t position_;
   MarkNames names_;
   bool whiteout_files_;
+  StoredOwners owners_;
+  bool escaped_whiteouts_ = false;
   std::uint64_t device_;  // of the root
   Node root_node_;
   DirectoryRef root_directory_;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <climits>
 
+#include "overlay/layers/attributes.h"
+
 namespace lamina::overlay {
 
 namespace {
@@ -55,12 +57,26 @@ Result<Marks> IndexedLayer::marks(const IndexEntry& entry) const {
   return marks;
 }
 
+Result<bool> IndexedLayer::is_escaped_whiteout(const IndexEntry& entry) const {
+  if (!entry.is(IndexEntry::has_xattrs) || !S_ISREG(entry.mode) || entry.size != 0) return false;
+  const auto value = index_->xattr(entry, names_.escaped_whiteout);
+  if (value.failed_with(ENODATA)) return false;
+  return value.ok() ? Result<bool>(true) : value.error();
+}
+
+Result<Attributes> IndexedLayer::attributes(std::uint32_t number, const IndexEntry& entry) const {
+  Attributes attributes = attributes_of(entry);
+  LAMINA_ASSIGN(const bool device, is_escaped_whiteout(entry));
+  if (device) show_as_device(attributes);
+  LAMINA_ASSIGN(attributes.ino, ino(number, entry));
+  return attributes;
+}
+
 Result<LowerEntry> IndexedLayer::lower_entry(std::uint32_t number) const {
   LAMINA_ASSIGN(const IndexEntry entry, index_->entry(number));
   LowerEntry found;
   found.reference.entry = number;
-  found.attributes = attributes_of(entry);
-  LAMINA_ASSIGN(found.attributes.ino, ino(number, entry));
+  LAMINA_ASSIGN(found.attributes, attributes(number, entry));
   LAMINA_ASSIGN(found.marks, marks(entry));
   return found;
 }
@@ -73,6 +89,11 @@ Result<LowerEntry> IndexedLayer::lookup(const LowerRef& directory, std::string_v
 
 Result<LowerEntry> IndexedLayer::get(const LowerRef& reference) const { return lower_entry(reference.entry); }
 
+Result<Attributes> IndexedLayer::attributes(const LowerRef& reference) const {
+  LAMINA_ASSIGN(const IndexEntry entry, index_->entry(reference.entry));
+  return attributes(reference.entry, entry);
+}
+
 Result<Layer::Child> IndexedLayer::child(std::uint32_t number) const {
   LAMINA_ASSIGN(const IndexEntry entry, index_->entry(number));
   LAMINA_ASSIGN(const std::string_view name, index_->name(entry));
@@ -81,7 +102,8 @@ Result<Layer::Child> IndexedLayer::child(std::uint32_t number) const {
   child.whiteout = is_whiteout(entry);
   child.entry.cookie = cookie_of_hash(entry.name_hash);
   LAMINA_ASSIGN(child.entry.ino, ino(number, entry));
-  child.entry.type = child.whiteout ? S_IFCHR : entry.mode & S_IFMT;
+  LAMINA_ASSIGN(const bool device, is_escaped_whiteout(entry));
+  child.entry.type = child.whiteout || device ? S_IFCHR : entry.mode & S_IFMT;
   child.entry.name = name;
   return child;
 }

@@ -17,7 +17,11 @@ class IndexedLayer final : public Layer {
 
   [[nodiscard]] LowerRef root() const override { return {}; }
   Result<LowerEntry> lookup(const LowerRef& directory, std::string_view name) const override;
+  Result<LowerEntry> lookup_listed(const LowerRef& directory, std::string_view name) const override {
+    return lookup(directory, name);
+  }
   Result<LowerEntry> get(const LowerRef& reference) const override;
+  Result<Attributes> attributes(const LowerRef& reference) const override;
   Result<std::vector<Child>> list(const LowerRef& directory) const override;
   Result<std::string> read_link(const LowerRef& reference) const override;
   Result<std::vector<std::byte>> xattr(const LowerRef& reference, std::string_view name) const override;
@@ -33,6 +37,8 @@ class IndexedLayer final : public Layer {
 
  private:
   Result<LowerEntry> lower_entry(std::uint32_t number) const;
+  Result<Attributes> attributes(std::uint32_t number, const IndexEntry& entry) const;
+  Result<bool> is_escaped_whiteout(const IndexEntry& entry) const;
   Result<Marks> marks(const IndexEntry& entry) const;
   Result<std::uint64_t> ino(std::uint32_t number, const IndexEntry& entry) const;
   Result<Child> child(std::uint32_t number) const;

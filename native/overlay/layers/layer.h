@@ -36,6 +36,9 @@ struct Marks {
   bool whiteout = false;  // character device 0:0 (or the xattr form of a zero-size file, trusted.overlay.whiteout)
   bool opaque = false;    // a directory: trusted.overlay.opaque = "y"
   bool metacopy = false;  // attributes only; the data is in a lower layer
+  // An empty file that stands for a character device 0:0 of users: a whiteout of an overlay inside this one.
+  bool escaped_whiteout = false;
+  bool none = false;      // known to have no attribute of ours at all, InodeNumbers' included
   Protection protection;  // trusted.overlay.protattr of a file of the upper; of a lower's file the real one's flags
   std::string
       redirect;  // trusted.overlay.redirect: "/a/b" from the root of the layers below, or "b" in the same directory
@@ -63,7 +66,11 @@ class Layer {
   [[nodiscard]] virtual LowerRef root() const = 0;
   // Whiteouts are found, with marks.whiteout set. ENOENT: the layer has no entry of that name.
   virtual Result<LowerEntry> lookup(const LowerRef& directory, std::string_view name) const = 0;
+  // The same of a name that list() gave, and not as a whiteout.
+  virtual Result<LowerEntry> lookup_listed(const LowerRef& directory, std::string_view name) const = 0;
   virtual Result<LowerEntry> get(const LowerRef& reference) const = 0;
+  // The same without its marks, which may cost another call.
+  virtual Result<Attributes> attributes(const LowerRef& reference) const = 0;
   // All children, whiteouts included (type character device), in listing_order. Cookies are name_cookie(): names that
   // collide share one here, and get distinct ones once the layers are merged.
   struct Child {
@@ -85,7 +92,8 @@ class Layer {
   virtual Result<std::vector<std::string>> links_below(const LowerRef& directory) const = 0;
   // All directories of the layer that have a redirect. Without an index each directory is read.
   virtual Result<std::vector<RedirectMark>> redirects() const = 0;
-  // The same for two names of one group, and only for those: identifies the file in the layer.
+  // The same for two names of one group, and only for those: identifies the file in the layer. Without an index its
+  // Attributes::ino.
   [[nodiscard]] virtual Result<std::uint64_t> identity(const LowerRef& reference) const = 0;
   // From the layer's root, without a leading slash. EIO where the index is damaged.
   virtual Result<std::string> path(const LowerRef& reference) const = 0;

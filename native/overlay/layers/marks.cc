@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "sys/xattrs.h"
 
 namespace lamina::overlay {
@@ -9,6 +12,11 @@ namespace lamina::overlay {
 namespace {
 
 constexpr std::string_view escape = "overlay.";
+constexpr std::string_view trusted_prefix = "trusted.overlay.", user_prefix = "user.overlay.";
+constexpr std::string_view fuse_overlayfs_prefix = "user.fuseoverlayfs.";
+// Owners and modes that count instead of the inode's, see stored_owner.h.
+constexpr std::string_view other_notes[] = {fuse_overlayfs_prefix, "security.fuseoverlayfs.",
+                                            "user.containers.override_"};
 
 std::string_view text_of(const std::vector<std::byte>& value) {
   return {reinterpret_cast<const char*>(value.data()), value.size()};
@@ -46,8 +54,10 @@ Status read_protection(const MarkNames& names, const AttributeReader& read, Mark
 }
 
 Status read_directory_marks(const MarkNames& names, const AttributeReader& read, Marks& marks) {
-  LAMINA_ASSIGN(const auto opaque, read_optional(read, names.opaque));
-  marks.opaque = opaque && text_of(*opaque) == opaque_value;
+  for (const std::string& name : names.all_opaque()) {
+    LAMINA_ASSIGN(const auto opaque, read_optional(read, name));
+    marks.opaque = marks.opaque || (opaque && text_of(*opaque) == opaque_value);
+  }
   LAMINA_TRY(read_protection(names, read, marks));
   return read_redirect(names, read, marks);
 }
@@ -58,6 +68,8 @@ Status read_file_marks(const MarkNames& names, const sys::FileStatus& status, co
     LAMINA_ASSIGN(const auto whiteout, read_optional(read, names.whiteout));
     marks.whiteout = whiteout.has_value();
     if (marks.whiteout) return {};
+    LAMINA_ASSIGN(const auto escaped, read_optional(read, names.escaped_whiteout));
+    marks.escaped_whiteout = escaped.has_value();
   }
   LAMINA_TRY(read_protection(names, read, marks));
   LAMINA_ASSIGN(const auto metacopy, read_optional(read, names.metacopy));
@@ -69,40 +81,67 @@ Status read_file_marks(const MarkNames& names, const sys::FileStatus& status, co
 
 }  // namespace
 
-MarkNames::MarkNames(bool user_xattr) : prefix_(user_xattr ? "user.overlay." : "trusted.overlay.") {
-  opaque = prefix_ + "opaque";
-  redirect = prefix_ + "redirect";
-  metacopy = prefix_ + "metacopy";
-  origin = prefix_ + "origin";
-  impure = prefix_ + "impure";
-  nlink = prefix_ + "nlink";
-  whiteout = prefix_ + "whiteout";
-  protattr = prefix_ + "protattr";
-  lamina_ino = prefix_ + "lamina.ino";
-  lamina_capability = prefix_ + "lamina.capability";
-  lamina_mount = prefix_ + "lamina.mount";
+MarkNames::MarkNames(bool user_xattr, ForeignMarks foreign) : foreign_(foreign == ForeignMarks::obeyed) {
+  const std::string prefix(user_xattr ? user_prefix : trusted_prefix);
+  opaque = prefix + "opaque";
+  redirect = prefix + "redirect";
+  metacopy = prefix + "metacopy";
+  origin = prefix + "origin";
+  impure = prefix + "impure";
+  nlink = prefix + "nlink";
+  whiteout = prefix + "whiteout";
+  protattr = prefix + "protattr";
+  escaped_whiteout = prefix + std::string(escape) + "whiteout";
+  lamina_ino = prefix + "lamina.ino";
+  lamina_capability = prefix + "lamina.capability";
+  lamina_mount = prefix + "lamina.mount";
+  lamina_whiteouts = prefix + "lamina.whiteouts";
+  prefixes_ = {prefix};
+  all_opaque_ = {opaque};
+  if (!foreign_) return;
+  if (!user_xattr) {
+    prefixes_.emplace_back(user_prefix);
+    all_opaque_.push_back(std::string(user_prefix) + "opaque");
+  }
+  all_opaque_.push_back(std::string(fuse_overlayfs_prefix) + "opaque");
+}
+
+std::size_t MarkNames::prefix_of(std::string_view attribute) const {
+  for (const std::string& prefix : prefixes_) {
+    if (attribute.starts_with(prefix)) return prefix.size();
+  }
+  return 0;
+}
+
+bool MarkNames::may_be_mark(std::string_view attribute) const {
+  return prefix_of(attribute) != 0 || is_reserved(attribute);
+}
+
+bool MarkNames::is_reserved(std::string_view attribute) const {
+  return foreign_ && std::any_of(std::begin(other_notes), std::end(other_notes),
+                                 [&](std::string_view note) { return attribute.starts_with(note); });
 }
 
 bool MarkNames::is_private(std::string_view attribute) const {
-  return attribute.starts_with(prefix_) && !is_escaped(attribute);
+  return may_be_mark(attribute) && !is_escaped(attribute);
 }
 
 bool MarkNames::is_escaped(std::string_view attribute) const {
-  return attribute.starts_with(prefix_) && attribute.substr(prefix_.size()).starts_with(escape);
+  const std::size_t prefix = prefix_of(attribute);
+  return prefix != 0 && attribute.substr(prefix).starts_with(escape);
 }
 
 std::string MarkNames::to_disk(std::string_view attribute) const {
-  if (!attribute.starts_with(prefix_)) return std::string(attribute);
-  std::string name(prefix_);
-  name += escape;
-  name += attribute.substr(prefix_.size());
+  std::string name(attribute);
+  if (const std::size_t prefix = prefix_of(attribute); prefix != 0) name.insert(prefix, escape);
   return name;
 }
 
 std::optional<std::string> MarkNames::to_user(std::string_view attribute) const {
   if (is_private(attribute)) return std::nullopt;
-  if (!is_escaped(attribute)) return std::string(attribute);
-  return prefix_ + std::string(attribute.substr(prefix_.size() + escape.size()));
+  std::string name(attribute);
+  if (is_escaped(attribute)) name.erase(prefix_of(attribute), escape.size());
+  return name;
 }
 
 bool valid_redirect(std::string_view redirect) {
@@ -135,7 +174,8 @@ Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& statu
   // Nearly every file has no marks at all: one call shows it.
   LAMINA_ASSIGN(const std::string list, sys::list_xattrs(directory, name));
   bool any = false;
-  sys::for_each_name(list, [&](std::string_view attribute) { any = any || attribute.starts_with(names.prefix()); });
+  sys::for_each_name(list, [&](std::string_view attribute) { any = any || names.may_be_mark(attribute); });
+  marks.none = !any;
   if (!any) return marks;
   return read_marks(names, status,
                     [&](std::string_view attribute) { return sys::get_xattr(directory, name, attribute); });
@@ -144,6 +184,12 @@ Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& statu
 Result<bool> holds_xattr_whiteouts(const MarkNames& names, const AttributeReader& read) {
   LAMINA_ASSIGN(const auto value, read_optional(read, names.opaque));
   return value && text_of(*value) == xattr_whiteouts_value;
+}
+
+Result<bool> may_hold_escaped_whiteouts(const MarkNames& names, int descriptor) {
+  const auto read = [&](std::string_view attribute) { return sys::get_xattr(descriptor, {}, attribute); };
+  LAMINA_ASSIGN(const auto value, read_optional(read, names.lamina_whiteouts));
+  return value.has_value();
 }
 
 std::array<std::byte, lower_number_size> encode(const LowerNumber& number) {

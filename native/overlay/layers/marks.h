@@ -18,19 +18,30 @@
 
 namespace lamina::overlay {
 
+// Whether what other drivers than the kernel's leave in a layer counts: fuse-overlayfs takes user.fuseoverlayfs.opaque
+// and user.overlay.opaque for marks as well, and keeps notes of its own in user.fuseoverlayfs.* (and stored_owner.h).
+enum class ForeignMarks { ignored, obeyed };
+
 // The names of the marks of one mount: trusted.overlay.* or, with userxattr, user.overlay.*.
 class MarkNames {
  public:
-  explicit MarkNames(bool user_xattr);
+  explicit MarkNames(bool user_xattr, ForeignMarks foreign = ForeignMarks::ignored);
 
   // Each with its prefix, as for setxattr(2).
   std::string opaque, redirect, metacopy, origin, impure, nlink, whiteout, protattr;
-  // trusted.overlay.lamina.ino, .capability, .mount: see docs/format.md
-  std::string lamina_ino, lamina_capability, lamina_mount;
+  // trusted.overlay.overlay.whiteout, see escaped_whiteouts.h
+  std::string escaped_whiteout;
+  // trusted.overlay.lamina.ino, .capability, .mount, .whiteouts: see docs/format.md
+  std::string lamina_ino, lamina_capability, lamina_mount, lamina_whiteouts;
 
-  // "trusted.overlay." or "user.overlay."
-  [[nodiscard]] std::string_view prefix() const { return prefix_; }
-  // One of our marks: users can neither see nor set it.
+  // The names that make a directory opaque: `opaque` first.
+  [[nodiscard]] const std::vector<std::string>& all_opaque() const { return all_opaque_; }
+  // An attribute of that name may be a mark.
+  [[nodiscard]] bool may_be_mark(std::string_view attribute) const;
+  // A note of fuse-overlayfs or containers-storage. There is no escaped form: to users it does not exist, and they
+  // cannot set it (EPERM).
+  [[nodiscard]] bool is_reserved(std::string_view attribute) const;
+  // One of our marks, or of those that count here: users can neither see nor set it.
   [[nodiscard]] bool is_private(std::string_view attribute) const;
   // An escaped attribute, "trusted.overlay.overlay.X", by which a mark of a nested overlay is kept on disk.
   [[nodiscard]] bool is_escaped(std::string_view attribute) const;
@@ -42,7 +53,12 @@ class MarkNames {
   [[nodiscard]] std::optional<std::string> to_user(std::string_view attribute) const;
 
  private:
-  std::string prefix_;
+  // The length of the prefix of marks that it begins with; 0: none.
+  [[nodiscard]] std::size_t prefix_of(std::string_view attribute) const;
+
+  std::vector<std::string> prefixes_;  // "trusted.overlay.", "user.overlay."
+  std::vector<std::string> all_opaque_;
+  bool foreign_;
 };
 
 // A value of trusted.overlay.redirect is usable: "/a/b" or "b", without empty, "." or ".." components. Others are EIO.
@@ -59,6 +75,9 @@ Result<Marks> read_marks_at(const MarkNames& names, const sys::FileStatus& statu
                             std::string_view name);
 // True if the attributes from `read` mark a directory whose whiteouts may have the xattr form (opaque = "x").
 Result<bool> holds_xattr_whiteouts(const MarkNames& names, const AttributeReader& read);
+
+// Whether a tree, by the attributes of its root at `descriptor`, has ever held escaped whiteouts.
+Result<bool> may_hold_escaped_whiteouts(const MarkNames& names, int descriptor);
 
 // The value of trusted.overlay.lamina.ino of a copied-up object: the st_ino that it had in its lower, the stack of
 // lowers in which nothing else has that number, and the own numbers in the upper's file system of the entry and of the

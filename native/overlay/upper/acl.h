@@ -43,8 +43,19 @@ class Acl {
   // The access list of a new file with `mode` under a directory with this default list (posix_acl_create): what both
   // allow the owner, the mask or group, and others.
   [[nodiscard]] Acl masked_by(std::uint32_t mode) const;
+  // The list with other users and groups: `translate(is_user, id)` gives the new id of a named one.
+  template <typename Translate>
+  [[nodiscard]] Acl with_ids(Translate translate) const {
+    Acl changed(*this);
+    for (AclEntry& entry : changed.entries_) {
+      if (entry.tag == named_user || entry.tag == named_group) entry.id = translate(entry.tag == named_user, entry.id);
+    }
+    return changed;
+  }
 
  private:
+  static constexpr std::uint16_t named_user = 2, named_group = 8;
+
   std::vector<AclEntry> entries_;
 };
 

@@ -9,16 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "overlay/upper/upper_owners.h"
 #include "sys/file_descriptor.h"
 #include "sys/result.h"
 
 namespace lamina::overlay {
-
-// A name in an upper directory, or, with name "", the descriptor itself.
-struct UpperPlace {
-  int directory = -1;
-  std::string_view name;
-};
 
 // While it lives the owner may read, write and search those places; then they have their modes again. No other thread
 // changes or shows modes meanwhile: `modes` is held exclusively, and they take it shared.

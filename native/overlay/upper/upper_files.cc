@@ -8,6 +8,7 @@
 #include "sys/directory.h"
 #include "sys/names.h"
 #include "sys/open.h"
+#include "sys/status.h"
 #include "sys/xattrs.h"
 
 namespace lamina::overlay {
@@ -25,6 +26,13 @@ Result<sys::FileDescriptor> UpperFiles::open(const Location& at, int flags) {
   });
 }
 
+Result<sys::FileDescriptor> UpperFiles::create(const UpperPlace& place, std::uint32_t mode) {
+  // Who makes a file owns it, and may ask for O_NOATIME.
+  const int flags = O_RDWR | O_CREAT | O_EXCL | (access_times_ ? 0 : O_NOATIME);
+  return with_access({{place.directory, {}}},
+                     [&] { return sys::open_child(place.directory, place.name, flags, mode); });
+}
+
 // Moving a directory to another one needs write permission on it too.
 Status UpperFiles::rename(const UpperPlace& from, const UpperPlace& to, unsigned flags) {
   return with_access({{from.directory, {}}, {to.directory, {}}, from, to},
@@ -36,6 +44,16 @@ Status UpperFiles::link(const UpperPlace& from, const UpperPlace& to) {
     return from.name.empty() ? sys::link_descriptor(from.directory, to.directory, to.name)
                              : sys::link(from.directory, from.name, to.directory, to.name);
   });
+}
+
+Status UpperFiles::link_unseen(const UpperPlace& from, const UpperPlace& to) {
+  LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(to.directory));
+  LAMINA_TRY(link(from, to));
+  Status restored =
+      sys::change_times(to.directory, "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime));
+  // The first error is the one to report.
+  if (!restored) static_cast<void>(sys::unlink(to.directory, to.name));
+  return restored;
 }
 
 Status UpperFiles::unlink(const UpperPlace& place) {

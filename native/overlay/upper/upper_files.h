@@ -11,6 +11,7 @@
 #include "overlay/file_system.h"
 #include "overlay/types.h"
 #include "overlay/upper/owner_access.h"
+#include "overlay/upper/upper_owners.h"
 #include "sys/file_descriptor.h"
 #include "sys/result.h"
 
@@ -27,10 +28,13 @@ class UpperFiles {
  public:
   // `unprivileged`: modes of our own files may deny us access.
   UpperFiles(const Options& options, bool unprivileged)
-      : access_times_(options.access_times),
+      : owners_(options.stored_owners, options.owners.squashes()),
+        access_times_(options.access_times),
         directory_access_times_(options.directory_access_times),
         unprivileged_(unprivileged) {}
 
+  // Owners and modes of its files; not of links to them.
+  [[nodiscard]] const UpperOwners& owners() const { return owners_; }
   [[nodiscard]] bool unprivileged() const { return unprivileged_; }
   // While it is held no mode differs from what users should see.
   [[nodiscard]] std::shared_lock<std::shared_mutex> steady_modes() {
@@ -48,9 +52,13 @@ class UpperFiles {
   }
 
   Result<sys::FileDescriptor> open(const Location& at, int flags);
+  // A new regular file, open for reading and writing.
+  Result<sys::FileDescriptor> create(const UpperPlace& place, std::uint32_t mode);
   Status rename(const UpperPlace& from, const UpperPlace& to, unsigned flags = 0);
   // Gives the file at `from`, or of the descriptor itself, another name.
   Status link(const UpperPlace& from, const UpperPlace& to);
+  // The same, where the merged directory had the name already: its times stay.
+  Status link_unseen(const UpperPlace& from, const UpperPlace& to);
   Status unlink(const UpperPlace& place);
   // Removes a name and all below it.
   Status remove_tree(const UpperPlace& place);
@@ -61,6 +69,7 @@ class UpperFiles {
   Status set_mark(const UpperPlace& place, std::string_view mark, std::string_view value);
 
  private:
+  const UpperOwners owners_;
   const bool access_times_, directory_access_times_;  // whether reading may change them
   const bool unprivileged_;
   std::shared_mutex modes_;  // shared by all code that shows or changes modes (OwnerAccess)

@@ -173,7 +173,7 @@ TEST_F(ControlTest, ReplacesADeadSocketButNoLiveOne) {
   EXPECT_EQ(ask(connect("dead"), R"({"command":"flush"})"), R"({"ok":true})");
   root_.file("file", "precious");
   EXPECT_EQ(open("file"), nullptr);
-  EXPECT_NE(explanation_.find("is no socket"), std::string::npos) << explanation_;
+  EXPECT_NE(explanation_.find("is not a socket"), std::string::npos) << explanation_;
   EXPECT_EQ(root_.content("file"), "precious");
   EXPECT_EQ(open("none/socket"), nullptr);
   EXPECT_EQ(explanation_, "control socket " + root_.path("none/socket") + ": No such file or directory");

@@ -80,8 +80,8 @@ TEST(Glob, KnowsSetsCharactersAndBraces) {
 
 TEST(Glob, ExplainsWhatIsWrong) {
   EXPECT_EQ(problem("tmp"), "pattern \"tmp\" does not begin with /");
-  EXPECT_EQ(problem("/{a,b"), "pattern \"/{a,b\" has a { without its }");
-  EXPECT_EQ(problem("/[a-z"), "pattern \"/[a-z\" has a [ without its ]");
+  EXPECT_EQ(problem("/{a,b"), "pattern \"/{a,b\" has a { without a }");
+  EXPECT_EQ(problem("/[a-z"), "pattern \"/[a-z\" has a [ without a ]");
   EXPECT_EQ(problem("/[z-a]"), "pattern \"/[z-a]\" has a range that runs backwards");
   EXPECT_NE(problem("/a/../b").find("no path of a mount has"), std::string::npos);
   EXPECT_NE(problem("/a\\").find("backslash"), std::string::npos);
@@ -122,14 +122,14 @@ TEST(Rules, ExplainWhatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "is not valid JSON"},
       {"{", "is not valid JSON"},
-      {"[]", "is no object"},
+      {"[]", "is not an object"},
       {R"({"rules":[]})", "has no \"version\""},
       {R"({"version":2,"rules":[]})", "has version 2"},
       {R"({"version":"x\udcff","rules":[]})", "has version"},
-      {R"({"version":[[1]],"rules":[]})", "has a version that is no number"},
+      {R"({"version":[[1]],"rules":[]})", "has a version that is not a number"},
       {R"({"version":1})", "has no list"},
       {R"({"version":1,"rules":[],"extra":1})", "unknown key \"extra\""},
-      {R"({"version":1,"rules":[1]})", "rule 1: is no object"},
+      {R"({"version":1,"rules":[1]})", "rule 1: is not an object"},
       {R"({"version":1,"rules":[{"match":"/a"}]})", "rule 1: has no string \"decision\""},
       {R"({"version":1,"rules":[{"match":"/a","decision":"drop"}]})", "rule 1: has the decision \"drop\""},
       {R"({"version":1,"rules":[{"match":"/a","decision":"capture"},{"match":"b","decision":"capture"}]})",

@@ -26,6 +26,49 @@ Result<Marks> read(std::uint32_t mode, std::uint64_t size, const Attributes& att
   });
 }
 
+TEST(MarkNames, HidesWhatFuseOverlayfsAndContainersStorageLeave) {
+  const MarkNames names(false, ForeignMarks::obeyed);
+  for (const char* name : {"user.fuseoverlayfs.opaque", "user.fuseoverlayfs.origin", "user.overlay.opaque",
+                           "security.fuseoverlayfs.override_stat", "user.containers.override_stat"}) {
+    EXPECT_TRUE(names.is_private(name)) << name;
+    EXPECT_EQ(names.to_user(name), std::nullopt) << name;
+    EXPECT_FALSE(MarkNames(false).is_reserved(name)) << name;
+    EXPECT_EQ(MarkNames(false).to_user(name), name);
+  }
+  EXPECT_TRUE(names.is_reserved("user.fuseoverlayfs.opaque"));
+  EXPECT_FALSE(names.is_reserved("user.overlay.opaque"));
+  EXPECT_FALSE(names.is_reserved("user.containers.other"));
+  // Of an overlay in the mount, by a user without privilege.
+  EXPECT_EQ(names.to_disk("user.overlay.opaque"), "user.overlay.overlay.opaque");
+  EXPECT_EQ(names.to_user("user.overlay.overlay.opaque"), "user.overlay.opaque");
+  EXPECT_EQ(names.to_disk("trusted.overlay.opaque"), "trusted.overlay.overlay.opaque");
+  EXPECT_EQ(MarkNames(true, ForeignMarks::obeyed).to_disk("trusted.overlay.opaque"), "trusted.overlay.opaque");
+}
+
+TEST(MarkNames, ReadsTheOpaqueMarksOfOtherDrivers) {
+  const auto opaque = [](const MarkNames& names, const Attributes& attributes) {
+    sys::FileStatus status;
+    status.mode = S_IFDIR;
+    const auto marks = read_marks(names, status, [&](std::string_view name) -> Result<std::vector<std::byte>> {
+      const auto found = attributes.find(name);
+      if (found == attributes.end()) return sys::Errno{ENODATA};
+      const auto value = sys::as_value(found->second);
+      return std::vector<std::byte>(value.begin(), value.end());
+    });
+    return marks.ok() && marks->opaque;
+  };
+  for (const bool user : {false, true}) {
+    const MarkNames all(user, ForeignMarks::obeyed), own(user);
+    for (const char* name : {"user.fuseoverlayfs.opaque", "user.overlay.opaque"}) {
+      EXPECT_TRUE(opaque(all, {{name, "y"}})) << name;
+      EXPECT_FALSE(opaque(all, {{name, "n"}})) << name;
+      EXPECT_TRUE(opaque(all, {{name, "y"}, {all.opaque, "n"}})) << name;
+    }
+    EXPECT_FALSE(opaque(own, {{"user.fuseoverlayfs.opaque", "y"}}));
+    EXPECT_EQ(opaque(own, {{"user.overlay.opaque", "y"}}), user);
+  }
+}
+
 TEST(MarkNames, HidesAndEscapesAsTheKernelDoes) {
   const MarkNames names(false);
   EXPECT_TRUE(names.is_private("trusted.overlay.opaque"));

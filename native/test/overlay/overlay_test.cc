@@ -225,8 +225,38 @@ TEST_F(OverlayTest, RefusesToWriteWithoutAnUpper) {
   EXPECT_EQ(content(at("f").node), "content");
 }
 
+TEST_F(OverlayTest, KeepsWhiteoutsOfAnOverlayInsideAsFiles) {
+  const auto expect_device = [&](const char* name) {
+    const auto found = file_system_->lookup(root_node, name);
+    ASSERT_TRUE(found.ok()) << name;
+    EXPECT_TRUE(S_ISCHR(found->attributes.mode)) << name;
+    EXPECT_EQ(found->attributes.rdev_major, 0U);
+    const auto again = file_system_->attributes(found->node);
+    ASSERT_TRUE(again.ok()) << name;
+    EXPECT_EQ(again->mode, found->attributes.mode) << name;
+    struct stat on_disk {};
+    ASSERT_EQ(::lstat((place_.path("upper") + "/" + name).c_str(), &on_disk), 0) << name;
+    EXPECT_TRUE(S_ISREG(on_disk.st_mode)) << name;
+  };
+  const auto made = file_system_->make_node(root_node, "w", S_IFCHR | 0644, 0, 0, root_);
+  ASSERT_TRUE(made.ok());
+  EXPECT_TRUE(S_ISCHR(made->attributes.mode));
+  expect_device("w");
+  ASSERT_TRUE(file_system_->rename(root_node, "f", root_node, "moved", RenameMode::leave_device, never, nullptr).ok());
+  expect_device("f");
+  EXPECT_EQ(content(at("moved").node), "content");
+  open(true);
+  expect_device("w");
+  expect_device("f");
+  const auto listed = file_system_->list(root_node);
+  ASSERT_TRUE(listed.ok());
+  for (const DirectoryEntry& each : **listed) {
+    const bool device = each.name == "w" || each.name == "f";
+    EXPECT_EQ(each.type == S_IFCHR, device) << each.name;
+  }
+}
+
 TEST_F(OverlayTest, KeepsOverlayMarksToItself) {
-  EXPECT_TRUE(file_system_->make_node(root_node, "w", S_IFCHR | 0644, 0, 0, root_).failed_with(EPERM));
   write(at("f").node, "C");
   const auto listed = file_system_->xattr_names(at("f").node);
   ASSERT_TRUE(listed.ok());

@@ -1,5 +1,5 @@
 // Against the vectors of the paper's reference implementation: key 00 01 … 0f, text 00 01 … of each length.
-#include "overlay/tree/sip_hash.h"
+#include "overlay/tree/lookup/sip_hash.h"
 
 #include <gtest/gtest.h>
 

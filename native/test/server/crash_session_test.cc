@@ -81,7 +81,7 @@ TEST(CrashMarkTest, ARequestThatKillsTwoServersIsAnsweredWithAnErrorAndReported)
   }
   ASSERT_FALSE(server.dies());
   EXPECT_EQ(server.kernel().answer(unique).error, EIO);
-  EXPECT_EQ(server.place().content("report"), "the request unlink on node 1 has killed 2 workers and is answered EIO");
+  EXPECT_EQ(server.place().content("report"), "the request unlink on node 1 has killed 2 workers, and fails with EIO");
   // All else goes on, and nothing was removed.
   EXPECT_EQ(server.kernel().ask(Opcode::lookup, 1, Kernel::name("u")).error, 0);
   EXPECT_EQ(server.kernel().ask(Opcode::unlink, 1, Kernel::name("u")).error, 0);

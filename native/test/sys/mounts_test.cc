@@ -44,5 +44,20 @@ TEST(DeviceAt, IsTheFileSystemsNumber) {
   EXPECT_EQ(*device, status.st_dev);
 }
 
+TEST(Mounts, SayWhetherTheyAreIdmapped) {
+  const std::string table =
+      "25 1 8:1 / / rw,relatime shared:1 - ext4 /dev/root rw\n"
+      "125 25 8:1 /layers /mapped/0 ro,nosuid,relatime,idmapped shared:2 - ext4 /dev/root rw\n"
+      "126 25 8:1 /idmapped /idmapped rw - ext4 idmapped rw,idmapped\n"
+      "x\n";
+  EXPECT_TRUE(lists_idmapped(table, 125));
+  EXPECT_FALSE(lists_idmapped(table, 25));
+  EXPECT_FALSE(lists_idmapped(table, 126));
+  EXPECT_FALSE(lists_idmapped(table, 12));
+  const auto root = is_idmapped("/");
+  EXPECT_TRUE(root.ok() && !*root);
+  EXPECT_TRUE(is_idmapped("/nowhere").failed_with(ENOENT));
+}
+
 }  // namespace
 }  // namespace lamina::sys

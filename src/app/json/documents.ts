@@ -1,20 +1,28 @@
 import * as z from 'zod';
 import type { ApplyData } from '../apply.js';
 import type { CatchUpData, CatchUpsData } from '../catch-up.js';
+import type { CreateData } from '../create.js';
 import type { DisplacedData, DisplacedEntries } from '../displaced.js';
+import type { ExportData } from '../export.js';
 import type { ExplainData } from '../../provenance/index.js';
+import type { FileDiffData } from '../file-diff.js';
 import type { GcData } from '../gc.js';
 import type { HostData } from '../host.js';
 import type { GraphData } from '../graph.js';
-import type { StatusData, UpdateListData } from '../inspect.js';
+import type { SizedChangeData, StatusData, UpdateListData } from '../inspect.js';
 import type { ItemReport } from '../../inbox/index.js';
 import type { LogData } from '../log.js';
 import type { BeginData, CommitData } from '../manual.js';
 import type { MergeData } from '../merge.js';
 import type { RecoverData } from '../recover.js';
 import type { Restored } from '../rollback.js';
+import type { SettingsData } from '../settings.js';
 import type { VerifyData } from '../verify.js';
+import { agentDocuments } from './agent-documents.js';
+import { bundled, list, mounted, mountedAll, one, processes, unit, unmountedAll } from './container-documents.js';
+import { channelDocuments } from './channel-documents.js';
 import * as part from './parts.js';
+import { exportedStore, importedStore, shownBase } from './store-documents.js';
 
 const { base, change, container, count, id, name, node, path, time, update } = part;
 
@@ -28,7 +36,7 @@ const status = z.strictObject({
   running: z.array(
     z.strictObject({ kind: z.string(), base: name.nullable(), process: count, command: z.string(), since: time }),
   ),
-  elsewhere: z.array(z.strictObject({ container: name, mountpoint: path })),
+  elsewhere: z.array(z.strictObject({ container: name, mountpoint: path, engine: part.engine })),
   servicing: z.array(
     z.strictObject({
       name,
@@ -39,6 +47,12 @@ const status = z.strictObject({
     }),
   ),
 }) satisfies z.ZodType<StatusData>;
+
+const size = { entries: count, bytes: count };
+
+const created = container.extend({
+  takenOver: z.strictObject({ ...size, shared: z.strictObject(size), sockets: count }).nullable(),
+}) satisfies z.ZodType<CreateData>;
 
 const graph = z.strictObject({
   nodes: z.array(node),
@@ -56,6 +70,7 @@ const apply = z.strictObject({
     })
     .optional(),
   determinism: part.determinism.optional(),
+  restarted: z.array(z.strictObject({ container: name, unit: z.string(), problem: z.string().nullable() })).optional(),
 }) as z.ZodType<ApplyData> & z.ZodObject;
 
 const catchUp = z.strictObject({
@@ -109,7 +124,20 @@ const gc = z.strictObject({
   history: z.strictObject({ count, bytes: count }),
 }) satisfies z.ZodType<GcData>;
 
-const log = z.strictObject({ operations: z.array(part.operation), ran: z.boolean() }) satisfies z.ZodType<LogData>;
+const exported = z.strictObject({
+  exported: name,
+  destination: z.string(),
+  digest: part.digest.nullable(),
+  layers: count.nullable(),
+  sockets: count,
+  changed: z.array(part.digest),
+}) satisfies z.ZodType<ExportData>;
+
+const log = z.strictObject({
+  operations: z.array(part.operation),
+  ran: z.boolean(),
+  recorded: z.boolean(),
+}) satisfies z.ZodType<LogData>;
 
 const explain = z.strictObject({
   container: name,
@@ -120,7 +148,7 @@ const explain = z.strictObject({
   hides: z.array(part.origin),
   operations: z.array(part.operation),
   run: z.enum(['base', 'container']).nullable(),
-  journal: z.enum(['kept', 'gone']).nullable(),
+  journal: z.enum(['kept', 'gone', 'unrecorded']).nullable(),
   before: path.nullable(),
 }) satisfies z.ZodType<ExplainData>;
 
@@ -189,9 +217,23 @@ const displaced = z.strictObject({
   bytes: count,
 }) satisfies z.ZodType<DisplacedData>;
 
+const diff = z.strictObject({
+  changes: z.array(change.extend({ bytes: count })),
+}) satisfies z.ZodType<{ readonly changes: readonly SizedChangeData[] }>;
+const fileDiff = z.strictObject({
+  path,
+  change: part.detailedChange.nullable(),
+}) satisfies z.ZodType<FileDiffData>;
+
 const displacedEntries = displaced.extend({
   entries: z.array(z.strictObject({ path, type: part.entryType, bytes: count })),
 }) satisfies z.ZodType<DisplacedEntries>;
+
+const mode = z.enum(['stateless', 'passthrough']);
+const settings = z.strictObject({
+  engine: z.enum(['fuse', 'kernel', 'auto']),
+  containers: z.array(z.strictObject({ name, mode })),
+}) satisfies z.ZodType<SettingsData>;
 
 const host = z.strictObject({
   kernel: z.string(),
@@ -210,11 +252,14 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   host: [host],
   'base import': [base],
   'base list': [z.strictObject({ bases: z.array(base) })],
+  'base show': [shownBase],
   'base remove': [removed],
-  create: [container],
+  create: [created],
   remove: [removed.extend({ dropped: z.array(part.displacedId) })],
-  mount: [container],
-  umount: [container],
+  mount: [mounted, mountedAll],
+  umount: [container, unmountedAll],
+  bundle: [bundled],
+  unit: [unit],
   'update apply': [apply],
   'update begin': [began],
   'update commit': [commit],
@@ -229,15 +274,24 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   'displaced restore': [restored],
   'displaced drop': [z.strictObject({ dropped: z.array(displaced) })],
   merge: [merge],
+  export: [exported, exportedStore],
+  import: [importedStore],
   gc: [gc],
-  status: [status],
+  list: [list],
+  status: [status, one],
   graph: [z.strictObject({ graph })],
-  diff: [z.strictObject({ changes: z.array(change) })],
+  diff: [diff, fileDiff],
+  processes: [processes],
   log: [log],
   explain: [explain],
   recover: [recover],
   verify: [verify],
+  settings: [settings],
+  serve: [z.strictObject({ served: z.string() })],
   completion: [z.strictObject({ shell: z.enum(['bash', 'zsh', 'fish']), script: z.string() })],
+  ...channelDocuments,
+  snapshotter: [z.strictObject({ address: path })],
+  ...agentDocuments,
   watch: [z.strictObject({ done: count, failed: count, items: z.array(item).optional() })],
 };
 

@@ -25,13 +25,31 @@ export const path = z.string().regex(/^\//);
 export const time = z.iso.datetime();
 const outcome = z.enum(['skipped', 'unchanged', 'changed', 'failed']);
 
+export const digest = z.string().regex(/^sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/);
+
+const imageLayer = z.strictObject({
+  chainId: digest,
+  diffId: digest,
+  blob: z.strictObject({ digest, size: count, mediaType: z.string() }),
+});
+
+const baseImage = z.strictObject({
+  reference: z.string(),
+  manifestDigest: digest.nullable(),
+  configDigest: digest,
+  platform: z.string(),
+});
+
 export const base = z.strictObject({
   name,
   head: id,
   layers: z.array(id),
   version: z.string().nullable(),
   created: time,
+  image: baseImage.nullable(),
 }) satisfies z.ZodType<BaseData>;
+
+export const engine = z.enum(['fuse', 'kernel']);
 
 export const container = z.strictObject({
   name,
@@ -39,6 +57,7 @@ export const container = z.strictObject({
   layer: id,
   storage: id,
   mountpoint: path.nullable(),
+  engine: engine.nullable(),
   behind: z.array(name).nullable(),
   created: time,
 }) satisfies z.ZodType<ContainerData>;
@@ -52,6 +71,7 @@ export const node = z.strictObject({
   sealed: z.boolean(),
   entries: count,
   bytes: count,
+  image: imageLayer.nullable(),
 }) satisfies z.ZodType<NodeData>;
 
 const effect = z.strictObject({
@@ -86,6 +106,8 @@ export const ranBecauseOf = z.strictObject({
 
 const shownEffect = {
   ranBecauseOf: ranBecauseOf.nullable(),
+  engine: engine.nullable(),
+  engineBecause: z.string().nullable(),
   conflictPaths: z.array(path),
   failure: z.string().nullable(),
 };
@@ -106,7 +128,7 @@ export const endedUpdate = z.strictObject({
   reason: z.string(),
   version: z.string().nullable(),
   description: z.string().nullable(),
-  procedure: z.enum(['script', 'package', 'layer', 'manual']),
+  procedure: z.enum(['script', 'package', 'layer', 'image', 'manual']),
   redo: z.boolean(),
   created: time,
   ended: time,

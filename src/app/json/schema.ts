@@ -35,7 +35,7 @@ export function publishedSchema(): object {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'What lamina --json prints',
     description:
-      'One document a command, under its name in $defs ("update-apply"); a command that does not end well prints that of "error". Fields may be added; formatVersion counts other changes.',
+      'One document per command, under its name in $defs ("update-apply"); a command that fails prints the one named "error". New versions may add fields; formatVersion counts all other changes.',
     anyOf: commands.map(([command]) => ({ $ref: `#/$defs/${definitionName(command)}` })),
     $defs: Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, definition(schema)])),
   };

@@ -4,8 +4,8 @@ import { complete } from './complete.js';
 import { storeNames } from '../../app/store-names.js';
 
 /**
- * Answers the scripts of `lamina completion`: a line for each candidate, the word and what is said of it with a tab
- * between; last `:files` where names of files may stand there, too.
+ * Answers the scripts of `lamina completion`: one line per candidate, the word and its description with a tab between;
+ * then `:files` if names of files are candidates, too.
  * @param words after the program's name, to the cursor
  */
 export function answer(words: readonly string[]): void {

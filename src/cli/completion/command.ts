@@ -7,7 +7,7 @@ import type { Shell } from './scripts.js';
 export function addCompletionCommand(program: Command): void {
   program
     .command('completion')
-    .addArgument(new Argument('<shell>', 'whose completion').choices(shells))
+    .addArgument(new Argument('<shell>', 'the shell that the script is for').choices(shells))
     .description('print a script that lets a shell complete commands, options and names')
     .addHelpText('after', help)
     .action((shell: Shell, _options: object, command: Command) => {
@@ -17,7 +17,7 @@ export function addCompletionCommand(program: Command): void {
 }
 
 const help = `
-The script asks lamina at every key; names of containers, bases and updates come from the store's manifest.
+The script calls lamina for each completion. Names of containers, bases and updates come from the store's manifest.
 
 Examples:
   source <(lamina completion bash)

@@ -3,7 +3,7 @@ import { allNames, argumentKind, optionKind } from './kinds.js';
 import type { Kind } from './kinds.js';
 import type { StoreNames } from '../../app/store-names.js';
 
-/** A word that may stand where the cursor is, and what is said of it. */
+/** A candidate for the word at the cursor, and its description. */
 export interface Candidate {
   readonly word: string;
   readonly text: string;
@@ -11,17 +11,17 @@ export interface Candidate {
 
 export interface Completion {
   readonly candidates: readonly Candidate[];
-  /** Whether names of files may stand there, too. */
+  /** Whether names of files are candidates, too. */
   readonly files: boolean;
 }
 
 const nothing: Completion = { candidates: [], files: false };
 
 /**
- * What may stand at the end of a command line.
+ * The candidates for the last word of a command line.
  * @param words after the program's name; the last one is the one that is being typed, or empty
- * @param namesOf the names in a store: the one of `--store`, or undefined for the caller's own. Only called where a
- * name may stand
+ * @param namesOf the names in a store: the one of `--store`, or undefined for the caller's own. Called only where a
+ * name is possible
  */
 export function complete(
   program: Command,

@@ -17,17 +17,24 @@ const byArgument: Readonly<Record<string, Kind>> = {
   b: 'any',
   node: 'any',
   dir: 'files',
+  channel: 'files',
   source: 'files',
   procedure: 'files',
 };
 
-/** Where the word means something else: what is committed by hand, or applied again, is no update of the manifest. */
+/** Exceptions: an update that is committed by hand, or applied again, is not in the manifest. */
 const exceptions: Readonly<Record<string, Kind>> = {
   'lamina base remove name': 'bases',
+  'lamina base show name': 'bases',
   'lamina update commit update': 'none',
   'lamina update abort update': 'none',
   'lamina update redo update': 'none',
+  'lamina bundle command': 'none',
+  'lamina unit command': 'none',
   'lamina unshare command': 'files',
+  'lamina export name': 'any',
+  'lamina export dest': 'files',
+  'lamina import file': 'files',
 };
 
 /** Of an option's value, by the option. */
@@ -35,7 +42,12 @@ const byOption: Readonly<Record<string, Kind>> = {
   '--store': 'files',
   '--container': 'containers',
   '--base': 'bases',
+  '--from': 'files',
   '--to': 'files',
+  '--token-file': 'files',
+  '--also': 'any',
+  '--root': 'files',
+  '--machines': 'files',
 };
 
 export function argumentKind(command: Command, argument: Argument): Kind {

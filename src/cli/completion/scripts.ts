@@ -1,5 +1,5 @@
 /**
- * Each asks `lamina __complete WORD...` (answer.ts) at every key; so none of them has to be made anew for another
+ * Each asks `lamina __complete WORD...` (answer.ts) for each completion, so they need not be renewed for another
  * version.
  */
 export const shells = ['bash', 'zsh', 'fish'] as const;

@@ -29,7 +29,7 @@ export function laminafsPage(help: string): ManPage {
   };
 }
 
-/** A row whose term reaches its text's column has no text: it is one by its own. */
+/** A row whose term reaches the column of the texts has no text of its own. */
 function rowsOf(lines: readonly string[]): Row[] {
   const rows: { term: string; text: string }[] = [];
   for (const line of lines) {

@@ -8,8 +8,8 @@ export function markdownOf([program, ...pages]: readonly CommandPage[]): string 
     .filter(({ commands }) => commands.length === 0)
     .map(({ name, summary }) => `| [${name}](#${anchor(name)}) | ${escape(summary)} |`);
   return [
-    '# Reference of commands',
-    'This page is made from the program itself; `lamina help COMMAND` says the same. What holds for all commands: [commands.md](../commands.md).',
+    '# Command reference',
+    'This page is generated from the program; `lamina help COMMAND` prints the same. [commands.md](../commands.md) describes what all commands have in common.',
     ['| command | does |', '| --- | --- |', ...index].join('\n'),
     // Its commands are the list above.
     ...sectionOf({ ...program, commands: [] }),
@@ -40,5 +40,5 @@ function table(head: string, rows: readonly Row[]): string[] {
 const fenced = (lines: readonly string[]) => ['```sh', ...lines, '```'].join('\n');
 const anchor = (name: string) => name.replaceAll(' ', '-');
 
-/** Lets nothing in a text be taken for markup. */
+/** Escapes a text, so that nothing in it is markup. */
 const escape = (text: string) => text.replace(/[\\`*<>|[\]]/g, '\\$&');

@@ -1,13 +1,13 @@
 import type { Command, Help } from 'commander';
 import { fullName } from '../usage.js';
 
-/** A term and what is said of it: an option, a command. */
+/** A term and its description: an option, a command. */
 export interface Row {
   readonly term: string;
   readonly text: string;
 }
 
-/** What the program says of one of its commands, in the parts that a manual sets in its own ways. */
+/** The help of one command, in parts that each kind of manual formats in its own way. */
 export interface CommandPage {
   /** As it is typed ("lamina update apply"). */
   readonly name: string;
@@ -61,7 +61,8 @@ function pageOf(help: Help, command: Command): CommandPage {
 }
 
 /**
- * What a command adds to its help. Commander keeps such texts to itself, so help is shown, and its own part left out.
+ * The text that a command adds to its help. Commander gives no access to it: so the help is printed, and Commander's
+ * own part removed.
  */
 function afterOptions(command: Command): Pick<CommandPage, 'paragraphs' | 'examples'> {
   let shownHelp = '';

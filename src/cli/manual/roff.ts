@@ -22,10 +22,10 @@ export interface ManPart {
 
 const manuals = { 1: 'User Commands', 5: 'File Formats', 8: 'System Administration' } as const;
 
-/** The page in the language of man(7). It says no date and no version, so that it changes with its content only. */
+/** The page in the format of man(7). It has no date and no version, so that it changes only with its content. */
 export function roffOf({ name, section, summary, synopsis, parts, seeAlso }: ManPage): string {
   return [
-    '.\\" Made from the program; a test compares it.',
+    '.\\" Generated from the program; a test compares both.',
     `.TH ${name.toUpperCase()} ${section} "" "Lamina" "${manuals[section]}"`,
     '.SH NAME',
     text(`${name} - ${summary}`, '\\-'),
@@ -48,7 +48,7 @@ function partOf({ title, paragraphs = [], rows = [], typed: lines = [] }: ManPar
   ];
 }
 
-/** Options and names stand out, and so does what is to be filled in. */
+/** Highlights options, names and placeholders. */
 function typed(words: string): string {
   const parts = words.split(/(<[^>]*>)/).filter((part) => part !== '');
   return parts

@@ -8,7 +8,7 @@ interface Field {
   readonly required?: readonly string[];
 }
 
-/** The smallest package that is of use, and one with a health check. */
+/** The smallest useful package, and one with a health check. */
 export const packageExamples: readonly object[] = [
   { version: 1, procedure: 'run.sh' },
   {
@@ -27,13 +27,13 @@ export function updateJsonPage(schema: object): ManPage {
   return {
     name: 'lamina-update.json',
     section: 5,
-    summary: 'what an update package of lamina is for, and what it runs',
+    summary: 'description of a Lamina update package',
     synopsis: ['<package>/update.json'],
     parts: [
       {
         title: 'DESCRIPTION',
         paragraphs: [
-          'An update package is a directory, or a tar of one (plain, gzip, xz or zstd), that holds update.json, a JSON object with the fields below. Others are refused.',
+          'An update package is a directory, or a tar of one (plain, gzip, xz or zstd), that holds update.json, a JSON object with the fields below. Other fields are refused.',
         ],
       },
       { title: 'FIELDS', rows: rowsOf(schema, '') },

@@ -1,10 +1,10 @@
 export function asBuffer(reply: Buffer | number): Buffer {
-  if (typeof reply === 'number') throw new TypeError('addon.node answered a number where bytes were due');
+  if (typeof reply === 'number') throw new TypeError('addon.node returned a number instead of bytes');
   return reply;
 }
 
 export function asNumber(reply: Buffer | number): number {
-  if (typeof reply !== 'number') throw new TypeError('addon.node answered bytes where a number was due');
+  if (typeof reply !== 'number') throw new TypeError('addon.node returned bytes instead of a number');
   return reply;
 }
 

@@ -20,7 +20,7 @@ export function keepDescriptorsSync(): void {
 export function executeSync(program: Path, words: readonly string[]): never {
   const text = Buffer.concat(words.flatMap((word) => [bytesOf(word), Buffer.of(0)]));
   callSync({ operation: 'execute', subject: { syscall: 'execve', path: program }, args: [bytesOf(program), text] });
-  throw new TypeError('execve(2) came back without an error');
+  throw new TypeError('execve(2) returned without an error');
 }
 
 /** Whether our process group is a terminal's foreground group. */

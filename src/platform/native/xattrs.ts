@@ -90,7 +90,8 @@ const readCall = (target: Target): Call => ({
   args: [bytesOf(target)],
 });
 
-function unpackXattrs(packed: Buffer): Map<string, Buffer> {
+/** What the addon gives of all attributes of an entry (native/addon/xattr_set.cc). */
+export function unpackXattrs(packed: Buffer): Map<string, Buffer> {
   const attributes = new Map<string, Buffer>();
   for (let at = 0; at < packed.length;) {
     const name = at + 8;

@@ -56,3 +56,9 @@ function inside(by: BytePath, names: readonly string[]): Followed {
   const rest = names.filter((name) => name !== '.');
   return rest.includes('..') ? { kind: 'nowhere' } : { kind: 'covered', path: join(by, rest.join('/')), by };
 }
+
+/** Bytes of a regular file, by its path or symlinks to it; undefined: there is none, or it is larger than `most`. */
+export function readFollowed(root: RootReader, path: string, most: number): Buffer | undefined {
+  const found = follow(root, path);
+  return found.kind === 'found' && found.entry.type === 'file' ? root.read(found.path, most) : undefined;
+}

@@ -77,7 +77,7 @@ class RecordingRoot implements RootReader {
 
 /**
  * The sandbox of a base's run, for comparison with those of its containers. What the sandbox looks up is in no read
- * set, for no mount sees it: where a container's sandbox would differ, the procedure has to run there.
+ * set, because no mount sees it: where a container's sandbox would differ, the procedure has to run there.
  */
 export class SandboxOnBase {
   readonly #recorded: RecordingRoot;

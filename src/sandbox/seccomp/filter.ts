@@ -82,7 +82,7 @@ export interface FilterOptions {
 export function systemCallFilter(options: FilterOptions, processor: string = process.arch): Buffer {
   const known = architectures[processor];
   if (known === undefined) {
-    throw failed(`no filter of system calls is known for this processor (${processor})`, {
+    throw failed(`there is no system call filter for this processor (${processor})`, {
       code: 'NO_FILTER',
       hint: 'use a machine with an x86-64 or 64-bit ARM processor',
     });

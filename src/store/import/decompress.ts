@@ -27,22 +27,32 @@ export async function compressionOf(path: BytePath): Promise<Compression> {
     const start = Buffer.alloc(6);
     await handle.read(start, 0, start.length, 0);
     const found = magics.find(([, magic]) => magic.every((byte, i) => start[i] === byte));
-    return found?.[0] ?? 'none';
+    return found?.[0] ?? (isSkippableFrame(start) ? 'zstd' : 'none');
   } finally {
     await handle.close();
   }
 }
 
-/** The archive's own bytes, decompressed. The stream fails where they are truncated or corrupt. */
+/** What zstd passes over, and some programs begin with (RFC 8878, 3.1.2). */
+const isSkippableFrame = (start: Buffer): boolean => (start.readUInt32LE(0) & 0xffff_fff0) >>> 0 === 0x184d_2a50;
+
+/** Bytes in chunks, each valid until the next one is asked for. */
+export interface Chunks extends AsyncIterable<Buffer> {
+  /** Ends what makes them. Who has begun to iterate must end that, too. */
+  destroy(): unknown;
+}
+
+/** The archive's own bytes, decompressed. The reading fails where they are truncated or corrupt. */
 export function decompressed(
   path: BytePath,
   compression: Compression,
-  onRead: (bytes: number) => void,
+  onRead: (bytes: number, chunk: Buffer) => void,
   called = display(path),
-): Readable {
+): Chunks {
+  if (compression === 'none') return new FileChunks(path, onRead);
   const file = createReadStream(toBuffer(path), { highWaterMark: chunkSize });
   file.on('data', (chunk) => {
-    onRead(chunk.length);
+    onRead(chunk.length, chunk as Buffer);
   });
   const out = new Transform({
     transform: (chunk: Buffer, _, done) => {
@@ -50,14 +60,55 @@ export function decompressed(
     },
   });
   const fail = (error: unknown) => out.destroy(corrupt(called, error));
-  if (compression === 'none') {
-    pipeline(file, out).catch(fail);
-  } else if (compression === 'gzip') {
+  if (compression === 'gzip') {
     pipeline(file, createGunzip({ chunkSize }), out).catch(fail);
   } else {
     throughProgram(compression, file, out).catch(fail);
   }
   return out;
+}
+
+/** The bytes of a file, the next of them read beside the work on the last: always into the same memory. */
+class FileChunks implements Chunks {
+  constructor(
+    readonly path: BytePath,
+    readonly onRead: (bytes: number, chunk: Buffer) => void,
+  ) {}
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    let [last, next] = [Buffer.allocUnsafeSlow(chunkSize), Buffer.allocUnsafeSlow(chunkSize)];
+    const handle = await open(toBuffer(this.path), 'r');
+    // An error is kept until the chunk is asked for.
+    const read = async (into: Buffer): Promise<() => number> => {
+      try {
+        const { bytesRead } = await handle.read(into, 0, into.length, null);
+        return () => bytesRead;
+      } catch (error) {
+        return () => {
+          throw error;
+        };
+      }
+    };
+    let ahead = read(next);
+    try {
+      for (;;) {
+        const length = (await ahead)();
+        if (length === 0) return;
+        [last, next] = [next, last];
+        ahead = read(next);
+        const chunk = last.subarray(0, length);
+        this.onRead(length, chunk);
+        yield chunk;
+      }
+    } finally {
+      await ahead;
+      await handle.close();
+    }
+  }
+
+  destroy(): void {
+    // What was opened is closed by the iteration.
+  }
 }
 
 /** Node 20 decodes neither; the programs are common wherever such archives are, and verify checksums. */

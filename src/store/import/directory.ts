@@ -1,11 +1,11 @@
-import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { display } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed, messageOf, spaceHint } from '../../base/errors.js';
-import { copyFileData, readXattrsSync } from '../../platform/native.js';
+import { copyFileData } from '../../platform/native.js';
 import { openFlags } from '../../platform/open-flags.js';
-import { walk } from '../../platform/walk.js';
-import type { WalkEntry } from '../../platform/walk.js';
+import { walkDetailed } from '../../platform/walk.js';
+import type { DetailedEntry } from '../../platform/walk.js';
 import { deviceOf } from '../node-index/scan.js';
 import { TreeBounds } from '../tree-bounds.js';
 import type { TreeLimits } from '../tree-bounds.js';
@@ -32,23 +32,26 @@ export interface ImportOptions {
   readonly freeBytes?: number | undefined;
   /** Limits other than those of docs/security.md. */
   readonly limits?: TreeLimits | undefined;
+  /** Called for each device that is left out, where an ordinary user imports. */
+  readonly onLeftOut?: ((path: BytePath) => void) | undefined;
 }
 
 /** Copies a directory into a fresh tree, with owners, modes, times, hard links, devices and xattrs. */
 export async function importDirectory(source: BytePath, tree: BytePath, options: ImportOptions): Promise<void> {
   const writer = new TreeWriter(tree, new TreeBounds(options.calledAs ?? display(source), options.limits));
+  writer.onLeftOut = options.onLeftOut;
   try {
     await copyAll(source, writer, options);
-    writer.finish();
+    await writer.finish();
   } finally {
-    writer.close();
+    await writer.close();
   }
 }
 
 async function copyAll(source: BytePath, writer: TreeWriter, options: ImportOptions): Promise<void> {
   const firstNames = new Map<string, BytePath>();
   let bytes = 0;
-  for (const entry of walk(source, { hold: true })) {
+  for (const entry of walkDetailed(source, { hold: true })) {
     options.signal?.throwIfAborted();
     const { path, stats } = entry;
     const inode = `${stats.dev}:${stats.ino}`;
@@ -65,7 +68,7 @@ async function copyAll(source: BytePath, writer: TreeWriter, options: ImportOpti
   }
 }
 
-async function copyMember(writer: TreeWriter, { path, at, stats }: WalkEntry): Promise<void> {
+async function copyMember(writer: TreeWriter, { path, at, stats, read }: DetailedEntry): Promise<void> {
   let attributes: MemberAttributes;
   try {
     attributes = {
@@ -73,13 +76,13 @@ async function copyMember(writer: TreeWriter, { path, at, stats }: WalkEntry): P
       uid: Number(stats.uid),
       gid: Number(stats.gid),
       mtimeNs: stats.mtimeNs,
-      xattrs: readXattrsSync(at),
+      xattrs: read.xattrs,
     };
   } catch (error) {
     throw unreadable(path, error);
   }
   if (stats.isDirectory()) writer.directory(path, attributes);
-  else if (stats.isSymbolicLink()) writer.symlink(path, readlinkSync(at, 'latin1'), attributes);
+  else if (stats.isSymbolicLink()) writer.symlink(path, read.target, attributes);
   else if (stats.isFile()) await copyFile(writer, { path, at }, attributes);
   else writer.node(path, Number(stats.mode) & constants.S_IFMT, deviceOf(stats.rdev), attributes);
 }

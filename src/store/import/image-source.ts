@@ -3,12 +3,12 @@ import { fromBuffer, join, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { isSystemError, refused } from '../../base/errors.js';
 import type { LaminaError } from '../../base/errors.js';
+import { isRecord, jsonOf } from '../../base/json.js';
 import { openFlags } from '../../platform/open-flags.js';
 import { isThereSync } from '../../platform/walk.js';
 
 /** The largest file that can describe an image. */
 const largestDescription = 16 << 20;
-const toDo = 'with podman: podman create --name x IMAGE, podman export x >root.tar, and import root.tar';
 
 /**
  * The error for a tree that is clearly an image, with layers still packed, and not the root of a system; undefined
@@ -20,35 +20,32 @@ export function imageError(tree: BytePath, called: string): LaminaError | undefi
   if (kind === undefined) return undefined;
   return refused(`${called} is ${kind.what}, not the root of a system: its layers are packed in it`, {
     code: 'IS_IMAGE',
-    hint: `unpack the image first: ${kind.hint}`,
+    hint: `import it as an image: lamina base import NAME ${kind.transport}`,
   });
 }
 
+const dockerArchive = 'docker-archive:FILE (a tar: pack a directory first, with tar -C DIR -cf FILE .)';
+
 interface Kind {
   readonly what: string;
-  readonly hint: string;
+  /** What to give to `base import` instead, for a directory and for a tar. */
+  readonly transport: string;
 }
 
 function imageKind(at: BytePath): Kind | undefined {
   const has = (name: string) => isThereSync(join(at, name));
-  const layout = jsonOf(join(at, 'oci-layout'));
+  const layout = jsonAt(join(at, 'oci-layout'));
   if (isRecord(layout) && typeof layout['imageLayoutVersion'] === 'string' && has('index.json') && has('blobs'))
-    return {
-      what: 'an OCI image layout',
-      hint: `umoci unpack --image LAYOUT:TAG BUNDLE, and import BUNDLE/rootfs; or ${toDo}`,
-    };
-  const manifest = jsonOf(join(at, 'manifest.json'));
+    return { what: 'an OCI image layout', transport: 'oci:DIR, or oci-archive:FILE if it is packed' };
+  const manifest = jsonAt(join(at, 'manifest.json'));
   if (Array.isArray(manifest) && manifest.length > 0 && manifest.every(isDockerImage))
-    return { what: 'a Docker archive (docker save)', hint: `docker load or podman load, then ${toDo}` };
-  if (isRecord(jsonOf(join(at, 'repositories'))) && hasOldLayer(at))
-    return { what: 'a Docker archive of the old kind (docker save)', hint: `docker load or podman load, then ${toDo}` };
+    return { what: 'a Docker archive (docker save)', transport: dockerArchive };
+  if (isRecord(jsonAt(join(at, 'repositories'))) && hasOldLayer(at))
+    return { what: 'a Docker archive of the old kind (docker save)', transport: dockerArchive };
   if (isRecord(manifest) && textOf(join(at, 'version'))?.startsWith('Directory Transport Version:') === true)
-    return { what: "an image in skopeo's directory form", hint: `skopeo copy dir:DIR oci:LAYOUT:TAG, then ${toDo}` };
+    return { what: "an image in skopeo's directory form", transport: 'dir:DIR' };
   return undefined;
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isDockerImage = (value: unknown): boolean =>
   isRecord(value) && typeof value['Config'] === 'string' && Array.isArray(value['Layers']);
@@ -58,16 +55,7 @@ function hasOldLayer(at: BytePath): boolean {
   return names.some((name) => isThereSync(join(at, name, 'layer.tar')) && isThereSync(join(at, name, 'json')));
 }
 
-function jsonOf(path: BytePath): unknown {
-  const text = textOf(path);
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
+const jsonAt = (path: BytePath): unknown => jsonOf(textOf(path) ?? '');
 
 /** Of a regular file that is not too large; undefined for anything else, such as a symlink. */
 function textOf(path: BytePath): string | undefined {

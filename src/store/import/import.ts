@@ -9,6 +9,7 @@ import type { Transaction } from '../transaction.js';
 import { importDirectory } from './directory.js';
 import type { ImportOptions } from './directory.js';
 import { imageError } from './image-source.js';
+import { standardInput, standardInputAt, withSpooled } from './stream-source.js';
 import { importTar } from './tar.js';
 
 export type { ImportOptions, ImportProgress } from './directory.js';
@@ -22,8 +23,15 @@ export interface BaseOptions extends ImportOptions {
 
 /** The held source of an import: what its name leads to later does not matter. */
 export interface ImportSource {
+  /** For system calls, while it is held. */
+  readonly at: BytePath;
+  readonly isDirectory: boolean;
   /** @throws LaminaError refused: it is an image, or empty; a tar is checked only when it is staged */
   readonly check: () => void;
+  /**
+   * Writes it into a fresh tree; gives hashes of files that are known already. @throws LaminaError as `stage`
+   */
+  readonly write: (tree: BytePath) => Promise<ReadonlyMap<BytePath, bigint>>;
   /**
    * Stages it as a layer. @throws LaminaError refused: the archive is unsafe, or as `check`; failed: it cannot be read
    * or written
@@ -31,15 +39,20 @@ export interface ImportSource {
   readonly stage: (transaction: Transaction) => Promise<SealedNode>;
 }
 
-/** Holds a directory or a tar for `work`. @throws LaminaError notFound: no such source; usage: it is neither */
+/**
+ * Holds a directory or a tar for `work`. A tar may come through a FIFO, or through a pipe as `standardInput`.
+ * @throws LaminaError notFound: no such source; usage: it is neither
+ */
 export async function withImportSource<T>(
   source: BytePath,
   options: BaseOptions,
   work: (source: ImportSource) => Promise<T>,
 ): Promise<T> {
-  const called = { ...options, calledAs: options.calledAs ?? display(source) };
+  const calledAs = options.calledAs ?? (source === standardInput ? 'standard input' : display(source));
+  const called = { ...options, calledAs };
   return holdSource(source, async (at) => {
-    const isDirectory = checkSource(at, called.calledAs);
+    const kind = kindOf(at, called.calledAs);
+    const isDirectory = kind === 'directory';
     if (isDirectory && options.maxBytes !== undefined)
       throw usage('--max-size does nothing here: a directory is not unpacked', {
         code: 'IDLE_OPTION',
@@ -48,13 +61,24 @@ export async function withImportSource<T>(
     const check = () => {
       if (isDirectory) checkRoot(at, called);
     };
+    const write = async (tree: BytePath): Promise<ReadonlyMap<BytePath, bigint>> => {
+      if (isDirectory) {
+        await importDirectory(at, tree, called);
+        return new Map();
+      }
+      const unpack = async (archive: BytePath) => (await importTar(archive, tree, called)).files.hashes;
+      const spool = `${tree}.source` as BytePath;
+      const stream = { at, called: calledAs, signal: called.signal };
+      const hashes = await (kind === 'file' ? unpack(at) : withSpooled(stream, spool, async () => unpack(spool)));
+      checkRoot(tree, called);
+      return hashes;
+    };
     const stage = async (transaction: Transaction) => {
       const node = transaction.stage('base-layer');
-      await (isDirectory ? importDirectory : importTar)(at, node.tree, called);
-      if (!isDirectory) checkRoot(node.tree, called);
-      return transaction.seal(node, called.signal);
+      const hashes = await write(node.tree);
+      return transaction.seal(node, { signal: called.signal, known: (path) => hashes.get(path) });
     };
-    return work({ check, stage });
+    return work({ at, isDirectory, check, write, stage });
   });
 }
 
@@ -72,14 +96,16 @@ function checkRoot(
     });
 }
 
-function checkSource(source: BytePath, called: string): boolean {
+function kindOf(source: BytePath, called: string): 'directory' | 'file' | 'stream' {
   const status = statSync(toBuffer(source));
-  if (status.isDirectory()) return true;
-  if (status.isFile()) return false;
-  throw usage(`${called} is neither a directory nor a file`, { hint: 'give a directory or a tar archive' });
+  if (status.isDirectory()) return 'directory';
+  if (status.isFile()) return 'file';
+  if (status.isFIFO() || (status.isSocket() && source === standardInputAt)) return 'stream';
+  throw usage(`${called} is neither a directory nor a file, nor a pipe`, { hint: 'give a directory or a tar archive' });
 }
 
 async function holdSource<T>(source: BytePath, work: (at: BytePath) => Promise<T>): Promise<T> {
+  if (source === standardInput) return work(standardInputAt);
   let held: Held;
   try {
     held = holdPath(source);

@@ -2,6 +2,7 @@ import { chmodSync, fchmodSync, fchownSync, lchownSync } from 'node:fs';
 import { display } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { isSystemError, refused } from '../../base/errors.js';
+import type { LaminaError } from '../../base/errors.js';
 import { setTimesSync, setXattrSync } from '../../platform/native.js';
 import type { Target } from '../../platform/native.js';
 import { isRoot } from '../../platform/privileges.js';
@@ -25,15 +26,28 @@ function setOwner(path: BytePath, { uid, gid }: MemberAttributes, set: (uid: num
   try {
     set(uid, gid);
   } catch (error) {
-    if (!isSystemError(error, 'EINVAL')) throw error;
-    throw refused(
-      `${display(path)} belongs to user ${uid} and group ${gid}, which are not both in this user namespace`,
-      {
-        code: 'NO_SUCH_ID',
-        hint: 'have more subordinate ids in /etc/subuid and /etc/subgid, or import it as root of the machine',
-      },
-    );
+    throw isOwnerUnknown(error) ? unknownOwner(path, { uid, gid }) : error;
   }
+}
+
+/** chown(2) says so of an owner whom the user namespace does not have. */
+export const isOwnerUnknown = (error: unknown): boolean => isSystemError(error, 'EINVAL');
+
+export function unknownOwner(path: BytePath, { uid, gid }: Pick<MemberAttributes, 'uid' | 'gid'>): LaminaError {
+  return refused(
+    `${display(path)} belongs to user ${uid} and group ${gid}, which are not both in this user namespace`,
+    {
+      code: 'NO_SUCH_ID',
+      hint: 'have more subordinate ids in /etc/subuid and /etc/subgid, or import it as root of the machine',
+    },
+  );
+}
+
+/** The attributes as the tree has them: what would be a mark is escaped. */
+export function storedXattrs({ xattrs }: MemberAttributes): ReadonlyMap<string, Buffer> {
+  if (xattrs.size === 0) return xattrs;
+  const namespace = markNamespace();
+  return new Map([...xattrs].map(([name, value]) => [escapeMark(name, namespace), value]));
 }
 
 /** Gives an entry that is no file its attributes. @param path for people */

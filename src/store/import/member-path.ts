@@ -19,3 +19,6 @@ export function memberPath(name: BytePath): BytePath {
   if (long !== undefined) throw beyond(limits.nameLength, `it holds a name of ${long.length} bytes`);
   return parts.join('/') as BytePath;
 }
+
+/** The path that a hard link names: an absolute one begins at the tree. @throws LaminaError as `memberPath` */
+export const linkedPath = (name: BytePath): BytePath => memberPath(name.replace(/^\/+/, '') as BytePath);

@@ -1,14 +1,18 @@
-import { closeSync, constants, ftruncateSync, statSync, writeSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, statSync, write } from 'node:fs';
+import { promisify } from 'node:util';
 import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, failed, messageOf, refused, spaceHint } from '../../base/errors.js';
+import { warn } from '../../base/this-command.js';
 import { TreeBounds } from '../tree-bounds.js';
 import { compressionOf, decompressed } from './decompress.js';
 import type { ImportOptions } from './directory.js';
-import { xattrsOf } from './tar/attributes.js';
+import { largestQueued } from './file-queue.js';
+import { ForeignAttributes, xattrsOf } from './tar/attributes.js';
 import { corrupt, unsafe } from './tar/errors.js';
 import { KnownIds } from './tar/known-ids.js';
 import type { TarMember } from './tar/member.js';
+import type { SparsePiece } from './tar/sparse.js';
 import { TarReader } from './tar/reader.js';
 import { ByteSource } from './tar/source.js';
 import { TreeWriter } from './tree-writer.js';
@@ -19,7 +23,17 @@ import { UnpackBounds, freeFor } from './unpack-bounds.js';
 /** What a kind of archive needs beyond plain tars. */
 export interface ArchiveKind {
   /** Called for each member before it is written; true: it was handled, and is not content. */
-  readonly special?: (path: BytePath, isFile: boolean, writer: TreeWriter) => boolean;
+  readonly special?: (path: BytePath, isFile: boolean, writer: TreeWriter, member: TarMember) => boolean;
+  /** Gets all bytes of the archive's file, and all of the tar, in order. */
+  readonly onBytes?: { readonly file: (chunk: Buffer) => void; readonly tar: (chunk: Buffer) => void };
+  /** Called for each file before its content is read; `position`, `pieces`: where that is in the tar. */
+  readonly onFile?: (path: BytePath, position: number, pieces: readonly SparsePiece[]) => void;
+  /** Called before a file that was written is replaced, with where it can be opened. */
+  readonly onReplace?: (path: BytePath, at: Buffer) => void;
+  /** A layer of an image: a digest shows that it is whole, so it may lack an end mark, and it ends where others end. */
+  readonly isLayer?: true;
+  /** Called after the last member, to write what is not in the archive. */
+  readonly complete?: (writer: TreeWriter) => Promise<void>;
   /** A device in it makes it unsafe; by default it is content. */
   readonly devices?: 'refuse';
 }
@@ -39,14 +53,21 @@ export async function importTar(
   const { size } = statSync(toBuffer(archive));
   const unpack = new UnpackBounds({ called, size, most: options.maxBytes, free: options.freeBytes ?? freeFor(tree) });
   const writer = new TreeWriter(tree, new TreeBounds(called, options.limits));
+  writer.onReplace = kind.onReplace;
+  writer.onLeftOut = options.onLeftOut;
   const ids = new KnownIds();
+  const foreign = new ForeignAttributes();
   try {
-    await writeMembers({ writer, ids, kind, unpack }, { at: archive, called, size }, options);
-    writer.finish();
+    await writeMembers({ writer, ids, foreign, kind, unpack }, { at: archive, called, size }, options);
+    await writer.files.settle();
+    await kind.complete?.(writer);
+    await writer.finish();
     checkNames(writer, ids);
+    if (foreign.text !== undefined)
+      warn(`${called} has extended attributes that Linux does not know, which are left out: ${foreign.text}`);
     return writer;
   } finally {
-    writer.close();
+    await writer.close();
   }
 }
 
@@ -64,12 +85,19 @@ async function writeMembers(
   let read = 0;
   const compression = await compressionOf(at);
   if (compression === 'none') work.unpack.expect(size);
-  const stream = decompressed(at, compression, (bytes) => (read += bytes), called);
-  const onBytes = (bytes: number) => {
-    work.unpack.add(bytes);
+  const onRead = (bytes: number, chunk: Buffer) => {
+    read += bytes;
+    work.kind.onBytes?.file(chunk);
   };
-  const source = new ByteSource(stream as AsyncIterable<Buffer>, { signal: options.signal, onBytes });
-  const reader = new TarReader(source, called);
+  const stream = decompressed(at, compression, onRead, called);
+  const onBytes = (bytes: number, chunk: Buffer) => {
+    work.unpack.add(bytes);
+    // The memory of a chunk that is not decompressed is used again.
+    work.kind.onBytes?.tar(compression === 'none' ? Buffer.from(chunk) : chunk);
+  };
+  const source = new ByteSource(stream, { signal: options.signal, onBytes });
+  const { isLayer = false } = work.kind;
+  const reader = new TarReader(source, called, isLayer ? 'at two zero blocks' : 'anywhere');
   let count = 0;
   try {
     for (let member = await reader.next(); member !== undefined; member = await reader.next()) {
@@ -83,10 +111,12 @@ async function writeMembers(
     if (error instanceof LaminaError) throw error;
     throw corrupt(called, `${messageOf(error)} (in ${reader.place})`, error);
   } finally {
+    await source.close();
     stream.destroy();
   }
-  if (count === 0 && !reader.ended) throw corrupt(called, 'it has no content');
-  if (!reader.ended && compression === 'none') throw unended(called);
+  if (isLayer || reader.ended) return;
+  if (count === 0) throw corrupt(called, 'it has no content');
+  if (compression === 'none') throw unended(called);
 }
 
 /**
@@ -104,6 +134,7 @@ interface Work {
   readonly writer: TreeWriter;
   readonly reader: TarReader;
   readonly ids: KnownIds;
+  readonly foreign: ForeignAttributes;
   readonly kind: ArchiveKind;
   readonly unpack: UnpackBounds;
 }
@@ -114,13 +145,20 @@ async function writeMember(work: Work, member: TarMember): Promise<void> {
   if (member.kind === 'volume-label') return;
   const path = memberPath(member.name);
   if (devices === 'refuse') refuseDevice(path, member);
-  if (special?.(path, member.kind === 'file', writer) === true) return;
+  await writer.waitFor(path, member.kind === 'link' ? member.target : undefined);
+  if (special?.(path, member.kind === 'file', writer, member) === true) return;
   if (member.kind === 'link') {
     writer.link(path, member.target);
     return;
   }
   const { mode, uid, gid, mtimeNs } = member;
-  const attributes: MemberAttributes = { mode, uid, gid, mtimeNs, xattrs: xattrsOf(member, work.ids.idOf) };
+  const attributes: MemberAttributes = {
+    mode,
+    uid,
+    gid,
+    mtimeNs,
+    xattrs: xattrsOf(member, work.ids.idOf, work.foreign),
+  };
   if (member.kind === 'directory') writer.directory(path, attributes);
   else if (member.kind === 'symlink') writer.symlink(path, member.target, attributes);
   else if (member.kind === 'file') await writeFile(work, path, attributes);
@@ -139,19 +177,43 @@ function refuseDevice(path: BytePath, { kind, device }: TarMember): void {
   if (isDevice && device.major + device.minor > 0) throw unsafe(`it holds the device ${display(path)}`);
 }
 
+const writePart = promisify(write);
+
 async function writeFile(
-  { writer, reader, unpack }: Work,
+  { writer, reader, unpack, kind }: Work,
   path: BytePath,
   attributes: MemberAttributes,
 ): Promise<void> {
-  const { size, holes } = reader;
+  const { size, holes, stored } = reader;
+  if (kind.onFile !== undefined) {
+    writer.makeWay(path);
+    kind.onFile(path, stored.position, stored.pieces);
+  }
   writer.bounds.addHoles(path, holes);
   unpack.addHoles(holes);
+  if (holes > 0 || size > largestQueued) {
+    await writeLargeFile({ writer, reader }, path, attributes);
+    // Holes are read when nothing of the archive can be beyond a limit any more.
+    if (holes === 0) writer.hash(path);
+    return;
+  }
+  const content = await writer.files.room(size);
+  await reader.readInto(content);
+  writer.file(path, content, attributes);
+}
+
+async function writeLargeFile(
+  { writer, reader }: Pick<Work, 'writer' | 'reader'>,
+  path: BytePath,
+  attributes: MemberAttributes,
+): Promise<void> {
+  const { size } = reader;
   const descriptor = writer.beginFile(path);
   let end = 0;
   try {
     for await (const { data, at } of reader.content()) {
-      for (let done = 0; done < data.length;) done += writeSync(descriptor, data, done, data.length - done, at + done);
+      for (let done = 0; done < data.length;)
+        done += (await writePart(descriptor, data, done, data.length - done, at + done)).bytesWritten;
       end = at + data.length;
     }
     if (end < size) ftruncateSync(descriptor, size);

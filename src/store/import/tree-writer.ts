@@ -10,26 +10,26 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { dirname, display, join, treeRoot } from '../../base/bytes.js';
+import { dirname, display, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { LaminaError, failed, isSystemError, messageOf, refused, spaceHint } from '../../base/errors.js';
+import { failed, isSystemError } from '../../base/errors.js';
 import { stagedStep } from '../../platform/durable.js';
 import { makePlainDirectory } from '../../platform/exact.js';
-import { mknodSync, setXattrSync } from '../../platform/native.js';
+import { makeWhiteoutSync, mknodSync, setXattrSync } from '../../platform/native.js';
 import { openFlags } from '../../platform/open-flags.js';
 import { isMachineRoot } from '../../platform/privileges.js';
 import { removeTree, walk } from '../../platform/walk.js';
 import { markNamespace } from '../marks.js';
 import { Reach, reach } from '../reach.js';
 import type { TreeBounds } from '../tree-bounds.js';
+import { FileQueue } from './file-queue.js';
 import { setFileAttributes, setMemberAttributes } from './member-attributes.js';
 import type { MemberAttributes } from './member-attributes.js';
-import { memberPath } from './member-path.js';
+import { linkedPath } from './member-path.js';
 import { unsafe } from './tar/errors.js';
-
-type Kind = 'directory' | 'file' | 'symlink' | 'node';
-
-const plainDirectory: MemberAttributes = { mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, xattrs: new Map() };
+import { writing } from './write-errors.js';
+import { WrittenEntries, plainDirectory } from './written-entries.js';
+import type { WrittenKind } from './written-entries.js';
 
 /**
  * Writes untrusted members into a fresh tree. The content of the tree is known from what was written, never looked up
@@ -37,11 +37,13 @@ const plainDirectory: MemberAttributes = { mode: 0o755, uid: 0, gid: 0, mtimeNs:
  * made.
  */
 export class TreeWriter {
-  readonly #kinds = new Map<BytePath, Kind>();
-  readonly #directories = new Map<BytePath, MemberAttributes>();
-  /** Directories that hold the escaped whiteout of an overlay inside. */
-  readonly #withWhiteouts = new Set<BytePath>();
+  /** Called before a file is replaced, with where it can be opened. */
+  onReplace: ((path: BytePath, at: Buffer) => void) | undefined;
+  /** Called for each device that is left out: only root of the machine can make one. */
+  onLeftOut: ((path: BytePath) => void) | undefined;
+  readonly #written = new WrittenEntries();
   readonly #reach: Reach;
+  readonly files = new FileQueue();
 
   constructor(
     readonly tree: BytePath,
@@ -50,38 +52,75 @@ export class TreeWriter {
     // Entries inherit nothing from the directories above: directories get their access lists after their content.
     makePlainDirectory(tree);
     this.#reach = new Reach(tree);
-    this.#kinds.set(treeRoot, 'directory');
-    this.#directories.set(treeRoot, plainDirectory);
   }
 
   get entries(): number {
-    return this.#kinds.size;
+    return this.#written.count;
   }
 
   directory(path: BytePath, attributes: MemberAttributes): void {
-    if (this.#kinds.get(path) !== 'directory') {
-      this.#make(path, 'directory', (at) => {
-        mkdirSync(at, { mode: 0o700 });
-      });
+    if (this.#written.kindOf(path) !== 'directory') {
+      this.#make(path, 'directory', (at) => mkdirSync(at, { mode: 0o700 }));
     }
     this.bounds.addAttributes(path, attributes.xattrs);
-    this.#directories.set(path, attributes);
-  }
-
-  /** A directory that is there whether or not it has a member. */
-  ensureDirectory(path: BytePath): void {
-    this.#ensureParent(path);
+    this.#written.setDirectory(path, attributes);
   }
 
   /** The content of a file, by bytes; undefined where that is not a file, or is large. */
   textOf(path: BytePath): string | undefined {
-    if (this.#kinds.get(path) !== 'file') return undefined;
+    if (this.#written.kindOf(path) !== 'file') return undefined;
     return this.#reach.at(path, (at) => (lstatSync(at).size > 1 << 22 ? undefined : readFileSync(at, 'latin1')));
   }
 
   /** Directories without a member. */
   implied(): BytePath[] {
-    return [...this.#directories].filter(([, attributes]) => attributes === plainDirectory).map(([path]) => path);
+    return this.#written.implied();
+  }
+
+  has(path: BytePath): boolean {
+    return this.#written.kindOf(path) !== undefined;
+  }
+
+  isDirectory(path: BytePath): boolean {
+    return this.#written.kindOf(path) === 'directory';
+  }
+
+  /** An overlay whiteout, which hides what the layers below have at a path. */
+  whiteout(path: BytePath): void {
+    this.#make(path, 'node', makeWhiteoutSync);
+  }
+
+  /** Makes a directory opaque: it hides what the layers below have in it. */
+  opaque(path: BytePath): void {
+    this.ensureDirectory(path);
+    this.#written.addOpaque(path);
+  }
+
+  /** Removes what a member of this name is to replace. */
+  makeWay(path: BytePath): void {
+    if (!this.has(path) || path === '') return;
+    const replace = (at: Buffer) => {
+      this.#replace(path, at);
+    };
+    writing(path, () => this.#reach.at(path, replace));
+  }
+
+  /** A file, which is made later: `waitFor` and `finish` say when. @param content the memory that `files.room` gave */
+  file(path: BytePath, content: Buffer, attributes: MemberAttributes): void {
+    this.bounds.addAttributes(path, attributes.xattrs);
+    this.#make(path, 'file', (at) => {
+      this.files.add(path, at, content, attributes);
+    });
+  }
+
+  /**
+   * Must be called before a member is written that may be there already, or is a hard link to `target`: what is made
+   * later may be in its way.
+   * @throws LaminaError failed, refused: an earlier file could not be made
+   */
+  async waitFor(path: BytePath, target?: BytePath): Promise<void> {
+    const replaces = this.has(path) && this.files.isBusy;
+    if (replaces || (target !== undefined && this.files.isWaiting(linkedPath(target)))) await this.files.settle();
   }
 
   /** An open descriptor of the new, empty file; `finishFile` closes it. */
@@ -91,7 +130,7 @@ export class TreeWriter {
   }
 
   finishFile(path: BytePath, descriptor: number, attributes: MemberAttributes): void {
-    this.#guard(path, () => {
+    writing(path, () => {
       try {
         this.bounds.addAttributes(path, attributes.xattrs);
         setFileAttributes(path, descriptor, attributes);
@@ -99,6 +138,14 @@ export class TreeWriter {
         closeSync(descriptor);
       }
     });
+  }
+
+  /** Hashes a finished file: while it is in memory, and beside the reading of what comes next. */
+  hash(path: BytePath): void {
+    const hash = (at: Buffer) => {
+      this.files.hash(path, at);
+    };
+    this.#reach.at(path, hash);
   }
 
   symlink(path: BytePath, target: string, attributes: MemberAttributes): void {
@@ -120,18 +167,20 @@ export class TreeWriter {
    * @throws LaminaError refused: that is not a member before it, or is a directory
    */
   link(path: BytePath, name: BytePath): void {
-    const target = memberPath(name.replace(/^\/+/, '') as BytePath);
-    const kind = this.#kinds.get(target);
-    if (kind === undefined || kind === 'directory') {
-      const called = name.startsWith('/') ? `the absolute name ${display(name)}` : display(target);
-      throw unsafe(`${display(path)} is a hard link to ${called}, which is no file of it`);
-    }
+    const target = linkedPath(name);
+    const kind = this.#written.linkedKind(path, target, name);
     if (path === target) return;
+    if (kind === 'left-out device') {
+      this.#leaveOut(path);
+      return;
+    }
     this.#make(path, kind, (at) => {
       reach(this.tree, target, (from) => {
         linkSync(from, at);
       });
     });
+    const hash = this.files.hashes.get(target);
+    if (hash !== undefined) this.files.hashes.set(path, hash);
   }
 
   /** @param type S_IFCHR, S_IFBLK, S_IFIFO or S_IFSOCK */
@@ -142,10 +191,8 @@ export class TreeWriter {
       return;
     }
     if (isDevice && !isMachineRoot()) {
-      throw refused(`${display(path)} is a device, which only root of the machine can make`, {
-        code: 'DEVICE',
-        hint: 'import it as root, or leave devices out',
-      });
+      this.#leaveOut(path);
+      return;
     }
     this.bounds.addAttributes(path, attributes.xattrs);
     this.#make(path, 'node', (at) => {
@@ -154,16 +201,29 @@ export class TreeWriter {
     });
   }
 
-  /** Attributes of directories, deepest first: writing into one would change its times, and its mode may forbid it. */
-  finish(): void {
-    for (const [path, attributes] of [...this.#directories].reverse()) {
-      this.#guard(path, () => {
+  /** As rootless engines do: a container gets devices of its own (createTarFile() of containers/storage). */
+  #leaveOut(path: BytePath): void {
+    this.makeWay(path);
+    this.ensureDirectory(dirname(path));
+    this.bounds.addEntry(path, '');
+    this.#written.add(path, 'left-out device');
+    this.onLeftOut?.(path);
+  }
+
+  /**
+   * Makes what is still to be made, and then gives directories their attributes, deepest first: writing into one would
+   * change its times, and its mode may forbid it.
+   */
+  async finish(): Promise<void> {
+    await this.files.settle();
+    for (const { path, attributes, isOpaque, holdsWhiteout } of this.#written.directories()) {
+      writing(path, () => {
         stagedStep(path);
         this.#reach.at(path, (at) => {
-          if (this.#withWhiteouts.has(path)) {
-            setXattrSync(at, `${markNamespace()}.overlay.overlay.opaque`, Buffer.from('x'));
-          }
+          const mark = `${markNamespace()}.overlay`;
+          if (holdsWhiteout) setXattrSync(at, `${mark}.overlay.opaque`, Buffer.from('x'));
           setMemberAttributes(path, at, attributes);
+          if (isOpaque) setXattrSync(at, `${mark}.opaque`, Buffer.from('y'));
         });
       });
     }
@@ -174,28 +234,26 @@ export class TreeWriter {
     const descriptor = this.beginFile(path);
     setXattrSync(descriptor, `${markNamespace()}.overlay.overlay.whiteout`, Buffer.from('y'));
     this.finishFile(path, descriptor, attributes);
-    this.#withWhiteouts.add(dirname(path));
+    this.#written.addWhiteout(path);
   }
 
-  /**
-   * Closes the directories that were opened on the way to deep members; must be called at the end, also after a
-   * failure.
-   */
-  close(): void {
+  /** Must be called at the end, also after a failure. */
+  async close(): Promise<void> {
     this.#reach.close();
+    await this.files.end();
   }
 
   /** @param target of a symlink */
-  #make<T>(path: BytePath, kind: Kind, work: (at: Buffer) => T, target = ''): T {
-    if (path === '') throw unsafe('its root is no directory');
-    this.#ensureParent(dirname(path));
-    return this.#guard(path, () =>
+  #make<T>(path: BytePath, kind: WrittenKind, work: (at: Buffer) => T, target = ''): T {
+    if (path === '') throw unsafe('its root is not a directory');
+    this.ensureDirectory(dirname(path));
+    return writing(path, () =>
       this.#reach.at(path, (at) => {
         stagedStep(path);
         this.#replace(path, at);
         this.bounds.addEntry(path, target);
         const result = work(at);
-        this.#kinds.set(path, kind);
+        this.#written.add(path, kind);
         return result;
       }),
     );
@@ -206,52 +264,36 @@ export class TreeWriter {
    * container engines.
    */
   #replace(path: BytePath, at: Buffer): void {
-    const present = this.#kinds.get(path);
+    const present = this.#written.kindOf(path);
     if (present === undefined) return;
-    if (present !== 'directory') unlinkSync(at);
-    else this.#removeDirectory(path, at);
+    if (this.files.isBusy) throw failed('internal error: a member is replaced too early', { code: 'INTERNAL' });
+    if (present === 'file') this.onReplace?.(path, at);
+    if (present === 'directory') this.#removeDirectory(path, at);
+    else if (present !== 'left-out device') unlinkSync(at);
     this.#forget(path);
   }
 
   #removeDirectory(path: BytePath, at: Buffer): void {
-    this.#directories.delete(path);
     try {
       rmdirSync(at);
     } catch (error) {
       if (!isSystemError(error, 'ENOTEMPTY', 'EEXIST')) throw error;
       for (const entry of walk(at)) {
         const each = join(path, entry.path);
+        if (entry.stats.isFile()) this.onReplace?.(each, entry.at);
         if (entry.path !== '') this.#forget(each);
-        this.#directories.delete(each);
-        this.#withWhiteouts.delete(each);
       }
       removeTree(at);
     }
   }
 
   #forget(path: BytePath): void {
-    if (this.#kinds.delete(path)) this.bounds.removeEntry();
+    if (this.#written.forget(path)) this.bounds.removeEntry();
+    this.files.hashes.delete(path);
   }
 
-  #ensureParent(path: BytePath): void {
-    const missing: BytePath[] = [];
-    let at = path;
-    for (; this.#kinds.get(at) === undefined; at = dirname(at)) missing.push(at);
-    const kind = this.#kinds.get(at);
-    if (kind !== 'directory') throw unsafe(`${display(at)} is a ${String(kind)} of it and yet has members below`);
-    for (const each of missing.reverse()) this.directory(each, plainDirectory);
-  }
-
-  #guard<T>(path: BytePath, work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      if (error instanceof LaminaError) throw error;
-      throw failed(`cannot write ${display(path === '' ? '/' : path)}: ${messageOf(error)}`, {
-        code: 'WRITE_FAILED',
-        ...spaceHint(error),
-        cause: error,
-      });
-    }
+  /** A directory that is there whether or not it has a member, with those above it. */
+  ensureDirectory(path: BytePath): void {
+    for (const each of this.#written.missing(path)) this.directory(each, plainDirectory);
   }
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { encodeIndex } from './writer.js';
 import { entrySize, field, header, headerSize, originSize } from './layout.js';
 import type { Version } from './layout.js';
@@ -40,4 +41,24 @@ export async function provenIndex(
   if (!same && damaged.readBigUInt64LE(header.checksum) !== checksum) return undefined;
   made.writeBigUInt64LE(checksum, header.checksum);
   return made;
+}
+
+const ofFileSystem: typeof circumstances = [...circumstances, [field.mtime, 8], [field.mtimeNs, 4], [field.nlink, 4]];
+
+/**
+ * Whether a sound index is that of a tree in all that does not depend on the file system that the tree is in: so it has
+ * the structure that an index must have, too. Contents count by their BLAKE3.
+ */
+export async function isIndexOf(index: Buffer, scanned: readonly ScannedEntry[]): Promise<boolean> {
+  const made = await encodeIndex(scanned);
+  if (made.length !== index.length) return false;
+  for (let i = 0; i < made.readUInt32LE(header.entryCount); i++) {
+    const record = headerSize + i * entrySize;
+    const isDirectory = (made.readUInt32LE(record + field.mode) & constants.S_IFMT) === constants.S_IFDIR;
+    for (const [offset, length] of isDirectory ? [...ofFileSystem, [field.size, 8] as const] : ofFileSystem)
+      index.copy(made, record + offset, record + offset, record + offset + length);
+  }
+  const origin = Number(made.readBigUInt64LE(header.origin));
+  index.copy(made, origin, origin, origin + originSize);
+  return made.subarray(headerSize).equals(index.subarray(headerSize));
 }

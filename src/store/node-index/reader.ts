@@ -1,5 +1,6 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { display, toBuffer } from '../../base/bytes.js';
+import { display, toBuffer, treeRoot } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { damaged, failed, isSystemError, messageOf } from '../../base/errors.js';
 import type { LaminaError } from '../../base/errors.js';
@@ -7,6 +8,8 @@ import { nanosecondsOf } from '../../base/time.js';
 import { MemoryListing } from '../../changeset/index.js';
 import type { Entry, Listing } from '../../changeset/index.js';
 import { hashSize, readHash } from '../../platform/hash.js';
+import { openFlags } from '../../platform/open-flags.js';
+import { Depth } from '../../platform/walk-depth.js';
 import {
   aligned,
   entrySize,
@@ -36,6 +39,8 @@ export interface StoredIndex {
    * contents are never confused.
    */
   readonly listing: Listing;
+  /** All attributes, overlay marks included, of entries that have marks. */
+  readonly marked: ReadonlyMap<BytePath, ReadonlyMap<string, Uint8Array>>;
   /** Files by path, with their numbers and the xxh64 of their contents (0n of a metacopy); empty from version 2 on. */
   readonly oldContents: ReadonlyMap<BytePath, OldContent>;
 }
@@ -54,9 +59,22 @@ export async function readStoredIndex(path: BytePath): Promise<StoredIndex> {
   try {
     const reader = new IndexReader(file);
     const listing = new MemoryListing(reader.entries());
-    return { file, version: reader.version, listing, oldContents: reader.oldContents };
+    const { version, marked, oldContents } = reader;
+    return { file, version, listing, marked, oldContents };
   } catch (error) {
     throw indexDamaged(path, messageOf(error), error);
+  }
+}
+
+/** How many entries an index says that it has; 0 where it has no whole header. Its size bounds them. */
+export function statedEntries(path: BytePath): number {
+  const descriptor = openSync(toBuffer(path), openFlags.read);
+  try {
+    const head = Buffer.alloc(headerSize);
+    if (readSync(descriptor, head) < headerSize) return 0;
+    return Math.min(head.readUInt32LE(header.entryCount), Math.floor(fstatSync(descriptor).size / entrySize));
+  } finally {
+    closeSync(descriptor);
   }
 }
 
@@ -88,13 +106,14 @@ function indexDamaged(path: BytePath, why: string, cause?: unknown): LaminaError
 
 async function faultOf(file: Buffer): Promise<string | undefined> {
   if (file.length < headerSize) return 'it is shorter than its header';
-  if (file.toString('latin1', 0, magic.length) !== magic) return 'it is no index';
+  if (file.toString('latin1', 0, magic.length) !== magic) return 'it is not an index';
   const found = file.readUInt32LE(header.version);
-  if (found !== 1 && found !== version) return `it has version ${found}, known are 1 and ${version}`;
-  if (file.readBigUInt64LE(header.fileSize) !== BigInt(file.length)) return 'its length is not what it says';
+  if (found !== 1 && found !== version) return `it has version ${found}; this lamina knows 1 and ${version}`;
+  if (file.readBigUInt64LE(header.fileSize) !== BigInt(file.length))
+    return 'its length differs from that in its header';
   if (file.readBigUInt64LE(header.checksum) !== (await xxh64(file.subarray(headerSize))))
     return 'its checksum is wrong';
-  return hasItsLayout(file, found) ? undefined : 'its header and its sections do not agree';
+  return hasItsLayout(file, found) ? undefined : 'its header does not match its sections';
 }
 
 /** The checksum leaves out the header; but the positions of the sections follow from their lengths. */
@@ -122,6 +141,7 @@ function hasItsLayout(file: Buffer, found: Version): boolean {
 
 class IndexReader {
   readonly #paths: BytePath[] = [];
+  readonly #depth = new Depth(treeRoot);
   readonly #view: DataView;
   readonly #strings: number;
   readonly #stringsLength: number;
@@ -131,6 +151,7 @@ class IndexReader {
   readonly #hashCount: number;
   readonly version: Version;
   readonly oldContents = new Map<BytePath, OldContent>();
+  readonly marked = new Map<BytePath, ReadonlyMap<string, Uint8Array>>();
 
   constructor(readonly file: Buffer) {
     this.#view = new DataView(file.buffer, file.byteOffset, file.length);
@@ -171,10 +192,13 @@ class IndexReader {
     const group = this.#int(at + field.group);
     const seconds = this.#view.getBigInt64(at + field.mtime, true);
     const size = this.#long(at + field.size);
-    if (!Number.isSafeInteger(size)) throw new RangeError(`entry ${number} has no possible size`);
-    if (number === 0 && type !== 'directory') throw new RangeError('its root is no directory');
-    if (type === 'directory' && group !== none) throw new RangeError(`entry ${number} is a directory of several names`);
-    const { opaque, metacopy, redirect, xattrs } = this.#marks(at);
+    if (!Number.isSafeInteger(size)) throw new RangeError(`entry ${number} has an impossible size`);
+    if (number === 0 && type !== 'directory') throw new RangeError('its root is not a directory');
+    if (type === 'directory' && group !== none)
+      throw new RangeError(`entry ${number} is a directory with several names`);
+    const all = this.#attributes(at);
+    const { opaque, metacopy, redirect, xattrs } = marksOf(all);
+    if (all.size > xattrs.size) this.marked.set(path, all);
     if (type === 'file' && this.version === 1)
       this.oldContents.set(path, { entry: number, xxh64: this.#view.getBigUint64(at + field.content, true) });
     return {
@@ -208,15 +232,17 @@ class IndexReader {
     const name = this.#text(this.#int(at + field.name), this.#view.getUint16(at + field.nameLength, true));
     const above = number === 0 ? '' : this.#paths[parent];
     if (above === undefined) throw new RangeError('an entry stands before its directory');
-    if (number === 0 ? name !== '' : !isName(name)) throw new RangeError(`entry ${number} has no possible name`);
+    if (number === 0 ? name !== '' : !isName(name)) throw new RangeError(`entry ${number} has an impossible name`);
     const path = (above === '' ? name : `${above}/${name}`) as BytePath;
+    // Each of a chain of directories holds all above it: a small index could name more than fits into memory.
+    if (!this.#depth.allows(path, 'leave out')) throw new RangeError('its paths are too long');
     this.#paths.push(path);
     return path;
   }
 
-  #marks(at: number): Pick<Entry, 'opaque' | 'metacopy' | 'redirect' | 'xattrs'> {
+  #attributes(at: number): ReadonlyMap<string, Uint8Array> {
     const offset = this.#int(at + field.xattrs);
-    if (offset === none) return noMarks;
+    if (offset === none) return noMarks.xattrs;
     const length = this.#int(at + field.xattrsLength);
     if (offset + length > this.#xattrsLength) throw new RangeError('attributes lie outside');
     const attributes = new Map<string, Buffer>();
@@ -229,11 +255,11 @@ class IndexReader {
       const end = value + blob.readUInt32LE(next + 4);
       if (end > blob.length) throw new RangeError('an attribute lies outside');
       const called = blob.toString('latin1', name, value);
-      if (called === '' || called.includes('\0')) throw new RangeError('an attribute has no possible name');
+      if (called === '' || called.includes('\0')) throw new RangeError('an attribute has an impossible name');
       attributes.set(called, blob.subarray(value, end));
       next = end;
     }
-    return marksOf(attributes);
+    return attributes;
   }
 }
 

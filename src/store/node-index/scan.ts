@@ -1,5 +1,4 @@
-import { constants, readlinkSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
+import { constants } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
 import xxhash from 'xxhash-wasm';
 import type { XXHashAPI } from 'xxhash-wasm';
@@ -9,9 +8,9 @@ import { LaminaError, failed, isSystemError, messageOf } from '../../base/errors
 import { MemoryListing, makeEntry } from '../../changeset/index.js';
 import type { Entry, EntryType, Listing } from '../../changeset/index.js';
 import type { HashKinds } from '../../platform/hash.js';
-import { readXattrsSync } from '../../platform/native.js';
-import { walk } from '../../platform/walk.js';
-import type { WalkEntry } from '../../platform/walk.js';
+import type { FileStats, ReadEntry } from '../../platform/native.js';
+import { walkDetailed } from '../../platform/walk.js';
+import type { DetailedEntry } from '../../platform/walk.js';
 import { isMark, markNamespace } from '../marks.js';
 import { TreeBounds } from '../tree-bounds.js';
 import type { TreeLimits } from '../tree-bounds.js';
@@ -20,7 +19,7 @@ import { FileHasher } from './hashing.js';
 /** What a tree holds at a path, as the file system reports it. */
 export interface ScannedEntry {
   readonly path: BytePath;
-  readonly stats: BigIntStats;
+  readonly stats: FileStats;
   /** All, marks included, by name in byte order. */
   readonly xattrs: ReadonlyMap<string, Buffer>;
   /** A symlink's target, as bytes; else ''. */
@@ -67,9 +66,19 @@ export const hashers = xxhash();
  * @throws LaminaError failed with the path that could not be read, or as `walk`; refused, OVER_LIMIT
  */
 export async function scanTree(tree: BytePath, options: ScanOptions): Promise<ScannedEntry[]> {
+  const includes = ({ path }: DetailedEntry) => options.include?.(path) ?? true;
+  return scanEntries(tree, walkDetailed(tree, { enter: includes }), options);
+}
+
+/** As `scanTree`, of entries that were found already. @param found parents before children, the root first */
+export async function scanEntries(
+  tree: BytePath,
+  found: Iterable<DetailedEntry>,
+  options: ScanOptions,
+): Promise<ScannedEntry[]> {
   const scan = new Scan(tree, options, await hashers);
   try {
-    for (const entry of walk(tree, { enter: ({ path }) => scan.includes(path) })) {
+    for (const entry of found) {
       if (entry.path !== '' && !scan.includes(entry.path)) continue;
       scan.add(entry);
       if (scan.entries.length % entriesPerTurn > 0) continue;
@@ -89,7 +98,7 @@ export async function scanTree(tree: BytePath, options: ScanOptions): Promise<Sc
 
 interface Mutable {
   readonly path: BytePath;
-  readonly stats: BigIntStats;
+  readonly stats: FileStats;
   hash: bigint;
   xxh64: bigint;
 }
@@ -116,10 +125,9 @@ class Scan {
     return this.options.include?.(path) ?? true;
   }
 
-  add({ path, at, stats }: WalkEntry): void {
+  add({ path, stats, read }: DetailedEntry): void {
     try {
-      const xattrs = readXattrsSync(at);
-      const target = stats.isSymbolicLink() ? readlinkSync(at, 'latin1') : '';
+      const { xattrs, target } = read;
       this.#bounds.addEntry(path, target);
       this.#bounds.addAttributes(path, xattrs);
       const entry = { path, stats, xattrs, target, hash: 0n, xxh64: 0n };
@@ -127,20 +135,20 @@ class Scan {
       if (this.options.hash === false) return;
       if (stats.isSymbolicLink() && this.#kinds !== 'blake3')
         entry.xxh64 = this.hasher.h64Raw(Buffer.from(target, 'latin1'));
-      else if (stats.isFile() && !xattrs.has(this.#metacopy)) this.#addContent(at, entry);
+      else if (stats.isFile() && !xattrs.has(this.#metacopy)) this.#addContent(read, entry);
     } catch (error) {
       throw error instanceof LaminaError ? error : unreadable(this.tree, path, error);
     }
   }
 
-  #addContent(at: Buffer, entry: Mutable): void {
+  #addContent(read: ReadEntry, entry: Mutable): void {
     const known = this.options.known?.(entry.path);
     if (known !== undefined) {
       entry.hash = known;
       return;
     }
     if (this.options.anyHoles !== true) this.#bounds.addFile(entry.path, entry.stats);
-    this.contents.add(at, entry.stats, (hash) => {
+    this.contents.add(read.at, entry.stats, (hash) => {
       if (!(hash instanceof Error)) [entry.hash, entry.xxh64] = [hash.blake3, hash.xxh64];
       else if (this.options.onUnreadable !== undefined) this.options.onUnreadable(entry.path, hash);
       else this.failure ??= unreadable(this.tree, entry.path, hash);
@@ -169,7 +177,9 @@ export function deviceOf(rdev: bigint): { major: number; minor: number } {
 export function linkGroups(entries: readonly ScannedEntry[]): Map<ScannedEntry, number> {
   const byInode = new Map<string, ScannedEntry[]>();
   for (const entry of entries) {
-    if (entry.stats.isDirectory() || entry.stats.nlink < 2n) continue;
+    // Overlayfs links all its whiteouts to one device: they are no names of a file.
+    const isWhiteout = (Number(entry.stats.mode) & constants.S_IFMT) === constants.S_IFCHR && entry.stats.rdev === 0n;
+    if (entry.stats.isDirectory() || entry.stats.nlink < 2n || isWhiteout) continue;
     const key = `${entry.stats.dev}:${entry.stats.ino}`;
     const known = byInode.get(key);
     if (known === undefined) byInode.set(key, [entry]);

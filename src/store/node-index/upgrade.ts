@@ -10,7 +10,7 @@ import { scanTree, xxh64 } from './scan.js';
 import type { ScannedEntry } from './scan.js';
 import { layOut } from './writer.js';
 
-/** An index of version 1 in the present format. */
+/** An index of version 1 in the current format. */
 export interface UpgradedIndex {
   readonly file: Buffer<ArrayBuffer>;
   readonly listing: Listing;

@@ -5,9 +5,16 @@ const treeName = 'tree';
 const workName = 'work';
 const indexName = 'index';
 const originsName = 'origins.json';
+const tarHeadersName = 'tar-headers';
 
 /** All names that the directory of a node can have. */
-export const nodeNames = { tree: treeName, work: workName, index: indexName, origins: originsName } as const;
+export const nodeNames = {
+  tree: treeName,
+  work: workName,
+  index: indexName,
+  origins: originsName,
+  tarHeaders: tarHeadersName,
+} as const;
 
 /** The content of a node's directory. */
 export class NodePaths {
@@ -24,6 +31,10 @@ export class NodePaths {
   /** Of a folded node: which update made what in it. */
   get origins(): BytePath {
     return join(this.directory, originsName);
+  }
+  /** Of an image layer: what, with the tree, makes its tar again. */
+  get tarHeaders(): BytePath {
+    return join(this.directory, tarHeadersName);
   }
   /** Valid only while the tree does not change. */
   get ofSealed(): readonly BytePath[] {

@@ -2,6 +2,8 @@ import { join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { displacedPaths } from './displaced-paths.js';
 import type { DisplacedPaths } from './displaced-paths.js';
+import { imagePaths } from './image-paths.js';
+import type { ImagePaths } from './image-paths.js';
 import { NodePaths } from './node-paths.js';
 import { pastPaths } from './past-paths.js';
 import type { PastPaths } from './past-paths.js';
@@ -31,12 +33,19 @@ export class TransactionPaths {
   node(id: string): NodePaths {
     return new NodePaths(join(this.nodes, id));
   }
+  get arrivedUpdates(): BytePath {
+    return join(this.directory, 'updates');
+  }
+  /** Becomes updates/<id>, of an update that comes from another store. */
+  arrivedUpdate(id: string): UpdatePaths {
+    return new UpdatePaths(join(this.arrivedUpdates, id));
+  }
   get catchUps(): BytePath {
     return join(this.directory, 'catch-ups');
   }
-  /** Becomes the catch-up's part of updates/<id>. */
-  catchUp(update: string): CatchUpPaths {
-    return catchUpPaths(join(this.catchUps, update));
+  /** Becomes the catch-up's part of updates/<id>. @param back as `Transaction.stageCatchUp` */
+  catchUp(update: string, back = 0): CatchUpPaths {
+    return catchUpPaths(join(this.catchUps, back === 0 ? update : `${update}.${back}`));
   }
   get allDisplaced(): BytePath {
     return join(this.directory, 'asides');
@@ -51,6 +60,17 @@ export class TransactionPaths {
   /** Becomes history/<update>. */
   past(update: string): PastPaths {
     return pastPaths(join(this.pasts, update));
+  }
+  get images(): BytePath {
+    return join(this.directory, 'images');
+  }
+  /** Becomes images/<name>. */
+  image(configDigest: string): ImagePaths {
+    return imagePaths(this.images, configDigest);
+  }
+  /** Where the blobs of an image are that other programs fetch. */
+  get layout(): BytePath {
+    return join(this.directory, 'layout');
   }
   /** Describes an update that is being applied: for its record if it fails. */
   get attempt(): BytePath {

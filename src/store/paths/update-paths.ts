@@ -16,6 +16,10 @@ export class UpdatePaths {
   get settings(): BytePath {
     return join(this.directory, 'settings.json');
   }
+  /** Of an update that came from a channel: which one it is there. */
+  get channel(): BytePath {
+    return join(this.directory, 'channel.json');
+  }
   /** Of the run on the base, or for a container. */
   run(container?: string): RunPaths {
     const directory =

@@ -3,13 +3,16 @@ import { toText } from '../../base/bytes.js';
 import { mapLimit } from '../../base/concurrency.js';
 import { must } from '../../base/errors.js';
 import { isoNow } from '../../base/time.js';
+import { ranEngine } from '../../capture/index.js';
 import type { Work } from '../../capture/index.js';
 import { isEmptyPlan } from '../../changeset/index.js';
-import { commitUpdate, containersOn, own } from '../../manifest/index.js';
-import type { EffectCommit, Manifest, Update, UpdateId } from '../../manifest/index.js';
+import { commitUpdate, containersOn, imageAt, own } from '../../manifest/index.js';
+import type { BaseImage, EffectCommit, Manifest, Update, UpdateId } from '../../manifest/index.js';
+import type { OpenedImage } from '../../image/index.js';
 import type { Procedure } from '../../package/index.js';
 import { withReplayViews } from '../../replay/index.js';
 import { NodeReader, StagedReader, stageReport } from '../../store/index.js';
+import type { RanEngine } from '../../store/index.js';
 import type { Change, ChangeContext } from '../../transaction/index.js';
 import { FailedContainers } from '../container/failed-containers.js';
 import { ranBecauseOf } from '../container/ran-because.js';
@@ -21,7 +24,7 @@ import type { HealthFailure } from '../health.js';
 import type { Preview } from '../preview/preview-update.js';
 import { ProgressCount } from '../progress.js';
 import type { ApplyRequest } from './apply-request.js';
-import { runOnBase, unpackOnBase } from './on-base.js';
+import { becomeImage, runOnBase, unpackOnBase } from './on-base.js';
 import type { BaseWork } from './on-base.js';
 
 /** An update as it is begun. */
@@ -32,6 +35,8 @@ export interface Begun {
   readonly head: string;
   readonly procedure: Procedure;
   readonly stored: Update['procedure'];
+  /** Of an update that is one. */
+  readonly image?: OpenedImage | undefined;
 }
 
 /**
@@ -42,6 +47,8 @@ export class ApplyChange implements Change<readonly string[]> {
   readonly #effects = new Map<string, EffectCommit>();
   /** For each container in which the procedure ran: a path that made the run necessary, where one was searched for. */
   readonly #overlaps = new Map<string, Overlap>();
+  /** What mounted each container in which the procedure ran. */
+  readonly #engines = new Map<string, RanEngine>();
   /** Paths at which a container and the layer could not be merged. */
   readonly #conflicts = new Map<string, readonly string[]>();
   /** Those that have passed the health check. */
@@ -49,6 +56,8 @@ export class ApplyChange implements Change<readonly string[]> {
   readonly #failed: FailedContainers;
   readonly #progress: ProgressCount;
   #base: BaseWork | undefined;
+  /** The image that the base was of before. */
+  #present: BaseImage | null = null;
 
   constructor(
     readonly context: ChangeContext,
@@ -73,20 +82,20 @@ export class ApplyChange implements Change<readonly string[]> {
   }
 
   readonly plan = (manifest: Manifest): readonly string[] | undefined => {
-    const wanted = this.request.containers ?? containersOn(manifest, this.begun.head);
+    const wanted = this.request.containers ?? containersOn(manifest, this.request.base, this.begun.head);
     const missing = wanted.filter((name) => !this.#effects.has(name) && own(manifest.containers, name) !== undefined);
     return this.#base === undefined || missing.length > 0 ? missing : undefined;
   };
 
   readonly stage = async (containers: readonly string[], manifest: Manifest): Promise<void> => {
     const work = this.#workOn(manifest);
-    this.#base ??= await this.#serviceBase(work);
+    this.#base ??= await this.#serviceBase(work, manifest);
     if (containers.length > 0) await this.#service(work, manifest, containers);
     await this.#stageReport();
   };
 
   readonly transition = (manifest: Manifest): Manifest => {
-    const { id, name, head, procedure, stored } = this.begun;
+    const { id, name, head, procedure, stored, image } = this.begun;
     return commitUpdate(manifest, {
       id,
       name,
@@ -96,6 +105,7 @@ export class ApplyChange implements Change<readonly string[]> {
       parent: head,
       created: isoNow(),
       procedure: stored,
+      image: image === undefined ? null : recordOf(image),
       layer: this.#onBase.delta.sealed,
       // A container that could not be held may have been removed.
       effects: this.#sorted().filter(({ container }) => own(manifest.containers, container) !== undefined),
@@ -103,7 +113,9 @@ export class ApplyChange implements Change<readonly string[]> {
   };
 
   readonly isEmpty = (): boolean =>
-    isEmptyPlan(this.#onBase.delta.plan) && [...this.#effects.values()].every(({ delta }) => delta === null);
+    !this.#changesConfiguration() &&
+    isEmptyPlan(this.#onBase.delta.plan) &&
+    [...this.#effects.values()].every(({ delta }) => delta === null);
 
   /** @throws Unhealthy */
   readonly judge = async (after: Manifest): Promise<void> => {
@@ -133,12 +145,28 @@ export class ApplyChange implements Change<readonly string[]> {
   }
 
   get #options() {
-    return { ...this.request, procedure: this.begun.procedure, update: this.begun.name };
+    const onEngine: ApplyRequest['onEngine'] = (container, chosen) => {
+      this.#engines.set(container, ranEngine(chosen));
+      this.request.onEngine?.(container, chosen);
+    };
+    return { ...this.request, procedure: this.begun.procedure, update: this.begun.name, onEngine };
   }
 
-  async #serviceBase(work: Work): Promise<BaseWork> {
-    const onBase = this.begun.procedure.kind === 'layer' ? unpackOnBase : runOnBase;
-    return this.#progress.onBase(async () => onBase(work, this.#options));
+  async #serviceBase(work: Work, manifest: Manifest): Promise<BaseWork> {
+    const { image, head, procedure } = this.begun;
+    const { base, force = false, maxBytes } = this.request;
+    this.#present = imageAt(manifest, base, head);
+    const become = { manifest, base, present: this.#present, force, maxBytes, onProgress: this.#progress.onRead };
+    const onBase = procedure.kind === 'layer' ? unpackOnBase : runOnBase;
+    return this.#progress.onBase(async () =>
+      image === undefined ? onBase(work, this.#options) : becomeImage(work, this.#options, { image, ...become }),
+    );
+  }
+
+  #changesConfiguration(): boolean {
+    const { image } = this.begun;
+    // Of nodes of the store no configuration is known.
+    return image !== undefined && image.nodes === undefined && image.configDigest !== this.#present?.configDigest;
   }
 
   async #service(work: Work, manifest: Manifest, containers: readonly string[]): Promise<void> {
@@ -199,6 +227,7 @@ export class ApplyChange implements Change<readonly string[]> {
       layer: delta.sealed,
       effects: this.#sorted(),
       ranBecauseOf: Object.fromEntries(await ranBecauseOf([update.run()], this.#overlaps)),
+      engines: Object.fromEntries(this.#engines),
       conflicts: Object.fromEntries(this.#conflicts),
       failures: this.#failed.reasons,
       determinism,
@@ -209,9 +238,13 @@ export class ApplyChange implements Change<readonly string[]> {
     const { name } = this.begun;
     const failure = new Map(failures.map((each) => [each.container, each.failure]));
     return new Unhealthy(
-      unhealthyText(name, failures, 'is not well'),
+      unhealthyText(name, failures, 'is unhealthy'),
       `the update was not published, so nothing was changed; lamina update show ${name} shows it again`,
       this.#sorted().map(({ container, outcome }) => ({ container, outcome, failure: failure.get(container) ?? null })),
     );
   }
+}
+
+function recordOf({ called: reference, manifestDigest, configDigest, platform }: OpenedImage): BaseImage {
+  return { reference, manifestDigest, configDigest, platform };
 }

@@ -2,6 +2,7 @@ import type { BytePath } from '../../base/bytes.js';
 import type { LaminaError } from '../../base/errors.js';
 import type { Update } from '../../manifest/index.js';
 import type { ConflictChoice } from '../../package/index.js';
+import type { FromChannel } from '../../store/index.js';
 import type { ServiceOptions } from '../container/service.js';
 import type { Determinism } from '../determinism.js';
 import type { Preview } from '../preview/preview-update.js';
@@ -9,7 +10,7 @@ import type { Progress } from '../progress.js';
 
 export interface ApplyRequest {
   readonly base: string;
-  /** A script, or a directory or tar with update.json. */
+  /** A script, a directory or tar with update.json, or an image with its transport. */
   readonly procedure: BytePath;
   /** Where it is read, if not by its name: `Held.at`. */
   readonly procedureAt?: BytePath | undefined;
@@ -36,18 +37,25 @@ export interface ApplyRequest {
   readonly health?: boolean | undefined;
   /** Everything but publishing: the result says what would change. */
   readonly dryRun?: boolean | undefined;
-  /** For a layer: what happens to a path that both the container and the layer changed; by default `keep`. */
+  /** For a layer or an image: what happens to a path that both the container and it changed; by default `keep`. */
   readonly conflict?: ConflictChoice | undefined;
   /** Runs on the base twice and reports what differs; the update is made from the first run. */
   readonly checkDeterminism?: boolean | undefined;
-  /** Of a package's archive and layer: `ImportOptions.maxBytes`. */
+  /** Of an image: also where it is another system than the base, or an older one. */
+  readonly force?: boolean | undefined;
+  /** Of a package's archive, a layer and an image: `ImportOptions.maxBytes`. */
   readonly maxBytes?: number | undefined;
   /**
    * Where the base has had this very procedure already: refuse it, report the update that it made, or apply it again.
    * By default `refuse`.
    */
   readonly repeated?: 'refuse' | 'report' | 'apply' | undefined;
+  /** Of an update that comes from a channel: which one it is there. It is published with the update. */
+  readonly channel?: FromChannel | undefined;
   readonly signal: AbortSignal;
+  /** What mounts the containers in which it runs; by default the store's. The driver always mounts the base. */
+  readonly engine?: ServiceOptions['engine'];
+  readonly onEngine?: ServiceOptions['onEngine'];
   readonly onOutput?: ServiceOptions['onOutput'];
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }

@@ -2,16 +2,16 @@ import { toText } from '../../base/bytes.js';
 import { must, refused } from '../../base/errors.js';
 import type { LaminaError } from '../../base/errors.js';
 import { isoNow } from '../../base/time.js';
-import { isProcedureFailure } from '../../capture/index.js';
+import { isProcedureFailure, ranEngine } from '../../capture/index.js';
 import { addEffects, catchUpSteps, containerOf, updateOf } from '../../manifest/index.js';
 import type { CatchUpStep, Manifest } from '../../manifest/index.js';
 import { checkHow, readStored } from '../../package/index.js';
 import { stageFile } from '../../platform/durable.js';
 import { StagedReader } from '../../store/index.js';
-import type { CatchUpRecord, Store, Transaction } from '../../store/index.js';
+import type { CatchUpRecord, RanEngine, Store, Transaction } from '../../store/index.js';
 import { previewChange, publishChange, withChange } from '../../transaction/index.js';
 import type { Change, ContainerHold, ChangeContext } from '../../transaction/index.js';
-import { containerFault } from '../container/container-fault.js';
+import { containerFault, isRecordConflict } from '../container/container-fault.js';
 import { Unhealthy, checkHealth, unhealthyText } from '../health.js';
 import type { HealthFailure } from '../health.js';
 import type { DetailedChange } from '../preview/contents.js';
@@ -125,16 +125,16 @@ class CatchUpChange implements Change<readonly CatchUpStep[]> {
 
   /** By the check of the newest update that has one: older ones need not hold any more. @throws Unhealthy */
   readonly judge = async (after: Manifest): Promise<void> => {
-    const { container, signal, onOutput, health: wanted } = this.request;
+    const { container, signal, engine, onOutput, health: wanted } = this.request;
     if (wanted === false) return;
     for (const id of this.#done.flatMap(({ step }) => step.updates).reverse()) {
       const update = updateOf(after, id);
-      if (update.procedure.kind !== 'package' && update.procedure.kind !== 'layer') continue;
+      if (update.procedure.kind === 'script' || update.procedure.kind === 'manual') continue;
       const { procedure } = this.transaction.store.paths.update(id);
       const { health } = await readStored(procedure, update);
       if (health === undefined) continue;
       const reader = new StagedReader(this.transaction, after);
-      const checked = { health, update: update.name, procedure, signal, onOutput };
+      const checked = { health, update: update.name, procedure, engine, signal, onOutput };
       const failures = await checkHealth(reader, [container], checked);
       if (failures.length > 0) throw unhealthy(update.name, failures);
       return;
@@ -154,24 +154,34 @@ class CatchUpChange implements Change<readonly CatchUpStep[]> {
     try {
       const name = step.updates.map((update) => updateOf(now, update).name).join(' + ');
       this.#progress.start(name);
-      const effect = await serviceStep(work, now, { container, step, options: this.request });
-      this.#record(step, effect);
+      let engine: RanEngine | null = null;
+      const options: StepOptions = {
+        ...this.request,
+        onEngine: (ran, chosen) => {
+          engine = ranEngine(chosen);
+          this.request.onEngine?.(ran, chosen);
+        },
+      };
+      const effect = await serviceStep(work, now, { container, step, options });
+      this.#record(step, effect, engine);
       this.#done.push({ step, ...effect });
       this.#progress.end(name, effect.commit.outcome);
       return true;
     } catch (error) {
-      const own = isProcedureFailure(error) ? error : containerFault(error);
+      const own = isProcedureFailure(error) || isRecordConflict(error) ? error : containerFault(error);
       if (onFailure !== 'stop' || this.#done.length === 0 || signal.aborted || own === undefined) throw error;
       this.#stopped = { step, error: own };
       return false;
     }
   }
 
-  #record({ updates }: CatchUpStep, { because, conflicts }: StepEffect): void {
+  /** @param engine of the last run, where several updates were merged into one layer */
+  #record({ updates }: CatchUpStep, { because, conflicts }: StepEffect, engine: RanEngine | null): void {
     for (const id of updates) {
       const record: CatchUpRecord = {
         container: this.request.container,
         ranBecauseOf: because ?? null,
+        engine,
         conflicts: id === updates.at(-1) ? conflicts.map(toText) : [],
       };
       const { description } = this.transaction.paths.catchUp(id);
@@ -194,9 +204,9 @@ class CatchUpChange implements Change<readonly CatchUpStep[]> {
 }
 
 function unhealthy(update: string, failures: readonly HealthFailure[]): Unhealthy {
-  const text = unhealthyText(update, failures, 'would not be well');
+  const text = unhealthyText(update, failures, 'would be unhealthy');
   const containers = failures.map(({ container, failure }) => ({ container, outcome: null, failure }));
-  return new Unhealthy(text, 'nothing was changed; --no-health leaves the check out', containers);
+  return new Unhealthy(text, 'nothing was changed; --no-health skips the check', containers);
 }
 
 function stale() {

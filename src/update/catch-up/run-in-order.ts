@@ -64,6 +64,7 @@ async function runOne(
   storages: Pick<ContainerStorages, 'mountable' | 'listings' | 'root'>,
 ): Promise<Capture> {
   const lowers = [...storages.mountable, ...work.reader.mountable(work.layers)];
+  const below = [...storages.listings, ...(await layerListings(work))];
   const span = readSpan(work.transaction.store.paths.update(id).run().span);
   const timeoutMs = settings.timeoutSeconds === null ? undefined : settings.timeoutSeconds * 1000;
   const capture = await runProcedure({
@@ -76,8 +77,11 @@ async function runOne(
     timeoutMs: options.timeoutMs ?? timeoutMs,
     signal: work.signal,
     onOutput: options.onOutput,
+    engine: options.engine,
+    onEngine: options.onEngine,
     lowers,
-    rootReader: viewRoot([...storages.listings, ...(await layerListings(work))], lowers),
+    below,
+    rootReader: viewRoot(below, lowers),
     root: storages.root,
   });
   return alignCapture(capture, span && { span, written: delta.listing });

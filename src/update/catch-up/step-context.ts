@@ -3,7 +3,7 @@ import type { Manifest, Update, UpdateId } from '../../manifest/index.js';
 import type { ConflictChoice, Settings } from '../../package/index.js';
 import type { ServiceOptions } from '../container/service.js';
 
-export interface StepOptions extends Pick<ServiceOptions, 'onOutput'> {
+export interface StepOptions extends Pick<ServiceOptions, 'onOutput' | 'onEngine' | 'engine'> {
   /** Overrides of the settings with which the updates were applied. */
   readonly timeoutMs?: number | undefined;
   readonly conflict?: ConflictChoice | undefined;

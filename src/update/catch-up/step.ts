@@ -54,7 +54,7 @@ export async function serviceStep(
 }
 
 type StepKind = 'run' | 'layer' | 'replay';
-const kinds = { script: 'run', package: 'run', layer: 'layer', manual: 'replay' } as const;
+const kinds = { script: 'run', package: 'run', layer: 'layer', image: 'layer', manual: 'replay' } as const;
 
 function kindOf(manifest: Manifest, container: string, { updates }: CatchUpStep): StepKind {
   const found = new Set<StepKind>(updates.map((id) => kinds[updateOf(manifest, id).procedure.kind]));
@@ -63,7 +63,7 @@ function kindOf(manifest: Manifest, container: string, { updates }: CatchUpStep)
   const named = updates.map((id) => updateOf(manifest, id)).map(({ name, procedure }) => `${name} (${procedure.kind})`);
   throw refused(`updates of several kinds were merged into one layer: ${named.join(', ')}`, {
     code: 'MIXED_LAYER',
-    hint: `between them there is no state any more to service container '${container}' for: create another one on its base, and take over what it holds`,
+    hint: `the states between them are gone, so container '${container}' cannot be serviced for one after the other: create another container on its base, and copy over the content of this one`,
   });
 }
 
@@ -153,7 +153,8 @@ async function merge(
   views: Views,
 ): Promise<StepEffect> {
   const { settings, location } = newest(recorded);
-  const layer = new LayerServicing(delta, await layerListings(work), options.conflict ?? settings.conflict);
+  const isImage = recorded.some(({ update }) => update.procedure.kind === 'image');
+  const layer = new LayerServicing(delta, await layerListings(work), options.conflict ?? settings.conflict, isImage);
   const { commit, conflicts, overlap } = await layer.service(work, manifest, container, views, location);
   return { commit, conflicts, because: await becauseOf({ work, container, recorded }, overlapAt(overlap, 'layer')) };
 }

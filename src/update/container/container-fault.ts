@@ -1,4 +1,5 @@
 import { LaminaError, isSystemError, toLaminaError } from '../../base/errors.js';
+import { recordConflict } from '../../replay/index.js';
 
 /** The errors of reading, comparing or writing one container's content that the content itself causes. */
 const codesOfContent = new Set([
@@ -49,6 +50,11 @@ export function containerFault(error: unknown): LaminaError | undefined {
   const cause = systemCause(error);
   if (cause !== undefined && !isOfContent(cause, error)) return undefined;
   return error instanceof LaminaError || cause !== undefined ? toLaminaError(error) : undefined;
+}
+
+/** Whether an update that is an image and a container cannot be merged. */
+export function isRecordConflict(error: unknown): error is LaminaError {
+  return error instanceof LaminaError && error.code === recordConflict;
 }
 
 function isOfContent({ code = '', syscall = '' }: NodeJS.ErrnoException, error: unknown): boolean {

@@ -3,7 +3,7 @@ import { isProcedureFailure } from '../../capture/index.js';
 import { containerOf } from '../../manifest/index.js';
 import type { EffectCommit, Manifest } from '../../manifest/index.js';
 import type { Transaction } from '../../store/index.js';
-import { containerFault } from './container-fault.js';
+import { containerFault, isRecordConflict } from './container-fault.js';
 
 export interface FailureOptions {
   readonly transaction: Transaction;
@@ -32,7 +32,8 @@ export class FailedContainers {
    */
   add(manifest: Manifest, container: string, error: unknown): EffectCommit {
     const { transaction, signal, onFailure, onFailed } = this.request;
-    const fault = containerFault(error) ?? (onFailure === 'skip' && isProcedureFailure(error) ? error : undefined);
+    const mayStay = isProcedureFailure(error) || isRecordConflict(error);
+    const fault = containerFault(error) ?? (onFailure === 'skip' && mayStay ? error : undefined);
     if (signal.aborted || fault === undefined) throw error;
     transaction.leaveUnsealed(containerOf(manifest, container).storage);
     this.#reasons.set(container, fault.message);

@@ -9,16 +9,16 @@ import type { Overlap } from './ran-because.js';
 
 export type ServiceOptions = Pick<
   RunRequest,
-  'procedure' | 'update' | 'network' | 'timeoutMs' | 'onOutput' | 'location'
+  'procedure' | 'update' | 'network' | 'timeoutMs' | 'onOutput' | 'onEngine' | 'location' | 'engine'
 >;
 
 /** What the procedure did on the base. */
 export interface BaseRun {
   readonly delta: WrittenTree;
-  /** Undefined: containers are serviced whatever their content. */
-  readonly skip: SkipRule | undefined;
-  /** Undefined: no run, or a run by a version that did not record its time. */
-  readonly times: TimedRun | undefined;
+  /** Read when the first container is serviced. Undefined: containers are serviced whatever their content. */
+  readonly skip: (() => Promise<SkipRule>) | undefined;
+  /** Undefined: no run. */
+  readonly times: (() => TimedRun) | undefined;
   /** That of the run on the base; undefined: there was none, or it does not matter. */
   readonly sandbox: SandboxOnBase | undefined;
 }
@@ -38,13 +38,15 @@ export async function serviceContainer(
   work: Work,
   manifest: Manifest,
   container: string,
-  { delta, skip, sandbox, times }: BaseRun,
+  { delta, skip: skipOnBase, sandbox, times }: BaseRun,
   options: ServiceOptions,
 ): Promise<ServicedContainer> {
+  const skip = await skipOnBase?.();
   const storages = await readStorages(work, manifest, container);
   const lowers = [...storages.mountable, ...work.reader.mountable(work.layers)];
   const layers = await Promise.all(work.layers.map((id) => work.reader.listing(id)));
-  const root = viewRoot([...storages.listings, ...layers], lowers);
+  const below = [...storages.listings, ...layers];
+  const root = viewRoot(below, lowers);
   const ofRun = overlapAt(skip?.overlap(storages.listings), 'run');
   const differing = skip && ofRun === undefined ? sandbox?.differingPath(storages.listings, () => root) : undefined;
   const overlap = ofRun ?? overlapAt(differing, 'sandbox');
@@ -56,10 +58,11 @@ export async function serviceContainer(
     signal: work.signal,
     container,
     lowers,
+    below,
     rootReader: root,
     root: storages.root,
   });
-  const commit = await stageEffect(work, { container, storages, captures: [alignCapture(captured, times)], delta });
+  const commit = await stageEffect(work, { container, storages, captures: [alignCapture(captured, times?.())], delta });
   // All that is there at the next sync is written to disk: of a run, that is far more than what was staged of it.
   await dropRun(work.transaction, container);
   return { commit, overlap };

@@ -16,7 +16,7 @@ import { FailedContainers } from '../container/failed-containers.js';
 import type { FailureOptions } from '../container/failed-containers.js';
 import { ranBecauseOf } from '../container/ran-because.js';
 import type { Overlap } from '../container/ran-because.js';
-import { manualDirectories } from './manual-mount.js';
+import { manualUpper } from './manual-mount.js';
 import type { ManualDetails } from './manual-mount.js';
 import { ManualFootprint, stageWithout } from './manual-overlap.js';
 import { isRecordTorn, stageManualRecord } from './manual-record.js';
@@ -89,7 +89,7 @@ export class ManualChange implements Change<readonly string[]> {
   readonly plan = (manifest: Manifest): readonly string[] | undefined => {
     const { found } = this.commit;
     checkHead(manifest, found);
-    const missing = containersOn(manifest, found.head).filter((name) => !this.#effects.has(name));
+    const missing = containersOn(manifest, found.base, found.head).filter((name) => !this.#effects.has(name));
     return this.#layer === undefined || missing.length > 0 ? missing : undefined;
   };
 
@@ -143,8 +143,8 @@ export class ManualChange implements Change<readonly string[]> {
     stageFile(paths.update.procedure, '');
     writeSettings(paths.update.settings, { ...plainSettings, noReplay: !replay });
     await stageManualRecord(paths, kept);
-    const { directory, mountpoint } = paths.run('base');
-    const capture = await readCapture({ directory, mountpoint, ...manualDirectories(paths), kept }, undefined);
+    const { directory } = paths.run('base');
+    const capture = await readCapture({ directory, upper: manualUpper(paths), kept }, undefined);
     const delta = await stageDeltaLayer(work, capture, { lasts: true });
     return { ...delta, times: { span: capture.span, written: delta.listing } };
   }
@@ -222,14 +222,14 @@ export function checkHead(manifest: Manifest, { base, head, name, directory }: M
   if (baseOf(manifest, base).head === head) return;
   throw refused(`base '${base}' has a newer layer than the one that update '${name}' was begun on`, {
     code: 'STALE',
-    hint: `roll back what came since, and commit then; or copy what you need out of ${directory}, abort it and begin again`,
+    hint: `roll back the newer updates, then commit; or copy what you need out of ${directory}, abort this update and begin again`,
   });
 }
 
 function recordTorn(name: string) {
-  return refused(`the record of update '${name}' may lack what was done last: the driver of its mount was killed`, {
+  return refused(`the record of update '${name}' may lack the last operations: the driver of its mount was killed`, {
     code: 'RECORD_TORN',
-    hint: `look at what is there, and commit it without doing it again in containers: lamina update commit ${name} --no-replay`,
+    hint: `check what the mount shows, then commit it without a replay in containers: lamina update commit ${name} --no-replay`,
   });
 }
 

@@ -5,15 +5,14 @@ import { LaminaError, messageOf } from '../../base/errors.js';
 import { warn } from '../../base/this-command.js';
 import { beginSpan, mountServicing } from '../../capture/index.js';
 import {
-  endElsewhere,
   findTransactionMount,
-  hostViewOptions,
   isDriven,
   makeRunDirectory,
+  unmountElsewhere,
   unmountOwn,
   withMountpoint,
 } from '../../mount/index.js';
-import type { HostView, Mountpoint } from '../../mount/index.js';
+import type { HostView, Mountpoint, Upper } from '../../mount/index.js';
 import { removeDurably, stageFile, writeFileDurably } from '../../platform/durable.js';
 import { removeTree } from '../../platform/walk.js';
 import { NodeReader, manualParts } from '../../store/index.js';
@@ -30,10 +29,10 @@ export interface ManualDetails extends HostView {
   readonly boot: string;
 }
 
-/** The upper of a manual update and the work directory of its mounts. */
-export function manualDirectories(paths: TransactionPaths): { readonly upper: BytePath; readonly work: BytePath } {
-  const { upper, work } = paths.run('base');
-  return { upper, work };
+/** Of all mounts of a manual update. */
+export function manualUpper(paths: TransactionPaths): Upper {
+  const { upper: tree, work } = paths.run('base');
+  return { tree, work };
 }
 
 /** Makes the upper of a manual update, and mounts it. */
@@ -59,14 +58,14 @@ async function mountPart(transaction: Transaction, details: ManualDetails, { pat
   const kept = paths.manualPart((manualParts(paths).at(-1) ?? -1) + 1);
   mkdirSync(toBuffer(kept.directory), { recursive: true, mode: 0o700 });
   try {
-    const mount = { mountpoint: path, kept, ...manualDirectories(paths) };
+    const mount = { mountpoint: path, kept, upper: manualUpper(paths) };
     const lowers = reader.mountable(reader.layers(details.head));
     await mountServicing(transaction, lowers, mount, {
       rules: paths.run('base').filter,
       recordsReads: true,
       isLasting: true,
       held,
-      options: hostViewOptions(details),
+      hostView: details,
     });
   } catch (error) {
     removeTree(kept.directory);
@@ -85,7 +84,7 @@ export async function freeze(transaction: Transaction, details: ManualDetails, u
   try {
     await unmountManual(transaction, details);
   } catch (error) {
-    if (isDriven(manualDirectories(transaction.paths).work)) await removeDurably(transaction.paths.committing);
+    if (isDriven(manualUpper(transaction.paths).work)) await removeDurably(transaction.paths.committing);
     throw error;
   }
 }
@@ -94,10 +93,12 @@ export async function unmountManual(
   { store, id, paths }: Transaction,
   { name, directory }: ManualDetails,
 ): Promise<void> {
-  const { work } = manualDirectories(paths);
+  const upper = manualUpper(paths);
   const mountpoint = await findTransactionMount(store, id);
-  if (mountpoint !== undefined) await unmountOwn(mountpoint, work);
-  else if (isDriven(work)) await endElsewhere(work, fromText(directory), `update '${name}'`);
+  if (mountpoint !== undefined) await unmountOwn(mountpoint, upper);
+  else if (isDriven(upper.work)) {
+    await unmountElsewhere('fuse', { mountpoint: fromText(directory), upper, what: `update '${name}'` });
+  }
 }
 
 /** Discards what a commit staged and mounts the manual update again where it was. */
@@ -117,12 +118,12 @@ export async function reopenAfter(error: unknown, transaction: Transaction, deta
   const where = display(fromText(details.directory));
   try {
     await reopen(transaction, details);
-    return withHint(error, `update '${details.name}' is open as it was, on ${where}`);
+    return withHint(error, `update '${details.name}' is open again, unchanged, on ${where}`);
   } catch (second) {
     const why = `update '${details.name}' is kept, but could not be mounted again on ${where}: ${messageOf(second)}`;
     return withHint(
       error,
-      `${why}; lamina recover tries it again, lamina update commit ${details.name} needs no mount`,
+      `${why}; to mount it again: lamina recover; lamina update commit ${details.name} needs no mount`,
     );
   } finally {
     transaction.leave();

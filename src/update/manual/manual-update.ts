@@ -45,7 +45,7 @@ export async function beginManual(
   validateName('update', name);
   checkUpdateName(before, name);
   if ((await activeManual(store)).some((other) => other.name === name)) {
-    throw refused(`an update named '${name}' is being made already`, {
+    throw refused(`an update named '${name}' is already being made`, {
       code: 'UPDATE_EXISTS',
       hint: 'commit or abort it, or give another name with --name',
     });
@@ -133,7 +133,7 @@ export async function commitManual(store: Store, name: string, options: ManualOp
   return withHold(store, async (hold) => {
     const manifest = await store.read();
     checkHead(manifest, found);
-    await hold.addPresent(manifest, containersOn(manifest, found.head));
+    await hold.addPresent(manifest, containersOn(manifest, found.base, found.head));
     const transaction = await Transaction.attach(store, found.id);
     const id: UpdateId = newId('u');
     try {

@@ -78,10 +78,6 @@ export async function changesOf(
   after: readonly PlacedTree[],
   changed: readonly PlacedTree[],
 ): Promise<DetailedChange[]> {
-  const placed = (trees: readonly PlacedTree[]) => ({
-    view: new View(trees.map(({ listing }) => listing)),
-    trees: trees.map(({ tree }) => tree),
-  });
   const [a, b] = [placed(before), placed(after)];
   const paths = covered(
     b.view,
@@ -90,3 +86,20 @@ export async function changesOf(
   );
   return contents.detail(a, b, compareViews(a.view, b.view, { paths }));
 }
+
+/** What differs at one path between two stacks of trees, newest first; undefined: nothing. */
+export async function changeAt(
+  contents: Contents,
+  before: readonly PlacedTree[],
+  after: readonly PlacedTree[],
+  path: BytePath,
+): Promise<DetailedChange | undefined> {
+  const [a, b] = [placed(before), placed(after)];
+  const [change] = await contents.detail(a, b, compareViews(a.view, b.view, { paths: new Set([path]) }));
+  return change;
+}
+
+const placed = (trees: readonly PlacedTree[]) => ({
+  view: new View(trees.map(({ listing }) => listing)),
+  trees: trees.map(({ tree }) => tree),
+});

@@ -2,9 +2,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -166,11 +168,49 @@ TEST_F(OverlayWhiteouts, AFileHidesADirectoryAndTheOtherWayRound) {
   EXPECT_FALSE(exists(here / "b"));
 }
 
-LAYERS(OverlayWhiteouts, CannotBeMadeByUsers) { make_file(bottom / "f", "x"); }
-TEST_F(OverlayWhiteouts, CannotBeMadeByUsers) {
-  EXPECT_ERRNO(EPERM, ::mknod(here / "w", S_IFCHR | 0600, makedev(0, 0)));
-  EXPECT_ERRNO(EINVAL, ::renameat2(AT_FDCWD, here / "f", AT_FDCWD, here / "g", RENAME_WHITEOUT));
-  EXPECT_EQ(names(here), std::vector<std::string>{"f"});
+bool is_of_kernel(const Path& path) {
+  struct statfs status {};
+  require(::statfs(path, &status) == 0, "statfs of " + path.text());
+  return status.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+bool is_device(const Path& path) {
+  struct stat status {};
+  return ::lstat(path, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(0, 0);
+}
+
+LAYERS(OverlayWhiteouts, OfUsersAreDevices) {
+  make_file(bottom / "f", "x");
+  make_file(bottom / "h", "y");
+}
+TEST_F(OverlayWhiteouts, OfUsersAreDevices) {
+  if (is_of_kernel(here)) {
+    EXPECT_ERRNO(EPERM, ::mknod(here / "w", S_IFCHR | 0600, makedev(0, 0)));
+    EXPECT_ERRNO(EINVAL, ::renameat2(AT_FDCWD, here / "f", AT_FDCWD, here / "g", RENAME_WHITEOUT));
+    return;
+  }
+  make_directory(here / "d");
+  ASSERT_OK(::mknod(here / "d/w", S_IFCHR | 0600, makedev(0, 0)));
+  ASSERT_OK(::renameat2(AT_FDCWD, here / "f", AT_FDCWD, here / "g", RENAME_WHITEOUT));
+  ASSERT_OK(::renameat2(AT_FDCWD, here / "g", AT_FDCWD, here / "h", RENAME_WHITEOUT));
+  ASSERT_OK(::link(here / "d/w", here / "second"));
+  ASSERT_OK(::rename(here / "second", here / "d/renamed"));
+  const auto look = [&] {
+    for (const char* name : {"d/w", "d/renamed", "f", "g"}) EXPECT_TRUE(is_device(here / name)) << name;
+    EXPECT_EQ(contents(here / "h"), "x");
+    EXPECT_EQ(names(here), (std::vector<std::string>{"d", "f", "g", "h"}));
+    EXPECT_EQ(names(here / "d"), (std::vector<std::string>{"renamed", "w"}));
+  };
+  look();
+  if (can_remount()) remount();
+  look();
+  ASSERT_OK(::unlink(here / "f"));
+  ASSERT_OK(::unlink(here / "d/w"));
+  make_file(here / "f", "again");
+  if (can_remount()) remount();
+  EXPECT_EQ(contents(here / "f"), "again");
+  EXPECT_EQ(names(here / "d"), std::vector<std::string>{"renamed"});
+  ASSERT_OK(::unlink(here / "d/renamed"));
+  ASSERT_OK(::rmdir(here / "d"));
 }
 
 LAYERS(OverlayWhiteouts, MarksAreNotSeenAsXattrs) {

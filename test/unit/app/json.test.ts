@@ -22,7 +22,7 @@ describe('what --json prints', () => {
 
   it('is taken by the published schema, and refused where a field is wrong', () => {
     const schema = z.fromJSONSchema(publishedSchema() as Parameters<typeof z.fromJSONSchema>[0]);
-    const change = { path: '/etc/a', change: 'add', type: 'file' };
+    const change = { path: '/etc/a', change: 'add', type: 'file', bytes: 1 };
     expect(schema.safeParse({ formatVersion: 2, changes: [change] }).success).toBe(true);
     expect(documentOf('diff').safeParse({ formatVersion: 2, changes: [change] }).success).toBe(true);
     expect(documentOf('diff').safeParse({ formatVersion: 2, changes: [{ ...change, path: 'etc/a' }] }).success).toBe(

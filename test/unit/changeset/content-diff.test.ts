@@ -60,6 +60,7 @@ describe('a file that changes, by its keys', () => {
     });
     for (const [before, after] of [
       ['garbage\n', secret('$6$new')],
+      [secret('$6$old'), '$6$shifted:x:1::::::\n'],
       [undefined, secret('$6$new')],
       [secret('$6$new'), undefined],
     ] as const) {
@@ -70,12 +71,14 @@ describe('a file that changes, by its keys', () => {
   });
 
   it('falls back to its lines, and says why', () => {
-    expect(note('a.json', '{}', '{')).toMatch(/no valid JSON/);
-    expect(note('a.yaml', 'a: 1', 'a: 1\na: 2')).toMatch(/no valid YAML/);
+    expect(note('a.json', '{}', '{')).toMatch(/not valid JSON/);
+    expect(note('a.yaml', 'a: 1', 'a: 1\na: 2')).toMatch(/not valid YAML/);
     expect(note('a.yaml', 'a: 1', `a: &a [1]\nb: [${'*a,'.repeat(200)}]`)).toMatch(limitNamed(limits.aliases));
     expect(note('a.service', '[S]\nE=1\n', '[S]\nE=1\nE=2\n')).toMatch(/\[S\] E occurs twice/);
     expect(note('a.json', '{"a":1}', '{"a": 1}')).toMatch(/layout, order or comments/);
     expect(note('a.json', '1', `${'['.repeat(100)}${']'.repeat(100)}`)).toMatch(limitNamed(limits.nesting));
+    for (const level of ['[', '- ', '? '])
+      expect(note('a.yaml', '1', level.repeat(100_000))).toMatch(limitNamed(limits.nesting));
     expect(note('passwd', 'root:x\n', 'root:y\n')).toMatch(/fields/);
     expect(keys('a.json', '{"__proto__":{"x":1}}', '{"__proto__":{"x":2}}')).toEqual([['__proto__.x', '1', '2']]);
   });
@@ -103,7 +106,7 @@ describe('a file that changes, otherwise', () => {
     const large = { size: 1 << 30, hash: '0'.repeat(16), bytes: undefined };
     expect(contentDiff('x' as BytePath, large, file('x'))).toMatchObject({
       kind: 'binary',
-      note: `too large for a comparison; ${limitNamed(limits.comparedFile)}`,
+      note: `too large to compare; ${limitNamed(limits.comparedFile)}`,
     });
     const lines = (word: string) => Array.from({ length: 3000 }, (_, at) => `${word}${String(at)}\n`).join('');
     expect(diff('x', lines('a'), lines('b'))).toMatchObject({

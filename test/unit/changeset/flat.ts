@@ -182,19 +182,21 @@ export function* weaker(plan: TreePlan, target: View): Generator<MemoryListing> 
   }
 }
 
-/**
- * Without content that no layer holds, and without one inode that has two contents (linked metacopies led apart): such
- * targets cannot be made.
- */
+/** Without content that no layer holds, and without inodes that have two contents: such targets cannot be made. */
 export function isWhole(view: View): boolean {
+  for (const { entry, data } of view.walk()) if (entry.type === 'file' && data === undefined) return false;
+  return !hasTwoContents(view);
+}
+
+/** Whether one inode has two contents: names of one metacopy that lead to different files. No overlay makes that. */
+export function hasTwoContents(view: View): boolean {
   const contents = new Map<string, unknown>();
-  for (const { path, entry, data } of view.walk()) {
-    if (entry.type !== 'file') continue;
-    if (data === undefined) return false;
+  for (const { path, data } of view.walk()) {
+    if (data === undefined) continue;
     const inode = view.links(path).join(' ');
     const content = view.stack[data.layer]?.get(data.path)?.contentHash;
-    if (contents.has(inode) && contents.get(inode) !== content) return false;
+    if (contents.has(inode) && contents.get(inode) !== content) return true;
     contents.set(inode, content);
   }
-  return true;
+  return false;
 }

@@ -64,7 +64,7 @@ describe('completion', () => {
     expect(typed(line)).toMatchObject({ words, files: true });
   });
 
-  it.each(['lamina run web ', 'lamina run web --', 'lamina status ', 'lamina no-such ', 'lamina update commit '])(
+  it.each(['lamina run web ', 'lamina run web --', 'lamina list ', 'lamina no-such ', 'lamina update commit '])(
     'of "%s" gives nothing',
     (line) => {
       expect(typed(line)).toEqual({ words: [], files: false, stores: [] });
@@ -78,7 +78,7 @@ describe('completion', () => {
   });
 
   it('offers the options of the command and of all commands, but after -- none', () => {
-    expect(typed('lamina gc --').words).toEqual(['--dry-run', '--store', '--json']);
+    expect(typed('lamina gc --').words).toEqual(['--dry-run', '--store', '--json', '--progress-fd', '--remote']);
     expect(typed('lamina verify -- --').words).toEqual([]);
   });
 });

@@ -24,6 +24,10 @@ describe('the line of progress', () => {
 
   it('knows no time left before one has run, and names some of many', () => {
     const running = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name, since: 0 }));
+    const read = { bytes: 1 << 20, total: 4 << 20, since: 70_000 };
+    expect(progressText({ ...idle, running, read }, { begun: 0, now: 75_000 })).toMatch(
+      /^running: .*; read 1\.0 MB of 4\.2 MB, 15 s left$/,
+    );
     expect(progressText({ ...idle, total: 5, running }, { begun: 0, now: 0 })).toBe(
       'containers [--------------------] 0/5, 0 skipped, unknown time left; running: a 0 s, b 0 s, c 0 s, 2 more',
     );

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { laminafsPage } from '../../../src/cli/manual/laminafs.js';
 import { commandManPages, manFile } from '../../../src/cli/manual/man-pages.js';
 import { markdownOf } from '../../../src/cli/manual/markdown.js';
+import { mountLaminaPage } from '../../../src/cli/manual/mount-lamina.js';
 import { commandPages } from '../../../src/cli/manual/page.js';
 import { packageExamples, updateJsonPage } from '../../../src/cli/manual/update-json.js';
 import { makeProgram } from '../../../src/cli/program.js';
@@ -18,6 +19,7 @@ const driverHelp = /help_text =\s*R"\((.*?)\)"/s.exec(driver)?.[1] ?? '';
 const manPages = [
   ...commandManPages(pages),
   manFile(laminafsPage(driverHelp)),
+  manFile(mountLaminaPage()),
   manFile(updateJsonPage(packageJsonSchema())),
 ];
 const hasGroff = spawnSync('groff', ['--version']).status === 0;
@@ -34,7 +36,7 @@ describe('the reference of commands', () => {
     const apply = pages.find(({ name }) => name === 'lamina update apply')!;
     expect(apply.usage).toBe('[options] <base> <procedure>');
     expect(apply.options.find(({ term }) => term === '--on-failure <what>')?.text).toMatch(/choices: "abort", "skip"/);
-    expect(apply.paragraphs.join()).toMatch(/^A procedure is .* Ends with 6 where containers were left behind\.$/);
+    expect(apply.paragraphs.join()).toMatch(/^A procedure is .* Exits with 6 if containers were left behind\.$/);
     expect(apply.examples[0]).toBe('lamina update apply debian ./upgrade.sh --name openssl-fix');
   });
 });
@@ -73,7 +75,7 @@ describe('man pages', () => {
     const page = laminafsPage(driverHelp);
     const rows = page.parts.find(({ title }) => title === 'OPTIONS')?.rows ?? [];
     expect(rows.find(({ term }) => term === 'mode=MODE')?.text).toMatch(
-      /^stateless \(default\).*reads and changes are seen$/,
+      /^stateless \(default\).*the driver sees all reads and changes$/,
     );
     expect(rows.map(({ term }) => term)).toEqual(
       expect.arrayContaining(['lowerindex=A:B', '-f', 'io_uring=auto|on|off']),

@@ -27,7 +27,7 @@ describe('the manifest as text', () => {
     const turned = { ...manifest, nodes: Object.fromEntries(Object.entries(nodes).reverse()) };
     expect(Object.keys(turned.nodes)).not.toEqual(Object.keys(nodes));
     expect(serialiseManifest(turned)).toBe(text);
-    expect(text).toMatch(/^\{\n {2}"format": "lamina-store",\n {2}"version": 3,\n/);
+    expect(text).toMatch(/^\{\n {2}"format": "lamina-store",\n {2}"version": 6,\n/);
     expect(text.endsWith('}\n')).toBe(true);
   });
 
@@ -47,13 +47,13 @@ describe('the manifest as text', () => {
     ],
     [
       'of the future',
-      (text: string) => text.replace('"version": 3', '"version": 4'),
+      (text: string) => text.replace('"version": 6', '"version": 7'),
       'MANIFEST_VERSION',
-      /version 4; .* up to 3/,
+      /version 7; .* up to 6/,
     ],
     [
       'of no version',
-      (text: string) => text.replace('"version": 3', '"version": "x"'),
+      (text: string) => text.replace('"version": 6', '"version": "x"'),
       'MANIFEST_VERSION',
       /an unknown version/,
     ],

@@ -40,7 +40,7 @@ describe('an update', () => {
     expect(stackOf(manifest, 'db').nodes).toEqual([...stackOf(before, 'db').storages, layer, root]);
     expect(manifest.nodes[stackOf(manifest, 'db').storages[0]!]).toMatchObject({ sealed: false, layer });
     expect(manifest.bases['debian']!.head).toBe(layer);
-    expect(containersOn(manifest, layer)).toEqual(['db', 'web']);
+    expect(containersOn(manifest, 'debian', layer)).toEqual(['db', 'web']);
     expect(containersAbove(manifest, root)).toEqual(['db', 'web']);
     expect(updatesOf(manifest, 'debian')).toEqual([update]);
     expect(updateNamed(manifest, 'openssl').id).toBe(update);
@@ -53,13 +53,13 @@ describe('an update', () => {
     const before = two();
     const { manifest, update, layer } = updated(before, 'openssl', { web: 'S', db: 'failed' });
     expect(manifest.containers['db']).toEqual(before.containers['db']);
-    expect(containersOn(manifest, layer)).toEqual(['web']);
+    expect(containersOn(manifest, 'debian', layer)).toEqual(['web']);
     expect(checkGraph(manifest)).toEqual([]);
     const after = addEffects(manifest, update, {
       effects: [effect(manifest, 'db', 'S+Δ')],
       created: '2026-01-02T00:00:00.000Z',
     });
-    expect(containersOn(after, layer)).toEqual(['db', 'web']);
+    expect(containersOn(after, 'debian', layer)).toEqual(['db', 'web']);
     expect(after.updates[update]!.effects.map(({ outcome }) => outcome)).toEqual(['unchanged', 'changed']);
     expect(checkGraph(after)).toEqual([]);
     expect(() => addEffects(after, update, { effects: [effect(after, 'db', 'S')], created: '' })).toThrow(
@@ -78,7 +78,7 @@ describe('an update', () => {
     expect(() => commitUpdate(manifest, commit(manifest, 'late', [other]))).toThrow(
       /storage of container 'web' has changed/,
     );
-    expect(() => commitUpdate(manifest, { ...commit(manifest, 'first', []) })).toThrow(/'first' exists already/);
+    expect(() => commitUpdate(manifest, { ...commit(manifest, 'first', []) })).toThrow(/'first' already exists/);
   });
 });
 
@@ -176,7 +176,7 @@ describe('a rollback', () => {
     expect(layerChain(rollback.manifest, rollback.manifest.containers['four']!.layer)[0]).toBe(layer);
     expect(rollback.manifest.updates[update]).toMatchObject({ state: 'rolled-back', effects: [] });
     expect(checkGraph(rollback.manifest)).toEqual([]);
-    expect(() => rollbackUpdate(rollback.manifest, { update })).toThrow(/rolled back already/);
+    expect(() => rollbackUpdate(rollback.manifest, { update })).toThrow(/already rolled back/);
     const removal = removeContainer(rollback.manifest, 'four');
     expect(removal.removedUpdates).toEqual([update]);
     expect(removal.removedNodes).toContain(layer);
@@ -193,7 +193,7 @@ describe('a rollback', () => {
     );
     const db = rollbackUpdate(second.manifest, { update: first.update, containers: ['db'] });
     expect(checkGraph(db.manifest)).toEqual([]);
-    expect(containersOn(db.manifest, first.layer)).toEqual([]);
+    expect(containersOn(db.manifest, 'debian', first.layer)).toEqual([]);
     expect(db.removedNodes).not.toContain(first.layer);
   });
 });
@@ -223,10 +223,10 @@ describe('removing', () => {
     const manifest = two();
     expect(() => removeContainer(manifest, 'nobody')).toThrow(/no container named 'nobody'/);
     expect(() => removeBase(manifest, 'toString')).toThrow(/no base named 'toString'/);
-    expect(() => withContainer(manifest, 'web')).toThrow(/'web' exists already/);
+    expect(() => withContainer(manifest, 'web')).toThrow(/'web' already exists/);
     expect(() => withContainer(manifest, 'a/b')).toThrow(/cannot be the name/);
     expect(() => withContainer(manifest, 'x', 'nowhere')).toThrow(/no base named 'nowhere'/);
-    expect(() => withBase(manifest)).toThrow(/'debian' exists already/);
+    expect(() => withBase(manifest)).toThrow(/'debian' already exists/);
   });
 });
 
@@ -280,7 +280,7 @@ describe('any sequence of changes', () => {
       return rollbackUpdate(manifest, { update: own, containers: [container], ...keeping }).manifest;
     }
     const outcomes = ['S', '0', 'S+Δ', '0+Δ', 'failed'] as const;
-    const on = containersOn(manifest, manifest.bases['debian']!.head);
+    const on = containersOn(manifest, 'debian', manifest.bases['debian']!.head);
     return updated(manifest, `u${index}`, Object.fromEntries(on.map((name, i) => [name, outcomes[(how + i) % 5]!])))
       .manifest;
   }

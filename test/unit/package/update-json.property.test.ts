@@ -18,6 +18,7 @@ writeFileSync(toBuffer(join(directory, fromText('bin/run.sh'))), '#!/bin/sh\n', 
 const documents: readonly object[] = [
   { version: 1, procedure: 'bin/run.sh' },
   { version: 1, procedure: { layer: 'bin/run.sh' }, name: 'layer', to: '2' },
+  { version: 1, procedure: { image: 'oci:layout:v2', digest: `sha256:${'0'.repeat(64)}` } },
   {
     version: 1,
     name: 'whole',
@@ -61,7 +62,9 @@ const tokens = [
 
 /** What the rest of the program takes for granted of a package that was accepted. */
 function check(fields: PackageFields): void {
-  const file = typeof fields.procedure === 'string' ? fields.procedure : fields.procedure.layer;
+  const { procedure } = fields;
+  const file = typeof procedure === 'string' ? procedure : 'layer' in procedure ? procedure.layer : 'an image';
+  if (typeof procedure === 'object' && 'image' in procedure) expect(procedure.image).toMatch(/^[a-z-]+:[^\p{Cc}]+$/u);
   expect(file.startsWith('/') || file.split('/').includes('..') || file.includes('\0')).toBe(false);
   const { ephemeral = [], protect = [], environment = {}, health } = fields;
   expect(globFault([...ephemeral, ...protect])).toBeUndefined();

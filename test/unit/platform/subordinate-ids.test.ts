@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mapOf, rangesOf } from '../../../src/platform/subordinate-ids.js';
+import { freeIds, mapOf, rangesOf } from '../../../src/platform/subordinate-ids.js';
 
 const user = { name: 'ann', id: 1000 };
 
@@ -12,6 +12,15 @@ describe('subordinate ids', () => {
       { first: 400000, count: 1 },
     ]);
     expect(mapOf(1000, rangesOf(text, user))).toBe('0 1000 1 1 100000 65536 65537 300000 10 65547 400000 1');
+  });
+
+  it.each([
+    ['', 100_000],
+    ['ann:100000:65536\nbob:300000:10\n', 300_010],
+    ['ann:500:5\n', 100_000],
+    ['ann:4294967000:200\n', undefined],
+  ])('that are free lie above all others: %j', (text, first) => {
+    expect(freeIds(text, 65_536)).toBe(first);
   });
 
   it.each([

@@ -55,7 +55,7 @@ describe('walk', () => {
   it('gives what lstat gives, in nanoseconds, and a path that works', () => {
     const root = tree('stats');
     for (const entry of walk(root)) {
-      expect(entry.stats).toEqual(lstatSync(toBuffer(join(root, entry.path)), { bigint: true }));
+      expect(lstatSync(toBuffer(join(root, entry.path)), { bigint: true })).toMatchObject({ ...entry.stats });
       if (entry.stats.isSymbolicLink()) expect(readlinkSync(entry.at, 'utf8')).toBe('b');
     }
   });

@@ -40,7 +40,7 @@ describe('of an account file', () => {
     expect(() => userOf(passwd(limits.accountFile.value + 1), 'web', [])).toThrow(
       expect.objectContaining({
         code: 'OVER_LIMIT',
-        message: `/etc/passwd of the container is too large to look users up in; ${limitNamed(limits.accountFile)}`,
+        message: `/etc/passwd of the container is too large to search for users; ${limitNamed(limits.accountFile)}`,
       }) as Error,
     );
   });
@@ -102,6 +102,6 @@ describe('the output of a procedure', () => {
         .toString();
     };
     expect(kept(limits.output.value)).toBe('y');
-    expect(kept(limits.output.value + 1)).toBe(`y\n[output left out; ${limitNamed(limits.output)}]\n`);
+    expect(kept(limits.output.value + 1)).toBe(`y\n[output omitted; ${limitNamed(limits.output)}]\n`);
   });
 });

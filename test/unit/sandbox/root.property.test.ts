@@ -103,6 +103,7 @@ const fieldsOf: Readonly<Record<string, number>> = {
   directory: 4,
   file: 2,
   'host-name': 1,
+  'working-directory': 1,
   set: 1,
   capability: 1,
   'keep-capability': 1,
@@ -134,7 +135,15 @@ function setupFor(root: RootReader, user: SandboxUser | undefined) {
   const plan = planSandbox(root, { network: false });
   const environment: Record<string, string> = user === undefined ? {} : { HOME: user.home, USER: user.name };
   return {
-    ...{ root: '/mnt' as BytePath, plan, hostName: 'lamina', network: false, resolver: undefined, shown: new Map() },
+    ...{
+      root: '/mnt' as BytePath,
+      plan,
+      hostName: 'lamina',
+      network: false,
+      resolver: undefined,
+      workingDirectory: undefined,
+      shown: new Map(),
+    },
     ...{ environment, limits: {}, privileges: { user }, users: 'auto' as const, input: 'none' as const },
   };
 }

@@ -46,12 +46,29 @@ describe('records of catch-ups', () => {
     expect(runOf(paths, update, 'idle')).toEqual(paths.update(update).run('idle'));
   });
 
+  it('say what mounted the container, where a version recorded it that did', () => {
+    const engine = { engine: 'kernel', because: 'it is faster' };
+    const record = { container: 'new', ranBecauseOf: null, conflicts: [] };
+    const paths = storeWith({
+      9: JSON.stringify({ ...record, engine }),
+      8: JSON.stringify({ ...record, container: 'none', engine: null }),
+      7: JSON.stringify({ ...record, container: 'before' }),
+      6: JSON.stringify({ container: 'earliest', met: null, conflicts: [] }),
+    });
+    const found = [...readCatchUps(paths, update)].map(([name, { record: read }]) => [name, read.engine]);
+    expect(Object.fromEntries(found)).toEqual({ new: engine, none: null, before: null, earliest: null });
+  });
+
   it.each([
     ['nothing', ''],
     ['no JSON', '{"container":'],
     ['null', 'null'],
     ['a wrong type', '{"container": 7, "met": null, "conflicts": []}'],
     ['a missing field', '{"container": "web", "met": null}'],
+    [
+      'an unknown engine',
+      '{"container": "web", "ranBecauseOf": null, "conflicts": [], "engine": {"engine": "magic", "because": null}}',
+    ],
     ['an unknown field', '{"container": "web", "met": null, "conflicts": [], "more": 1}'],
   ])('that hold %s are damaged, and it is said where and what to do', (_, text) => {
     const paths = storeWith({ 10: text });

@@ -7,6 +7,7 @@ import type { BytePath } from '../../../src/base/bytes.js';
 import type { LaminaError } from '../../../src/base/errors.js';
 import { hexOfHash } from '../../../src/platform/hash.js';
 import { setTimesSync, setXattrSync } from '../../../src/platform/native.js';
+import { entrySize, field, header, headerSize } from '../../../src/store/node-index/layout.js';
 import { provenIndex } from '../../../src/store/node-index/proof.js';
 import { readIndex } from '../../../src/store/node-index/reader.js';
 import { listingOf, scanTree, xxh64 } from '../../../src/store/node-index/scan.js';
@@ -44,6 +45,21 @@ describe('the index of a node', () => {
       setXattrSync(join(root, 'd/file'), 'user.binary', Buffer.from([0, 255, 10]));
     });
     await expectRoundTrip(tree);
+  });
+
+  it('is damaged where it names longer paths than a tree can have', async () => {
+    const tree = made.tree((path) => {
+      for (let i = 100; i < 240; i++) mkdirSync(path(`${i}${'x'.repeat(250)}`));
+    });
+    const index = await write(tree);
+    const bytes = readFileSync(toBuffer(index));
+    for (let i = 1; i <= 140; i++) bytes.writeUInt32LE(i - 1, headerSize + i * entrySize + field.parent);
+    bytes.writeBigUInt64LE(await xxh64(bytes.subarray(headerSize)), header.checksum);
+    writeFileSync(toBuffer(index), bytes);
+    await expect(readIndex(index)).rejects.toMatchObject({
+      code: 'INDEX_DAMAGED',
+      message: expect.stringMatching(/its paths are too long$/) as string,
+    });
   });
 
   it.skipIf(!isRoot)('knows marks, devices and owners', async () => {

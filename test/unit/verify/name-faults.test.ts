@@ -31,6 +31,7 @@ const right: StoreNames = {
   transactions: [`t-${hex}`],
   dead: new Set(),
   displaced: new Map([[`a-${hex}`, ['aside.json', 'tree']]]),
+  images: { names: [], unused: [], damaged: new Map() },
   history: { names: [`u-${hex}`], unpublished: [], damaged: new Map() },
 };
 const faults = (names: Partial<StoreNames>) =>

@@ -10,13 +10,34 @@ import type { PaxRecords } from './records.js';
 const schily = 'SCHILY.xattr.';
 const libarchive = 'LIBARCHIVE.xattr.';
 const none: ReadonlyMap<string, Buffer> = new Map();
+/** The attributes that Linux can keep (xattr(7)); of those of the system, access lists. */
+const ofLinux = /^(?:(?:user|trusted|security)\.|system\.posix_acl_(?:access|default)$)/;
+
+/** Attributes of other systems, which were left out: macOS writes some into every archive. */
+export class ForeignAttributes {
+  #count = 0;
+  #first = '';
+
+  add(path: BytePath, name: string): void {
+    if (this.#count === 0) this.#first = `'${display(name.slice(0, 60))}' of ${display(path)}`;
+    this.#count += 1;
+  }
+
+  /** For people; undefined: there were none. */
+  get text(): string | undefined {
+    if (this.#count === 0) return undefined;
+    const more = this.#count === 1 ? '' : ` and ${this.#count - 1} more`;
+    return `${this.#first}${more}`;
+  }
+}
 
 /**
  * The extended attributes of a member, access lists among them. For an attribute stated in several ways: SCHILY's bytes
  * take precedence over texts, libarchive's own names over those that it writes in addition.
+ * @param foreign gets those that Linux cannot keep
  * @throws LaminaError refused: an access list that cannot be, or that Linux does not know
  */
-export function xattrsOf(member: TarMember, idOf: IdOf): ReadonlyMap<string, Buffer> {
+export function xattrsOf(member: TarMember, idOf: IdOf, foreign: ForeignAttributes): ReadonlyMap<string, Buffer> {
   const { records } = member.extended;
   if (records.size === 0) return none;
   const xattrs = new Map<string, Buffer>();
@@ -32,7 +53,12 @@ export function xattrsOf(member: TarMember, idOf: IdOf): ReadonlyMap<string, Buf
         Buffer.from(value),
       );
   }
-  for (const [name, value] of xattrs) check(member, name, value);
+  for (const [name, value] of xattrs) {
+    check(member, name, value);
+    if (ofLinux.test(name)) continue;
+    foreign.add(member.name, name);
+    xattrs.delete(name);
+  }
   return xattrs;
 }
 

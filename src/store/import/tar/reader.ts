@@ -9,10 +9,10 @@ import type { Before, TarMember } from './member.js';
 import { addGlobal, noExtendedHeader, parseRecords } from './records.js';
 import type { ExtendedHeader, PaxRecords } from './records.js';
 import { insideSparseMap, oldSparseMap, recordedSparseMap } from './sparse.js';
-import type { SparseMap } from './sparse.js';
+import type { SparseMap, SparsePiece } from './sparse.js';
 import type { ByteSource } from './source.js';
 
-/** Part of a file's content: the bytes from `at` on. */
+/** Part of a file's content: the bytes from `at` on. Valid until the next part is read. */
 export interface Piece {
   readonly data: Buffer;
   readonly at: number;
@@ -22,6 +22,7 @@ export interface Piece {
  * Reads tars of all common kinds: V7, ustar, PAX, GNU, star, with sparse files in each of their forms. Each block is
  * read once and in order, so that nothing can be passed over unseen: anything but a valid header where one must be ends
  * the reading with an error. After the end mark (a block of zeros) another archive may follow, or anything else.
+ * Readers of image layers end at two blocks of zeros (Go's archive/tar): what is behind is nobody's content.
  */
 export class TarReader {
   #all: PaxRecords = new Map();
@@ -36,6 +37,7 @@ export class TarReader {
     private readonly source: ByteSource,
     /** The name of the archive in errors. */
     private readonly called: string,
+    private readonly ends: 'anywhere' | 'at two zero blocks' = 'anywhere',
   ) {}
 
   /** Whether the archive has its end mark, after its last member. */
@@ -76,6 +78,18 @@ export class TarReader {
     return this.size - this.#left;
   }
 
+  /** Where the content of the member is stored: before any of it is read. */
+  get stored(): { readonly position: number; readonly pieces: readonly SparsePiece[] } {
+    return { position: this.source.taken, pieces: this.#map?.pieces ?? [{ offset: 0, size: this.#left }] };
+  }
+
+  /** All content of the member that `next` gave, once, of one that has no holes. @param into of its size */
+  async readInto(into: Buffer): Promise<void> {
+    const length = await this.source.read(into);
+    this.#left -= length;
+    if (length < into.length) throw truncated(this.called, this.#name());
+  }
+
   /** The content of the member that `next` gave, once. For a sparse file, the parts that are not holes. */
   async *content(): AsyncGenerator<Piece, void, undefined> {
     const pieces = this.#map?.pieces ?? [{ offset: 0, size: this.#left }];
@@ -93,10 +107,11 @@ export class TarReader {
   /** Undefined at the end of the archive. */
   async #header(announced: boolean): Promise<Header | undefined> {
     for (;;) {
-      const block = await this.source.take(blockSize);
+      const block = this.source.takeAtHand(blockSize) ?? (await this.source.take(blockSize));
       const none = block.length === 0 || isZeroBlock(block);
       if (none && announced) throw corrupt(this.called, `${this.place} announces a member that does not come`);
       if (block.length === 0) return undefined;
+      if (none && this.#ended && this.ends === 'at two zero blocks') return this.#passOver();
       if (none) {
         this.#ended = true;
         continue;
@@ -108,9 +123,12 @@ export class TarReader {
       }
       if (!this.#ended) throw this.#noHeader(block);
       // Bytes after the end mark are ignored: they fill up a tape's block.
-      while ((await this.source.some(Number.MAX_SAFE_INTEGER)) !== undefined);
-      return undefined;
+      return this.#passOver();
     }
+  }
+
+  async #passOver(): Promise<undefined> {
+    while ((await this.source.some(Number.MAX_SAFE_INTEGER)) !== undefined);
   }
 
   #noHeader(block: Buffer): Error {

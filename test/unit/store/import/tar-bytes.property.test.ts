@@ -18,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromText } from '../../../../src/base/bytes.js';
 import { removeTree, walk } from '../../../../src/platform/walk.js';
 import { importTar } from '../../../../src/store/index.js';
-import { xattrsOf } from '../../../../src/store/import/tar/attributes.js';
+import { ForeignAttributes, xattrsOf } from '../../../../src/store/import/tar/attributes.js';
 import { TarReader } from '../../../../src/store/import/tar/reader.js';
 import { ByteSource } from '../../../../src/store/import/tar/source.js';
 import { writeTar } from '../../../support/tar-writer.js';
@@ -179,7 +179,10 @@ async function membersOf(bytes: Buffer, chunk: number): Promise<unknown[]> {
       [member.device.minor, 0xfffff],
     ] as const)
       expect(Number.isInteger(value) && value >= 0 && value <= most).toBe(true);
-    const xattrs = [...xattrsOf(member, () => undefined)].map(([name, value]) => [name, value.toString('hex')]);
+    const xattrs = [...xattrsOf(member, () => undefined, new ForeignAttributes())].map(([name, value]) => [
+      name,
+      value.toString('hex'),
+    ]);
     members.push([{ ...member, extended: undefined }, size, hash.digest('hex'), xattrs]);
   }
   // Nothing comes out that did not go in.

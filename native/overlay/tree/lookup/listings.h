@@ -1,0 +1,62 @@
+// The names of merged directories: of the lowers alone, and as users see them. Those that were made last are kept.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "overlay/inodes/inode.h"
+#include "overlay/inodes/inode_table.h"
+#include "overlay/inodes/recent_lists.h"
+#include "overlay/tree/lookup/inode_numbers.h"
+#include "overlay/tree/lookup/lower_stack.h"
+#include "overlay/tree/lookup/upper_places.h"
+#include "overlay/upper/escaped_whiteouts.h"
+#include "overlay/upper/upper_files.h"
+
+namespace lamina::overlay {
+
+// The child of that name among those of that cookie; null where there is none.
+[[nodiscard]] const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie, std::string_view name);
+
+// Called after a change to the names of a directory.
+void names_changed(Inode& directory);
+
+class Listings {
+ public:
+  Listings(const Options& options, const LowerStack& lowers, const InodeNumbers& numbers, UpperFiles& files,
+           const EscapedWhiteouts& escaped, UpperPlaces& places, const InodeTable& table)
+      : whiteout_files_(options.whiteout_files),
+        lowers_(lowers),
+        numbers_(numbers),
+        files_(files),
+        escaped_(escaped),
+        places_(places),
+        table_(table) {}
+
+  Result<std::shared_ptr<const LowerChildren>> lower_children(Inode& directory);
+  // The same if they are in memory, else null.
+  static std::shared_ptr<const LowerChildren> known_lower_children(Inode& directory);
+  Result<ListingRef> of(Inode& directory);
+  [[nodiscard]] std::uint64_t kept() const { return lists_.size(); }
+
+ private:
+  // Names in lists that are kept: about 130 bytes each, once as the lowers show them and once merged.
+  static constexpr std::size_t most_listed_names = 1U << 16U;
+
+  Result<std::uint64_t> upper_number(const RealFileRef& directory, const std::string& name, std::uint64_t own) const;
+  Status list_upper(Inode& directory, const LowerChildren& below, Listing& into, std::vector<std::string>& hidden);
+
+  const bool whiteout_files_;
+  const LowerStack& lowers_;
+  const InodeNumbers& numbers_;
+  UpperFiles& files_;
+  const EscapedWhiteouts& escaped_;
+  UpperPlaces& places_;
+  const InodeTable& table_;
+  RecentLists lists_{most_listed_names};
+};
+
+}  // namespace lamina::overlay

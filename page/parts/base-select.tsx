@@ -1,0 +1,22 @@
+import type { BaseData } from '../api/documents.js';
+import { shown } from '../base/text.js';
+
+/** One base of those that the store has. */
+export function BaseSelect(props: {
+  readonly bases: readonly BaseData[];
+  readonly value: string;
+  readonly onSelect: (name: string) => void;
+}) {
+  return (
+    <label>
+      <span>Base</span>
+      <select value={props.value} onChange={(event) => props.onSelect(event.currentTarget.value)}>
+        {props.bases.map(({ name }) => (
+          <option key={name} value={name}>
+            {shown(name)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,129 @@
+import { display } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import { warn } from '../../base/this-command.js';
+import {
+  buildPackage,
+  carrierOf,
+  makeChannel,
+  promoteUpdate,
+  publishUpdate,
+  pushChannel,
+  refreshChannel,
+  rotateKey,
+  withdrawUpdate,
+} from '../../channel/index.js';
+import type {
+  AskPassphrase,
+  BuiltPackage,
+  ChannelUpdate,
+  Expiries,
+  KeyCount,
+  MadeChannel,
+  Pushed,
+  Role,
+  Rotated,
+} from '../../channel/index.js';
+
+export type { AskPassphrase, ChannelUpdate, KeyCount, Pushed, Role, Rotated };
+
+export interface PackageData extends Omit<BuiltPackage, 'base' | 'from'> {
+  readonly base: string | null;
+  readonly from: string | null;
+}
+
+/** The package in `source` as one file. @throws LaminaError as `buildPackage` */
+export async function packageBuild(source: BytePath, file: BytePath | undefined): Promise<PackageData> {
+  const built = await buildPackage(source, file);
+  return { ...built, base: built.base ?? null, from: built.from ?? null };
+}
+
+export interface ChannelInitData extends MadeChannel {
+  readonly directory: string;
+}
+
+export interface ChannelInitRequest {
+  readonly keys: Partial<Record<Role, KeyCount>>;
+  readonly validDays: Partial<Record<Role, number>>;
+  readonly passphrase: string | undefined;
+  readonly encryptAll: boolean;
+}
+
+/** A new, empty channel. @throws LaminaError as `makeChannel` */
+export async function channelInit(directory: BytePath, request: ChannelInitRequest): Promise<ChannelInitData> {
+  return { directory: display(directory), ...(await makeChannel({ directory, ...request })) };
+}
+
+/** For signing: the channel's directory, further directories with keys, and the prompt for passphrases. */
+export interface Signing {
+  readonly directory: BytePath;
+  readonly keyDirectories: readonly BytePath[];
+  readonly passphrase: AskPassphrase;
+}
+
+export interface ChannelPublishRequest {
+  readonly package: BytePath;
+  readonly base: string;
+  readonly name: string | undefined;
+  readonly group: string | undefined;
+  readonly percent: number | undefined;
+}
+
+/** @throws LaminaError as `publishUpdate` */
+export async function channelPublish(signing: Signing, request: ChannelPublishRequest): Promise<ChannelUpdate> {
+  return publishUpdate({ ...signing, ...request });
+}
+
+/** @throws LaminaError as `promoteUpdate` */
+export async function channelPromote(
+  signing: Signing,
+  update: string,
+  percent: number | undefined,
+): Promise<ChannelUpdate> {
+  return promoteUpdate({ ...signing, update, percent });
+}
+
+/** @throws LaminaError as `withdrawUpdate` */
+export async function channelWithdraw(signing: Signing, update: string, withNewer: boolean): Promise<ChannelUpdate> {
+  return withdrawUpdate({ ...signing, update, withNewer });
+}
+
+export interface ChannelRefreshData {
+  readonly directory: string;
+  readonly expires: Expiries;
+}
+
+const warnDays = 30;
+
+/** @throws LaminaError as `refreshChannel` */
+export async function channelRefresh(signing: Signing, all: boolean): Promise<ChannelRefreshData> {
+  const expires = await refreshChannel({ ...signing, all });
+  for (const [role, time] of Object.entries(expires)) {
+    const days = Math.floor((Date.parse(time) - Date.now()) / (24 * 3_600_000));
+    if (role !== 'timestamp' && days < warnDays)
+      warn(`the role '${role}' expires in ${days} days: renew it with lamina channel refresh --all`);
+  }
+  return { directory: display(signing.directory), expires };
+}
+
+export interface ChannelRotateRequest {
+  readonly role: Role;
+  readonly key: string | undefined;
+  readonly newPassphrase: string | undefined;
+  readonly into: BytePath | undefined;
+}
+
+/** @throws LaminaError as `rotateKey` */
+export async function channelRotateKey(signing: Signing, request: ChannelRotateRequest): Promise<Rotated> {
+  return rotateKey({ ...signing, ...request });
+}
+
+export interface ChannelPushOptions {
+  readonly plainHttp: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** @throws LaminaError as `pushChannel`, `carrierOf` */
+export async function channelPush(directory: BytePath, url: string, options: ChannelPushOptions): Promise<Pushed> {
+  const to = carrierOf(url, { plainHttp: options.plainHttp });
+  return pushChannel({ directory, to, signal: options.signal });
+}

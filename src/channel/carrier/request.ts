@@ -1,0 +1,72 @@
+import { version } from '../../base/version.js';
+import { within, watched } from './bounded.js';
+import type { Patience } from './carrier.js';
+import { CarrierFailure } from './failure.js';
+import { retryAfterMs } from './retry.js';
+
+export interface Request {
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Statuses beside 2xx that are answers, not failures. */
+  readonly accepts?: readonly number[];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Where the answer came from at the end, without what only the server needs. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Ends the transfer, if the bytes are not wanted. */
+  readonly discard: () => void;
+}
+
+/**
+ * One request by HTTP, whose answer begins, and continues, in time. `fetch` decompresses whatever says that it is
+ * compressed: such an answer is refused, as its size and its places would not be those of the file.
+ * @throws CarrierFailure CHANNEL_UNREACHABLE, CHANNEL_TIMEOUT, CHANNEL_BUSY (429 and 503), CHANNEL_LOGIN (401 and 403)
+ */
+export async function send(url: URL, request: Request, patience: Patience): Promise<Answer> {
+  const what = shownUrl(url);
+  const controller = new AbortController();
+  const watch = {
+    signal: request.signal,
+    cancel: () => {
+      controller.abort();
+    },
+  };
+  const sent = fetch(url, {
+    method: request.method ?? 'GET',
+    headers: { 'user-agent': `lamina/${version}`, 'accept-encoding': 'identity', ...request.headers },
+    signal: controller.signal,
+    ...(request.body === undefined ? {} : { body: request.body, duplex: 'half' }),
+  });
+  const response = await within(sent, patience.idleMs, what, watch);
+  const { status, headers } = response;
+  if (!response.ok && !(request.accepts ?? []).includes(status)) {
+    controller.abort();
+    throw failureOf(what, response);
+  }
+  if ((headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity') {
+    controller.abort();
+    throw new CarrierFailure('CHANNEL_UNREACHABLE', `${what} sends something compressed, which was not asked for`);
+  }
+  const body = (response.body ?? []) as unknown as AsyncIterable<Uint8Array>;
+  return { status, headers, bytes: watched(body, what, patience, watch), discard: watch.cancel };
+}
+
+function failureOf(what: string, { status, statusText, headers }: Response): CarrierFailure {
+  const words = `${what} answers ${status}${statusText === '' ? '' : ` ${statusText}`}`;
+  const wait = retryAfterMs(headers.get('retry-after'));
+  if (status === 429 || status === 503)
+    return new CarrierFailure('CHANNEL_BUSY', words, { transient: true, retryAfterMs: wait });
+  if (status === 401 || status === 403) return new CarrierFailure('CHANNEL_LOGIN', words);
+  const transient = status >= 500 || status === 408;
+  return new CarrierFailure('CHANNEL_UNREACHABLE', words, { transient, retryAfterMs: wait });
+}
+
+/** For messages: without a login and a query, which may be secret. */
+export function shownUrl(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}

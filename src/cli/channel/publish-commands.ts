@@ -1,0 +1,129 @@
+import type { Command } from 'commander';
+import type { ChannelUpdate } from '../../app/channel/publish.js';
+import { contextOf, pathOf } from '../context.js';
+import { counted, shown } from '../output.js';
+import { promoteByRule, refuseIdleRollout, rolloutHelp, withRollout } from './rollout-command.js';
+import type { RolloutWords } from './rollout-command.js';
+import { percentOf, signingOf, withSigning } from './signing-options.js';
+import type { GivenSigning } from './signing-options.js';
+
+interface PublishWords extends GivenSigning {
+  readonly base: string;
+  readonly name?: string;
+  readonly group?: string;
+  readonly percent?: string;
+}
+
+const publishHelp = `
+The update becomes the last one of the channel. It is offered at once to the machines of the group, and to the given percentage of all
+machines; without either option, to all. lamina channel promote raises the percentage. It needs the keys of targets, snapshot and timestamp.
+
+Examples:
+  lamina channel publish /srv/channel more-workers.tar --base debian --group canary --keys /media/stick
+  lamina channel publish /srv/channel more-workers.tar --base debian --percent 10`;
+
+export function addPublishCommands(channel: Command): void {
+  withSigning(channel.command('publish <dir> <package>'))
+    .description('add an update to a channel')
+    .requiredOption('--base <base>', 'the base that the update is for; a channel has updates of one base only')
+    .option('--name <name>', "the update's name (default: the package's)")
+    .option('--group <group>', 'offer it to machines of this group, whatever the percentage')
+    .option('--percent <number>', 'offer it to this share of all machines (default: 100, with --group 0)')
+    .addHelpText('after', publishHelp)
+    .action(async (directory: string, file: string, words: PublishWords, command: Command) => {
+      const { output } = contextOf(command);
+      const { channelPublish } = await import('../../app/channel/publish.js');
+      const data = await channelPublish(signingOf(directory, words), {
+        package: pathOf(file),
+        base: words.base,
+        name: words.name,
+        group: words.group,
+        percent: words.percent === undefined ? undefined : percentOf(words.percent),
+      });
+      output.result(data, () => `published update ${data.name} as number ${data.sequence}, ${offeredText(data)}`);
+    });
+  addPromote(channel);
+  addWithdraw(channel);
+  addPush(channel);
+}
+
+function offeredText({ group, percent }: ChannelUpdate): string {
+  const share = percent === 100 ? 'all machines' : `${percent} % of all machines`;
+  if (group === null || percent === 100) return `offered to ${share}`;
+  return `offered to the group ${group}${percent === 0 ? '' : ` and ${share}`}`;
+}
+
+const promoteHelp = `
+It needs the keys of rollout, snapshot and timestamp. A machine that was offered an update stays so when the percentage is raised;
+one that has it keeps it when the percentage is lowered.
+${rolloutHelp}
+
+Examples:
+  lamina channel promote /srv/channel more-workers --percent 50
+  lamina channel promote /srv/channel more-workers --when 'canary: 95% ok for 1h, failures < 3'`;
+
+function addPromote(channel: Command): void {
+  const promote = withSigning(channel.command('promote <dir> <name>'))
+    .description('offer an update to more machines')
+    .option('--percent <number>', 'the share of all machines (default: 100)');
+  withRollout(promote)
+    .addHelpText('after', promoteHelp)
+    .action(async (directory: string, name: string, words: RolloutWords, command: Command) => {
+      refuseIdleRollout(command);
+      const { when } = words;
+      if (when !== undefined) {
+        await promoteByRule(directory, name, { ...words, when }, command);
+        return;
+      }
+      const { output } = contextOf(command);
+      const percent = words.percent === undefined ? undefined : percentOf(words.percent);
+      const { channelPromote } = await import('../../app/channel/publish.js');
+      const data = await channelPromote(signingOf(directory, words), name, percent);
+      output.result(data, () => `promoted update ${data.name}, ${offeredText(data)}`);
+    });
+}
+
+const withdrawHelp = `
+It needs the keys of rollout, snapshot and timestamp. A withdrawn update is never offered again: publish its package under another
+name.
+
+Example:
+  lamina channel withdraw /srv/channel more-workers --with-newer`;
+
+function addWithdraw(channel: Command): void {
+  withSigning(channel.command('withdraw <dir> <name>'))
+    .description('make machines roll an update back')
+    .option('--with-newer', 'machines roll newer updates back with it')
+    .addHelpText('after', withdrawHelp)
+    .action(async (directory: string, name: string, words: GivenSigning & { withNewer?: true }, command: Command) => {
+      const { output } = contextOf(command);
+      const { channelWithdraw } = await import('../../app/channel/publish.js');
+      const data = await channelWithdraw(signingOf(directory, words), name, words.withNewer === true);
+      output.result(data, () => `withdrew update ${data.name}${data.withNewer ? ', with newer ones' : ''}`);
+    });
+}
+
+const pushHelp = `
+URL is a directory (what a web server serves, a USB stick) or oci://REGISTRY/REPOSITORY. The command signs nothing, and needs no key. Files that are
+there already are not sent again; machines see the whole old state or the whole new one. The login of a registry is that of podman login
+or skopeo login. HTTP is used for a registry on the loopback.
+
+Examples:
+  lamina channel push /srv/channel /media/stick/channel
+  lamina channel push /srv/channel oci://registry.example.org/fleet/debian`;
+
+function addPush(channel: Command): void {
+  channel
+    .command('push <dir> <url>')
+    .description('copy a channel to a directory or a registry')
+    .option('--plain-http', 'connect to the registry by HTTP, without TLS')
+    .addHelpText('after', pushHelp)
+    .action(async (directory: string, url: string, words: { plainHttp?: true }, command: Command) => {
+      const { output, signal } = contextOf(command);
+      const { channelPush } = await import('../../app/channel/publish.js');
+      const data = await channelPush(pathOf(directory), url, { plainHttp: words.plainHttp === true, signal });
+      const { bytesText } = await import('../../base/units.js');
+      const sent = `${counted(data.files, 'file')}, ${bytesText(data.bytes)}`;
+      output.result(data, () => `pushed state ${data.version} to ${shown(data.url)}: ${sent}`);
+    });
+}

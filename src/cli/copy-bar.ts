@@ -1,0 +1,48 @@
+import { bytesText } from '../base/units.js';
+import { reportBytes } from './progress-fd.js';
+import { terminalStream } from './stream.js';
+
+interface Progress<Step extends string> {
+  readonly step: Step;
+  readonly bytes: number;
+  readonly total: number;
+}
+
+export interface CopyBar<Step extends string> {
+  readonly update: (progress: Progress<Step>) => void;
+  readonly stop: () => void;
+}
+
+/** Bytes done, all bytes and the time left: on a terminal and to --progress-fd. @param words of the steps */
+export async function copyBar<Step extends string>(words: Readonly<Record<Step, string>>): Promise<CopyBar<Step>> {
+  const report = ({ step, bytes, total }: Progress<Step>) => {
+    reportBytes(words[step], bytes, total);
+  };
+  if (!process.stderr.isTTY) return { update: report, stop: () => undefined };
+  const { default: cliProgress } = await import('cli-progress');
+  const bar = new cliProgress.SingleBar({
+    format: '{step} {bar} {done} of {all}, {eta_formatted} left',
+    stream: terminalStream(),
+    clearOnComplete: true,
+    hideCursor: true,
+    etaBuffer: 100,
+  });
+  let present: Step | undefined;
+  const stop = () => {
+    if (present !== undefined) bar.stop();
+    present = undefined;
+  };
+  return {
+    update({ step, bytes, total }) {
+      report({ step, bytes, total });
+      const payload = { step: words[step], done: bytesText(bytes), all: bytesText(total) };
+      if (step !== present) {
+        stop();
+        bar.start(total, bytes, payload);
+        present = step;
+      }
+      bar.update(bytes, payload);
+    },
+    stop,
+  };
+}

@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import { contextOf, pathOf } from './context.js';
+import { shown } from './output.js';
+
+interface ServeWords {
+  readonly listen?: string;
+  readonly tokenFile?: string;
+  readonly allowChanges?: true;
+}
+
+const help = `
+Without --listen it listens on the socket that systemd passes, else on serve.sock in the store's directory serve. A unix socket gets the
+mode 0600. On TCP, every line of the token file is NAME TOKEN, or NAME TOKEN read-only; only its owner may read it. The server runs
+until SIGINT or SIGTERM; jobs continue without it. See docs/serve.md.
+
+Examples:
+  lamina serve --listen unix:/run/lamina/serve.sock --allow-changes
+  lamina serve --listen 127.0.0.1:8080 --token-file /etc/lamina/tokens
+  lamina --remote unix:/run/lamina/serve.sock status`;
+
+export function addServeCommand(program: Command): void {
+  program
+    .command('serve')
+    .description('serve the store through an HTTP API, with a page for browsers')
+    .option('--listen <address>', 'unix:PATH or 127.0.0.1:PORT; port 0: any that is free')
+    .option('--token-file <file>', 'a file with the names and tokens of those who may send requests; required on TCP')
+    .option('--allow-changes', 'let callers change the store; without it they only read')
+    .addHelpText('after', help)
+    .action(async (options: ServeWords, command: Command) => {
+      const { output, store, signal } = contextOf(command);
+      const { inheritedSocket, parseAddress, serve } = await import('../http/index.js');
+      const { serveDirectory } = await import('../app/served.js');
+      const { join } = await import('../base/bytes.js');
+      const given = options.listen === undefined ? undefined : parseAddress(options.listen);
+      const at = await store();
+      const address = given ??
+        inheritedSocket(process.env) ?? { kind: 'unix', path: join(serveDirectory(at), 'serve.sock') };
+      const tokenFile = options.tokenFile === undefined ? undefined : pathOf(options.tokenFile);
+      await serve(at, {
+        address,
+        tokenFile,
+        allowChanges: options.allowChanges === true,
+        signal,
+        onListening: ({ url }) => {
+          output.note(`listening on ${shown(url)}`);
+          output.result({ served: url }, () => '');
+        },
+      });
+    });
+}

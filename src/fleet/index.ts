@@ -1,0 +1,18 @@
+export { enroll, expel, readMachines } from './enrolled.js';
+export type { Enrolment, Machines } from './enrolled.js';
+export { identityOf, machineOf, newPrivateKey } from './machine-key.js';
+export type { Machine, MachineIdentity } from './machine-key.js';
+export { hostAndPort, listening } from './listening.js';
+export { fleetPlaces } from './places.js';
+export { receive } from './receive.js';
+export type { ReceiveData, ReceiveRequest } from './receive.js';
+export { readReports } from './read-reports.js';
+export type { ReadReports } from './read-reports.js';
+export { encodeReport, readReport, reportCounts, reportPath, reportTexts, updateReport } from './report.js';
+export type { ContainerCounts, Report, UpdateOutcome, UpdateReport } from './report.js';
+export { decide, parseSteps, rememberRollout, rememberedOf } from './rollout.js';
+export type { Decision } from './rollout.js';
+export { parseRule } from './rule.js';
+export type { Rule } from './rule.js';
+export { summariesOf } from './summary.js';
+export type { MachineFailure, UpdateSummary } from './summary.js';

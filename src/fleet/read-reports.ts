@@ -1,0 +1,100 @@
+import { setMaxListeners } from 'node:events';
+import { mapLimit } from '../base/concurrency.js';
+import { LaminaError, messageOf, refused } from '../base/errors.js';
+import { limits } from '../base/limits.js';
+import type { Carrier } from '../channel/index.js';
+import { isEnrolled } from './enrolled.js';
+import type { Machines } from './enrolled.js';
+import { machineOfPath, readReport, reportPath, reportsDirectory } from './report.js';
+import type { Report } from './report.js';
+
+export interface ReadReports {
+  /** Of enrolled machines. */
+  readonly reports: readonly Report[];
+  /** Signed, but by machines that are not enrolled. */
+  readonly strangers: readonly Report[];
+  /** What is no report of the machine that it names, or cannot be read: the first ones, and how many. */
+  readonly refused: { readonly count: number; readonly first: readonly { path: string; reason: string }[] };
+  /** Enrolled machines that have sent no report. */
+  readonly silent: readonly string[];
+}
+
+const atOnce = 32;
+const refusedShown = 20;
+/** Strangers can make as many reports as the carrier holds. */
+const mostReports = 2_000_000;
+
+/**
+ * Reads the reports of a channel. A report that cannot be believed is counted, and never hides another one.
+ * @throws LaminaError failed: the carrier cannot be read; the signal's reason
+ */
+export async function readReports(carrier: Carrier, machines: Machines, signal: AbortSignal): Promise<ReadReports> {
+  const reports: Report[] = [];
+  const strangers: Report[] = [];
+  const first: { path: string; reason: string }[] = [];
+  let count = 0;
+  const refuse = (path: string, reason: string) => {
+    count += 1;
+    if (first.length < refusedShown) first.push({ path, reason });
+  };
+  // Each read listens to it.
+  setMaxListeners(2 * atOnce, signal);
+  await mapLimit(await reportPaths(carrier, machines, signal), atOnce, async (path) => {
+    signal.throwIfAborted();
+    const machine = machineOfPath(path);
+    if (machine === undefined) {
+      refuse(path, 'its name is not the name of a report');
+      return;
+    }
+    const report = await readOne(carrier, path, machine, signal).catch((error: unknown) => {
+      if (signal.aborted || !isOfReport(error)) throw error;
+      refuse(path, messageOf(error));
+      return undefined;
+    });
+    if (report === undefined) return;
+    if (isEnrolled(machines, { id: report.machine, key: report.key })) reports.push(report);
+    else strangers.push(report);
+  });
+  const heard = new Set(reports.map(({ machine }) => machine));
+  const silent = Object.keys(machines).filter((id) => !heard.has(id));
+  const byMachine = (a: Report, b: Report) => (a.machine < b.machine ? -1 : 1);
+  return { reports: reports.sort(byMachine), strangers: strangers.sort(byMachine), refused: { count, first }, silent };
+}
+
+/** What is wrong with one report only. */
+function isOfReport(error: unknown): boolean {
+  if (!(error instanceof LaminaError)) return false;
+  const isPassing = 'transient' in error && error.transient === true;
+  // Something other than a file in a directory.
+  const isNoFile = error.code === 'CHANNEL_UNREACHABLE' && !isPassing;
+  return error.code === 'BAD_REPORT' || error.code === 'CHANNEL_TOO_LONG' || isNoFile;
+}
+
+/** A carrier that cannot list its files is asked for the report of each enrolled machine. */
+async function reportPaths(carrier: Carrier, machines: Machines, signal: AbortSignal): Promise<string[]> {
+  if (carrier.list === undefined) return Object.keys(machines).map(reportPath);
+  const paths: string[] = [];
+  for await (const path of carrier.list(reportsDirectory, { signal })) {
+    paths.push(path);
+    if (paths.length > mostReports)
+      throw refused(`${carrier.url} has more than ${mostReports} reports`, {
+        code: 'TOO_MANY_REPORTS',
+        hint: 'find out who writes reports there, and remove those of machines that are not enrolled',
+      });
+  }
+  return paths;
+}
+
+/** Undefined: it does not exist. */
+async function readOne(
+  carrier: Carrier,
+  path: string,
+  machine: string,
+  signal: AbortSignal,
+): Promise<Report | undefined> {
+  const found = await carrier.read(path, { maxBytes: limits.machineReport.value, signal });
+  if (found.status !== 'found') return undefined;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of found.bytes) pieces.push(piece);
+  return readReport(Buffer.concat(pieces), machine);
+}

@@ -1,0 +1,3 @@
+export { inheritedSocket, parseAddress } from './listen.js';
+export type { Address } from './listen.js';
+export { serve } from './serve.js';

@@ -1,0 +1,85 @@
+import * as z from 'zod';
+import type { LogData } from '../../app/log.js';
+import { manifestStamp } from '../../app/served.js';
+import { anyAnswerOf, answerOf, document, paged } from '../documents.js';
+import type { App, Served } from '../served.js';
+import { answers, named, page, part } from './shapes.js';
+
+const listQuery = z.strictObject({
+  base: z.string().max(255).optional(),
+  /** With those that ended. */
+  all: z.enum(['true', 'false']).default('false'),
+  ...page,
+});
+
+const logQuery = z.strictObject({
+  /** Empty: of the run on the base. */
+  container: z.string().max(255).default(''),
+  /** A glob; empty: all. */
+  path: z.string().max(4096).default(''),
+  /** The place of the last operation that the caller has; operations are counted from 1. */
+  after: z.coerce.number().int().min(0).max(100_000_000).default(0),
+  limit: page.limit,
+});
+
+const logAnswer = answerOf('log').extend({ after: z.number().int(), total: z.number().int() });
+
+export function addUpdateRoutes(app: App, served: Served): void {
+  const { store } = served;
+  addLogRoute(app, served);
+  app.get(
+    '/updates',
+    {
+      schema: {
+        summary: 'as lamina update list, in parts; the newest last, those that ended (all=true) newest first',
+        querystring: listQuery,
+        response: answers(paged('update list')),
+      },
+    },
+    async ({ query: { base, all, ...range } }) => {
+      const { updateList } = await import('../../app/inspect.js');
+      const { updates, ended } = await updateList(store, all === 'true');
+      const ofBase = <T extends { readonly base: string }>(list: readonly T[]) =>
+        base === undefined ? list : list.filter((each) => each.base === base);
+      const { items, ...place } = part(ofBase(updates), range);
+      return document({ updates: items, ...(ended && { ended: ofBase(ended) }), ...place });
+    },
+  );
+  app.get(
+    '/updates/:name',
+    {
+      schema: {
+        summary: 'as lamina update show NAME|ID: what an update did, or how it ended',
+        params: named,
+        response: answers(anyAnswerOf('update show')),
+      },
+    },
+    async ({ params }) => {
+      const { updateShow } = await import('../../app/update-show.js');
+      return document(await updateShow(store, params.name));
+    },
+  );
+}
+
+function addLogRoute(app: App, { store, commands }: Served): void {
+  app.get(
+    '/updates/:name/log',
+    {
+      schema: {
+        summary: 'as lamina log NAME, in parts: the recorded operations of its run on the base, or for a container',
+        params: named,
+        querystring: logQuery,
+        response: answers(logAnswer),
+      },
+    },
+    async ({ params, query: { container, path, after, limit } }) => {
+      const of = [
+        ...(container === '' ? [] : [`--container=${container}`]),
+        ...(path === '' ? [] : [`--path=${path}`]),
+      ];
+      const data = await commands.readForParts(manifestStamp(store), false, 'log', ...of, '--', params.name);
+      const { items, total } = part((data as LogData).operations, { offset: after, limit });
+      return document({ ...data, operations: items, after: after + items.length, total });
+    },
+  );
+}

@@ -1,0 +1,61 @@
+import { basename, components, dirname, display } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
+import { linkedPath, unsafeArchive } from '../../store/index.js';
+import type { TarMember, TreeWriter } from '../../store/index.js';
+
+/** A hard link whose target no member before it is: it is in the layers below. */
+export interface LowerLink {
+  readonly path: BytePath;
+  readonly target: BytePath;
+}
+
+const prefix = '.wh.';
+const opaqueName = '.wh..wh..opq';
+/** aufs kept its own files under such names, and old images have them. */
+const aufsPrefix = '.wh..wh.';
+
+/** What a layer says of those below it (OCI image specification, layer.md, "Whiteouts"), as its members come. */
+export class LayerMarks {
+  readonly whiteouts = new Set<BytePath>();
+  readonly opaque = new Set<BytePath>();
+  /** By their paths. */
+  readonly links = new Map<BytePath, LowerLink>();
+
+  /** Whether a member is a mark, or left to `complete`. */
+  readonly take = (path: BytePath, _isFile: boolean, writer: TreeWriter, member: TarMember): boolean => {
+    const marked = components(path).find((part) => part.startsWith(prefix));
+    if (marked !== undefined) {
+      this.#mark(path, marked);
+      return true;
+    }
+    if (member.kind !== 'link') {
+      this.links.delete(path);
+      return false;
+    }
+    const target = linkedPath(member.target);
+    if (writer.has(target)) {
+      this.links.delete(path);
+      return false;
+    }
+    writer.makeWay(path);
+    this.links.set(path, { path, target });
+    return true;
+  };
+
+  #mark(path: BytePath, marked: BytePath): void {
+    const name = basename(path);
+    const parent = dirname(path);
+    if (marked !== name) {
+      if (marked.startsWith(aufsPrefix)) return;
+      throw unsafeArchive(`it holds ${display(path)}, which is below a whiteout`);
+    }
+    if (name === opaqueName) this.opaque.add(parent);
+    else if (!name.startsWith(aufsPrefix)) this.#whiteout(path, parent, name.slice(prefix.length));
+  }
+
+  #whiteout(path: BytePath, parent: BytePath, hidden: string): void {
+    if (hidden === '' || hidden === '.' || hidden === '..')
+      throw unsafeArchive(`it holds ${display(path)}, which is no whiteout that is known`);
+    this.whiteouts.add((parent === '' ? hidden : `${parent}/${hidden}`) as BytePath);
+  }
+}

@@ -1,0 +1,10 @@
+export { commit } from './commit.js';
+export type { CommitRequest } from './commit.js';
+export { checkLabels } from './labels.js';
+export { mountsOf } from './mounts.js';
+export type { SnapshotMount, SnapshotEngine } from './mounts.js';
+export { prepare } from './prepare.js';
+export { remove } from './remove.js';
+export type { PrepareRequest } from './request.js';
+export { usageOf } from './usage.js';
+export type { Usage } from './usage.js';

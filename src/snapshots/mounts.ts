@@ -1,0 +1,99 @@
+import { toText } from '../base/bytes.js';
+import { must, refused } from '../base/errors.js';
+import { layerBelow, layerChain, own, snapshotNamed, stackOf } from '../manifest/index.js';
+import type { Manifest, NamedSnapshot, NodeId } from '../manifest/index.js';
+import { grant } from '../mount/index.js';
+import type { NodePaths, Store } from '../store/index.js';
+
+/** What mounts the snapshots. `fuse`: laminafs, by mount.fuse3(8). */
+export type SnapshotEngine = 'kernel' | 'fuse';
+
+/** As containerd mounts it (api/types/mount.proto): by mount(2), or for a `fuse3.` type by a program. */
+export interface SnapshotMount {
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+/** Trees to be mounted, newest first. */
+interface Stack {
+  readonly lowers: readonly NodeId[];
+  readonly upper: NodePaths | null;
+  /** Whether it is a container of the store, whose trees may hold redirects and metacopies of Lamina's own. */
+  readonly isContainer: boolean;
+}
+
+/**
+ * The mounts of an active snapshot or a view. They are valid until the snapshot is removed; those of one that shows a
+ * container until something else uses the container.
+ * @throws LaminaError notFound; refused: it is committed; or something else uses the container that it shows
+ */
+export async function mountsOf(store: Store, key: string, engine: SnapshotEngine): Promise<readonly SnapshotMount[]> {
+  for (;;) {
+    const manifest = await store.read();
+    const found = snapshotNamed(manifest, key);
+    const { container } = found.snapshot;
+    const { upper, lowers, isContainer } = await stackFor(store, manifest, found);
+    // The stack of a container may have changed before it was granted.
+    if (container !== null && !isSameStack(manifest, await store.read(), container)) continue;
+    const tree = (id: NodeId) => toText(store.paths.node(id).tree);
+    // One tree is no overlay.
+    if (upper !== null && lowers.length === 0) return [bind(toText(upper.tree), 'rw')];
+    if (upper === null && lowers.length === 1) return [bind(tree(must(lowers[0], 'a tree')), 'ro')];
+    const options = [
+      ...(upper === null ? [] : [`workdir=${toText(upper.work)}`, `upperdir=${toText(upper.tree)}`]),
+      `lowerdir=${lowers.map(tree).join(':')}`,
+    ];
+    if (engine === 'kernel')
+      return [{ type: 'overlay', source: 'overlay', options: [...options, ...kernelOptions(isContainer)] }];
+    const ro = upper === null ? ['ro'] : [];
+    return [{ type: 'fuse3.laminafs', source: 'overlay', options: [...options, ...ro, ...driverOptions(isContainer)] }];
+  }
+}
+
+function isSameStack(before: Manifest, now: Manifest, container: string): boolean {
+  return own(now.containers, container) === undefined
+    ? false
+    : stackOf(before, container).nodes.join() === stackOf(now, container).nodes.join();
+}
+
+const bind = (source: string, access: 'ro' | 'rw'): SnapshotMount => ({
+  ...{ type: 'bind', source },
+  options: [access, 'rbind'],
+});
+
+/**
+ * Trees of images never hold redirects or metacopies (`commit` refuses them), and their mounts neither make nor obey
+ * any; those of containers may. `index=off`: with it the kernel would refuse an upper whose lowers were copied.
+ */
+function kernelOptions(isContainer: boolean): string[] {
+  if (!isContainer) return ['index=off', 'redirect_dir=nofollow', 'metacopy=off'];
+  return ['index=off', 'redirect_dir=on', 'metacopy=on'];
+}
+
+/** The same for laminafs, which makes both by default. */
+function driverOptions(isContainer: boolean): string[] {
+  return isContainer ? [] : ['redirect_dir=off', 'metacopy=off'];
+}
+
+async function stackFor(store: Store, manifest: Manifest, { id, snapshot }: NamedSnapshot): Promise<Stack> {
+  const { name, kind, node, container } = snapshot;
+  if (kind === 'committed')
+    throw refused(`snapshot '${name}' is committed: only active snapshots and views have mounts`, {
+      code: 'NOT_ACTIVE',
+    });
+  if (container !== null) {
+    const [, ...sealed] = stackOf(manifest, container).storages;
+    const lowers = [...sealed, ...stackOf(manifest, container).layers];
+    return { lowers, upper: await grant(store, manifest, id, container), isContainer: true };
+  }
+  if (kind === 'active' && node === null)
+    throw refused(`snapshot '${name}' no longer shows a container: a later snapshot shows it, or it was removed`, {
+      code: 'SNAPSHOT_ENDED',
+      hint: 'remove the container of containerd that has this snapshot',
+    });
+  const below = layerBelow(manifest, snapshot);
+  const lowers = below === null ? [] : layerChain(manifest, below);
+  if (kind === 'active') return { lowers, upper: store.paths.node(must(node, 'a tree')), isContainer: false };
+  return { lowers: node === null ? lowers : [node], upper: null, isContainer: false };
+}

@@ -1,0 +1,2 @@
+export { serveSnapshots } from './serve.js';
+export type { ServeOptions } from './serve.js';
