@@ -182,7 +182,7 @@ describe.runIf(isRoot)('what an image update makes of records', () => {
     const { code, stderr } = await applied('--conflict', 'ours');
     expect([code, stderr]).toEqual([
       0,
-      expect.stringMatching(/'own': ldconfig failed: .*lacks what the update brought/),
+      expect.stringMatching(/'own': ldconfig failed: .*lack the changes of the update/),
     ]);
     expect(await read('etc/ld.so.cache')).toBe('mine');
     await takenBack(before);

@@ -155,10 +155,10 @@ describe.runIf(isRoot)('updates that are layers', () => {
   it.each<[string, RegExp, number, Member[]]>([
     ['traversal', /leads out of it/, 4, [{ name: '../x', content: 'x' }]],
     ['an absolute name', /absolute/, 4, [{ name: '/etc/x', content: 'x' }]],
-    ['a hard link to outside', /no file of it/, 4, [{ name: 'etc/x', type: '1', linkname: 'etc/passwd' }]],
+    ['a hard link to outside', /which is not a file in it/, 4, [{ name: 'etc/x', type: '1', linkname: 'etc/passwd' }]],
     [
       'a way through a symlink',
-      /no whiteout|is a symlink|symlink of it/,
+      /is a symlink, but has members below it/,
       4,
       [
         { name: 'l', type: '2', linkname: '/etc' },

@@ -69,7 +69,7 @@ describe.skipIf(!isRoot)('taking over containers of engines', () => {
       const lacking = await attempt(box('lacking', clone, including(at('lxc/absent'))));
       expect([lacking.code, lacking.stderr]).toEqual([
         0,
-        expect.stringMatching(/includes .*absent, which is not there/),
+        expect.stringMatching(/includes .*absent, which does not exist/),
       ]);
     });
 
