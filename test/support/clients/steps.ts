@@ -70,13 +70,14 @@ const steps: readonly Step[] = [
   {
     name: 'exec, diff, stop and start at once',
     long: true,
+    // A name that could be the start of an image's id would be taken for the image by `podman diff`.
     script: `
-      podman run --pull never -d --name e localhost/built:1 sleep 1000 >/dev/null
-      podman exec e sh -c 'echo x >/exec; rm /etc/motd; mv /licences /l2; chmod 700 /opt'
-      podman exec -u somebody e id -u; podman diff e | sort
-      for i in 1 2 3 4 5; do podman stop -t 0 e; podman start e; podman exec e ls /exec; done
-      podman exec e sh -c 'exec 2>&1; ls /etc/motd /licences; ls /l2 | wc -l'
-      podman restart -t 0 e >/dev/null; podman exec e cat /exec; podman rm -ft 0 e >/dev/null; left`,
+      podman run --pull never -d --name twice localhost/built:1 sleep 1000 >/dev/null
+      podman exec twice sh -c 'echo x >/exec; rm /etc/motd; mv /licences /l2; chmod 700 /opt'
+      podman exec -u somebody twice id -u; podman diff twice | sort
+      for i in 1 2 3 4 5; do podman stop -t 0 twice; podman start twice; podman exec twice ls /exec; done
+      podman exec twice sh -c 'exec 2>&1; ls /etc/motd /licences; ls /l2 | wc -l'
+      podman restart -t 0 twice >/dev/null; podman exec twice cat /exec; podman rm -ft 0 twice >/dev/null; left`,
   },
   {
     name: 'commit, cp, diff of an image',

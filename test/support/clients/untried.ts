@@ -48,12 +48,6 @@ export const otherDrivers: readonly {
     driver: 'fuse-overlayfs',
     reason: 'programs of the root die of SIGBUS',
   },
-  {
-    step: 'exec, diff, stop and start at once',
-    who: ['user'],
-    driver: 'kernel',
-    reason: 'podman diff lists what the last step of the build changed as well',
-  },
   ...['--userns=auto', '--uidmap of root'].map((step) => ({
     step,
     who: ['root'] as const,
