@@ -10,7 +10,7 @@ import { operationsOf } from './messages.mjs';
 import { functionsOf, storeAt } from './orchestrator.mjs';
 import { run } from './shell.mjs';
 import { median, spread } from './statistics.mjs';
-import { duration, number, percent, table, targets } from './text.mjs';
+import { duration, number, percent, rounds, table, targets } from './text.mjs';
 
 const mounts = ['native', tuned, 'laminafs, stateless', 'laminafs, servicing', servicingByRing];
 export const [flat, kernel] = mounts;
@@ -144,7 +144,7 @@ export const section = {
       number(ratio(values, seconds[flat])),
       number(ratio(values, seconds[kernel])),
     ]);
-    return `The Debian upgrade of \`images/debian\`, ${seconds[flat].length} rounds with all rows in turn; ratios are medians of the rounds' own. The first rows run it in a
+    return `The Debian upgrade of \`images/debian\`, ${rounds(seconds[flat].length)} with all rows in turn; ratios are medians of the rounds' own. The first rows run it in a
 mount, in the sandbox that an update has; \`laminafs, servicing\` is what \`lamina update apply\` mounts: supervised, with journal and read set; over io_uring a driver cannot be supervised. The last rows are whole commands, from the start of the process
 to the published update; an *affected* container has an \`/etc/passwd\` of its own and is run.
 

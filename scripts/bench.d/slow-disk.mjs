@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { pause, run } from './shell.mjs';
 import { median, spread } from './statistics.mjs';
-import { duration, number, percent, table, targets } from './text.mjs';
+import { duration, number, percent, rounds, table, targets } from './text.mjs';
 import { base, flat, kernel, updateRows } from './servicing.mjs';
 
 /** Of each flush. A commit of ext4's journal needs two: before and after its last block. */
@@ -81,7 +81,7 @@ export const section = {
       1,
       (value) => number(value),
     ];
-    return `The Debian upgrade of \`images/debian\` on an ext4 in memory, on a loop device whose flushes take ${duration(flush / 1e6)}; ${seconds[flat].length} rounds with all rows in turn.
+    return `The Debian upgrade of \`images/debian\` on an ext4 in memory, on a loop device whose flushes take ${duration(flush / 1e6)}; ${rounds(seconds[flat].length)} with all rows in turn.
 \`dpkg\` syncs what it writes; an update that dies is discarded, so nothing is synced before it is published.
 
 ${table(['where', 'time', '/ flat copy'], lines)}

@@ -9,6 +9,8 @@ export function number(value) {
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
+export const rounds = (count) => (count === 1 ? 'one round' : `${count} rounds`);
+
 /** @param {number | undefined} value  seconds */
 export function duration(value) {
   if (value === undefined || value === null) return '–';
