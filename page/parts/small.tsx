@@ -53,7 +53,7 @@ export function Waiting({ what }: { what: string }) {
   );
 }
 
-/** Shows a document, or why it is not there. What was loaded before stays, with the problem above it. */
+/** Shows a document, or why it is missing. What was loaded before stays, with the problem above it. */
 export function Shown<T>({
   of,
   what,

@@ -52,7 +52,7 @@ function manifestIn(value: unknown, called: string): Manifest {
     if (error instanceof LaminaError && error.code === 'MANIFEST_VERSION') throw newer(called, undefined, error);
     throw corruptArchive(called, 'its manifest is not valid', error);
   }
-  // The store goes on from there: a number beyond those that are exact would be its last.
+  // The store continues from there: a number beyond those that are exact would be its last.
   if (manifest.generation > largestGeneration)
     throw corruptArchive(called, `its manifest has the impossible generation ${manifest.generation}`);
   const [fault] = checkGraph(manifest);

@@ -54,7 +54,7 @@ export function checkArrival(present: Manifest, { reader, description, renames }
   return named;
 }
 
-/** Stages once what an archive holds and the store has not; what is published is planned for each manifest anew. */
+/** Stages once what an archive holds and the store has not; what is published is planned again for each manifest. */
 export class ArchiveImport implements Change<'all'> {
   readonly #fresh = new Map<NodeId, NodeId>();
   #equal: ReadonlySet<NodeId> = new Set();

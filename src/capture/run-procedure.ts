@@ -65,7 +65,7 @@ export async function runProcedure(request: RunRequest): Promise<Capture> {
   return readCapture(mount, procedure);
 }
 
-/** A procedure may go on where its root is gone, and what it wrote is then not all that it would have written. */
+/** A procedure may continue where its root is gone, and what it wrote is then not all that it would have written. */
 async function checkDriver({ engine, mountpoint }: RunMount, container: string | undefined, cause?: unknown) {
   if (engine === 'kernel' || !(await isLost(mountpoint))) return;
   const where = container === undefined ? 'on the base' : `in container '${container}'`;

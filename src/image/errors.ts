@@ -26,7 +26,7 @@ export function corruptBlob(called: string, digest: string, what: string, cause?
 export function invalidImage(called: string, what: string, cause?: unknown): LaminaError {
   return failed(`${called} is not a valid image: ${what}`, {
     code: 'INVALID_IMAGE',
-    hint: 'get it again, or make it anew',
+    hint: 'get it again, or build it again',
     cause,
   });
 }
@@ -34,7 +34,7 @@ export function invalidImage(called: string, what: string, cause?: unknown): Lam
 export function unknownMediaType(called: string, digest: string, type: string): LaminaError {
   return refused(`${digest} of ${called} has the media type '${display(type.slice(0, 200))}', which is not read`, {
     code: 'MEDIA_TYPE',
-    hint: 'make it anew with layers as tar, gzip or zstd, for example: skopeo copy --format oci SOURCE oci:DIR:TAG',
+    hint: 'build it again with layers as tar, gzip or zstd, for example: skopeo copy --format oci SOURCE oci:DIR:TAG',
   });
 }
 

@@ -8,7 +8,7 @@ import { readLines } from './read-set.js';
 import type { ReadKind } from './read-set.js';
 
 /**
- * Writes the lines of several journals into a new one, numbered anew. The unfinished last line of a killed driver is
+ * Writes the lines of several journals into a new one, with new numbers. The unfinished last line of a killed driver is
  * left out.
  * @throws LaminaError damaged
  */

@@ -97,7 +97,7 @@ export function mergeByPath(path: BytePath): RecordMerge | undefined {
   return ownFiles.test(path) ? { kind: 'own' } : undefined;
 }
 
-/** Whether a program of the root may have to make anew what depends on a path, where both sides changed it. */
+/** Whether a program of the root may have to make again what depends on a path, where both sides changed it. */
 export const remakes = (path: BytePath): boolean => path === linkerCache || alternatives.test(path);
 
 /** What is decided by how the container's version begins. @param start `telltaleBytes` of it, or fewer */

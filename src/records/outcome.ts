@@ -9,7 +9,7 @@ export type RecordMerge =
   | RecordConflict
   /** The container's stays: a log of its own, or a copy that its tools keep. */
   | { readonly kind: 'own' }
-  /** A cache: the container's stays until the program has made it anew. */
+  /** A cache: the container's stays until the program has made it again. */
   | { readonly kind: 'made'; readonly then: Remaking };
 
 export interface RecordConflict {
@@ -19,7 +19,7 @@ export interface RecordConflict {
   readonly isBlocking: boolean;
 }
 
-/** A program of the root that makes anew what it alone writes. */
+/** A program of the root that makes again what it alone writes. */
 export type Remaking = { readonly by: 'ldconfig' } | { readonly by: 'update-alternatives'; readonly name: string };
 
 /** Three versions of a file. */

@@ -54,7 +54,7 @@ function checkArchitectures(merged: Records): void {
   }
 }
 
-/** The version of an installed package in dpkg's status; undefined: it is not there. @throws OtherFormat */
+/** The version of an installed package in dpkg's status; undefined: it is not installed. @throws OtherFormat */
 export function dpkgVersion(status: Uint8Array, name: string): string | undefined {
   for (const stanza of stanzasOf(textOf(status))) {
     if (!stanza.startsWith(`Package: ${name}\n`)) continue;

@@ -134,7 +134,7 @@ async function remake(
   const [program, ...args] = commandOf(remaking);
   if (plan === undefined || !isThere(mountpoint, program)) {
     warn(
-      `container '${container}' has no ${by}, so ${by === 'ldconfig' ? 'its cache' : 'the choice'} was not made anew: it lacks what the update brought`,
+      `container '${container}' has no ${by}, so ${by === 'ldconfig' ? 'its cache' : 'the choice'} was not updated: it lacks what the update brought`,
     );
     return;
   }

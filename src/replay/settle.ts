@@ -13,7 +13,7 @@ export interface Settled {
   readonly passed: readonly BytePath[];
   /** Of conflicts in files whose format is known. */
   readonly reasons: ReadonlyMap<BytePath, Reason>;
-  /** What must make anew what it alone writes. */
+  /** What must make again what it alone writes. */
   readonly remade: readonly Remaking[];
 }
 

@@ -120,7 +120,7 @@ async function indexReport(
   const index = await provenIndex(await readFile(toBuffer(check.paths.index)), scanned, version);
   if (index === undefined) return { faults: [fault] };
   return {
-    faults: [{ ...fault, repair: 'write it anew from the tree, which the checksum proves to be what was sealed' }],
+    faults: [{ ...fault, repair: 'write it again from the tree, which the checksum proves to be what was sealed' }],
     index,
   };
 }

@@ -171,7 +171,7 @@ describe.runIf(isRoot && hasAll('umoci', 'skopeo'))('export', () => {
       [4, /there\.tar already exists/, `docker-archive:${file}`],
       [4, /there\.tar already exists, and is no directory/, `oci:${file}`],
       [4, /tiny already exists, and is no image layout/, `oci:${world.path('tiny')}`],
-      [3, /absent\/x\.tar cannot be made: its directory is not there/, world.path('absent/x.tar')],
+      [3, /absent\/x\.tar cannot be made: its directory does not exist/, world.path('absent/x.tar')],
       [1, /x\.tar cannot be written: .*ENOSPC/, `${full}/x.tar`],
       [1, /full\/x cannot be written: .*ENOSPC/, `oci:${full}/x`],
       [1, /x\.tar cannot be written: .*EROFS/, `${readOnly}/x.tar`],

@@ -160,7 +160,7 @@ export class Jobs {
   }
 
   /**
-   * Sends SIGTERM, once: a second one would end the command before it has taken back what it began. The first line of
+   * Sends SIGTERM, once: a second one would end the command before it has undone what it began. The first line of
    * its progress names its process; the lock says that this one still runs.
    */
   #signal(id: string): void {

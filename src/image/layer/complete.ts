@@ -19,7 +19,7 @@ export interface Lower {
 /**
  * Writes what a layer says of those below it into its tree, in overlay form: whiteouts and opaque directories, the
  * attributes of directories that it only leads through, and files below to which it has hard links. What has no effect
- * there, such as a whiteout of what is not there, leaves no trace.
+ * there, such as a whiteout of what does not exist, leaves no trace.
  * @param lower undefined: it is the lowest
  * @throws LaminaError refused: it writes through a symlink of a layer below, or a hard link leads to no file
  */
@@ -68,7 +68,10 @@ class Completion {
     if (below.entry.type !== 'directory')
       throw refused(
         `the layer cannot be imported: it writes below ${display(path)}, which is a ${below.entry.type} of a layer below`,
-        { code: 'UNSAFE_ARCHIVE', hint: 'make the image anew: a layer must name the directory that its files are in' },
+        {
+          code: 'UNSAFE_ARCHIVE',
+          hint: 'build the image again: a layer must name the directory that its files are in',
+        },
       );
     this.writer.directory(path, attributesOf(below.entry));
   }

@@ -105,7 +105,7 @@ export async function writeLayer(
           await gzip.add(piece);
         }
         onBytes?.(piece.length);
-        // Signals come, and other layers go on, between two pieces.
+        // Signals come, and other layers continue, between two pieces.
         await breathe();
       }
       await gzip?.end();

@@ -14,7 +14,7 @@ export interface LayerToMake {
   readonly added: HistoryLayer['added'];
   /** Of such a layer: whether its tar comes out as it was, byte for byte. */
   readonly isRemade: boolean;
-  /** Its uncompressed tar, anew at each call. */
+  /** Its uncompressed tar, made at each call. */
   readonly pieces: () => Iterable<Buffer> | AsyncIterable<Buffer>;
 }
 

@@ -174,7 +174,7 @@ function readIndex(path: BytePath): Index {
   });
 }
 
-/** Of a file that is not too large; undefined: it is not there. */
+/** Of a file that is not too large; undefined: it does not exist. */
 function textOf(path: BytePath): string | undefined {
   let descriptor: number;
   try {

@@ -42,7 +42,7 @@ export function destinationError(path: BytePath, error: unknown): unknown {
   const shown = display(path);
   if (isSystemError(error, 'EEXIST', 'ENOTEMPTY')) return exists(path);
   if (isSystemError(error, 'ENOENT', 'ENOTDIR'))
-    return notFound(`${shown} cannot be made: its directory is not there`, {
+    return notFound(`${shown} cannot be made: its directory does not exist`, {
       code: 'NO_DIRECTORY',
       hint: `make ${display(dirname(path))} first`,
       cause: error,

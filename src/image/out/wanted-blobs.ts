@@ -45,7 +45,7 @@ export class WantedBlobs {
     if (this.#since !== undefined && performance.now() - this.#since >= gather) this.#letGo();
   }
 
-  /** The readers go on, and find nothing. */
+  /** The readers continue, and find nothing. */
   #letGo(): void {
     for (const descriptor of this.#opened.values()) closeSync(descriptor);
     this.#opened.clear();

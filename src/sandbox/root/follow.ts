@@ -7,7 +7,7 @@ import type { RootEntry, RootReader } from './reader.js';
 export type Followed =
   /** To something that is not a symlink. */
   | { readonly kind: 'found'; readonly path: BytePath; readonly entry: RootEntry }
-  /** To a name that is not there, in directories some of which may be missing as well. */
+  /** To a name that does not exist, in directories some of which may be missing as well. */
   | { readonly kind: 'absent'; readonly path: BytePath }
   /** Below a directory over which something empty is mounted, or to that directory itself. */
   | { readonly kind: 'covered'; readonly path: BytePath; readonly by: BytePath }

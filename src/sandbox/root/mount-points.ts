@@ -12,7 +12,7 @@ export type MountName = (typeof mountNames)[number];
 export interface MountPoints {
   /** By what is mounted: directories without a symlink on the way. */
   readonly paths: Readonly<Record<MountName, BytePath>>;
-  /** Of these, those that are not there and lie in the root itself. */
+  /** Of these, those that do not exist and lie in the root itself. */
   readonly missing: readonly BytePath[];
   /** Names that exist but do not lead to a directory that can be mounted over. */
   readonly blocked: readonly MountName[];
