@@ -1,15 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import * as z from 'zod';
+import { printable } from '../../../base/bytes.js';
 import { failed, isSystemError } from '../../../base/errors.js';
 import { isRecord, jsonOf } from '../../../base/json.js';
-
-export interface Login {
-  readonly user: string;
-  readonly password: string;
-  /** In the place of a password, by logins of some registries (OAuth 2). */
-  readonly identityToken: string | undefined;
-}
+import { HelperFault, askHelper } from './credential-helper.js';
+import type { Login } from './login.js';
 
 const entrySchema = z.looseObject({ auth: z.string().optional(), identitytoken: z.string().optional() });
 
@@ -17,37 +13,78 @@ const entrySchema = z.looseObject({ auth: z.string().optional(), identitytoken: 
 function authFiles(environment: NodeJS.ProcessEnv): { readonly path: string; readonly isRequired: boolean }[] {
   const named = environment['REGISTRY_AUTH_FILE'];
   if (named !== undefined && named !== '') return [{ path: named, isRequired: true }];
-  const runtime = environment['XDG_RUNTIME_DIR'] ?? `/run/containers/${process.getuid?.() ?? 0}`;
+  const runtime = environment['XDG_RUNTIME_DIR'] ?? '';
   const config = environment['XDG_CONFIG_HOME'] ?? `${homedir()}/.config`;
   const docker = environment['DOCKER_CONFIG'] ?? `${homedir()}/.docker`;
-  const inRuntime = process.getuid?.() === 0 ? '/run/containers/0/auth.json' : `${runtime}/containers/auth.json`;
-  return [inRuntime, `${config}/containers/auth.json`, `${docker}/config.json`].map((path) => ({
-    path,
-    isRequired: false,
-  }));
+  const paths = [
+    ...(runtime === '' ? [] : [`${runtime}/containers/auth.json`]),
+    `/run/containers/${process.getuid?.() ?? 0}/auth.json`,
+    `${config}/containers/auth.json`,
+    `${docker}/config.json`,
+  ];
+  return paths.map((path) => ({ path, isRequired: false }));
 }
 
 /**
- * The login for a repository: that of the longest part of its name that has one, as `podman login` stores it.
+ * The login for a repository, in the order of containers-auth.json(5): that of the helper which `credHelpers` names for
+ * its registry, or else that of the longest part of its name that has one, as `podman login` stores it; or else that of
+ * `credsStore`, which Docker uses for all registries.
  * @param repository with its registry, for example `registry.example:5000/team/channel`
- * @throws LaminaError failed (CHANNEL_LOGIN): an auth file cannot be read, is not valid, or has only a helper
+ * @throws LaminaError failed (CHANNEL_LOGIN): an auth file cannot be read or is not valid, or its helper fails; the
+ * signal's reason
  */
-export async function loginFor(repository: string, environment = process.env): Promise<Login | undefined> {
+export async function loginFor(
+  repository: string,
+  { environment = process.env, signal }: { environment?: NodeJS.ProcessEnv; signal?: AbortSignal | undefined } = {},
+): Promise<Login | undefined> {
+  const registry = repository.split('/')[0] ?? '';
   for (const { path, isRequired } of authFiles(environment)) {
     const document = await readAuthFile(path, isRequired);
     if (document === undefined) continue;
-    const registry = repository.split('/')[0] ?? '';
-    const helper = isRecord(document['credHelpers']) ? document['credHelpers'][registry] : undefined;
-    const auths = isRecord(document['auths']) ? document['auths'] : {};
-    for (const name of namesOf(repository)) {
-      const entry = entrySchema.safeParse(auths[name]).data ?? entrySchema.safeParse(auths[`https://${name}`]).data;
-      const login = entry === undefined ? undefined : loginOf(entry, path);
-      if (login !== undefined) return login;
-    }
-    if (typeof helper === 'string')
-      throw badAuth(path, `it delegates the login of ${registry} to the helper ${helper}, which is not supported`);
+    const helper = textAt(document['credHelpers'], registry);
+    const store = textAt(document, 'credsStore');
+    const login =
+      helper === undefined
+        ? (storedLogin(document, repository, path) ?? (await helperLogin(store, registry, path, signal)))
+        : await helperLogin(helper, registry, path, signal);
+    if (login !== undefined) return login;
   }
   return undefined;
+}
+
+function textAt(record: unknown, key: string): string | undefined {
+  const value = isRecord(record) && Object.hasOwn(record, key) ? record[key] : undefined;
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function storedLogin(document: Record<string, unknown>, repository: string, path: string): Login | undefined {
+  const auths = isRecord(document['auths']) ? document['auths'] : {};
+  for (const name of namesOf(repository)) {
+    const entry = entrySchema.safeParse(auths[name]).data ?? entrySchema.safeParse(auths[`https://${name}`]).data;
+    const login = entry === undefined ? undefined : loginOf(entry, path);
+    if (login !== undefined) return login;
+  }
+  return undefined;
+}
+
+async function helperLogin(
+  helper: string | undefined,
+  registry: string,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<Login | undefined> {
+  if (helper === undefined) return undefined;
+  const shown = printable(helper.slice(0, 100));
+  try {
+    return await askHelper(helper, registry, { signal });
+  } catch (error) {
+    if (!(error instanceof HelperFault)) throw error;
+    throw failed(`the credential helper '${shown}' has no login for ${registry}: ${error.message}`, {
+      code: 'CHANNEL_LOGIN',
+      hint: `${path} names it: install docker-credential-${shown}, or log in with podman login or skopeo login to another file, and name that in REGISTRY_AUTH_FILE`,
+      cause: error,
+    });
+  }
 }
 
 /** `a/b/c`, `a/b`, `a`. */

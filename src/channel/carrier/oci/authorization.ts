@@ -5,13 +5,13 @@ import type { Patience } from '../carrier.js';
 import { CarrierFailure } from '../failure.js';
 import { send, shownUrl } from '../request.js';
 import { loginFor } from './auth-file.js';
-import type { Login } from './auth-file.js';
+import type { Login } from './login.js';
 
 const tokenSchema = z.looseObject({ token: z.string().optional(), access_token: z.string().optional() });
 const largestToken = 1024 * 1024;
 
 /** What a repository is asked for. */
-export type Access = 'pull' | 'pull,push';
+export type Access = 'pull' | 'pull,push' | 'pull,delete';
 
 /** Of a request. */
 export interface Refusal {
@@ -50,7 +50,7 @@ export class Authorization {
     signal: AbortSignal | undefined,
   ): Promise<Record<string, string> | undefined> {
     const challenge = headers.get('www-authenticate') ?? '';
-    const login = await loginFor(this.repository);
+    const login = await loginFor(this.repository, { signal });
     if (/^bearer\s/i.test(challenge))
       this.#tokens.set(access, await this.#token(parametersOf(challenge), url, access, login, signal));
     else if (/^basic\b/i.test(challenge) && login !== undefined && login.user !== '') this.#basic = basicOf(login);
