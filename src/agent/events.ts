@@ -20,6 +20,8 @@ export interface EventOptions {
 const usualPauseMs = 5000;
 /** A stream without any byte for this time counts as dead: servers send one every half minute or so. */
 const silenceMs = 120_000;
+/** Between two pieces of a stream that hold events. */
+const paceMs = 100;
 
 /** Listens to server-sent events until the signal; a stream that ends is opened again. Never throws. */
 export async function listenToEvents({ url, signal, onEvent, onFault, pauseMs }: EventOptions): Promise<void> {
@@ -67,7 +69,8 @@ async function readStream(url: string, signal: AbortSignal, onEvent: (data: stri
     const events = new EventReader(onEvent);
     for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
       timer.refresh();
-      events.add(piece);
+      // A server that sends events without end must not keep this machine busy: it is read at this pace.
+      if (events.add(piece)) await sleep(paceMs, undefined, { signal });
     }
   } finally {
     clearTimeout(timer);
@@ -79,16 +82,26 @@ export class EventReader {
   readonly #decoder = new TextDecoder();
   readonly #data: string[] = [];
   #line = '';
+  /** Whether the line ends in a carriage return, which a newline may follow. */
+  #isOpen = false;
   #length = 0;
 
   constructor(readonly onEvent: (data: string) => void) {}
 
-  /** @throws Error: a line, or the data of an event, is longer than any notification */
-  add(piece: Uint8Array): void {
-    const lines = (this.#line + this.#decoder.decode(piece, { stream: true })).split(/\r\n|\n|\r(?!$)/);
+  /**
+   * @returns whether lines ended in it
+   * @throws Error: a line, or the data of an event, is longer than any notification
+   */
+  add(piece: Uint8Array): boolean {
+    const text = this.#decoder.decode(piece, { stream: true });
+    const isWithin = !this.#isOpen && !/[\r\n]/.test(text);
+    // A line that comes byte by byte is not searched again with each byte.
+    const lines = isWithin ? [this.#line + text] : (this.#line + text).split(/\r\n|\n|\r(?!$)/);
     this.#line = lines.pop() ?? '';
+    this.#isOpen = !isWithin && this.#line.endsWith('\r');
     for (const line of lines) this.#take(line);
     this.#check(this.#line.length);
+    return lines.length > 0;
   }
 
   #take(line: string): void {

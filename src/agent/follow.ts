@@ -44,7 +44,9 @@ export async function follow(store: Store, request: FollowRequest): Promise<Foll
   const { base, root, signal, report, ...settings } = request;
   baseOf(await store.read(), base);
   for (const window of settings.windows) parseWindow(window);
-  checkReport(report);
+  if (report !== undefined && report !== null && report !== toChannel)
+    checkUrl('report', report, 'give http://… or https://…, channel, or none');
+  if (settings.events !== null) checkUrl('events', settings.events, 'give http://… or https://…');
   await makeMachine(store.paths.agent);
   const paths = store.paths.agent.base(base);
   const before = readFollow(paths);
@@ -60,12 +62,9 @@ export async function follow(store: Store, request: FollowRequest): Promise<Foll
 
 const defaultReport = (url: string) => (/^oci:/i.test(url) ? toChannel : null);
 
-function checkReport(report: string | null | undefined): void {
-  if (report === undefined || report === null || report === toChannel) return;
-  if (URL.canParse(report) && /^https?:$/.test(new URL(report).protocol)) return;
-  throw usage(`--report ${report.slice(0, 200)}: not an HTTP address`, {
-    hint: 'give http://… or https://…, channel, or none',
-  });
+function checkUrl(option: string, url: string, hint: string): void {
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return;
+  throw usage(`--${option} ${url.slice(0, 200)}: not an HTTP address`, { hint });
 }
 
 async function begin(paths: FollowPaths, request: FollowRequest, settings: FollowSettings): Promise<void> {

@@ -4,6 +4,7 @@ import { baseOf, versionOf } from '../manifest/index.js';
 import type { Manifest, UpdateId } from '../manifest/index.js';
 import { updatesFromChannel } from '../store/index.js';
 import { applyFromChannel, placeOf, publishedResult } from './apply.js';
+import { dropDownloads } from './downloads.js';
 import type { Follower } from './follower.js';
 import { readOutcomes, withOutcome, writeOutcomes } from './outcomes.js';
 import type { Outcome, Outcomes } from './outcomes.js';
@@ -34,6 +35,7 @@ export async function round(follower: Follower, options: { readonly retry: boole
   await settle(follower, undefined);
   const { state } = await follower.client.refresh(follower.signal);
   refuseOtherBase(follower, state);
+  await dropDownloads(follower.paths, state);
   await settle(follower, state);
   const done: Outcome[] = [];
   for (;;) {

@@ -5,7 +5,7 @@ import { CarrierFailure } from './failure.js';
 import { retryAfterMs } from './retry.js';
 
 export interface Request {
-  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -36,13 +36,7 @@ export async function send(url: URL, request: Request, patience: Patience): Prom
       controller.abort();
     },
   };
-  const sent = fetch(url, {
-    method: request.method ?? 'GET',
-    headers: { 'user-agent': `lamina/${version}`, 'accept-encoding': 'identity', ...request.headers },
-    signal: controller.signal,
-    ...(request.body === undefined ? {} : { body: request.body, duplex: 'half' }),
-  });
-  const response = await within(sent, patience.idleMs, what, watch);
+  const response = await within(followed(url, request, controller.signal), patience.idleMs, what, watch);
   const { status, headers } = response;
   if (!response.ok && !(request.accepts ?? []).includes(status)) {
     controller.abort();
@@ -54,6 +48,47 @@ export async function send(url: URL, request: Request, patience: Patience): Prom
   }
   const body = (response.body ?? []) as unknown as AsyncIterable<Uint8Array>;
   return { status, headers, bytes: watched(body, what, patience, watch), discard: watch.cancel };
+}
+
+const mostRedirects = 5;
+const resending = new Set([307, 308]);
+const redirects = new Set([301, 302, 303, ...resending]);
+
+/**
+ * The response at the end of redirects, which only requests without a body follow. A server must not lead a machine
+ * from HTTPS to HTTP, in a circle, or to another server with the login for this one.
+ */
+async function followed(url: URL, request: Request, signal: AbortSignal): Promise<Response> {
+  const { method = 'GET', headers = {}, body } = request;
+  const { authorization, ...open } = headers;
+  for (let at = url, count = 0; ; count++) {
+    const login = authorization === undefined || at.origin !== url.origin ? {} : { authorization };
+    const response = await fetch(at, {
+      method,
+      headers: { 'user-agent': `lamina/${version}`, 'accept-encoding': 'identity', ...open, ...login },
+      signal,
+      redirect: 'manual',
+      ...(body === undefined ? {} : { body, duplex: 'half' }),
+    });
+    const location = response.headers.get('location');
+    const isFollowed = (method === 'POST' ? resending : redirects).has(response.status);
+    if (!isFollowed || location === null || body !== undefined) return response;
+    await response.body?.cancel();
+    at = redirectedTo(at, location, url);
+    if (count >= mostRedirects)
+      throw new CarrierFailure('CHANNEL_UNREACHABLE', `${shownUrl(url)} redirects more than ${mostRedirects} times`);
+  }
+}
+
+/** Where a redirect leads. @throws CarrierFailure: it is no address, or not a safe one */
+export function redirectedTo(from: URL, location: string, asked: URL): URL {
+  const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  if (to?.protocol === 'https:' || (to?.protocol === 'http:' && from.protocol === 'http:')) return to;
+  throw new CarrierFailure(
+    'CHANNEL_UNREACHABLE',
+    `${shownUrl(asked)} redirects to ${to === undefined ? 'no address' : shownUrl(to)}, which is not safe`,
+    { hint: 'give the address of the channel as it is now, or have the server redirect to HTTPS only' },
+  );
 }
 
 function failureOf(what: string, { status, statusText, headers }: Response): CarrierFailure {

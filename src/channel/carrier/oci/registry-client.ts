@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { refused } from '../../../base/errors.js';
 import { jsonOf } from '../../../base/json.js';
 import { bounded } from '../bounded.js';
 import type { Patience } from '../carrier.js';
@@ -8,6 +9,7 @@ import { send, shownUrl } from '../request.js';
 import type { Answer, Request } from '../request.js';
 import { withRetries } from '../retry.js';
 import { Authorization } from './authorization.js';
+import type { Access } from './authorization.js';
 
 export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const largestManifest = 4 * 1024 * 1024;
@@ -123,6 +125,30 @@ export class RegistryClient {
     });
   }
 
+  /**
+   * Removes what a tag names; a missing one is no error. By its digest: older registries remove nothing by a tag.
+   * @throws LaminaError refused (CHANNEL_KEEPS): the registry does not allow it
+   */
+  async removeManifest(tag: string, signal: AbortSignal | undefined): Promise<void> {
+    const found = await withRetries(this.patience, signal, () => this.#bytesOf(tag, signal));
+    if (found === undefined) return;
+    const url = this.#url(`manifests/${digestOf(found)}`);
+    await withRetries(this.patience, signal, async () => {
+      const answer = await this.#send(url, { method: 'DELETE', signal, accepts: [404, 405] });
+      answer.discard();
+      if (answer.status === 405) throw keeps(shownUrl(this.#base));
+    });
+  }
+
+  /** Of a manifest; undefined: it does not exist. */
+  async #bytesOf(tag: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
+    const url = this.#url(`manifests/${tag}`);
+    const answer = await this.#send(url, { headers: { accept: manifestType }, signal, accepts: [404] });
+    if (answer.status !== 404) return allOf(bounded(answer.bytes, shownUrl(url), largestManifest));
+    answer.discard();
+    return undefined;
+  }
+
   /** Page by page, as the registry gives them. None where there is no such repository. */
   async *tags(signal: AbortSignal | undefined): AsyncGenerator<string> {
     let url: URL | undefined = this.#url('tags/list?n=1000');
@@ -144,9 +170,16 @@ export class RegistryClient {
       // There could be pages without end.
       if (tags.length === 0) return;
       yield* tags;
-      const next = /<([^>]+)>\s*;\s*rel="?next"?/i.exec(page.answer.headers.get('link') ?? '')?.[1];
-      url = next === undefined ? undefined : new URL(next, at);
+      url = this.#nextPage(page.answer.headers.get('link') ?? '', at);
     }
+  }
+
+  #nextPage(link: string, at: URL): URL | undefined {
+    const next = /<([^>]+)>\s*;\s*rel="?next"?/i.exec(link)?.[1];
+    if (next === undefined) return undefined;
+    const url = URL.canParse(next, at.href) ? new URL(next, at) : undefined;
+    if (url?.origin === this.#base.origin && url.href !== at.href) return url;
+    throw new CarrierFailure('CHANNEL_UNREACHABLE', `the next page of ${shownUrl(at)} is not a page of the same list`);
   }
 
   #url(path: string): URL {
@@ -155,7 +188,7 @@ export class RegistryClient {
 
   /** With the login that the registry asks for, if it asks. */
   async #send(url: URL, request: Request): Promise<Answer> {
-    const access = request.method === undefined || request.method === 'HEAD' ? 'pull' : 'pull,push';
+    const access = accessOf(request.method);
     const isOwn = url.origin === this.#base.origin;
     const sent = isOwn ? this.#authorization.headers(access) : {};
     const accepts = [...(request.accepts ?? []), 401];
@@ -174,6 +207,18 @@ export class RegistryClient {
       throw new CarrierFailure('CHANNEL_LOGIN', `${shownUrl(url)} requires the login again`, { transient: true });
     return send(url, { ...request, headers: { ...request.headers, ...login } }, this.patience);
   }
+}
+
+function accessOf(method: Request['method']): Access {
+  if (method === 'DELETE') return 'pull,delete';
+  return method === undefined || method === 'GET' || method === 'HEAD' ? 'pull' : 'pull,push';
+}
+
+function keeps(repository: string) {
+  return refused(`${repository} does not allow files to be removed`, {
+    code: 'CHANNEL_KEEPS',
+    hint: 'allow it in the registry (Distribution: storage.delete.enabled), or let a rule of the registry remove old tags',
+  });
 }
 
 export function digestOf(bytes: Uint8Array): string {
