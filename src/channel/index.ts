@@ -11,6 +11,8 @@ export { isOfferedTo } from './offered.js';
 export type { OfferedMachine } from './offered.js';
 export { makeChannel } from './publish/make-channel.js';
 export type { KeyCount, MadeChannel, MakeChannelRequest } from './publish/make-channel.js';
+export { pruneChannel } from './publish/prune.js';
+export type { Pruned } from './publish/prune.js';
 export { publishUpdate } from './publish/publish-update.js';
 export { pushChannel } from './publish/push-channel.js';
 export type { Pushed } from './publish/push-channel.js';

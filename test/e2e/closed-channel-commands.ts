@@ -7,6 +7,9 @@ const channel = (world: World) => world.path('channel');
 const metadata = (world: World) => readdirSync(join(channel(world), 'public/metadata'));
 const timestamp = (world: World) => readFileSync(join(channel(world), 'public/metadata/timestamp.json'), 'utf8');
 
+/** Of a publish that was killed. */
+const left = (world: World) => join(channel(world), 'public/targets/.package.part');
+
 function packageOf(world: World): string {
   const directory = world.makeDirectory('package');
   writeFileSync(join(directory, 'update.json'), JSON.stringify({ version: 1, name: 'packed', procedure: 'run' }));
@@ -71,6 +74,15 @@ export const closedChannelCommands: Readonly<Record<string, Closed>> = {
     args: (world) => ['channel', 'push', channel(world), world.path('pushed')],
     done: (world) => existsSync(world.path('pushed/metadata/timestamp.json')),
     after: (world) => rmSync(world.path('pushed'), { recursive: true, force: true }),
+    withoutStore: true,
+  },
+  'channel prune': {
+    prepare: async (world) => {
+      await makeChannel(world);
+      writeFileSync(left(world), 'x');
+    },
+    args: (world) => ['channel', 'prune', channel(world)],
+    done: (world) => !existsSync(left(world)),
     withoutStore: true,
   },
   'channel refresh': {

@@ -6,6 +6,7 @@ import {
   carrierOf,
   makeChannel,
   promoteUpdate,
+  pruneChannel,
   publishUpdate,
   pushChannel,
   refreshChannel,
@@ -19,12 +20,13 @@ import type {
   Expiries,
   KeyCount,
   MadeChannel,
+  Pruned,
   Pushed,
   Role,
   Rotated,
 } from '../../channel/index.js';
 
-export type { AskPassphrase, ChannelUpdate, KeyCount, Pushed, Role, Rotated };
+export type { AskPassphrase, ChannelUpdate, KeyCount, Pruned, Pushed, Role, Rotated };
 
 export interface PackageData extends Omit<BuiltPackage, 'base' | 'from'> {
   readonly base: string | null;
@@ -126,4 +128,18 @@ export interface ChannelPushOptions {
 export async function channelPush(directory: BytePath, url: string, options: ChannelPushOptions): Promise<Pushed> {
   const to = carrierOf(url, { plainHttp: options.plainHttp });
   return pushChannel({ directory, to, signal: options.signal });
+}
+
+export interface ChannelPruneOptions extends ChannelPushOptions {
+  readonly dryRun: boolean;
+}
+
+/** @param url a place to which the channel was pushed. @throws LaminaError as `pruneChannel`, `carrierOf` */
+export async function channelPrune(
+  directory: BytePath,
+  url: string | undefined,
+  { plainHttp, dryRun, signal }: ChannelPruneOptions,
+): Promise<Pruned> {
+  const at = url === undefined ? undefined : carrierOf(url, { plainHttp });
+  return pruneChannel({ directory, at, dryRun, signal });
 }

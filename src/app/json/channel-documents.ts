@@ -4,6 +4,7 @@ import type {
   ChannelRefreshData,
   ChannelUpdate,
   PackageData,
+  Pruned,
   Pushed,
   Rotated,
 } from '../channel/publish.js';
@@ -64,6 +65,13 @@ const pushed = z.strictObject({
   bytes: count,
 }) satisfies z.ZodType<Pushed>;
 
+const pruned = z.strictObject({
+  url: z.string(),
+  before: time,
+  removed: z.array(z.string()),
+  dryRun: z.boolean(),
+}) satisfies z.ZodType<Pruned>;
+
 /** The documents of `package` and `channel`. */
 export const channelDocuments = {
   'package build': [built],
@@ -72,6 +80,7 @@ export const channelDocuments = {
   'channel promote': [channelUpdate, rollout],
   'channel withdraw': [channelUpdate],
   'channel push': [pushed],
+  'channel prune': [pruned],
   'channel refresh': [refreshed],
   'channel rotate-key': [rotated],
 } satisfies Readonly<Record<string, readonly z.ZodObject[]>>;

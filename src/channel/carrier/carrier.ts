@@ -5,6 +5,8 @@ export interface Carrier {
   /** As the person gave it. */
   readonly url: string;
   readonly patience: Patience;
+  /** Where its files lie on this machine; other carriers lack it. */
+  readonly directory?: BytePath;
   /**
    * Reads one file, in one attempt: `readSmall` and `downloadTo` try again what failed for a moment.
    * @param path below the channel, for example `metadata/timestamp.json`
@@ -20,6 +22,11 @@ export interface Carrier {
   write?(path: string, bytes: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** The paths of the files below a directory, for example `reports`; none where it does not exist. */
   list?(directory: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<string>;
+  /**
+   * Removes one file; a missing one is no error. Carriers that only read lack it.
+   * @throws LaminaError failed as `read`; refused (CHANNEL_KEEPS): the registry does not allow it
+   */
+  remove?(path: string, signal?: AbortSignal): Promise<void>;
   /**
    * Copies a state of a channel there: a reader sees the old one or the new one. Files that are there already are not
    * sent again.

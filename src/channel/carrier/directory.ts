@@ -49,6 +49,17 @@ export class DirectoryCarrier implements Carrier {
       if (!name.startsWith('.')) yield `${directory}/${name}`;
   }
 
+  async remove(path: string): Promise<void> {
+    const at = join(this.directory, fromText(path));
+    await changing(at, 'removed', async () => {
+      try {
+        await withHeld(dirname(at), async (held) => removeDurably(join(held.at, basename(at))));
+      } catch (error) {
+        if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw error;
+      }
+    });
+  }
+
   async push(files: readonly PublishedFile[], { signal }: { readonly signal?: AbortSignal }): Promise<Sent> {
     const sent = { files: 0, bytes: 0 };
     for (const file of files) {
@@ -83,14 +94,20 @@ export class DirectoryCarrier implements Carrier {
    */
   async #inPlace(path: string, work: (at: BytePath) => Promise<void>): Promise<void> {
     const at = join(this.directory, fromText(path));
-    try {
+    await changing(at, 'written', async () => {
       await mkdir(toBuffer(dirname(at)), { recursive: true });
       await withHeld(dirname(at), async (held) => work(join(held.at, basename(at))));
-    } catch (error) {
-      if (!isSystemError(error)) throw error;
-      const why = { code: 'CHANNEL_UNREACHABLE', cause: error, ...spaceHint(error) };
-      throw failed(`${display(at)} cannot be written: ${messageOf(error)}`, why);
-    }
+    });
+  }
+}
+
+async function changing(at: BytePath, done: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    const why = { code: 'CHANNEL_UNREACHABLE', cause: error, ...spaceHint(error) };
+    throw failed(`${display(at)} cannot be ${done}: ${messageOf(error)}`, why);
   }
 }
 
@@ -127,6 +144,10 @@ async function hashOf(handle: FileHandle): Promise<string> {
   return hash.digest('hex');
 }
 
+function unreadable(at: BytePath, error: unknown) {
+  return failed(`${display(at)} cannot be read: ${messageOf(error)}`, { code: 'CHANNEL_UNREACHABLE', cause: error });
+}
+
 /** A file; undefined: it does not exist. A stick is not trusted: no symlink is followed, and a FIFO never waits. */
 async function openOf(at: BytePath): Promise<{ handle: FileHandle; size: number } | undefined> {
   let handle: FileHandle;
@@ -134,7 +155,7 @@ async function openOf(at: BytePath): Promise<{ handle: FileHandle; size: number 
     handle = await open(toBuffer(at), openFlags.read | constants.O_NOCTTY);
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw failed(`${display(at)} cannot be read: ${messageOf(error)}`, { code: 'CHANNEL_UNREACHABLE', cause: error });
+    throw unreadable(at, error);
   }
   const stats = await handle.stat();
   if (stats.isFile()) return { handle, size: stats.size };
@@ -159,7 +180,7 @@ async function* piecesOf(
       if (bytesRead === 0 || (bytesRead < asked && at >= size)) return;
     }
   } catch (error) {
-    throw failed(`${display(path)} cannot be read: ${messageOf(error)}`, { code: 'CHANNEL_UNREACHABLE', cause: error });
+    throw unreadable(path, error);
   } finally {
     await handle.close();
   }

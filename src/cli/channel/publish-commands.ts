@@ -45,6 +45,7 @@ export function addPublishCommands(channel: Command): void {
   addPromote(channel);
   addWithdraw(channel);
   addPush(channel);
+  addPrune(channel);
 }
 
 function offeredText({ group, percent }: ChannelUpdate): string {
@@ -126,4 +127,41 @@ function addPush(channel: Command): void {
       const sent = `${counted(data.files, 'file')}, ${bytesText(data.bytes)}`;
       output.result(data, () => `pushed state ${data.version} to ${shown(data.url)}: ${sent}`);
     });
+}
+
+const pruneHelp = `
+Files of states that were replaced are kept for as long as a timestamp is valid (7 days, or as channel init --valid says) and one day more:
+no machine accepts an older timestamp, so none needs older files. Root metadata and packages of updates are never removed. URL is a
+place to which the channel was pushed, a directory or oci://REGISTRY/REPOSITORY; it must have the current state. Without URL,
+the channel's own directory is pruned. It needs no key.
+
+Examples:
+  lamina channel prune /srv/channel
+  lamina channel prune --dry-run /srv/channel oci://registry.example.org/fleet/debian`;
+
+function addPrune(channel: Command): void {
+  channel
+    .command('prune <dir> [url]')
+    .description('remove files of old states that no machine needs any more')
+    .option('--dry-run', 'list the files, and remove none')
+    .option('--plain-http', 'connect to the registry by HTTP, without TLS')
+    .addHelpText('after', pruneHelp)
+    .action(async (directory: string, url: string | undefined, words: PruneWords, command: Command) => {
+      const { output, signal } = contextOf(command);
+      const { channelPrune } = await import('../../app/channel/publish.js');
+      const options = { plainHttp: words.plainHttp === true, dryRun: words.dryRun === true, signal };
+      const data = await channelPrune(pathOf(directory), url, options);
+      const count = counted(data.removed.length, 'file');
+      output.result(data, () =>
+        [
+          ...(data.dryRun ? data.removed.map(shown) : []),
+          `${data.dryRun ? 'would remove' : 'removed'} ${count} of states before ${data.before} from ${shown(data.url)}`,
+        ].join('\n'),
+      );
+    });
+}
+
+interface PruneWords {
+  readonly plainHttp?: true;
+  readonly dryRun?: true;
 }

@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LaminaError } from '../../../src/base/errors.js';
-import { promoteUpdate, refreshChannel, rotateKey } from '../../../src/channel/index.js';
+import { promoteUpdate, pruneChannel, refreshChannel, rotateKey } from '../../../src/channel/index.js';
 import { onDurableStep } from '../../../src/platform/durable.js';
 import { ChannelWorld } from '../../support/channels.js';
 
@@ -69,6 +69,16 @@ const changes = {
   promote: { work: () => promoteUpdate({ ...world.signing, update: 'one' }), after: ['one 100'] },
   'rotate-key of snapshot': {
     work: () => rotateKey({ ...world.signing, role: 'snapshot', newPassphrase: undefined }),
+    after: ['one 10'],
+  },
+  prune: {
+    work: () =>
+      pruneChannel({
+        directory: world.channel,
+        at: undefined,
+        dryRun: false,
+        now: new Date(Date.now() + 9 * 24 * 3_600_000),
+      }),
     after: ['one 10'],
   },
   refresh: { work: () => refreshChannel(world.signing), after: ['one 10'] },

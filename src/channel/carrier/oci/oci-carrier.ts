@@ -104,6 +104,12 @@ export class OciCarrier implements Carrier {
     await this.#put(this.#client(directory), name, [{ ...layer, content: () => piecesOf(bytes) }], options.signal);
   }
 
+  /** Only of files that have an artifact of their own, which metadata has not. */
+  async remove(path: string, signal?: AbortSignal): Promise<void> {
+    const { directory, name } = placeOf(path);
+    await this.#client(directory).removeManifest(name, signal);
+  }
+
   async *list(directory: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<string> {
     for await (const tag of this.#client(directory).tags(options.signal)) yield `${directory}/${tag}`;
   }
