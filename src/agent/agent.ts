@@ -167,6 +167,7 @@ class Agent {
     if (signal.aborted) return;
     const first = !this.#rounds.has(base);
     const plain = { base, url: settings.url, version: null, updates: [], stuck: null, reported: false };
+    followed.polling();
     try {
       const follower = await followed.follower();
       const done = await round(follower, { retry: retry && first });

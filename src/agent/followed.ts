@@ -20,6 +20,8 @@ export class Followed {
   #nextAt: number;
   #lastPollAt = -Infinity;
   #failures = 0;
+  /** Whether there was a notification since the poll began: it may be about what the poll did not see yet. */
+  #isHinted = false;
   #client: ChannelClient | undefined;
   readonly #events = new AbortController();
 
@@ -47,6 +49,11 @@ export class Followed {
     return { ...options, base: this.base, settings: this.settings, paths, client: this.#client };
   }
 
+  /** Notes that a poll begins. */
+  polling(): void {
+    this.#isHinted = false;
+  }
+
   /** Notes a poll. @param againMs there is more to do in so long */
   polled(result: {
     readonly failed: boolean;
@@ -58,7 +65,8 @@ export class Followed {
     this.#lastPollAt = performance.now();
     const intervalMs = this.settings.intervalSeconds * 1000;
     const pause = pollPause({ intervalMs, failures: this.#failures, retryAfterMs }, Math.random());
-    this.#nextAt = this.#lastPollAt + Math.min(pause, againMs);
+    const hinted = this.#isHinted ? hintPause(this.options.hints.spreadMs, 0, Math.random()) : Infinity;
+    this.#nextAt = this.#lastPollAt + Math.min(pause, againMs, hinted);
   }
 
   /** Somebody says that the channel has changed, or another one. */
@@ -66,6 +74,7 @@ export class Followed {
     if (!concerns(body, this.settings.url)) return;
     const now = performance.now();
     const { spreadMs, ring } = this.options.hints;
+    this.#isHinted = true;
     this.#nextAt = Math.min(this.#nextAt, now + hintPause(spreadMs, now - this.#lastPollAt, Math.random()));
     ring();
   }

@@ -2,8 +2,8 @@
 
 /** However often polls fail, the next one comes within this time, unless the interval is longer. */
 export const longestPauseMs = 3_600_000;
-/** Of two polls because of notifications: whoever can reach the agent must not make it load the server. */
-export const shortestHintPauseMs = 5000;
+/** Of two polls because of notifications, at least: whoever can reach the agent must not make it load the server. */
+export const shortestHintPauseMs = 1000;
 
 const spread = 0.2;
 
@@ -30,8 +30,8 @@ export function pollPause(
 
 /**
  * Until the poll that a notification asks for: a random part of `spreadMs`, as all machines of a channel are notified
- * together, and not sooner than `shortestHintPauseMs` after the last poll.
+ * together, and not sooner than half of it, nor than `shortestHintPauseMs`, after the last poll.
  */
 export function hintPause(spreadMs: number, sinceLastPollMs: number, random: number): number {
-  return Math.round(Math.max(spreadMs * random, shortestHintPauseMs - sinceLastPollMs, 0));
+  return Math.round(Math.max(spreadMs * random, Math.max(spreadMs / 2, shortestHintPauseMs) - sinceLastPollMs, 0));
 }

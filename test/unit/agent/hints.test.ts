@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EventReader, listenToEvents } from '../../../src/agent/events.js';
+import { Followed } from '../../../src/agent/followed.js';
 import { listenAtPort, listenAtSocket } from '../../../src/agent/listen.js';
 import { hintPause, pollPause } from '../../../src/agent/schedule.js';
+import type { FollowSettings } from '../../../src/agent/settings.js';
 import { concerns, repositoriesIn } from '../../../src/agent/webhook.js';
 import { fromText } from '../../../src/base/bytes.js';
 import { limits } from '../../../src/base/limits.js';
@@ -148,9 +150,31 @@ describe('the pauses of an agent', () => {
     expect(pollPause({ intervalMs: 1000, failures: 1, retryAfterMs: 1000 * hour }, 0)).toBe(hour);
   });
 
-  it('after a notification are spread, and at least some seconds after the last poll', () => {
+  it('after a notification are spread, and at least half of that, or a second, after the last poll', () => {
     expect(hintPause(10_000, hour, 0.5)).toBe(5000);
     expect(hintPause(0, hour, 0.5)).toBe(0);
-    expect(hintPause(0, 1000, 0.5)).toBe(4000);
+    expect(hintPause(10_000, 1000, 0)).toBe(4000);
+    expect(hintPause(10_000, 6000, 0)).toBe(0);
+    expect(hintPause(0, 200, 0.5)).toBe(800);
+  });
+});
+
+describe('a notification that comes while the channel is polled', () => {
+  it('makes the agent poll again, as the poll may not have seen what it is about', () => {
+    const settings = { url: 'https://updates.example.org', events: null, intervalSeconds: 3600 };
+    const options = { hints: { spreadMs: 0, ring: () => undefined } };
+    const followed = new Followed('tiny', settings as FollowSettings, options as never, 0);
+    const untilNext = () => followed.nextAt - performance.now();
+    const poll = (during: () => void) => {
+      followed.polling();
+      during();
+      followed.polled({ failed: false });
+    };
+    poll(() => undefined);
+    expect(untilNext()).toBeGreaterThan(1_000_000);
+    poll(() => followed.hint(''));
+    expect(untilNext()).toBeLessThanOrEqual(1000);
+    poll(() => undefined);
+    expect(untilNext()).toBeGreaterThan(1_000_000);
   });
 });
