@@ -7,7 +7,11 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 rmSync('dist/chunks', { recursive: true, force: true });
 await build({
-  entryPoints: { lamina: 'src/cli/main.ts', 'diff-worker': 'src/update/preview/diff-worker.ts' },
+  entryPoints: {
+    lamina: 'src/cli/main.ts',
+    'diff-worker': 'src/update/preview/diff-worker.ts',
+    'report-worker': 'src/fleet/report-worker.ts',
+  },
   outdir: 'dist',
   chunkNames: 'chunks/[name]-[hash]',
   bundle: true,

@@ -5,14 +5,16 @@ import { limits } from '../base/limits.js';
 import type { Carrier } from '../channel/index.js';
 import { isEnrolled } from './enrolled.js';
 import type { Machines } from './enrolled.js';
-import { machineOfPath, readReport, reportPath, reportsDirectory } from './report.js';
-import type { Report } from './report.js';
+import { fewestForThreads, readInThreads } from './report-threads.js';
+import type { ReportAnswer } from './report-threads.js';
+import { countedOf, machineOfPath, notAReport, readReport, reportPath, reportsDirectory } from './report.js';
+import type { CountedReport } from './report.js';
 
 export interface ReadReports {
   /** Of enrolled machines. */
-  readonly reports: readonly Report[];
+  readonly reports: readonly CountedReport[];
   /** Signed, but by machines that are not enrolled. */
-  readonly strangers: readonly Report[];
+  readonly strangers: readonly CountedReport[];
   /** What is no report of the machine that it names, or cannot be read: the first ones, and how many. */
   readonly refused: { readonly count: number; readonly first: readonly { path: string; reason: string }[] };
   /** Enrolled machines that have sent no report. */
@@ -29,36 +31,53 @@ const mostReports = 2_000_000;
  * @throws LaminaError failed: the carrier cannot be read; the signal's reason
  */
 export async function readReports(carrier: Carrier, machines: Machines, signal: AbortSignal): Promise<ReadReports> {
-  const reports: Report[] = [];
-  const strangers: Report[] = [];
+  const reports: CountedReport[] = [];
+  const strangers: CountedReport[] = [];
   const first: { path: string; reason: string }[] = [];
   let count = 0;
   const refuse = (path: string, reason: string) => {
     count += 1;
     if (first.length < refusedShown) first.push({ path, reason });
   };
+  const paths = await reportPaths(carrier, machines, signal);
+  const take = (answer: ReportAnswer) => {
+    if ('reason' in answer) refuse(answer.path, answer.reason);
+    else if (isEnrolled(machines, { id: answer.report.machine, key: answer.report.key })) reports.push(answer.report);
+    else strangers.push(answer.report);
+  };
+  const { directory } = carrier;
+  if (directory !== undefined && paths.length >= fewestForThreads)
+    for (const answer of await readInThreads(directory, paths, signal)) take(answer);
+  else await readEach(carrier, paths, signal, take);
+  const heard = new Set(reports.map(({ machine }) => machine));
+  const silent = Object.keys(machines).filter((id) => !heard.has(id));
+  const byMachine = (a: CountedReport, b: CountedReport) => (a.machine < b.machine ? -1 : 1);
+  return { reports: reports.sort(byMachine), strangers: strangers.sort(byMachine), refused: { count, first }, silent };
+}
+
+async function readEach(
+  carrier: Carrier,
+  paths: readonly string[],
+  signal: AbortSignal,
+  take: (answer: ReportAnswer) => void,
+): Promise<void> {
   // Each read listens to it.
   setMaxListeners(2 * atOnce, signal);
-  await mapLimit(await reportPaths(carrier, machines, signal), atOnce, async (path) => {
+  await mapLimit(paths, atOnce, async (path) => {
     signal.throwIfAborted();
     const machine = machineOfPath(path);
     if (machine === undefined) {
-      refuse(path, 'its name is not the name of a report');
+      take({ path, reason: notAReport });
       return;
     }
-    const report = await readOne(carrier, path, machine, signal).catch((error: unknown) => {
+    try {
+      const report = await readOne(carrier, path, machine, signal);
+      if (report !== undefined) take({ path, report });
+    } catch (error) {
       if (signal.aborted || !isOfReport(error)) throw error;
-      refuse(path, messageOf(error));
-      return undefined;
-    });
-    if (report === undefined) return;
-    if (isEnrolled(machines, { id: report.machine, key: report.key })) reports.push(report);
-    else strangers.push(report);
+      take({ path, reason: messageOf(error) });
+    }
   });
-  const heard = new Set(reports.map(({ machine }) => machine));
-  const silent = Object.keys(machines).filter((id) => !heard.has(id));
-  const byMachine = (a: Report, b: Report) => (a.machine < b.machine ? -1 : 1);
-  return { reports: reports.sort(byMachine), strangers: strangers.sort(byMachine), refused: { count, first }, silent };
 }
 
 /** What is wrong with one report only. */
@@ -91,10 +110,10 @@ async function readOne(
   path: string,
   machine: string,
   signal: AbortSignal,
-): Promise<Report | undefined> {
+): Promise<CountedReport | undefined> {
   const found = await carrier.read(path, { maxBytes: limits.machineReport.value, signal });
   if (found.status !== 'found') return undefined;
   const pieces: Uint8Array[] = [];
   for await (const piece of found.bytes) pieces.push(piece);
-  return readReport(Buffer.concat(pieces), machine);
+  return countedOf(readReport(Buffer.concat(pieces), machine));
 }

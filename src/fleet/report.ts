@@ -16,6 +16,9 @@ export function machineOfPath(path: string): string | undefined {
   return name !== undefined && machineIdPattern.test(name) ? name : undefined;
 }
 
+/** Why a file beside reports is none. */
+export const notAReport = 'its name is not the name of a report';
+
 const count = z.int().nonnegative().max(1e9);
 const text = (most: number) => z.string().max(most);
 
@@ -84,6 +87,16 @@ const schema = z
 
 /** The state of a machine, as it reports it. */
 export type Report = z.infer<typeof schema>;
+
+/** What is counted of a report: of many thousands, all the rest would take most of the memory. */
+export type CountedReport = Pick<Report, 'machine' | 'key' | 'host' | 'base' | 'group'> & {
+  readonly updates: readonly Pick<UpdateReport, 'sequence' | 'sha256' | 'outcome' | 'error'>[];
+};
+
+export function countedOf({ machine, key, host, base, group, updates }: Report): CountedReport {
+  const counted = updates.map(({ sequence, sha256, outcome, error }) => ({ sequence, sha256, outcome, error }));
+  return { machine, key, host, base, group, updates: counted };
+}
 
 const envelope = z.strictObject({ report: z.string(), signature: text(128) });
 

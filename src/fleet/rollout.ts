@@ -5,7 +5,7 @@ import type { ChannelUpdate } from '../channel/index.js';
 import { own } from '../manifest/index.js';
 import { writeFileDurably } from '../platform/durable.js';
 import { readJsonRecordSync } from '../store/index.js';
-import type { Report } from './report.js';
+import type { CountedReport } from './report.js';
 import { judge } from './rule.js';
 import type { Rule } from './rule.js';
 import { summaryOf } from './summary.js';
@@ -52,7 +52,11 @@ export interface RolloutRequest {
  * machine: the times in reports are those of machines, whose clocks may be wrong.
  * @throws LaminaError refused: the update is withdrawn, or is for another group than the rule
  */
-export function decide(request: RolloutRequest, reports: readonly Report[], before: Remembered | undefined): Decision {
+export function decide(
+  request: RolloutRequest,
+  reports: readonly CountedReport[],
+  before: Remembered | undefined,
+): Decision {
   const { update, rule, ruleText, steps, now } = request;
   refuseOther(update, rule);
   const summary = summaryOf(update, reports);

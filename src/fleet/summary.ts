@@ -1,6 +1,6 @@
 import { isOfferedTo } from '../channel/index.js';
 import type { ChannelState, ChannelUpdate } from '../channel/index.js';
-import type { Report, UpdateReport } from './report.js';
+import type { CountedReport, UpdateReport } from './report.js';
 
 /** How far an update has come. */
 export interface UpdateCounts {
@@ -43,8 +43,8 @@ const doneOutcomes = new Set(['applied', 'already', 'unchanged']);
  */
 export function summaryOf(
   update: ChannelUpdate,
-  reports: readonly Report[],
-  counts: (report: Report) => boolean = () => true,
+  reports: readonly CountedReport[],
+  counts: (report: CountedReport) => boolean = () => true,
 ): UpdateSummary {
   const { sequence, name, group, percent, withdrawn, publishedAt } = update;
   let [offered, done, failed, rolledBack] = [0, 0, 0, 0];
@@ -74,7 +74,7 @@ export function summaryOf(
  */
 function outcomeOf(
   { sequence, withdrawn, package: { sha256 } }: ChannelUpdate,
-  { updates }: Report,
+  { updates }: CountedReport,
 ): Pick<UpdateReport, 'outcome' | 'error'> | undefined {
   const found = updates.find((each) => each.sequence === sequence);
   if (found !== undefined) return found.sha256 === sha256 && found.outcome !== 'waiting' ? found : undefined;
@@ -84,11 +84,11 @@ function outcomeOf(
   return isPast ? { outcome: 'already', error: null } : undefined;
 }
 
-function failureOf({ machine, host }: Report, { error }: Pick<UpdateReport, 'error'>): MachineFailure {
+function failureOf({ machine, host }: CountedReport, { error }: Pick<UpdateReport, 'error'>): MachineFailure {
   return { machine, host, code: error?.code ?? '', message: error?.message ?? '' };
 }
 
 /** All updates of a channel, newest first. */
-export function summariesOf({ updates }: ChannelState, reports: readonly Report[]): UpdateSummary[] {
+export function summariesOf({ updates }: ChannelState, reports: readonly CountedReport[]): UpdateSummary[] {
   return updates.map((update) => summaryOf(update, reports)).reverse();
 }
