@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { promoteUpdate, publishUpdate, withdrawUpdate } from '../../src/channel/
 import { ChannelWorld } from '../support/channels.js';
 import { World, buildTiny, isRoot } from '../support/lamina.js';
 import type { Started } from '../support/lamina.js';
+import { writeSystemctl } from '../support/systemctl.js';
 import { writeTar } from '../support/tar-writer.js';
 
 interface Once {
@@ -61,7 +62,7 @@ describe.skipIf(!isRoot)('a base that follows a channel', () => {
     writeFileSync(channel.path('root.json'), channel.root);
     await world.run('init');
     await world.run('base', 'import', 'tiny', buildTiny(world.path('base')));
-    for (const name of ['web', 'db']) await world.run('create', name, '--base', 'tiny');
+    await Promise.all(['web', 'db'].map((name) => world.run('create', name, '--base', 'tiny')));
     await publish('one', 'echo one >>/srv/order');
   });
   afterAll(() => {
@@ -80,16 +81,14 @@ describe.skipIf(!isRoot)('a base that follows a channel', () => {
     await publish('nothing', 'true');
     expect(outcomes(await once(0))).toEqual(['two applied', 'three applied', 'nothing unchanged']);
     expect(outcomes(await once(0))).toEqual([]);
-    expect(await order()).toBe('one\ntwo\nthree\n');
-    expect(await order('db')).toBe('one\ntwo\nthree\n');
+    expect(await Promise.all([order('web'), order('db')])).toEqual(Array(2).fill('one\ntwo\nthree\n'));
   });
 
   it('rolls back what was withdrawn, and applies again what only stood on it', async () => {
     await world.inside('web', 'echo mine >/etc/mine');
     await withdrawUpdate({ ...channel.signing, update: 'two', withNewer: true });
     expect(outcomes(await once(0))).toEqual(['two rolled-back', 'three applied']);
-    expect(await order()).toBe('one\nthree\n');
-    expect(await world.inside('web', 'cat /etc/mine')).toBe('mine\n');
+    expect(await world.inside('web', 'cat /srv/order /etc/mine')).toBe('one\nthree\nmine\n');
     expect(outcomes(await once(0))).toEqual([]);
   });
 
@@ -97,6 +96,7 @@ describe.skipIf(!isRoot)('a base that follows a channel', () => {
     const health = { command: 'echo broken >&2; test -e /etc/mine-too' };
     await publish('sick', 'echo sick >>/srv/order', { health });
     await publish('later', 'echo later >>/srv/order');
+    const before = world.manifest();
     const failed = await once(1);
     expect(outcomes(failed)).toEqual(['sick failed']);
     expect(failed.updates[0]?.error).toMatchObject({
@@ -106,8 +106,8 @@ describe.skipIf(!isRoot)('a base that follows a channel', () => {
     expect(failed.updates[0]?.containers).toMatchObject({ failed: 2 });
     expect(failed.stuck).toMatchObject({ update: 'sick', code: 'FAILED_HERE' });
     expect(outcomes(await once(1))).toEqual([]);
-    expect(await order()).toBe('one\nthree\n');
-    for (const name of ['web', 'db']) await world.inside(name, 'touch /etc/mine-too');
+    expect(world.manifest()).toBe(before);
+    await Promise.all(['web', 'db'].map((name) => world.inside(name, 'touch /etc/mine-too')));
     expect(outcomes(await once(0, '--retry'))).toEqual(['sick applied', 'later applied']);
     expect(await order()).toBe('one\nthree\nsick\nlater\n');
   });
@@ -122,11 +122,8 @@ describe.skipIf(!isRoot)('a base that follows a channel', () => {
 
   it('waits while a container is mounted, and outside of its window', async () => {
     await publish('five', 'echo five >>/srv/order');
-    const root = world.makeDirectory('point');
-    await world.run('mount', 'web', root);
-    const waiting = await once(1);
-    expect(outcomes(waiting)).toEqual(['five waiting']);
-    await world.run('umount', 'web');
+    await world.run('mount', 'web', world.makeDirectory('mnt', 'web'));
+    expect(outcomes(await once(1))).toEqual(['five waiting']);
     const now = new Date();
     // Opens in an hour and closes a minute after: never in the time that the test takes.
     const text = (hours: number, minutes: number) =>
@@ -136,8 +133,38 @@ describe.skipIf(!isRoot)('a base that follows a channel', () => {
     const closed = await world.attempt('agent', '--once');
     expect(closed.code).toBe(0);
     expect(closed.stderr).toContain(`update five waits for the maintenance window: ${window}`);
+  });
+
+  it('stops the units of its containers while it applies an update', async () => {
+    const [programs, states] = [world.makeDirectory('programs'), world.makeDirectory('states')];
+    const log = world.path('log');
+    writeSystemctl(world, { programs, states, log });
+    // The container is mounted still, as its unit would have it.
+    writeFileSync(join(states, 'web'), world.store);
+    await world.run('follow', channel.public, '--base', 'tiny', '--restart');
+    const env = { PATH: `${programs}:${process.env['PATH'] ?? ''}` };
+    const agent = async () => world.start(['agent', '--once', '--patience', '0'], { env }).finished;
+    const first = await agent();
+    expect(first.stderr).toContain('update five of base tiny: applied');
+    expect(first.code).toBe(0);
+    expect(readFileSync(log, 'utf8').split('\n')).toEqual([
+      'show --property=Id,ActiveState,Environment lamina-db.service lamina-web.service',
+      'stop lamina-web.service',
+      'start lamina-web.service',
+      '',
+    ]);
+    expect(readFileSync(world.path('mnt/web/srv/order'), 'utf8')).toMatch(/\nfive\n$/);
+    // One that does not start is named.
+    writeFileSync(join(states, 'no-start'), '');
+    await publish('units', 'echo units >>/srv/order');
+    const second = await agent();
+    expect(second.stderr).toContain('unit lamina-web.service does not start: ');
+    expect(second.stderr).toContain('update units of base tiny: applied');
+    // Without an update none is stopped.
+    rmSync(log);
+    expect(await agent()).toMatchObject({ code: 0 });
+    expect(existsSync(log)).toBe(false);
     await world.run('follow', channel.public, '--base', 'tiny');
-    expect(outcomes(await once(0))).toEqual(['five applied']);
   });
 
   it('is not offered what is for another group', async () => {
@@ -233,6 +260,8 @@ describe.skipIf(!isRoot)('a base that follows a channel', () => {
   }
 
   it('is followed no more', async () => {
+    const refused = await world.attempt('follow', channel.public, '--base', 'tiny', '--events', 'file:///etc/passwd');
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--events') as string });
     await world.run('unfollow', 'tiny');
     expect((await world.json<Once>('agent', '--once')).bases).toEqual([]);
     expect(await world.attempt('unfollow', 'tiny')).toMatchObject({ code: 3 });

@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mapLimit } from '../../src/base/concurrency.js';
 import { hasAll } from '../support/exports.js';
 import { World, buildTiny, copyTree, isRoot, start } from '../support/lamina.js';
 import type { Started } from '../support/lamina.js';
@@ -113,25 +114,19 @@ http { access_log off; ${temporary.join(' ')} server { listen ${server}:8080; ro
     }
   }
 
-  /** @param health a command that the update must pass in each container */
-  async function publish(
-    carried: Carried,
-    name: string,
-    options: readonly string[] = [],
-    health?: string,
-  ): Promise<void> {
+  /** Of an update that no container with /etc/special is healthy with, if it is the bad one. */
+  async function build(name: string): Promise<void> {
     const directory = world.makeDirectory('packages', name);
-    const description = {
-      version: 1,
-      name,
-      base: 'tiny',
-      procedure: 'run',
-      ...(health === undefined ? {} : { health: { command: health } }),
-    };
+    const health = name === 'bad' ? { health: { command: 'test ! -e /etc/special' } } : {};
+    const description = { version: 1, name, base: 'tiny', procedure: 'run', ...health };
     writeFileSync(join(directory, 'update.json'), JSON.stringify(description));
     writeFileSync(join(directory, 'run'), `#!/bin/sh\necho ${name} >>/srv/order\n`, { mode: 0o755 });
     await world.run('package', 'build', directory, world.path(`${name}.tar`));
-    await world.run('channel', 'publish', channel(), world.path(`${name}.tar`), '--base', 'tiny', ...options);
+  }
+  const sign = async (name: string, ...options: string[]) =>
+    world.run('channel', 'publish', channel(), world.path(`${name}.tar`), '--base', 'tiny', ...options);
+  async function publish(carried: Carried, name: string, ...options: string[]): Promise<void> {
+    await sign(name, ...options);
     await push(carried);
   }
   async function push(carried: Carried): Promise<void> {
@@ -170,6 +165,7 @@ http { access_log off; ${temporary.join(' ')} server { listen ${server}:8080; ro
     await world.run('init');
     await world.run('base', 'import', 'tiny', buildTiny(world.path('base')));
     for (let i = 0; i < containers; i++) await world.run('create', `c${String(i)}`, '--base', 'tiny');
+    await mapLimit(['one', 'two', 'bad', 'three', 'four', 'five'], 2, build);
   }, 600_000);
   afterAll(() => {
     for (const each of made.reverse()) each.remove();
@@ -185,23 +181,21 @@ http { access_log off; ${temporary.join(' ')} server { listen ${server}:8080; ro
       copyTree(world.store, world.path(host));
     }
     rmSync(channel(), { recursive: true, force: true });
-    rmSync(world.path('packages'), { recursive: true, force: true });
-    for (const name of ['one', 'two', 'bad', ...more]) rmSync(world.path(`${name}.tar`), { force: true });
     await world.run('channel', 'init', channel(), '--no-passphrase');
     try {
       await serve(carried);
       await publish(carried, 'one');
       const root = join(channel(), 'public/metadata/1.root.json');
-      for (const host of hosts) {
+      const follow = async (host: Host) => {
         const group = host === 'c' ? [] : ['--group', 'canary'];
         const words = ['follow', carried.url, '--base', 'tiny', '--root', root, ...group, ...carried.follow];
-        const { key } = await json<{ key: string }>(host, ...words);
-        await world.run('channel', 'enroll', channel(), key);
-      }
+        return (await json<{ key: string }>(host, ...words)).key;
+      };
+      await world.run('channel', 'enroll', channel(), ...(await Promise.all(hosts.map(follow))));
       expect(await agents('a', 'b', 'c')).toEqual(['a: one applied', 'b: one applied', 'c: one applied']);
 
       // To the canaries, and from there to all.
-      await publish(carried, 'two', ['--group', 'canary']);
+      await publish(carried, 'two', '--group', 'canary');
       expect(await agents('a', 'b', 'c')).toEqual(['a: two applied', 'b: two applied', 'c: | two NOT_OFFERED']);
       const rule = 'canary: 100% ok for 1s, failures < 1, machines >= 2';
       expect(await promote(carried, 'two', rule)).toBe('wait');
@@ -210,8 +204,8 @@ http { access_log off; ${temporary.join(' ')} server { listen ${server}:8080; ro
       expect((await status(carried, 'two')).update).toMatchObject({ offered: 3, done: 3, failed: 0, waiting: 0 });
 
       // One container of one canary is unhealthy with it: nobody else ever sees it, and the other canary rolls it back.
-      await lamina('a', 'run', `c${String(containers - 1)}`, '--', 'touch', '/etc/special');
-      await publish(carried, 'bad', ['--group', 'canary'], 'test ! -e /etc/special');
+      const special = lamina('a', 'run', `c${String(containers - 1)}`, '--', 'touch', '/etc/special');
+      await Promise.all([special, publish(carried, 'bad', '--group', 'canary')]);
       expect(await agents('a', 'b')).toEqual(['a: bad failed | bad FAILED_HERE', 'b: bad applied']);
       expect(await promote(carried, 'bad', 'canary: 100% ok for 1h, failures < 1')).toBe('withdraw');
       expect(await agents('a', 'b', 'c')).toEqual(['a:', 'b: bad rolled-back', 'c:']);
@@ -225,11 +219,12 @@ http { access_log off; ${temporary.join(' ')} server { listen ${server}:8080; ro
       });
 
       // Machines that were off for some updates.
-      for (const name of more) await publish(carried, name);
+      for (const name of more) await sign(name);
+      await push(carried);
       const all = more.map((name) => ` ${name} applied`).join('');
       expect(await agents('c')).toEqual([`c:${all}`]);
       expect(await agents('a', 'b', 'c')).toEqual([`a:${all}`, `b:${all}`, 'c:']);
-      for (const host of hosts) expect(await order(host)).toEqual(['one', 'two', ...more]);
+      expect(await Promise.all(hosts.map(order))).toEqual(hosts.map(() => ['one', 'two', ...more]));
     } finally {
       for (const { child } of running) child.kill('SIGTERM');
       await Promise.all(running.map(({ finished }) => finished));

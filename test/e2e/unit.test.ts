@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { World, buildTiny, isRoot } from '../support/lamina.js';
 import { runtimes } from '../support/runtimes.js';
+import { writeSystemctl } from '../support/systemctl.js';
 import { inMachine } from '../support/user-namespace.js';
 
 const runc = runtimes.find(({ name }) => name === 'runc');
@@ -113,23 +114,7 @@ describe.skipIf(!isRoot)('units of containers', () => {
       rmSync(log, { force: true });
       rmSync(states, { recursive: true, force: true });
       for (const each of [states, programs]) mkdirSync(each, { recursive: true });
-      writeFileSync(
-        `${programs}/systemctl`,
-        `#!/bin/sh
-        echo "$@" >>${log}; verb=$1; shift; [ $verb != show ] || shift; code=0
-        lamina() { '${process.execPath}' '${world.cli}' "$@" >/dev/null 2>&1; }
-        for unit; do
-          name=\${unit#lamina-}; name=\${name%.service}
-          case $verb in
-            show) state=inactive; [ ! -e ${states}/$name ] || state=active
-              printf 'Id=%s\\nActiveState=%s\\nEnvironment=A=b LAMINA_STORE=%s\\n\\n' $unit $state "$(cat ${states}/$name 2>/dev/null)" ;;
-            stop) [ ! -e ${states}/no-stop ] || exit 1; lamina umount $name || exit 1 ;;
-            start) [ ! -e ${states}/no-start ] || { echo "no $unit" >&2; exit 1; }
-              mkdir -p ${world.path('mnt')}/$name; lamina mount $name ${world.path('mnt')}/$name ;;
-          esac
-        done`,
-        { mode: 0o755 },
-      );
+      writeSystemctl(world, { programs, states, log });
     });
 
     /** A container whose unit runs; gives what ends it. */

@@ -71,11 +71,12 @@ export interface Registry {
   readonly ended: () => Promise<void>;
 }
 
-/** Debian's registry on the loopback, on a port that the kernel chooses. */
-export async function startRegistry(directory: string): Promise<Registry> {
+/** Debian's registry on the loopback, on a port that the kernel chooses. @param deletes whether it removes anything */
+export async function startRegistry(directory: string, deletes = false): Promise<Registry> {
   const config = `${directory}.yml`;
   const lines = ['version: 0.1', 'log: {level: info, formatter: text}', `http: {addr: "127.0.0.1:0"}`];
-  writeFileSync(config, [...lines, `storage: {filesystem: {rootdirectory: ${directory}}}`].join('\n'));
+  const storage = `storage: {filesystem: {rootdirectory: ${directory}}, delete: {enabled: ${deletes}}}`;
+  writeFileSync(config, [...lines, storage].join('\n'));
   const child = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (log += chunk.toString()));

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** What becomes of a request: a status that answers it, or how it fails. Undefined: the registry answers. */
-export type Fault = 429 | 500 | 'ends half-way' | 'stalls' | undefined;
+export type Fault = 429 | 500 | 'ends half-way' | 'answers half' | 'stalls' | undefined;
 
 /** Stands before a registry on the loopback, and fails where the registry would not. */
 export class RegistryProxy {
@@ -35,7 +35,7 @@ export class RegistryProxy {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { method = '', url = '', headers } = request;
     const fault = this.fault(request);
-    if (fault !== undefined) {
+    if (fault !== undefined && fault !== 'answers half') {
       this.failed.push(`${method} ${url}`);
       this.#fail(fault, request, response);
       return;
@@ -43,7 +43,8 @@ export class RegistryProxy {
     // With the Host header as it came, the registry's answers lead back here.
     const onward = forward({ host: '127.0.0.1', port: this.registry, method, path: url, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(response);
+      if (fault === undefined) answer.pipe(response);
+      else this.#cut(answer, response);
     });
     onward.on('error', () => {
       this.failed.push(`${method} ${url}`);
@@ -52,7 +53,15 @@ export class RegistryProxy {
     request.pipe(onward);
   }
 
-  #fail(fault: NonNullable<Fault>, request: IncomingMessage, response: ServerResponse): void {
+  /** Passes on the first piece of an answer, and breaks off. */
+  #cut(answer: IncomingMessage, response: ServerResponse): void {
+    answer.once('data', (piece: Buffer) => {
+      answer.destroy();
+      response.write(piece.subarray(0, 1000), () => response.destroy());
+    });
+  }
+
+  #fail(fault: Exclude<Fault, 'answers half' | undefined>, request: IncomingMessage, response: ServerResponse): void {
     if (fault === 'stalls') return;
     if (fault === 'ends half-way') {
       request.once('data', () => request.destroy());

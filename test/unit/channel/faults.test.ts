@@ -1,7 +1,8 @@
+import dns from 'node:dns';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CarrierFailure } from '../../../src/channel/index.js';
 import type { ChannelUpdate } from '../../../src/channel/index.js';
 import { ChannelWorld, impatient } from '../../support/channels.js';
@@ -201,6 +202,62 @@ describe('a server that fails', () => {
       return true;
     };
     await expect((await world.client(server.url)).refresh()).rejects.toThrow('compressed, which was not asked for');
+  });
+
+  describe('whose name cannot be resolved', () => {
+    /** The server by a name, which the resolver does not know for so many times. */
+    function unresolved(times: number): { readonly url: string; readonly asked: () => number } {
+      let asked = 0;
+      const lookup = dns.lookup as (...args: unknown[]) => unknown;
+      vi.spyOn(dns, 'lookup').mockImplementation(((name: string, options: object, done: (error: Error) => void) => {
+        if (asked++ >= times) return lookup(name, options, done);
+        const reason = { code: 'EAI_AGAIN', syscall: 'getaddrinfo', hostname: name };
+        return setImmediate(() => done(Object.assign(new Error(`getaddrinfo EAI_AGAIN ${name}`), reason)));
+      }) as never);
+      return { url: server.url.replace('127.0.0.1', 'localhost'), asked: () => asked };
+    }
+    beforeEach(() => {
+      // Else the connection that is open already would do.
+      server.intervene = (_path, _request, response) => {
+        response.setHeader('Connection', 'close');
+        return false;
+      };
+    });
+    afterEach(() => {
+      vi.restoreAllMocks();
+    });
+
+    it('for a moment is asked again, also in the middle of a download', async () => {
+      const first = unresolved(2);
+      const client = await world.client(first.url);
+      await expect(client.refresh()).resolves.toMatchObject({ changed: true });
+      expect(first.asked()).toBeGreaterThan(2);
+      vi.restoreAllMocks();
+      let second: ReturnType<typeof unresolved> | undefined;
+      server.intervene = (path, request, response) => {
+        if (!isPackage(path) || second !== undefined) return false;
+        answerPart(request, response, cut);
+        second = unresolved(2);
+        return true;
+      };
+      expect(readFileSync(await client.download(update, world.path('packages')))).toEqual(content());
+      expect(second?.asked()).toBeGreaterThan(2);
+    });
+
+    it('for good is named, and what was received is kept', async () => {
+      const { url } = unresolved(0);
+      const client = await world.client(url);
+      await client.refresh();
+      vi.restoreAllMocks();
+      const { asked } = unresolved(Number.POSITIVE_INFINITY);
+      await expect(client.refresh()).rejects.toMatchObject({
+        code: 'CHANNEL_UNREACHABLE',
+        message: expect.stringContaining('getaddrinfo EAI_AGAIN localhost') as string,
+      });
+      expect(asked()).toBe(1 + impatient.retries);
+      vi.restoreAllMocks();
+      await expect(client.refresh()).resolves.toMatchObject({ changed: false, bytes: 0 });
+    });
   });
 
   it('by not being there is named', async () => {
