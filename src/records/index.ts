@@ -1,4 +1,5 @@
 export { unsatisfiedByApk } from './apk-dependencies.js';
+export { compareApkVersions } from './apk-versions.js';
 export { unsatisfied } from './dependencies.js';
 export { mergeByPath, mergeByStart, mergeRecords, remakes, telltaleBytes, tooLargeToMerge } from './merge.js';
 export { movedIds } from './moved-ids.js';

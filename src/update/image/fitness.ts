@@ -2,6 +2,7 @@ import { display } from '../../base/bytes.js';
 import { refused } from '../../base/errors.js';
 import type { View } from '../../changeset/index.js';
 import { compareVersions } from '../../manifest/index.js';
+import { compareApkVersions } from '../../records/index.js';
 import type { RootFacts } from './root-facts.js';
 
 /** A root, and what is known of it. */
@@ -55,9 +56,10 @@ function olderBy(base: RootFacts, image: RootFacts): string | undefined {
     ['VERSION_ID', base.version, image.version],
     ['base-files', base.baseFiles, image.baseFiles],
   ] as const;
+  const compare = base.hasApk ? compareApkVersions : compareVersions;
   for (const [what, was, will] of rows) {
     if (was === undefined || will === undefined) continue;
-    const order = compareVersions(will, was);
+    const order = compare(will, was);
     if (order > 0) return undefined;
     if (order < 0) return `${what} ${shown(will)} after ${shown(was)}`;
   }

@@ -1,7 +1,7 @@
 import type { BytePath } from '../../base/bytes.js';
 import { limits } from '../../base/limits.js';
 import { OtherFormat, dpkgVersion } from '../../records/index.js';
-import { osReleaseOf, readFollowed } from '../../sandbox/index.js';
+import { follow, osReleaseOf, readFollowed } from '../../sandbox/index.js';
 import type { RootReader } from '../../sandbox/index.js';
 
 /** What a root says of itself. Undefined: nothing. */
@@ -11,6 +11,8 @@ export interface RootFacts {
   readonly version: string | undefined;
   /** Of Debian's package base-files, whose version is that of a point release. */
   readonly baseFiles: string | undefined;
+  /** Whether its packages are apk's: its versions then have apk's order. */
+  readonly hasApk: boolean;
   /** As images name it, of the root's shell. */
   readonly architecture: string | undefined;
 }
@@ -21,9 +23,12 @@ export function factsOf(root: RootReader): RootFacts {
     distribution: release.get('ID'),
     version: release.get('VERSION_ID'),
     baseFiles: baseFilesOf(root),
+    hasApk: apkDatabases.some((path) => follow(root, path).kind === 'found'),
     architecture: architectureOf(root),
   };
 }
+
+const apkDatabases = ['lib/apk/db/installed', 'usr/lib/apk/db/installed'];
 
 function baseFilesOf(root: RootReader): string | undefined {
   const status = readFollowed(root, 'var/lib/dpkg/status', limits.mergedRecords.value);

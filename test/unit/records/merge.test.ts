@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fromText } from '../../../src/base/bytes.js';
-import {
-  dpkgVersion,
-  mergeByPath,
-  mergeByStart,
-  movedIds,
-  unsatisfied,
-  unsatisfiedByApk,
-} from '../../../src/records/index.js';
+import { dpkgVersion, mergeByPath, mergeByStart, movedIds, unsatisfied } from '../../../src/records/index.js';
 import { bytes, merged } from './merged.js';
 
 const user = (name: string, id: number, more = '') => `${name}:x:${id}:${id}:${more}:/:/bin/sh\n`;
@@ -163,21 +156,6 @@ describe("dpkg's files", () => {
     expect(dpkgVersion(bytes(all), 'f')).toBeUndefined();
   });
 
-  it('of apk name what they need and do not have, by name and exact version', () => {
-    const all = [
-      'P:a\nV:1\nD:so:x.so.1 cmd:x=2 b>=9 c=3 !d\nD:ignored\n',
-      'P:b\nV:1\np:so:x.so.1=1.2 cmd:x=2 /bin/x\nD:!b none@edge nothing~1\n',
-      'P:c\nV:2\nD:/bin/x c=2 !a=2\n',
-      'P:d\nV:1\n',
-    ].join('\n');
-    expect(unsatisfiedByApk(bytes(all))).toEqual([
-      "'a' depends on 'c=3'",
-      "'a' conflicts with 'd'",
-      "'b' depends on 'none@edge'",
-      "'b' depends on 'nothing~1'",
-    ]);
-  });
-
   it('merge lists of files, and choices of alternatives', () => {
     expect(merged('var/lib/dpkg/info/a.list', '/.\n/a\n', '/.\n/a\n/b\n', '/.\n/c\n')).toBe('/.\n/c\n/b\n');
     const overrides = 'var/lib/dpkg/statoverride';
@@ -215,15 +193,6 @@ it("a question of debconf that both sides asked keeps the container's answer", (
       question('other', 'b'),
     ),
   ).toBe(`${question('mine', 'b, a').trim()}\nFlags: seen\n\n`);
-});
-
-it("apk's records are taken from the side that changed the version", () => {
-  const record = (version: string, file: string) => `C:Q1\nP:a\nV:${version}\nF:etc\nR:${file}\n\n`;
-  const path = 'lib/apk/db/installed';
-  expect(merged(path, record('1', 'x'), record('1', 'y'), record('2', 'z'))).toBe(record('2', 'z'));
-  expect(merged(path, record('1', 'x'), record('3', 'y'), record('2', 'z'))).toMatch(
-    /'a' has version '3' in the container and '2'/,
-  );
 });
 
 describe('settings', () => {

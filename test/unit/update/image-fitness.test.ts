@@ -65,12 +65,14 @@ describe('an image that a base is to become', () => {
       distribution: 'debian',
       version: '12',
       baseFiles: '12.4+deb12u5',
+      hasApk: false,
       architecture: 'arm64',
     });
     expect(factsOf(rootOf({ 'bin/sh': '#!/bin/x', 'etc/os-release': '->os-release' }))).toEqual({
       distribution: undefined,
       version: undefined,
       baseFiles: undefined,
+      hasApk: false,
       architecture: undefined,
     });
   });
@@ -95,6 +97,16 @@ describe('an image that a base is to become', () => {
     );
     expect(check(at('12', '12.4'), at('13', '1'))).not.toThrow();
     expect(check(at('12', '12.4'), at('12', '12.4'))).not.toThrow();
+  });
+
+  it("is refused where it is older by apk's order, if its packages are apk's", () => {
+    const at = (version: string, database = 'lib/apk/db/installed') =>
+      side({ 'etc/os-release': release('alpine', version), [database]: 'P:a\nV:1\n\n' });
+    expect(check(at('3.19.0'), at('3.19_alpha20231219'))).toThrow(/VERSION_ID 3.19_alpha20231219 after 3.19.0/);
+    expect(check(at('3.19_alpha20231219'), at('3.19.0', 'usr/lib/apk/db/installed'))).not.toThrow();
+    expect(check(at('3.9.6'), at('3.10.0'))).not.toThrow();
+    // The order of Debian has letters after the end.
+    expect(check(at('3.19', 'other'), at('3.19_alpha1', 'other'))).not.toThrow();
   });
 
   it('has a name for its update, and one that lasts', () => {
