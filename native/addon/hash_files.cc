@@ -1,5 +1,4 @@
 // The hashes of many files in one call: a call from JavaScript costs more than hashing a small file.
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "addon/content_hash.h"
+#include "addon/open_to_read.h"
 #include "addon/syscalls.h"
 #include "sys/file_descriptor.h"
 
@@ -21,15 +21,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the answer is written as it lies in memory");
 
 constexpr std::size_t chunk_size = std::size_t{256} * 1024;
-
-// O_NONBLOCK: opening must not block on a FIFO in the place of a file. Only the owner may use O_NOATIME (open(2)).
-Result<sys::FileDescriptor> open_to_read(const char* path) {
-  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-  int descriptor = ::open(path, flags | O_NOATIME);
-  if (descriptor < 0 && errno == EPERM) descriptor = ::open(path, flags);
-  if (descriptor < 0) return last_error();
-  return sys::FileDescriptor(descriptor);
-}
 
 Result<FileHash> hash_file(const char* path, HashKinds kinds, std::vector<char>& chunk) {
   auto file = open_to_read(path);

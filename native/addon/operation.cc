@@ -90,6 +90,8 @@ constexpr std::array table{
               [](const Arguments& a) { return value_of(copy_file_data(number(a, 0), number(a, 1))); }},
     Operation{"hashFiles", "bi", run_hash_files},
     Operation{"hashBytes", "v", [](const Arguments& a) -> Result<Value> { return Value{hash_bytes(a.views)}; }},
+    Operation{"readAhead", "bi",
+              [](const Arguments& a) -> Result<Value> { return Value{read_ahead(a.strings[0], a.numbers[0])}; }},
     Operation{"readInodes", "b", [](const Arguments& a) -> Result<Value> { return Value{read_inodes(a.strings[0])}; }},
     Operation{"readEntries", "sbi",
               [](const Arguments& a) -> Result<Value> {

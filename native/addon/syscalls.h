@@ -67,6 +67,9 @@ struct FileHash {
 std::string hash_files(std::string_view paths, HashKinds kinds);
 // The BLAKE3 of bytes in memory, one piece after the other.
 std::string hash_bytes(std::span<const std::string_view> pieces);
+// Begins to read files, up to `most` bytes of each: paths, each ended by NUL. Returns of how many; the others are not
+// reported, for whoever reads them learns why that fails.
+std::int64_t read_ahead(std::string_view paths, std::int64_t most);
 // lstat(2) of files: paths, each ended by NUL. Brings their inodes into memory; gives how many there are.
 std::int64_t read_inodes(std::string_view paths);
 // statx(2) of entries: `prefix` with each of the names, each ended by NUL; with details also a symlink's target and all

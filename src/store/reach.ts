@@ -49,6 +49,12 @@ export class Reach {
     }
   }
 
+  /** A path that stays valid; undefined: it is too long for one system call. */
+  lasting(path: BytePath): Buffer | undefined {
+    const whole = path === '' ? this.tree : `${this.tree}/${path}`;
+    return whole.length <= longest ? toBuffer(whole as BytePath) : undefined;
+  }
+
   /** Must be called at the end. */
   close(): void {
     this.#closeFrom(0);

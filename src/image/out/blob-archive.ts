@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { ftruncateSync, writeSync } from 'node:fs';
 import type { BytePath } from '../../base/bytes.js';
+import type { WriteBehind } from '../../platform/write-behind.js';
 import type { Descriptor } from '../descriptions.js';
 import { encodeHeader, fileHeader, tarBlock, tarEnd, tarPadding } from '../tar/header.js';
 import { writeDocument, writeLayer } from './blobs.js';
@@ -20,9 +21,9 @@ export class BlobArchive implements Blobs {
   readonly #members = new Set<BytePath>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** @param descriptor of an empty file @param nameOf the name of a member, of at most 100 bytes */
+  /** @param file is empty @param nameOf the name of a member, of at most 100 bytes */
   constructor(
-    readonly descriptor: number,
+    readonly file: { readonly descriptor: number; readonly behind?: WriteBehind | undefined },
     readonly nameOf: (mediaType: string, digest: string) => BytePath,
   ) {}
 
@@ -51,7 +52,7 @@ export class BlobArchive implements Blobs {
   end(): void {
     const mark = tarEnd();
     this.#write(mark, this.#end);
-    ftruncateSync(this.descriptor, this.#end + mark.length);
+    ftruncateSync(this.file.descriptor, this.#end + mark.length);
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -82,8 +83,9 @@ export class BlobArchive implements Blobs {
   }
 
   #write(bytes: Buffer, at: number): void {
-    for (let done = 0; done < bytes.length;)
-      done += writeSync(this.descriptor, bytes, done, bytes.length - done, at + done);
+    const { descriptor, behind } = this.file;
+    for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done, bytes.length - done, at + done);
+    behind?.wrote(bytes.length);
   }
 }
 

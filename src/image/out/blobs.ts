@@ -1,11 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { join, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { openFlags } from '../../platform/open-flags.js';
 import { renameSync } from '../../platform/native.js';
+import { behindFile } from '../../platform/write-behind.js';
+import type { WriteBehind } from '../../platform/write-behind.js';
 import type { Descriptor } from '../descriptions.js';
 import { mediaTypes } from '../media-types.js';
 import { GzipWriter } from './compress.js';
@@ -141,10 +144,13 @@ async function* joined(pieces: TarPieces): AsyncGenerator<Buffer, void, undefine
   if (filled > 0) yield piece.subarray(0, filled);
 }
 
+const sync = promisify(fsync);
+
 /** A blob that is being written, under a name of its own until its digest is known. */
 class BlobFile implements NewBlob {
   readonly #temporary: BytePath;
   readonly #descriptor: number;
+  readonly #behind: WriteBehind;
   readonly hash: Hash = createHash('sha256');
   #size = 0;
 
@@ -154,12 +160,14 @@ class BlobFile implements NewBlob {
   ) {
     this.#temporary = join(store.directory, `.${randomBytes(8).toString('hex')}.tmp`);
     this.#descriptor = openSync(toBuffer(this.#temporary), openFlags.create, 0o644);
+    this.#behind = behindFile(this.#descriptor);
   }
 
   readonly write = (bytes: Buffer): void => {
     this.hash.update(bytes);
     this.#size += bytes.length;
     for (let done = 0; done < bytes.length;) done += writeSync(this.#descriptor, bytes, done);
+    if (this.store.durable) this.#behind.wrote(bytes.length);
   };
 
   /** Where there is a blob of this name already it is kept instead. */
@@ -167,7 +175,8 @@ class BlobFile implements NewBlob {
     let isOpen = true;
     try {
       await fill();
-      if (this.store.durable) fsyncSync(this.#descriptor);
+      await this.#behind.end();
+      if (this.store.durable) await sync(this.#descriptor);
       closeSync(this.#descriptor);
       isOpen = false;
       const digest = `sha256:${this.hash.digest('hex')}`;
@@ -178,6 +187,7 @@ class BlobFile implements NewBlob {
       }
       return { mediaType, digest, size: this.#size };
     } catch (error) {
+      await this.#behind.settle();
       if (isOpen) closeSync(this.#descriptor);
       unlinkSync(toBuffer(this.#temporary));
       throw error;

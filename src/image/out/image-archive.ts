@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
-import { toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { openFlags } from '../../platform/open-flags.js';
 import type { Descriptor } from '../descriptions.js';
 import { fullName } from '../docker-name.js';
 import { mediaTypes } from '../media-types.js';
 import { BlobArchive } from './blob-archive.js';
 import type { Blobs } from './blobs.js';
 import { blobDirectories, indexOf, layoutNames, layoutText } from './layout.js';
-import { makeFileAt } from './output-file.js';
+import { makeFileAt, withNewFile } from './output-file.js';
 
 /** Writes an image's blobs, and gives its manifest. */
 type MakeImage = (blobs: Blobs) => Promise<Descriptor>;
@@ -69,15 +66,12 @@ async function makeArchive(
   nameOf: BlobArchive['nameOf'],
   fill: (archive: BlobArchive) => Promise<Descriptor>,
 ): Promise<Descriptor> {
-  return makeFileAt(path, async (temporary) => {
-    const descriptor = openSync(toBuffer(temporary), openFlags.create, 0o644);
-    try {
-      const archive = new BlobArchive(descriptor, nameOf);
+  return makeFileAt(path, async (temporary) =>
+    withNewFile(temporary, async (descriptor, behind) => {
+      const archive = new BlobArchive({ descriptor, behind }, nameOf);
       const manifest = await fill(archive);
       archive.end();
       return manifest;
-    } finally {
-      closeSync(descriptor);
-    }
-  });
+    }),
+  );
 }

@@ -8,6 +8,8 @@ import { syncDirectory } from '../../platform/durable.js';
 import { renameSync } from '../../platform/native.js';
 import { openFlags } from '../../platform/open-flags.js';
 import { isThereSync } from '../../platform/walk.js';
+import { behindFile } from '../../platform/write-behind.js';
+import type { WriteBehind } from '../../platform/write-behind.js';
 
 /** A name beside `path` for what is not yet whole. */
 export function unfinishedName(path: BytePath): BytePath {
@@ -62,19 +64,34 @@ export function destinationError(path: BytePath, error: unknown): unknown {
 export async function makeFile<T>(path: BytePath, fill: (write: (bytes: Buffer) => void) => Promise<T>): Promise<T> {
   refuseExisting(path);
   return makeFileAt(path, async (temporary) => {
-    const descriptor = openSync(toBuffer(temporary), openFlags.create, 0o644);
-    try {
-      return await fill((bytes) => {
+    return withNewFile(temporary, async (descriptor, behind) =>
+      fill((bytes) => {
         try {
           for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done);
+          behind.wrote(bytes.length);
         } catch (error) {
           throw destinationError(path, error);
         }
-      });
-    } finally {
-      closeSync(descriptor);
-    }
+      }),
+    );
   });
+}
+
+/** A new file for `work`, which must report to `behind` what it writes. It is not yet on disk on return. */
+export async function withNewFile<T>(
+  path: BytePath,
+  work: (descriptor: number, behind: WriteBehind) => Promise<T>,
+): Promise<T> {
+  const descriptor = openSync(toBuffer(path), openFlags.create, 0o644);
+  const behind = behindFile(descriptor);
+  try {
+    const result = await work(descriptor, behind);
+    await behind.end();
+    return result;
+  } finally {
+    await behind.settle();
+    closeSync(descriptor);
+  }
 }
 
 /** As `makeFile`, of a file that `make` makes under another name. */

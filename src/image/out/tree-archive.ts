@@ -4,6 +4,7 @@ import type { BytePath } from '../../base/bytes.js';
 import { damaged, failed, messageOf } from '../../base/errors.js';
 import type { Entry, Place } from '../../changeset/index.js';
 import { openFlags } from '../../platform/open-flags.js';
+import { readingAhead } from '../../platform/read-ahead.js';
 import { Reach, markNamespace, unescapeMark } from '../../store/index.js';
 import { tarBytes } from '../tar/write.js';
 import type { TarMemberToWrite } from '../tar/write.js';
@@ -25,11 +26,19 @@ const ofThisMachine = /^(?:security\.selinux|(?:trusted|user)\.lamina\..*)$/;
 export function* archiveOf(members: Iterable<Member>, trees: readonly BytePath[]): Generator<Buffer, void, undefined> {
   const reaches = trees.map((tree) => new Reach(tree));
   try {
-    yield* tarBytes(toWrite(members, reaches));
+    yield* tarBytes(toWrite(readingAhead(members, placeIn(reaches)), reaches));
   } finally {
     for (const reach of reaches) reach.close();
   }
 }
+
+/** Where the content of a member lies. */
+const placeIn =
+  (reaches: readonly Reach[]) =>
+  (member: Member): Buffer | undefined => {
+    if (member.kind !== 'entry' || member.entry.type !== 'file' || member.data === undefined) return undefined;
+    return reaches[member.data.layer]?.lasting(member.data.path);
+  };
 
 function* toWrite(members: Iterable<Member>, reaches: readonly Reach[]): Generator<TarMemberToWrite, void, undefined> {
   for (const member of members) {

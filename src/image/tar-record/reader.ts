@@ -7,6 +7,7 @@ import { damaged, isSystemError, messageOf } from '../../base/errors.js';
 import { openFlags } from '../../platform/open-flags.js';
 import { Reach } from '../../store/index.js';
 import { Pieces } from '../tar/pieces.js';
+import { FilesAhead } from './files-ahead.js';
 import { blockLimit, fields, headerSize, magic, reproducibleFlag, version } from './format.js';
 
 const chunkSize = 1 << 18;
@@ -76,6 +77,7 @@ function* segments(
 ): Generator<Buffer, void, undefined> {
   const { tarHeaders } = to.layer;
   const bytes = new Blocks(tarHeaders, record, headerSize, record.table);
+  const ahead = new FilesAhead(to.reach, files);
   let total = 0;
   while (!bytes.atEnd) {
     const token = bytes.number();
@@ -93,6 +95,7 @@ function* segments(
     const [number, offset] = [bytes.number(), bytes.number()];
     const file = files[number];
     if (file === undefined) throw wrong(tarHeaders, `names file ${number}, which it does not have`);
+    ahead.begin(number);
     if (Buffer.isBuffer(file)) {
       if (offset + size > file.length) throw wrong(tarHeaders, `names more content of file ${number} than there is`);
       yield* to.pieces.add(file.subarray(offset, offset + size));

@@ -11,6 +11,8 @@ import { failed, isSystemError, messageOf, notFound } from '../../base/errors.js
 
 /** The size of one read: the overhead of small chunks exceeds the work on them. */
 const chunkSize = 1 << 18;
+/** What is decompressed at most before it is asked for: beside the work on what came before. */
+const aheadSize = 8 * chunkSize;
 
 export type Compression = 'none' | 'gzip' | 'xz' | 'zstd';
 
@@ -55,6 +57,7 @@ export function decompressed(
     onRead(chunk.length, chunk as Buffer);
   });
   const out = new Transform({
+    highWaterMark: aheadSize,
     transform: (chunk: Buffer, _, done) => {
       done(null, chunk);
     },

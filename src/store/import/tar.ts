@@ -4,6 +4,8 @@ import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, failed, messageOf, refused, spaceHint } from '../../base/errors.js';
 import { warn } from '../../base/this-command.js';
+import { withBehindTree } from '../../platform/write-behind.js';
+import type { WriteBehind } from '../../platform/write-behind.js';
 import { TreeBounds } from '../tree-bounds.js';
 import { compressionOf, decompressed } from './decompress.js';
 import type { ImportOptions } from './directory.js';
@@ -58,7 +60,9 @@ export async function importTar(
   const ids = new KnownIds();
   const foreign = new ForeignAttributes();
   try {
-    await writeMembers({ writer, ids, foreign, kind, unpack }, { at: archive, called, size }, options);
+    await withBehindTree(tree, async (behind) =>
+      writeMembers({ writer, ids, foreign, kind, unpack, behind }, { at: archive, called, size }, options),
+    );
     await writer.files.settle();
     await kind.complete?.(writer);
     await writer.finish();
@@ -92,6 +96,7 @@ async function writeMembers(
   const stream = decompressed(at, compression, onRead, called);
   const onBytes = (bytes: number, chunk: Buffer) => {
     work.unpack.add(bytes);
+    work.behind.wrote(bytes);
     // The memory of a chunk that is not decompressed is used again.
     work.kind.onBytes?.tar(compression === 'none' ? Buffer.from(chunk) : chunk);
   };
@@ -137,6 +142,7 @@ interface Work {
   readonly foreign: ForeignAttributes;
   readonly kind: ArchiveKind;
   readonly unpack: UnpackBounds;
+  readonly behind: WriteBehind;
 }
 
 async function writeMember(work: Work, member: TarMember): Promise<void> {

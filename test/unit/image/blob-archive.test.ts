@@ -24,7 +24,7 @@ describe('an archive of blobs', () => {
   async function archive(fill: (archive: BlobArchive) => Promise<void>): Promise<Buffer> {
     const path = join(directory, 'archive.tar');
     const descriptor = openSync(path, 'wx');
-    const made = new BlobArchive(descriptor, (_, digest) => `b/${digest.slice('sha256:'.length)}` as BytePath);
+    const made = new BlobArchive({ descriptor }, (_, digest) => `b/${digest.slice('sha256:'.length)}` as BytePath);
     await fill(made);
     made.end();
     closeSync(descriptor);
