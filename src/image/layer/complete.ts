@@ -6,7 +6,7 @@ import type { Entry, Resolved, View } from '../../changeset/index.js';
 import { copyFileData } from '../../platform/native.js';
 import { openFlags } from '../../platform/open-flags.js';
 import { markNamespace, reach, unescapeMark, unsafeArchive } from '../../store/index.js';
-import type { MemberAttributes, TreeWriter } from '../../store/index.js';
+import type { MemberAttributes, TreeWriter, UnpackBounds } from '../../store/index.js';
 import type { LayerMarks, LowerLink } from './marks.js';
 
 /** The layers below one, composed. */
@@ -21,10 +21,15 @@ export interface Lower {
  * attributes of directories that it only leads through, and files below to which it has hard links. What has no effect
  * there, such as a whiteout of what does not exist, leaves no trace.
  * @param lower undefined: it is the lowest
- * @throws LaminaError refused: it writes through a symlink of a layer below, or a hard link leads to no file
+ * @throws LaminaError refused: it writes through a symlink of a layer below, a hard link leads to no file, or the files
+ * that it links are too large together
  */
-export async function completeLayer(writer: TreeWriter, marks: LayerMarks, lower: Lower | undefined): Promise<void> {
-  const completion = new Completion(writer, marks, lower);
+export async function completeLayer(
+  { writer, unpack }: { readonly writer: TreeWriter; readonly unpack: Pick<UnpackBounds, 'addCopied'> },
+  marks: LayerMarks,
+  lower: Lower | undefined,
+): Promise<void> {
+  const completion = new Completion(writer, unpack, marks, lower);
   for (const link of marks.links.values()) await completion.link(link);
   for (const path of [...marks.whiteouts].sort()) completion.whiteout(path);
   for (const path of marks.opaque) completion.opaque(path);
@@ -32,8 +37,12 @@ export async function completeLayer(writer: TreeWriter, marks: LayerMarks, lower
 }
 
 class Completion {
+  /** Where files of the layers below were copied to, by what tells their inodes apart. */
+  readonly #copies = new Map<string, BytePath>();
+
   constructor(
     readonly writer: TreeWriter,
+    readonly unpack: Pick<UnpackBounds, 'addCopied'>,
     readonly marks: LayerMarks,
     readonly lower: Lower | undefined,
   ) {}
@@ -43,7 +52,8 @@ class Completion {
     if (this.lower === undefined) return undefined;
     for (let at = path; at !== treeRoot;) {
       at = dirname(at);
-      if (this.marks.opaque.has(at) || this.marks.whiteouts.has(at)) return undefined;
+      const { opaque, whiteouts, links } = this.marks;
+      if (opaque.has(at) || whiteouts.has(at) || links.has(at)) return undefined;
       if (this.writer.has(at) && !this.writer.isDirectory(at)) return undefined;
     }
     return this.lower.view.get(path);
@@ -57,8 +67,19 @@ class Completion {
   }
 
   opaque(path: BytePath): void {
-    if (this.writer.has(path) && !this.writer.isDirectory(path)) return;
-    if (this.#below(path)?.entry.type === 'directory') this.writer.opaque(path);
+    if (path === treeRoot) this.#opaqueRoot();
+    else if (this.writer.has(path) && !this.writer.isDirectory(path)) return;
+    else if (this.#below(path)?.entry.type === 'directory') this.writer.opaque(path);
+  }
+
+  /** An overlay merges the roots of all layers, whatever their marks are: so each name hides what is below it. */
+  #opaqueRoot(): void {
+    for (const name of this.lower?.view.names(treeRoot) ?? []) {
+      const path = name as BytePath;
+      if (!this.writer.has(path)) this.writer.whiteout(path);
+      else if (this.writer.isDirectory(path) && this.lower?.view.get(path)?.entry.type === 'directory')
+        this.writer.opaque(path);
+    }
   }
 
   implied(path: BytePath): void {
@@ -77,36 +98,44 @@ class Completion {
   }
 
   async link({ path, target }: LowerLink): Promise<void> {
-    // A later member took the place of the link.
-    if (this.writer.has(path)) return;
-    if (this.marks.links.has(target) && this.writer.has(target) && !this.writer.isDirectory(target)) {
-      this.writer.link(path, target);
-      return;
-    }
+    if (this.writer.has(path)) throw unsafeArchive(`${display(path)} is a hard link, but has members below it`);
     const found = this.lower?.view.get(target);
     if (found === undefined || found.entry.type === 'directory')
       throw unsafeArchive(
         `${display(path)} is a hard link to ${display(target)}, which is no file of it, nor of the layers below`,
       );
+    const inode = this.lower?.view.identity(found) ?? target;
+    const copied = this.#copies.get(inode);
+    if (copied !== undefined) {
+      this.writer.link(path, copied);
+      return;
+    }
     await this.#copy(path, found);
-    for (const name of this.lower?.view.links(target) ?? [])
-      if (name !== path && !this.writer.has(name) && !this.marks.whiteouts.has(name) && this.#below(name) !== undefined)
-        this.writer.link(name, path);
+    this.#copies.set(inode, path);
+    for (const name of this.lower?.view.links(target) ?? []) if (this.#isLeft(name)) this.writer.link(name, path);
+  }
+
+  /** Whether the layers below still show a name that this one does not have. */
+  #isLeft(name: BytePath): boolean {
+    const { links, whiteouts } = this.marks;
+    return !this.writer.has(name) && !links.has(name) && !whiteouts.has(name) && this.#below(name) !== undefined;
   }
 
   async #copy(path: BytePath, { entry, data }: Resolved): Promise<void> {
     const attributes = attributesOf(entry);
     if (entry.type === 'symlink') this.writer.symlink(path, entry.target, attributes);
-    else if (entry.type === 'file') await this.#copyFile(path, must(data, 'the content of a file'), attributes);
+    else if (entry.type === 'file')
+      await this.#copyFile(path, { ...must(data, 'the content of a file'), size: entry.size }, attributes);
     else this.writer.node(path, nodeTypes[entry.type] ?? constants.S_IFSOCK, deviceOf(entry), attributes);
   }
 
   async #copyFile(
     path: BytePath,
-    data: { layer: number; path: BytePath },
+    { size, ...data }: { layer: number; path: BytePath; size: number },
     attributes: MemberAttributes,
   ): Promise<void> {
     const tree = must(this.lower?.trees[data.layer], 'the tree of a layer');
+    this.unpack.addCopied(size);
     const from = reach(tree, data.path, (at) => openSync(at, openFlags.read));
     try {
       const to = this.writer.beginFile(path);

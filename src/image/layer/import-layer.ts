@@ -57,7 +57,7 @@ export async function importImageLayer(
         },
         onFile: recorder.file,
         onReplace: recorder.replaced,
-        complete: async (writer) => completeLayer(writer, marks, await request.lower()),
+        complete: async (writer, unpack) => completeLayer({ writer, unpack }, marks, await request.lower()),
       },
     );
     await stored?.check(request);

@@ -1,9 +1,9 @@
 import { basename, components, dirname, display } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { linkedPath, unsafeArchive } from '../../store/index.js';
+import { rootedPath, unsafeArchive } from '../../store/index.js';
 import type { TarMember, TreeWriter } from '../../store/index.js';
 
-/** A hard link whose target no member before it is: it is in the layers below. */
+/** A hard link to a file of the layers below: no member before it has that name, nor a name of such a link. */
 export interface LowerLink {
   readonly path: BytePath;
   readonly target: BytePath;
@@ -25,19 +25,17 @@ export class LayerMarks {
   readonly take = (path: BytePath, _isFile: boolean, writer: TreeWriter, member: TarMember): boolean => {
     const marked = components(path).find((part) => part.startsWith(prefix));
     if (marked !== undefined) {
+      // It takes memory, whether it becomes an entry or not.
+      writer.bounds.addEntry(path);
       this.#mark(path, marked);
       return true;
     }
-    if (member.kind !== 'link') {
-      this.links.delete(path);
-      return false;
-    }
-    const target = linkedPath(member.target);
-    if (writer.has(target)) {
-      this.links.delete(path);
-      return false;
-    }
+    const named = member.kind === 'link' ? rootedPath(member.target) : undefined;
+    const target = named === undefined ? undefined : (this.links.get(named)?.target ?? named);
+    if (this.links.delete(path)) writer.bounds.removeEntry();
+    if (target === undefined || named === undefined || writer.has(named)) return false;
     writer.makeWay(path);
+    writer.bounds.addEntry(path, target);
     this.links.set(path, { path, target });
     return true;
   };

@@ -19,6 +19,8 @@ export interface RecordLimits {
   readonly replaced: number;
 }
 
+/** What a replaced file counts at least, for it takes memory however small it is. Bytes. */
+const leastReplaced = 512;
 /** Other bytes are collected up to this size, so that a member costs few segments. */
 const longestRun = 1 << 16;
 
@@ -79,7 +81,7 @@ export class TarRecorder {
     const descriptor = openSync(at, openFlags.read);
     try {
       const { size } = fstatSync(descriptor);
-      this.#replaced += size;
+      this.#replaced += Math.max(size, leastReplaced);
       if (this.#replaced > this.#most.replaced) this.#lose();
       else this.#files[number] = readAll(descriptor, size);
     } finally {

@@ -37,6 +37,7 @@ export async function importLayer(archive: BytePath, tree: BytePath, options: Im
       (basename(path) !== opaqueName && (name === '' || name === '.' || name === '..' || name.startsWith(prefix)))
     )
       throw unsafe(`it holds ${display(path)}, which is no whiteout that is known`);
+    writer.bounds.addEntry(path);
     writer.ensureDirectory(parent);
     if (basename(path) === opaqueName) opaque.add(parent);
     else whiteouts.add((parent === '' ? name : `${parent}/${name}`) as BytePath);

@@ -20,5 +20,9 @@ export function memberPath(name: BytePath): BytePath {
   return parts.join('/') as BytePath;
 }
 
-/** The path that a hard link names: an absolute one begins at the tree. @throws LaminaError as `memberPath` */
-export const linkedPath = (name: BytePath): BytePath => memberPath(name.replace(/^\/+/, '') as BytePath);
+/**
+ * The path that a hard link, or a member of an image layer, names: an absolute one begins at the tree, as for umoci,
+ * podman and containerd.
+ * @throws LaminaError as `memberPath`
+ */
+export const rootedPath = (name: BytePath): BytePath => memberPath(name.replace(/^\/+/, '') as BytePath);

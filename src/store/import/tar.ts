@@ -19,7 +19,7 @@ import { TarReader } from './tar/reader.js';
 import { ByteSource } from './tar/source.js';
 import { TreeWriter } from './tree-writer.js';
 import type { MemberAttributes } from './member-attributes.js';
-import { memberPath } from './member-path.js';
+import { memberPath, rootedPath } from './member-path.js';
 import { UnpackBounds, freeFor } from './unpack-bounds.js';
 
 /** What a kind of archive needs beyond plain tars. */
@@ -32,10 +32,13 @@ export interface ArchiveKind {
   readonly onFile?: (path: BytePath, position: number, pieces: readonly SparsePiece[]) => void;
   /** Called before a file that was written is replaced, with where it can be opened. */
   readonly onReplace?: (path: BytePath, at: Buffer) => void;
-  /** A layer of an image: a digest shows that it is whole, so it may lack an end mark, and it ends where others end. */
+  /**
+   * A layer of an image: a digest shows that it is whole, so it may lack an end mark, and it ends where others end.
+   * Absolute names begin at the tree.
+   */
   readonly isLayer?: true;
   /** Called after the last member, to write what is not in the archive. */
-  readonly complete?: (writer: TreeWriter) => Promise<void>;
+  readonly complete?: (writer: TreeWriter, unpack: UnpackBounds) => Promise<void>;
   /** A device in it makes it unsafe; by default it is content. */
   readonly devices?: 'refuse';
 }
@@ -64,7 +67,7 @@ export async function importTar(
       writeMembers({ writer, ids, foreign, kind, unpack, behind }, { at: archive, called, size }, options),
     );
     await writer.files.settle();
-    await kind.complete?.(writer);
+    await kind.complete?.(writer, unpack);
     await writer.finish();
     checkNames(writer, ids);
     if (foreign.text !== undefined)
@@ -149,7 +152,7 @@ async function writeMember(work: Work, member: TarMember): Promise<void> {
   const { writer } = work;
   const { special, devices } = work.kind;
   if (member.kind === 'volume-label') return;
-  const path = memberPath(member.name);
+  const path = work.kind.isLayer === true ? rootedPath(member.name) : memberPath(member.name);
   if (devices === 'refuse') refuseDevice(path, member);
   await writer.waitFor(path, member.kind === 'link' ? member.target : undefined);
   if (special?.(path, member.kind === 'file', writer, member) === true) return;

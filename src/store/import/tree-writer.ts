@@ -25,7 +25,7 @@ import type { TreeBounds } from '../tree-bounds.js';
 import { FileQueue } from './file-queue.js';
 import { setFileAttributes, setMemberAttributes } from './member-attributes.js';
 import type { MemberAttributes } from './member-attributes.js';
-import { linkedPath } from './member-path.js';
+import { rootedPath } from './member-path.js';
 import { unsafe } from './tar/errors.js';
 import { writing } from './write-errors.js';
 import { WrittenEntries, plainDirectory } from './written-entries.js';
@@ -120,7 +120,7 @@ export class TreeWriter {
    */
   async waitFor(path: BytePath, target?: BytePath): Promise<void> {
     const replaces = this.has(path) && this.files.isBusy;
-    if (replaces || (target !== undefined && this.files.isWaiting(linkedPath(target)))) await this.files.settle();
+    if (replaces || (target !== undefined && this.files.isWaiting(rootedPath(target)))) await this.files.settle();
   }
 
   /** An open descriptor of the new, empty file; `finishFile` closes it. */
@@ -167,7 +167,7 @@ export class TreeWriter {
    * @throws LaminaError refused: that is not a member before it, or is a directory
    */
   link(path: BytePath, name: BytePath): void {
-    const target = linkedPath(name);
+    const target = rootedPath(name);
     const kind = this.#written.linkedKind(path, target, name);
     if (path === target) return;
     if (kind === 'left-out device') {

@@ -24,6 +24,7 @@ export class UnpackBounds {
   readonly #mostByRatio: number;
   #given = 0;
   #holes = 0;
+  #copied = 0;
 
   constructor(readonly unpacking: Unpacking) {
     const { size, most, free } = unpacking;
@@ -50,7 +51,13 @@ export class UnpackBounds {
     this.#checkBytes();
   }
 
-  #checkBytes(bytes = this.#given + this.#holes): void {
+  /** @param bytes of a file that the archive has only a hard link to */
+  addCopied(bytes: number): void {
+    this.#copied += bytes;
+    this.#checkBytes();
+  }
+
+  #checkBytes(bytes = this.#given + this.#holes + this.#copied): void {
     const { most } = this.unpacking;
     if (bytes <= this.#mostBytes) return;
     const { name } = limits.unpackedSize;

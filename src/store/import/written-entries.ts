@@ -35,10 +35,12 @@ export class WrittenEntries {
   /**
    * What the hard link `path` is to be a name of.
    * @param target the path of the name that the member gives
-   * @throws LaminaError refused: that is not a member before it, or is a directory
+   * @throws LaminaError refused: that is not a member before it, or is a directory, or is below `path`
    */
   linkedKind(path: BytePath, target: BytePath, name: BytePath): Exclude<WrittenKind, 'directory'> {
     const kind = this.kindOf(target);
+    if (kind !== undefined && target.startsWith(`${path}/`))
+      throw unsafe(`${display(path)} is a hard link to ${display(target)}, whose directory it would replace`);
     if (kind !== undefined && kind !== 'directory') return kind;
     const called = name.startsWith('/') ? `the absolute name ${display(name)}` : display(target);
     throw unsafe(`${display(path)} is a hard link to ${called}, which is not a file in it`);

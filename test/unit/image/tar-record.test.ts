@@ -57,6 +57,12 @@ async function roundTrip(tar: Buffer): Promise<void> {
 const file = (name: string, content: string | Buffer): Member => ({ name, content });
 
 describe('the record of a tar', () => {
+  it('counts what is replaced, however small it is', async () => {
+    const tar = writeTar([file('a', '1'), file('a', '2'), file('a', '3')]);
+    expect((await recorded(tar, { replaced: 1024 })).reproducible).toBe(true);
+    expect((await recorded(tar, { replaced: 1023 })).reproducible).toBe(false);
+  });
+
   it.each<[string, readonly Member[]]>([
     ['files and directories', [{ name: 'd/', type: '5' }, file('d/a', 'content'), file('empty', '')]],
     ['large files', [file('large', Buffer.alloc(700_001, 'x')), file('small', 'y')]],
