@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { digestPattern, mediaTypePattern } from '../manifest/index.js';
+import { jsonDepth } from '../base/json.js';
 import { limits, overLimit } from '../base/limits.js';
 import { corruptBlob, invalidImage } from './errors.js';
 
@@ -28,10 +29,16 @@ const manifestSchema = z.object({ config: descriptorSchema, layers: z.array(desc
 const words = z.array(z.string()).nullish();
 const keys = z.record(z.string(), z.unknown()).nullish();
 
+/** It is kept with the base, and shown. */
+const platformName = z.string().regex(/^[a-z0-9._-]{1,64}$/, 'no name of a platform');
+
 const configSchema = z.object({
-  os: z.string(),
-  architecture: z.string(),
-  variant: z.string().nullish(),
+  os: platformName,
+  architecture: platformName,
+  variant: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{0,64}$/, 'no name of a platform')
+    .nullish(),
   rootfs: z.object({ type: z.literal('layers'), diff_ids: z.array(digest) }),
   config: z
     .object({
@@ -57,10 +64,18 @@ export const parseIndex = (bytes: Buffer, called: string): ImageIndex => parsed(
 export const parseManifest = (bytes: Buffer, called: string): ImageManifest => parsed(manifestSchema, bytes, called);
 export const parseConfig = (bytes: Buffer, called: string): ImageConfig => parsed(configSchema, bytes, called);
 
+const soundImage = 'get a sound image from a source you trust';
+
+/** @throws LaminaError failed: it is no such document; refused: it is nested too deep */
 export function parsed<T>(schema: z.ZodType<T>, bytes: Buffer, called: string): T {
+  const text = bytes.toString('utf8');
+  const depth = jsonDepth(text);
+  // What is deeper could not be written again, with an export.
+  if (depth > limits.nesting.value)
+    throw overLimit(limits.nesting, `${called} is nested ${depth} levels deep`, soundImage);
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    value = JSON.parse(text);
   } catch (error) {
     throw invalidImage(called, 'it is no JSON', error);
   }
@@ -89,9 +104,5 @@ export function checkBytes(bytes: Buffer, { digest: stated, size: length }: Desc
 /** @throws LaminaError refused: the description of an image is too large */
 export function checkDescriptionSize(bytes: number, called: string): void {
   if (bytes > limits.imageDescription.value)
-    throw overLimit(
-      limits.imageDescription,
-      `${called} has ${bytes} bytes`,
-      'get a sound image from a source you trust',
-    );
+    throw overLimit(limits.imageDescription, `${called} has ${bytes} bytes`, soundImage);
 }

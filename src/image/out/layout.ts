@@ -2,7 +2,8 @@ import { closeSync, fstatSync, mkdirSync, openSync, readSync, readdirSync, statS
 import { dirname, display, join, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { isSystemError, refused } from '../../base/errors.js';
-import { isRecord, jsonOf } from '../../base/json.js';
+import { isRecord, jsonDepth, jsonOf } from '../../base/json.js';
+import { limits } from '../../base/limits.js';
 import { removeAllDurably, syncDirectory, writeFileDurably } from '../../platform/durable.js';
 import { acquireLock } from '../../platform/lock.js';
 import { renameSync } from '../../platform/native.js';
@@ -165,7 +166,8 @@ function checkLayout(path: BytePath): void {
 
 function readIndex(path: BytePath): Index {
   const file = join(path, layoutNames.index);
-  const index = jsonOf(textOf(file) ?? '');
+  const text = textOf(file) ?? '';
+  const index = jsonDepth(text) > limits.nesting.value ? undefined : jsonOf(text);
   if (isRecord(index) && Array.isArray(index['manifests']))
     return { ...index, manifests: index['manifests'] as unknown[] };
   throw refused(`${display(file)} is no index of an image layout`, {
