@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasAll, startRegistry, trust } from '../support/exports.js';
 import type { Registry as RealRegistry } from '../support/exports.js';
 import { ImageWorld } from '../support/image-world.js';
-import { differences, isRoot } from '../support/lamina.js';
+import { differences, isRoot, start as startProgram } from '../support/lamina.js';
 import type { Snapshot, Started, World } from '../support/lamina.js';
 import { layerOf, sha256, types } from '../support/layouts.js';
 import type { Layer } from '../support/layouts.js';
@@ -139,6 +139,7 @@ describe.runIf(isRoot && hasAll('skopeo'))('images that are broken off', () => {
         /skopeo cannot copy to .*(EOF|reset|broken pipe|closed)/,
       ],
       ['too many requests', 'POST', 429, /skopeo cannot copy to .*(429|too many|toomany)/i],
+      ['a login that it needs', 'POST', 401, /skopeo cannot copy to .*(unauthorized|authentication)[^]*skopeo login/i],
     ])('by %s', async (_, method, fault, message) => {
       proxy.fault = (request) => (request.method === method ? fault : undefined);
       const done = await push('bad').finished;
@@ -160,6 +161,26 @@ describe.runIf(isRoot && hasAll('skopeo'))('images that are broken off', () => {
       const done = await push('good').finished;
       expect([done.code, done.stderr]).toEqual([0, '']);
       unchanged();
+    });
+
+    it.runIf(hasAll('script'))('and shows bytes and the time left, there and back', async () => {
+      const image = `docker://127.0.0.1:${proxy.port}/mine:shown`;
+      const onTerminal = async (store: string, ...words: string[]) => {
+        const command = [process.execPath, world.cli, '--store', store, ...words].map((word) => `'${word}'`).join(' ');
+        const settings = { ...process.env, ...env() };
+        const done = await startProgram('script', ['-qec', command, '/dev/null'], { env: settings }).finished;
+        expect([done.code, done.stdout]).toEqual([0, expect.stringMatching(/, .* left/)]);
+        return done.stdout;
+      };
+      const sent = await onTerminal(world.store, 'export', 'mine', image);
+      expect(sent).toMatch(/writing .* of .*, .* left/);
+      expect(sent).toMatch(/sending .* of 3\.0 MB, .* left/);
+      unchanged();
+      // What skopeo takes for the end of a path may be in it.
+      const other = world.path('a:b');
+      await world.run('--store', other, 'init');
+      // Fetching and reading count once each.
+      expect(await onTerminal(other, 'base', 'import', 'back', image)).toMatch(/importing .* of 6\.0 MB, .* left/);
     });
   });
 });

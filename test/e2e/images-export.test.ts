@@ -15,7 +15,7 @@ import {
   trust,
 } from '../support/exports.js';
 import type { Config, Exported, Registry } from '../support/exports.js';
-import { World, isRoot } from '../support/lamina.js';
+import { World, differences, isRoot } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 import { podmanPlaces, podmanSettings } from '../support/podman.js';
 import { modificationTimes } from '../support/tree-times.js';
@@ -153,9 +153,15 @@ describe.runIf(isRoot && hasAll('umoci', 'skopeo'))('export', () => {
       podman() { command podman --root ${world.path('podman')} --runroot /run/p --storage-driver vfs "$@"; }
       podman load -q -i ${file} >/dev/null
       podman images --format '{{.Repository}}:{{.Tag}}' | sort
-      podman run --rm localhost/lamina-web:1 cat /etc/later`);
+      podman run --rm localhost/lamina-web:1 cat /etc/later
+      podman image mount localhost/lamina-web:1`);
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toBe('localhost/lamina-web:1\nlocalhost/lamina-web:2\nlater\n');
+    const [root = '', ...lines] = stdout.trim().split('\n').reverse();
+    expect(lines.reverse()).toEqual(['localhost/lamina-web:1', 'localhost/lamina-web:2', 'later']);
+    // Podman drops other attributes than those of users, and lets a directory that was made again keep its former ones.
+    const others = differences(world.snapshotOf(root), (await shown('web')).tree);
+    expect([...others.keys()].sort()).toEqual(['/etc/hostname', '/srv/shared', '/usr/share']);
+    for (const both of others.values()) expect(both).toMatch(/^(.*\|)[^|]*<> {2}\1[^|]*$/);
   });
 
   it('refuses what is there, what cannot be, and what is mounted, and changes nothing', async () => {

@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { lstatSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ImageWorld, file, lowest, middle } from '../support/image-world.js';
-import { isRoot } from '../support/lamina.js';
+import { ImageWorld, directory, file, link, lowest, middle, symlink, whiteout } from '../support/image-world.js';
+import { differences, isRoot } from '../support/lamina.js';
 import type { World } from '../support/lamina.js';
 import { layerOf, sha256, types } from '../support/layouts.js';
 import type { Layer } from '../support/layouts.js';
@@ -91,6 +92,93 @@ describe.skipIf(!isRoot)('importing images', () => {
     expect(config.rootfs.diff_ids).toEqual(layers.map(({ diffId }) => diffId));
   };
 
+  it('takes absolute names from the root, as umoci does', async () => {
+    const layers = [
+      layerOf([
+        directory('/'),
+        directory('/etc', { mode: 0o750 }),
+        file('/etc/x', 'X'),
+        file('/etc/gone', 'g'),
+        symlink('/l', '/etc'),
+      ]),
+      layerOf([file('//etc/./y', 'Y'), link('/h', '/etc/x'), whiteout('/etc/.wh.gone')]),
+    ];
+    const source = named(layers);
+    const bundle = world.path('absolute');
+    execFileSync('umoci', ['unpack', '--image', source.slice('oci:'.length), bundle], { stdio: 'pipe' });
+    const base = await imported(source);
+    await images.looked(base, (root) => {
+      expect(readdirSync(join(root, 'etc'))).toEqual(['x', 'y']);
+      expect(differences(world.snapshotOf(root), world.snapshotOf(join(bundle, 'rootfs')))).toEqual(new Map());
+    });
+    await comesBack(base, ...layers);
+    await removed(base);
+  });
+
+  it('keeps diff IDs by SHA-512', async () => {
+    const layers = [lowest, layerOf([file('f', 'x')])].map((layer) => ({
+      ...layer,
+      diffId: `sha512:${createHash('sha512').update(gunzipSync(layer.blob)).digest('hex')}`,
+    }));
+    const base = await imported(named(layers));
+    await comesBack(base, ...layers);
+    await removed(base);
+    const other = named([{ ...layers[0]!, diffId: layers[1]!.diffId }]);
+    const wrong = await world.attempt('base', 'import', images.fresh(), other);
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringMatching(/holds a tar with the digest sha512:/)]);
+  });
+
+  it('hides all that is below an opaque root, as umoci does', async () => {
+    const layers = [
+      layerOf([
+        ...[directory('./'), file('a', 'A'), directory('d'), file('d/x', 'X'), symlink('s', 'd')],
+        ...[directory('gone', { mode: 0o711 }), file('gone/y', 'y'), file('f', 'f')],
+      ]),
+      layerOf([
+        directory('d', { mode: 0o700 }),
+        file('d/z', 'Z'),
+        whiteout('.wh..wh..opq'),
+        directory('f'),
+        file('n', 'n'),
+      ]),
+    ];
+    const source = named(layers);
+    const bundle = world.path('opaque-root');
+    execFileSync('umoci', ['unpack', '--image', source.slice('oci:'.length), bundle], { stdio: 'pipe' });
+    const base = await imported(source);
+    await images.looked(base, (root) => {
+      expect(readdirSync(root)).toEqual(['d', 'f', 'n']);
+      expect(readdirSync(join(root, 'd'))).toEqual(['z']);
+      expect(differences(world.snapshotOf(root), world.snapshotOf(join(bundle, 'rootfs')))).toEqual(new Map());
+    });
+    await comesBack(base, ...layers);
+    await removed(base);
+  });
+
+  it('keeps files of layers below one file each, however many links a layer makes to them', async () => {
+    const layers = [
+      layerOf([file('one', '1'), link('two', 'one'), file('alone', 'x'), symlink('s', 'one')]),
+      layerOf([
+        ...[link('3', 'one'), link('4', 'two'), link('5', 'alone'), link('6', 'alone'), link('7', '6')],
+        ...[link('t', 's'), link('u', 's'), link('8', 'two'), file('two', 'other')],
+      ]),
+    ];
+    const base = await imported(named(layers));
+    await images.looked(base, (root) => {
+      const inode = (name: string) => lstatSync(join(root, name)).ino;
+      for (const [first, ...others] of [
+        ['one', '3', '4', '8'],
+        ['alone', '5', '6', '7'],
+        ['s', 't', 'u'],
+      ])
+        expect(others.map(inode)).toEqual(others.map(() => inode(first ?? '')));
+      expect(lstatSync(join(root, 'one')).nlink).toBe(4);
+      expect(readFileSync(join(root, 'two'), 'utf8')).toBe('other');
+    });
+    await comesBack(base, ...layers);
+    await removed(base);
+  });
+
   it('ends a layer where Go does, at two blocks of zeros, and takes one that is empty', async () => {
     const two = layerOf(Buffer.concat([writeTar([file('y', 'y')]), writeTar([file('z', 'z')])]));
     const layers = [two, layerOf(Buffer.alloc(0)), layerOf(Buffer.alloc(1024))];
@@ -155,14 +243,15 @@ describe.skipIf(!isRoot)('importing images', () => {
     expect([none.code, none.stderr]).toEqual([3, expect.stringContaining(`has no image '@${String(named.length)}'`)]);
   });
 
-  it.each(['v2s2', 'zstd'])('reads what skopeo makes: %s', async (form) => {
+  it.each(['v2s2', 'zstd', 'zstd:chunked'] as const)('reads what skopeo makes: %s', async (form) => {
     const one = named([lowest, middle]);
-    const directory = world.path(form);
+    const directory = world.path(form.replace(':', '-'));
     const options = form === 'v2s2' ? ['--format', form] : ['--dest-compress', '--dest-compress-format', form];
     const done = spawnSync('skopeo', ['copy', '--insecure-policy', '--quiet', ...options, one, `dir:${directory}`]);
     expect(done.stderr.toString()).toBe('');
     const manifest = readFileSync(join(directory, 'manifest.json'), 'utf8');
-    expect(manifest).toContain(form === 'v2s2' ? 'vnd.docker.distribution.manifest.v2+json' : 'zstd');
+    const telltales = { v2s2: 'vnd.docker.distribution.manifest.v2+json', zstd: 'tar+zstd' };
+    expect(manifest).toContain(form === 'zstd:chunked' ? 'io.containers.zstd-chunked' : telltales[form]);
     const [whole, base] = [await imported(one), await imported(`dir:${directory}`)];
     expect(base.layers).toEqual(whole.layers);
     await removed(whole);

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** What becomes of a request: a status that answers it, or how it fails. Undefined: the registry answers. */
-export type Fault = 429 | 500 | 'ends half-way' | 'answers half' | 'stalls' | undefined;
+export type Fault = 401 | 429 | 500 | 'ends half-way' | 'answers half' | 'stalls' | undefined;
 
 /** Stands before a registry on the loopback, and fails where the registry would not. */
 export class RegistryProxy {
@@ -68,7 +68,8 @@ export class RegistryProxy {
       return;
     }
     // Answered too early, the client may see no more than a closed connection.
-    request.once('end', () => response.writeHead(fault, fault === 429 ? { 'Retry-After': '0' } : {}).end());
+    const headers = { 401: { 'WWW-Authenticate': 'Basic realm="test"' }, 429: { 'Retry-After': '0' }, 500: {} }[fault];
+    request.once('end', () => response.writeHead(fault, headers).end());
     request.resume();
   }
 }

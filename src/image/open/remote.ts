@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { display, fromText, join, toBuffer, toText } from '../../base/bytes.js';
+import { display, fromText, join, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { LaminaError, isSystemError, must } from '../../base/errors.js';
 import type { ImageLayer } from '../../manifest/index.js';
+import { holdPath } from '../../platform/held.js';
 import { checkDescriptionSize, digestOf, hexOf, parseIndex, parseManifest, parsed } from '../descriptions.js';
 import type { Descriptor, ImageManifest } from '../descriptions.js';
 import { invalidImage, noTag, unknownMediaType } from '../errors.js';
@@ -129,13 +130,16 @@ function fetchedBySkopeo(image: ResolvedImage, source: string, { called, layout 
       const present = image.layers.filter(
         ({ chainId, blob }) => !wanted.has(chainId) && !isWanted(blob.digest, layers),
       );
-      makePlaceholders(layout, present);
+      makePlaceholders(files, present);
       const watch = watchSize(layout, onFetched);
+      // By a descriptor, for a colon in its path would end that.
+      const held = holdPath(layout);
       try {
         const copy = ['copy', '--quiet', '--dest-oci-accept-uncompressed-layers'];
-        const destination = `oci:${toText(layout)}:${nameInLayout}`;
+        const destination = `oci:/proc/${process.pid}/fd/${held.descriptor}:${nameInLayout}`;
         await skopeo([...copy, source, destination], { signal, called });
       } finally {
+        held.close();
         watch.stop();
       }
       fetched = layoutManifest(files);
@@ -155,14 +159,19 @@ const isWanted = (digest: string, layers: readonly ImageLayer[]) => layers.some(
  * skopeo does not fetch what a layout has already: files of the right names keep it from fetching the layers that the
  * store has. Their content is never read.
  */
-function makePlaceholders(layout: BytePath, layers: readonly ImageLayer[]): void {
+function makePlaceholders({ at: layout, called }: ImageFiles, layers: readonly ImageLayer[]): void {
   const blobs = join(layout, 'blobs', 'sha256');
   mkdirSync(toBuffer(blobs), { recursive: true, mode: 0o700 });
   for (const { blob, diffId } of layers) {
     for (const digest of [blob.digest, diffId]) {
       const path = toBuffer(join(blobs, hexOf(digest)));
       writeFileSync(path, '');
-      truncateSync(path, blob.size);
+      try {
+        truncateSync(path, blob.size);
+      } catch (error) {
+        if (!isSystemError(error, 'EFBIG', 'EINVAL')) throw error;
+        throw invalidImage(called, `blob ${blob.digest} is said to have ${blob.size} bytes`, error);
+      }
     }
   }
 }
@@ -179,6 +188,7 @@ function layoutManifest(files: ImageFiles): ImageManifest {
 /** Reports how many bytes of blobs have come. */
 function watchSize(layout: BytePath, onFetched: (bytes: number) => void): { readonly stop: () => void } {
   const before = sizeOf(layout);
+  onFetched(0);
   const timer = setInterval(() => {
     onFetched(Math.max(0, sizeOf(layout) - before));
   }, watchInterval);

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { mapLimit } from '../../base/concurrency.js';
 import { failed } from '../../base/errors.js';
 import type { ImageLayer } from '../../manifest/index.js';
 import { mediaTypes } from '../media-types.js';
+import { algorithmOf } from '../descriptions.js';
 import type { Descriptor } from '../descriptions.js';
-import type { Blobs, LayerBlob, LayerForm } from './blobs.js';
+import type { Blobs, LayerBlob, LayerForm, TarPieces } from './blobs.js';
 import { isUnchanged, makeConfig } from './config.js';
 import type { ConfigParts, HistoryLayer, ImageConfig } from './config.js';
 
@@ -70,14 +73,46 @@ async function makeLayer(toMake: LayerToMake, blobs: Blobs, options: MakeOptions
     const { digest, size, mediaType } = image.blob;
     return { descriptor: { mediaType: ociLayerType(mediaType), digest, size }, diffId: image.diffId };
   }
-  const layer = await blobs.addLayer(pieces(), { form, signal, onBytes });
-  if (image !== null && toMake.isRemade && layer.diffId !== image.diffId)
-    throw failed(`the layer ${image.diffId} cannot be made again: what comes out is ${layer.diffId}`, {
+  const diff = new DiffHash(image !== null && toMake.isRemade ? image.diffId : undefined);
+  const { descriptor, diffId } = await blobs.addLayer(diff.of(pieces()), { form, signal, onBytes });
+  const layer = { descriptor, diffId: diff.checked(diffId) };
+  written?.set(toMake, layer);
+  return layer;
+}
+
+/** Whether a layer comes out as it was, and has the diff ID that its image has. */
+class DiffHash {
+  /** Of another algorithm than that of all new layers. */
+  readonly #other: Hash | undefined;
+
+  /** @param wanted undefined: it is a new layer */
+  constructor(readonly wanted: string | undefined) {
+    const algorithm = wanted === undefined ? 'sha256' : algorithmOf(wanted);
+    this.#other = algorithm === 'sha256' ? undefined : createHash(algorithm);
+  }
+
+  of(pieces: TarPieces): TarPieces {
+    return this.#other === undefined ? pieces : hashed(pieces, this.#other);
+  }
+
+  /** @param sha256 the diff ID of what was written @throws LaminaError failed: it is not what is wanted */
+  checked(sha256: string): string {
+    const { wanted } = this;
+    if (wanted === undefined) return sha256;
+    const found = this.#other === undefined ? sha256 : `${algorithmOf(wanted)}:${this.#other.digest('hex')}`;
+    if (found === wanted) return wanted;
+    throw failed(`the layer ${wanted} cannot be made again: what comes out is ${found}`, {
       code: 'LAYER_CHANGED',
       hint: 'run lamina verify; or export with --flatten',
     });
-  written?.set(toMake, layer);
-  return layer;
+  }
+}
+
+async function* hashed(pieces: TarPieces, hash: Hash): AsyncGenerator<Buffer, void, undefined> {
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
+  }
 }
 
 /** The type that the OCI specification has for what a layer was stored as. */

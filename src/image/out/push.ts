@@ -77,7 +77,9 @@ class Copy {
     readonly source: string,
   ) {}
 
-  readonly #isThere = ({ blob }: ImageLayer): boolean => !this.#missing.has(blob.digest);
+  /** Layouts that skopeo reads have blobs of one algorithm only. */
+  readonly #isThere = ({ blob: { digest } }: ImageLayer): boolean =>
+    digest.startsWith('sha256:') && !this.#missing.has(digest);
 
   async write(): Promise<Descriptor> {
     const { image, form, signal, bytes: total, onProgress } = this.request;
@@ -90,7 +92,8 @@ class Copy {
   async send(): Promise<{ readonly ok: boolean; readonly said: string; readonly wanted: ReadonlySet<string> }> {
     const { image, destination, signal, onProgress } = this.request;
     const total = [...this.#written.values()].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-    const onRead = (bytes: number) => onProgress?.({ step: 'send', bytes: Math.min(bytes, total), total });
+    const report = (bytes: number) => onProgress?.({ step: 'send', bytes: Math.min(bytes, total), total });
+    const onRead = total === 0 ? undefined : report;
     const named = image.layers.flatMap(({ image: from }) =>
       from !== null && this.#isThere(from)
         ? [[from.blob.digest, blobPath(this.layout, from.blob.digest)] as const]

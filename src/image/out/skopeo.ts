@@ -6,7 +6,7 @@ import type { SkopeoResult } from '../skopeo.js';
 
 export interface CopyOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called now and then with the bytes that it has read so far. */
+  /** Called at the begin, and now and then, with the bytes that it has read so far. */
   readonly onRead?: ((bytes: number) => void) | undefined;
 }
 
@@ -21,7 +21,9 @@ export async function copyBySkopeo(
 ): Promise<Omit<SkopeoResult, 'output'>> {
   let timer: NodeJS.Timeout | undefined;
   const onStart = (pid: number) => {
-    if (onRead !== undefined) timer = setInterval(() => onRead(bytesRead(pid)), lookEvery);
+    if (onRead === undefined) return;
+    onRead(0);
+    timer = setInterval(() => onRead(bytesRead(pid)), lookEvery);
   };
   try {
     return await runSkopeo(['copy', '--quiet', '--retry-times', '2', from, to], { signal, onStart });
