@@ -67,12 +67,13 @@ Result<Entry> Creator::make(NodeId parent, std::string_view name, const Creation
     }
     if (attempt != nullptr) attempt->begin();
     if (!made_before) LAMINA_TRY(make_at(*directory, place->descriptor(), name, creation, caller, opened));
-    names_changed(*directory);
+    name_changed(*directory, name);
     LAMINA_ASSIGN(sys::FileStatus status, sys::status_at(place->descriptor(), name));
     if (creation.is_whiteout()) status = as_device(status);
     made.what = FoundInUpper{status, FoundInUpper::Form::fresh, {}, true};
     LAMINA_ASSIGN(inode, resolver_.intern(directory, name, made));
     if (opened) open_files_.put(inode->id, opened);
+    if (inode->is_directory() && !made_before) note_no_whiteout_files(*inode);
   }
   return attributes_.entry(inode, made);
 }
@@ -98,7 +99,7 @@ Status Creator::leave_device(NodeId parent, std::string_view name, const std::fu
     LAMINA_ASSIGN(const Found before, names_.find(*directory, name));
     if (before.visible()) return work_.discard(temporary);  // an earlier attempt has left it
     LAMINA_TRY(maker_.place_device(temporary, place->descriptor(), name, before.upper_status() != nullptr));
-    names_changed(*directory);
+    name_changed(*directory, name);
     return {};
   });
 }
