@@ -50,7 +50,7 @@ describe.skipIf(!isRoot)('services of Debian in a container', { timeout: 300_000
 
   /** What the exercise printed: every figure of the service, and more than nothing a second. */
   function expectFigures(service: string, { code, stdout, stderr }: Finished): void {
-    expect({ code, stdout, stderr }).toMatchObject({ code: 0 });
+    expect(code, `${service}: ${stderr}`).toBe(0);
     const printed = [...stdout.matchAll(/^figure (\S+) ([0-9.]+)$/gm)];
     expect(printed.map(([, name]) => name)).toEqual(figures[service]);
     for (const [, , value] of printed) expect(Number(value)).toBeGreaterThan(0);
