@@ -182,14 +182,12 @@ describe.each(['kernel', 'fuse'] as const)(`the snapshotter with the engine %s${
     const web = { 'containerd.io/snapshot/dev.lamina.container': 'web' };
     const store = new Store(fromText(world.store));
     const listed = async () => (await status(store)).elsewhere;
-
     it('shows where it is mounted, and opens it as its setting says', async () => {
       const { name } = await commitAll((root) => write(root, 'kept', 'x'.repeat(10_000)));
       await client.prepare('web-key', name, web);
       await settings(store, 'web', { mode: 'passthrough' });
       const mounts = await client.mounts('web-key');
       if (engine === 'fuse') expect(mounts[0]?.options).toContain('mode=passthrough');
-      expect(await listed()).toEqual([]);
       const place = scratch();
       mountAt(place, mounts);
       expect(readFileSync(join(place, 'kept'), 'utf8')).toHaveLength(10_000);
@@ -213,7 +211,6 @@ describe.each(['kernel', 'fuse'] as const)(`the snapshotter with the engine %s${
         mountAt(place, mounts);
         expect(() => hold.check(manifest)).toThrow("container 'web' is in use by containerd, as snapshot 'web-key'");
         unmountAt(place);
-        hold.check(manifest);
       });
       await client.remove('web-key');
     });
@@ -222,17 +219,13 @@ describe.each(['kernel', 'fuse'] as const)(`the snapshotter with the engine %s${
   // Each of the driver's mounts is a program to start.
   const depth = engine === 'kernel' ? 128 : 24;
   it(`mounts ${depth} layers`, { timeout: 300_000 }, async () => {
-    const adds =
-      (number: number): Work =>
+    const layer =
+      (number: number, replaces: boolean): Work =>
       (root) => {
         write(root, 'overwriteme', `${number} was here\n`);
         if (!existsSync(join(root, 'addhere'))) makeDirectory(root, 'addhere');
         write(root, `addhere/file-${number}`, 'same\n');
-      };
-    const replaces =
-      (number: number): Work =>
-      (root) => {
-        adds(number)(root);
+        if (!replaces) return;
         if (number > 0) removeAll(root, 'onlyme');
         makeDirectory(root, 'onlyme');
         write(root, `onlyme/file-${number}`, 'only me\n');
@@ -244,7 +237,7 @@ describe.each(['kernel', 'fuse'] as const)(`the snapshotter with the engine %s${
       const mounts = await client.prepare(`deep-${number}-key`, parent);
       // Mounting takes most of the time: what adds only is what the mount would leave in its upper.
       const isMounted = number % 8 === 0 || number === depth - 1;
-      const work = (isMounted ? replaces : adds)(number);
+      const work = layer(number, isMounted);
       if (isMounted) within(scratch(), mounts, work);
       else work(upperOf(mounts));
       work(flat);
