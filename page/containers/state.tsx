@@ -11,12 +11,14 @@ export function Standing({ container: { state, behind } }: { container: ListedCo
 
 /** Where a container is mounted, and what must be done about it. */
 export function Place({ container }: { container: ListedContainer }) {
-  const { mountpoint, elsewhere, driverGone, engine } = container;
+  const { mountpoint, elsewhere, snapshot, driverGone, engine } = container;
   if (mountpoint === null)
     return elsewhere === null ? (
       <span class="quiet">not mounted</span>
     ) : (
-      <>{shown(elsewhere)} (another mount namespace)</>
+      <>
+        {shown(elsewhere)} ({snapshot === null ? 'another mount namespace' : 'by containerd'})
+      </>
     );
   if (driverGone) return <Badge tone="bad">its driver is gone: lamina recover</Badge>;
   return (

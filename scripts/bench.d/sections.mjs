@@ -9,6 +9,7 @@ import { section as messages } from './messages.mjs';
 import { section as pageCache } from './page-cache.mjs';
 import { section as drivers } from './rounds.mjs';
 import { section as scaling } from './scaling.mjs';
+import { section as services } from './services.mjs';
 import { section as servicing } from './servicing.mjs';
 import { section as slowDisk } from './slow-disk.mjs';
 import { section as store } from './store.mjs';
@@ -41,4 +42,5 @@ export const sections = [
   store,
   images,
   takeOver,
+  services,
 ];

@@ -12,8 +12,10 @@ export type Standing = 'newest' | 'behind' | 'left-behind';
 
 export type ListedContainer = StatusData['containers'][number] & {
   readonly state: Standing;
-  /** Where it is mounted in another mount namespace; null: it is not, or here. */
+  /** Where it is mounted in another mount namespace, or by containerd; null: it is not, or here. */
   readonly elsewhere: string | null;
+  /** The snapshot as which containerd has mounted it; null: it has not. */
+  readonly snapshot: string | null;
 };
 
 export interface ListData {
@@ -77,11 +79,12 @@ function matches(glob: string, of: (container: ListedContainer) => string): Test
 
 /** What `list` shows of a store. */
 export function listed(data: StatusData): ListedContainer[] {
-  const elsewhere = new Map(data.elsewhere.map(({ container, mountpoint }) => [container, mountpoint]));
+  const elsewhere = new Map(data.elsewhere.map((each) => [each.container, each]));
   return data.containers.map((container) => ({
     ...container,
     state: container.behind === null ? 'left-behind' : container.behind.length === 0 ? 'newest' : 'behind',
-    elsewhere: elsewhere.get(container.name) ?? null,
+    elsewhere: elsewhere.get(container.name)?.mountpoint ?? null,
+    snapshot: elsewhere.get(container.name)?.snapshot ?? null,
   }));
 }
 

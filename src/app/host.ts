@@ -2,7 +2,14 @@ import { accessSync, constants, mkdirSync, mkdtempSync, rmdirSync } from 'node:f
 import { release } from 'node:os';
 import { fromText, join, toBuffer, toText } from '../base/bytes.js';
 import { messageOf, toLaminaError } from '../base/errors.js';
-import { mountStack, ringSetting, ringState, unmountStack } from '../mount/index.js';
+import {
+  kernelHasPassthrough,
+  mountStack,
+  passthroughSince,
+  ringSetting,
+  ringState,
+  unmountStack,
+} from '../mount/index.js';
 import { temporaryDirectory } from '../platform/command-line.js';
 import { isMachineRoot, isRoot } from '../platform/privileges.js';
 import { hasProgram } from '../platform/programs.js';
@@ -107,16 +114,11 @@ function sandboxFeatures(probe: SandboxProbe | undefined): HostFeature[] {
   ];
 }
 
-/** docs/decisions/0013-passthrough-by-file.md */
-const passthroughSince = [6, 9] as const;
-
 function passthrough(root: boolean): HostFeature {
   const name = 'passthrough';
-  const [major = 0, minor = 0] = release().split('.').map(Number);
-  const isNew = major > passthroughSince[0] || (major === passthroughSince[0] && minor >= passthroughSince[1]);
   if (!root)
     return lacking(name, 'the kernel offers it to root only', 'mount as root: lamina mount --mode passthrough');
-  return isNew
+  return kernelHasPassthrough()
     ? having(name, 'lamina mount --mode passthrough: files are read and written at the speed of the layers')
     : lacking(name, 'this kernel does not have it', `use Linux ${passthroughSince.join('.')} or later`);
 }

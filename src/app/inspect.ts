@@ -7,6 +7,7 @@ import { baseOf, layerChain, own } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import {
   containersWithSocket,
+  findGrantedMounts,
   findKernelMount,
   findMounts,
   isLost,
@@ -30,11 +31,13 @@ export interface StatusData {
     /** Its driver is gone: `lamina recover` removes the mount. */
     readonly driverGone: boolean;
   })[];
-  /** Containers that are mounted in another mount namespace, and where. */
+  /** Containers that are mounted in another mount namespace, or by containerd, and where. */
   readonly elsewhere: readonly {
     readonly container: string;
     readonly mountpoint: string;
     readonly engine: EngineName;
+    /** The snapshot as which containerd has mounted it; null: Lamina has. */
+    readonly snapshot: string | null;
   }[];
   readonly nodes: readonly NodeData[];
   readonly updates: readonly UpdateData[];
@@ -106,10 +109,13 @@ async function mountedElsewhere(store: Store, manifest: Manifest, here: readonly
   const driven = containersWithSocket(store);
   for (const container of names.sort()) {
     const driver = driven.has(container) ? await pingDriver(store.paths.control(container)) : undefined;
-    if (driver !== undefined) found.push({ container, mountpoint: driver.mountpoint, engine: 'fuse' });
+    if (driver !== undefined) found.push({ container, mountpoint: driver.mountpoint, engine: 'fuse', snapshot: null });
     const kernel = recorded.has(container) ? findKernelMount(store, manifest, container) : undefined;
-    if (kernel !== undefined) found.push({ container, mountpoint: toText(kernel.mountpoint), engine: 'kernel' });
+    if (kernel !== undefined)
+      found.push({ container, mountpoint: toText(kernel.mountpoint), engine: 'kernel', snapshot: null });
   }
+  for (const { mountpoint, ...granted } of await findGrantedMounts(store, manifest))
+    found.push({ ...granted, mountpoint: toText(mountpoint) });
   return found;
 }
 

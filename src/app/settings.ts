@@ -1,16 +1,20 @@
 import { refused, usage } from '../base/errors.js';
+import { openingOf } from '../containers/index.js';
 import { containerOf } from '../manifest/index.js';
-import { changeStoreSettings, containerModesOf, readStoreSettings } from '../mount/index.js';
+import { changeStoreSettings, reasonAgainstPassthrough, readStoreSettings } from '../mount/index.js';
 import type { ContainerMode, EngineWish, StoreSettings } from '../mount/index.js';
-import { isMachineRoot } from '../platform/privileges.js';
 import type { Store } from '../store/index.js';
 
 export type { ContainerMode };
 
 export interface SettingsData {
   readonly engine: EngineWish;
-  /** Those that are not opened stateless. */
-  readonly containers: readonly { readonly name: string; readonly mode: ContainerMode }[];
+  /** Those that are not opened stateless, and what says so: their setting, or a label of their image. */
+  readonly containers: readonly {
+    readonly name: string;
+    readonly mode: ContainerMode;
+    readonly by: 'setting' | 'image';
+  }[];
 }
 
 export interface GivenSettings {
@@ -39,11 +43,16 @@ export async function settings(
         return changed(before, given, container, created);
       })
     : readStoreSettings(store);
-  const containers = containerModesOf(after, await store.read());
-  return {
-    engine: after.engine,
-    containers: containers.filter(({ name }) => container === undefined || name === container),
-  };
+  return { engine: after.engine, containers: await modesOf(store, container) };
+}
+
+async function modesOf(store: Store, container: string | undefined): Promise<SettingsData['containers']> {
+  const manifest = await store.read();
+  const names = Object.keys(manifest.containers).filter((name) => container === undefined || name === container);
+  return names.sort().flatMap((name) => {
+    const { mode, by } = openingOf(store, manifest, name);
+    return mode === 'stateless' || by === null ? [] : [{ name, mode, by }];
+  });
 }
 
 function checkGiven(container: string | undefined, { engine, mode }: GivenSettings): void {
@@ -55,10 +64,11 @@ function checkGiven(container: string | undefined, { engine, mode }: GivenSettin
     throw usage('--engine is a setting of the store, not of a container', {
       hint: `leave out '${container}', or give --engine to the command: lamina mount --engine ${engine} ${container} DIR`,
     });
-  if (mode === 'passthrough' && !isMachineRoot())
-    throw refused('the kernel offers passthrough to root of the machine only', {
+  const reason = mode === 'passthrough' ? reasonAgainstPassthrough() : undefined;
+  if (reason !== undefined)
+    throw refused(reason, {
       code: 'NO_PASSTHROUGH',
-      hint: 'run it as root, on a store of root',
+      hint: 'lamina host shows what this machine offers; leave the container stateless here',
     });
 }
 
@@ -74,6 +84,5 @@ function changed(
     container === undefined || created === undefined || mode === undefined
       ? []
       : [[container, { mode, created }] as const];
-  const kept = set.filter(([, each]) => each.mode !== 'stateless');
-  return { engine: given.engine ?? engine, containers: Object.fromEntries([...others, ...kept]) };
+  return { engine: given.engine ?? engine, containers: Object.fromEntries([...others, ...set]) };
 }

@@ -14,7 +14,7 @@ interface Given {
 const help = `
 --mode passthrough is for large files that are read and written in place, as by databases: lamina mount and lamina run then
 open the container's files so, where the driver mounts it and they are not given another --mode. It holds for the next
-mount.
+mount. An image can ask for it by the label dev.lamina.mode=passthrough, which holds for containers without a setting.
 
 Examples:
   lamina settings
@@ -39,7 +39,10 @@ export function addSettingsCommand(program: Command): void {
       const data = await settings(await store(), container, { engine, mode });
       const rows = [
         ['engine', data.engine],
-        ...data.containers.map((each) => [`mode of ${shown(each.name)}`, each.mode]),
+        ...data.containers.map(({ name, mode: has, by }) => [
+          `mode of ${shown(name)}`,
+          by === 'image' ? `${has} (by a label of its image)` : has,
+        ]),
         ...(container !== undefined && data.containers.length === 0
           ? [[`mode of ${shown(container)}`, 'stateless']]
           : []),

@@ -66,7 +66,7 @@ export function addStatusCommands(program: Command): void {
       }
       const containers = select(listed(data), { filters: options.filter ?? [], sort: options.sort });
       const isWhole = options.filter === undefined && options.sort === undefined;
-      const plain = containers.map(({ state: _, elsewhere: __, ...container }) => container);
+      const plain = containers.map(({ state: _, elsewhere: __, snapshot: ___, ...container }) => container);
       output.result({ ...data, containers: plain }, () => statusText(data, containers, isWhole));
     });
 }

@@ -6,7 +6,7 @@ import { counted, layersText, shown, table } from './output.js';
 /** The fields of a container that a template may name. */
 export const containerFields = [
   ...['name', 'base', 'state', 'layer', 'storage', 'mountpoint', 'engine', 'behind', 'created', 'driverGone'],
-  'elsewhere',
+  ...['elsewhere', 'snapshot'],
 ];
 
 /** For templates. */
@@ -88,8 +88,11 @@ function stateText({ behind }: ListedContainer): string {
   return behind.length === 0 ? 'newest' : `behind: ${behind.join(', ')}`;
 }
 
-function placeText({ mountpoint, elsewhere, engine, driverGone }: ListedContainer): string {
-  if (mountpoint === null) return elsewhere === null ? '-' : `${elsewhere} (in another mount namespace)`;
+function placeText({ mountpoint, elsewhere, snapshot, engine, driverGone }: ListedContainer): string {
+  if (mountpoint === null) {
+    if (elsewhere === null) return '-';
+    return `${elsewhere} (${snapshot === null ? 'in another mount namespace' : `by containerd, as snapshot ${snapshot}`})`;
+  }
   if (driverGone) return `${mountpoint} (its driver is gone: lamina recover)`;
   return engine === 'kernel' ? `${mountpoint} (by the kernel)` : mountpoint;
 }

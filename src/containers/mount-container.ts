@@ -11,7 +11,8 @@ import {
   findMounts,
   forgetKernelMount,
   isDriven,
-  modeFor,
+  lateMount,
+  lateMountBeside,
   mountByWish,
   mountStack,
   reasonAgainstContainer,
@@ -28,6 +29,7 @@ import type {
   HostView,
   MountRequest,
   Upper,
+  Use,
 } from '../mount/index.js';
 import type { Held } from '../platform/held.js';
 import { takeLock } from '../platform/lock.js';
@@ -35,10 +37,11 @@ import { isMachineRoot } from '../platform/privileges.js';
 import { NodeReader } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { checkFollowed } from './followed-by-kernel.js';
+import { modeFor } from './opening.js';
 
 export interface MountOptions extends HostView {
   readonly readOnly?: boolean | undefined;
-  /** How the driver opens files; by default as the settings of the container have it. */
+  /** How the driver opens files; by default as `openingOf` has it. */
   readonly mode?: ContainerMode | undefined;
   /** By default the store's. */
   readonly engine?: EngineWish | undefined;
@@ -143,8 +146,9 @@ class ContainerMount {
       this.release();
       await this.#takeFromContainerd();
       await mountStack(request);
-      // containerd may have asked again before the driver had the lock.
+      // containerd may have asked again before the driver had the lock, or have followed the grant just before.
       await this.#takeFromContainerd(async () => this.#unmount(request));
+      await this.#refuse(lateMount(this.store, this.manifest, this.name), async () => this.#unmount(request));
       return;
     }
     await checkFollowed(new NodeReader(this.store, this.manifest), this.name);
@@ -157,6 +161,9 @@ class ContainerMount {
     recordKernelMount(this.store, this.name, this.place.mountpoint);
     try {
       await mountStack({ ...request, engine });
+      const late = await lateMountBeside(this.store, this.manifest, this.name);
+      // Nothing has been written by it, and containerd's mount keeps the upper in use.
+      await this.#refuse(late, async () => unmountStack(request.mountpoint, undefined));
     } catch (error) {
       forgetKernelMount(this.store, this.name);
       throw error;
@@ -168,7 +175,10 @@ class ContainerMount {
    * @throws LaminaError refused: it has mounted it
    */
   async #takeFromContainerd(undo: () => Promise<void> = () => Promise.resolve()): Promise<void> {
-    const use = revokeGrant(this.store, this.manifest, this.name);
+    await this.#refuse(revokeGrant(this.store, this.manifest, this.name), undo);
+  }
+
+  async #refuse(use: Use | undefined, undo: () => Promise<void>): Promise<void> {
     if (use === undefined) return;
     await undo();
     throw refused(`container '${this.name}' is ${use.words}`, { code: 'MOUNTED', hint: use.next });

@@ -32,6 +32,11 @@ export function transactionSource(store: Store, transaction: string): string {
   return `${prefix}-transaction:${storeKey(store)}:${transaction}`;
 }
 
+/** What it shows where containerd mounts a container, as its snapshot. */
+export function snapshotSource(store: Store, container: string): string {
+  return `${prefix}-containerd:${storeKey(store)}:${container}`;
+}
+
 /** Containers of a store that are mounted where this process can see it. For bind mounts of one, the first. */
 export async function findMounts(store: Store): Promise<FoundMount[]> {
   const start = containerSource(store, '');

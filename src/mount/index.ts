@@ -16,6 +16,7 @@ export type { KernelProbe } from './kernel/probe.js';
 export * from './kernel/record.js';
 export * from './lost.js';
 export * from './mountpoint.js';
+export * from './passthrough.js';
 export { ringSetting, ringState } from './ring.js';
 export * from './run-mount.js';
 export * from './sockets.js';

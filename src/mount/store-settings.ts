@@ -14,7 +14,7 @@ export type ContainerMode = (typeof containerModes)[number];
 /** What holds for commands of a store that do not say otherwise. */
 export interface StoreSettings {
   readonly engine: EngineWish;
-  /** By container; one that is not here is opened stateless. */
+  /** By container; one that is not here is opened as its image says, else stateless. */
   readonly containers: Readonly<Record<string, ContainerSettings>>;
 }
 
@@ -70,19 +70,12 @@ const isOf = (manifest: Manifest, container: string, { created }: ContainerSetti
 export const engineFor = (store: Pick<Store, 'paths'>, given: EngineWish | undefined): EngineWish =>
   given ?? readStoreSettings(store).engine;
 
-/** How the files of containers are opened by their settings: of those that are not opened stateless. */
-export function containerModesOf(
-  { containers }: StoreSettings,
+/** How the driver opens the files of a container by its setting; undefined: it has none. */
+export function modeSetting(
+  store: Pick<Store, 'paths'>,
   manifest: Manifest,
-): { readonly name: string; readonly mode: ContainerMode }[] {
-  return Object.entries(containers)
-    .filter(([name, each]) => each.mode !== 'stateless' && isOf(manifest, name, each))
-    .map(([name, { mode }]) => ({ name, mode }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** How the driver opens the files of a container, where the command does not say so. */
-export function modeFor(store: Pick<Store, 'paths'>, manifest: Manifest, container: string): ContainerMode {
+  container: string,
+): ContainerMode | undefined {
   const set = own(readStoreSettings(store).containers, container);
-  return set !== undefined && isOf(manifest, container, set) ? set.mode : 'stateless';
+  return set !== undefined && isOf(manifest, container, set) ? set.mode : undefined;
 }

@@ -7,7 +7,7 @@ import type { Manifest, NodeId, SealedNode, SnapshotCommit } from '../manifest/i
 import type { Store, Transaction } from '../store/index.js';
 import { publishChange, withChange } from '../transaction/index.js';
 import type { Change } from '../transaction/index.js';
-import { checkLabels } from './labels.js';
+import { checkLabels, checkName } from './labels.js';
 
 export interface CommitRequest extends Omit<SnapshotCommit, 'created'> {
   readonly signal: AbortSignal;
@@ -19,6 +19,7 @@ export interface CommitRequest extends Omit<SnapshotCommit, 'created'> {
  * @throws LaminaError as `checkCommit`; refused: it holds marks that would be obeyed; failed: it cannot be read
  */
 export async function commit(store: Store, request: CommitRequest): Promise<void> {
+  checkName(request.name);
   checkLabels(request.labels);
   checkCommit(await store.read(), request);
   const begin = { kind: 'snapshot', details: { key: request.key }, signal: request.signal };

@@ -26,11 +26,25 @@ const longestLabel = 4096;
 /** containerd sets few; this bounds what one snapshot adds to the manifest. */
 const mostLabels = 256;
 
+/** Of a name or key: containerd's own are much shorter. */
+const longestName = 4096;
+
+/** What no text that gRPC accepts from containerd has, and what would confuse those who read it. */
+const unusable = /[\p{Cc}\p{Cs}]/u;
+
+/** @throws LaminaError usage: too long, or with control characters or half of a surrogate pair */
+export function checkName(name: string): void {
+  const wrong = (what: string) =>
+    usage(`${JSON.stringify(name.slice(0, 80))} cannot name a snapshot: ${what}`, { code: 'BAD_NAME' });
+  if (name.length > longestName) throw wrong(`it is longer than ${longestName} characters`);
+  if (unusable.test(name)) throw wrong('it has a control character, or is not Unicode');
+}
+
 export function targetOf(labels: Labels): string | undefined {
   return labels[targetLabel];
 }
 
-/** @throws LaminaError usage: too many, too long, or with control characters */
+/** @throws LaminaError usage: too many, too long, or with control characters or half of a surrogate pair */
 export function checkLabels(labels: Labels): void {
   const entries = Object.entries(labels);
   const wrong = (what: string) => usage(`the labels of the snapshot are not usable: ${what}`, { code: 'BAD_LABEL' });
@@ -39,7 +53,7 @@ export function checkLabels(labels: Labels): void {
     const shown = JSON.stringify(key.slice(0, 80));
     if (key.length + value.length > longestLabel)
       throw wrong(`${shown} and its value are longer than ${longestLabel} characters`);
-    if (key === '__proto__' || /\p{Cc}/u.test(key + value))
-      throw wrong(`${shown} has a control character, or is reserved`);
+    if (key === '__proto__' || unusable.test(`${key} ${value}`))
+      throw wrong(`${shown} has a control character, is not Unicode, or is reserved`);
   }
 }

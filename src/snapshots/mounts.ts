@@ -2,7 +2,7 @@ import { toText } from '../base/bytes.js';
 import { must, refused } from '../base/errors.js';
 import { layerBelow, layerChain, own, snapshotNamed, stackOf } from '../manifest/index.js';
 import type { Manifest, NamedSnapshot, NodeId } from '../manifest/index.js';
-import { grant } from '../mount/index.js';
+import { grant, modeSetting, snapshotSource } from '../mount/index.js';
 import type { NodePaths, Store } from '../store/index.js';
 
 /** What mounts the snapshots. `fuse`: laminafs, by mount.fuse3(8). */
@@ -19,8 +19,6 @@ export interface SnapshotMount {
 interface Stack {
   readonly lowers: readonly NodeId[];
   readonly upper: NodePaths | null;
-  /** Whether it is a container of the store, whose trees may hold redirects and metacopies of Lamina's own. */
-  readonly isContainer: boolean;
 }
 
 /**
@@ -33,9 +31,14 @@ export async function mountsOf(store: Store, key: string, engine: SnapshotEngine
     const manifest = await store.read();
     const found = snapshotNamed(manifest, key);
     const { container } = found.snapshot;
-    const { upper, lowers, isContainer } = await stackFor(store, manifest, found);
+    const isChanged = async () => container !== null && !isSameStack(manifest, await store.read(), container);
+    const stack = await stackFor(store, manifest, found).catch(async (error: unknown) => {
+      if (await isChanged()) return undefined;
+      throw error;
+    });
     // The stack of a container may have changed before it was granted.
-    if (container !== null && !isSameStack(manifest, await store.read(), container)) continue;
+    if (stack === undefined || (await isChanged())) continue;
+    const { upper, lowers } = stack;
     const tree = (id: NodeId) => toText(store.paths.node(id).tree);
     // One tree is no overlay.
     if (upper !== null && lowers.length === 0) return [bind(toText(upper.tree), 'rw')];
@@ -44,10 +47,12 @@ export async function mountsOf(store: Store, key: string, engine: SnapshotEngine
       ...(upper === null ? [] : [`workdir=${toText(upper.work)}`, `upperdir=${toText(upper.tree)}`]),
       `lowerdir=${lowers.map(tree).join(':')}`,
     ];
+    const source = container === null ? 'overlay' : snapshotSource(store, container);
     if (engine === 'kernel')
-      return [{ type: 'overlay', source: 'overlay', options: [...options, ...kernelOptions(isContainer)] }];
+      return [{ type: 'overlay', source, options: [...options, ...kernelOptions(container !== null)] }];
     const ro = upper === null ? ['ro'] : [];
-    return [{ type: 'fuse3.laminafs', source: 'overlay', options: [...options, ...ro, ...driverOptions(isContainer)] }];
+    const own = container === null ? plainDriver : [`mode=${modeSetting(store, manifest, container) ?? 'stateless'}`];
+    return [{ type: 'fuse3.laminafs', source, options: [...options, ...ro, ...own] }];
   }
 }
 
@@ -72,9 +77,7 @@ function kernelOptions(isContainer: boolean): string[] {
 }
 
 /** The same for laminafs, which makes both by default. */
-function driverOptions(isContainer: boolean): string[] {
-  return isContainer ? [] : ['redirect_dir=off', 'metacopy=off'];
-}
+const plainDriver = ['redirect_dir=off', 'metacopy=off'];
 
 async function stackFor(store: Store, manifest: Manifest, { id, snapshot }: NamedSnapshot): Promise<Stack> {
   const { name, kind, node, container } = snapshot;
@@ -85,7 +88,7 @@ async function stackFor(store: Store, manifest: Manifest, { id, snapshot }: Name
   if (container !== null) {
     const [, ...sealed] = stackOf(manifest, container).storages;
     const lowers = [...sealed, ...stackOf(manifest, container).layers];
-    return { lowers, upper: await grant(store, manifest, id, container), isContainer: true };
+    return { lowers, upper: await grant(store, manifest, id, container) };
   }
   if (kind === 'active' && node === null)
     throw refused(`snapshot '${name}' no longer shows a container: a later snapshot shows it, or it was removed`, {
@@ -94,6 +97,6 @@ async function stackFor(store: Store, manifest: Manifest, { id, snapshot }: Name
     });
   const below = layerBelow(manifest, snapshot);
   const lowers = below === null ? [] : layerChain(manifest, below);
-  if (kind === 'active') return { lowers, upper: store.paths.node(must(node, 'a tree')), isContainer: false };
-  return { lowers: node === null ? lowers : [node], upper: null, isContainer: false };
+  if (kind === 'active') return { lowers, upper: store.paths.node(must(node, 'a tree')) };
+  return { lowers: node === null ? lowers : [node], upper: null };
 }

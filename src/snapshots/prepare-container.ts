@@ -1,4 +1,4 @@
-import { must, refused, usage } from '../base/errors.js';
+import { LaminaError, must, refused, usage } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { isoNow } from '../base/time.js';
 import {
@@ -36,16 +36,36 @@ export interface ContainerRequest extends PrepareRequest {
  * another distribution; it misses updates of its base
  */
 export async function prepareContainer(store: Store, request: ContainerRequest): Promise<void> {
-  const { container, key, parent, labels, signal } = request;
+  const { container, key, parent } = request;
   validateName('container', container);
   if (parent === '') throw usage(`container '${container}' needs an image, but snapshot '${key}' has no parent`);
-  const isThere = await bringToImage(store, request);
+  for (let tries = 1; ; tries++) {
+    try {
+      await showContainer(store, request);
+      return;
+    } catch (error) {
+      if (tries === mostTries || !(error instanceof LaminaError) || !meanwhile.has(error.code)) throw error;
+    }
+  }
+}
+
+/** Of errors that say that another caller was faster. */
+const meanwhile: ReadonlySet<string> = new Set(['CONTAINER_EXISTS', 'STALE']);
+const mostTries = 3;
+
+async function showContainer(store: Store, request: ContainerRequest): Promise<void> {
+  const { container, key, parent, labels, signal } = request;
+  const layer = await bringToImage(store, request);
+  const isThere = layer !== undefined;
   const before = async (hold: ContainerHold) => {
     if (isThere) await hold.add(await store.read(), [container]);
   };
   const begin = { kind: 'snapshot', details: { key, container }, signal, before };
   const shows = { id: newId('k'), name: key, kind: 'active', parent, node: null, container } as const;
-  const snapshot = (present: Manifest) => addSnapshot(present, { ...shows, labels, created: isoNow() });
+  const snapshot = (present: Manifest) => {
+    if (isThere && containerOf(present, container).layer !== layer) throw otherImage(container);
+    return addSnapshot(present, { ...shows, labels, created: isoNow() });
+  };
   await withChange(store, begin, async (context) =>
     isThere
       ? publishChange(context, onlyRecorded(snapshot))
@@ -59,27 +79,42 @@ const onlyRecorded = (transition: (present: Manifest) => Manifest): Change<never
   transition,
 });
 
-/** Whether the container exists; it then shows the image of the parent. */
-async function bringToImage(store: Store, request: ContainerRequest): Promise<boolean> {
+const otherImage = (container: string) =>
+  refused(`container '${container}' was brought to another image meanwhile`, { code: 'STALE', hint: 'try again' });
+
+/** The layer with which the container shows the image of the parent; undefined: there is no such container. */
+async function bringToImage(store: Store, request: ContainerRequest): Promise<NodeId | undefined> {
   const { container, key, parent, signal } = request;
   const manifest = await store.read();
   const layer = must(checkNewSnapshot(manifest, key, parent)?.snapshot.node, 'the layer of a committed snapshot');
   const present = own(manifest.containers, container);
   if (present === undefined) {
     checkBase(manifest, container, layer);
-    return false;
+    return undefined;
   }
   const { base, layer: on } = present;
-  if (snapshotLayerAt(manifest, base, on) === layer) return true;
+  if (snapshotLayerAt(manifest, base, on) === layer) return on;
   const { head } = baseOf(manifest, base);
   if (on !== head) {
     if (snapshotLayerAt(manifest, base, head) !== layer) throw behind(container);
     await catchUp(store, { container, signal });
-    return true;
+    return layerSince(store, request, { before: on, layer });
   }
   refuseOlder(manifest, container, layer);
   await applyLayers(store, { base, containers: [container], layer, signal, preferredName: updateName(request) });
-  return true;
+  return layerSince(store, request, { before: on, layer });
+}
+
+/** The layer of the container after an update. An image of the same content makes none: then it is where it was. */
+async function layerSince(
+  store: Store,
+  { container }: ContainerRequest,
+  { before, layer }: { readonly before: NodeId; readonly layer: NodeId },
+): Promise<NodeId> {
+  const manifest = await store.read();
+  const { base, layer: on } = containerOf(manifest, container);
+  if (on === before || snapshotLayerAt(manifest, base, on) === layer) return on;
+  throw otherImage(container);
 }
 
 /** A new container gets a base of its name; one that is there must show the very image. */

@@ -17,7 +17,7 @@ import { NodeReader, makeEmptyTree } from '../store/index.js';
 import type { Store, Transaction } from '../store/index.js';
 import { publishChange, withChange } from '../transaction/index.js';
 import type { Change } from '../transaction/index.js';
-import { checkLabels, containerLabel, isUnpacking, targetOf } from './labels.js';
+import { checkLabels, checkName, containerLabel, isUnpacking, targetOf } from './labels.js';
 import { prepareContainer } from './prepare-container.js';
 import type { PrepareRequest } from './request.js';
 
@@ -29,6 +29,7 @@ import type { PrepareRequest } from './request.js';
  */
 export async function prepare(store: Store, request: PrepareRequest): Promise<void> {
   const { kind, key, parent, labels } = request;
+  checkName(key);
   checkLabels(labels);
   const manifest = await store.read();
   const below = checkNewSnapshot(manifest, key, parent);

@@ -1,3 +1,4 @@
+import { setImmediate as otherCalls } from 'node:timers/promises';
 import { isSystemError } from '../base/errors.js';
 import type { BytePath } from '../base/bytes.js';
 import { containerOf, nodeOf, snapshotNamed } from '../manifest/index.js';
@@ -13,7 +14,7 @@ export interface Usage {
 }
 
 /** @throws LaminaError notFound */
-export function usageOf(store: Store, manifest: Manifest, name: string): Usage {
+export async function usageOf(store: Store, manifest: Manifest, name: string): Promise<Usage> {
   const { snapshot } = snapshotNamed(manifest, name);
   const tree = treeOf(manifest, snapshot);
   if (tree === null) return { size: 0, inodes: 0 };
@@ -26,12 +27,17 @@ function treeOf(manifest: Manifest, { node, container }: Snapshot): NodeId | nul
   return container === null ? node : containerOf(manifest, container).storage;
 }
 
-/** Blocks of each inode once, as du(1). Programs may write into it meanwhile. */
-function countTree(tree: BytePath): Usage {
+/** So many entries are counted before other calls of containerd have their turn. */
+const entriesAtOnce = 512;
+
+/** Blocks of each inode once, as du(1). Programs may write into it meanwhile, and replace directories by symlinks. */
+async function countTree(tree: BytePath): Promise<Usage> {
   const seen = new Set<string>();
   let size = 0n;
+  let entries = 0;
   try {
-    for (const { stats } of walk(tree, { tooDeep: 'leave out' })) {
+    for (const { stats } of walk(tree, { tooDeep: 'leave out', hold: true })) {
+      if (++entries % entriesAtOnce === 0) await otherCalls();
       const inode = `${stats.dev}:${stats.ino}`;
       if (seen.has(inode)) continue;
       seen.add(inode);

@@ -32,8 +32,14 @@ export function failureOf(thrown: unknown): { readonly failure: Failure; readonl
   const error = toLaminaError(thrown);
   const { kind, code, message, hint } = error;
   const details = hint === undefined ? message : `${message}; ${hint}`;
-  return { failure: { code: byCode[code] ?? codes[kind], details: details.slice(0, longestDetails) }, error };
+  return {
+    failure: { code: byCode[code] ?? codes[kind], details: wellFormed(details.slice(0, longestDetails)) },
+    error,
+  };
 }
+
+/** gRPC sends details by encodeURI, which throws at half of a surrogate pair. */
+const wellFormed = (text: string): string => Buffer.from(text, 'utf8').toString('utf8');
 
 /** Details are sent as a header, of which HTTP/2 clients take a few KiB. */
 const longestDetails = 2000;

@@ -10,6 +10,7 @@ import {
   findKernelMount,
   findMounts,
   forgetKernelMount,
+  lateMount,
   recordedKernelMounts,
   revokeGrant,
 } from '../mount/index.js';
@@ -96,13 +97,16 @@ export class ContainerHold {
   }
 
   /**
-   * Between the reading of a manifest and the hold the containers may have got other storages.
-   * @throws LaminaError
-   * refused
+   * Between the reading of a manifest and the hold the containers may have got other storages; and a mount of
+   * containerd's may have been too late to be seen then.
+   * @throws LaminaError refused
    */
   check(present: Manifest): void {
-    for (const [container, { storage }] of this.#locks)
+    for (const [container, { storage }] of this.#locks) {
       if (present.containers[container]?.storage !== storage) throw changed(container);
+      const late = lateMount(this.store, present, container);
+      if (late !== undefined) throw inUse(container, late);
+    }
   }
 
   release(): void {

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { pingDriver } from '../../src/mount/control.js';
 import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { Layout, layerOf } from '../support/layouts.js';
 
 interface Settings {
   readonly engine: string;
@@ -81,6 +82,27 @@ describe.skipIf(!isRoot)('how the files of a container are opened', () => {
       running.child.stdin?.end('\n');
       expect((await running.finished).code).toBe(0);
     }
+  });
+
+  it('is as a label of the image asks, unless a setting says otherwise', async () => {
+    const layout = new Layout(world.path('layout'));
+    const layers = [layerOf([{ name: 'data', content: 'x' }])];
+    const labelled = (tag: string, mode: string) =>
+      layout.name(tag, layout.image(layers, { config: { Labels: { 'dev.lamina.mode': mode } } }));
+    await world.run('base', 'import', 'labelled', labelled('through', 'passthrough'));
+    await world.run('create', 'asks', '--base', 'labelled');
+    expect((await settings('asks')).containers).toEqual([{ name: 'asks', mode: 'passthrough', by: 'image' }]);
+    expect(await world.run('settings')).toMatch(/mode of asks +passthrough \(by a label of its image\)/);
+    expect(await mounted('asks')).toMatchObject({ engine: 'fuse', mode: 'passthrough' });
+    expect((await settings('asks', '--mode', 'stateless')).containers).toEqual([]);
+    expect(await mounted('asks')).toMatchObject({ mode: 'stateless' });
+    await world.run('base', 'import', 'odd', labelled('odd', 'fast\u001b[2J'));
+    await world.run('create', 'odd', '--base', 'odd');
+    const done = await world.attempt('mount', 'odd', point);
+    await world.run('umount', 'odd');
+    expect(done.code).toBe(0);
+    expect(done.stderr).toContain('dev.lamina.mode=fast\\x1b[2J, which is no mode');
+    for (const name of ['asks', 'odd']) await world.run('remove', name);
   });
 
   it('leaves the kernel to auto and to the store, unless the command says how the driver is to open', async () => {

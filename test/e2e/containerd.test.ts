@@ -1,9 +1,15 @@
 import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ContainerdWorld, containerdRequirement } from '../support/containerd.js';
+import { SnapshotClient, codeOf } from '../support/snapshot-client.js';
 
 const old = 'example.org/shop:old';
 const newer = 'example.org/shop:new';
+interface Listed {
+  readonly snapshot: string | null;
+}
+
 const sh = (script: string) => ['/bin/sh', '-ec', script];
 
 describe.skipIf(containerdRequirement !== '')(`containerd with the snapshotter${containerdRequirement}`, () => {
@@ -22,6 +28,11 @@ describe.skipIf(containerdRequirement !== '')(`containerd with the snapshotter${
     world.remove();
     expect(left).toEqual([]);
   });
+
+  async function removeImages(): Promise<void> {
+    for (const name of (await world.mustCtr('images', 'ls', '--quiet')).trim().split('\n'))
+      await world.mustCtr('images', 'rm', '--sync', name);
+  }
 
   it('runs a container of an image, and removes it with what it wrote', async () => {
     const before = await world.keys();
@@ -128,6 +139,9 @@ describe.skipIf(containerdRequirement !== '')(`containerd with the snapshotter${
       expect(await world.ctrRun({ image: newer, name: 'runs', container, options, command })).toMatchObject({
         code: 0,
       });
+      const [mounted] = (await world.json<{ containers: Listed[] }>('list', '--filter', 'state=mounted')).containers;
+      expect(mounted).toMatchObject({ name: container, elsewhere: expect.stringMatching(/rootfs$/) as string });
+      expect(mounted?.snapshot).toMatch(/\/runs$/);
       const second = await world.ctrRun({ image: newer, name: 'second', container, command: sh('true') });
       expect(second.stderr).toContain(`container 'web' is in use by containerd`);
       for (const words of [
@@ -151,9 +165,36 @@ describe.skipIf(containerdRequirement !== '')(`containerd with the snapshotter${
     });
   });
 
+  it('unpacks an image again whose snapshots the store has lost, as one from before', async () => {
+    const client = new SnapshotClient(world.snapshots);
+    const lost = (await client.list('kind==committed')).map(({ name }) => name);
+    // Those that stand on others first.
+    for (let left = lost; left.length > 0;) {
+      const codes = await Promise.all(left.map(async (name) => [name, await codeOf(client.remove(name))] as const));
+      left = codes.flatMap(([name, code]) => (code === 'OK' ? [] : [name]));
+    }
+    client.close();
+    const run = { image: newer, name: 'lost', container: 'web', command: sh('cat /etc/mine') };
+    const failed = await world.ctrRun(run);
+    expect(failed.code).not.toBe(0);
+    expect(failed.stderr).toContain('not found');
+    await removeImages();
+    for (const tag of ['old', 'new'] as const) await world.import(tag);
+    expect(await world.printed({ ...run, name: 'found' })).toBe('mine\n');
+  });
+
+  it('finds its containers in the store again when its own files are gone', async () => {
+    await world.stopContainerd();
+    rmSync(world.path('root'), { recursive: true });
+    await world.startContainerd();
+    await world.import('new');
+    const run = { image: newer, name: 'again', container: 'web', command: sh('cat /etc/mine') };
+    expect(await world.printed(run)).toBe('mine\n');
+    await world.run('verify');
+  });
+
   it('has its images removed, and the store keeps the containers only', async () => {
-    for (const name of (await world.mustCtr('images', 'ls', '--quiet')).trim().split('\n'))
-      await world.mustCtr('images', 'rm', '--sync', name);
+    await removeImages();
     expect(await world.keys()).toEqual([]);
     expect(await world.inside('web', 'cat /etc/mine')).toBe('mine\n');
     await world.run('verify');

@@ -12,10 +12,24 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { status } from '../../src/app/inspect.js';
+import { settings } from '../../src/app/settings.js';
+import { fromText } from '../../src/base/bytes.js';
+import { Store } from '../../src/store/index.js';
+import { withHold } from '../../src/transaction/index.js';
 import { World, checkout, copyTree, differences, isRoot } from '../support/lamina.js';
 import type { Started } from '../support/lamina.js';
 import { hasProgram } from '../support/runtimes.js';
-import { SnapshotClient, codeOf, kind, mountAt, unmountAt, within } from '../support/snapshot-client.js';
+import {
+  SnapshotClient,
+  codeOf,
+  followed,
+  kind,
+  mountAt,
+  unmountAt,
+  upperOf,
+  within,
+} from '../support/snapshot-client.js';
 
 /** What is done in a root, the same in a mounted snapshot and in a plain directory. */
 type Work = (root: string) => void;
@@ -164,26 +178,69 @@ describe.each(['kernel', 'fuse'] as const)(`the snapshotter with the engine %s${
     );
   });
 
+  describe('and a container of the store', () => {
+    const web = { 'containerd.io/snapshot/dev.lamina.container': 'web' };
+    const store = new Store(fromText(world.store));
+    const listed = async () => (await status(store)).elsewhere;
+    it('shows where it is mounted, and opens it as its setting says', async () => {
+      const { name } = await commitAll((root) => write(root, 'kept', 'x'.repeat(10_000)));
+      await client.prepare('web-key', name, web);
+      await settings(store, 'web', { mode: 'passthrough' });
+      const mounts = await client.mounts('web-key');
+      if (engine === 'fuse') expect(mounts[0]?.options).toContain('mode=passthrough');
+      const place = scratch();
+      mountAt(place, mounts);
+      expect(readFileSync(join(place, 'kept'), 'utf8')).toHaveLength(10_000);
+      expect(await listed()).toEqual([{ container: 'web', mountpoint: place, engine, snapshot: 'web-key' }]);
+      expect(await world.run('list', '--filter', 'state=mounted')).toContain(
+        `${place} (by containerd, as snapshot web-key)`,
+      );
+      const refused = await world.attempt('mount', 'web', scratch());
+      expect(refused).toMatchObject({ code: 4, stderr: expect.stringContaining("container 'web' is") as string });
+      unmountAt(place);
+      expect(await listed()).toEqual([]);
+    });
+
+    it.runIf(engine === 'kernel')('is not changed below a mount that had followed the grant just before', async () => {
+      const manifest = await store.read();
+      const mounts = followed(await client.mounts('web-key'));
+      const place = scratch();
+      await withHold(store, async (hold) => {
+        await hold.add(manifest, ['web']);
+        hold.check(manifest);
+        mountAt(place, mounts);
+        expect(() => hold.check(manifest)).toThrow("container 'web' is in use by containerd, as snapshot 'web-key'");
+        unmountAt(place);
+      });
+      await client.remove('web-key');
+    });
+  });
+
   // Each of the driver's mounts is a program to start.
   const depth = engine === 'kernel' ? 128 : 24;
   it(`mounts ${depth} layers`, { timeout: 300_000 }, async () => {
-    const layer = (number: number): Work => {
-      return (root) => {
+    const layer =
+      (number: number, replaces: boolean): Work =>
+      (root) => {
         write(root, 'overwriteme', `${number} was here\n`);
-        if (number === 0) makeDirectory(root, 'addhere');
+        if (!existsSync(join(root, 'addhere'))) makeDirectory(root, 'addhere');
         write(root, `addhere/file-${number}`, 'same\n');
+        if (!replaces) return;
         if (number > 0) removeAll(root, 'onlyme');
         makeDirectory(root, 'onlyme');
         write(root, `onlyme/file-${number}`, 'only me\n');
       };
-    };
     const flat = scratch();
     chmodSync(flat, 0o755);
     let parent = '';
     for (let number = 0; number < depth; number++) {
       const mounts = await client.prepare(`deep-${number}-key`, parent);
-      within(scratch(), mounts, layer(number));
-      layer(number)(flat);
+      // Mounting takes most of the time: what adds only is what the mount would leave in its upper.
+      const isMounted = number % 8 === 0 || number === depth - 1;
+      const work = layer(number, isMounted);
+      if (isMounted) within(scratch(), mounts, work);
+      else work(upperOf(mounts));
+      work(flat);
       parent = `deep-${number}`;
       await client.commit(parent, `${parent}-key`);
     }

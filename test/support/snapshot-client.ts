@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials, status } from '@grpc/grpc-js';
 import type { Client, ServiceError } from '@grpc/grpc-js';
@@ -134,6 +134,20 @@ export function mountAt(directory: string, [mount]: readonly Mount[]): void {
   // A bind mount is read-only only when it is told so again.
   if (type === 'bind' && options.includes('ro')) run(['mount', '-o', 'remount,bind,ro', directory], '/');
 }
+
+/** The directory that a mount writes into. */
+export const upperOf = ([mount]: readonly Mount[]): string =>
+  mount?.options.find((each) => each.startsWith('upperdir='))?.slice('upperdir='.length) ?? mount?.source ?? '';
+
+/** Mounts whose symlinks have been followed, as mount(2) does before it mounts. */
+export const followed = (mounts: readonly Mount[]): Mount[] =>
+  mounts.map(({ options, ...mount }) => {
+    const real = (each: string) => {
+      const [, key, link = '', part = ''] = /^((?:upper|work)dir=)(.*)(\/(?:tree|work))$/.exec(each) ?? [];
+      return key === undefined ? each : `${key}${realpathSync(link)}${part}`;
+    };
+    return { ...mount, options: options.map(real) };
+  });
 
 export function unmountAt(directory: string): void {
   run(['umount', directory], '/');

@@ -6,29 +6,37 @@ import type { MountAllData } from '../mount-table.js';
 import type { ProcessesData } from '../processes.js';
 import type { UnmountAllData } from '../umount-all.js';
 import type { UnitData } from '../unit.js';
-import { container, count, name, node, path } from './parts.js';
+import { container, count, engine, name, node, path } from './parts.js';
 
 /* What commands print of containers, and of what runs them. */
+
+export const mountedElsewhere = z.strictObject({
+  container: name,
+  mountpoint: path,
+  engine,
+  snapshot: z.string().nullable(),
+});
 
 const listedContainer = container.extend({
   driverGone: z.boolean(),
   state: z.enum(['newest', 'behind', 'left-behind']),
   elsewhere: path.nullable(),
+  snapshot: z.string().nullable(),
 }) satisfies z.ZodType<ListedContainer>;
-export const list = z.strictObject({ containers: z.array(listedContainer) }) satisfies z.ZodType<ListData>;
+const list = z.strictObject({ containers: z.array(listedContainer) }) satisfies z.ZodType<ListData>;
 export const one = z.strictObject({ container: listedContainer, storages: z.array(node) }) satisfies z.ZodType<OneData>;
 
-export const mounted = container.extend({
+const mounted = container.extend({
   engineBecause: z.string().nullable(),
   mode: z.enum(['stateless', 'passthrough']).nullable(),
 }) satisfies z.ZodType<MountData>;
-export const unmountedAll = z.strictObject({
+const unmountedAll = z.strictObject({
   unmounted: z.array(container),
   failed: z.array(
     z.strictObject({ container: z.string(), code: z.string(), message: z.string(), hint: z.string().nullable() }),
   ),
 }) satisfies z.ZodType<UnmountAllData>;
-export const mountedAll = z.strictObject({
+const mountedAll = z.strictObject({
   mounted: z.array(mounted),
   already: z.array(name),
   failed: z.array(
@@ -43,15 +51,15 @@ export const mountedAll = z.strictObject({
     }),
   ),
 }) satisfies z.ZodType<MountAllData>;
-export const unit = z.strictObject({
+const unit = z.strictObject({
   container: name,
   runtime: z.enum(['run', 'podman', 'nspawn', 'runc', 'crun']),
   file: path,
   text: z.string(),
   missing: z.string().nullable(),
 }) satisfies z.ZodType<UnitData>;
-export const bundled = mounted.extend({ bundle: path }) satisfies z.ZodType<BundleData>;
-export const processes = z.strictObject({
+const bundled = mounted.extend({ bundle: path }) satisfies z.ZodType<BundleData>;
+const processes = z.strictObject({
   container: name,
   processes: z.array(
     z.strictObject({
@@ -63,3 +71,12 @@ export const processes = z.strictObject({
     }),
   ),
 }) satisfies z.ZodType<ProcessesData>;
+
+export const containerDocuments: Readonly<Record<string, readonly z.ZodObject[]>> = {
+  mount: [mounted, mountedAll],
+  umount: [container, unmountedAll],
+  bundle: [bundled],
+  unit: [unit],
+  list: [list],
+  processes: [processes],
+};

@@ -19,7 +19,7 @@ import type { Restored } from '../rollback.js';
 import type { SettingsData } from '../settings.js';
 import type { VerifyData } from '../verify.js';
 import { agentDocuments } from './agent-documents.js';
-import { bundled, list, mounted, mountedAll, one, processes, unit, unmountedAll } from './container-documents.js';
+import { containerDocuments, mountedElsewhere, one } from './container-documents.js';
 import { channelDocuments } from './channel-documents.js';
 import * as part from './parts.js';
 import { exportedStore, importedStore, shownBase } from './store-documents.js';
@@ -36,7 +36,7 @@ const status = z.strictObject({
   running: z.array(
     z.strictObject({ kind: z.string(), base: name.nullable(), process: count, command: z.string(), since: time }),
   ),
-  elsewhere: z.array(z.strictObject({ container: name, mountpoint: path, engine: part.engine })),
+  elsewhere: z.array(mountedElsewhere),
   servicing: z.array(
     z.strictObject({
       name,
@@ -232,7 +232,7 @@ const displacedEntries = displaced.extend({
 const mode = z.enum(['stateless', 'passthrough']);
 const settings = z.strictObject({
   engine: z.enum(['fuse', 'kernel', 'auto']),
-  containers: z.array(z.strictObject({ name, mode })),
+  containers: z.array(z.strictObject({ name, mode, by: z.enum(['setting', 'image']) })),
 }) satisfies z.ZodType<SettingsData>;
 
 const host = z.strictObject({
@@ -256,10 +256,7 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   'base remove': [removed],
   create: [created],
   remove: [removed.extend({ dropped: z.array(part.displacedId) })],
-  mount: [mounted, mountedAll],
-  umount: [container, unmountedAll],
-  bundle: [bundled],
-  unit: [unit],
+  ...containerDocuments,
   'update apply': [apply],
   'update begin': [began],
   'update commit': [commit],
@@ -277,11 +274,9 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   export: [exported, exportedStore],
   import: [importedStore],
   gc: [gc],
-  list: [list],
   status: [status, one],
   graph: [z.strictObject({ graph })],
   diff: [diff, fileDiff],
-  processes: [processes],
   log: [log],
   explain: [explain],
   recover: [recover],

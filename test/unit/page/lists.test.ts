@@ -22,7 +22,7 @@ const listed = (name: string, more: Partial<ListedContainer> = {}): ListedContai
     behind: [],
     driverGone: false,
   },
-  ...{ created: '2026-01-01T00:00:00.000Z', state: 'newest', elsewhere: null },
+  ...{ created: '2026-01-01T00:00:00.000Z', state: 'newest', elsewhere: null, snapshot: null },
   ...more,
 });
 const filters = (text: Record<string, string>) => readFilters(new Map(Object.entries(text)));

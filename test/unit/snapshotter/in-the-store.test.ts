@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { remove } from '../../../src/app/containers.js';
@@ -12,7 +11,6 @@ import { fromText } from '../../../src/base/bytes.js';
 import { checkGraph } from '../../../src/manifest/index.js';
 import { setXattrSync } from '../../../src/platform/native.js';
 import { isMachineRoot } from '../../../src/platform/privileges.js';
-import { serveSnapshots } from '../../../src/snapshotter/index.js';
 import { verify } from '../../../src/verify/index.js';
 import { Layout, layerOf } from '../../support/layouts.js';
 import { codeOf, detailsOf } from '../../support/snapshot-client.js';
@@ -203,31 +201,45 @@ describe.skipIf(!isMachineRoot())('snapshots of containerd and the store', () =>
     }
   });
 
-  it('are served at one place by one server', async () => {
-    const options = { engine: 'kernel', signal, onReady: () => undefined, onFault: () => undefined } as const;
-    const address = join(served.directory, 'sock');
-    await expect(serveSnapshots(served.store, { ...options, address })).rejects.toThrow('another process listens');
-    writeFileSync(join(served.directory, 'file'), '');
-    await expect(serveSnapshots(served.store, { ...options, address: join(served.directory, 'file') })).rejects.toThrow(
-      'is not a socket',
-    );
-    for (const wrong of ['sock', `/${'x'.repeat(120)}`])
-      await expect(serveSnapshots(served.store, { ...options, address: wrong })).rejects.toThrow(
-        'cannot be the address',
-      );
+  it('have names that can be read, and no name ends the server', async () => {
+    await image('old', { a: 'a' });
+    const astral = '\u{1F600}';
+    for (const name of ['a\nb', 'a\u0000b', 'x'.repeat(5000)]) {
+      expect(await codeOf(client.prepare(name, 'old'))).toBe('INVALID_ARGUMENT');
+      expect(await codeOf(client.prepare('key', 'old', { 'containerd.io/snapshot/x': name }))).toBe('INVALID_ARGUMENT');
+      expect(await codeOf(client.commit(name, 'key'))).toBe('INVALID_ARGUMENT');
+      expect(await codeOf(client.stat(name))).toBe('NOT_FOUND');
+      expect(await codeOf(client.mounts(name))).toBe('NOT_FOUND');
+      expect(await codeOf(client.list(`name==${name}`))).toMatch(/^(INVALID_ARGUMENT|OK)$/);
+    }
+    // A message is cut within a pair of surrogates, wherever it is cut.
+    for (const pad of ['', 'x']) expect(await codeOf(client.stat(pad + astral.repeat(2000)))).toBe('NOT_FOUND');
+    for (const name of ['constructor', '__proto__', `../${astral}`, 'a b:c,d"e']) {
+      await client.prepare(name, 'old');
+      expect(await client.stat(name)).toMatchObject({ name });
+      await client.remove(name);
+    }
+    expect(await client.names()).toEqual(['old']);
   });
 
-  it('are served where a killed server left its socket', async () => {
-    const address = join(served.directory, 'left');
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(address, resolve));
-    // Closing it would remove the socket.
-    execFileSync('mv', [address, `${address}.kept`]);
-    await new Promise((resolve) => server.close(resolve));
-    execFileSync('mv', [`${address}.kept`, address]);
-    const end = new AbortController();
-    const options = { engine: 'kernel', signal: end.signal, onFault: () => undefined } as const;
-    await serveSnapshots(served.store, { ...options, address, onReady: () => end.abort() });
-    expect(existsSync(address)).toBe(false);
+  it('are made once where two callers ask at once', async () => {
+    await image('old', { a: 'a' });
+    await image('new', { b: 'b' }, 'old');
+    const several = async (call: (i: number) => Promise<unknown>) =>
+      Promise.all([0, 1, 2, 3].map(async (i) => codeOf(call(i))));
+    const one = ['ALREADY_EXISTS', 'ALREADY_EXISTS', 'ALREADY_EXISTS', 'OK'];
+    expect((await several(async () => client.prepare('same', 'old'))).sort()).toEqual(one);
+    expect((await several(async (i) => client.commit(`name-${i}`, 'same'))).sort()).toEqual([
+      ...['NOT_FOUND', 'NOT_FOUND', 'NOT_FOUND', 'OK'],
+    ]);
+    // Of one container: it is made once, the last one shows it, and an update is made once.
+    for (const parent of ['old', 'new']) {
+      const codes = await several(async (i) => client.prepare(`${parent}-${i}`, parent, web));
+      expect(codes.filter((code) => code !== 'OK' && code !== 'FAILED_PRECONDITION')).toEqual([]);
+      expect(codes).toContain('OK');
+      const shows = await several(async (i) => client.mounts(`${parent}-${i}`));
+      expect(shows.filter((code) => code === 'OK')).toHaveLength(1);
+    }
+    expect(await updates()).toEqual(['web-image']);
   });
 });
