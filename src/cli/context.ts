@@ -39,8 +39,8 @@ export interface Context {
   readonly signal: AbortSignal;
   readonly root: () => Promise<BytePath>;
   /**
-   * @param ways paths that nobody else may redirect. What uses them checks that too, but cannot in the user namespace of
-   * a store with subordinate ids, where all users of the machine but its own look alike
+   * @param ways paths that nobody else may redirect. What uses them checks that too, but cannot in the user namespace
+   * of a store with subordinate ids, where all users of the machine but its own look alike
    */
   readonly store: (...ways: BytePath[]) => Promise<Store>;
   /** With --remote: the server works, not this process. */

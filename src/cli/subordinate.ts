@@ -14,8 +14,8 @@ import { ownMaps } from '../platform/subordinate-ids.js';
  * subordinate ids, which only root of a user namespace with both can make, read and remove. So the command continues in
  * that namespace, where the store's mounts are too. Returns if the caller is the store's only user.
  * @param ways `Context.store`
- * @throws LaminaError refused: the caller has no subordinate ids (any more); another user may change the store, or where
- * one of the ways leads
+ * @throws LaminaError refused: the caller has no subordinate ids (any more); another user may change the store, or
+ * where one of the ways leads
  */
 export function enterUsers(root: BytePath, ways: readonly BytePath[] = []): void {
   const users = isRoot() ? undefined : usersFile(root);

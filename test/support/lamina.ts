@@ -193,7 +193,7 @@ export class World {
 
   remove(): void {
     const [program, ...options] = isRoot ? ['umount', '--lazy'] : ['fusermount3', '-u', '-z', '--'];
-    for (const point of this.mounts().reverse()) spawnSync(program ?? '', [...options, point]);
+    for (const point of this.mounts().reverse()) spawnSync(program, [...options, point]);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
