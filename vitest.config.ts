@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /** Every group of tests is a project: `npx vitest run --project unit`. */
-function project(name: string, include: string[], timeout: number, workers: number) {
+function project(name: string, include: string[], timeout: number, workers: number, setUp: string[] = []) {
   const timeouts = { testTimeout: timeout, hookTimeout: timeout };
-  const setupFiles = ['test/support/seed.ts'];
+  const setupFiles = ['test/support/seed.ts', ...setUp];
   return { test: { name, include, setupFiles, pool: 'forks' as const, maxWorkers: workers, ...timeouts } };
 }
 
@@ -17,7 +17,7 @@ export default defineConfig({
       project('unit', ['test/{unit,format,model}/**/*.test.ts'], unitTimeout, 2),
       // These mount file systems and start processes, one file at a time: a sandbox that one file starts has copies of
       // the mounts of all, and keeps them busy.
-      project('e2e', ['test/e2e/**/*.test.ts'], 120_000, 1),
+      project('e2e', ['test/e2e/**/*.test.ts'], 120_000, 1, ['test/support/without-root.ts']),
       project('suites', ['test/{conformance,differential,crash}/**/*.test.ts'], 120_000, 1),
     ],
   },

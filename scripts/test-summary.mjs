@@ -1,7 +1,7 @@
 // Adds up what every runner of scripts/test reported under the given directory: prints `N passed, N failed` and exits
 // 1 where anything failed. A runner that failed without a failed test of its own counts as one failure.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 
 const directory = process.argv[2];
 
@@ -19,6 +19,27 @@ function ofVitest(path) {
   for (const { name, message } of broken)
     console.log(`failed: ${relative(process.cwd(), name)}: ${message.split('\n')[0]}`);
   return { passed: report.numPassedTests, failed, skipped: report.numPendingTests + report.numTodoTests };
+}
+
+// What an ordinary user did not try is on a list with the reason, and what is on the list was not tried.
+function problemsOfUser(path) {
+  const list = JSON.parse(readFileSync('test/support/without-root.json', 'utf8'));
+  const ofRoot = Object.values(list.needRoot).flat();
+  const problems = [];
+  for (const { name, assertionResults } of JSON.parse(readFileSync(path, 'utf8')).testResults) {
+    const file = basename(name, '.test.ts');
+    if (ofRoot.includes(file)) continue;
+    const skipped = assertionResults
+      .filter(({ status }) => status !== 'passed' && status !== 'failed')
+      .map(({ ancestorTitles, title }) => [...ancestorTitles, title].join(' > '));
+    const entries = Object.keys(list.tests[file] ?? {});
+    const has = (entry, test) => test === entry || test.startsWith(`${entry} > `);
+    for (const test of skipped.filter((each) => !entries.some((entry) => has(entry, each))))
+      problems.push(`${file}: '${test}' was skipped, and test/support/without-root.json has no reason`);
+    for (const entry of entries.filter((each) => !skipped.some((test) => has(each, test))))
+      problems.push(`${file}: '${entry}' is in test/support/without-root.json, but no such test was skipped`);
+  }
+  return problems;
 }
 
 function ofJunit(path) {
@@ -40,6 +61,10 @@ for (const line of steps.split('\n').filter((text) => text !== '')) {
   const [step, code] = line.split(' ');
   const report = reportOf(step) ?? { passed: code === '0' ? 1 : 0, failed: 0, skipped: 0 };
   if (code !== '0' && report.failed === 0) report.failed = 1;
+  for (const problem of step === 'vitest-user' && code === '0' ? problemsOfUser(join(directory, `${step}.json`)) : []) {
+    console.log(`failed: ${problem}`);
+    report.failed++;
+  }
   if (report.failed > 0) console.log(`failed: ${step} (${report.failed})`);
   for (const key of Object.keys(total)) total[key] += report[key];
 }

@@ -41,9 +41,8 @@ constexpr std::array<std::pair<std::string_view, FlagChange>, 19> flags{{
 
 constexpr std::string_view any = "*";
 // The value for which the option changes nothing.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 25> harmless{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 23> harmless{{
     {"default_permissions", any},  // always
-    {"allow_root", any},
     {"index", "off"},
     {"nfs_export", "off"},
     {"xino", any},  // st_ino is unique in the mount anyway
@@ -60,7 +59,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 25> harmless
     {"max_threads", any},
     {"nonempty", any},
     {"uuid", any},
-    {"auto_unmount", any},
     {"verity", "off"},
     {"defaults", any},
     {"auto", any},
@@ -80,6 +78,11 @@ constexpr std::array<std::pair<std::string_view, const char*>, 8> refused{{
     {"default_data_only", "name all layers in lowerdir=, topmost first"},
 }};
 
+constexpr std::array<std::pair<std::string_view, const char*>, 2> without_effect{{
+    {"allow_root", "other users, root among them, are let in by allow_other only"},
+    {"auto_unmount", "the mount of a driver that is killed stays; unmount it with umount or fusermount3 -u"},
+}};
+
 }  // namespace
 
 std::optional<FlagChange> mount_flag(std::string_view name) {
@@ -94,6 +97,11 @@ bool changes_nothing(std::string_view name, std::string_view value) {
 
 const char* reason_to_refuse(std::string_view name) {
   const char* const* reason = find(refused, name);
+  return reason == nullptr ? nullptr : *reason;
+}
+
+const char* reason_without_effect(std::string_view name) {
+  const char* const* reason = find(without_effect, name);
   return reason == nullptr ? nullptr : *reason;
 }
 

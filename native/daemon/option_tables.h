@@ -24,4 +24,7 @@ bool changes_nothing(std::string_view name, std::string_view value);
 // options.
 const char* reason_to_refuse(std::string_view name);
 
+// Why a known option that changes nothing here is reported; null where it is not one of these.
+const char* reason_without_effect(std::string_view name);
+
 }  // namespace lamina::daemon

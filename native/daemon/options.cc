@@ -48,6 +48,7 @@ class Parser {
   DaemonOptions& options_;
   std::string& error_;
   std::vector<std::string> lowers_, indexes_, words_;
+  FurtherRanges further_ranges_;
   std::optional<bool> whiteout_files_;
   bool in_file_ = false;
 };
@@ -166,6 +167,8 @@ bool Parser::driver_option(const std::string& name, const std::string& value) {
     options_.security_contexts += ',' + name + '=' + value;
   } else if (name == "allow_other") {
     options_.allow_other = true;
+  } else if (name == "debug") {
+    options_.foreground = options_.debug = true;
   } else {
     return false;
   }
@@ -173,10 +176,11 @@ bool Parser::driver_option(const std::string& name, const std::string& value) {
 }
 
 void Parser::option(const std::string& text) {
-  if (text.empty()) return;
+  if (text.empty() || further_ranges_.take(text, options_.overlay, error_)) return;
   const std::size_t equals = text.find('=');
   const std::string name = text.substr(0, equals);
   const std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
+  further_ranges_.follow(name, value);
   if (const auto change = mount_flag(name)) {
     options_.mount_flags = (options_.mount_flags | change->set) & ~change->clear;
     return;
@@ -185,7 +189,9 @@ void Parser::option(const std::string& text) {
   if (take_owner_option(name, value, options_.overlay, error_)) return;
   if (changes_nothing(name, value)) return;
   if (const char* reason = reason_to_refuse(name)) return fail("option " + text + " is refused: " + reason);
-  options_.warnings.push_back("unknown option " + name + " passed over");
+  const char* const effect = reason_without_effect(name);
+  options_.warnings.push_back(effect == nullptr ? "unknown option " + name + " passed over"
+                                                : "option " + name + " has no effect: " + effect);
 }
 
 void Parser::option_list(const std::string& text) {

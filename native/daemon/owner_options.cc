@@ -113,4 +113,15 @@ bool take_owner_option(const std::string& name, const std::string& value, overla
   return true;
 }
 
+bool FurtherRanges::take(const std::string& text, overlay::Options& options, std::string& error) {
+  if (mapping_.empty() || text.find_first_not_of("0123456789:") != std::string::npos) return false;
+  ranges_ += ':' + text;
+  return take_owner_option(mapping_, ranges_, options, error);
+}
+
+void FurtherRanges::follow(const std::string& name, const std::string& value) {
+  mapping_ = name == "uidmapping" || name == "gidmapping" ? name : "";
+  ranges_ = value;
+}
+
 }  // namespace lamina::daemon

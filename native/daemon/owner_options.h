@@ -19,4 +19,16 @@ std::vector<overlay::IdRange> parse_id_ranges(std::string_view text, std::string
 bool take_owner_option(const std::string& name, const std::string& value, overlay::Options& options,
                        std::string& error);
 
+// fuse-overlayfs(1) puts commas between the ranges of a mapping, too: uidmapping=0:1000:1,1:110000:65536
+class FurtherRanges {
+ public:
+  // True of an option that is more ranges of the mapping before it: they are taken.
+  bool take(const std::string& text, overlay::Options& options, std::string& error);
+  // Every other option, before the next one.
+  void follow(const std::string& name, const std::string& value);
+
+ private:
+  std::string mapping_, ranges_;  // of the option before; empty where that was another one
+};
+
 }  // namespace lamina::daemon

@@ -115,6 +115,10 @@ bool ended_well(pid_t child) {
 }
 
 Result<Channel> mount_by_helper(const MountOptions& options, std::string& explanation) {
+  // The helper opens the device as the user, and says less about it.
+  if (::access("/dev/fuse", R_OK | W_OK) != 0) return refuse_device(explanation, errno);
+  if (!options.security.empty())
+    return refuse(explanation, "only root may give the mount a security context (context= and the like)", EPERM);
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) return sys::last_error();
   const sys::FileDescriptor ours(sockets[0]);

@@ -56,6 +56,13 @@ bool is_ours(int users) {
   return ioctl(users, NS_GET_OWNER_UID, &owner) == 0 && owner == getuid();
 }
 
+// Whoever may write the state could keep its lock, or choose what is written over.
+bool is_private(int state) {
+  struct stat status = {};
+  if (fstat(state, &status) != 0) fail("cannot read the state of the user namespace");
+  return S_ISREG(status.st_mode) && status.st_uid == getuid() && status.st_nlink == 1 && (status.st_mode & 022) == 0;
+}
+
 // Of the process that the state names; empty where that has ended.
 Namespaces held(int state) {
   char text[64] = {};
@@ -183,8 +190,10 @@ void enter_users(char* const* arguments) {
   const char* path = arguments[0];
   char directory[PATH_MAX] = {};
   if (getcwd(directory, sizeof directory) == nullptr) fail("cannot determine the working directory");
-  const int state = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-  if (state < 0 || flock(state, LOCK_EX) != 0) fail(std::string("cannot open ") + path);
+  const int state = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (state < 0) fail(std::string("cannot open ") + path);
+  if (!is_private(state)) fail(std::string("not a file of this user alone: ") + path, EPERM);
+  if (flock(state, LOCK_EX) != 0) fail(std::string("cannot lock ") + path);
   Namespaces namespaces = held(state);
   if (namespaces.users < 0) namespaces = make(path, state, arguments[1], arguments[2]);
   if (setns(namespaces.users, CLONE_NEWUSER) != 0 || setns(namespaces.mounts, CLONE_NEWNS) != 0)

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import type { BytePath } from '../base/bytes.js';
 import { must, refused, usage } from '../base/errors.js';
 import { isoNow } from '../base/time.js';
@@ -7,7 +6,7 @@ import type { Manifest, NewBase, SealedNode } from '../manifest/index.js';
 import { removeAllDurably } from '../platform/durable.js';
 import { isRoot } from '../platform/privileges.js';
 import { hasProgram } from '../platform/programs.js';
-import { lineThatGivesIds, ownMaps } from '../platform/subordinate-ids.js';
+import { lineThatGivesIds, ownMaps, ownName } from '../platform/subordinate-ids.js';
 import { initStore, standardInput, unusedImages, withImportSource } from '../store/index.js';
 import type { BaseOptions, ImportSource, Store, Transaction } from '../store/index.js';
 import { publishChange, publishRemoval, withChange } from '../transaction/index.js';
@@ -33,10 +32,15 @@ export async function init(root: BytePath, options: InitOptions = {}): Promise<v
 function checkSubordinateIds(): void {
   if (isRoot())
     throw usage('--subordinate-ids is for users other than root: root has all users', { hint: 'leave it out' });
-  const { username } = userInfo();
+  const name = ownName();
+  if (name === undefined)
+    throw refused(`user ${process.getuid?.() ?? ''} has no name, and without one newuidmap gives no subordinate ids`, {
+      code: 'NO_SUBORDINATE_IDS',
+      hint: 'as root, add the user to /etc/passwd; or make the store without --subordinate-ids',
+    });
   if (ownMaps() === undefined) {
-    const line = lineThatGivesIds(username);
-    throw refused(`user ${username} has no subordinate ids in /etc/subuid and /etc/subgid`, {
+    const line = lineThatGivesIds(name);
+    throw refused(`user ${name} has no subordinate ids in /etc/subuid and /etc/subgid`, {
       code: 'NO_SUBORDINATE_IDS',
       hint: `as root, add a line to both (by hand, or usermod --add-subuids --add-subgids):\n    /etc/subuid: ${line}\n    /etc/subgid: ${line}`,
     });

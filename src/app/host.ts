@@ -1,7 +1,7 @@
 import { accessSync, constants, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { release } from 'node:os';
 import { fromText, join, toBuffer, toText } from '../base/bytes.js';
-import { messageOf, toLaminaError } from '../base/errors.js';
+import { isSystemError, messageOf, toLaminaError } from '../base/errors.js';
 import {
   kernelHasPassthrough,
   mountStack,
@@ -53,7 +53,9 @@ function fuseDevice(): HostFeature {
     accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
     return having('fuse', 'file systems in user space');
   } catch (error) {
-    const hint = 'load the kernel module (modprobe fuse), or give this container the device /dev/fuse';
+    const hint = isSystemError(error, 'EACCES')
+      ? 'let users open it, as Debian does: as root, chmod 0666 /dev/fuse'
+      : 'load the kernel module (modprobe fuse), or give this container the device /dev/fuse';
     return lacking('fuse', `/dev/fuse: ${messageOf(error)}`, hint);
   }
 }

@@ -41,7 +41,8 @@ export function addBundleCommand(program: Command): void {
       const { output, store } = contextOf(command);
       const { bundle } = await import('../app/bundle.js');
       const { engine, user, readOnly } = options;
-      const data = await bundle(await store(), name, pathOf(directory), {
+      const place = pathOf(directory);
+      const data = await bundle(await store(place), name, place, {
         command: words,
         engine,
         user,

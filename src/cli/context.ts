@@ -38,7 +38,11 @@ export interface Context {
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
   readonly root: () => Promise<BytePath>;
-  readonly store: () => Promise<Store>;
+  /**
+   * @param ways paths that nobody else may redirect. What uses them checks that too, but cannot in the user namespace
+   * of a store with subordinate ids, where all users of the machine but its own look alike
+   */
+  readonly store: (...ways: BytePath[]) => Promise<Store>;
   /** With --remote: the server works, not this process. */
   readonly isRemote: boolean;
   /** The data of a command that reads: from the server that --remote names, else from the store. */
@@ -50,10 +54,10 @@ export interface Context {
 export function contextOf(command: Command): Context {
   const options = command.optsWithGlobals<GlobalOptions>();
   const root = async () => (await import('../app/store-location.js')).locateStore(options.store);
-  const store = async () => {
+  const store = async (...ways: BytePath[]) => {
     const at = await root();
     await (await import('./as-owner.js')).workAsOwner(at);
-    if (process.getuid?.() !== 0) (await import('./subordinate.js')).enterUsers(at);
+    if (process.getuid?.() !== 0) (await import('./subordinate.js')).enterUsers(at, ways);
     return (await import('../app/open-store.js')).storeAt(at);
   };
   const { remote } = options;

@@ -30,12 +30,13 @@ export function addServeCommand(program: Command): void {
       const { output, store, signal } = contextOf(command);
       const { inheritedSocket, parseAddress, serve } = await import('../http/index.js');
       const { serveDirectory } = await import('../app/served.js');
-      const { join } = await import('../base/bytes.js');
+      const { dirname, join } = await import('../base/bytes.js');
       const given = options.listen === undefined ? undefined : parseAddress(options.listen);
-      const at = await store();
+      const tokenFile = options.tokenFile === undefined ? undefined : pathOf(options.tokenFile);
+      const socketIn = given?.kind === 'unix' ? [dirname(given.path)] : [];
+      const at = await store(...socketIn, ...(tokenFile === undefined ? [] : [tokenFile]));
       const address = given ??
         inheritedSocket(process.env) ?? { kind: 'unix', path: join(serveDirectory(at), 'serve.sock') };
-      const tokenFile = options.tokenFile === undefined ? undefined : pathOf(options.tokenFile);
       await serve(at, {
         address,
         tokenFile,

@@ -49,8 +49,9 @@ export function addWatchCommand(program: Command): void {
         output.note(printable(`${shown(item)}: waiting: ${message}; retrying for ${patience} s`));
       };
       const times = { settleMs, patienceMs };
-      const request = { inbox: pathOf(directory), base, once, shared, maxBytes, ...times, signal, onItem, onWait };
-      const counts = await watchInbox(await store(), request);
+      const inbox = pathOf(directory);
+      const request = { inbox, base, once, shared, maxBytes, ...times, signal, onItem, onWait };
+      const counts = await watchInbox(await store(...(shared ? [] : [inbox])), request);
       if (once && counts.failed > 0) setExitCode(1);
       output.result(once ? { ...counts, items } : counts, () => `${counts.done} done, ${counts.failed} failed`);
     });

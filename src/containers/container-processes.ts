@@ -3,7 +3,7 @@ import { fromBuffer, isBelow, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { containerOf } from '../manifest/index.js';
-import { containerSource } from '../mount/index.js';
+import { containerSource, isOfThisUser } from '../mount/index.js';
 import { parseMountInfo, readMountInfo } from '../platform/mountinfo.js';
 import type { Store } from '../store/index.js';
 
@@ -30,7 +30,7 @@ export async function containerProcesses(store: Store, container: string): Promi
   containerOf(await store.read(), container);
   const source = containerSource(store, container);
   const devices = new DeviceSearch(source);
-  const own = (await readMountInfo()).filter((entry) => entry.source === source);
+  const own = (await readMountInfo()).filter((entry) => entry.source === source && isOfThisUser(entry));
   const mountpoints = own.map(({ mountPoint }) => mountPoint);
   const found: ContainerProcess[] = [];
   for (const name of readdirSync('/proc')) {
@@ -52,7 +52,7 @@ class DeviceSearch {
     const known = this.#known.get(namespace);
     if (known !== undefined) return known;
     const table = parseMountInfo(contentOf(`/proc/${process}/mountinfo`) ?? '');
-    const own = table.filter(({ source }) => source === this.source);
+    const own = table.filter((entry) => entry.source === this.source && isOfThisUser(entry));
     const devices = new Set(own.map(({ major, minor }) => `${major}:${minor}`));
     this.#known.set(namespace, devices);
     return devices;

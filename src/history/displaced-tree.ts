@@ -6,6 +6,7 @@ import { isoNow } from '../base/time.js';
 import { makeEntry } from '../changeset/index.js';
 import type { Entry, PlanOperation, View } from '../changeset/index.js';
 import { stageFile } from '../platform/durable.js';
+import { ownIds } from '../platform/privileges.js';
 import { markNamespace, materialise } from '../store/index.js';
 import type { DisplacedRecord, Transaction } from '../store/index.js';
 
@@ -49,7 +50,7 @@ export function displacedOperations(view: View, paths: readonly BytePath[]): Pla
     for (let at = dirname(path); at !== treeRoot; at = dirname(at)) above.push(at);
     for (const directory of above.reverse()) {
       if (view.get(directory) === undefined && !operations.has(directory)) {
-        const attributes = makeEntry({ path: directory, type: 'directory' });
+        const attributes = makeEntry({ path: directory, type: 'directory', ...ownIds() });
         operations.set(directory, { kind: 'directory', path: directory, attributes, opaque: false });
       } else add(directory);
     }

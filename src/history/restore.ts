@@ -6,6 +6,7 @@ import { notFound, refused, usage } from '../base/errors.js';
 import { makeEntry } from '../changeset/index.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { renameSync } from '../platform/native.js';
+import { ownIds } from '../platform/privileges.js';
 import { removeTree } from '../platform/walk.js';
 import { markNamespace, materialise, publishedDisplaced, readDisplaced, scanListing } from '../store/index.js';
 import type { Store } from '../store/index.js';
@@ -135,7 +136,7 @@ async function copy(tree: BytePath, listing: Listing, path: BytePath, to: BytePa
     path: moved(operation.path),
     ...(operation.kind === 'link' ? { to: moved(operation.to) } : {}),
   }));
-  const root = makeEntry({ path: '', type: 'directory', mode: 0o700, uid: process.getuid?.() ?? 0 });
+  const root = makeEntry({ path: '', type: 'directory', mode: 0o700, ...ownIds() });
   const beside = join(dirname(to), `.lamina-${randomBytes(4).toString('hex')}`);
   const plan = { root, changesRoot: true, operations };
   await materialise({ plan, tree: beside, sources: [tree], marks: markNamespace() });

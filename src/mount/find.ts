@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { fromBuffer, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { readMountInfo } from '../platform/mountinfo.js';
+import type { MountEntry } from '../platform/mountinfo.js';
 import type { Store } from '../store/index.js';
 import { engineOf } from './engine.js';
 import type { EngineName } from './engine.js';
@@ -37,11 +38,20 @@ export function snapshotSource(store: Store, container: string): string {
   return `${prefix}-containerd:${storeKey(store)}:${container}`;
 }
 
+/**
+ * Whether a mount of this source may be ours: every user may mount by FUSE and call the mount as they like, but cannot
+ * say that another user has mounted it (fuse(4), `user_id=`). The kernel's overlay is root's here.
+ */
+export const isOfThisUser = ({ type, superOptions }: Pick<MountEntry, 'type' | 'superOptions'>): boolean =>
+  !type.startsWith('fuse') || superOptions.includes(`user_id=${process.getuid?.() ?? 0}`);
+
+const readOwnMounts = async () => (await readMountInfo()).filter(isOfThisUser);
+
 /** Containers of a store that are mounted where this process can see it. For bind mounts of one, the first. */
 export async function findMounts(store: Store): Promise<FoundMount[]> {
   const start = containerSource(store, '');
   const found = new Map<string, FoundMount>();
-  for (const entry of await readMountInfo()) {
+  for (const entry of await readOwnMounts()) {
     if (!entry.source.startsWith(start)) continue;
     const container = entry.source.slice(start.length);
     if (found.has(container)) continue;
@@ -59,7 +69,7 @@ export type StoreMount =
 export async function storeMounts(store: Store): Promise<StoreMount[]> {
   const [container, transaction] = [containerSource(store, ''), transactionSource(store, '')];
   const after = (source: string, start: string) => (source.startsWith(start) ? source.slice(start.length) : undefined);
-  return (await readMountInfo()).flatMap(({ source, mountPoint: mountpoint }): StoreMount[] => {
+  return (await readOwnMounts()).flatMap(({ source, mountPoint: mountpoint }): StoreMount[] => {
     const name = after(source, container);
     if (name !== undefined) return [{ mountpoint, container: name, transaction: undefined }];
     const id = after(source, transaction);
@@ -70,5 +80,5 @@ export async function storeMounts(store: Store): Promise<StoreMount[]> {
 /** Where the mount of a transaction is, if it is. */
 export async function findTransactionMount(store: Store, transaction: string): Promise<BytePath | undefined> {
   const source = transactionSource(store, transaction);
-  return (await readMountInfo()).find((entry) => entry.source === source)?.mountPoint;
+  return (await readOwnMounts()).find((entry) => entry.source === source)?.mountPoint;
 }

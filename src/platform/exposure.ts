@@ -132,8 +132,8 @@ function isUnmapped(path: BytePath): boolean {
     return false;
   } catch (error) {
     if (isSystemError(error, 'EPERM', 'EACCES')) return true;
-    // A symlink cannot be opened: it is as trusted as its directory.
-    if (isSystemError(error, 'ELOOP')) return (lstatSync(toBuffer(dirname(path))).mode & 0o002) === 0;
+    // A symlink cannot be opened: it is as trusted as its directory, if nobody but that one's owner makes names there.
+    if (isSystemError(error, 'ELOOP')) return (lstatSync(toBuffer(dirname(path))).mode & 0o022) === 0;
     throw error;
   }
 }

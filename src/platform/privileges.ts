@@ -11,6 +11,12 @@ const root = process.getuid?.() === 0;
 /** User 0, here. This program never changes its user. */
 export const isRoot = (): boolean => root;
 
+/** The owner that files of this process have, and the only one that they can have without root. */
+export const ownIds = (): { readonly uid: number; readonly gid: number } => ({
+  uid: process.getuid?.() ?? 0,
+  gid: process.getgid?.() ?? 0,
+});
+
 /** Root of the machine: user 0, with CAP_SYS_ADMIN, in no user namespace. */
 export const isMachineRoot = (): boolean => isRoot() && hasOwnMachinePrivileges();
 

@@ -51,10 +51,26 @@ export interface IdMaps {
   readonly groups: string;
 }
 
-/** The maps of this user's own user namespace; undefined where /etc/subuid or /etc/subgid gives no ids. */
+/** The name of this user; undefined: it has none (passwd(5)). newuidmap(1) and fusermount3(1) refuse such a user. */
+export function ownName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch (error) {
+    // uv_os_get_passwd() of Node: no such user.
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_SYSTEM_ERROR') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The maps of this user's own user namespace; undefined where /etc/subuid or /etc/subgid gives no ids, or the user has
+ * no name.
+ */
 export function ownMaps(): IdMaps | undefined {
-  const { uid, gid, username } = userInfo();
-  const user = { name: username, id: uid };
+  const name = ownName();
+  if (name === undefined) return undefined;
+  const { uid, gid } = userInfo();
+  const user = { name, id: uid };
   const users = mapOf(uid, rangesOf(textIfThere('/etc/subuid'), user));
   const groups = mapOf(gid, rangesOf(textIfThere('/etc/subgid'), user));
   return users === undefined || groups === undefined ? undefined : { users, groups };

@@ -11,7 +11,7 @@ import { SharedAdditions } from './root/shared-additions.js';
 import { runInSandbox } from './sandbox.js';
 import type { Privileges, SandboxUsers } from './setup.js';
 import type { SignalSource } from './signals.js';
-import { userOf } from './user.js';
+import { checkUserIsThere, userOf } from './user.js';
 
 export interface ContainerRunRequest {
   readonly container: string;
@@ -76,12 +76,14 @@ export async function runInContainer(request: ContainerRunRequest): Promise<numb
   }
 }
 
-/** @throws LaminaError usage, notFound: no such capability, no such user */
+/** @throws LaminaError usage, notFound: no such capability, no such user; refused: the sandbox has no such user */
 function privilegesOf(root: MountedRoot, { mountPoints }: SandboxPlan, options: RunOptions | undefined): Privileges {
   if (options === undefined) return {};
-  const { user } = options;
+  const { user: given } = options;
+  const user = given === undefined ? undefined : userOf(root, given, Object.values(mountPoints.paths));
+  if (user !== undefined) checkUserIsThere(user, given ?? '');
   return {
-    user: user === undefined ? undefined : userOf(root, user, Object.values(mountPoints.paths)),
+    user,
     add: parseCapabilities('--cap-add', options.addedCapabilities),
     drop: parseCapabilities('--cap-drop', options.droppedCapabilities),
     mayGain: options.mayGainPrivileges,

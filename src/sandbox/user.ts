@@ -1,7 +1,8 @@
 import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { notFound, usage } from '../base/errors.js';
+import { notFound, refused, usage } from '../base/errors.js';
 import { limits, overLimit } from '../base/limits.js';
+import { hasUser, isMachineRoot, isRoot } from '../platform/privileges.js';
 import { follow } from './root/follow.js';
 import type { RootReader } from './root/reader.js';
 
@@ -16,6 +17,28 @@ export interface SandboxUser {
 }
 
 const greatestId = 2 ** 32 - 2;
+
+/**
+ * A sandbox without root has root as its only user, or those of a store with subordinate ids.
+ * @throws LaminaError refused: the sandbox does not have this user, its group, or one of its other groups
+ */
+export function checkUserIsThere({ uid, gid, groups }: SandboxUser, given: string): void {
+  if (isMachineRoot()) return;
+  const isThere = (id: number) => (isRoot() ? hasUser(id) : id === 0);
+  const ids = [uid, gid, ...groups];
+  if (ids.every(isThere)) return;
+  throw refused(
+    isRoot()
+      ? `user ${given} has number ${Math.max(...ids)} among its own and its groups', beyond the subordinate ids of this store`
+      : `the container cannot run as user ${given}: without subordinate ids root is its only user`,
+    {
+      code: 'USER_NOT_MAPPED',
+      hint: isRoot()
+        ? 'give the owner of the store more ids in /etc/subuid and /etc/subgid, or run it with --user root'
+        : 'run it with --user 0:0, or use a store that was made with init --subordinate-ids',
+    },
+  );
+}
 
 /**
  * The user that `--user` names: a name or number of the root's own, `:` and a group where it is not the user's.

@@ -1,10 +1,10 @@
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot, run, start } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount, run, start } from '../support/lamina.js';
 
 /** Every command here is refused: it ends with the code, says what was wrong, and changes nothing. */
-describe.skipIf(!isRoot)('bad input', () => {
+describe.skipIf(!mayMount)('bad input', () => {
   let world: World;
   let tiny: string;
   let before: ReturnType<World['storeContent']>;

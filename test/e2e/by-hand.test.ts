@@ -2,7 +2,7 @@ import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 
 interface Committed {
@@ -10,7 +10,7 @@ interface Committed {
   containers: { container: string; conflicts: string[]; passed: string[]; hiding: string[] }[];
 }
 
-describe.skipIf(!isRoot)('a manual update', () => {
+describe.skipIf(!mayMount)('a manual update', () => {
   let world: World;
   const before: Record<string, Snapshot> = {};
   const doings: Record<string, string> = {

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, checkout, isRoot } from '../support/lamina.js';
+import { World, buildTiny, checkout, mayMount } from '../support/lamina.js';
 
 /** Paths whose bytes are no ASCII, or no UTF-8. */
-describe.skipIf(!isRoot).each([
+describe.skipIf(!mayMount).each([
   ['UTF-8', Buffer.from('dïr störe')],
   ['no UTF-8', Buffer.from('a\xff\xe9 b', 'latin1')],
 ])('a path with bytes that are %s', (_, name) => {

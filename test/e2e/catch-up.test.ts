@@ -1,7 +1,7 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
 import { writeTar } from '../support/tar-writer.js';
 
 interface CaughtUp {
@@ -17,7 +17,7 @@ echo mine >/etc/name; printf 'a\\nb\\nc\\nd\\nMINE\\n' >/srv/text; echo mine >/s
 sed -i 's/^port = .*/port = 9090/' /etc/app.conf; rm /etc/conf.d/20-color.conf; chmod 0700 /home/user`;
 const prepare = `printf 'a\\nb\\nc\\nd\\ne\\n' >/srv/text; echo old >/srv/clash; echo base >/etc/name`;
 
-describe.runIf(isRoot)('a container that stayed behind', () => {
+describe.runIf(mayMount)('a container that stayed behind', () => {
   let world: World;
 
   beforeAll(async () => {
@@ -196,7 +196,7 @@ describe.runIf(isRoot)('a container that stayed behind', () => {
   });
 });
 
-describe.runIf(isRoot)('a container behind merged updates', () => {
+describe.runIf(mayMount)('a container behind merged updates', () => {
   let world: World;
 
   beforeAll(async () => {

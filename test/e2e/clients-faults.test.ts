@@ -66,6 +66,19 @@ describe.skipIf(!isRoot || missing.length > 0)(`faults of engines that mount by 
     );
   });
 
+  it('too few subordinate ids are the reason of an image that needs more, and of a chown', async () => {
+    const { code, stdout, stderr } = await sessionOf('few-ids', 'user').run(
+      `set -e; podman import -q ${place}/tiny.tar localhost/tiny:1 && exit 1
+      mkdir plain; in_users podman tar -C plain --no-same-owner -xf ${place}/tiny.tar
+      in_users podman tar -C plain -c . | podman import -q - localhost/plain:1 >/dev/null
+      run localhost/plain:1 sh -c 'exec 2>&1; chown 50:60 /etc/group; stat -c %u:%g /etc/group; chown 500 /etc/group || true'
+      left; ${end}`,
+      { ids: 100 },
+    );
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^50:60\nchown: .*Invalid argument\n0\n0\n$/)]);
+    expect(stderr).toMatch(/insufficient UIDs or GIDs available/);
+  });
+
   it('options of an engine that is newer pass', async () => {
     const program = join(place, 'newer-program');
     const more = 'new_option,other=1:2,,xino=off,uuid=null,redirect_dir=nofollow,index=off,metacopy=off';

@@ -20,16 +20,16 @@ RUN echo key >/secret; mkdir -p /d/e; echo 1 >/d/one; chown 5:6 /d/one; mkdir /g
 RUN rm /secret /d/one; rm -r /gone; mkdir /gone; echo 2 >/d/two; ln /d/two /d/three; chmod 4750 /d/two
 `;
 /** A container that removes, replaces, renames and changes what the image has, by whatever mounts it now. */
-const container = `podman create -q --name c localhost/built:1 sh -ec '
+const container = `podman create -q --name kept localhost/built:1 sh -ec '
   echo again >>/etc/group; rm -rf /srv /gone; mkdir -p /gone; echo own >/gone/own; rm -f /d/three
   [ ! -d /from ] || mv /from /away; chown 7:8 /etc/hostname; ln -sf two /d/link; echo >/d/e/file; mkfifo -m 600 /d/fifo || true
   chmod 1777 /d/e; mkdir -p /new/a; rm -rf /d/e' >/dev/null`;
-const look = `in_users podman sh -ec 'm=$(podman mount c); cd $m; find . -printf "%p %y %m %U:%G %s %l\\n" |
+const look = `in_users podman sh -ec 'm=$(podman mount kept); cd $m; find . -printf "%p %y %m %U:%G %s %l\\n" |
   grep -a -v -e "^./\\(proc\\|sys\\|dev\\|run\\|etc/\\(hosts\\|resolv\\|mtab\\)\\)" | sed "/^[^ ]* d/s/ [0-9]* $//" | sort
-  cat etc/group gone/own; podman umount c >/dev/null'`;
-const change = `in_users podman sh -ec 'm=$(podman mount c); cd $m; rm d/two; echo y >gone/own; rm -r new; mkdir new; echo n >new/n
+  cat etc/group gone/own; podman umount kept >/dev/null'`;
+const change = `in_users podman sh -ec 'm=$(podman mount kept); cd $m; rm d/two; echo y >gone/own; rm -r new; mkdir new; echo n >new/n
   rm etc/passwd; chmod 700 etc; mv away from; echo more >>etc/group; ln etc/group second; setfattr -n user.k -v v second
-  podman umount c >/dev/null'`;
+  podman umount kept >/dev/null'`;
 
 describe.skipIf(!isRoot || missing.length > 0)(
   `a storage that fuse-overlayfs filled${missing.length > 0 ? ` (needs ${missing.join(', ')})` : ''}`,
@@ -60,7 +60,7 @@ describe.skipIf(!isRoot || missing.length > 0)(
         const filled = await run(`
         podman import -q ${place}/tiny.tar localhost/tiny:1 >/dev/null
         podman build -q --layers --isolation chroot -t localhost/built:1 -f Imagefile context >/dev/null
-        ${container}; podman start -a c </dev/null; ${look}`);
+        ${container}; podman start -a kept </dev/null; ${look}`);
         expect(filled).toMatch(/^\.\/gone d[^]*\.\/gone\/own f/m);
         expect(filled).not.toMatch(/secret|\.wh\.|^\.\/(srv|d\/e|d\/three|gone\/x) /m);
         // Without these options root's marks are redirects and metacopies, which fuse-overlayfs does not know.
@@ -68,7 +68,7 @@ describe.skipIf(!isRoot || missing.length > 0)(
         expect(await run(look)).toBe(filled);
         const changed = await run(`
         run localhost/built:1 sh -c 'find /secret /gone /d' 2>/dev/null || true; ${change}; ${look}
-        podman commit -q c localhost/committed:1 >/dev/null; run localhost/committed:1 ls /gone /new /from/sub`);
+        podman commit -q kept localhost/committed:1 >/dev/null; run localhost/committed:1 ls /gone /new /from/sub`);
         expect(changed).toMatch(/^\.\/second f [^\n]*\n/m);
         session.mountBy(theirs);
         const back = await run(`

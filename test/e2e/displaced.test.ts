@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, buildTiny, mayMount } from '../support/lamina.js';
 
 interface Displaced {
   readonly id: string;
@@ -11,7 +11,7 @@ interface Displaced {
   readonly bytes: number;
 }
 
-describe.skipIf(!isRoot)('what a rollback displaced', () => {
+describe.skipIf(!mayMount)('what a rollback displaced', () => {
   let world: World;
   const list = async (...args: string[]) =>
     (await world.json<{ displaced: Displaced[] }>('displaced', 'list', ...args)).displaced;

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
 
 interface Change {
   path: string;
@@ -13,7 +13,7 @@ interface Preview {
 }
 
 /** What would differ in the files, before it does. */
-describe.skipIf(!isRoot)('a dry run', () => {
+describe.skipIf(!mayMount)('a dry run', () => {
   let world: World;
 
   beforeAll(async () => {

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkout, isRoot } from '../support/lamina.js';
+import { checkout, isRoot, run } from '../support/lamina.js';
 import { inMachine, inUserNamespace } from '../support/user-namespace.js';
 
 const laminafs = process.env['LAMINA_LAMINAFS'] ?? join(checkout, 'dist/laminafs');
@@ -100,6 +100,21 @@ describe.skipIf(!isRoot)('owners as fuse-overlayfs shows and keeps them', () => 
     makeLayers();
     const seen = await compare(options, changes(root));
     expect(seen.split('\n').length).toBeGreaterThan(60);
+  });
+
+  it.each([
+    ['', '0dir 3\n'],
+    [',noacl', 'closed\ndir 3\n'],
+    [',static_nlink', '0dir 1\n'],
+  ])('access lists and link counts with "%s"', async (options, shown) => {
+    makeLayers();
+    for (const driver of drivers) await run('setfacl', ['-m', 'u:77:r', at(driver, 'lower/file0')]);
+    const seen = await compare(
+      options,
+      `getfacl -n file0 2>/dev/null; setpriv --reuid 77 --regid 77 --clear-groups cat file0 2>/dev/null || echo closed
+      stat -c '%n %h' dir dir/deep file0; cp file0 made; chmod 600 file0; getfacl -n file0 2>/dev/null`,
+    );
+    expect(seen).toContain(`user:77:r--\ngroup::r--\nmask::r--\nother::---\n\n${shown}`);
   });
 
   it('in a user namespace, where some owners cannot be had', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
 
 interface Origin {
   node: string;
@@ -15,7 +15,7 @@ interface Explained {
 }
 
 /** What an update did, as a person sees it; and containers that it leaves behind. */
-describe.skipIf(!isRoot)('what people see of an update', () => {
+describe.skipIf(!mayMount)('what people see of an update', () => {
   let world: World;
   const explain = (path: string, container = 'web') => world.json<Explained>('explain', container, path);
   const fails = async (exitCode: number, message: RegExp, ...args: string[]) => {

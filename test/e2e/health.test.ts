@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
 
-describe.runIf(isRoot)('the health check of a package', () => {
+describe.runIf(mayMount)('the health check of a package', () => {
   let world: World;
 
   beforeAll(async () => {

@@ -1,14 +1,14 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, buildTiny, mayMount } from '../support/lamina.js';
 import { sleep, workerAt } from '../support/worker.js';
 
 /** The exit code of a command that is refused: `run` keeps the others for what runs in it. */
 const refusedBy = ([command]: readonly string[]) => (command === 'run' ? 125 : 4);
 
 /** What an error says to do can be done, and helps. */
-describe.skipIf(!isRoot)('hints that are followed', () => {
+describe.skipIf(!mayMount)('hints that are followed', () => {
   let world: World;
   let point: string;
 

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ImageWorld, directory, file, link, lowest, middle, symlink, whiteout } from '../support/image-world.js';
-import { differences, isRoot } from '../support/lamina.js';
+import { differences, mayMount } from '../support/lamina.js';
 import type { World } from '../support/lamina.js';
 import { layerOf, sha256, types } from '../support/layouts.js';
 import type { Layer } from '../support/layouts.js';
 import { writeTar } from '../support/tar-writer.js';
 
 /** Layers as different programs make them. */
-describe.skipIf(!isRoot)('importing images', () => {
+describe.skipIf(!mayMount)('importing images', () => {
   let images: ImageWorld;
   let world: World;
   let imported: ImageWorld['imported'];

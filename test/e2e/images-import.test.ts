@@ -5,14 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasAll, trust } from '../support/exports.js';
 import { ImageWorld, directory, file, lowest, middle, topmost } from '../support/image-world.js';
 import type { Base } from '../support/image-world.js';
-import { buildTiny, differences, isRoot, start } from '../support/lamina.js';
+import { buildTiny, differences, mayMount, start } from '../support/lamina.js';
 import type { World } from '../support/lamina.js';
 import { Layout, layerOf, sha256 } from '../support/layouts.js';
 import { Registry } from '../support/registry.js';
 import type { Behaviour } from '../support/registry.js';
 import { modificationTimes } from '../support/tree-times.js';
 
-describe.skipIf(!isRoot)('importing images', () => {
+describe.skipIf(!mayMount)('importing images', () => {
   let images: ImageWorld;
   let world: World;
   let layout: Layout;

@@ -1,13 +1,13 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ImageWorld, file, link, lowest, symlink, whiteout } from '../support/image-world.js';
-import { differences, isRoot } from '../support/lamina.js';
+import { differences, mayMount } from '../support/lamina.js';
 import type { World } from '../support/lamina.js';
 import { layerOf, sha256, types } from '../support/layouts.js';
 import type { Layer, Layout } from '../support/layouts.js';
 import type { Member } from '../support/tar-writer.js';
 
-describe.skipIf(!isRoot)('importing images', () => {
+describe.skipIf(!mayMount)('importing images', () => {
   let world: World;
   let layout: Layout;
   let named: ImageWorld['named'];

@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 import { writeTar } from '../support/tar-writer.js';
 import type { Member } from '../support/tar-writer.js';
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
-describe.skipIf(!isRoot)('importing', () => {
+describe.skipIf(!mayMount)('importing', () => {
   let world: World;
   let number = 0;
 

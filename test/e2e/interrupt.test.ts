@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot, start } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount, start } from '../support/lamina.js';
 
 const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
 /** An update that a person stops: once, and it ends cleanly; twice, and it ends at once. */
-describe.skipIf(!isRoot)('interrupting an update', () => {
+describe.skipIf(!mayMount)('interrupting an update', () => {
   let world: World;
   let before: ReturnType<World['storeContent']>;
   let script: string;

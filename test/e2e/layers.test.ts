@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
 import { writeTar } from '../support/tar-writer.js';
 import type { Member } from '../support/tar-writer.js';
 
@@ -24,7 +24,7 @@ const layer: Member[] = [
   { name: 'opt/box/only', content: 'only\n' },
 ];
 
-describe.runIf(isRoot)('updates that are layers', () => {
+describe.runIf(mayMount)('updates that are layers', () => {
   let world: World;
   const containers = ['plain', 'own', 'removed', 'other'];
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, copyTree, differences, isRoot, runFlat } from '../support/lamina.js';
+import { World, buildTiny, copyTree, differences, mayMount, runFlat } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 
 interface Effect {
@@ -47,7 +47,7 @@ const names = Object.keys(doings);
 
 const nothing: Snapshot = new Map();
 
-describe.skipIf(!isRoot)('the life of containers on a base', () => {
+describe.skipIf(!mayMount)('the life of containers on a base', () => {
   let world: World;
   const before: Record<string, Snapshot> = {};
   const procedures: string[] = [];

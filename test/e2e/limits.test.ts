@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limitNamed, limits } from '../../src/base/limits.js';
 import type { Limit } from '../../src/base/limits.js';
 import { makeDeep } from '../support/deep.js';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
 import { writeTar } from '../support/tar-writer.js';
 import type { Member } from '../support/tar-writer.js';
 
@@ -19,7 +19,7 @@ interface Effect {
 const vast = limits.holes.value + 1;
 const asked = (bytes: number): Limit => ({ name: limits.unpackedSize.name, value: bytes, unit: 'bytes' });
 
-describe.runIf(isRoot)('beyond a limit', { timeout: 240_000 }, () => {
+describe.runIf(mayMount)('beyond a limit', { timeout: 240_000 }, () => {
   let world: World;
 
   beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, buildTiny, mayMount } from '../support/lamina.js';
 
 const many = 24;
 
-describe.skipIf(!isRoot)('many containers', () => {
+describe.skipIf(!mayMount)('many containers', () => {
   let world: World;
   const names = Array.from({ length: many }, (_, at) => `c${String(at).padStart(2, '0')}`);
 

@@ -64,6 +64,35 @@ describe.skipIf(!supported)('an overlay of the kernel whose upper is in a mount'
     expect(stdout).toContain('./tree/new f');
   });
 
+  // In a mount in a mount: a container in a container that has containers.
+  const deeper = (program: string) => `
+    inside() { mkdir -p $1/upper $1/work; ${program} -o lowerdir=$l,upperdir=$1/upper,workdir=$1/work $o; }
+    gone() { umount $o; flock --timeout 30 $1/work true; }
+    outer() { ${program} -o lowerdir=l0,upperdir=u,workdir=w mnt; mkdir -p mnt/u mnt/w
+      ${program} -o lowerdir=l0,upperdir=mnt/u,workdir=mnt/w second; }
+    away() { umount second; flock --timeout 30 mnt/w true; umount mnt; flock --timeout 30 w true; }
+    o=$PWD/other; l=$PWD/plain/l; ${lower}; inside plain; ${work}; gone plain; inside plain; ${look} >plain-seen; gone plain
+    outer; l=$PWD/second/l; ${lower}; inside second; ${work}; ${look} >at-once; gone second; inside second; ${look} >again
+    gone second; away; outer; inside second; ${look} >later; gone second; ls $l $l/deep | tr '\\n' ' '; away
+    cmp plain-seen at-once; cmp plain-seen again; cmp plain-seen later; cat later`;
+
+  it.each([
+    ['root', shell, 0],
+    ['root of a user namespace', inUserNamespace, firstUser],
+  ] as const)("is laminafs's, two mounts deep, as on a plain file system, as %s", async (_, through, owner) => {
+    const inside = join(place, `deeper-${owner}`);
+    mkdirSync(inside);
+    for (const name of ['l0', 'u', 'w', 'mnt', 'second', 'plain', 'other']) mkdirSync(join(inside, name));
+    chmodSync(place, 0o755);
+    cpSync(laminafs, join(inside, 'laminafs'));
+    spawnSync('chown', ['-R', `${owner}:${owner}`, inside]);
+    const { code, stdout, stderr } = await through(`set -e; cd ${inside}; ${deeper('./laminafs')}`);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('deep linked mode moved removed removed2 tree');
+    expect(stdout).toContain('./tree/new f');
+    expect(stdout).not.toContain('./tree/sub');
+  });
+
   it('stays as it is in a container that is updated and rolled back', async () => {
     const world = new World('inside');
     try {

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -12,7 +13,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, buildTiny, checkout, isRoot } from '../support/lamina.js';
+import { inMachine } from '../support/user-namespace.js';
 
 const nobody = 65534;
 
@@ -140,5 +142,30 @@ describe.skipIf(!isRoot)('a store that others have to do with', () => {
     expect(code).toBe(4);
     expect(stderr).toContain('was made without root');
     expect(await world.attempt('verify')).toMatchObject({ code: 4 });
+  });
+
+  it("does not take another user's mount for its own, whatever that is called", async () => {
+    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.run('create', 'web', '--base', 'tiny');
+    const source = await world.mounted('web', (root) => {
+      const line = readFileSync('/proc/self/mounts', 'utf8')
+        .split('\n')
+        .find((each) => each.includes(` ${root} `));
+      return line?.split(' ')[0] ?? '';
+    });
+    expect(source).toMatch(/^lamina:\w+:web$/);
+    const theirs = world.makeDirectory('theirs');
+    for (const name of ['lower', 'mnt', 'dev']) mkdirSync(join(theirs, name));
+    cpSync(join(checkout, 'dist/laminafs'), join(theirs, 'laminafs'));
+    chownSync(join(theirs, 'mnt'), nobody, nobody);
+    const { code, stdout, stderr } = await inMachine(`set -e; cd ${theirs}
+      mount -t tmpfs -o mode=755 none dev; mknod -m 666 dev/fuse c 10 229; mount --bind dev/fuse /dev/fuse
+      as_other() { setpriv --reuid ${nobody} --regid ${nobody} --clear-groups "$@"; }
+      lamina() { ${process.execPath} ${world.cli} --store ${world.store} "$@"; }
+      as_other ./laminafs -o lowerdir=lower,fsname=${source} mnt; grep -c '^${source} ' /proc/self/mounts
+      lamina status; lamina run web cat /etc/hostname; lamina umount web || true; lamina processes web; lamina remove web
+      as_other fusermount3 -u mnt`);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^1\n[^]*\nweb .* -\ntiny\n[^]*removed container web/)]);
+    expect(stderr).toMatch(/not mounted/);
   });
 });

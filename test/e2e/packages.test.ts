@@ -1,9 +1,9 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot, run } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount, run } from '../support/lamina.js';
 
-describe.runIf(isRoot)('update packages', () => {
+describe.runIf(mayMount)('update packages', () => {
   let world: World;
 
   beforeAll(async () => {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
 import { writeTar } from '../support/tar-writer.js';
 
 interface Ended {
@@ -19,7 +19,7 @@ interface Ended {
 /**
  * Updates that failed, were rolled back or were discarded: what is on record of them, and how they are applied again.
  */
-describe.skipIf(!isRoot)('updates that ended', () => {
+describe.skipIf(!mayMount)('updates that ended', () => {
   let world: World;
 
   beforeAll(async () => {

@@ -33,8 +33,11 @@ describe.skipIf(!isRoot || missing.length > 0)(`podman with laminafs as its moun
     rmSync(place, { recursive: true, force: true });
   });
 
-  /** A storage of its own, with an image, under a name that leaves room for the names of podman's sockets. */
-  function begin(name: string, program: string): string {
+  /**
+   * A storage of its own, with an image, under a name that leaves room for the names of podman's sockets.
+   * @param mount how it comes to /run/p
+   */
+  function begin(name: string, program: string, mount = `mount --bind ${at(name)} /run/p`): string {
     for (const each of ['home', 'context', 'volume', 'rootfs']) mkdirSync(at(name, each), { recursive: true });
     writeFileSync(at(name, 'engine.conf'), podmanSettings);
     const storage = `[storage]\ndriver = "overlay"\nrunroot = "/run/p/run"\ngraphroot = "/run/p/root"\n`;
@@ -44,7 +47,7 @@ describe.skipIf(!isRoot || missing.length > 0)(`podman with laminafs as its moun
     );
     writeFileSync(at(name, 'context/Containerfile'), containerfile);
     writeFileSync(at(name, 'volume/file'), 'of the host\n');
-    return `set -e; ${podmanPlaces}; mkdir /run/p; mount --bind ${at(name)} /run/p; cd /run/p; export HOME=$PWD/home CONTAINERS_STORAGE_CONF=$PWD/storage.conf
+    return `set -e; ${podmanPlaces}; mkdir /run/p; ${mount}; cd /run/p; export HOME=$PWD/home CONTAINERS_STORAGE_CONF=$PWD/storage.conf
       export CONTAINERS_CONF=$PWD/engine.conf XDG_RUNTIME_DIR=$PWD/home TMPDIR=$PWD/home
       run() { timeout 60 podman run --pull never --rm "$@" </dev/null; }
       tiny=${at('tiny.tar')}; podman import -q $tiny localhost/tiny:1 >/dev/null`;
@@ -57,11 +60,11 @@ describe.skipIf(!isRoot || missing.length > 0)(`podman with laminafs as its moun
     run -v $PWD/volume:/v:O localhost/built:1 sh -c 'cat /v/file; rm /v/file; touch /v/new; ls /v'; ls volume
     tar -C rootfs -xf $tiny; run --rootfs $PWD/rootfs:O sh -c 'rm /etc/group; touch /made; ls /made'
     ls rootfs/made rootfs/etc/group 2>&1 || true
-    podman create -q --name c localhost/built:1 sh -c 'echo again >>/etc/group; rm -rf /d; tail -n 1 /etc/group' >/dev/null
-    for i in 1 2 3; do timeout 60 podman start -a c </dev/null; done | sort -u
-    podman diff c | sort; podman commit -q c localhost/changed:1 >/dev/null
+    podman create -q --name kept localhost/built:1 sh -c 'echo again >>/etc/group; rm -rf /d; tail -n 1 /etc/group' >/dev/null
+    for i in 1 2 3; do timeout 60 podman start -a kept </dev/null; done | sort -u
+    podman diff kept | sort; podman commit -q kept localhost/changed:1 >/dev/null
     run localhost/changed:1 sh -c '{ ls /d || tail -n 1 /etc/passwd; } 2>&1'
-    podman cp c:/etc/passwd copied; tail -n 1 copied`;
+    podman cp kept:/etc/passwd copied; tail -n 1 copied`;
 
   it('runs, builds and commits in a user namespace as with fuse-overlayfs', async () => {
     const seen: string[] = [];
@@ -80,6 +83,30 @@ describe.skipIf(!isRoot || missing.length > 0)(`podman with laminafs as its moun
     expect(seen[0]).toContain('D /d\n');
   });
 
+  // As in a container of Lamina's. With whiteouts of files no engine with a mount program could unpack its layers there.
+  it.each([
+    ['root', inMachine, 0],
+    ['root of a user namespace', inUserNamespace, firstUser],
+  ] as const)('has its storage in a mount of laminafs, as %s', async (_, through, owner) => {
+    const name = `inside-${owner}`;
+    const [upper, work] = [at(`${name}.upper`), at(`${name}.work`)];
+    for (const each of [upper, work]) mkdirSync(each);
+    const mount = `${at('laminafs')} -o lowerdir=${at(name)},upperdir=${upper},workdir=${work},whiteout_files=off /run/p`;
+    const script = `${begin(name, at('laminafs'), mount)}
+      podman build -q --layers --isolation chroot -t localhost/built:1 context >/dev/null
+      run localhost/built:1 sh -c 'exec 2>&1; find /secret /d | sort; rm /d/two; ls /d; mv /d /e; ls /e'
+      podman create -q --name kept localhost/built:1 rm -r /d /etc/group >/dev/null; timeout 60 podman start -a kept </dev/null
+      podman diff kept | sort; podman commit -q kept localhost/changed:1 >/dev/null
+      run localhost/changed:1 sh -c 'exec 2>&1; ls /d /etc/group || true'
+      ${end}; cd /; umount --recursive /run/p; flock --timeout 30 ${work} true`;
+    for (const each of [at(name), upper, work]) spawnSync('chown', ['-R', `${owner}:${owner}`, each]);
+    const { code, stdout, stderr } = await through(script);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout.replaceAll(/^(find|ls): (.*): No such file.*$/gm, '$2 is gone')).toBe(
+      `/secret is gone\n/d\n/d/three\n/d/two\nthree\nthree\nC /etc\nD /d\nD /etc/group\n/d is gone\n/etc/group is gone\n`,
+    );
+  });
+
   // The podman of Debian 12 mounts the layers idmapped and asks fuse-overlayfs to map them once more, so that its
   // containers own nothing; ids that are mapped already are left alone here.
   it('maps the users of a container, for root', async () => {
@@ -88,8 +115,8 @@ describe.skipIf(!isRoot || missing.length > 0)(`podman with laminafs as its moun
     const script = `${begin('mapped', at('laminafs'))}
       echo containers:200000:100000 >ids; for f in subuid subgid; do mount --bind ids /etc/$f; done
       n=0; for how in '--userns=auto:size=5000' '--uidmap=0:300000:1000 --gidmap=0:310000:1000' '--userns=host'; do
-        n=$((n + 1)); podman create -q $how --name c$n localhost/tiny:1 sh -c 'cat /proc/self/uid_map; ${own}' >/dev/null
-        timeout 60 podman start -a c$n </dev/null; upper=$(podman inspect -f '{{.GraphDriver.Data.UpperDir}}' c$n)
+        n=$((n + 1)); podman create -q $how --name mapped$n localhost/tiny:1 sh -c 'cat /proc/self/uid_map; ${own}' >/dev/null
+        timeout 60 podman start -a mapped$n </dev/null; upper=$(podman inspect -f '{{.GraphDriver.Data.UpperDir}}' mapped$n)
         stat -c %u:%g $upper/made $upper/etc/passwd
       done; { ${end}; } 2>/dev/null || true`; // what is left mounted ends with the mount namespace
     const { code, stdout, stderr } = await inMachine(script);

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, buildTiny, mayMount } from '../support/lamina.js';
 
 /** A set-user-ID program that says who it runs as. */
 const teller = `
@@ -24,7 +24,7 @@ int main(int count, char **words) {
 
 const controlled = existsSync('/sys/fs/cgroup/pids') || existsSync('/sys/fs/cgroup/cgroup.controllers');
 
-describe.skipIf(!isRoot)('options of lamina run', () => {
+describe.skipIf(!mayMount)('options of lamina run', () => {
   let world: World;
 
   beforeAll(async () => {

@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, checkout, isRoot, start } from '../support/lamina.js';
+import { World, buildTiny, checkout, mayMount, start } from '../support/lamina.js';
 
 /**
  * What goes in and out of a command passes through pipes, or a terminal, that are not ours: nobody outside may notice.
  */
-describe.skipIf(!isRoot)('input and output of lamina run', () => {
+describe.skipIf(!mayMount)('input and output of lamina run', () => {
   let world: World;
   let env: NodeJS.ProcessEnv;
 

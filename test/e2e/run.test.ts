@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, checkout, isRoot, start } from '../support/lamina.js';
+import { World, buildTiny, checkout, mayMount, start } from '../support/lamina.js';
 
-describe.skipIf(!isRoot)('lamina run', () => {
+describe.skipIf(!mayMount)('lamina run', () => {
   let world: World;
 
   beforeAll(async () => {

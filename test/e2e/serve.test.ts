@@ -3,7 +3,7 @@ import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { mapLimit } from '../../src/base/concurrency.js';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, buildTiny, mayMount } from '../support/lamina.js';
 import { Server } from '../support/serve-client.js';
 import type { SentEvent } from '../support/serve-client.js';
 
@@ -27,7 +27,7 @@ const contentOf = (events: readonly SentEvent[]) => ({
 });
 
 /** The server, by its unix socket, on real mounts. */
-describe.skipIf(!isRoot)('lamina serve', () => {
+describe.skipIf(!mayMount)('lamina serve', () => {
   let world: World;
   let server: Server;
   let args: string[];

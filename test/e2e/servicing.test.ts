@@ -1,11 +1,11 @@
 import { cpSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, copyTree, differences, isRoot, run, runFlat } from '../support/lamina.js';
+import { World, buildTiny, copyTree, differences, mayMount, run, runFlat } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 
 /** What surrounds a procedure: its sandbox, packages, servicing by hand, and mounts of containers. */
-describe.skipIf(!isRoot)('servicing', () => {
+describe.skipIf(!mayMount)('servicing', () => {
   let world: World;
   let before: Snapshot;
   let held = 0;

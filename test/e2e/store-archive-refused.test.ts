@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
 import { membersOf, writeArchive } from '../support/store-archives.js';
 import type { Member } from '../support/tar-writer.js';
 
 /** Each is refused with its reason, and the store is as it was. */
-describe.skipIf(!isRoot)('an archive of a store that is wrong', () => {
+describe.skipIf(!mayMount)('an archive of a store that is wrong', () => {
   let here: World;
   let bare: World;
   let archive: string;

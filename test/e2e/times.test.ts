@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, copyTree, isRoot, runFlat } from '../support/lamina.js';
+import { World, buildTiny, copyTree, mayMount, runFlat } from '../support/lamina.js';
 
 const containers = ['idle', 'own', 'late'];
 
@@ -34,7 +34,7 @@ function times(directory: string): Record<string, bigint> {
   return Object.fromEntries(readdirSync(directory).map((name) => [name, at(name)]));
 }
 
-describe.skipIf(!isRoot)('modification times', () => {
+describe.skipIf(!mayMount)('modification times', () => {
   let world: World;
   const flat = (container: string) => world.path('flat', container);
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { setTimesSync } from '../../src/platform/native.js';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
 
 interface Report {
   damaged: boolean;
@@ -22,7 +22,7 @@ interface Report {
   }[];
 }
 
-describe.skipIf(!isRoot)('verify', () => {
+describe.skipIf(!mayMount)('verify', () => {
   let world: World;
 
   beforeAll(async () => {

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot, start } from '../support/lamina.js';
+import { World, buildTiny, mayMount, start } from '../support/lamina.js';
 
 interface Report {
   item: string;
@@ -18,7 +18,7 @@ interface Once {
 }
 
 /** An inbox, from packages that are put into it to the updates they make. */
-describe.skipIf(!isRoot)('an inbox', () => {
+describe.skipIf(!mayMount)('an inbox', () => {
   let world: World;
   let inbox: string;
   const report = (place: string, name: string) =>

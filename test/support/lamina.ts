@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +14,18 @@ export type { Snapshot };
 
 export const checkout = realpathSync(join(dirname(fileURLToPath(import.meta.url)), '..', '..'));
 export const isRoot = process.getuid?.() === 0;
+
+/** Whether this user may mount by FUSE: root, or whoever may open the device and has FUSE's set-user-ID helper. */
+export const mayMount = isRoot || (mayOpenFuse() && spawnSync('fusermount3', ['--version']).status === 0);
+
+function mayOpenFuse(): boolean {
+  try {
+    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export interface Finished {
   readonly code: number | null;
@@ -179,7 +192,8 @@ export class World {
   }
 
   remove(): void {
-    for (const point of this.mounts().reverse()) spawnSync('umount', ['--lazy', point]);
+    const [program, ...options] = isRoot ? ['umount', '--lazy'] : ['fusermount3', '-u', '-z', '--'];
+    for (const point of this.mounts().reverse()) spawnSync(program, [...options, point]);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
@@ -214,7 +228,9 @@ export function buildTiny(destination: string): string {
  * update, made without any of the code under test.
  */
 export function runFlat(root: string, script: string): void {
-  const isolation = ['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--die-with-parent'];
+  // Without root, as in the sandbox: root of a user namespace with one user.
+  const users = isRoot ? [] : ['--unshare-user', '--uid', '0', '--gid', '0'];
+  const isolation = [...users, '--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--die-with-parent'];
   const mounts = ['--bind', root, '/', '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--tmpfs', '/tmp'];
   const program = ['--ro-bind', script, '/run/procedure', '--chdir', '/', '/run/procedure'];
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LANG: 'C.UTF-8', TERM: 'dumb' };

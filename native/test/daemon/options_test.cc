@@ -46,6 +46,18 @@ TEST(Arguments, PassOverWhatTheyDoNotKnow) {
   EXPECT_FALSE(options.overlay.synchronous);
 }
 
+TEST(Arguments, SayWhichHaveNoEffect) {
+  std::string error;
+  const DaemonOptions options = parse_arguments({"-o", "lowerdir=/a,allow_root,auto_unmount,clone_fd", "/m"}, error);
+  EXPECT_EQ(error, "");
+  ASSERT_EQ(options.warnings.size(), 2U);
+  EXPECT_EQ(options.warnings[0],
+            "option allow_root has no effect: other users, root among them, are let in by "
+            "allow_other only");
+  EXPECT_FALSE(options.debug);
+  EXPECT_TRUE(parse_arguments({"-o", "lowerdir=/a,debug", "/m"}, error).debug);
+}
+
 TEST(Marks, AreChosenByWhatTheProcessMaySet) {
   const test::TemporaryDirectory place;
   const bool trusted = sys::set_xattr(place.descriptor(), "", "trusted.lamina", {}).ok();

@@ -61,6 +61,18 @@ TEST_F(OwnerOptionsTest, TakeTheLastMapping) {
   EXPECT_TRUE(owners.gids.empty());
 }
 
+TEST_F(OwnerOptionsTest, TakeRangesAfterCommas) {
+  const auto owners = parse("uidmapping=0:1000:1,1:110000:65536,,gidmapping=0:5:1,:7:9:1:3:4:5,volatile").owners;
+  EXPECT_EQ(error_, "");
+  EXPECT_EQ(owners.uids.ranges(), (std::vector<IdRange>{{0, 1000, 1}, {1, 110000, 65536}}));
+  EXPECT_EQ(owners.gids.ranges(), (std::vector<IdRange>{{0, 5, 1}, {7, 9, 1}, {3, 4, 5}}));
+  parse("uidmapping=0:1000:1,1:110000");
+  EXPECT_NE(error_.find("option uidmapping=0:1000:1:1:110000: 5 numbers"), std::string::npos) << error_;
+  const DaemonOptions others = parse_arguments({"-o", "uidmapping=0:1:1,ro,1:2:3,lowerdir=/a", "/m"}, error_ = "");
+  EXPECT_EQ(others.overlay.owners.uids.ranges().size(), 1U);
+  EXPECT_EQ(others.warnings.size(), 1U);
+}
+
 TEST_F(OwnerOptionsTest, SayWhatIsWrong) {
   for (const char* list :
        {"uidmapping=1:2", "gidmapping=x", "squash_to_uid=", "squash_to_uid=-1", "squash_to_gid=4294967295",

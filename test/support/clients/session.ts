@@ -18,17 +18,17 @@ export interface Taken {
   readonly stderr: string;
 }
 
-/** The first of the 65536 subordinate ids of whoever uses the engine. */
+/** The first of the subordinate ids of whoever uses the engine. */
 const firstId = 400_000;
 const user = 1000;
 
 /** User 1000 with a name and subordinate ids, and a device node that it may open; only in this mount namespace. */
-const machine = (device: number) => `
+const machine = (device: number, ids: number) => `
 places=/run/places; mkdir $places; mount -t tmpfs -o mode=755 none $places
 mknod -m ${device.toString(8)} $places/fuse c 10 229; mount --bind $places/fuse /dev/fuse
 for f in passwd group; do grep -v :${user}: /etc/$f >$places/$f || true; mount --bind $places/$f /etc/$f; done
 echo engine:x:${user}:${user}::/run/p/home:/bin/sh >>/etc/passwd; echo engine:x:${user}: >>/etc/group
-printf 'engine:${firstId}:65536\\ncontainers:${firstId}:65536\\n' >$places/ids
+printf 'engine:${firstId}:${ids}\\ncontainers:${firstId}:${ids}\\n' >$places/ids
 for f in subuid subgid; do mount --bind $places/ids /etc/$f; done`;
 
 /** The storage of a driver, with a shell session for each call. */
@@ -71,13 +71,16 @@ export class Session {
     writeFileSync(join(this.#place, path), text);
   }
 
-  /** Runs shell lines as whoever this session is of, in a mount namespace of their own. `device`: mode of /dev/fuse */
-  async run(script: string, { device = 0o666 } = {}): Promise<Taken> {
+  /**
+   * Runs shell lines as whoever this session is of, in a mount namespace of their own.
+   * @param options mode of /dev/fuse, number of subordinate ids
+   */
+  async run(script: string, { device = 0o666, ids = 65_536 } = {}): Promise<Taken> {
     this.#write('session', `${stepFunctions}\n${script}\n`);
     const as = this.who === 'user' ? `setpriv --reuid ${user} --regid ${user} --clear-groups` : '';
     // A rootless engine notes the process that holds its namespaces; the next session has others.
     const end = this.who === 'user' ? `${as} podman system migrate` : ':';
-    const outer = `set -e; ${podmanPlaces}; chmod 1777 /run /dev/shm /run/lock; ${machine(device)}
+    const outer = `set -e; ${podmanPlaces}; chmod 1777 /run /dev/shm /run/lock; ${machine(device, ids)}
       mkdir /run/p; mount --bind ${this.#place} /run/p; cd /run/p
       export HOME=/run/p/home XDG_RUNTIME_DIR=/run/p/home TMPDIR=/run/p/home
       export CONTAINERS_STORAGE_CONF=/run/p/storage.conf CONTAINERS_CONF=/run/p/engine.conf; unset XDG_CONFIG_HOME XDG_DATA_HOME

@@ -82,12 +82,12 @@ const steps: readonly Step[] = [
   {
     name: 'commit, cp, diff of an image',
     script: `
-      podman run --pull never --name c localhost/built:1 sh -c \\
+      podman run --pull never --name kept localhost/built:1 sh -c \\
         'rm -r /d/e /licences; echo n >/d/n; ln /d/n /d/n2; cp /bin/true /tool; chmod 4755 /tool'
-      podman commit -q c localhost/changed:1 >/dev/null
+      podman commit -q kept localhost/changed:1 >/dev/null
       run localhost/changed:1 sh -c 'exec 2>&1; ls -A /d; ls /licences; stat -c "%a %h" /d/n /tool'
-      podman diff localhost/changed:1 | sort; podman cp c:/d out; ls out; podman cp out/n c:/d/of-the-host
-      podman cp c:/d - | tar t | sort; podman cp c:/usr/bin/env - | tar tv | cut -c1-20`,
+      podman diff localhost/changed:1 | sort; podman cp kept:/d out; ls out; podman cp out/n kept:/d/of-the-host
+      podman cp kept:/d - | tar t | sort; podman cp kept:/usr/bin/env - | tar tv | cut -c1-20`,
   },
   {
     name: 'save and load',
@@ -95,15 +95,15 @@ const steps: readonly Step[] = [
     script: `
       podman save -q -o changed.tar localhost/changed:1; podman rmi -f localhost/changed:1 >/dev/null
       podman load -q -i changed.tar; run localhost/changed:1 sh -c 'ls -A /d; stat -c "%a %h" /d/n /tool'
-      podman rm c >/dev/null; podman rmi -f localhost/changed:1 >/dev/null; rm changed.tar`,
+      podman rm kept >/dev/null; podman rmi -f localhost/changed:1 >/dev/null; rm changed.tar`,
   },
   {
     name: 'a directory that is replaced, and committed',
     long: true,
     script: `
-      podman run --pull never --name c localhost/built:1 sh -c 'rm -r /d; mkdir /d; echo n >/d/n'
-      podman commit -q c localhost/replaced:1 >/dev/null; run localhost/replaced:1 ls -A /d
-      podman rm c >/dev/null; podman rmi localhost/replaced:1 >/dev/null`,
+      podman run --pull never --name kept localhost/built:1 sh -c 'rm -r /d; mkdir /d; echo n >/d/n'
+      podman commit -q kept localhost/replaced:1 >/dev/null; run localhost/replaced:1 ls -A /d
+      podman rm kept >/dev/null; podman rmi localhost/replaced:1 >/dev/null`,
   },
   {
     name: 'an export of a container',
