@@ -282,7 +282,7 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   graph: [z.strictObject({ graph })],
   diff: [diff, fileDiff],
   processes: [processes],
-  log: [log],
+  log: [log, part.runOutput],
   explain: [explain],
   recover: [recover],
   verify: [verify],
