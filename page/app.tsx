@@ -13,6 +13,7 @@ import { ContainersView } from './containers/list.js';
 import { CreateView } from './containers/actions.js';
 import { ContainerView } from './containers/detail.js';
 import { FleetView } from './fleet/view.js';
+import { ImportView } from './graph/import-view.js';
 import { GraphView } from './graph/view.js';
 import { Login } from './login.js';
 import { Badge, Empty } from './parts/small.js';
@@ -72,6 +73,7 @@ const parents: Readonly<Record<string, string>> = {
   apply: 'updates',
   displaced: 'updates',
   merge: 'graph',
+  import: 'graph',
 };
 
 function Header({ view }: { view: string }) {
@@ -139,8 +141,10 @@ function View({ view, route }: { view: string; route: Route }) {
       return <DisplacedView />;
     case 'merge':
       return <MergeView route={route} />;
+    case 'import':
+      return <ImportView />;
     case 'fleet':
-      return <FleetView />;
+      return <FleetView route={route} />;
     case 'activity':
       return <ActivityView route={route} />;
     default:

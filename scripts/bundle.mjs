@@ -1,6 +1,8 @@
 // Bundles src/cli/main.ts and all it imports to dist/lamina.js, and the page to dist/page. What is imported with
 // `await import()` becomes a file of its own under dist/chunks/, so that a command loads only what it uses.
-import { chmodSync, copyFileSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -50,5 +52,13 @@ await build({
 });
 copyFileSync('page/index.html', 'dist/page/index.html');
 copyFileSync('page/icon.svg', 'dist/page/assets/icon.svg');
+// Beside each file its compressed forms, which the server sends to browsers that take them.
+for (const entry of readdirSync('dist/page', { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile()) continue;
+  const path = join(entry.parentPath, entry.name);
+  const content = readFileSync(path);
+  writeFileSync(`${path}.br`, brotliCompressSync(content));
+  writeFileSync(`${path}.gz`, gzipSync(content, { level: 9 }));
+}
 chmodSync('dist/lamina.js', 0o755);
 copyFileSync('scripts/mount.lamina', 'dist/mount.lamina');

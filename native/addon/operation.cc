@@ -104,6 +104,7 @@ constexpr std::array table{
     Operation{"syncFileSystem", "i", [](const Arguments& a) { return value_of(sync_file_system(number(a, 0))); }},
     Operation{"closeOnExec", "i", [](const Arguments& a) { return value_of(close_on_exec(number(a, 0))); }},
     Operation{"isForeground", "i", [](const Arguments& a) { return value_of(is_foreground(number(a, 0))); }},
+    Operation{"peerUser", "i", [](const Arguments& a) { return value_of(peer_user(number(a, 0))); }},
     Operation{"execute", "sb", [](const Arguments& a) { return value_of(execute(a.strings[0], a.strings[1])); }},
     Operation{"mount", "ssssi", run_mount},
     Operation{"openFileSystem", "s", [](const Arguments& a) { return value_of(open_file_system(a.strings[0])); }},

@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -144,6 +145,14 @@ Result<std::int64_t> is_foreground(int terminal) {
   if (group < 0 && errno == ENOTTY) return 0;
   if (group < 0) return sys::Errno{errno};
   return group == ::getpgrp() ? 1 : 0;
+}
+
+Result<std::int64_t> peer_user(int socket) {
+  ucred credentials{};
+  socklen_t length = sizeof(credentials);
+  const auto status = status_of([&] { return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length); });
+  if (!status.ok()) return status.error();
+  return credentials.uid;
 }
 
 Status mount_file_system(const MountRequest& request) {

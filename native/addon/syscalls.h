@@ -93,6 +93,9 @@ sys::Status execute(const std::string& program, std::string_view words);
 // tcgetpgrp(3): 1 where the terminal's foreground group is ours, else 0.
 sys::Result<std::int64_t> is_foreground(int terminal);
 
+// SO_PEERCRED of socket(7): the user that connected a unix socket, as this process's user namespace numbers it.
+sys::Result<std::int64_t> peer_user(int socket);
+
 // mount(2). Empty source, type and data are passed to the kernel as null.
 struct MountRequest {
   std::string source, target, type, data;

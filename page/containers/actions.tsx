@@ -1,16 +1,19 @@
-import { useEffect, useState } from 'preact/hooks';
-import { apiPath, problemFrom, remove } from '../api/client.js';
-import type { Problem } from '../api/client.js';
+import { useState } from 'preact/hooks';
+import { apiPath, remove } from '../api/client.js';
 import type { BaseData, ListedContainer } from '../api/documents.js';
-import { startJob, useJob } from '../api/jobs.js';
+import { startJob } from '../api/jobs.js';
 import type { Job } from '../api/jobs.js';
 import { refresh } from '../api/live.js';
+import { session } from '../api/session.js';
 import { useDocument } from '../api/use-document.js';
+import { useSignal } from '../base/signal.js';
 import { namesText, shown } from '../base/text.js';
 import { go, linkTo } from '../base/route.js';
 import { Action } from '../parts/action.js';
-import { JobProgress } from '../parts/job-progress.js';
-import { ProblemBox, Shown } from '../parts/small.js';
+import { ActionForm } from '../parts/action-form.js';
+import { BaseSelect } from '../parts/base-select.js';
+import { CheckField, TextField } from '../parts/fields.js';
+import { ReadOnlyPage, Shown } from '../parts/small.js';
 
 export function CatchUpButton({ container: { name, behind, state } }: { container: ListedContainer }) {
   return (
@@ -41,18 +44,62 @@ export function RemoveButton({ container: { name, mountpoint } }: { container: L
   );
 }
 
+export function MountButton({ container: { name, mountpoint, elsewhere } }: { container: ListedContainer }) {
+  const [directory, setDirectory] = useState('');
+  const [readOnly, setReadOnly] = useState(false);
+  return (
+    <Action
+      title="Mount"
+      offered={mountpoint === null && elsewhere === null}
+      start={() => startJob(apiPath(['containers', name, 'mount']), { directory, readOnly })}
+      done={refresh}
+    >
+      <div class="form">
+        <TextField
+          label="Directory on the server"
+          value={directory}
+          set={setDirectory}
+          placeholder={`/root/${name}`}
+          hint="An empty directory, by its absolute path; below one of mode 0700 no other user reaches the files"
+        />
+        <CheckField text="Read-only" checked={readOnly} set={setReadOnly} />
+      </div>
+    </Action>
+  );
+}
+
+export function UnmountButton({ container: { name, mountpoint } }: { container: ListedContainer }) {
+  return (
+    <Action
+      title="Unmount"
+      offered={mountpoint !== null}
+      start={() => startJob(apiPath(['containers', name, 'umount']), {})}
+      done={refresh}
+    >
+      <p>
+        Unmounts {shown(name)} from {shown(mountpoint ?? '')}. No program may use it any more.
+      </p>
+    </Action>
+  );
+}
+
 /** Makes a container on a base. */
 export function CreateView() {
   const bases = useDocument<{ bases: BaseData[] }>('/bases');
+  const mayChange = useSignal(session)?.allowChanges === true;
   return (
     <main class="page">
       <p class="crumbs">
         <a href={linkTo(['containers'])}>Containers</a>
       </p>
       <h1>Create container</h1>
-      <Shown of={bases} what="bases">
-        {({ bases: all }) => <CreateForm bases={all} />}
-      </Shown>
+      {mayChange ? (
+        <Shown of={bases} what="bases">
+          {({ bases: all }) => <CreateForm bases={all} />}
+        </Shown>
+      ) : (
+        <ReadOnlyPage />
+      )}
     </main>
   );
 }
@@ -60,59 +107,16 @@ export function CreateView() {
 function CreateForm({ bases }: { bases: readonly BaseData[] }) {
   const [name, setName] = useState('');
   const [base, setBase] = useState(bases[0]?.name ?? '');
-  const [problem, setProblem] = useState<Problem>();
-  const [isBusy, setBusy] = useState(false);
-  const [job, setJob] = useState<string>();
-  const followed = useJob(job);
-  const isDone = followed.job?.state === 'done';
-  useEffect(() => {
-    if (isDone) go(linkTo(['containers', name]));
-    else if (followed.job !== undefined && followed.job.state !== 'running') setBusy(false);
-  }, [isDone, followed.job?.state]);
-  const create = async () => {
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      setJob((await startJob(apiPath(['containers']), { name, base })).id);
-    } catch (error) {
-      setProblem(problemFrom(error));
-      setBusy(false);
-    }
-  };
   return (
-    <form
-      class="form"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void create();
-      }}
+    <ActionForm
+      title="Create container"
+      path={apiPath(['containers'])}
+      body={() => ({ name, base })}
+      done={() => go(linkTo(['containers', name]))}
     >
-      <label>
-        <span>Name</span>
-        <input
-          value={name}
-          required
-          autocomplete="off"
-          spellcheck={false}
-          onInput={(event) => setName(event.currentTarget.value)}
-        />
-      </label>
-      <label>
-        <span>Base</span>
-        <select value={base} onChange={(event) => setBase(event.currentTarget.value)}>
-          {bases.map((each) => (
-            <option key={each.name} value={each.name}>
-              {shown(each.name)}
-            </option>
-          ))}
-        </select>
-      </label>
+      <TextField label="Name" value={name} set={setName} required />
+      <BaseSelect bases={bases} value={base} onSelect={setBase} />
       <p class="quiet">The container starts on the newest layer of its base, with an empty storage.</p>
-      {problem !== undefined && <ProblemBox problem={problem} />}
-      {job !== undefined && <JobProgress id={job} />}
-      <button type="submit" class="primary" disabled={isBusy}>
-        Create container
-      </button>
-    </form>
+    </ActionForm>
   );
 }

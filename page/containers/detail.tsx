@@ -7,7 +7,7 @@ import { namesText, shown } from '../base/text.js';
 import { linkTo } from '../base/route.js';
 import type { Route } from '../base/route.js';
 import { Facts, Shown, Tabs, Time } from '../parts/small.js';
-import { CatchUpButton, RemoveButton } from './actions.js';
+import { CatchUpButton, MountButton, RemoveButton, UnmountButton } from './actions.js';
 import { Chain } from './chain.js';
 import { ChangesTab } from './changes.js';
 import { ExplainTab } from './explain-tab.js';
@@ -69,6 +69,8 @@ function Head({ data: { container } }: { data: OneData }) {
       {mayChange && (
         <div class="actions">
           <CatchUpButton container={container} />
+          <MountButton container={container} />
+          <UnmountButton container={container} />
           <RemoveButton container={container} />
         </div>
       )}

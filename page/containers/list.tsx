@@ -1,23 +1,25 @@
+import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
-import type { BaseData, ListedContainer, UpdateData } from '../api/documents.js';
+import type { BaseData, ListedContainer, UpdateCountsData } from '../api/documents.js';
 import { session } from '../api/session.js';
 import { useDocument, useList } from '../api/use-document.js';
 import { useSignal } from '../base/signal.js';
 import { counted, numberText, shown } from '../base/text.js';
 import { go, linkTo, linkWith, replace } from '../base/route.js';
 import type { Route } from '../base/route.js';
-import { LongList } from '../parts/long-list.js';
+import { LongTable } from '../parts/long-table.js';
+import type { Column } from '../parts/long-table.js';
 import { Badge, Command, Empty, Shown, Time } from '../parts/small.js';
-import { columns, conflictsOf, readFilters, rowsOf } from './rows.js';
+import { columns, readFilters, rowsOf } from './rows.js';
 import type { ColumnName, ContainerRow } from './rows.js';
 import { Place, Standing } from './state.js';
 
 export function ContainersView({ route }: { route: Route }) {
   const loaded = useList<{ containers: ListedContainer[] }>(['containers'], 'containers');
-  const updates = useList<{ updates: UpdateData[] }>(['updates'], 'updates');
+  const counts = useDocument<UpdateCountsData>('/update-counts');
   const bases = useDocument<{ bases: BaseData[] }>('/bases');
   const mayChange = useSignal(session)?.allowChanges === true;
-  const conflicts = useMemo(() => conflictsOf(updates.data?.updates ?? []), [updates.data]);
+  const conflicts = useMemo(() => pathsByContainer(counts.data), [counts.data]);
   return (
     <main class="page wide">
       <div class="title">
@@ -40,6 +42,9 @@ export function ContainersView({ route }: { route: Route }) {
     </main>
   );
 }
+
+const pathsByContainer = (data: UpdateCountsData | undefined): ReadonlyMap<string, number> =>
+  new Map(data?.conflicts.map(({ container, paths }) => [container, paths]));
 
 function None({ base }: { base: string | undefined }) {
   return (
@@ -83,16 +88,13 @@ function Table({ containers, conflicts, bases, route }: TableProps) {
           </p>
         </Empty>
       ) : (
-        <LongList
+        <LongTable
           label="Containers"
           className="containers"
           items={rows}
           keyOf={({ name }) => name}
           rowHeight={rowHeight}
-          head={columns.map((column) => (
-            <SortHead key={column} column={column} sort={filters.sort} route={route} />
-          ))}
-          row={(row) => <Cells row={row} />}
+          columns={columns.map((name) => columnOf(name, filters.sort, route))}
           open={({ name }) => go(linkTo(['containers', name]))}
         />
       )}
@@ -100,36 +102,19 @@ function Table({ containers, conflicts, bases, route }: TableProps) {
   );
 }
 
-function Cells({ row }: { row: ContainerRow }) {
-  return (
-    <>
-      <span role="gridcell" class="name">
-        <a href={linkTo(['containers', row.name])} tabIndex={-1}>
-          {shown(row.name)}
-        </a>
-      </span>
-      <span role="gridcell" class="base">
-        {shown(row.base)}
-      </span>
-      <span role="gridcell" class="state">
-        <Standing container={row} />
-      </span>
-      <span role="gridcell" class="mounted">
-        <Place container={row} />
-      </span>
-      <span role="gridcell" class="conflicts">
-        {row.conflicts === 0 ? (
-          <span class="quiet">none</span>
-        ) : (
-          <Badge tone="warn">{counted(row.conflicts, 'path')}</Badge>
-        )}
-      </span>
-      <span role="gridcell" class="created">
-        <Time at={row.created} />
-      </span>
-    </>
-  );
-}
+const cells: Readonly<Record<ColumnName, (row: ContainerRow) => ComponentChildren>> = {
+  name: ({ name }) => (
+    <a href={linkTo(['containers', name])} tabIndex={-1}>
+      {shown(name)}
+    </a>
+  ),
+  base: ({ base }) => shown(base),
+  state: (row) => <Standing container={row} />,
+  mounted: (row) => <Place container={row} />,
+  conflicts: ({ conflicts }) =>
+    conflicts === 0 ? <span class="quiet">none</span> : <Badge tone="warn">{counted(conflicts, 'path')}</Badge>,
+  created: ({ created }) => <Time at={created} />,
+};
 
 const headTexts: Readonly<Record<ColumnName, string>> = {
   name: 'Container',
@@ -140,17 +125,16 @@ const headTexts: Readonly<Record<ColumnName, string>> = {
   created: 'Created',
 };
 
-function SortHead({ column, sort, route }: { column: ColumnName; sort: string; route: Route }) {
-  const order = sort === column ? 'ascending' : sort === `-${column}` ? 'descending' : 'none';
-  const next = order === 'ascending' ? `-${column}` : column;
-  return (
-    <span role="columnheader" class={column} aria-sort={order}>
-      <button type="button" onClick={() => replace(linkWith(route, { sort: next }))}>
-        {headTexts[column]}
-        <span aria-hidden="true">{order === 'ascending' ? ' ↑' : order === 'descending' ? ' ↓' : ''}</span>
-      </button>
-    </span>
+function columnOf(name: ColumnName, sort: string, route: Route): Column<ContainerRow> {
+  const order = sort === name ? 'ascending' : sort === `-${name}` ? 'descending' : 'none';
+  const next = order === 'ascending' ? `-${name}` : name;
+  const head = (
+    <button type="button" onClick={() => replace(linkWith(route, { sort: next }))}>
+      {headTexts[name]}
+      <span aria-hidden="true">{order === 'ascending' ? ' ↑' : order === 'descending' ? ' ↓' : ''}</span>
+    </button>
   );
+  return { name, head, sort: order, cell: cells[name] };
 }
 
 const checks = [

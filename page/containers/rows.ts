@@ -1,5 +1,5 @@
 /* Which containers a table shows, and in which order. Pure. */
-import type { ListedContainer, UpdateData } from '../api/documents.js';
+import type { ListedContainer } from '../api/documents.js';
 
 export interface Filters {
   readonly search: string;
@@ -29,16 +29,6 @@ export function readFilters(query: ReadonlyMap<string, string>): Filters {
     conflicts: on('conflicts'),
     sort: query.get('sort') ?? 'name',
   };
-}
-
-/** The number of conflicts of each container that has some. */
-export function conflictsOf(updates: readonly Pick<UpdateData, 'effects' | 'state'>[]): ReadonlyMap<string, number> {
-  const found = new Map<string, number>();
-  for (const { effects, state } of updates)
-    if (state !== 'rolled-back')
-      for (const { container, conflicts } of effects)
-        if (conflicts > 0) found.set(container, (found.get(container) ?? 0) + conflicts);
-  return found;
 }
 
 export const placeOf = ({ mountpoint, elsewhere }: ListedContainer): string => mountpoint ?? elsewhere ?? '';

@@ -1,5 +1,7 @@
 /* Above the drawing: which base, what is looked for, and what would change. */
 import type { BaseData, GraphData } from '../api/documents.js';
+import { session } from '../api/session.js';
+import { useSignal } from '../base/signal.js';
 import { shown } from '../base/text.js';
 import { go, linkTo, linkWith, replace } from '../base/route.js';
 import type { Route } from '../base/route.js';
@@ -14,6 +16,7 @@ interface Props {
 }
 
 export function Toolbar({ base, bases, graph, route }: Props) {
+  const mayChange = useSignal(session)?.allowChanges === true;
   return (
     <div class="toolbar">
       <BaseSelect bases={bases} value={base} onSelect={(name) => go(linkTo(['graph', name]))} />
@@ -27,6 +30,11 @@ export function Toolbar({ base, bases, graph, route }: Props) {
         />
       </label>
       <PlanChoice updates={graph === undefined ? [] : updatesOn(graph, base)} route={route} />
+      {mayChange && (
+        <a class="button" href={linkTo(['import'])}>
+          Import base
+        </a>
+      )}
       <Legend />
     </div>
   );
@@ -66,7 +74,7 @@ function Legend() {
     <ul class="legend" aria-label="Legend">
       <li class="key layer">layer</li>
       <li class="key storage">storage</li>
-      <li class="key update">made by an update, with its name</li>
+      <li class="key update">of an update</li>
       <li class="key stack">several, folded</li>
     </ul>
   );

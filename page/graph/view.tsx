@@ -1,7 +1,9 @@
 import { useMemo } from 'preact/hooks';
 import { apiPath } from '../api/client.js';
 import type { BaseData, GraphData } from '../api/documents.js';
+import { session } from '../api/session.js';
 import { useDocument } from '../api/use-document.js';
+import { useSignal } from '../base/signal.js';
 import { shown } from '../base/text.js';
 import { go, linkTo, linkWith, parseRoute, replace } from '../base/route.js';
 import type { Route } from '../base/route.js';
@@ -19,24 +21,33 @@ import { Toolbar } from './toolbar.js';
 
 /** The layers, storages and updates of one base. */
 export function GraphView({ route }: { route: Route }) {
-  const bases = useDocument<{ bases: BaseData[] }>('/bases');
+  const loaded = useDocument<{ bases: BaseData[] }>('/bases');
+  const bases = loaded.data?.bases;
+  // A base that the address names need not wait for the list of all.
+  const base = route.path[1] ?? bases?.[0]?.name;
+  if (base !== undefined) return <BaseGraph key={base} base={base} bases={bases ?? []} route={route} />;
   return (
-    <Shown of={bases} what="bases">
-      {({ bases: all }) => {
-        const base = route.path[1] ?? all[0]?.name;
-        return base === undefined ? <NoBase /> : <BaseGraph key={base} base={base} bases={all} route={route} />;
-      }}
+    <Shown of={loaded} what="bases">
+      {() => <NoBase />}
     </Shown>
   );
 }
 
 function NoBase() {
+  const mayChange = useSignal(session)?.allowChanges === true;
   return (
     <main class="page">
       <h1>Graph</h1>
       <Empty title="There is no base yet">
         <p>A base is the read-only root that containers share. To make one of a directory, a tar or an image:</p>
         <Command>lamina base import debian docker://docker.io/library/debian:12</Command>
+        {mayChange && (
+          <p>
+            <a class="button primary" href={linkTo(['import'])}>
+              Import base
+            </a>
+          </p>
+        )}
       </Empty>
     </main>
   );

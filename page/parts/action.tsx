@@ -35,7 +35,8 @@ export function Action({ title, danger = false, offered = true, ...more }: Props
   );
 }
 
-function ActionDialog({ title, danger = false, close, children, start, done }: Props & { close: () => void }) {
+/** The dialog alone, where its button is in a row that the action removes. */
+export function ActionDialog({ title, danger = false, close, children, start, done }: Props & { close: () => void }) {
   const [job, setJob] = useState<string>();
   const [problem, setProblem] = useState<Problem>();
   const [isStarting, setStarting] = useState(false);

@@ -7,11 +7,14 @@ export function BaseSelect(props: {
   readonly value: string;
   readonly onSelect: (name: string) => void;
 }) {
+  // The list may not be there yet.
+  const names = props.bases.map(({ name }) => name);
+  const all = names.includes(props.value) || props.value === '' ? names : [props.value, ...names];
   return (
     <label>
       <span>Base</span>
       <select value={props.value} onChange={(event) => props.onSelect(event.currentTarget.value)}>
-        {props.bases.map(({ name }) => (
+        {all.map((name) => (
           <option key={name} value={name}>
             {shown(name)}
           </option>

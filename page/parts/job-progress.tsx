@@ -6,7 +6,7 @@ import { endOf, useJob } from '../api/jobs.js';
 import type { JobDetail } from '../api/jobs.js';
 import { session } from '../api/session.js';
 import { useSignal } from '../base/signal.js';
-import { namesText, numberText, shown, shownLines } from '../base/text.js';
+import { bytesText, namesText, numberText, shown, shownLines } from '../base/text.js';
 import { linkTo } from '../base/route.js';
 import { Badge, ProblemBox, Waiting } from './small.js';
 
@@ -54,7 +54,9 @@ export function JobProgress({ id }: { id: string }) {
 
 /** The last line of the progress: `lamina --progress-fd` describes it. */
 function readProgress({ progress, state }: JobDetail) {
-  const { type, unit, total, done, skipped, running } = progress ?? {};
+  const { type, unit, total, done, skipped, running, task, bytes } = progress ?? {};
+  if (state === 'running' && type === 'bytes' && typeof bytes === 'number' && typeof total === 'number')
+    return { done: bytes, total, unit: '', skipped: 0, running: typeof task === 'string' ? [task] : [] };
   if (state !== 'running' || type !== 'progress' || typeof done !== 'number' || typeof total !== 'number')
     return undefined;
   const names = Array.isArray(running) ? running.map((each) => (each as { name?: unknown }).name) : [];
@@ -80,8 +82,10 @@ function ProgressBar({ job }: { job: JobDetail }) {
   const { done, total, unit, skipped } = progress;
   return (
     <p>
-      <progress aria-label="Progress" value={done} max={total} /> {numberText(done)} of {numberText(total)}{' '}
-      {shown(unit)}
+      <progress aria-label="Progress" value={done} max={total} />{' '}
+      {unit === ''
+        ? `${bytesText(done)} of ${bytesText(total)}`
+        : `${numberText(done)} of ${numberText(total)} ${shown(unit)}`}
       {skipped > 0 && `, ${numberText(skipped)} skipped`}
     </p>
   );

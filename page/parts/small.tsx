@@ -40,6 +40,15 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
+/** In place of a form. */
+export function ReadOnlyPage() {
+  return (
+    <Empty title="This page is read-only">
+      <p>The server was started without --allow-changes, or your token is read-only.</p>
+    </Empty>
+  );
+}
+
 /** A command for the reader to type. */
 export function Command({ children }: { children: string }) {
   return <code class="command">{children}</code>;

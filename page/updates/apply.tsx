@@ -13,7 +13,7 @@ import type { Route } from '../base/route.js';
 import { Action } from '../parts/action.js';
 import { BaseSelect } from '../parts/base-select.js';
 import { JobProgress } from '../parts/job-progress.js';
-import { Empty, ProblemBox, Shown } from '../parts/small.js';
+import { ProblemBox, ReadOnlyPage, Shown } from '../parts/small.js';
 import { applyBody } from './apply-body.js';
 import { Preview } from './preview.js';
 
@@ -32,9 +32,7 @@ export function ApplyView({ route }: { route: Route }) {
           {({ bases: all }) => <ApplyForm bases={all} route={route} />}
         </Shown>
       ) : (
-        <Empty title="This page is read-only">
-          <p>The server was started without --allow-changes, or your token is read-only.</p>
-        </Empty>
+        <ReadOnlyPage />
       )}
     </main>
   );

@@ -1,11 +1,13 @@
 import { apiPath } from '../api/client.js';
 import type { PastShowData, UpdateShowData } from '../api/documents.js';
+import { startJob } from '../api/jobs.js';
 import { session } from '../api/session.js';
 import { useDocument } from '../api/use-document.js';
 import { useSignal } from '../base/signal.js';
 import { shown, shownLines, sizeText } from '../base/text.js';
-import { linkTo } from '../base/route.js';
+import { go, linkTo } from '../base/route.js';
 import type { Route } from '../base/route.js';
+import { Action } from '../parts/action.js';
 import { Command, Facts, Shown, Tabs, Time, UpdateState } from '../parts/small.js';
 import { countsOf } from './counts.js';
 import { LayerChanges } from './layer-changes.js';
@@ -111,13 +113,32 @@ function EndedUpdate({ past }: { past: PastShowData }) {
         ]}
       />
       <Reason text={past.reason} />
-      {past.redo && (
-        <div>
-          <p>Its procedure is kept. To apply it again, on the machine:</p>
-          <Command>{`lamina update redo ${past.id}`}</Command>
-        </div>
-      )}
+      {past.redo && <Redo past={past} />}
       {past.effects.length > 0 && <Outcomes effects={past.effects} route={undefined} />}
     </>
+  );
+}
+
+function Redo({ past: { id, name, base } }: { past: PastShowData }) {
+  const mayChange = useSignal(session)?.allowChanges === true;
+  return (
+    <section aria-label="Apply again">
+      <p>Its procedure is kept, with the options that it had. The same on the machine:</p>
+      <Command>{`lamina update redo ${id}`}</Command>
+      {mayChange && (
+        <div class="actions">
+          <Action
+            title="Apply again"
+            start={() => startJob(apiPath(['updates', id, 'redo']), {})}
+            done={() => go(linkTo(['updates']))}
+          >
+            <p>
+              Applies {shown(name)} to the newest layer of base {shown(base)} and in all containers there. A rollback
+              undoes it.
+            </p>
+          </Action>
+        </div>
+      )}
+    </section>
   );
 }

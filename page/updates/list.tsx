@@ -1,21 +1,17 @@
-import type { PastData, UpdateData } from '../api/documents.js';
+import type { UpdateCountsData } from '../api/documents.js';
 import { session } from '../api/session.js';
-import { useList } from '../api/use-document.js';
+import { useDocument } from '../api/use-document.js';
 import { useSignal } from '../base/signal.js';
 import { counted, shown, sizeText } from '../base/text.js';
 import { linkTo } from '../base/route.js';
 import { Badge, Command, DataTable, Empty, Shown, Time, UpdateState } from '../parts/small.js';
-import { countsOf } from './counts.js';
 import { OutcomeBar } from './outcome-bar.js';
 
-/** As GET /updates answers. */
-interface UpdatesDocument {
-  readonly updates: readonly UpdateData[];
-  readonly ended?: readonly PastData[];
-}
+type ListedUpdate = UpdateCountsData['updates'][number];
+type EndedUpdate = UpdateCountsData['ended'][number];
 
 export function UpdatesView() {
-  const loaded = useList<UpdatesDocument>(['updates'], 'updates', { all: 'true' });
+  const loaded = useDocument<UpdateCountsData>('/update-counts');
   const mayChange = useSignal(session)?.allowChanges === true;
   return (
     <main class="page wide">
@@ -29,7 +25,7 @@ export function UpdatesView() {
         )}
       </div>
       <Shown of={loaded} what="updates">
-        {({ updates, ended = [] }) => (
+        {({ updates, ended }) => (
           <>
             {updates.length === 0 ? <None /> : <Standing updates={[...updates].reverse()} />}
             {ended.length > 0 && <Ended ended={ended} />}
@@ -49,7 +45,7 @@ function None() {
   );
 }
 
-function Standing({ updates }: { updates: readonly UpdateData[] }) {
+function Standing({ updates }: { updates: readonly ListedUpdate[] }) {
   return (
     <DataTable label="Updates" head={['Update', 'Base', 'State', 'In containers', 'Changed the base by', 'Applied']}>
       {updates.map((update) => (
@@ -63,7 +59,7 @@ function Standing({ updates }: { updates: readonly UpdateData[] }) {
             <UpdateState state={update.state} />
           </td>
           <td>
-            <OutcomeBar counts={countsOf(update.effects)} />
+            <OutcomeBar counts={update.counts} />
           </td>
           <td>{sizeText(update)}</td>
           <td>
@@ -86,7 +82,7 @@ const causes: Readonly<Record<string, string>> = {
   unmounted: 'its directory was unmounted',
 };
 
-function Ended({ ended }: { ended: readonly PastData[] }) {
+function Ended({ ended }: { ended: readonly EndedUpdate[] }) {
   return (
     <>
       <h2>Ended</h2>

@@ -6,6 +6,7 @@ import { linkWith, replace } from '../base/route.js';
 import type { Route } from '../base/route.js';
 import { OperationsTable } from '../parts/operations-table.js';
 import { Empty, Shown } from '../parts/small.js';
+import { RunOutput } from './run-output.js';
 import { timelineOf } from './timeline.js';
 import type { Lane } from './timeline.js';
 
@@ -48,6 +49,7 @@ export function Operations({ name, effects, route }: Props) {
           </select>
         </label>
       </form>
+      <RunOutput name={name} container={container} />
       <Shown of={loaded} what="operations">
         {(log) => (
           <Log log={log} route={route} where={container === '' ? 'on the base' : `in container ${shown(container)}`} />

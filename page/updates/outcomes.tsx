@@ -1,9 +1,10 @@
 import { becauseText } from '../../src/data/because-text.js';
 import type { RanBecauseOfData } from '../../src/data/index.js';
 import { bytesText, counted, shown, shownLines } from '../base/text.js';
-import { linkTo, linkWith, replace } from '../base/route.js';
+import { go, linkTo, linkWith, replace } from '../base/route.js';
 import type { Route } from '../base/route.js';
-import { LongList } from '../parts/long-list.js';
+import { LongTable } from '../parts/long-table.js';
+import type { Column } from '../parts/long-table.js';
 import { Outcome } from '../parts/small.js';
 import { outcomes } from './counts.js';
 
@@ -48,48 +49,52 @@ export function Outcomes({ effects, route }: { effects: readonly Effect[]; route
           </p>
         </form>
       )}
-      <LongList
+      <LongTable
         label="Outcome in each container"
         className="outcomes"
         items={rows}
         keyOf={({ container }) => container}
         rowHeight={rowHeight}
-        head={['Container', 'Outcome', 'Why', 'Side effect'].map((word) => (
-          <span key={word} role="columnheader">
-            {word}
-          </span>
-        ))}
-        row={(effect) => <Cells effect={effect} />}
-        open={({ container }) => (location.hash = linkTo(['containers', container]))}
+        columns={columns}
+        open={({ container }) => go(linkTo(['containers', container]))}
       />
       {special.length > 0 && <Special effects={special} />}
     </>
   );
 }
 
-function Cells({ effect }: { effect: Effect }) {
-  const { container, outcome, storage, entries = 0, bytes = 0 } = effect;
-  return (
-    <>
-      <span role="gridcell">
-        <a href={linkTo(['containers', container])} tabIndex={-1}>
-          {shown(container)}
-        </a>
-      </span>
-      <span role="gridcell">{outcome === null ? '-' : <Outcome outcome={outcome} />}</span>
-      <span role="gridcell" class="why" title={shown(whyText(effect))}>
-        {shown(whyText(effect))}
-      </span>
-      <span role="gridcell">
-        {storage === null || storage === undefined ? (
-          <span class="quiet">none</span>
-        ) : (
-          `${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`
-        )}
-      </span>
-    </>
-  );
-}
+const columns: readonly Column<Effect>[] = [
+  {
+    name: 'name',
+    head: 'Container',
+    cell: ({ container }) => (
+      <a href={linkTo(['containers', container])} tabIndex={-1}>
+        {shown(container)}
+      </a>
+    ),
+  },
+  {
+    name: 'outcome',
+    head: 'Outcome',
+    cell: ({ outcome }) => (outcome === null ? '-' : <Outcome outcome={outcome} />),
+  },
+  {
+    name: 'why',
+    head: 'Why',
+    cell: (effect) => shown(whyText(effect)),
+    full: (effect) => shown(whyText(effect)),
+  },
+  {
+    name: 'effect',
+    head: 'Side effect',
+    cell: ({ storage, entries = 0, bytes = 0 }) =>
+      storage === null || storage === undefined ? (
+        <span class="quiet">none</span>
+      ) : (
+        `${counted(entries, 'entry', 'entries')}, ${bytesText(bytes)}`
+      ),
+  },
+];
 
 function whyText({ outcome, ranBecauseOf, failure }: Effect): string {
   const first = failure?.split('\n')[0];

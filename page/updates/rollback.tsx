@@ -9,6 +9,7 @@ import { counted, namesText, shown } from '../base/text.js';
 import { go, linkTo } from '../base/route.js';
 import { Action } from '../parts/action.js';
 import { DryRunBox } from '../parts/dry-run-box.js';
+import { CheckField } from '../parts/fields.js';
 import { Badge } from '../parts/small.js';
 
 /** What a rollback would do to what was written since; then the rollback. */
@@ -24,22 +25,13 @@ export function RollbackTab({ update: { name, base } }: { update: Pick<UpdateSho
         where it cannot be.
       </p>
       <form class="filters">
-        <Check text="Roll back newer updates first" checked={withNewer} set={setWithNewer} />
-        <Check text="Discard everything written since the update" checked={discard} set={setDiscard} />
+        <CheckField text="Roll back newer updates first" checked={withNewer} set={setWithNewer} />
+        <CheckField text="Discard everything written since the update" checked={discard} set={setDiscard} />
       </form>
       <DryRunBox<RollbackData> path={path} body={body}>
         {(plan) => <Plan plan={plan} base={base} path={path} body={body} />}
       </DryRunBox>
     </>
-  );
-}
-
-function Check({ text, checked, set }: { text: string; checked: boolean; set: (on: boolean) => void }) {
-  return (
-    <label class="check">
-      <input type="checkbox" checked={checked} onChange={(event) => set(event.currentTarget.checked)} />
-      <span>{text}</span>
-    </label>
   );
 }
 

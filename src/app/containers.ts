@@ -1,4 +1,5 @@
 import type { BytePath } from '../base/bytes.js';
+import type { OnStep } from '../base/steps.js';
 import { mountPresent, runCommand, unmountContainer } from '../containers/index.js';
 import type { MountOptions, PresentMount, RunContainerOptions } from '../containers/index.js';
 import { containerData } from '../data/index.js';
@@ -23,7 +24,10 @@ export type { ChosenEngine, EngineWish, MountOptions, RunOptions, SandboxUsers, 
 export async function remove(
   store: Store,
   name: string,
-  onDisplaced: (displaced: readonly DisplacedData[]) => void = () => undefined,
+  {
+    onDisplaced = () => undefined,
+    onStep,
+  }: { readonly onDisplaced?: (displaced: readonly DisplacedData[]) => void; readonly onStep?: OnStep } = {},
 ): Promise<readonly DisplacedData[]> {
   return withHold(store, async (hold) => {
     await hold.add(await store.read(), [name]);
@@ -38,6 +42,7 @@ export async function remove(
         return transition;
       },
       clearUp: async () => removeDisplaced(store, displaced),
+      onStep,
     });
     return displaced;
   });

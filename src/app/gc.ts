@@ -1,4 +1,5 @@
 import { toText } from '../base/bytes.js';
+import type { OnStep } from '../base/steps.js';
 import { publishedPasts, sizesOf } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { displacedList } from './displaced.js';
@@ -23,8 +24,11 @@ export interface GcData {
 }
 
 /** Removes what no manifest refers to, and reports how much it was. */
-export async function gc(store: Store, { dryRun }: { dryRun: boolean }): Promise<GcData> {
-  const { found, left } = await store.collectGarbage(dryRun);
+export async function gc(
+  store: Store,
+  { dryRun, onStep }: { readonly dryRun: boolean; readonly onStep?: OnStep | undefined },
+): Promise<GcData> {
+  const { found, left } = await store.collectGarbage(dryRun, onStep);
   const displaced = (await displacedList(store)).filter(({ orphaned }) => !orphaned);
   const gone = found.filter(({ path }) => !left.some((each) => each.path === path));
   const history = publishedPasts(store.paths, await store.read()).map(({ directory }) => directory);

@@ -4,6 +4,7 @@ import { notFound, usage } from '../base/errors.js';
 import { pathsOf } from '../journal/index.js';
 import type { LoggedOperation } from '../journal/index.js';
 import { updateNamed } from '../manifest/index.js';
+import type { Manifest } from '../manifest/index.js';
 import { globFault, globMatcher } from '../platform/globs.js';
 import { ranUnrecorded, readUpdateJournal } from '../provenance/index.js';
 import type { Store } from '../store/index.js';
@@ -27,18 +28,22 @@ export interface LogData {
 
 /** The recorded operations of an update, in their order. @throws LaminaError notFound */
 export async function log(store: Store, name: string, { container, glob }: LogOptions): Promise<LogData> {
-  const { id, update } = updateNamed(await store.read(), name);
-  if (container !== undefined && !update.effects.some((effect) => effect.container === container)) {
-    throw notFound(`update '${name}' did not service container '${display(fromText(container))}'`, {
-      hint: `see lamina update show ${name}`,
-    });
-  }
+  const { id } = servicedBy(await store.read(), name, container);
   const journal = await readUpdateJournal(store, id, container);
   const matches = glob === undefined ? () => true : matcherOf(glob);
   const operations = (journal ?? []).filter((each) => pathsOf(each).some(matches)).map(({ logged }) => logged);
   const recorded = journal !== undefined;
   const ran = recorded || (container !== undefined && ranUnrecorded(store, id, container));
   return { operations, ran, recorded };
+}
+
+/** An update that serviced a container, if one is given. @throws LaminaError notFound */
+export function servicedBy(manifest: Manifest, name: string, container: string | undefined): { readonly id: string } {
+  const { id, update } = updateNamed(manifest, name);
+  if (container === undefined || update.effects.some((effect) => effect.container === container)) return { id };
+  throw notFound(`update '${name}' did not service container '${display(fromText(container))}'`, {
+    hint: `see lamina update show ${name}`,
+  });
 }
 
 /** A glob of the user, with or without the first slash. */

@@ -6,12 +6,34 @@ import { updatesOf, own, nodeOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { graphData } from './graph.js';
 import type { GraphData } from './graph.js';
-import type { Store } from '../store/index.js';
+import { Store } from '../store/index.js';
 
 /** What `lamina serve` needs from a store besides the use cases of commands. */
 
 /** The directory of its jobs and its audit log, which only it uses. It may be missing. */
 export const serveDirectory = (store: Store): BytePath => store.paths.serve;
+
+/**
+ * A store whose manifest is read again only when it was replaced: reading one of thousands of containers takes longer
+ * than most answers.
+ */
+class ServedStore extends Store {
+  #known: { readonly stamp: string; readonly manifest: Promise<Manifest> } | undefined;
+
+  override async read(): Promise<Manifest> {
+    // Before the manifest is read: a newer one under an older stamp is read once more, and never the other way round.
+    const stamp = manifestStamp(this);
+    if (stamp !== '' && this.#known?.stamp === stamp) return this.#known.manifest;
+    const known = { stamp, manifest: super.read() };
+    this.#known = known;
+    known.manifest.catch(() => {
+      if (this.#known === known) this.#known = undefined;
+    });
+    return known.manifest;
+  }
+}
+
+export const servedStore = (root: BytePath): Store => new ServedStore(root);
 
 /** Changes whenever the manifest is replaced. Takes no lock. Empty where there is no manifest. */
 export function manifestStamp(store: Store): string {

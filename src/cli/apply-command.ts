@@ -8,13 +8,14 @@ import type { ConflictWord } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { EnginesTaken, engineOption } from './engine-option.js';
 import type { EngineWish } from './engine-option.js';
-import type { Context } from './context.js';
+import type { Context, Order } from './context.js';
 import { determinismText } from './determinism-text.js';
 import { partlyDone, setExitCode } from './exit-code.js';
 import { counted, leftBehind, shown } from './output.js';
 import type { Output } from './output.js';
 import { progressLine, rawHelp, speakers } from './progress.js';
 import { previewText } from './preview-text.js';
+import { escaped } from './remote/escaped.js';
 import { terminalStream } from './stream.js';
 import { updateText } from './update-text.js';
 import { refuseIdle, withDryRun } from './usage.js';
@@ -57,7 +58,8 @@ export function addApply(update: Command): void {
       const context = contextOf(called);
       // With --remote it is a path on the server.
       const source = context.isRemote || namesImage(procedure) ? fromText(procedure) : pathOf(procedure);
-      await apply(context, { base, procedure: source }, options);
+      const subject = { base, procedure: source };
+      await apply(context, subject, options, applyOrder(subject, options));
     });
 }
 
@@ -73,8 +75,15 @@ export function addRedo(update: Command): void {
     .action(async (which: string, options: ApplyOptions, called: Command) => {
       refuseIdle(called, idle);
       const context = contextOf(called);
+      if (context.isRemote) {
+        const order = { path: `/updates/${escaped(which)}/redo`, body: redoBody(options) };
+        // The server knows which base it is of, and names it in what it prints.
+        await apply(context, { base: '', procedure: fromText('') }, options, order);
+        return;
+      }
       const { redoOf } = await import('../app/redo.js');
-      await apply(context, await redoOf(await context.store(), which), options);
+      const subject = await redoOf(await context.store(), which);
+      await apply(context, subject, options, applyOrder(subject, options));
     });
 }
 
@@ -119,7 +128,8 @@ const idle: readonly IdleRule[] = [
 /** What is applied, and the recorded options. */
 type Subject = Pick<ApplyRequest, 'base' | 'procedure'> & Partial<Redo>;
 
-async function apply(context: Context, subject: Subject, options: ApplyOptions): Promise<void> {
+/** @param remote the order to a server, with --remote */
+async function apply(context: Context, subject: Subject, options: ApplyOptions, remote: Order): Promise<void> {
   const { output, store, signal, act } = context;
   const { applyRestarting, updateApply } = await import('../app/apply.js');
   const timeout = numberOf('timeout', options.timeout);
@@ -154,7 +164,7 @@ async function apply(context: Context, subject: Subject, options: ApplyOptions):
       line.update(progress);
     },
   } satisfies ApplyRequest;
-  const order = { ...applyOrder(subject, options), onProgress: request.onProgress };
+  const order = { ...remote, onProgress: request.onProgress };
   const applied = act<ApplyData>(order, async () => {
     const at = await store();
     if (options.restart !== true) return updateApply(at, request);
@@ -170,18 +180,27 @@ async function apply(context: Context, subject: Subject, options: ApplyOptions):
 }
 
 /** The request to a server that does the work in place of this process. */
-function applyOrder({ base, procedure }: Subject, options: ApplyOptions) {
+function applyOrder({ base, procedure }: Subject, options: ApplyOptions): Order {
+  const { health, restart, dryRun } = options;
+  const body = { base, procedure: toText(procedure), ...optionsBody(options) };
+  return dryRun === true
+    ? { path: '/updates/preview', body }
+    : { path: '/updates', body: { ...body, health, restart } };
+}
+
+const redoBody = (options: ApplyOptions) => {
+  const { health, restart, dryRun } = options;
+  return { ...optionsBody(options), health, restart, dryRun };
+};
+
+function optionsBody(options: ApplyOptions) {
   const { name, container: containers, network, alwaysRun, again, force, checkDeterminism } = options;
-  const { onFailure, conflict, health, maxSize, engine, restart, dryRun } = options;
-  const common = {
-    ...{ base, procedure: toText(procedure), name, containers, network, alwaysRun, again, force, checkDeterminism },
-    ...{ onFailure, conflict, maxSize, engine },
+  const { onFailure, conflict, maxSize, engine } = options;
+  return {
+    ...{ name, containers, network, alwaysRun, again, force, checkDeterminism, onFailure, conflict, maxSize, engine },
     timeout: numberOf('timeout', options.timeout),
     jobs: numberOf('jobs', options.jobs),
   };
-  return dryRun === true
-    ? { path: '/updates/preview', body: common }
-    : { path: '/updates', body: { ...common, health, restart } };
 }
 
 function report(output: Output, data: ApplyData, options: ApplyOptions): void {

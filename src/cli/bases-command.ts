@@ -8,7 +8,7 @@ import { bytesOf, maxSizeHelp } from './arguments.js';
 import { addBaseShow } from './base-show-command.js';
 import { contextOf, pathOf } from './context.js';
 import { counted, layersText, table } from './output.js';
-import { readBar } from './read-bar.js';
+import { readBar } from './copy-bar.js';
 
 const initHelp = `
 Without root, a container of a store has one user, root, and its files belong to you. With --subordinate-ids it also has the users
@@ -75,30 +75,44 @@ function addImport(base: Command): void {
     .option('--platform <os/arch>', 'of an image for several: which; by default that of this machine')
     .addHelpText('after', importHelp)
     .action(async (name: string, source: string, options: ImportWords, command: Command) => {
-      const { output, store, signal } = contextOf(command);
+      const { output, isRemote, act } = contextOf(command);
       const { namesImage } = await import('../app/import-image.js');
       const isImage = namesImage(source);
       refuseIdle(options, isImage);
-      const bar = await readBar('importing');
-      const leftOut: BytePath[] = [];
-      try {
-        const common = {
-          onLeftOut: (path: BytePath) => void leftOut.push(path),
-          version: options.contentVersion,
-          maxBytes: bytesOf('max-size', options.maxSize),
-          signal,
-          onProgress: bar.update,
-        };
-        const data = isImage
-          ? await importImageFrom(await store(), name, source, { ...common, platform: options.platform })
-          : await importRoot(await store(), name, source, { ...common, allowEmpty: options.empty });
-        bar.stop();
-        if (leftOut.length > 0) output.note(leftOutText(leftOut));
-        output.result(data, () => importedText(data));
-      } finally {
-        bar.stop();
-      }
+      if (isRemote && source === '-')
+        throw usage('with --remote, a base cannot be imported from standard input', {
+          hint: 'copy the tar to the server, and give its absolute path there',
+        });
+      const { contentVersion, empty, maxSize, platform } = options;
+      // With --remote a path is one of the server.
+      const body = { name, source, contentVersion, empty, maxSize, platform };
+      const data = await act({ path: '/bases', body }, async () => importHere(command, name, source, options));
+      output.result(data, () => importedText(data));
     });
+}
+
+async function importHere(command: Command, name: string, source: string, options: ImportWords): Promise<BaseData> {
+  const { output, store, signal } = contextOf(command);
+  const { namesImage } = await import('../app/import-image.js');
+  const bar = await readBar('importing');
+  const leftOut: BytePath[] = [];
+  const common = {
+    onLeftOut: (path: BytePath) => void leftOut.push(path),
+    version: options.contentVersion,
+    maxBytes: bytesOf('max-size', options.maxSize),
+    signal,
+    onProgress: bar.update,
+  };
+  try {
+    const data = namesImage(source)
+      ? await importImageFrom(await store(), name, source, { ...common, platform: options.platform })
+      : await importRoot(await store(), name, source, { ...common, allowEmpty: options.empty });
+    bar.stop();
+    if (leftOut.length > 0) output.note(leftOutText(leftOut));
+    return data;
+  } finally {
+    bar.stop();
+  }
 }
 
 type Import<Options> = (store: Store, name: string, source: string, options: Options) => Promise<BaseData>;

@@ -1,6 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { MountOptions } from '../app/containers.js';
+import type { DisplacedData } from '../app/displaced.js';
+import type { OnStep } from '../base/steps.js';
 import { bytesText } from '../base/units.js';
 import { contextOf, pathOf } from './context.js';
 import { engineHelp, engineOption, noteEngine } from './engine-option.js';
@@ -13,6 +15,7 @@ import { addRunCommand } from './run-command.js';
 import { addUnshareCommand } from './unshare-command.js';
 import { usage } from '../base/errors.js';
 import { mountTable, unmountAll } from './mount-all.js';
+import { withSteps } from './steps.js';
 import { refuseIdle } from './usage.js';
 import type { IdleRule } from './usage.js';
 
@@ -23,25 +26,31 @@ export function addContainerCommands(program: Command): void {
     .description('remove a container with what it wrote, and what rollbacks displaced in it')
     .addHelpText('after', '\nExample:\n  lamina remove web')
     .action(async (name: string, _options: object, command: Command) => {
-      const { output, store, act } = contextOf(command);
-      const data = await act({ method: 'DELETE', path: `/containers/${escaped(name)}` }, async () => {
-        const { remove } = await import('../app/containers.js');
-        const dropped = await remove(await store(), name, (displaced) => {
-          for (const { id, update, bytes, paths } of displaced) {
-            const what = paths.map(shown).join(', ');
-            output.note(
-              `dropping what the rollback of ${shown(update)} displaced: ${what} (${bytesText(bytes)}, ${id})`,
-            );
-          }
-        });
-        return { removed: name, dropped: dropped.map(({ id }) => id) };
-      });
+      const { output, act } = contextOf(command);
+      const data = await withSteps('nodes', async ({ onStep, onProgress }) =>
+        act({ method: 'DELETE', path: `/containers/${escaped(name)}`, onProgress }, async () =>
+          removeHere(command, name, onStep),
+        ),
+      );
       output.result(data, () => `removed container ${name}`);
     });
   addMountCommand(program);
   addUmountCommand(program);
   addRunCommand(program);
   addUnshareCommand(program);
+}
+
+async function removeHere(command: Command, name: string, onStep: OnStep) {
+  const { output, store } = contextOf(command);
+  const { remove } = await import('../app/containers.js');
+  const onDisplaced = (displaced: readonly DisplacedData[]) => {
+    for (const { id, update, bytes, paths } of displaced) {
+      const what = paths.map(shown).join(', ');
+      output.note(`dropping what the rollback of ${shown(update)} displaced: ${what} (${bytesText(bytes)}, ${id})`);
+    }
+  };
+  const dropped = await remove(await store(), name, { onDisplaced, onStep });
+  return { removed: name, dropped: dropped.map(({ id }) => id) };
 }
 
 interface MountWords extends MountOptions {

@@ -4,7 +4,7 @@ import { bytesText } from '../base/units.js';
 import { bytesOf, maxSizeHelp } from './arguments.js';
 import { contextOf } from './context.js';
 import { counted, shown } from './output.js';
-import { readBar } from './read-bar.js';
+import { readBar } from './copy-bar.js';
 import { refuseIdle } from './usage.js';
 import type { IdleRule } from './usage.js';
 

@@ -5,6 +5,7 @@ import { bytesText } from '../base/units.js';
 import { collect } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { counted, shown, table } from './output.js';
+import { escaped } from './remote/escaped.js';
 import { restoreText } from './rollback-command.js';
 
 export function addDisplacedCommands(program: Command): void {
@@ -83,12 +84,15 @@ function addRestore(displaced: Command): void {
     )
     .action(
       async (id: string, path: string | undefined, options: { to?: string; force?: boolean }, command: Command) => {
-        const { output, store } = contextOf(command);
+        const { output, store, act } = contextOf(command);
         if (options.to !== undefined && options.force === true)
           throw usage('--force replaces what is in the way in the container; with --to the destination must not exist');
-        const { displacedRestore } = await import('../app/displaced.js');
-        const place = options.to === undefined ? {} : { to: pathOf(options.to) };
-        const data = await displacedRestore(await store(), id, { path, ...place, force: options.force === true });
+        const force = options.force === true;
+        const data = await act({ path: `/displaced/${escaped(id)}/restore`, body: { path, force } }, async () => {
+          const { displacedRestore } = await import('../app/displaced.js');
+          const place = options.to === undefined ? {} : { to: pathOf(options.to) };
+          return displacedRestore(await store(), id, { path, ...place, force });
+        });
         output.result(data, () => restoreText(data));
       },
     );
@@ -105,13 +109,16 @@ function addDrop(displaced: Command): void {
       '\nExamples:\n  lamina displaced drop a-0123456789abcdef\n  lamina displaced drop --container web',
     )
     .action(async (ids: string[], options: { container?: string[]; all?: boolean }, command: Command) => {
-      const { output, store } = contextOf(command);
+      const { output, store, act } = contextOf(command);
       const [container, ...more] = options.container ?? [];
       const ways = [ids.length > 0, container !== undefined, options.all === true].filter(Boolean).length;
       if (ways !== 1 || more.length > 0)
         throw usage('say what to drop: ids, one --container, or --all', { hint: 'see lamina displaced list' });
-      const { displacedDrop } = await import('../app/displaced.js');
-      const data = await displacedDrop(await store(), { ids, container, all: options.all === true });
+      const request = { ids, container, all: options.all === true };
+      const { dropped: data } = await act({ path: '/displaced/drop', body: request }, async () => {
+        const { displacedDrop } = await import('../app/displaced.js');
+        return { dropped: await displacedDrop(await store(), request) };
+      });
       const bytes = data.reduce((sum, each) => sum + each.bytes, 0);
       output.result({ dropped: data }, () =>
         data.length === 0

@@ -1,26 +1,39 @@
 import type { Command } from 'commander';
 import type { ExplainData, Origin } from '../app/explain.js';
 import type { LogData, LoggedOperation } from '../app/log.js';
+import type { RunOutputData } from '../app/run-output.js';
+import { fromText, toBuffer } from '../base/bytes.js';
+import { PrintableText } from '../base/printable.js';
 import { contextOf } from './context.js';
 import { shown, table } from './output.js';
 import { escaped } from './remote/escaped.js';
+import { refuseIdle } from './usage.js';
 
 interface LogOptions {
   readonly container?: string;
   readonly path?: string;
+  readonly output?: true;
 }
 
 export function addLog(program: Command): void {
   program
     .command('log <update>')
-    .description('list the operations that a procedure made')
+    .description('list the operations that a procedure made, or show what it printed')
     .option('--container <name>', 'those of the run in this container (default: of the run on the base)')
     .option('--path <glob>', 'only those on paths that match, or below such paths')
+    .option('--output', 'show what it printed instead')
     .addHelpText(
       'after',
-      "\nExamples:\n  lamina log openssl-fix --container web\n  lamina log openssl-fix --path '/etc/*.conf'",
+      "\nExamples:\n  lamina log openssl-fix --container web\n  lamina log openssl-fix --output\n  lamina log openssl-fix --path '/etc/*.conf'",
     )
     .action(async (name: string, options: LogOptions, command: Command) => {
+      refuseIdle(command, [
+        { option: 'path', unless: (given) => given['output'] !== true, because: 'with --output, which has no paths' },
+      ]);
+      if (options.output === true) {
+        await showOutput(command, name, options);
+        return;
+      }
       const { output, read } = contextOf(command);
       const { container, path: glob } = options;
       const parameters = `container=${escaped(container ?? '')}&path=${escaped(glob ?? '')}`;
@@ -30,6 +43,27 @@ export function addLog(program: Command): void {
       );
       output.result(data, () => operationsText(data.operations, noneText(data, options)));
     });
+}
+
+/** As much as a server answers at once. */
+const mostRemote = 1 << 20;
+
+async function showOutput(command: Command, name: string, { container }: LogOptions): Promise<void> {
+  const { output, read } = contextOf(command);
+  const query = `container=${escaped(container ?? '')}&last=${mostRemote}`;
+  const data = await read<RunOutputData>({ path: `/updates/${escaped(name)}/output?${query}` }, async (store) => {
+    const { runOutput, wholeOutput } = await import('../app/run-output.js');
+    return runOutput(store, name, { container, most: wholeOutput });
+  });
+  const shownBytes = fromText(data.output).length;
+  if (shownBytes < data.bytes) output.note(`only the last ${shownBytes} of ${data.bytes} bytes are shown`);
+  const where = container === undefined ? 'on the base' : `in container ${shown(container)}`;
+  output.result(data, () => {
+    if (!data.ran) return `the procedure did not run ${where}`;
+    const text = new PrintableText();
+    const bytes = Buffer.concat([text.add(toBuffer(fromText(data.output))), text.end()]);
+    return data.bytes === 0 ? `the procedure printed nothing ${where}` : bytes.toString('utf8').replace(/\n$/, '');
+  });
 }
 
 function noneText({ ran, recorded }: LogData, { container, path }: LogOptions): string {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { bytesText } from '../base/units.js';
 import { contextOf } from './context.js';
 import { counted, table } from './output.js';
+import { withSteps } from './steps.js';
 
 export function addGcCommand(program: Command): void {
   program
@@ -12,10 +13,12 @@ export function addGcCommand(program: Command): void {
     .action(async (options: { dryRun?: boolean }, command: Command) => {
       const { output, store, act } = contextOf(command);
       const dryRun = options.dryRun === true;
-      const data = await act({ path: '/gc', body: { dryRun } }, async () => {
-        const { gc } = await import('../app/gc.js');
-        return gc(await store(), { dryRun });
-      });
+      const data = await withSteps('things', async ({ onStep, onProgress }) =>
+        act({ path: '/gc', body: { dryRun }, onProgress }, async () => {
+          const { gc } = await import('../app/gc.js');
+          return gc(await store(), { dryRun, onStep });
+        }),
+      );
       const rows = data.found.map(({ kind, bytes, path }) => [kind, bytesText(bytes), path]);
       const total = `${data.dryRun ? 'would remove' : 'removed'} ${counted(rows.length - data.left.length, 'thing')}, ${bytesText(data.bytes)}`;
       const { displaced, history } = data;

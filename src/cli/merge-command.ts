@@ -7,6 +7,7 @@ import { contextOf } from './context.js';
 import { usage } from '../base/errors.js';
 import { counted } from './output.js';
 import { escaped } from './remote/escaped.js';
+import { withSteps } from './steps.js';
 import { terminalStream } from './stream.js';
 import { refuseIdle } from './usage.js';
 
@@ -34,11 +35,13 @@ export function addMergeCommand(program: Command): void {
       if (isRemote && base === undefined)
         throw usage('with --remote, merge needs the name of a base', { hint: 'lamina --remote URL base list' });
       const order = { path: `/bases/${escaped(base ?? '')}/merge`, body: { keep, dryRun, yes } };
-      const data = await act(order, async () => {
-        const { merge } = await import('../app/merge.js');
-        const confirm = async (updates: readonly string[]) => yes === true || (await ask(updates, signal));
-        return merge(await store(), { base, keep, dryRun, confirm, signal });
-      });
+      const confirm = async (updates: readonly string[]) => yes === true || (await ask(updates, signal));
+      const data = await withSteps('folds', async ({ onStep, onProgress }) =>
+        act({ ...order, onProgress }, async () => {
+          const { merge } = await import('../app/merge.js');
+          return merge(await store(), { base, keep, dryRun, confirm, signal, onStep });
+        }),
+      );
       output.result(data, () => mergeText(data));
     });
 }

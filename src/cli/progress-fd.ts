@@ -41,7 +41,7 @@ export function reportEnd(exitCode: number): void {
   report({ type: 'end', exitCode });
 }
 
-/** Of an update: what runs, and how many are done of all. */
+/** What runs, and how much is done of all. */
 export function reportProgress({ unit, total, done, skipped, running }: Progress): void {
   const steps = running.map(({ name, since }) => ({ name: name ?? null, since: new Date(since).toISOString() }));
   report({ type: 'progress', unit, total, done, skipped, running: steps });

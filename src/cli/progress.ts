@@ -113,7 +113,8 @@ export function progressText(progress: Progress, { begun, now }: { begun: number
   const full = Math.round((done / total) * barWidth);
   const bar = `[${'='.repeat(full)}${'-'.repeat(barWidth - full)}]`;
   const left = leftText(now - begun, done - skipped, total - done);
-  return `${unit} ${bar} ${done}/${total}, ${skipped} skipped, ${left} left; running: ${running}`;
+  const without = unit === 'containers' || unit === 'updates' ? `, ${skipped} skipped` : '';
+  return `${unit} ${bar} ${done}/${total}${without}, ${left} left; running: ${running}`;
 }
 
 function readText(read: Progress['read'], now: number): string {

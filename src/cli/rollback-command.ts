@@ -6,6 +6,7 @@ import { contextOf, pathOf } from './context.js';
 import type { Context } from './context.js';
 import { shown } from './output.js';
 import { escaped } from './remote/escaped.js';
+import { withSteps } from './steps.js';
 import { refuseIdle } from './usage.js';
 import type { IdleRule } from './usage.js';
 
@@ -55,11 +56,15 @@ const withRestore = (option: string): IdleRule => ({
 });
 const idle: readonly IdleRule[] = [withRestore('to'), withRestore('force')];
 
-async function rollback({ output, store, act }: Context, name: string, options: RollbackOptions): Promise<void> {
+async function rollback(context: Context, name: string, options: RollbackOptions): Promise<void> {
+  const { output, store, signal, act } = context;
   const { container: containers, discard, withNewer, dryRun } = options;
   const request = { containers, discard, withNewer, dryRun };
-  const data = await act({ path: `/updates/${escaped(name)}/rollback`, body: request }, async () =>
-    (await import('../app/rollback.js')).rollback(await store(), name, request),
+  const path = `/updates/${escaped(name)}/rollback`;
+  const data = await withSteps('containers', async ({ onStep, onProgress }) =>
+    act({ path, body: request, onProgress }, async () =>
+      (await import('../app/rollback.js')).rollback(await store(), name, { ...request, signal, onStep }),
+    ),
   );
   output.result(data, () => rollbackText(data));
 }

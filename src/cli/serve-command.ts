@@ -1,11 +1,15 @@
 import type { Command } from 'commander';
+import type { ServeOptions } from '../http/index.js';
 import { contextOf, pathOf } from './context.js';
 import { shown } from './output.js';
+import { refuseIdle } from './usage.js';
 
 interface ServeWords {
   readonly listen?: string;
   readonly tokenFile?: string;
   readonly allowChanges?: true;
+  readonly channel?: string;
+  readonly reports?: string;
 }
 
 const help = `
@@ -16,6 +20,7 @@ until SIGINT or SIGTERM; jobs continue without it. See docs/serve.md.
 Examples:
   lamina serve --listen unix:/run/lamina/serve.sock --allow-changes
   lamina serve --listen 127.0.0.1:8080 --token-file /etc/lamina/tokens
+  lamina serve --channel /srv/channel
   lamina --remote unix:/run/lamina/serve.sock status`;
 
 export function addServeCommand(program: Command): void {
@@ -25,8 +30,13 @@ export function addServeCommand(program: Command): void {
     .option('--listen <address>', 'unix:PATH or 127.0.0.1:PORT; port 0: any that is free')
     .option('--token-file <file>', 'a file with the names and tokens of those who may send requests; required on TCP')
     .option('--allow-changes', 'let callers change the store; without it they only read')
+    .option('--channel <dir>', 'show the fleet of this channel, which lamina channel init made')
+    .option('--reports <url>', 'with --channel: where the reports of its machines are (default: in its directory)')
     .addHelpText('after', help)
     .action(async (options: ServeWords, command: Command) => {
+      refuseIdle(command, [
+        { option: 'reports', unless: ({ channel }) => channel !== undefined, because: 'without --channel' },
+      ]);
       const { output, store, signal } = contextOf(command);
       const { inheritedSocket, parseAddress, serve } = await import('../http/index.js');
       const { serveDirectory } = await import('../app/served.js');
@@ -41,6 +51,7 @@ export function addServeCommand(program: Command): void {
         address,
         tokenFile,
         allowChanges: options.allowChanges === true,
+        channel: await channelOf(options),
         signal,
         onListening: ({ url }) => {
           output.note(`listening on ${shown(url)}`);
@@ -48,4 +59,11 @@ export function addServeCommand(program: Command): void {
         },
       });
     });
+}
+
+/** @throws LaminaError notFound: there is no channel */
+async function channelOf({ channel, reports }: ServeWords): Promise<ServeOptions['channel']> {
+  if (channel === undefined) return undefined;
+  const { directoryOf } = await import('../app/channel/fleet.js');
+  return { directory: directoryOf(channel), reports };
 }

@@ -4,6 +4,7 @@ import { exitCodes } from '../base/errors.js';
 import { contextOf } from './context.js';
 import { setExitCode } from './exit-code.js';
 import { counted, shown } from './output.js';
+import { withSteps } from './steps.js';
 
 export function addVerifyCommand(program: Command): void {
   program
@@ -18,10 +19,12 @@ export function addVerifyCommand(program: Command): void {
     .action(async (nodes: string[], options: { quick?: boolean; repair?: boolean }, command: Command) => {
       const { output, store, signal, act } = contextOf(command);
       const { quick = false, repair = false } = options;
-      const data = await act({ path: '/verify', body: { nodes, quick, repair } }, async () => {
-        const { verify } = await import('../app/verify.js');
-        return verify(await store(), { nodes, quick, repair, signal });
-      });
+      const data = await withSteps('nodes', async ({ onStep, onProgress }) =>
+        act({ path: '/verify', body: { nodes, quick, repair }, onProgress }, async () => {
+          const { verify } = await import('../app/verify.js');
+          return verify(await store(), { nodes, quick, repair, signal, onStep });
+        }),
+      );
       if (data.damaged) setExitCode(exitCodes.damaged);
       output.result(data, () => verifyText(data));
     });

@@ -1,5 +1,7 @@
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
+import { StepCount } from '../base/steps.js';
+import type { OnStep } from '../base/steps.js';
 import { foldOrigins, foldTrees, knownHashes, planSize, refersBelow } from '../changeset/index.js';
 import type { FoldedTree, Listing } from '../changeset/index.js';
 import { applyMerge, foldableStorages, nodeOf, planMerge } from '../manifest/index.js';
@@ -21,6 +23,8 @@ export interface MergeOptions {
   /** Asks for confirmation, with the names of the updates that can then no longer be rolled back. */
   readonly confirm: (updates: readonly string[]) => Promise<boolean>;
   readonly signal: AbortSignal;
+  /** Of folds. */
+  readonly onStep?: OnStep | undefined;
 }
 
 export interface TreeSize {
@@ -102,11 +106,14 @@ class Folding implements Change<readonly Fold[]> {
 
   readonly stage = async (folds: readonly Fold[], manifest: Manifest): Promise<void> => {
     const { options } = this.confirmed;
+    const steps = stepsOf(folds, options);
     for (const fold of folds) {
+      steps.begin(nameOfFold(fold));
       const folded = await read(this.reader, fold, options);
       const sealed = await stage(this.transaction, this.reader, fold, folded, options.signal);
       this.#trees.push(sealed);
       this.steps.push(stepOf(manifest, fold, folded.tree, sealed.id));
+      steps.end();
     }
   };
 
@@ -149,10 +156,23 @@ async function read(reader: NodeReader, fold: Fold, { signal }: MergeOptions): P
 
 async function preview(reader: NodeReader, plan: MergePlan, options: MergeOptions): Promise<MergeStep[]> {
   const steps: MergeStep[] = [];
-  for (const fold of plan.folds)
+  const count = stepsOf(plan.folds, options);
+  for (const fold of plan.folds) {
+    count.begin(nameOfFold(fold));
     steps.push(stepOf(reader.manifest, fold, (await read(reader, fold, options)).tree, null));
+    count.end();
+  }
   return steps;
 }
+
+function stepsOf(folds: readonly Fold[], { onStep }: MergeOptions): StepCount {
+  const steps = new StepCount(onStep);
+  steps.expect(folds.length);
+  return steps;
+}
+
+/** The container whose storages are folded; of layers the newest of them. */
+const nameOfFold = ({ container, parts }: Fold): string => container ?? parts[0] ?? '';
 
 function stepOf(manifest: Manifest, fold: Fold, { plan }: FoldedTree, node: NodeId | null): MergeStep {
   const sum = (of: 'entries' | 'bytes') => fold.parts.reduce((total, id) => total + nodeOf(manifest, id)[of], 0);

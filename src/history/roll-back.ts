@@ -1,5 +1,7 @@
 import type { BytePath } from '../base/bytes.js';
 import { must, refused } from '../base/errors.js';
+import { StepCount } from '../base/steps.js';
+import type { OnStep } from '../base/steps.js';
 import { nodeOf, replaceNodes, rollbackUpdate, updateNamed, updatesToUndo } from '../manifest/index.js';
 import type { Manifest, NodeId, RollbackRequest, SealedNode, Transition } from '../manifest/index.js';
 import { removeAllDurably } from '../platform/durable.js';
@@ -24,6 +26,10 @@ export interface RollbackOptions {
   readonly withNewer?: boolean | undefined;
   /** Everything but publishing: the report says what would happen to later writes. */
   readonly dryRun?: boolean | undefined;
+  /** Ends it before it is published. */
+  readonly signal?: AbortSignal | undefined;
+  /** Of containers, once for each update. */
+  readonly onStep?: OnStep | undefined;
 }
 
 /** What happened to the writes since an update in one container. */
@@ -65,6 +71,7 @@ interface Step {
 export async function rollback(store: Store, name: string, options: RollbackOptions = {}): Promise<RollbackReport> {
   const begin = {
     kind: 'rollback',
+    signal: options.signal,
     before: async () => {
       const manifest = await store.read();
       const first = updatesToUndo(manifest, updateNamed(manifest, name).id, options)[0];
@@ -87,6 +94,7 @@ class Undoing implements Change<readonly RollbackRequest[]> {
   readonly #reports: ContainerReport[] = [];
   readonly #staying = new Set<string>();
   readonly #staged = new Set<NodeId>();
+  readonly #count: StepCount;
   /** What the steps were prepared on. */
   #prepared: Manifest | undefined;
 
@@ -94,7 +102,9 @@ class Undoing implements Change<readonly RollbackRequest[]> {
     readonly context: ChangeContext,
     readonly name: string,
     readonly options: RollbackOptions,
-  ) {}
+  ) {
+    this.#count = new StepCount(options.onStep);
+  }
 
   get report(): RollbackReport {
     const { name } = this;
@@ -162,22 +172,32 @@ class Undoing implements Change<readonly RollbackRequest[]> {
     );
     const reader = new StagedReader(this.context.transaction, manifest);
     const containers: ClassifiedContainer[] = [];
-    for (const change of planned.containers)
+    this.#count.expect(planned.containers.length);
+    for (const change of planned.containers) {
+      this.#begin(change.container);
       containers.push(await classifyUserWrites(reader, request.update, change, this.options.discard === true));
+    }
     const keep = new Set(containers.filter(({ kept }) => kept).map(({ change }) => change.container));
     const whole = { ...request, keep };
     const result = rollbackUpdate(manifest, whole);
     const replaced = new Map<NodeId, SealedNode>();
     for (const classified of containers) {
+      this.#begin(classified.change.container);
       for (const [node, edits] of classified.edits) {
         if (result.manifest.nodes[node] === undefined) continue;
         replaced.set(node, await this.#stage(reader, node, edits, result.manifest));
       }
       await this.#report(request, manifest, classified);
+      this.#count.end();
     }
     for (const container of result.staying) this.#staying.add(container);
     this.#steps.push({ request: whole, found: foundIn(result.containers), replaced });
     return replaceNodes(result.manifest, replaced);
+  }
+
+  #begin(container: string): void {
+    this.options.signal?.throwIfAborted();
+    this.#count.begin(container);
   }
 
   async #report(request: RollbackRequest, manifest: Manifest, classified: ClassifiedContainer): Promise<void> {

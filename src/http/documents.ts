@@ -86,4 +86,22 @@ export const auditAnswer = z.strictObject({
   total: part.count,
 });
 
+const counts = z.strictObject({
+  changed: part.count,
+  unchanged: part.count,
+  skipped: part.count,
+  failed: part.count,
+  /** Paths in conflict, over all containers. */
+  conflicts: part.count,
+});
+
+/** As `lamina update list --all` has them, with counts in place of the outcome in each container. */
+export const updateCountsAnswer = z.strictObject({
+  ...version,
+  updates: z.array(part.update.omit({ effects: true }).extend({ counts })),
+  ended: z.array(part.endedUpdate.omit({ effects: true })),
+  /** Of each container that has some. */
+  conflicts: z.array(z.strictObject({ container: part.name, paths: part.count })),
+});
+
 export const loginAnswer = z.strictObject({ ...version, token: z.string(), allowChanges: z.boolean() });

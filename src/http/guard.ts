@@ -10,6 +10,8 @@ import type { Token, TokenFile } from './tokens.js';
 export interface Caller {
   /** Of its token; null: it came by the unix socket, whose mode says who may. */
   readonly token: string | null;
+  /** The user at the other end of a unix socket; null: it came by TCP. */
+  readonly user: number | null;
   readonly mayChange: boolean;
 }
 
@@ -25,6 +27,8 @@ export interface Rules {
 export interface Asked {
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
+  /** See `Caller`. */
+  readonly user: number | null;
 }
 
 const reads = ['GET', 'HEAD'];
@@ -36,7 +40,7 @@ const ownNames = ['127.0.0.1', 'localhost', '[::1]'];
  * another port. Holds for the unix socket too, to which ssh and others forward ports.
  * @throws HttpRefusal
  */
-export function checkOrigin({ method, headers }: Asked, { port }: Rules): void {
+export function checkOrigin({ method, headers }: Omit<Asked, 'user'>, { port }: Rules): void {
   const { host, origin } = headers;
   const [, name, given] = /^(127\.0\.0\.1|localhost|\[::1\])(?::(\d{1,5}))?$/.exec(host ?? '') ?? [];
   const isOwn = port === undefined ? name !== undefined : name !== undefined && (given ?? '80') === String(port);
@@ -62,11 +66,11 @@ export function checkOrigin({ method, headers }: Asked, { port }: Rules): void {
 }
 
 /** Who sends the request, by token, session or socket. @throws HttpRefusal 401: nobody that is known */
-export function callerOf({ method, headers }: Asked, rules: Rules): Caller {
-  if (rules.tokens === undefined) return { token: null, mayChange: rules.allowChanges };
+export function callerOf({ method, headers, user }: Asked, rules: Rules): Caller {
+  if (rules.tokens === undefined) return { token: null, user, mayChange: rules.allowChanges };
   reloadTokens(rules.tokens);
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-  const session = sessionIn(headers.cookie);
+  const session = sessionIn(headers);
   const token =
     bearer !== undefined ? rules.tokens.find(bearer) : session === undefined ? undefined : sessionToken(session, rules);
   if (token === undefined)
@@ -79,7 +83,7 @@ export function callerOf({ method, headers }: Asked, rules: Rules): Caller {
   // A browser sends Origin with everything that is not a read; what lacks it was not sent by the page.
   if (bearer === undefined && !reads.includes(method) && headers.origin === undefined)
     throw new HttpRefusal(403, 'NO_ORIGIN', 'the request has a cookie, but no Origin', 'send the token instead');
-  return { token: token.name, mayChange: rules.allowChanges && !token.readOnly };
+  return { token: token.name, user, mayChange: rules.allowChanges && !token.readOnly };
 }
 
 function sessionToken(session: string, { sessions, tokens }: Rules): Token | undefined {

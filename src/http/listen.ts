@@ -1,9 +1,10 @@
 import { chmodSync, lstatSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
-import { display, dirname, fromBuffer, toBuffer, toText } from '../base/bytes.js';
+import { display, dirname, fromBuffer, fromText, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, refused, usage } from '../base/errors.js';
+import { warn } from '../base/this-command.js';
 import { absolutePath } from '../platform/command-line.js';
 import { exposureAt, exposureOnTheWay, exposureText } from '../platform/exposure.js';
 
@@ -59,8 +60,8 @@ export interface Listening {
 }
 
 /**
- * @throws LaminaError refused: another server listens there, or other users could replace the socket; failed as
- * listen(2)
+ * @throws LaminaError refused: another server listens there, or other users could replace the socket or, of one that
+ * systemd passes, connect to it; failed as listen(2)
  */
 export async function listen(server: Server, address: Address): Promise<Listening> {
   if (address.kind === 'unix') await clearPath(address.path);
@@ -86,21 +87,40 @@ export async function listen(server: Server, address: Address): Promise<Listenin
     process.umask(before);
   }
   if (address.kind === 'unix') chmodSync(toBuffer(address.path), 0o600);
-  const path = address.kind === 'inherited' ? boundPath(address.descriptor) : undefined;
-  return listeningOn(path ?? server.address());
+  const name = address.kind === 'inherited' ? boundName(address.descriptor) : undefined;
+  const listening = listeningOn(name ?? server.address());
+  if (address.kind === 'inherited' && listening.port === undefined) checkWhoMayConnect(name);
+  return listening;
 }
 
 /**
- * Of a unix socket that another program bound (proc_net(5)): Node.js knows no name for it. Undefined: it is none, or
- * has no path in this network namespace.
+ * Of a unix socket that another program bound (proc_net(5)): Node.js knows no name for it. One that begins with `@` is
+ * no path. Undefined: it is no unix socket, or one of another network namespace.
  */
-function boundPath(descriptor: number): string | undefined {
+function boundName(descriptor: number): string | undefined {
   const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`)) ?? [];
   if (inode === undefined) return undefined;
   // Num RefCount Protocol Flags Type St Inode Path
-  const line = new RegExp(`^(?:\\S+ +){6}${inode} (/.*)$`, 'm');
+  const line = new RegExp(`^(?:\\S+ +){6}${inode} ([/@].*)$`, 'm');
   const [, path] = line.exec(readFileSync('/proc/net/unix', 'latin1')) ?? [];
   return path === undefined ? undefined : toText(fromBuffer(Buffer.from(path, 'latin1')));
+}
+
+/**
+ * Whoever may write a socket may connect: its mode is all that says who may. systemd makes sockets that everybody may
+ * write, unless their unit says otherwise. A group is the choice of who wrote the unit.
+ */
+function checkWhoMayConnect(name: string | undefined): void {
+  if (name === undefined) {
+    warn('cannot check who may connect to the socket that systemd passes: it is of another network namespace');
+    return;
+  }
+  const status = name.startsWith('@') ? undefined : lstatSync(toBuffer(fromText(name)), { throwIfNoEntry: false });
+  if (status !== undefined && (status.mode & 0o002) === 0) return;
+  throw refused(`every user of this machine may connect to the socket ${display(name)} that systemd passes`, {
+    code: 'SOCKET_EXPOSED',
+    hint: 'in the socket unit, give ListenStream= a path, and set SocketMode=0600, or SocketMode=0660 with SocketGroup=',
+  });
 }
 
 function listeningOn(at: AddressInfo | string | null): Listening {

@@ -16,7 +16,12 @@ export const openApiInfo: NonNullable<SwaggerDescription['openapi']> = {
   components: {
     securitySchemes: {
       token: { type: 'http', scheme: 'bearer', description: 'A token of the token file. Not on a unix socket.' },
-      session: { type: 'apiKey', in: 'cookie', name: 'lamina-session', description: 'From POST /login.' },
+      session: {
+        type: 'apiKey',
+        in: 'cookie',
+        name: 'lamina-session-PORT',
+        description: 'From POST /login. PORT is the port of the address in the browser.',
+      },
     },
   },
   security: [{ token: [] }, { session: [] }],

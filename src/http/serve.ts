@@ -4,7 +4,7 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError, refused, usage } from '../base/errors.js';
 import { makeDirectoryDurably } from '../platform/durable.js';
 import { tryLock } from '../platform/lock.js';
-import { generationOf, serveDirectory } from '../app/served.js';
+import { generationOf, serveDirectory, servedStore } from '../app/served.js';
 import type { Store } from '../app/open-store.js';
 import { AuditLog } from './audit-log.js';
 import { CommandReader } from './command-reader.js';
@@ -13,7 +13,7 @@ import { Jobs } from './jobs/jobs.js';
 import { listen } from './listen.js';
 import type { Address, Listening } from './listen.js';
 import { makeServer } from './server.js';
-import type { Served } from './served.js';
+import type { Served, ServedChannel } from './served.js';
 import { Sessions } from './sessions.js';
 import { StoreStatus } from './store-status.js';
 import { TokenFile } from './tokens.js';
@@ -22,6 +22,7 @@ export interface ServeOptions {
   readonly address: Address;
   readonly tokenFile: BytePath | undefined;
   readonly allowChanges: boolean;
+  readonly channel: ServedChannel | undefined;
   /** Ends the server. Jobs continue. */
   readonly signal: AbortSignal;
   /** Called once it listens. */
@@ -33,8 +34,9 @@ export interface ServeOptions {
  * @throws LaminaError notFound: there is no store; usage: TCP without a token file; refused: another server serves this
  * store, or as `listen`
  */
-export async function serve(store: Store, options: ServeOptions): Promise<void> {
-  const { address, tokenFile, allowChanges, signal } = options;
+export async function serve({ paths }: Store, options: ServeOptions): Promise<void> {
+  const store = servedStore(paths.root);
+  const { address, tokenFile, allowChanges, channel, signal } = options;
   if (address.kind === 'tcp' && tokenFile === undefined) throw needsTokens();
   const tokens = tokenFile === undefined ? undefined : new TokenFile(tokenFile);
   await generationOf(store);
@@ -55,6 +57,7 @@ export async function serve(store: Store, options: ServeOptions): Promise<void> 
       commands: new CommandReader(store.paths.root),
       jobs: new Jobs(store.paths.root, directory, audit),
       audit,
+      channel,
       streams: new EventStreams(),
       rules,
       callers: new WeakMap(),

@@ -13,8 +13,10 @@ import { warn } from '../base/this-command.js';
 import { componentSchemas, openAnswers, openApiInfo } from './open-api.js';
 import { HttpRefusal, errorAnswer, fromFramework } from './error-answer.js';
 import { callerOf, checkOrigin, securityHeaders } from './guard.js';
+import { peerUser } from './peer-user.js';
 import { parseQuery } from './query.js';
 import { addActionRoutes } from './routes/action-routes.js';
+import { addFleetRoutes } from './routes/fleet-routes.js';
 import { addContainerRoutes } from './routes/container-routes.js';
 import { addJobRoutes } from './routes/job-routes.js';
 import { addLoginRoutes } from './routes/login-routes.js';
@@ -49,6 +51,10 @@ export async function makeServer(served: Served): Promise<App> {
     transform: createJsonSchemaTransform({ schemaRegistry: componentSchemas }),
     transformObject: (document) =>
       openAnswers(createJsonSchemaTransformObject({ schemaRegistry: componentSchemas })(document)),
+  });
+  // Before readers are told of the job's end, and ask again.
+  served.jobs.onChange(() => {
+    served.status.forget();
   });
   const events = new StoreEvents(served.store, served.jobs);
   app.addHook('preClose', (done) => {
@@ -93,6 +99,7 @@ const addApi =
     addStoreRoutes(api, served);
     addContainerRoutes(api, served);
     addUpdateRoutes(api, served);
+    addFleetRoutes(api, served);
     addJobRoutes(api, served, events);
     addActionRoutes(api, served);
     done();
@@ -111,7 +118,8 @@ function addGuard(app: App, { rules, callers }: Served): void {
       const { url = '' } = request.routeOptions;
       if (!open.test(url) && url !== '/assets/*') {
         void reply.header('cache-control', 'no-store');
-        callers.set(raw, callerOf(asked, rules));
+        const user = rules.port === undefined ? peerUser(raw.socket) : null;
+        callers.set(raw, callerOf({ ...asked, user }, rules));
       }
       done();
     } catch (error) {

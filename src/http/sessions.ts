@@ -1,10 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 
 /** Milliseconds from the login on, and how many there may be. */
 const longest = 12 * 3_600_000;
 const most = 1000;
 
-export const sessionCookie = 'lamina-session';
+/**
+ * Browsers send the cookies of a host to all its ports, so the name has the port: servers on one machine do not end
+ * each other's sessions.
+ * @param host of the request, as `checkOrigin` accepts it
+ */
+const cookieName = (host: string | undefined): string =>
+  `lamina-session-${/:(\d{1,5})$/.exec(host ?? '')?.[1] ?? '80'}`;
 
 interface Session {
   /** Hash of the token that was shown at the login. */
@@ -42,11 +49,12 @@ export class Sessions {
 /** Looking up a hash takes a time that says nothing about the value. */
 const hashOf = (value: string) => createHash('sha256').update(value).digest('hex');
 
-/** The value of the session's cookie in a header; undefined: it has none. */
-export function sessionIn(header: string | undefined): string | undefined {
-  for (const part of (header ?? '').split(';')) {
+/** The value of the session's cookie in the headers of a request; undefined: it has none. */
+export function sessionIn({ host, cookie }: Pick<IncomingHttpHeaders, 'host' | 'cookie'>): string | undefined {
+  const wanted = cookieName(host);
+  for (const part of (cookie ?? '').split(';')) {
     const [name, value] = part.trim().split(/=(.*)/s);
-    if (name === sessionCookie && value !== undefined) return value;
+    if (name === wanted && value !== undefined) return value;
   }
   return undefined;
 }
@@ -55,7 +63,7 @@ export function sessionIn(header: string | undefined): string | undefined {
  * Not `Secure`: the server speaks HTTP, on the loopback device only. Not for scripts, and never sent from another site.
  * @param value undefined: the browser forgets it
  */
-export function cookieHeader(value: string | undefined): string {
+export function cookieHeader(host: string | undefined, value: string | undefined): string {
   const age = value === undefined ? 0 : Math.floor(longest / 1000);
-  return `${sessionCookie}=${value ?? ''}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${age}`;
+  return `${cookieName(host)}=${value ?? ''}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${age}`;
 }

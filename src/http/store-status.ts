@@ -30,6 +30,11 @@ export class StoreStatus {
     return data;
   }
 
+  /** A mount is no change of the manifest: after one, what is known may be out of date. */
+  forget(): void {
+    this.#known = undefined;
+  }
+
   async #read(): Promise<StatusData> {
     const { status } = await import('../app/inspect.js');
     return status(this.store);

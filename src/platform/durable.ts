@@ -236,11 +236,18 @@ export async function removeDurably(path: Path, last?: string): Promise<void> {
   await syncDirectory(parentOf(target));
 }
 
-/** As `removeDurably`, of many on one file system: one after the other, then all directories are synced, once. */
-export async function removeAllDurably(paths: readonly BytePath[]): Promise<void> {
+/**
+ * As `removeDurably`, of many on one file system: one after the other, then all directories are synced, once.
+ * @param removed called after each
+ */
+export async function removeAllDurably(
+  paths: readonly BytePath[],
+  removed: () => void = () => undefined,
+): Promise<void> {
   for (const path of paths) {
     durableStep('remove', path);
     await removeTreeAtOnce(path);
+    removed();
   }
   await syncDirectories(paths.map(parentOf));
 }

@@ -29,15 +29,25 @@ export class Clearing {
     }
   }
 
-  /** Gives those that are gone. Where all can be removed, their directories are synced once. */
-  async removeAll<T>(things: readonly T[], pathOf: (thing: T) => BytePath): Promise<T[]> {
+  /**
+   * Gives those that are gone. Where all can be removed, their directories are synced once.
+   * @param removed called after each, and where one failed, for all of them again
+   */
+  async removeAll<T>(
+    things: readonly T[],
+    pathOf: (thing: T) => BytePath,
+    removed: () => void = () => undefined,
+  ): Promise<T[]> {
     try {
-      await removeAllDurably(things.map(pathOf));
+      await removeAllDurably(things.map(pathOf), removed);
       return [...things];
     } catch (error) {
       // One after the other, to report each that stays with its reason.
       const gone: T[] = [];
-      for (const thing of things) if (await this.remove(pathOf(thing))) gone.push(thing);
+      for (const thing of things) {
+        if (await this.remove(pathOf(thing))) gone.push(thing);
+        removed();
+      }
       // A disk that fails once may fail again: warn the user.
       if (gone.length === things.length)
         warn(`unreferenced files of the store could be removed only at the second attempt: ${messageOf(error)}`);

@@ -1,6 +1,8 @@
 import { basename, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isId } from '../base/ids.js';
+import { StepCount } from '../base/steps.js';
+import type { OnStep } from '../base/steps.js';
 import { own, snapshotTrees } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName } from '../platform/durable.js';
@@ -82,13 +84,22 @@ export async function removeGarbage(
   paths: StorePaths,
   manifest: Manifest,
   garbage: readonly Garbage[],
+  onStep?: OnStep,
 ): Promise<readonly Left[]> {
   const clearing = new Clearing();
-  for (const { path } of garbage.filter(({ kind }) => kind === 'transaction'))
+  const steps = new StepCount(onStep);
+  steps.expect(garbage.length);
+  for (const { path } of garbage.filter(({ kind }) => kind === 'transaction')) {
+    steps.begin(basename(path));
     await clearing.remove(path, async () => endDead(paths, manifest, paths.transaction(basename(path))));
+    steps.end();
+  }
   await clearing.removeAll(
     garbage.filter(({ kind }) => kind !== 'transaction'),
     ({ path }) => path,
+    () => {
+      steps.end();
+    },
   );
   return clearing.left;
 }

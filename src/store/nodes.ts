@@ -1,6 +1,8 @@
 import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { messageOf, must } from '../base/errors.js';
+import { StepCount } from '../base/steps.js';
+import type { OnStep } from '../base/steps.js';
 import { warn } from '../base/this-command.js';
 import { View } from '../changeset/index.js';
 import type { Entry, Listing } from '../changeset/index.js';
@@ -76,12 +78,21 @@ export class NodeReader {
  * Removes the files of nodes and updates that are no longer in the manifest; what `update redo` needs of a recorded
  * update is kept. What a crash leaves, the next change clears away.
  */
-export async function removeFiles(store: Store, nodes: readonly NodeId[], updates: readonly string[]): Promise<void> {
-  await retireUpdates(store.paths, updates);
-  await removeAllDurably([
-    ...nodes.map((id) => store.paths.node(id).directory),
-    ...updates.map((id) => store.paths.update(id).directory),
-  ]);
+export async function removeFiles(
+  { paths }: Store,
+  { nodes, updates }: { readonly nodes: readonly NodeId[]; readonly updates: readonly string[] },
+  onStep?: OnStep,
+): Promise<void> {
+  await retireUpdates(paths, updates);
+  const steps = new StepCount(onStep);
+  steps.expect(nodes.length + updates.length);
+  const directories = [
+    ...nodes.map((id) => paths.node(id).directory),
+    ...updates.map((id) => paths.update(id).directory),
+  ];
+  await removeAllDurably(directories, () => {
+    steps.end();
+  });
 }
 
 /** Discards what a command staged before it failed. An error of the discard must not replace the command's own. */

@@ -263,7 +263,7 @@ export class Transaction {
   async #clearUp(nodes: readonly NodeId[], updates: readonly string[]): Promise<void> {
     await afterPublish(async () => {
       try {
-        await removeFiles(this.store, nodes, updates);
+        await removeFiles(this.store, { nodes, updates });
       } finally {
         await this.#end();
       }

@@ -1,9 +1,9 @@
+import type { ProgressUnit } from '../base/steps.js';
 import type { Outcome } from '../manifest/index.js';
 
-/** The progress of an update. */
+/** The progress of an update, and of other long work. */
 export interface Progress {
-  /** What is counted: containers that are serviced, or updates that a container catches up with. */
-  readonly unit: 'containers' | 'updates';
+  readonly unit: ProgressUnit;
   readonly total: number;
   /** Finished, the skipped ones among them. */
   readonly done: number;

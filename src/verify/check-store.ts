@@ -1,4 +1,6 @@
 import { notFound } from '../base/errors.js';
+import { StepCount } from '../base/steps.js';
+import type { OnStep } from '../base/steps.js';
 import { layerChain, own, stackOf } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
 import { namesIn } from '../store/index.js';
@@ -20,7 +22,8 @@ export interface VerifyOptions {
   /** Repairs what can be repaired without losing anything. */
   readonly repair: boolean;
   readonly signal: AbortSignal;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Of nodes whose trees are compared. */
+  readonly onStep?: OnStep | undefined;
 }
 
 export interface VerifyReport {
@@ -115,18 +118,20 @@ async function checkTrees(
   store: Store,
   manifest: Manifest,
   ids: readonly NodeId[],
-  { quick, signal, onProgress }: VerifyOptions,
+  { quick, signal, onStep }: VerifyOptions,
 ): Promise<Trees> {
   const faults: Fault[] = [];
   const indexes = new Map<NodeId, Buffer>();
-  let done = 0;
+  const steps = new StepCount(onStep);
+  steps.expect(ids.length);
   for (const id of ids) {
     const node = own(manifest.nodes, id);
     if (node === undefined) continue;
+    steps.begin(id);
     const report = await checkNode({ id, node, paths: store.paths.node(id), quick, signal });
     faults.push(...report.faults);
     if (report.index !== undefined) indexes.set(id, report.index);
-    onProgress?.((done += 1), ids.length);
+    steps.end();
   }
   return { faults, indexes };
 }

@@ -46,6 +46,11 @@ export const closedFleetCommands: Readonly<Record<string, Closed>> = {
     args: (world) => ['channel', 'status', channel(world)],
     withoutStore: true,
   },
+  'channel machines': {
+    prepare: makeChannel,
+    args: (world) => ['channel', 'machines', channel(world)],
+    withoutStore: true,
+  },
   'channel enroll': {
     prepare: makeChannel,
     args: (world) => ['channel', 'enroll', channel(world), key],

@@ -88,6 +88,70 @@ describe.runIf(missingForPage() === null)('on the page one can', () => {
     await expectSoon(async () => /shop-2[^]*by-page/.test(await on.text()), 'what was displaced');
   });
 
+  it('restore what was displaced, and drop it', async () => {
+    await on.open('#/displaced');
+    await button('Restore what was displaced in shop-2').click();
+    await dialog().getByLabel('Replace what is in the way in the container').check();
+    await on.picture('restore');
+    await dialog().getByRole('button', { name: 'Restore', exact: true }).click();
+    await ended('done');
+    await on.page.keyboard.press('Escape');
+    expect(await on.world.inside('shop-2', 'grep workers /etc/app.conf')).toBe('workers = 99\n');
+    await button('Drop what was displaced in shop-2').click();
+    await dialog().getByRole('button', { name: 'Drop', exact: true }).click();
+    await ended('done');
+    await on.page.keyboard.press('Escape');
+    await expectSoon(async () => (await on.text()).includes('Nothing is displaced'), 'the empty list');
+    expect(await on.world.json('displaced', 'list')).toMatchObject({ displaced: [] });
+  });
+
+  it('apply an update again that was rolled back, and read what it printed', async () => {
+    await on.open('#/updates');
+    await on.page.getByRole('link', { name: 'by-page', exact: true }).click();
+    await button('Apply again').click();
+    await dialog().getByRole('button', { name: 'Apply again', exact: true }).click();
+    await ended('done');
+    await on.page.keyboard.press('Escape');
+    expect((await status()).updates.find(({ name }) => name === 'by-page')?.state).toBe('committed');
+    await on.open('#/updates/by-page/operations');
+    await on.page.getByText('Output, 8 B').click();
+    expect(await on.page.getByLabel('Output', { exact: true }).innerText()).toBe('by page\n');
+  });
+
+  it('mount a container, and unmount it', async () => {
+    const root = on.world.makeDirectory('by-page');
+    await on.open('#/containers/web');
+    await button('Mount').click();
+    await dialog().getByLabel('Directory on the server').fill(root);
+    await on.picture('mount');
+    await dialog().getByRole('button', { name: 'Mount', exact: true }).click();
+    await ended('done');
+    await on.page.keyboard.press('Escape');
+    await expectSoon(async () => (await on.text()).includes(root), 'where it is mounted');
+    expect(readFileSync(`${root}/etc/app.conf`, 'utf8')).toContain('port');
+    await button('Unmount').click();
+    await dialog().getByRole('button', { name: 'Unmount', exact: true }).click();
+    await ended('done');
+    await on.page.keyboard.press('Escape');
+    expect(on.world.mounts()).toEqual([]);
+  });
+
+  it('import a base', async () => {
+    await on.open('#/graph');
+    await on.page.getByRole('link', { name: 'Import base' }).click();
+    await type('Name', 'copy');
+    await on.page.getByRole('textbox', { name: /^Source/ }).fill(on.world.path('tiny'));
+    await on.picture('import');
+    await button('Import base').click();
+    await on.page.getByRole('heading', { name: 'Graph of base copy' }).waitFor();
+    expect(await on.world.json('base', 'list')).toMatchObject({ bases: [{ name: 'copy' }, { name: 'tiny' }] });
+  });
+
+  it('see that no channel is published from here', async () => {
+    await on.open('#/fleet');
+    expect(await on.text()).toMatch(/No channel is published from here[^]*lamina serve --channel/);
+  });
+
   it('bring a container to the newest layer', async () => {
     await on.open('#/containers/late');
     await button('Catch up').click();
@@ -165,7 +229,7 @@ describe.runIf(missingForPage() === null)('on the page one can', () => {
     await on.open('#/activity/audit');
     await on.picture('audit');
     expect(await on.text()).toMatch(
-      /merge[\s\S]*remove[\s\S]*failed[\s\S]*create[\s\S]*update catch-up[\s\S]*rollback[\s\S]*cancelled[\s\S]*update apply/,
+      /merge[^]*remove[^]*failed[^]*create[^]*update catch-up[^]*base import[^]*umount[^]*mount[^]*update redo[^]*displaced drop[^]*displaced restore[^]*rollback[^]*cancelled[^]*update apply/,
     );
     await on.open('#/activity');
     await on.page.getByRole('link', { name: 'merge', exact: true }).first().click();

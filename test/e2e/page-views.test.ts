@@ -1,12 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { start } from '../support/lamina.js';
 import type { Started } from '../support/lamina.js';
+import { fillChannel, nastyHost } from '../support/fleet-world.js';
+import type { FleetMachines } from '../support/fleet-world.js';
 import { fillStore, nastyName } from '../support/page-store.js';
 import { expectSoon, missingForPage, PageWorld, readOnlyToken, startPatience } from '../support/page-world.js';
+
+/** Every view, with each of its parts. */
+const views = [
+  ...['#/graph/tiny', '#/graph/tiny?node=container%20web', '#/graph/tiny?plan=merge&show=after', '#/containers'],
+  ...['#/containers/web', '#/containers/web/changes?path=/etc/app.conf', '#/containers/web/explain?path=/etc/app.conf'],
+  ...['#/containers/web/processes', '#/create', '#/updates', '#/updates/by-hand', '#/updates/by-hand/changes'],
+  ...['#/updates/motd/operations', '#/updates/security/rollback', '#/updates/unhealthy', '#/apply', '#/displaced'],
+  ...['#/merge/tiny', '#/import', '#/fleet', '#/fleet/nobody', '#/activity', '#/activity/audit', '#/nowhere'],
+  ...['#/containers/nobody'],
+];
 
 describe.runIf(missingForPage() === null)('the page shows', () => {
   let on: PageWorld;
   let inside: Started;
+  let machines: FleetMachines;
 
   beforeAll(async () => {
     on = new PageWorld('page');
@@ -15,7 +28,8 @@ describe.runIf(missingForPage() === null)('the page shows', () => {
     await on.world.run('mount', 'shop-1', root);
     inside = start('chroot', [root, '/bin/sh', '-c', 'echo ready; read line'], { input: undefined });
     await inside.said('ready');
-    await on.start();
+    ({ machines } = await fillChannel(on.world));
+    await on.start(['--allow-changes', '--channel', on.world.path('channel')]);
   }, startPatience);
   afterAll(async () => {
     inside.child.stdin?.end();
@@ -169,20 +183,40 @@ describe.runIf(missingForPage() === null)('the page shows', () => {
     await expectSoon(async () => (await on.text('.plan')).includes("container 'shop-1' is mounted"), 'the reason');
   });
 
-  it('that no channel is published, that nothing was displaced, and that nothing can be changed by this token', async () => {
+  it('the machines of a channel, and what they reported', async () => {
     await on.open('#/fleet');
-    expect(await on.text()).toMatch(/No channel/);
+    await on.picture('fleet');
+    expect(await on.text()).toMatch(/3 machines enrolled, 2 of them have reported[^]*1 machine that reports/);
+    expect(await on.text()).toMatch(/second-fix\s+100%\s+2\s+1\s+✕ 1|second-fix\s+100%\s+2\s+1\s+1/);
+    const names = () => on.page.locator('.machines .all .name').allInnerTexts();
+    expect(await names()).toEqual([nastyHost, 'good.example', machines.silent.id]);
+    await on.page.getByLabel('State').selectOption('failed');
+    await expectSoon(async () => (await names()).length === 1, 'the one that failed');
+    await link(nastyHost).click();
+    await on.page.getByRole('heading', { level: 1, name: nastyHost }).waitFor();
+    await on.picture('machine');
+    expect(await on.text()).toMatch(/canary[^]*second-fix[^]*failed[^]*container web is unhealthy[^]*see its log/);
+    await on.open(`#/fleet/${machines.silent.id}`);
+    expect(await on.text()).toMatch(/It has sent no report/);
+    await on.open(`#/fleet/${machines.stranger.id}`);
+    expect(await on.text()).toMatch(/no machine .* is enrolled/);
+  });
+
+  it('that nothing was displaced, and that nothing can be changed by this token', async () => {
     await on.open('#/displaced');
     expect(await on.text()).toMatch(/Nothing is displaced/);
     await on.page.context().clearCookies();
     await on.login(readOnlyToken);
     await expectSoon(async () => (await on.text('header.top')).includes('read-only'), 'the sign');
-    for (const view of ['#/containers', '#/containers/late', '#/updates', '#/apply', '#/updates/security/rollback']) {
+    const acting = ['#/containers', '#/containers/late', '#/containers/shop-1', '#/create', '#/updates', '#/apply'];
+    for (const view of [...acting, '#/updates/security/rollback', '#/updates/regretted', '#/graph', '#/import']) {
       await on.open(view);
       const offered = await on.page
-        .getByRole('button', { name: /^(Apply|Preview|Create container|Catch|Remove|Roll|Merge)/ })
+        .getByRole('button', {
+          name: /^(Apply|Preview|Create container|Catch|Remove|Roll|Merge|Mount$|Unmount|Import)/,
+        })
         .count();
-      expect([view, offered, await on.page.getByRole('link', { name: /^(Apply|Create)/ }).count()]).toEqual([
+      expect([view, offered, await on.page.getByRole('link', { name: /^(Apply|Create|Import)/ }).count()]).toEqual([
         view,
         0,
         0,
@@ -190,5 +224,27 @@ describe.runIf(missingForPage() === null)('the page shows', () => {
     }
     await on.page.context().clearCookies();
     await on.login();
+  });
+
+  it.each(views)(
+    '%s to everybody: axe finds nothing wrong, light or dark, and it fits a narrow screen',
+    async (view) => {
+      await on.open(view);
+      expect(await on.accessibilityProblems()).toEqual([]);
+      await on.page.setViewportSize({ width: 390, height: 780 });
+      await on.settled();
+      expect(await on.page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')).toBe(0);
+      if (view === '#/containers') await on.picture('narrow');
+      await on.page.setViewportSize({ width: 1280, height: 800 });
+    },
+  );
+
+  it('dark where the reader wants it dark', async () => {
+    await on.page.emulateMedia({ colorScheme: 'dark' });
+    await on.open('#/graph/tiny?plan=merge');
+    await on.picture('graph-dark');
+    const ground = await on.page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+    expect(ground).toBe('rgb(20, 23, 26)');
+    await on.page.emulateMedia({ colorScheme: 'light' });
   });
 });

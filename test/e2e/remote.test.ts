@@ -64,6 +64,18 @@ describe.skipIf(!isRoot)('lamina --remote', () => {
     expect((await remote(['update', 'catch-up', 'db'])).stdout).toMatch(/caught up with 1 update/);
     expect((await remote(['rollback', 'second', '--dry-run'])).stdout).toMatch(/^would roll back update second/);
     expect((await remote(['rollback', 'second'])).stdout).toMatch(/^rolled back update second/);
+    expect((await remote(['update', 'redo', 'second', '--name', 'third'])).stdout).toMatch(/^applied update third\n/);
+    expect((await remote(['log', 'third', '--output'])).stdout).toBe('said\n');
+    await world.inside('db', 'echo mine >/etc/second');
+    expect((await remote(['rollback', 'third'])).stdout).toMatch(/displaced: \/etc\/second/);
+    const [displaced] = (await world.json<{ displaced: { id: string }[] }>('displaced', 'list')).displaced;
+    const restored = await remote(['displaced', 'restore', displaced!.id]);
+    expect(restored.stdout).toBe('restored /etc/second to container db\n');
+    expect((await remote(['displaced', 'drop', '--all'])).stdout).toMatch(/dropped 1 thing/);
+    const imported = await remote(['base', 'import', 'other', world.path('tiny')]);
+    expect(imported.stdout).toMatch(/^imported base other as /);
+    expect((await remote(['base', 'import', 'other', './tiny'])).stderr).toMatch(/neither an absolute path/);
+    expect((await remote(['base', 'import', 'other', '-'])).stderr).toMatch(/cannot be imported from standard input/);
     expect((await remote(['create', 'new', '--base', 'tiny'])).stdout).toBe('created container new on base tiny\n');
     expect((await remote(['remove', 'new'])).stdout).toBe('removed container new\n');
     expect((await remote(['merge', 'tiny', '--dry-run'])).code).toBe(0);

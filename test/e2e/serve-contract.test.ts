@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import * as z from 'zod';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fillChannel } from '../support/fleet-world.js';
 import { World, buildTiny, checkout, isRoot } from '../support/lamina.js';
 import { Server } from '../support/serve-client.js';
 
@@ -30,7 +31,7 @@ const routes = Object.entries(description.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, route]) => ({ name: `${method} ${path}`, method, path, route })),
 );
 /** A process answers these: fewer are tried. */
-const slow = /changes$|diff$|explain$|processes$|log$|displaced$/;
+const slow = /changes$|diff$|explain$|processes$|log$|displaced$|fleet/;
 
 /** A schema of the description that stands alone. */
 function schemaOf(schema: Schema): z.ZodType {
@@ -44,6 +45,7 @@ function schemaOf(schema: Schema): z.ZodType {
 describe.skipIf(!isRoot)('the contract of the API', () => {
   let world: World;
   let server: Server;
+  let machine: string;
   beforeAll(async () => {
     world = new World('contract');
     await world.run('init');
@@ -52,7 +54,9 @@ describe.skipIf(!isRoot)('the contract of the API', () => {
     await world.inside('web', 'echo mine >>/etc/app.conf');
     await world.run('update', 'apply', 'tiny', world.script('first', 'echo first >>/etc/app.conf'));
     // Read-only: no action changes what the next question is about.
-    server = await Server.start(world, ['--listen', `unix:${world.path('serve.sock')}`]);
+    const { channel, machines } = await fillChannel(world);
+    machine = machines.good.id;
+    server = await Server.start(world, ['--listen', `unix:${world.path('serve.sock')}`, '--channel', channel]);
     await server.done('/verify', { quick: true });
   });
   afterAll(async () => {
@@ -120,8 +124,7 @@ describe.skipIf(!isRoot)('the contract of the API', () => {
     const named = path.replace('{name}', path.includes('bases') ? 'tiny' : path.includes('updates') ? 'first' : 'web');
     const whole = /explain|diff/.test(path) ? `${named}?path=/etc/app.conf` : named;
     const [job] = (await server.json<{ jobs: { id: string }[] }>('/jobs')).jobs;
-    const status = await check(route, 'get', whole.replace('{id}', job!.id));
-    expect(status).toBe(path.endsWith('/fleet') ? 404 : 200);
+    expect(await check(route, 'get', whole.replace('{id}', job!.id).replace('{machine}', machine))).toBe(200);
     await fc.assert(
       fc.asyncProperty(addressOf(path, route), async (address) => {
         expect(await check(route, 'get', address)).toBeLessThan(500);

@@ -10,13 +10,15 @@ import type { SentEvent } from '../support/serve-client.js';
 /** As systemd.socket(5): a socket as descriptor 3, for the process that it becomes. */
 const passesSocket = `
 import os, socket, sys
+mode, path = int(sys.argv[1], 8), sys.argv[2]
 listener = socket.socket(socket.AF_UNIX)
-listener.bind(sys.argv[1])
+listener.bind(path.replace('@', '\\0') if path.startswith('@') else path)
+if not path.startswith('@'): os.chmod(path, mode)
 listener.listen()
 os.dup2(listener.fileno(), 3)
 os.set_inheritable(3, True)
 os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
-os.execv(sys.argv[2], sys.argv[2:])
+os.execv(sys.argv[3], sys.argv[3:])
 `;
 
 /** What events say of a job. How the output is cut, and where between the progress it comes, depends on the moment. */
@@ -63,6 +65,7 @@ describe.skipIf(!mayMount)('lamina serve', () => {
       ['/containers/db/processes', 'processes', 'db'],
       ['/updates/first', 'update', 'show', 'first'],
       ['/displaced', 'displaced', 'list'],
+      ['/updates/first/output', 'log', 'first', '--output'],
       ['/graph', 'graph'],
     ];
     await mapLimit(same, 3, async ([path, ...words]) => {
@@ -80,7 +83,6 @@ describe.skipIf(!mayMount)('lamina serve', () => {
       expect(answer, path).toMatchObject(printed);
     });
     expect(await server.json('/containers/nobody')).toMatchObject({ error: { code: 'NO_CONTAINER' } });
-    expect(await server.json('/fleet')).toMatchObject({ error: { code: 'NO_CHANNEL' } });
   });
 
   it('answers long lists in parts, and names of any bytes', async () => {
@@ -132,7 +134,7 @@ describe.skipIf(!mayMount)('lamina serve', () => {
     expect(await server.done('/updates/second/rollback', {})).toMatchObject({ state: 'failed', exitCode: 3 });
     const { entries } = await server.json<{ entries: { action: string; outcome: string; by: string }[] }>('/audit');
     expect(entries.slice(0, 2)).toMatchObject([
-      { action: 'rollback', outcome: 'failed', by: 'unix socket' },
+      { action: 'rollback', outcome: 'failed', by: `unix socket, uid ${process.getuid!()}` },
       { action: 'rollback', outcome: 'done' },
     ]);
   });
@@ -258,41 +260,30 @@ describe.skipIf(!mayMount)('lamina serve', () => {
     expect(await server.json('/store')).toMatchObject({ store: world.store, allowChanges: true, token: null });
   });
 
-  it('listens on the socket that systemd passes', async () => {
+  it('listens on the socket that systemd passes, if not everybody may connect', async () => {
     await server.end();
+    const served = (mode: string, path: string) => {
+      const words = [process.execPath, world.cli, '--store', world.store, '--json', 'serve'];
+      const child = spawn('python3', ['-c', passesSocket, mode, path, ...words], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let printed = '';
+      child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+      return { child, ended: new Promise((resolve) => child.once('close', resolve)), printed: () => printed };
+    };
     const path = world.path('passed.sock');
-    const words = [process.execPath, world.cli, '--store', world.store, '--json', 'serve'];
-    const child = spawn('python3', ['-c', passesSocket, path, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
     const url = `unix:${path}`;
-    let printed = '';
-    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-    while (!printed.includes('}') && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(JSON.parse(printed)).toMatchObject({ served: url });
+    const { child, ended, printed } = served('660', path);
+    while (!printed().includes('}') && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(JSON.parse(printed())).toMatchObject({ served: url });
     const { text } = await Object.assign(Object.create(Server.prototype) as Server, { url }).ask('/');
     expect(text).toMatch(/<html|Lamina serves its API/i);
     child.kill('SIGTERM');
-    await new Promise((resolve) => child.once('close', resolve));
-  });
-
-  it('reports progress to a descriptor: --progress-fd', async () => {
-    const procedure = world.script('reported', 'echo >/etc/reported');
-    const { containers } = await world.json<{ containers: { state: string }[] }>('list', '--filter', 'base=tiny');
-    const all = containers.filter(({ state }) => state === 'newest').length;
-    expect(all).toBeGreaterThan(0);
-    const words = ['--store', world.store, '--json', 'update', 'apply', 'tiny', procedure, '--dry-run'];
-    words.push('--progress-fd=3');
-    const child = spawn(process.execPath, [world.cli, ...words], { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
-    let text = '';
-    child.stdio[3]!.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    await new Promise((resolve) => child.once('close', resolve));
-    const lines = text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(lines[0]).toMatchObject({ type: 'start', version: 1, command: 'update apply', process: child.pid });
-    expect(lines.some(({ type, total, done }) => type === 'progress' && total === all && done === all)).toBe(true);
-    expect(lines.at(-1)).toEqual({ type: 'end', exitCode: 0 });
-    for (const wrong of ['2', '77', 'x', '-1'])
-      expect((await world.attempt('status', `--progress-fd=${wrong}`)).code).toBe(2);
+    await ended;
+    for (const name of [world.path('open.sock'), '@lamina-open']) {
+      const open = served('666', name);
+      expect(await open.ended, name).toBe(4);
+      expect(JSON.parse(open.printed())).toMatchObject({ error: { code: 'SOCKET_EXPOSED' } });
+    }
   });
 });

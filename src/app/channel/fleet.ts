@@ -180,8 +180,8 @@ export async function channelReceive(
   });
 }
 
-/** @throws LaminaError notFound */
-function directoryOf(channel: string): BytePath {
+/** The directory of a channel that is published from here. @throws LaminaError notFound */
+export function directoryOf(channel: string): BytePath {
   const directory = absolutePath(channel);
   if (existsSync(toBuffer(join(directory, fromText('public/metadata'))))) return directory;
   throw notFound(`${display(directory)} has no channel`, {
@@ -220,7 +220,8 @@ function firstRoot(url: string): Uint8Array | undefined {
   return Number.isFinite(first) ? readFileSync(toBuffer(join(metadata, fromText(`${first}.root.json`)))) : undefined;
 }
 
-async function reportsOf(request: FleetRequest): Promise<{ found: ReadReports; enrolled: number }> {
+/** The reports of the machines of a fleet, and how many machines are enrolled. */
+export async function reportsOf(request: FleetRequest): Promise<{ found: ReadReports; enrolled: number }> {
   const { channel, signal, trustNew } = request;
   const list = request.machines ?? (isAddress(channel) ? undefined : directoryOf(channel));
   const machines = list === undefined ? {} : readMachines(fleetPlaces(list).machines);

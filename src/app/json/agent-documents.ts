@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { AgentData, FollowData } from '../agent.js';
+import type { MachineData, MachineShowData } from '../channel/machines.js';
 import type { Enrolment, FleetData, ReceiveData, RolloutData } from '../channel/fleet.js';
 import { count, error, name, time } from './parts.js';
 
@@ -7,6 +8,7 @@ const machine = z.string().regex(/^m-[0-9a-f]{32}$/);
 const key = z.string().regex(/^ed25519:/);
 const sequence = count.min(1);
 const percent = z.number().min(0).max(100);
+const outcome = z.enum(['applied', 'already', 'unchanged', 'rolled-back', 'failed', 'waiting']);
 
 const followed = z.strictObject({
   machine: machine.nullable(),
@@ -48,7 +50,7 @@ const agent = z.strictObject({
         z.strictObject({
           sequence,
           name,
-          outcome: z.enum(['applied', 'already', 'unchanged', 'rolled-back', 'failed', 'waiting']),
+          outcome,
           seconds: z.number().nonnegative(),
           containers,
           error: error.nullable(),
@@ -92,6 +94,38 @@ const fleet = z.strictObject({
   updates: z.array(summary),
 }) satisfies z.ZodType<FleetData>;
 
+const machineFields = {
+  machine,
+  host: z.string().nullable(),
+  base: name.nullable(),
+  group: name.nullable(),
+  lamina: z.string().nullable(),
+  channelVersion: count.nullable(),
+  reported: time.nullable(),
+  outcomes: z.record(outcome, count),
+  newest: z.strictObject({ name, outcome }).nullable(),
+  failure: z.strictObject({ update: name, code: z.string(), message: z.string() }).nullable(),
+};
+
+const fleetMachine = z.strictObject(machineFields) satisfies z.ZodType<MachineData>;
+
+const machineShown = z.strictObject({
+  ...machineFields,
+  updates: z.array(
+    z.strictObject({
+      sequence,
+      name,
+      sha256: z.string(),
+      outcome,
+      started: time.nullable(),
+      seconds: z.number().nonnegative(),
+      containers,
+      failures: z.array(z.strictObject({ container: z.string(), reason: z.string() })),
+      error: error.nullable(),
+    }),
+  ),
+}) satisfies z.ZodType<MachineShowData>;
+
 export const rollout = z.strictObject({
   update: name,
   action: z.enum(['wait', 'raise', 'withdraw', 'complete']),
@@ -115,6 +149,7 @@ export const agentDocuments: Readonly<Record<string, readonly z.ZodObject[]>> = 
   unfollow: [followed],
   agent: [agent],
   'channel status': [fleet],
+  'channel machines': [z.strictObject({ machines: z.array(fleetMachine) }), machineShown],
   'channel enroll': [enrolment],
   'channel expel': [expelled],
   'channel receive': [received],

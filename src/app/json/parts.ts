@@ -7,6 +7,7 @@ import type { BaseData, ChangeData, ContainerData, NodeData, RanBecauseOfData, U
 import type { Origin } from '../../provenance/index.js';
 import type { PastData } from '../ended-updates.js';
 import type { RollbackData } from '../rollback.js';
+import type { RunOutputData } from '../run-output.js';
 import type { PastShowData, UpdateShowData } from '../update-show.js';
 
 /*
@@ -138,6 +139,12 @@ export const endedUpdate = z.strictObject({
 export const shownEnded = endedUpdate.extend({
   effects: z.array(endedEffect.extend(shownEffect)),
 }) satisfies z.ZodType<PastShowData>;
+
+export const runOutput = z.strictObject({
+  output: z.string(),
+  bytes: count,
+  ran: z.boolean(),
+}) satisfies z.ZodType<RunOutputData>;
 
 export const entryType = z.enum(['file', 'directory', 'symlink', 'block', 'character', 'fifo', 'socket', 'whiteout']);
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addChannelInit } from './init-command.js';
 import { addFleetCommands } from './fleet-commands.js';
 import { addKeyCommands } from './key-commands.js';
+import { addMachines } from './machines-command.js';
 import { addPublishCommands } from './publish-commands.js';
 
 export function addChannelCommands(program: Command): void {
@@ -10,4 +11,5 @@ export function addChannelCommands(program: Command): void {
   addPublishCommands(channel);
   addKeyCommands(channel);
   addFleetCommands(channel);
+  addMachines(channel);
 }

@@ -33,6 +33,8 @@ export const withFleetOptions = (command: Command): Command =>
     .option('--plain-http', 'connect to the registry by HTTP, without TLS')
     .option('--trust-new', 'enroll each machine that reports for the first time; then reports of strangers count, too');
 
+export const machinesHelp = 'the directory that has the list of enrolled machines (default: that of the channel)';
+
 function addStatus(channel: Command): void {
   withFleetOptions(
     channel
@@ -40,7 +42,7 @@ function addStatus(channel: Command): void {
       .description('show the rollout of each update of a channel: how many machines have it, failed, and wait')
       .option('--root <file>', 'the root metadata of the channel, if you give its address and not its directory'),
   )
-    .option('--machines <dir>', 'the directory that has the list of enrolled machines (default: that of the channel)')
+    .option('--machines <dir>', machinesHelp)
     .option('--updates <number>', 'how many of the newest updates to show', '20')
     .addHelpText(
       'after',

@@ -4,16 +4,20 @@ import { fullName } from '../usage.js';
 
 /** Commands that --remote can run on another machine. */
 export const remoteCommands: readonly string[] = [
+  'base import',
   'base list',
   'base show',
   'create',
   'remove',
   'update apply',
   'update catch-up',
+  'update redo',
   'update list',
   'update show',
   'rollback',
   'displaced list',
+  'displaced restore',
+  'displaced drop',
   'merge',
   'gc',
   'list',
@@ -29,7 +33,9 @@ export const remoteCommands: readonly string[] = [
 /** Options that mean something on this machine only, or that the server has no route for. */
 const localOptions: Readonly<Record<string, readonly string[]>> = {
   'update apply': ['raw'],
+  'update redo': ['raw'],
   'update catch-up': ['raw', 'all'],
+  'displaced restore': ['to'],
   rollback: ['restore'],
 };
 

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Progress } from '../../app/apply.js';
 import { LaminaError, failed } from '../../base/errors.js';
 import { isRecord, jsonOf } from '../../base/json.js';
+import { progressUnits } from '../../base/steps.js';
 import { thrownError } from '../../app/json/thrown-error.js';
 import type { Asked, RemoteStore } from './client.js';
 import { escaped } from './escaped.js';
@@ -125,7 +126,8 @@ function report(event: string, data: unknown, { onProgress, onOutput }: JobListe
     name: typeof name === 'string' ? name : undefined,
     since: typeof since === 'string' ? Date.parse(since) : Date.now(),
   }));
-  onProgress?.({ unit: unit === 'updates' ? 'updates' : 'containers', total, done, skipped, running: steps });
+  const known = progressUnits.find((each) => each === unit) ?? 'containers';
+  onProgress?.({ unit: known, total, done, skipped, running: steps });
 }
 
 interface Event {

@@ -10,10 +10,11 @@ const size = z.string().max(20);
 const flag = z.boolean().default(false);
 const longestPath = 4096;
 
-const apply = {
-  base: name,
-  /** A path on the server, absolute, or an image with its transport. */
-  procedure: z.string().min(1).max(longestPath),
+/** A path on the server, absolute, or of some actions an image with its transport. */
+const source = z.string().min(1).max(longestPath);
+
+/** What `update apply` and `update redo` have in common. */
+const applied = {
   name: name.optional(),
   containers: z.array(name).max(10_000).optional(),
   network: flag,
@@ -28,8 +29,16 @@ const apply = {
   force: flag,
   alwaysRun: flag,
 };
+const apply = { base: name, procedure: source, ...applied };
 export const previewBody = z.strictObject(apply);
 export const applyBody = z.strictObject({ ...apply, health: z.boolean().default(true), restart: flag });
+
+export const redoBody = z.strictObject({
+  ...applied,
+  health: z.boolean().default(true),
+  restart: flag,
+  dryRun: flag,
+});
 
 export const rollbackBody = z.strictObject({
   containers: z.array(name).max(10_000).optional(),
@@ -58,8 +67,8 @@ export const catchUpBody = z.strictObject({
 export const createBody = z.strictObject({
   name,
   base: name,
-  /** A path on the server, absolute, or podman:NAME or lxc:NAME. */
-  from: z.string().min(1).max(longestPath).optional(),
+  /** Or podman:NAME or lxc:NAME. */
+  from: source.optional(),
   force: flag,
   maxSize: size.optional(),
 });
@@ -69,4 +78,36 @@ export const verifyBody = z.strictObject({
   nodes: z.array(name).max(1000).default([]),
   quick: flag,
   repair: flag,
+});
+
+export const mountBody = z.strictObject({
+  /** An empty directory on the server, absolute. */
+  directory: z.string().min(1).max(longestPath),
+  readOnly: flag,
+  engine: engine.optional(),
+  mode: z.enum(['stateless', 'passthrough']).optional(),
+  suid: flag,
+  dev: flag,
+});
+export const umountBody = z.strictObject({});
+
+export const importBody = z.strictObject({
+  name,
+  source,
+  contentVersion: z.string().min(1).max(255).optional(),
+  empty: flag,
+  maxSize: size.optional(),
+  platform: z.string().min(1).max(100).optional(),
+});
+
+export const restoreBody = z.strictObject({
+  /** Needed where several paths were displaced. */
+  path: z.string().min(1).max(longestPath).optional(),
+  force: flag,
+});
+/** Either ids, or a container, or all. */
+export const dropBody = z.strictObject({
+  ids: z.array(name).max(1000).default([]),
+  container: name.optional(),
+  all: flag,
 });

@@ -22,6 +22,19 @@ export async function applyWords(
   dryRun: boolean,
 ): Promise<string[]> {
   await requireOnServer(body.procedure, 'procedure');
+  return [...appliedWords(body), ...flag('dry-run', dryRun), ...['--', body.base, body.procedure]];
+}
+
+export const redoWords = (update: string, body: Body<typeof bodies.redoBody>): string[] => [
+  ...appliedWords(body),
+  ...flag('dry-run', body.dryRun),
+  ...['--', update],
+];
+
+type Applied = Omit<Body<typeof bodies.previewBody>, 'base' | 'procedure'> &
+  Partial<Pick<Body<typeof bodies.applyBody>, 'health' | 'restart'>>;
+
+function appliedWords(body: Applied): string[] {
   return [
     ...value('name', body.name),
     ...each('container', body.containers),
@@ -38,8 +51,6 @@ export async function applyWords(
     ...flag('always-run', body.alwaysRun),
     ...flag('no-health', body.health === false),
     ...flag('restart', body.restart),
-    ...flag('dry-run', dryRun),
-    ...['--', body.base, body.procedure],
   ];
 }
 
@@ -77,6 +88,46 @@ export const catchUpWords = (container: string, body: Body<typeof bodies.catchUp
   ...flag('always-run', body.alwaysRun),
   ...flag('dry-run', body.dryRun),
   ...['--', container],
+];
+
+/** @throws LaminaError usage: the directory is a relative path */
+export function mountWords(container: string, body: Body<typeof bodies.mountBody>): string[] {
+  const { directory } = body;
+  if (!directory.startsWith('/'))
+    throw usage(`the directory '${display(directory)}' is not an absolute path on the server`, {
+      hint: 'give the absolute path of an empty directory',
+    });
+  return [
+    ...flag('read-only', body.readOnly),
+    ...value('engine', body.engine),
+    ...value('mode', body.mode),
+    ...flag('suid', body.suid),
+    ...flag('dev', body.dev),
+    ...['--', container, directory],
+  ];
+}
+
+/** @throws LaminaError usage: the source is neither an absolute path nor an image */
+export async function importWords(body: Body<typeof bodies.importBody>): Promise<string[]> {
+  await requireOnServer(body.source, 'source');
+  return [
+    ...value('content-version', body.contentVersion),
+    ...flag('empty', body.empty),
+    ...value('max-size', body.maxSize),
+    ...value('platform', body.platform),
+    ...['--', body.name, body.source],
+  ];
+}
+
+export const restoreWords = (id: string, body: Body<typeof bodies.restoreBody>): string[] => [
+  ...flag('force', body.force),
+  ...['--', id, ...(body.path === undefined ? [] : [body.path])],
+];
+
+export const dropWords = (body: Body<typeof bodies.dropBody>): string[] => [
+  ...value('container', body.container),
+  ...flag('all', body.all),
+  ...['--', ...body.ids],
 ];
 
 /** @throws LaminaError usage: `from` is a relative path */

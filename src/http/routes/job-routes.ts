@@ -6,9 +6,7 @@ import type { App, Served } from '../served.js';
 import type { StoreEvents } from '../store-events.js';
 import { requireChange } from '../guard.js';
 import { isoNow } from '../../base/time.js';
-import { answers, page, part } from './shapes.js';
-
-const byId = z.strictObject({ id: z.string().min(1).max(255) });
+import { answers, byId, page, part } from './shapes.js';
 
 export function addJobRoutes(app: App, served: Served, events: StoreEvents): void {
   const { jobs, audit, rules } = served;
@@ -39,7 +37,8 @@ export function addJobRoutes(app: App, served: Served, events: StoreEvents): voi
       const caller = callerOfRequest(served, request);
       const { id } = request.params;
       const job = jobs.get(id);
-      if (!job.dryRun || job.command === 'update apply') requireChange(caller, rules);
+      // Whoever may begin it may end it: these run procedures in a dry run, too.
+      if (!job.dryRun || job.command.startsWith('update ')) requireChange(caller, rules);
       await jobs.cancel(id);
       const entry = { by: callerName(caller), action: 'cancel', request: { job: id }, job: id, time: isoNow() };
       audit.end(audit.begin(entry), { outcome: 'done', message: null, ended: isoNow() });

@@ -30,13 +30,16 @@ export function addLoginRoutes(app: App, { rules }: Served): void {
           tokens === undefined ? 'this server uses no tokens' : 'that is not a token of this server',
           tokens === undefined ? 'send requests without a token' : 'see the file of --token-file',
         );
-      void reply.headers({ 'set-cookie': cookieHeader(sessions.begin(token.digest)), 'cache-control': 'no-store' });
+      void reply.headers({
+        'set-cookie': cookieHeader(request.headers.host, sessions.begin(token.digest)),
+        'cache-control': 'no-store',
+      });
       return document({ token: token.name, allowChanges: allowChanges && !token.readOnly });
     },
   );
   app.post('/logout', { schema: { summary: 'end the session', body: z.strictObject({}) } }, (request, reply) => {
-    const session = sessionIn(request.headers.cookie);
+    const session = sessionIn(request.headers);
     if (session !== undefined) rules.sessions.end(session);
-    return reply.code(204).header('set-cookie', cookieHeader(undefined)).send();
+    return reply.code(204).header('set-cookie', cookieHeader(request.headers.host, undefined)).send();
   });
 }

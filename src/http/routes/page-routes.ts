@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpRefusal } from '../error-answer.js';
-import { noPage, pageFiles } from '../page-files.js';
+import { formFor, noPage, pageFiles } from '../page-files.js';
 import type { App } from '../served.js';
 
 /** The page, and the description of the API. */
@@ -15,8 +15,13 @@ export function addPageRoutes(app: App): void {
         'the page has no such file',
         'reload the page: it may be of another version',
       );
-    void reply.headers({ etag: file.etag, 'cache-control': 'no-cache', 'content-type': file.type });
-    return request.headers['if-none-match'] === file.etag ? reply.code(304).send() : reply.send(file.content);
+    const { content, encoding } = formFor(file, request.headers['accept-encoding']);
+    // Each form has an etag of its own.
+    const etag = encoding === undefined ? file.etag : `${file.etag.slice(0, -1)}-${encoding}"`;
+    void reply.headers({ etag, vary: 'accept-encoding', 'cache-control': 'no-cache', 'content-type': file.type });
+    if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+    if (encoding !== undefined) void reply.header('content-encoding', encoding);
+    return reply.send(content);
   };
   const hide = { schema: { hide: true } };
   app.get('/', hide, (request, reply) =>

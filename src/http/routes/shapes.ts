@@ -7,6 +7,7 @@ import { errorAnswerSchema } from '../documents.js';
 const longestPath = 4096;
 
 export const named = z.strictObject({ name: z.string().min(1).max(255) });
+export const byId = z.strictObject({ id: z.string().min(1).max(255) });
 export const pathQuery = z.strictObject({ path: z.string().min(1).max(longestPath) });
 export const page = {
   offset: z.coerce.number().int().min(0).max(100_000_000).default(0),

@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import { version } from '../../base/version.js';
 import { isoNow } from '../../base/time.js';
-import { answerOf, document, errorAnswerSchema, storeAnswer } from '../documents.js';
-import { notFound } from '../../base/errors.js';
+import { answerOf, document, storeAnswer } from '../documents.js';
 import { toText } from '../../base/bytes.js';
 import { callerOfRequest } from '../served.js';
 import type { App, Served } from '../served.js';
@@ -51,7 +50,6 @@ export function addStoreRoutes(app: App, served: Served): void {
   addWholeRoutes(app, served);
 }
 
-const none = { '4xx': errorAnswerSchema, '5xx': errorAnswerSchema };
 const ofBase = z.strictObject({ base: z.string().min(1).max(255).optional() });
 
 function addWholeRoutes(app: App, { store, commands }: Served): void {
@@ -68,10 +66,4 @@ function addWholeRoutes(app: App, { store, commands }: Served): void {
     { schema: { summary: 'as lamina displaced list', response: answers(answerOf('displaced list')) } },
     async () => document(await commands.read('displaced', 'list')),
   );
-  app.get('/fleet', { schema: { summary: 'machines that follow a channel of this store', response: none } }, () => {
-    throw notFound('the server does not know of a channel', {
-      code: 'NO_CHANNEL',
-      hint: 'run lamina channel status DIR to list the machines of a channel',
-    });
-  });
 }

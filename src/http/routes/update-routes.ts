@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { LogData } from '../../app/log.js';
 import { manifestStamp } from '../../app/served.js';
-import { anyAnswerOf, answerOf, document, paged } from '../documents.js';
+import { anyAnswerOf, answerOf, document, paged, updateCountsAnswer } from '../documents.js';
 import type { App, Served } from '../served.js';
 import { answers, named, page, part } from './shapes.js';
 
@@ -22,11 +22,25 @@ const logQuery = z.strictObject({
   limit: page.limit,
 });
 
+const outputQuery = z.strictObject({
+  /** Empty: of the run on the base. */
+  container: logQuery.shape.container,
+  /** So many bytes of its end, at most. */
+  last: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1 << 20)
+    .default(256 << 10),
+});
+
 const logAnswer = answerOf('log').extend({ after: z.number().int(), total: z.number().int() });
 
 export function addUpdateRoutes(app: App, served: Served): void {
   const { store } = served;
   addLogRoute(app, served);
+  addOutputRoute(app, served);
+  addCountsRoute(app, served);
   app.get(
     '/updates',
     {
@@ -80,6 +94,41 @@ function addLogRoute(app: App, { store, commands }: Served): void {
       const data = await commands.readForParts(manifestStamp(store), false, 'log', ...of, '--', params.name);
       const { items, total } = part((data as LogData).operations, { offset: after, limit });
       return document({ ...data, operations: items, after: after + items.length, total });
+    },
+  );
+}
+
+function addOutputRoute(app: App, { store }: Served): void {
+  app.get(
+    '/updates/:name/output',
+    {
+      schema: {
+        summary: 'as lamina log NAME --output: the end of what its procedure printed on the base, or for a container',
+        params: named,
+        querystring: outputQuery,
+        response: answers(answerOf('log', 1)),
+      },
+    },
+    async ({ params, query: { container, last } }) => {
+      const { runOutput } = await import('../../app/run-output.js');
+      const of = container === '' ? undefined : container;
+      return document(await runOutput(store, params.name, { container: of, most: last }));
+    },
+  );
+}
+
+function addCountsRoute(app: App, { store }: Served): void {
+  app.get(
+    '/update-counts',
+    {
+      schema: {
+        summary: 'the updates, in how many containers each ended how, and the conflicts of each container',
+        response: answers(updateCountsAnswer),
+      },
+    },
+    async () => {
+      const { updateCounts } = await import('../../app/update-counts.js');
+      return document(await updateCounts(store));
     },
   );
 }

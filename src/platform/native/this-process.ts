@@ -2,7 +2,7 @@ import { bytesOf, callSync } from '../addon.js';
 import type { Path } from '../addon.js';
 import { asNumber } from './replies.js';
 
-/* What concerns this process and its terminal. */
+/* What concerns this process, its terminal and its sockets. */
 
 /**
  * Programs that are run from now on inherit only the descriptors that are passed explicitly. Node ensures that for its
@@ -27,4 +27,9 @@ export function executeSync(program: Path, words: readonly string[]): never {
 export function isForegroundSync(terminal: number): boolean {
   const call = { operation: 'isForeground', subject: { syscall: 'tcgetpgrp', path: terminal }, args: [terminal] };
   return asNumber(callSync(call)) === 1;
+}
+
+/** The id of the user that connected a unix socket, as this process's user namespace numbers it. */
+export function peerUserSync(socket: number): number {
+  return asNumber(callSync({ operation: 'peerUser', subject: { syscall: 'getsockopt', path: socket }, args: [socket] }));
 }

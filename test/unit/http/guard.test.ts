@@ -100,6 +100,11 @@ describe('who may ask', () => {
     const [cookie = '', ...attributes] = String(login.headers['set-cookie']).split('; ');
     expect(attributes).toEqual(['Path=/', 'HttpOnly', 'SameSite=Strict', 'Max-Age=43200']);
     expect(cookie).not.toContain(adminToken);
+    // Browsers send it to servers on other ports of this machine, too: those have another name for theirs.
+    expect(cookie).toMatch(new RegExp(`^lamina-session-${port}=`));
+    const ofAnother = `${cookie.replace(`-${port}=`, '-1=')}; lamina-session=x`;
+    expect((await get({ host, cookie: ofAnother })).statusCode).toBe(401);
+    expect((await get({ host, cookie: `${ofAnother}; ${cookie}` })).statusCode).toBe(200);
     expect((await get({ host, cookie })).json()).toMatchObject({ token: 'admin' });
     const post = async (headers: Record<string, string>, payload: string) =>
       world.app.inject({ method: 'POST', url: '/api/v1/gc', headers: { host, cookie, ...headers }, payload });
@@ -122,6 +127,13 @@ describe('who may ask', () => {
       ['POST', '/containers', { name: 'c', base: 'b' }],
       ['DELETE', '/containers/c', undefined],
       ['POST', '/gc', {}],
+      ['POST', '/updates/u/redo', {}],
+      ['POST', '/updates/u/redo', { dryRun: true }],
+      ['POST', '/containers/c/mount', { directory: '/mnt' }],
+      ['POST', '/containers/c/umount', {}],
+      ['POST', '/bases', { name: 'b', source: '/tar' }],
+      ['POST', '/displaced/a-0/restore', {}],
+      ['POST', '/displaced/drop', { all: true }],
       ['POST', '/verify', { repair: true }],
     ] as const;
     for (const [method, path, payload] of actions) {

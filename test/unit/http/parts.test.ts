@@ -142,8 +142,11 @@ describe('sessions', () => {
     expect(sessions.tokenOf(`${value}x`)).toBeUndefined();
     now = 12 * 3_600_000;
     expect(sessions.tokenOf(value)).toBeUndefined();
-    expect(sessionIn(`a=b; lamina-session=${value}; c`)).toBe(value);
-    expect(sessionIn('xlamina-session=1')).toBeUndefined();
+    const host = 'localhost:8080';
+    expect(sessionIn({ host, cookie: `a=b; lamina-session-8080=${value}; c` })).toBe(value);
+    expect(sessionIn({ host: 'localhost', cookie: `lamina-session-80=${value}` })).toBe(value);
+    for (const cookie of ['xlamina-session-8080=1', 'lamina-session-80=1', 'lamina-session=1', undefined])
+      expect(sessionIn({ host, ...(cookie !== undefined && { cookie }) }), cookie).toBeUndefined();
   });
 });
 

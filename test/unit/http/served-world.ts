@@ -45,6 +45,7 @@ export async function servedWorld({
     commands: new CommandReader(root),
     jobs: new Jobs(root, serve, audit),
     audit,
+    channel: undefined,
     streams: new EventStreams(),
     rules: {
       allowChanges,

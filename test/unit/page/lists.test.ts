@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { conflictsOf, readFilters, rowsOf } from '../../../page/containers/rows.js';
+import { conflictsOf } from '../../../src/app/update-counts.js';
+import { readFilters, rowsOf } from '../../../page/containers/rows.js';
 import { openAtFirst, treeOf, treeRows } from '../../../page/parts/tree.js';
 import { rowsInView } from '../../../page/parts/window.js';
 import { alike } from '../../../page/updates/alike.js';

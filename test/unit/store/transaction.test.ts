@@ -48,7 +48,7 @@ async function remove(store: Store, name: string): Promise<void> {
   await store.change(async (manifest, publish) => {
     const { manifest: next, removedNodes } = removeBase(manifest, name);
     await publish({ ...next, generation: manifest.generation - 1 });
-    await removeFiles(store, removedNodes, []);
+    await removeFiles(store, { nodes: removedNodes, updates: [] });
   });
 }
 
