@@ -277,7 +277,6 @@ export const documents: Readonly<Record<string, readonly z.ZodObject[]>> = {
   status: [status, one],
   graph: [z.strictObject({ graph })],
   diff: [diff, fileDiff],
-  processes: [processes],
   log: [log, part.runOutput],
   explain: [explain],
   recover: [recover],
