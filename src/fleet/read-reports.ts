@@ -8,7 +8,7 @@ import type { Machines } from './enrolled.js';
 import { fewestForThreads, readInThreads } from './report-threads.js';
 import type { ReportAnswer } from './report-threads.js';
 import { countedOf, machineOfPath, notAReport, readReport, reportPath, reportsDirectory } from './report.js';
-import type { CountedReport } from './report.js';
+import type { CountedReport, Report } from './report.js';
 
 export interface ReadReports {
   /** Of enrolled machines. */
@@ -72,7 +72,7 @@ async function readEach(
     }
     try {
       const report = await readOne(carrier, path, machine, signal);
-      if (report !== undefined) take({ path, report });
+      if (report !== undefined) take({ path, report: countedOf(report) });
     } catch (error) {
       if (signal.aborted || !isOfReport(error)) throw error;
       take({ path, reason: messageOf(error) });
@@ -110,10 +110,21 @@ async function readOne(
   path: string,
   machine: string,
   signal: AbortSignal,
-): Promise<CountedReport | undefined> {
+): Promise<Report | undefined> {
   const found = await carrier.read(path, { maxBytes: limits.machineReport.value, signal });
   if (found.status !== 'found') return undefined;
   const pieces: Uint8Array[] = [];
   for await (const piece of found.bytes) pieces.push(piece);
-  return countedOf(readReport(Buffer.concat(pieces), machine));
+  return readReport(Buffer.concat(pieces), machine);
+}
+
+/** All that an enrolled machine reports. Undefined: it has sent no report that counts. */
+export async function readReportOf(
+  carrier: Carrier,
+  machines: Machines,
+  machine: string,
+  signal: AbortSignal,
+): Promise<Report | undefined> {
+  const report = await readOne(carrier, reportPath(machine), machine, signal);
+  return report !== undefined && isEnrolled(machines, { id: machine, key: report.key }) ? report : undefined;
 }

@@ -88,14 +88,16 @@ const schema = z
 /** The state of a machine, as it reports it. */
 export type Report = z.infer<typeof schema>;
 
-/** What is counted of a report: of many thousands, all the rest would take most of the memory. */
-export type CountedReport = Pick<Report, 'machine' | 'key' | 'host' | 'base' | 'group'> & {
-  readonly updates: readonly Pick<UpdateReport, 'sequence' | 'sha256' | 'outcome' | 'error'>[];
+/** What is counted and listed of a report: of many thousands, all the rest would take most of the memory. */
+export type CountedReport = Omit<Report, 'version' | 'updates'> & {
+  readonly updates: readonly Pick<UpdateReport, 'sequence' | 'name' | 'sha256' | 'outcome' | 'error'>[];
 };
 
-export function countedOf({ machine, key, host, base, group, updates }: Report): CountedReport {
-  const counted = updates.map(({ sequence, sha256, outcome, error }) => ({ sequence, sha256, outcome, error }));
-  return { machine, key, host, base, group, updates: counted };
+export function countedOf({ version: _, updates, ...report }: Report): CountedReport {
+  const counted = updates.map(({ sequence, name, sha256, outcome, error }) => ({
+    ...{ sequence, name, sha256, outcome, error },
+  }));
+  return { ...report, updates: counted };
 }
 
 const envelope = z.strictObject({ report: z.string(), signature: text(128) });

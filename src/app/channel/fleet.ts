@@ -14,6 +14,7 @@ import {
   parseRule,
   parseSteps,
   readMachines,
+  readReportOf,
   readReports,
   receive,
   rememberRollout,
@@ -26,6 +27,7 @@ import type {
   ReadReports,
   ReceiveData,
   ReceiveRequest,
+  Report,
   UpdateSummary,
 } from '../../fleet/index.js';
 import { absolutePath, temporaryDirectory } from '../../platform/command-line.js';
@@ -240,6 +242,15 @@ export async function reportsOf(request: FleetRequest): Promise<{ found: ReadRep
   );
   const reports = [...found.reports, ...found.strangers];
   return { found: { ...found, reports, strangers: [] }, enrolled: Object.keys(readMachines(file)).length };
+}
+
+/** All that one machine reports. Undefined: nothing; null: it is not enrolled. */
+export async function reportOf(request: FleetRequest, machine: string): Promise<Report | undefined | null> {
+  const { channel, machines: given, signal } = request;
+  const list = given ?? (isAddress(channel) ? undefined : directoryOf(channel));
+  const machines = list === undefined ? {} : readMachines(fleetPlaces(list).machines);
+  if (!Object.hasOwn(machines, machine)) return null;
+  return readReportOf(reportCarrier(request), machines, machine, signal);
 }
 
 function reportCarrier({ channel, reports, plainHttp }: FleetRequest): Carrier {

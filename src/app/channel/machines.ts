@@ -1,7 +1,7 @@
 import { display } from '../../base/bytes.js';
 import { notFound } from '../../base/errors.js';
-import type { Report, UpdateOutcome, UpdateReport } from '../../fleet/index.js';
-import { reportsOf } from './fleet.js';
+import type { CountedReport, UpdateOutcome, UpdateReport } from '../../fleet/index.js';
+import { reportOf, reportsOf } from './fleet.js';
 import type { FleetRequest } from './fleet.js';
 
 /** An enrolled machine, by its newest report. */
@@ -38,10 +38,9 @@ export async function fleetMachines(request: FleetRequest): Promise<MachineData[
 
 /** One of them. @throws LaminaError notFound: it is not enrolled */
 export async function fleetMachine(request: FleetRequest, machine: string): Promise<MachineShowData> {
-  const { found } = await reportsOf(request);
-  const report = found.reports.find((each) => each.machine === machine);
-  if (report !== undefined) return { ...machineData(report), updates: [...report.updates].reverse() };
-  if (found.silent.includes(machine)) return { ...silentMachine(machine), updates: [] };
+  const report = await reportOf(request, machine);
+  if (report === undefined) return { ...silentMachine(machine), updates: [] };
+  if (report !== null) return { ...machineData(report), updates: [...report.updates].reverse() };
   throw notFound(`no machine '${display(machine)}' is enrolled`, {
     code: 'NO_MACHINE',
     hint: 'see lamina channel machines CHANNEL',
@@ -57,7 +56,7 @@ const none: MachineData['outcomes'] = {
   waiting: 0,
 };
 
-function machineData({ machine, host, base, group, lamina, channel, written, updates }: Report): MachineData {
+function machineData({ machine, host, base, group, lamina, channel, written, updates }: CountedReport): MachineData {
   const outcomes = { ...none };
   for (const { outcome } of updates) outcomes[outcome] += 1;
   const newest = updates.at(-1);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { MachineData, MachineShowData } from '../../app/channel/machines.js';
 import { printable } from '../../base/bytes.js';
+import { usage } from '../../base/errors.js';
 import { contextOf, pathOf } from '../context.js';
 import { counted, shown, table } from '../output.js';
 import { machinesHelp, withFleetOptions } from './fleet-commands.js';
@@ -28,6 +29,8 @@ export function addMachines(channel: Command): void {
       const { output, signal } = contextOf(command);
       const { fleetMachine, fleetMachines } = await import('../../app/channel/machines.js');
       const { reports, machines, trustNew = false, plainHttp = false } = options;
+      if (machine !== undefined && trustNew)
+        throw usage('--trust-new does nothing for one machine', { hint: 'leave out the machine, or the option' });
       const list = machines === undefined ? undefined : pathOf(machines);
       const request = { channel: where, reports, machines: list, trustNew, plainHttp, signal };
       if (machine === undefined) {
