@@ -268,6 +268,8 @@ void Parser::finish() {
     options_.overlay.lowers.push_back(
         {lowers_[i], i < indexes_.size() ? indexes_[i] : "", options_.overlay.whiteout_files});
   }
+  // All other listings bring attributes, and their numbers: Session::init().
+  options_.overlay.listed_numbers = !options_.filter.read_set.empty();
   if (options_.overlay.upper.empty()) options_.mount_flags |= MS_RDONLY;
   if (!options_.server.xattrs) options_.server.access_lists = false;
   options_.overlay.access_times = (options_.mount_flags & MS_NOATIME) == 0;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "overlay/attempt.h"
+#include "overlay/listing.h"
 #include "overlay/real_file.h"
 #include "overlay/types.h"
 #include "sys/result.h"
@@ -22,8 +23,6 @@ namespace lamina::overlay {
 using sys::Result;
 using sys::Status;
 
-// A snapshot of a merged directory, sorted by cookie. Holds no "." and "..".
-using Listing = std::vector<DirectoryEntry>;
 using ListingRef = std::shared_ptr<const Listing>;
 // Of a directory that was removed.
 inline const ListingRef& empty_listing() {

@@ -81,8 +81,13 @@ struct DirectoryEntry {
   std::uint64_t cookie = 0;
   std::uint64_t ino = 0;
   std::uint32_t type = 0;  // the S_IFMT bits
+  bool in_upper = false;
   std::string name;
 };
+// Less by cookie, then by the name's bytes: the same in every layer, so that listings are merged in one pass.
+inline bool listing_order(const DirectoryEntry& left, const DirectoryEntry& right) {
+  return left.cookie != right.cookie ? left.cookie < right.cookie : left.name < right.name;
+}
 
 struct OverlayCounters {
   std::uint64_t copy_ups = 0, copy_up_bytes = 0, inodes = 0, cached_files = 0, cached_directories = 0,
@@ -105,8 +110,9 @@ struct Options {
   bool static_nlink = false;    // every directory shows one link
   bool access_times = true;     // off (noatime): reads in the upper do not change access times
   bool directory_access_times = true;
-  bool synchronous = true;    // off (volatile): nothing is written to disk before its turn
-  bool hide_trusted = false;  // the caller's namespace has no CAP_SYS_ADMIN
+  bool listed_numbers = true;  // off: listings may give the upper's own inode numbers, not those of lookups
+  bool synchronous = true;     // off (volatile): nothing is written to disk before its turn
+  bool hide_trusted = false;   // the caller's namespace has no CAP_SYS_ADMIN
   OwnerView owners;
   // How the upper keeps owners; in_inode: as its root says, which is so where nothing else was ever asked for.
   StoredOwners stored_owners = StoredOwners::in_inode;

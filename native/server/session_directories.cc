@@ -70,9 +70,7 @@ Answer Session::list(Exchange& exchange, const abi::ReadIn& in, bool plus) {
   Packer packer(exchange.scratch().first(std::min<std::size_t>(in.size, exchange.scratch().size())), plus);
   LAMINA_TRY(list_dots(packer, exchange.node(), in.offset));
   const auto& names = **listing;
-  auto next = std::upper_bound(
-      names.begin(), names.end(), in.offset,
-      [](std::uint64_t offset, const overlay::DirectoryEntry& entry) { return offset < entry.cookie; });
+  auto next = names.after(in.offset);
   for (; next != names.end() && packer.fits(next->name) && exchange.slot().has_room_for_raised(); ++next) {
     abi::EntryOut out{};
     if (plus) {

@@ -37,6 +37,10 @@ const operations = [
   },
   { name: 'chmod of a file of the lower', script: 'chmod o-r changed/*' },
   { name: 'rm -r of files of the lower', script: 'rm -r removed' },
+  {
+    name: 'listing after a file was made in the directory, and stat of each file',
+    script: 'stat -c %i listed/* > /dev/null; : > listed/new; stat -c %i listed/* > /dev/null',
+  },
   { name: 'untarring a file', script: 'mkdir new; tar -xf ../files.tar -C new' },
   { name: 'rm -r of files of the upper', script: 'rm -r new' },
 ];
@@ -44,7 +48,7 @@ const operations = [
 async function makeInput({ checkout, scratch }) {
   const { scanTree, encodeIndex, fromText } = await functionsOf(checkout);
   const lower = join(scratch, 'files');
-  for (const directory of ['lower', 'changed', 'removed']) {
+  for (const directory of ['lower', 'changed', 'removed', 'listed']) {
     mkdirSync(join(lower, directory), { recursive: true });
     for (let file = 0; file < files; file++) writeFileSync(join(lower, directory, `f${file}`), 'x'.repeat(1500));
   }

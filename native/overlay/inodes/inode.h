@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "overlay/file_system.h"
+#include "overlay/inodes/known_listing.h"
 #include "overlay/inodes/node_store.h"
 #include "overlay/inodes/one_or_more.h"
 #include "overlay/layers/layer.h"
@@ -50,8 +51,7 @@ struct InheritedAttributes {
 
 // State of directories only. The lists are kept by RecentLists.
 struct DirectoryState {
-  std::uint64_t version = 0;  // raised by every change to its names
-  std::weak_ptr<const Listing> listing;
+  KnownListing listing;
   std::weak_ptr<const LowerChildren> lower_children;
   std::optional<InheritedAttributes> inherited_attributes;  // once it was requested
   std::uint64_t inherited_version = 0;                      // raised by every change to it

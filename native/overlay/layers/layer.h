@@ -106,9 +106,5 @@ class Layer {
 std::uint64_t name_cookie(std::string_view name);
 // The same, where the hash is known.
 std::uint64_t cookie_of_hash(std::uint64_t name_hash);
-// Less by cookie, then by the name's bytes: the same in every layer, so that listings are merged in one pass.
-inline bool listing_order(const DirectoryEntry& left, const DirectoryEntry& right) {
-  return left.cookie != right.cookie ? left.cookie < right.cookie : left.name < right.name;
-}
 
 }  // namespace lamina::overlay

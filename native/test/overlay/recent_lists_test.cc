@@ -5,18 +5,18 @@
 namespace lamina::overlay {
 namespace {
 
-std::weak_ptr<const int> keep(RecentLists& lists, std::size_t names) {
+std::weak_ptr<const int> keep(RecentLists& lists, NodeId directory, std::size_t names) {
   const auto list = std::make_shared<const int>(1);
-  lists.keep(list, names);
+  lists.keep(directory, list, names);
   return list;
 }
 
 TEST(RecentLists, DropsTheOldestAboveItsNumberOfNames) {
   RecentLists lists(100);
-  const auto first = keep(lists, 60);
-  const auto second = keep(lists, 40);
+  const auto first = keep(lists, 1, 60);
+  const auto second = keep(lists, 2, 40);
   EXPECT_FALSE(first.expired());
-  const auto third = keep(lists, 1);
+  const auto third = keep(lists, 3, 1);
   EXPECT_TRUE(first.expired());
   EXPECT_FALSE(second.expired());
   EXPECT_FALSE(third.expired());
@@ -24,18 +24,29 @@ TEST(RecentLists, DropsTheOldestAboveItsNumberOfNames) {
 
 TEST(RecentLists, KeepsTheNewestWhateverItsSize) {
   RecentLists lists(100);
-  const auto small = keep(lists, 1);
-  const auto large = keep(lists, 1000);
+  const auto small = keep(lists, 1, 1);
+  const auto large = keep(lists, 2, 1000);
   EXPECT_TRUE(small.expired());
   EXPECT_FALSE(large.expired());
 }
 
 TEST(RecentLists, CountsListsWithoutNames) {
   RecentLists lists(160);
-  const auto first = keep(lists, 0);
-  for (int i = 0; i < 10; ++i) keep(lists, 0);
+  const auto first = keep(lists, 1, 0);
+  for (NodeId directory = 2; directory < 12; ++directory) keep(lists, directory, 0);
   EXPECT_TRUE(first.expired());
   EXPECT_EQ(lists.size(), 10U);
+}
+
+TEST(RecentLists, KeepsOneListOfADirectory) {
+  RecentLists lists(100);
+  const auto other = keep(lists, 1, 40);
+  const auto older = keep(lists, 2, 60);
+  const auto newer = keep(lists, 2, 60);
+  EXPECT_TRUE(older.expired());
+  EXPECT_FALSE(other.expired());
+  EXPECT_FALSE(newer.expired());
+  EXPECT_EQ(lists.size(), 2U);
 }
 
 }  // namespace

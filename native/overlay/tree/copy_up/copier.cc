@@ -97,7 +97,7 @@ Status Copier::copy_up_name(const InodeRef& directory, std::string_view name, co
   if (present || !is_absent(present)) return present ? Status() : present.error();
   LAMINA_ASSIGN(const Location from, places_.location(*inode));
   LAMINA_TRY(upper_files_.link_unseen({from.descriptor(), from.name}, {place->descriptor(), name}));
-  names_changed(*directory);
+  name_changed(*directory, name);
   return {};
 }
 

@@ -55,7 +55,7 @@ Status CopyPublisher::link_aliases(std::string_view temporary, const std::vector
     const auto directory = places_.directory(*alias.directory);
     linked = directory ? upper_files_.link_unseen(work_.place(temporary), {(*directory)->descriptor(), alias.name})
                        : Status(directory.error());
-    names_changed(*alias.directory);
+    name_changed(*alias.directory, alias.name);
     if (linked) made.emplace_back(*directory, alias.name);
     if (linked.failed_with(EEXIST)) linked = {};
     if (!linked) break;
@@ -95,6 +95,7 @@ Status CopyPublisher::publish(const InodeRef& inode, std::string_view temporary,
   LAMINA_ASSIGN(const sys::FileStatus before, sys::status_of(place->descriptor()));
   InodeTable::NewKey key(table_, inode, {0, copy}, ino, parent, name);
   LAMINA_TRY(upper_files_.rename(work_.place(temporary), {place->descriptor(), name}, RENAME_NOREPLACE));
+  name_changed(*parent, name);
   // The merged directory has not changed, so its times stay (fs/overlayfs/copy_up.c does the same).
   LAMINA_TRY(
       sys::change_times(place->descriptor(), "", sys::TimeChange::to(before.atime), sys::TimeChange::to(before.mtime)));
@@ -109,7 +110,6 @@ Status CopyPublisher::publish(const InodeRef& inode, std::string_view temporary,
   if (!others.empty()) note_name(copy, parent, name);
   for (const LinkName& other : others) note_name(copy, other.directory, other.name);
   open_files_.erase(inode->id);
-  names_changed(*parent);
   return {};
 }
 

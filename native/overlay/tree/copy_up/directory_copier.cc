@@ -34,7 +34,7 @@ Status DirectoryCopier::copy_up_tree(const InodeRef& directory, const Interrupte
   std::lock_guard lock(directory->mutex);
   directory->lowers.clear();
   directory->directory().lower_children.reset();
-  directory->directory().listing.reset();
+  directory->directory().listing.forget();
   return {};
 }
 

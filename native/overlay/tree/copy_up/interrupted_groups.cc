@@ -42,7 +42,7 @@ Status InterruptedGroups::finish(const InodeKey& key, std::uint64_t ino) {
   for (const LinkName& each : others) {
     LAMINA_ASSIGN(const RealFileRef to, places_.directory(*each.directory));
     LAMINA_TRY(upper_files_.link_unseen({from->descriptor(), copy.name}, {to->descriptor(), each.name}));
-    names_changed(*each.directory);
+    name_changed(*each.directory, each.name);
   }
   if (!changing) return {};
   const std::lock_guard lock(inode->mutex);

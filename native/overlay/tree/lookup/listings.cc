@@ -23,10 +23,9 @@ const LowerChild* find_child(const LowerChildren& children, std::uint64_t cookie
   return nullptr;
 }
 
-void names_changed(Inode& directory) {
+void name_changed(Inode& directory, std::string_view name) {
   std::lock_guard lock(directory.mutex);
-  ++directory.directory().version;
-  directory.directory().listing.reset();
+  directory.directory().listing.name_changed(name);
 }
 
 std::shared_ptr<const LowerChildren> Listings::known_lower_children(Inode& directory) {
@@ -54,7 +53,7 @@ Result<std::shared_ptr<const LowerChildren>> Listings::lower_children(Inode& dir
   std::sort(children->begin(), children->end(), before);
   const auto same = [](const LowerChild& a, const LowerChild& b) { return a.entry.name == b.entry.name; };
   children->erase(std::unique(children->begin(), children->end(), same), children->end());
-  lists_.keep(children, children->size());
+  lists_.keep(directory.id, children, children->size());
   std::lock_guard lock(directory.mutex);
   directory.directory().lower_children = children;
   return std::shared_ptr<const LowerChildren>(std::move(children));
@@ -64,13 +63,51 @@ Result<std::shared_ptr<const LowerChildren>> Listings::lower_children(Inode& dir
 Result<std::uint64_t> Listings::upper_number(const RealFileRef& directory, const std::string& name,
                                              std::uint64_t own) const {
   if (const InodeRef known = table_.find({0, own})) return known->ino.load();
-  return numbers_.of({directory, name}, own);
+  return listed_numbers_ ? numbers_.of({directory, name}, own) : own;
+}
+
+// What a record of the upper shows; `lower` is what the lowers show under its name, or null.
+Result<Listings::ShownEntry> Listings::show_upper(const RealFileRef& place, const sys::DirectoryRecord& record,
+                                                  const LowerChild* lower) {
+  DirectoryEntry entry{name_cookie(record.name), record.ino, record.type, true, std::string(record.name)};
+  if (record.type == S_IFCHR || record.type == 0 || (record.type == S_IFREG && escaped_.any())) {
+    auto status = sys::status_at(place->descriptor(), record.name);
+    if (is_absent(status)) return ShownEntry();
+    if (!status) return status.error();
+    if (status->is_whiteout()) return ShownEntry();
+    LAMINA_ASSIGN(const bool device, escaped_.is_one({place->descriptor(), record.name}, *status));
+    entry.type = device ? S_IFCHR : status->type();
+  }
+  if (entry.type == S_IFDIR && lower != nullptr && lower->entry.type == S_IFDIR && !lower->whiteout) {
+    entry.ino = lower->entry.ino;
+    return ShownEntry(std::move(entry));
+  }
+  auto ino = upper_number(place, entry.name, record.ino);
+  if (is_absent(ino)) return ShownEntry();
+  if (!ino) return ino.error();
+  entry.ino = *ino;
+  return ShownEntry(std::move(entry));
+}
+
+// What is shown under one name. `place`: null where the directory is in no upper.
+Result<Listings::ShownEntry> Listings::show(const RealFileRef& place, const LowerChildren& below,
+                                            std::string_view name) {
+  const LowerChild* lower = find_child(below, name_cookie(name), name);
+  if (place != nullptr) {
+    if (whiteout_files_) {
+      LAMINA_ASSIGN(const bool hidden, has_whiteout_file(place->descriptor(), name));
+      if (hidden) return ShownEntry();
+    }
+    const auto status = sys::status_at(place->descriptor(), name);
+    if (status) return show_upper(place, {name, status->ino, status->type()}, lower);
+    if (!is_absent(status)) return status.error();
+  }
+  return lower == nullptr || lower->whiteout ? ShownEntry() : ShownEntry(lower->entry);
 }
 
 // The upper's own names into `into`, and those that hide a lower's into `hidden`.
-Status Listings::list_upper(Inode& directory, const LowerChildren& below, Listing& into,
+Status Listings::list_upper(const RealFileRef& place, const LowerChildren& below, std::vector<DirectoryEntry>& into,
                             std::vector<std::string>& hidden) {
-  LAMINA_ASSIGN(const RealFileRef place, places_.directory(directory));
   LAMINA_ASSIGN(const sys::FileDescriptor opened, files_.open({place, {}}, O_RDONLY | O_DIRECTORY));
   std::vector<std::string> whiteouts;
   LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
@@ -78,26 +115,10 @@ Status Listings::list_upper(Inode& directory, const LowerChildren& below, Listin
       whiteouts.emplace_back(each.name.substr(whiteout_file_prefix.size()));
       return {};
     }
-    DirectoryEntry entry{name_cookie(each.name), each.ino, each.type, std::string(each.name)};
-    const LowerChild* lower = find_child(below, entry.cookie, each.name);
-    if (lower != nullptr) hidden.push_back(entry.name);
-    if (each.type == S_IFCHR || each.type == 0 || (each.type == S_IFREG && escaped_.any())) {
-      auto status = sys::status_at(place->descriptor(), each.name);
-      if (is_absent(status)) return {};
-      if (!status) return status.error();
-      if (status->is_whiteout()) return {};
-      LAMINA_ASSIGN(const bool device, escaped_.is_one({place->descriptor(), each.name}, *status));
-      entry.type = device ? S_IFCHR : status->type();
-    }
-    if (entry.type == S_IFDIR && lower != nullptr && lower->entry.type == S_IFDIR && !lower->whiteout) {
-      entry.ino = lower->entry.ino;
-    } else {
-      auto ino = upper_number(place, entry.name, each.ino);
-      if (is_absent(ino)) return {};
-      if (!ino) return ino.error();
-      entry.ino = *ino;
-    }
-    into.push_back(std::move(entry));
+    const LowerChild* lower = find_child(below, name_cookie(each.name), each.name);
+    if (lower != nullptr) hidden.emplace_back(each.name);
+    LAMINA_ASSIGN(ShownEntry entry, show_upper(place, each, lower));
+    if (entry) into.push_back(std::move(*entry));
     return {};
   }));
   if (whiteouts.empty()) return {};
@@ -109,31 +130,73 @@ Status Listings::list_upper(Inode& directory, const LowerChildren& below, Listin
   return {};
 }
 
-Result<ListingRef> Listings::of(Inode& directory) {
-  std::uint64_t version = 0;
-  bool has_upper = false;
-  {
-    std::lock_guard lock(directory.mutex);
-    if (ListingRef known = directory.directory().listing.lock()) return known;
-    version = directory.directory().version;
-    has_upper = directory.has_upper;
-  }
-  LAMINA_ASSIGN(const auto below, lower_children(directory));
-  Listing names;
+Result<Listing> Listings::read(const RealFileRef& place, const LowerChildren& below) {
+  std::vector<DirectoryEntry> names;
   std::vector<std::string> hidden;
-  if (has_upper) LAMINA_TRY(list_upper(directory, *below, names, hidden));
+  if (place != nullptr) LAMINA_TRY(list_upper(place, below, names, hidden));
   std::sort(hidden.begin(), hidden.end());
-  for (const LowerChild& each : *below) {
+  for (const LowerChild& each : below) {
     if (!each.whiteout && !std::binary_search(hidden.begin(), hidden.end(), each.entry.name))
       names.push_back(each.entry);
   }
-  std::sort(names.begin(), names.end(), listing_order);
-  for (std::size_t i = 1; i < names.size(); ++i) names[i].cookie = std::max(names[i].cookie, names[i - 1].cookie + 1);
-  auto listing = std::make_shared<const Listing>(std::move(names));
-  lists_.keep(listing, listing->size());
+  return Listing(std::move(names));
+}
+
+Result<Listing> Listings::update(const KnownListing::Start& start, const RealFileRef& place,
+                                 const LowerChildren& below) {
+  std::vector<std::string> names = start.names;
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  std::vector<Listing::Change> changes;
+  for (std::string& name : names) {
+    LAMINA_ASSIGN(ShownEntry entry, show(place, below, name));
+    changes.push_back({name_cookie(name), std::move(name), std::move(entry)});
+  }
+  std::optional<Listing> updated = start.listing->with(std::move(changes));
+  return updated ? Result<Listing>(std::move(*updated)) : read(place, below);
+}
+
+Result<ListingRef> Listings::make(Inode& directory, const KnownListing::Start& start) {
+  bool has_upper = false;
+  {
+    std::lock_guard lock(directory.mutex);
+    has_upper = directory.has_upper;
+  }
+  LAMINA_ASSIGN(const auto below, lower_children(directory));
+  RealFileRef place;
+  if (has_upper) {
+    LAMINA_ASSIGN(place, places_.directory(directory));
+  }
+  auto names = start.listing ? update(start, place, *below) : read(place, *below);
+  if (!names) return names.error();
+  auto listing = std::make_shared<const Listing>(std::move(*names));
+  // Whoever looks up what was listed, or lists it again after a change, wants the lowers' names too.
+  using Both = std::pair<ListingRef, std::shared_ptr<const LowerChildren>>;
+  lists_.keep(directory.id, std::make_shared<const Both>(listing, below), listing->size() + below->size());
+  return ListingRef(std::move(listing));
+}
+
+Result<ListingRef> Listings::of(Inode& directory) {
+  KnownListing::Start start;
+  {
+    std::lock_guard lock(directory.mutex);
+    start = directory.directory().listing.begin();
+  }
+  if (KnownListing::up_to_date(start)) return start.listing;
+  auto made = make(directory, start);
   std::lock_guard lock(directory.mutex);
-  if (directory.directory().version == version) directory.directory().listing = listing;
-  return ListingRef(listing);
+  directory.directory().listing.end(start, made ? *made : ListingRef());
+  return made;
+}
+
+bool Listings::only_lowers_show(Inode& directory, std::string_view name) {
+  ListingRef listing;
+  {
+    std::lock_guard lock(directory.mutex);
+    listing = directory.directory().listing.current();
+  }
+  const DirectoryEntry* entry = listing ? listing->find(name_cookie(name), name) : nullptr;
+  return entry != nullptr && !entry->in_upper;
 }
 
 }  // namespace lamina::overlay

@@ -107,7 +107,7 @@ Result<Found> NameLookup::find(Inode& parent, std::string_view name) {
     has_upper = parent.has_upper;
   }
   std::string redirect;
-  if (has_upper) {
+  if (has_upper && !Listings::only_lowers_show(parent, name)) {
     LAMINA_ASSIGN(const RealFileRef directory, places_.directory(parent));
     LAMINA_ASSIGN(std::optional<std::string> below, find_in_upper(*directory, name, found));
     if (!below) return found;

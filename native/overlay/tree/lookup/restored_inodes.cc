@@ -91,7 +91,7 @@ Status RestoredInodes::resolve_nameless(Inode& inode) {
     inode.lowers.push_back(lower);
   }
   if (inode.is_directory()) {
-    inode.directory().listing = empty_listing();
+    inode.directory().listing.removed();
   }
   return {};
 }

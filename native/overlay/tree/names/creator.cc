@@ -67,7 +67,7 @@ Result<Entry> Creator::make(NodeId parent, std::string_view name, const Creation
     }
     if (attempt != nullptr) attempt->begin();
     if (!made_before) LAMINA_TRY(make_at(*directory, place->descriptor(), name, creation, caller, opened));
-    names_changed(*directory);
+    name_changed(*directory, name);
     LAMINA_ASSIGN(sys::FileStatus status, sys::status_at(place->descriptor(), name));
     if (creation.is_whiteout()) status = as_device(status);
     made.what = FoundInUpper{status, FoundInUpper::Form::fresh, {}, true};
@@ -98,7 +98,7 @@ Status Creator::leave_device(NodeId parent, std::string_view name, const std::fu
     LAMINA_ASSIGN(const Found before, names_.find(*directory, name));
     if (before.visible()) return work_.discard(temporary);  // an earlier attempt has left it
     LAMINA_TRY(maker_.place_device(temporary, place->descriptor(), name, before.upper_status() != nullptr));
-    names_changed(*directory);
+    name_changed(*directory, name);
     return {};
   });
 }

@@ -50,7 +50,7 @@ Result<Entry> Linker::make(NodeId node, NodeId parent, std::string_view name, co
     if (before.visible() && !linked_before) return Errno{EEXIST};
     if (attempt != nullptr) attempt->begin();
     if (!linked_before) LAMINA_TRY(maker_.link(from, place->descriptor(), name, before.upper_status() != nullptr));
-    names_changed(*directory);
+    name_changed(*directory, name);
     std::lock_guard guard(inode->mutex);
     table_.move(*inode, directory, name);
     table_.raise(inode);

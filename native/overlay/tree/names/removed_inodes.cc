@@ -41,8 +41,7 @@ void RemovedInodes::unlinked(const InodeRef& victim, const InodeRef& parent, std
   if (!victim) return;
   std::lock_guard lock(victim->mutex);
   if (victim->is_directory()) {
-    ++victim->directory().version;
-    victim->directory().listing = empty_listing();
+    victim->directory().listing.removed();
   }
   if (victim->parent != parent || victim->name() != name) return;
   victim->unlink();

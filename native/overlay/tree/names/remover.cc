@@ -35,7 +35,7 @@ Status Remover::remove(NodeId parent, std::string_view name, bool is_rmdir, Atte
     if (attempt == nullptr || !attempt->begun()) return Errno{ENOENT};
     const auto& [layer, identity, unused, unused_too] = attempt->evidence();
     removed_.unlinked(table_.find({layer, identity}), holder, name);
-    names_changed(*holder);
+    name_changed(*holder, name);
     return {};
   }
   LAMINA_TRY(allow_removal(*holder, found));
@@ -50,7 +50,7 @@ Status Remover::remove(NodeId parent, std::string_view name, bool is_rmdir, Atte
     if (!(*names)->empty()) return Errno{ENOTEMPTY};
   }
   LAMINA_TRY(remove_name(holder, name, found, attempt));
-  names_changed(*holder);
+  name_changed(*holder, name);
   return {};
 }
 

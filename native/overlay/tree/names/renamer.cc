@@ -102,8 +102,8 @@ Result<bool> Renamer::finish_rename(RenameSide& from, RenameSide& to, RenameMode
   }
   moved(inode, to);
   group_places_.forget_upper();  // the worker that died knew where the redirects are
-  names_changed(*from.directory);
-  names_changed(*to.directory);
+  name_changed(*from.directory, from.name);
+  name_changed(*to.directory, to.name);
   return true;
 }
 
@@ -161,8 +161,8 @@ Status Renamer::rename(NodeId parent, std::string_view name, NodeId new_parent, 
     LAMINA_TRY(rename_onto(from, to, interrupted, attempt));
   }
   note_moved(from, to, mode);
-  names_changed(*from.directory);
-  names_changed(*to.directory);
+  name_changed(*from.directory, from.name);
+  name_changed(*to.directory, to.name);
   return {};
 }
 
