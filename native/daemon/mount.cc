@@ -23,6 +23,9 @@ using sys::Status;
 
 namespace {
 
+// A large file that is read in order takes a message for each. More would cost mappings that are read at random.
+constexpr std::size_t read_ahead_kibibytes = 256;
+
 // The real path of an open directory.
 Result<std::string> path_of(const sys::FileDescriptor& directory, const std::string& called, std::string& explanation) {
   const std::string link = "/proc/self/fd/" + std::to_string(directory.get());
@@ -155,6 +158,8 @@ Status Mount::answer(const DaemonOptions& options, std::string& explanation) {
     explanation = "the mount on " + mountpoint_ + " does not answer: " + std::strerror(asked.error().value);
     return asked;
   }
+  // Not allowed in a user namespace; the kernel then asks for 128 KiB at once.
+  static_cast<void>(fuse::raise_read_ahead(device_, read_ahead_kibibytes));
   if (options.server.ring == server::Ring::on && !server_->uses_ring()) {
     explanation = "io_uring=on: ";
     explanation +=

@@ -7,10 +7,12 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -173,6 +175,16 @@ Status unmount(const std::string& mountpoint) {
   if (errno != EPERM || ::geteuid() == 0) return sys::last_error();
   LAMINA_ASSIGN(const pid_t child, start_helper({helper, "-u", "-z", "--", mountpoint}, -1));
   return ended_well(child) ? Status() : Status(Errno{EPERM});
+}
+
+Status raise_read_ahead(std::uint64_t device, std::size_t kibibytes) {
+  const std::string path = "/sys/class/bdi/" + std::to_string(gnu_dev_major(device)) + ':' +
+                           std::to_string(gnu_dev_minor(device)) + "/read_ahead_kb";
+  LAMINA_ASSIGN(const sys::FileDescriptor file, sys::open_path(path, O_RDWR));
+  LAMINA_ASSIGN(const std::string present, sys::read_whole(file.get(), 32));
+  // An administrator may have raised it for all mounts by a rule of udev(7).
+  if (std::strtoull(present.c_str(), nullptr, 10) >= kibibytes) return {};
+  return sys::write_all(file.get(), std::to_string(kibibytes));
 }
 
 bool ring_enabled() {

@@ -1,6 +1,8 @@
 // Mounting and unmounting a FUSE file system: by mount(2) with the privilege for it, else through fusermount3.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "fuse/channel.h"
@@ -24,6 +26,11 @@ sys::Result<Channel> mount(const MountOptions& options, std::string& explanation
 // Unmounts, at once from the mount tree, and from its users when they are done (MNT_DETACH). EINVAL where nothing is
 // mounted.
 sys::Status unmount(const std::string& mountpoint);
+
+// Lets the kernel read at least so far ahead in a file of the mounted file system `device` that is read in order; its
+// own is 128 KiB, and a mount cannot ask for more (process_init_reply() of fs/fuse/inode.c). EACCES or EROFS where the
+// process may not.
+sys::Status raise_read_ahead(std::uint64_t device, std::size_t kibibytes);
 
 // Whether the kernel offers io_uring to new mounts (the module's parameter enable_uring; Linux 6.14).
 bool ring_enabled();

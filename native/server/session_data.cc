@@ -16,7 +16,7 @@ using sys::Status;
 namespace {
 // read(2) and copy_file_range(2) move no more at once (MAX_RW_COUNT); the answer to COPY_FILE_RANGE has 32 bits.
 constexpr std::uint64_t most_at_once = 0x7FFFF000;
-// The kernel's largest first request for a file that is read from its beginning.
+// Half of the kernel's largest first request for a file that is read from its beginning: most files are smaller.
 constexpr std::uint64_t first_read = 128 * 1024;
 }  // namespace
 

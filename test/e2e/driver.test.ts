@@ -245,6 +245,16 @@ describe.skipIf(!isRoot)('laminafs', () => {
     expect(readFileSync(at('upper/other'), 'utf8')).toBe('changed');
   });
 
+  it('reads far ahead in a file that is read in order', async () => {
+    writeFileSync(at('b/large'), Buffer.alloc(8 << 20, 'x'));
+    await mount(`,control=${at('control')}`);
+    expect(await run('dd', [`if=${inMount('large')}`, 'of=/dev/null', 'bs=128K'])).toMatchObject({ code: 0 });
+    const { operations } = (await ask({ command: 'statistics' })) as { operations: { read: number } };
+    // 64 with the read-ahead of 128 KiB that the kernel has by itself.
+    expect(operations.read).toBeLessThanOrEqual(36);
+    await unmount();
+  });
+
   it('passes a full disk on, and loses nothing', async () => {
     mkdirSync(at('small'));
     await run('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'small', at('small')]);
