@@ -4,20 +4,19 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <atomic>
 #include <map>
 #include <random>
 #include <string>
-#include <string_view>
 
 #include "overlay/file_system.h"
 #include "overlay/layers/layer.h"
-#include "sys/step.h"
 #include "test/overlay/sample_tree.h"
+#include "test/support/calls.h"
 
 namespace lamina::overlay {
 namespace {
 
+using test::calls_of;
 using test::TemporaryDirectory;
 
 bool never() { return false; }
@@ -206,17 +205,6 @@ TEST_F(ListingsTest, ShowWhatLookupsShowAfterAnyChanges) {
     for (unsigned left = random() % (round % 10 == 0 ? 200 : 12); left > 0; --left) change_at_random(random);
     expect_listing_is_true();
   }
-}
-
-// System calls of the overlay while something runs.
-template <typename Work>
-unsigned calls_of(Work work) {
-  static std::atomic<unsigned> calls{0};
-  calls = 0;
-  sys::on_step = [](const char* what) { calls += std::string_view(what) == "before a call" ? 1 : 0; };
-  work();
-  sys::on_step = nullptr;
-  return calls;
 }
 
 TEST_F(ListingsTest, LookAtWhatHasChangedAlone) {

@@ -10,10 +10,12 @@
 #include "sys/status.h"
 #include "sys/xattrs.h"
 #include "test/overlay/sample_tree.h"
+#include "test/support/calls.h"
 
 namespace lamina::overlay {
 namespace {
 
+using test::calls_of;
 using test::TemporaryDirectory;
 
 bool never() { return false; }
@@ -254,6 +256,18 @@ TEST_F(OverlayTest, KeepsWhiteoutsOfAnOverlayInsideAsFiles) {
     const bool device = each.name == "w" || each.name == "f";
     EXPECT_EQ(each.type == S_IFCHR, device) << each.name;
   }
+}
+
+TEST_F(OverlayTest, SyncsByTheDescriptorThatWrote) {
+  const NodeId node = at("f").node;
+  const auto sync = [&] { EXPECT_TRUE(file_system_->sync(node, false).ok()); };
+  EXPECT_EQ(calls_of(sync), 0U);  // there is nothing of it in the upper
+  SetAttributes change;
+  change.mode = 0600;
+  ASSERT_TRUE(file_system_->set_attributes(node, change, never).ok());
+  EXPECT_GT(calls_of(sync), 1U);  // no data was written: it is opened
+  write(node, "C");
+  EXPECT_EQ(calls_of(sync), 1U);
 }
 
 TEST_F(OverlayTest, KeepsOverlayMarksToItself) {

@@ -28,8 +28,10 @@ Result<std::uint64_t> CopyBuilder::build(Inode& inode, const LowerPlace& source,
   const Attributes& from = entry.attributes;
   const int work = work_.descriptor();
   LAMINA_TRY(make(inode, source, entry, name, what, interrupted));
-  LAMINA_TRY(files_.owners().set_owner(work_.place(name), from.uid, from.gid));
   LAMINA_ASSIGN(const sys::FileStatus copy, sys::status_at(work, name));
+  // Most files belong to whoever mounts, and chown(2) writes the inode even if it changes nothing.
+  const bool is_owner = files_.owners().in_inodes() && copy.uid == from.uid && copy.gid == from.gid;
+  if (!is_owner) LAMINA_TRY(files_.owners().set_owner(work_.place(name), from.uid, from.gid));
   if (entry.marks.protection.any()) LAMINA_TRY(mark_protection(work_.place(name), entry.marks.protection));
   LAMINA_TRY(copy_xattrs(source, name));
   // Last, in the space that is left. If the hard links are separated, the others keep the lower's number: the copy has

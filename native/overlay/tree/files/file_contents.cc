@@ -54,21 +54,29 @@ Result<RealFileRef> FileContents::file(NodeId node, Access access, const Interru
   return file;
 }
 
-Status FileContents::sync(NodeId node, bool data_only) {
-  sys::FileDescriptor opened;
+// The descriptor that wrote it, if that is still open, or another one of the file or directory; null where there is
+// nothing to sync.
+Result<RealFileRef> FileContents::file_to_sync(NodeId node) {
+  TreeLock::Shared lock(tree_);
+  LAMINA_ASSIGN(const InodeRef inode, resolver_.get(node));
+  if (!inode->is_directory() && !inode->is_regular()) return RealFileRef();
   {
-    TreeLock::Shared lock(tree_);
-    LAMINA_ASSIGN(const InodeRef inode, resolver_.get(node));
-    {
-      std::lock_guard guard(inode->mutex);
-      if (!inode->has_upper) return {};
-    }
-    LAMINA_ASSIGN(const Location at, places_.location(*inode));
-    if (!inode->is_directory() && !inode->is_regular()) return {};
-    const int flags = inode->is_directory() ? O_RDONLY | O_DIRECTORY : O_RDONLY;
-    LAMINA_ASSIGN(opened, upper_files_.open(at, flags));
+    std::lock_guard guard(inode->mutex);
+    if (!inode->has_upper) return RealFileRef();
+    // That of a metacopy is of the lower. A copy-up that ends just now has not been answered, so need not be synced.
+    const RealFileRef known = inode->metacopy ? RealFileRef() : open_files_.get(inode->id);
+    if (known) return known;
   }
-  return data_only ? sys::sync_data(opened.get()) : sys::sync(opened.get());
+  LAMINA_ASSIGN(const Location at, places_.location(*inode));
+  LAMINA_ASSIGN(sys::FileDescriptor opened,
+                upper_files_.open(at, inode->is_directory() ? O_RDONLY | O_DIRECTORY : O_RDONLY));
+  return RealFileRef(std::make_shared<const RealFile>(opened.release()));
+}
+
+Status FileContents::sync(NodeId node, bool data_only) {
+  LAMINA_ASSIGN(const RealFileRef file, file_to_sync(node));
+  if (!file) return {};
+  return data_only ? sys::sync_data(file->descriptor()) : sys::sync(file->descriptor());
 }
 
 Result<std::string> FileContents::read_link(NodeId node) {

@@ -35,6 +35,8 @@ class FileContents {
   Status sync(NodeId node, bool data_only);
 
  private:
+  Result<RealFileRef> file_to_sync(NodeId node);
+
   TreeLock& tree_;
   const LowerStack& lowers_;
   UpperFiles& upper_files_;
