@@ -53,6 +53,8 @@ struct InheritedAttributes {
 struct DirectoryState {
   KnownListing listing;
   std::weak_ptr<const LowerChildren> lower_children;
+  // The upper has none. Nothing that is made here is one (Options::whiteout_files).
+  bool no_whiteout_files = false;
   std::optional<InheritedAttributes> inherited_attributes;  // once it was requested
   std::uint64_t inherited_version = 0;                      // raised by every change to it
 };

@@ -8,6 +8,7 @@
 
 #include "overlay/file_system.h"
 #include "test/overlay/sample_tree.h"
+#include "test/support/calls.h"
 
 namespace lamina::overlay {
 namespace {
@@ -216,6 +217,26 @@ TEST_F(WhiteoutFilesTest, AreFilesWhereTheyAreNotObeyed) {
   expect_names("", ".wh.f f ");
   EXPECT_TRUE(file_system_->make_node(root_node, ".wh.x", S_IFREG | 0644, 0, 0, root_).ok());
   expect_names("", ".wh.f .wh.x f ");
+}
+
+TEST_F(WhiteoutFilesTest, AreNotLookedForWhereThereAreNone) {
+  file("upper/without/x");
+  file("upper/with/.wh.y");
+  open();
+  const NodeId without = at("without"), with = at("with");
+  const auto calls_to_miss = [&](NodeId directory) {
+    const auto miss = [&] { EXPECT_TRUE(file_system_->lookup(directory, "absent").failed_with(ENOENT)); };
+    miss();  // opens the directory
+    return test::calls_of(miss);
+  };
+  EXPECT_EQ(calls_to_miss(without), 2U);  // the name, and the file that would hide it
+  EXPECT_EQ(names("without"), "x ");
+  EXPECT_EQ(calls_to_miss(without), 1U);
+  EXPECT_EQ(names("with"), "");
+  EXPECT_EQ(calls_to_miss(with), 2U);
+  const auto made = file_system_->make_directory(root_node, "made", 0755, {0, 0, 1, 022}, nullptr);
+  ASSERT_TRUE(made.ok());
+  EXPECT_EQ(calls_to_miss(made->node), 1U);
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ Status CopyPublisher::publish(const InodeRef& inode, std::string_view temporary,
     if (ino != inode->ino) renumbered.push_back(inode->id);
     key.settle();
     inode->has_upper = true;
+    if (inode->is_directory()) inode->directory().no_whiteout_files = true;
     inode->metacopy = metacopy;
     if (!inode->is_directory() && !metacopy) inode->lowers.clear();
   }

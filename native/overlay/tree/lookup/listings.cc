@@ -28,6 +28,19 @@ void name_changed(Inode& directory, std::string_view name) {
   directory.directory().listing.name_changed(name);
 }
 
+Result<bool> upper_hides(Inode& directory, int descriptor, std::string_view name) {
+  {
+    std::lock_guard lock(directory.mutex);
+    if (directory.directory().no_whiteout_files) return false;
+  }
+  return has_whiteout_file(descriptor, name);
+}
+
+void note_no_whiteout_files(Inode& directory) {
+  std::lock_guard lock(directory.mutex);
+  directory.directory().no_whiteout_files = true;
+}
+
 std::shared_ptr<const LowerChildren> Listings::known_lower_children(Inode& directory) {
   std::lock_guard lock(directory.mutex);
   return directory.directory().lower_children.lock();
@@ -90,12 +103,12 @@ Result<Listings::ShownEntry> Listings::show_upper(const RealFileRef& place, cons
 }
 
 // What is shown under one name. `place`: null where the directory is in no upper.
-Result<Listings::ShownEntry> Listings::show(const RealFileRef& place, const LowerChildren& below,
+Result<Listings::ShownEntry> Listings::show(Inode& directory, const RealFileRef& place, const LowerChildren& below,
                                             std::string_view name) {
   const LowerChild* lower = find_child(below, name_cookie(name), name);
   if (place != nullptr) {
     if (whiteout_files_) {
-      LAMINA_ASSIGN(const bool hidden, has_whiteout_file(place->descriptor(), name));
+      LAMINA_ASSIGN(const bool hidden, upper_hides(directory, place->descriptor(), name));
       if (hidden) return ShownEntry();
     }
     const auto status = sys::status_at(place->descriptor(), name);
@@ -106,8 +119,8 @@ Result<Listings::ShownEntry> Listings::show(const RealFileRef& place, const Lowe
 }
 
 // The upper's own names into `into`, and those that hide a lower's into `hidden`.
-Status Listings::list_upper(const RealFileRef& place, const LowerChildren& below, std::vector<DirectoryEntry>& into,
-                            std::vector<std::string>& hidden) {
+Status Listings::list_upper(Inode& directory, const RealFileRef& place, const LowerChildren& below,
+                            std::vector<DirectoryEntry>& into, std::vector<std::string>& hidden) {
   LAMINA_ASSIGN(const sys::FileDescriptor opened, files_.open({place, {}}, O_RDONLY | O_DIRECTORY));
   std::vector<std::string> whiteouts;
   LAMINA_TRY(sys::read_directory(opened.get(), [&](const sys::DirectoryRecord& each) -> Status {
@@ -121,7 +134,10 @@ Status Listings::list_upper(const RealFileRef& place, const LowerChildren& below
     if (entry) into.push_back(std::move(*entry));
     return {};
   }));
-  if (whiteouts.empty()) return {};
+  if (whiteouts.empty()) {
+    if (whiteout_files_) note_no_whiteout_files(directory);
+    return {};
+  }
   std::sort(whiteouts.begin(), whiteouts.end());
   std::erase_if(into, [&](const DirectoryEntry& each) {
     return std::binary_search(whiteouts.begin(), whiteouts.end(), each.name);
@@ -130,10 +146,10 @@ Status Listings::list_upper(const RealFileRef& place, const LowerChildren& below
   return {};
 }
 
-Result<Listing> Listings::read(const RealFileRef& place, const LowerChildren& below) {
+Result<Listing> Listings::read(Inode& directory, const RealFileRef& place, const LowerChildren& below) {
   std::vector<DirectoryEntry> names;
   std::vector<std::string> hidden;
-  if (place != nullptr) LAMINA_TRY(list_upper(place, below, names, hidden));
+  if (place != nullptr) LAMINA_TRY(list_upper(directory, place, below, names, hidden));
   std::sort(hidden.begin(), hidden.end());
   for (const LowerChild& each : below) {
     if (!each.whiteout && !std::binary_search(hidden.begin(), hidden.end(), each.entry.name))
@@ -142,18 +158,18 @@ Result<Listing> Listings::read(const RealFileRef& place, const LowerChildren& be
   return Listing(std::move(names));
 }
 
-Result<Listing> Listings::update(const KnownListing::Start& start, const RealFileRef& place,
+Result<Listing> Listings::update(Inode& directory, const KnownListing::Start& start, const RealFileRef& place,
                                  const LowerChildren& below) {
   std::vector<std::string> names = start.names;
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   std::vector<Listing::Change> changes;
   for (std::string& name : names) {
-    LAMINA_ASSIGN(ShownEntry entry, show(place, below, name));
+    LAMINA_ASSIGN(ShownEntry entry, show(directory, place, below, name));
     changes.push_back({name_cookie(name), std::move(name), std::move(entry)});
   }
   std::optional<Listing> updated = start.listing->with(std::move(changes));
-  return updated ? Result<Listing>(std::move(*updated)) : read(place, below);
+  return updated ? Result<Listing>(std::move(*updated)) : read(directory, place, below);
 }
 
 Result<ListingRef> Listings::make(Inode& directory, const KnownListing::Start& start) {
@@ -167,7 +183,7 @@ Result<ListingRef> Listings::make(Inode& directory, const KnownListing::Start& s
   if (has_upper) {
     LAMINA_ASSIGN(place, places_.directory(directory));
   }
-  auto names = start.listing ? update(start, place, *below) : read(place, *below);
+  auto names = start.listing ? update(directory, start, place, *below) : read(directory, place, *below);
   if (!names) return names.error();
   auto listing = std::make_shared<const Listing>(std::move(*names));
   // Whoever looks up what was listed, or lists it again after a change, wants the lowers' names too.

@@ -26,6 +26,11 @@ namespace lamina::overlay {
 // Called after a change to what a directory shows under a name.
 void name_changed(Inode& directory, std::string_view name);
 
+// Whether the upper of a directory, at `descriptor`, holds a whiteout file that hides a name there.
+Result<bool> upper_hides(Inode& directory, int descriptor, std::string_view name);
+// The upper of a directory was made just now, or was found to hold no whiteout files.
+void note_no_whiteout_files(Inode& directory);
+
 class Listings {
  public:
   Listings(const Options& options, const LowerStack& lowers, const InodeNumbers& numbers, UpperFiles& files,
@@ -55,11 +60,13 @@ class Listings {
 
   Result<std::uint64_t> upper_number(const RealFileRef& directory, const std::string& name, std::uint64_t own) const;
   Result<ShownEntry> show_upper(const RealFileRef& place, const sys::DirectoryRecord& record, const LowerChild* lower);
-  Result<ShownEntry> show(const RealFileRef& place, const LowerChildren& below, std::string_view name);
-  Status list_upper(const RealFileRef& place, const LowerChildren& below, std::vector<DirectoryEntry>& into,
-                    std::vector<std::string>& hidden);
-  Result<Listing> read(const RealFileRef& place, const LowerChildren& below);
-  Result<Listing> update(const KnownListing::Start& start, const RealFileRef& place, const LowerChildren& below);
+  Result<ShownEntry> show(Inode& directory, const RealFileRef& place, const LowerChildren& below,
+                          std::string_view name);
+  Status list_upper(Inode& directory, const RealFileRef& place, const LowerChildren& below,
+                    std::vector<DirectoryEntry>& into, std::vector<std::string>& hidden);
+  Result<Listing> read(Inode& directory, const RealFileRef& place, const LowerChildren& below);
+  Result<Listing> update(Inode& directory, const KnownListing::Start& start, const RealFileRef& place,
+                         const LowerChildren& below);
   Result<ListingRef> make(Inode& directory, const KnownListing::Start& start);
 
   const bool whiteout_files_;

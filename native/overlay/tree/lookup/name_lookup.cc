@@ -55,11 +55,11 @@ Result<Marks> NameLookup::upper_marks(const sys::FileStatus& status, int directo
 }
 
 // What an entry of the upper is by itself, and where those below it are found; none where they do not matter.
-Result<std::optional<std::string>> NameLookup::find_in_upper(const RealFile& directory, std::string_view name,
-                                                             Found& found) {
+Result<std::optional<std::string>> NameLookup::find_in_upper(Inode& parent, const RealFile& directory,
+                                                             std::string_view name, Found& found) {
   const std::optional<std::string> covered;
   if (whiteout_files_) {
-    LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory.descriptor(), name));
+    LAMINA_ASSIGN(const bool hidden, upper_hides(parent, directory.descriptor(), name));
     if (hidden) return covered;
   }
   const auto status = sys::status_at(directory.descriptor(), name);
@@ -109,7 +109,7 @@ Result<Found> NameLookup::find(Inode& parent, std::string_view name) {
   std::string redirect;
   if (has_upper && !Listings::only_lowers_show(parent, name)) {
     LAMINA_ASSIGN(const RealFileRef directory, places_.directory(parent));
-    LAMINA_ASSIGN(std::optional<std::string> below, find_in_upper(*directory, name, found));
+    LAMINA_ASSIGN(std::optional<std::string> below, find_in_upper(parent, *directory, name, found));
     if (!below) return found;
     redirect = std::move(*below);
   }

@@ -40,7 +40,8 @@ class NameLookup {
   Result<Marks> upper_marks(const sys::FileStatus& status, int directory, std::string_view name);
 
  private:
-  Result<std::optional<std::string>> find_in_upper(const RealFile& directory, std::string_view name, Found& found);
+  Result<std::optional<std::string>> find_in_upper(Inode& parent, const RealFile& directory, std::string_view name,
+                                                   Found& found);
   Result<bool> skip_lowers(Inode& parent, std::string_view name, std::vector<LowerPlace>& lowers);
   [[nodiscard]] std::optional<Protection> known_to_be_whole(const sys::FileStatus& upper) const;
 

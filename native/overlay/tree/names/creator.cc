@@ -73,6 +73,7 @@ Result<Entry> Creator::make(NodeId parent, std::string_view name, const Creation
     made.what = FoundInUpper{status, FoundInUpper::Form::fresh, {}, true};
     LAMINA_ASSIGN(inode, resolver_.intern(directory, name, made));
     if (opened) open_files_.put(inode->id, opened);
+    if (inode->is_directory() && !made_before) note_no_whiteout_files(*inode);
   }
   return attributes_.entry(inode, made);
 }

@@ -13,8 +13,6 @@
 namespace lamina::overlay {
 
 Status ObjectMaker::replace_whiteout_file(int directory, std::string_view name) {
-  LAMINA_ASSIGN(const bool hidden, has_whiteout_file(directory, name));
-  if (!hidden) return {};
   const Status placed = work_.build([&](std::string_view temporary) -> Status {
     LAMINA_TRY(sys::make_node(work_.descriptor(), temporary, S_IFCHR, 0, 0));
     // Whatever is below the name is hidden too.

@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "overlay/layers/whiteout_files.h"
+#include "overlay/tree/lookup/listings.h"
 #include "overlay/tree/lookup/permissions.h"
 
 namespace lamina::overlay {
@@ -23,7 +24,8 @@ Result<InodeRef> WritableDirectories::get(NodeId parent, std::string_view name) 
   if (!whiteout_files_ || name.empty()) return directory;
   if (is_whiteout_file(name)) return Errno{EINVAL};
   LAMINA_ASSIGN(const RealFileRef place, places_.directory(*directory));
-  LAMINA_TRY(maker_.replace_whiteout_file(place->descriptor(), name));
+  LAMINA_ASSIGN(const bool hidden, upper_hides(*directory, place->descriptor(), name));
+  if (hidden) LAMINA_TRY(maker_.replace_whiteout_file(place->descriptor(), name));
   return directory;
 }
 
