@@ -186,6 +186,7 @@ class Session {
   };
   sys::Result<Standing> standing_of(overlay::NodeId node, const overlay::RealFile& file);
   sys::Status kill_suidgid(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file);
+  sys::Status kill_suidgid_unless_kept(Exchange& exchange, overlay::NodeId node, const overlay::RealFile& file);
   sys::Result<std::size_t> copy(Exchange& exchange, const abi::CopyFileRangeIn& in);
 
   Subject subject(overlay::NodeId node);

@@ -93,9 +93,7 @@ Answer Session::fallocate(Exchange& exchange, const abi::FallocateIn& in) {
       (in.mode & ~static_cast<std::uint32_t>(FALLOC_FL_KEEP_SIZE)) == 0 ? Access::append : Access::write;
   const auto file = writable_file(exchange, exchange.node(), target, access);
   if (!file.ok()) return file.error();
-  if (!keeps_setid(exchange)) {
-    LAMINA_TRY(kill_suidgid(exchange, exchange.node(), **file));
-  }
+  LAMINA_TRY(kill_suidgid_unless_kept(exchange, exchange.node(), **file));
   const auto status = sys::allocate((*file)->descriptor(), static_cast<int>(in.mode), in.offset, in.length);
   if (status.ok()) changed(exchange, filter::Operation::fallocate, target);
   return answer_of(status);
@@ -119,7 +117,7 @@ Result<std::size_t> Session::copy(Exchange& exchange, const abi::CopyFileRangeIn
   LAMINA_ASSIGN(const overlay::RealFileRef to, writable_file(exchange, in.nodeid_out, target, Access::write));
   LAMINA_ASSIGN(const overlay::RealFileRef from,
                 file_system_.file(exchange.node(), Access::read, exchange.interrupted()));
-  if (!keeps_setid(exchange)) LAMINA_TRY(kill_suidgid(exchange, in.nodeid_out, *to));
+  LAMINA_TRY(kill_suidgid_unless_kept(exchange, in.nodeid_out, *to));
   const auto size = sys::copy_range(from->descriptor(), in.off_in, to->descriptor(), in.off_out,
                                     static_cast<std::size_t>(std::min(in.len, most_at_once)));
   // A lower on another file system: with this answer the kernel copies through the page cache.

@@ -79,4 +79,12 @@ Status Session::kill_suidgid(Exchange& exchange, NodeId node, const overlay::Rea
   return forget_attributes(exchange, node);
 }
 
+// Before a change of content of which the kernel does not say whether the caller may keep them. What the caller may is
+// asked last: it takes five calls, and hardly any file has them.
+Status Session::kill_suidgid_unless_kept(Exchange& exchange, NodeId node, const overlay::RealFile& file) {
+  LAMINA_ASSIGN(const Standing status, standing_of(node, file));
+  if ((status.mode & (setuid | setgid)) == 0 || keeps_setid(exchange)) return {};
+  return kill_suidgid(exchange, node, file);
+}
+
 }  // namespace lamina::server
