@@ -83,7 +83,7 @@ describe.skipIf(!isRoot || missing.length > 0)(`podman with laminafs as its moun
     expect(seen[0]).toContain('D /d\n');
   });
 
-  // As in a container of Lamina's. With whiteouts of files no engine with a mount program could unpack its layers there.
+  // As in a container of Lamina. With whiteouts of files no engine with a mount program could unpack its layers there.
   it.each([
     ['root', inMachine, 0],
     ['root of a user namespace', inUserNamespace, firstUser],
