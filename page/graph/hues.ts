@@ -2,7 +2,7 @@
 import type { GraphData } from '../api/documents.js';
 import { isLayer } from './model.js';
 
-/** As many as style/graph.css has. */
+/** As many as style/boxes.css has. */
 const hues = 8;
 
 export function huesOf(graph: GraphData): (update: string) => number {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { readFile } from 'node:fs/promises';
 import type { FollowData } from '../app/agent.js';
 import { toBuffer, toText } from '../base/bytes.js';
-import { usage } from '../base/errors.js';
+import { isSystemError, notFound, usage } from '../base/errors.js';
 import { bytesOf, collect, countOf, maxSizeHelp, numberOf } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { shown } from './output.js';
@@ -127,10 +127,17 @@ async function requestOf(url: string, options: FollowOptions) {
 /** The agent may run in another directory. */
 const addressOf = (url: string) => (/^[a-z][a-z0-9+.-]*:/i.test(url) ? url : toText(pathOf(url)));
 
+/** @throws LaminaError notFound; usage: it is too long */
 async function rootOf(file: string): Promise<Uint8Array> {
-  const bytes = await readFile(toBuffer(pathOf(file)));
-  if (bytes.length <= largestRoot) return bytes;
-  throw usage(`${shown(file)} is too long for root metadata`, { hint: 'give the root.json of the channel' });
+  const hint = 'give the root metadata as the publisher of the channel gave it to you';
+  try {
+    const bytes = await readFile(toBuffer(pathOf(file)));
+    if (bytes.length <= largestRoot) return bytes;
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw error;
+    throw notFound(`there is no root metadata at ${shown(file)}`, { hint });
+  }
+  throw usage(`${shown(file)} is too long for root metadata`, { hint });
 }
 
 function followText({ machine, key, follows, agentRuns }: FollowData): string {

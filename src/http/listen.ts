@@ -1,9 +1,9 @@
-import { chmodSync, lstatSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { display, dirname, fromBuffer, fromText, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { isSystemError, refused, usage } from '../base/errors.js';
+import { isSystemError, notFound, refused, usage } from '../base/errors.js';
 import { warn } from '../base/this-command.js';
 import { absolutePath } from '../platform/command-line.js';
 import { exposureAt, exposureOnTheWay, exposureText } from '../platform/exposure.js';
@@ -60,7 +60,7 @@ export interface Listening {
 }
 
 /**
- * @throws LaminaError refused: another server listens there, or other users could replace the socket or, of one that
+ * @throws LaminaError notFound: its directory does not exist; refused: another server listens there, or other users could replace the socket or, of one that
  * systemd passes, connect to it; failed as listen(2)
  */
 export async function listen(server: Server, address: Address): Promise<Listening> {
@@ -147,6 +147,10 @@ async function clearPath(path: BytePath): Promise<void> {
     throw refused(`other users could replace the socket ${display(path)}: ${exposureText(exposed)}`, {
       code: 'SOCKET_EXPOSED',
       hint: 'choose a directory that only its owner may write, such as /run/lamina',
+    });
+  if (!existsSync(toBuffer(dirname(path))))
+    throw notFound(`the directory of the socket ${display(path)} does not exist`, {
+      hint: 'make it first, with mode 0700, or choose another path with --listen',
     });
   const status = lstatSync(toBuffer(path), { throwIfNoEntry: false });
   if (status === undefined) return;

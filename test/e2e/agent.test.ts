@@ -262,6 +262,11 @@ describe.skipIf(!isRoot)('a base that follows a channel', () => {
   it('is followed no more', async () => {
     const refused = await world.attempt('follow', channel.public, '--base', 'tiny', '--events', 'file:///etc/passwd');
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--events') as string });
+    const rootless = await world.attempt('follow', channel.public, '--base', 'tiny', '--root', '/absent.json');
+    expect(rootless).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('no root metadata at /absent.json') as string,
+    });
     await world.run('unfollow', 'tiny');
     expect((await world.json<Once>('agent', '--once')).bases).toEqual([]);
     expect(await world.attempt('unfollow', 'tiny')).toMatchObject({ code: 3 });

@@ -251,6 +251,8 @@ describe.skipIf(!mayMount)('lamina serve', () => {
     expect((await world.attempt('serve', '--listen', '127.0.0.1:0')).stderr).toMatch(/needs a token file/);
     await server.end();
     expect(existsSync(socket)).toBe(false);
+    const absent = await world.attempt('serve', '--listen', `unix:${world.path('absent/serve.sock')}`);
+    expect([absent.code, absent.stderr]).toEqual([3, expect.stringContaining('absent/serve.sock does not exist')]);
     writeFileSync(socket, 'a file');
     expect((await world.attempt('serve', ...args)).stderr).toMatch(/exists and is not a socket/);
     rmSync(socket);

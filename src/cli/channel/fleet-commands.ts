@@ -77,7 +77,7 @@ function statusText({ base, version, expires, machines, updates }: FleetData): s
   ]);
   const { enrolled, reporting, silent, strangers, refused } = machines;
   return [
-    `channel for base ${base ?? 'none yet'}, version ${version}, valid until ${expires}`,
+    `${base === null ? 'channel for no base yet' : `channel for base ${base}`}, version ${version}, valid until ${expires}`,
     `${counted(enrolled, 'machine')} enrolled, ${reporting} of them have reported`,
     ...(silent.length === 0
       ? []
