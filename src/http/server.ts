@@ -52,7 +52,7 @@ export async function makeServer(served: Served): Promise<App> {
     transformObject: (document) =>
       openAnswers(createJsonSchemaTransformObject({ schemaRegistry: componentSchemas })(document)),
   });
-  // Before readers are told of the job's end, and ask again.
+  // Before readers are notified of the job's end, and ask again.
   served.jobs.onChange(() => {
     served.status.forget();
   });

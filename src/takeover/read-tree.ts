@@ -111,7 +111,7 @@ class Reading {
     return new Map([...xattrs].map(([name, value]) => [escapeMark(name, this.#namespace), value]));
   }
 
-  /** Whether only the content can tell a file from that of the base. */
+  /** Whether only the content shows whether a file differs from that of the base. */
   #mayEqual(path: BytePath, { size, mtimeNs }: FileStats): boolean {
     const entry = this.base.get(path)?.entry;
     return entry?.type === 'file' && BigInt(entry.size) === size && entry.mtimeNs === mtimeNs;

@@ -37,7 +37,7 @@ export async function completeLayer(
 }
 
 class Completion {
-  /** Where files of the layers below were copied to, by what tells their inodes apart. */
+  /** Where files of the layers below were copied to, by what distinguishes their inodes. */
   readonly #copies = new Map<string, BytePath>();
 
   constructor(

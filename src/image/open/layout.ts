@@ -61,7 +61,7 @@ function tagged(manifests: readonly Descriptor[], tag: string | undefined, calle
   });
 }
 
-/** Several images that no platform tells apart are not one: which comes first means nothing. */
+/** Several images that have the same platform are not one: which comes first means nothing. */
 function oneOfEach(descriptors: readonly Descriptor[], called: string): readonly Descriptor[] {
   const digests = new Map<string, string>();
   for (const { digest, platform, mediaType, artifactType } of descriptors) {
