@@ -106,7 +106,9 @@ ssl_certificate_key ${world.path('key.pem')};
 ${server}}`,
       );
       const [first = '', agent = '', list = ''] = following('').trimEnd().split('\n');
-      const [enroll = '', receive = '', status = '', expel = ''] = following('Reports').trimEnd().split('\n');
+      const [enroll = '', receive = '', status = '', machines = '', expel = ''] = following('Reports')
+        .trimEnd()
+        .split('\n');
       expect([agent, receive]).toEqual([
         expect.stringMatching(/^lamina agent /),
         expect.stringMatching(/^lamina channel receive /),
@@ -144,6 +146,7 @@ ${enroll.replace(/ed25519:\S+/, '"$key"')}`,
 lamina agent --once 2>&1`,
         ],
         ['status', status],
+        ['machines', machines],
         ['timer', byTimer],
         ['expel', expel.replace(/m-[0-9a-f]{32}/, '"$machine"')],
         ['root', 'lamina run web -- cat /etc/app.conf'],
@@ -157,6 +160,7 @@ lamina agent --once 2>&1`,
       expect(said['publish']).toContain('offered to the group canary');
       expect(said['once']).toContain('update more-workers of base debian: applied');
       expect(said['status']).toMatch(/^more-workers +canary +1 +1 +0 +0 +0$/m);
+      expect(said['machines']).toMatch(/^m-[0-9a-f]{32} .*more-workers: applied$/m);
       // It has been ok for no hour yet.
       expect(said['timer']).toContain('update more-workers stays at 0%: ');
       expect(said['expel']).toContain('1 machine expelled');
