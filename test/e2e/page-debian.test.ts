@@ -38,7 +38,8 @@ describe.runIf(missingForPage() === null)('an upgrade of a Debian root on the pa
     const file = readdirSync(join(debianUpgrade, 'repo')).find((name) => name.startsWith('bsdutils_'))!;
     copyFileSync(join(debianUpgrade, 'repo', file), join(directory, 'one.deb'));
     writeFileSync(join(directory, 'update.json'), JSON.stringify({ version: 1, name: 'upgrade', procedure: 'run' }));
-    const install = '#!/bin/sh\nexec dpkg --install /run/lamina/procedure/one.deb\n';
+    // The container has a motd of its own, so what is written is another file there.
+    const install = '#!/bin/sh\ncp /etc/motd /etc/motd.before\nexec dpkg --install /run/lamina/procedure/one.deb\n';
     writeFileSync(join(directory, 'run'), install, { mode: 0o755 });
     return directory;
   }
