@@ -60,8 +60,8 @@ export interface Listening {
 }
 
 /**
- * @throws LaminaError notFound: its directory does not exist; refused: another server listens there, or other users could replace the socket or, of one that
- * systemd passes, connect to it; failed as listen(2)
+ * @throws LaminaError notFound: the directory of the socket does not exist; refused: another server listens there, or
+ * other users could replace the socket or, of one that systemd passes, connect to it; failed as listen(2)
  */
 export async function listen(server: Server, address: Address): Promise<Listening> {
   if (address.kind === 'unix') await clearPath(address.path);
