@@ -224,9 +224,8 @@ function firstRoot(url: string): Uint8Array | undefined {
 
 /** The reports of the machines of a fleet, and how many machines are enrolled. */
 export async function reportsOf(request: FleetRequest): Promise<{ found: ReadReports; enrolled: number }> {
-  const { channel, signal, trustNew } = request;
-  const list = request.machines ?? (isAddress(channel) ? undefined : directoryOf(channel));
-  const machines = list === undefined ? {} : readMachines(fleetPlaces(list).machines);
+  const { signal, trustNew } = request;
+  const { list, machines } = enrolledOf(request);
   const carrier = reportCarrier(request);
   const found = await readReports(carrier, machines, signal);
   if (!trustNew || found.strangers.length === 0) return { found, enrolled: Object.keys(machines).length };
@@ -244,13 +243,20 @@ export async function reportsOf(request: FleetRequest): Promise<{ found: ReadRep
   return { found: { ...found, reports, strangers: [] }, enrolled: Object.keys(readMachines(file)).length };
 }
 
-/** All that one machine reports. Undefined: nothing; null: it is not enrolled. */
-export async function reportOf(request: FleetRequest, machine: string): Promise<Report | undefined | null> {
-  const { channel, machines: given, signal } = request;
+/** All that one machine reports. Undefined: nothing. @throws LaminaError notFound: it is not enrolled */
+export async function reportOf(request: FleetRequest, machine: string): Promise<Report | undefined> {
+  const { machines } = enrolledOf(request);
+  if (Object.hasOwn(machines, machine)) return readReportOf(reportCarrier(request), machines, machine, request.signal);
+  throw notFound(`no machine '${display(machine)}' is enrolled`, {
+    code: 'NO_MACHINE',
+    hint: 'see lamina channel machines CHANNEL',
+  });
+}
+
+/** The enrolled machines, and the directory that lists them; undefined: none is known. */
+function enrolledOf({ channel, machines: given }: FleetRequest) {
   const list = given ?? (isAddress(channel) ? undefined : directoryOf(channel));
-  const machines = list === undefined ? {} : readMachines(fleetPlaces(list).machines);
-  if (!Object.hasOwn(machines, machine)) return null;
-  return readReportOf(reportCarrier(request), machines, machine, signal);
+  return { list, machines: list === undefined ? {} : readMachines(fleetPlaces(list).machines) };
 }
 
 function reportCarrier({ channel, reports, plainHttp }: FleetRequest): Carrier {

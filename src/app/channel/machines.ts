@@ -1,5 +1,3 @@
-import { display } from '../../base/bytes.js';
-import { notFound } from '../../base/errors.js';
 import type { CountedReport, UpdateOutcome, UpdateReport } from '../../fleet/index.js';
 import { reportOf, reportsOf } from './fleet.js';
 import type { FleetRequest } from './fleet.js';
@@ -40,11 +38,7 @@ export async function fleetMachines(request: FleetRequest): Promise<MachineData[
 export async function fleetMachine(request: FleetRequest, machine: string): Promise<MachineShowData> {
   const report = await reportOf(request, machine);
   if (report === undefined) return { ...silentMachine(machine), updates: [] };
-  if (report !== null) return { ...machineData(report), updates: [...report.updates].reverse() };
-  throw notFound(`no machine '${display(machine)}' is enrolled`, {
-    code: 'NO_MACHINE',
-    hint: 'see lamina channel machines CHANNEL',
-  });
+  return { ...machineData(report), updates: [...report.updates].reverse() };
 }
 
 const none: MachineData['outcomes'] = {
