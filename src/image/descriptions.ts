@@ -32,14 +32,17 @@ const keys = z.record(z.string(), z.unknown()).nullish();
 /** It is kept with the base, and shown. */
 const platformName = z.string().regex(/^[a-z0-9._-]{1,64}$/, 'no name of a platform');
 
+/** Old builders leave it out, or empty. */
+const platformPart = platformName.or(z.literal('')).nullish();
+
 const configSchema = z.object({
-  os: platformName,
-  architecture: platformName,
+  os: platformPart,
+  architecture: platformPart,
   variant: z
     .string()
     .regex(/^[A-Za-z0-9._-]{0,64}$/, 'no name of a platform')
     .nullish(),
-  rootfs: z.object({ type: z.literal('layers'), diff_ids: z.array(digest) }),
+  rootfs: z.object({ type: z.literal('layers').nullish(), diff_ids: z.array(digest) }),
   config: z
     .object({
       User: z.string().nullish(),
@@ -75,7 +78,8 @@ export function parsed<T>(schema: z.ZodType<T>, bytes: Buffer, called: string): 
     throw overLimit(limits.nesting, `${called} is nested ${depth} levels deep`, soundImage);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // A member that is null counts as absent, as in Go, in which nearly all programs for images are written.
+    value = JSON.parse(text, (_key, member: unknown) => (member === null ? undefined : member));
   } catch (error) {
     throw invalidImage(called, 'it is no JSON', error);
   }

@@ -1,7 +1,7 @@
 import { display } from '../base/bytes.js';
 import { usage } from '../base/errors.js';
 import { platformPattern } from '../manifest/index.js';
-import type { Descriptor } from './descriptions.js';
+import type { Descriptor, ImageConfig } from './descriptions.js';
 
 export interface Platform {
   readonly os: string;
@@ -28,6 +28,12 @@ export const platformText = ({ os, architecture, variant }: Platform): string =>
 export function hostPlatform(): Platform {
   const architecture = architectures[process.arch] ?? process.arch;
   return { os: 'linux', architecture };
+}
+
+/** What a configuration does not say is as on this machine. */
+export function platformOfConfig({ os, architecture, variant }: ImageConfig): Platform {
+  const host = hostPlatform();
+  return { os: os || host.os, architecture: architecture || host.architecture, variant };
 }
 
 /** @param text of --platform @throws LaminaError usage */

@@ -3,14 +3,15 @@ import { warn } from '../base/this-command.js';
 import { chainIdOf } from '../manifest/index.js';
 import type { ImageLayer } from '../manifest/index.js';
 import { checkBytes, checkDescriptionSize, parseConfig, parseIndex, parseManifest } from './descriptions.js';
-import type { Descriptor, ImageConfig, ImageManifest } from './descriptions.js';
+import type { Descriptor, ImageManifest } from './descriptions.js';
 import { invalidImage, noPlatform, unknownMediaType } from './errors.js';
 import { isConfigType, isIndexType, isLayerType, isManifestType } from './media-types.js';
-import { forPlatform, hostPlatform, matches, platformText } from './platform.js';
+import { forPlatform, hostPlatform, matches, platformOfConfig, platformText } from './platform.js';
 import type { Platform } from './platform.js';
 
-/** An index may name another; nobody needs more. */
+/** An index may name others; nobody needs more. */
 const deepestIndex = 4;
+const mostIndexes = 64;
 
 /** Reads a small blob of an image: an index, a manifest or a configuration. */
 export type ReadBlob = (descriptor: Descriptor) => Promise<Buffer> | Buffer;
@@ -48,24 +49,50 @@ export async function findManifest(
   descriptors: readonly Descriptor[],
   wanted: Platform | undefined,
   called: string,
-  depth = 0,
 ): Promise<Found> {
-  if (depth > deepestIndex) throw invalidImage(called, 'it has indexes in indexes without end');
-  const platform = wanted ?? hostPlatform();
   const images = withoutArtifacts(descriptors);
-  const [chosen] = depth === 0 && images.length === 1 ? images : forPlatform(images, platform);
-  if (chosen === undefined) {
-    const there = descriptors.flatMap(({ platform: each }) => (each ? [platformText(each)] : []));
-    throw noPlatform(called, platformText(platform), [...new Set(there)]);
+  const search = {
+    read,
+    platform: wanted ?? hostPlatform(),
+    called,
+    seen: new Set<string>(),
+    there: new Set<string>(),
+  };
+  const found = await firstOf(search, images.length === 1 ? images : forPlatform(images, search.platform), 0);
+  if (found !== undefined) return found;
+  for (const { platform } of descriptors) if (platform) search.there.add(platformText(platform));
+  throw noPlatform(called, platformText(search.platform), [...search.there]);
+}
+
+interface Search {
+  readonly read: ReadBlob;
+  readonly platform: Platform;
+  readonly called: string;
+  /** Indexes that were searched. */
+  readonly seen: Set<string>;
+  /** Of indexes in which nothing fits. */
+  readonly there: Set<string>;
+}
+
+/** The first manifest that candidates lead to, best first: an index among them may hold none that fits. */
+async function firstOf(search: Search, candidates: readonly Descriptor[], depth: number): Promise<Found | undefined> {
+  const { read, platform, called, seen, there } = search;
+  if (depth > deepestIndex || seen.size > mostIndexes)
+    throw invalidImage(called, 'it has indexes in indexes without end');
+  for (const descriptor of candidates) {
+    const { mediaType, digest } = descriptor;
+    if (!isIndexType(mediaType) && !isManifestType(mediaType)) throw unknownMediaType(called, digest, mediaType);
+    if (seen.has(digest)) continue;
+    const bytes = await readDescription(read, descriptor, called);
+    if (isManifestType(mediaType))
+      return { manifestDigest: digest, manifest: parseManifest(bytes, `${digest} of ${called}`) };
+    seen.add(digest);
+    const { manifests } = parseIndex(bytes, `${digest} of ${called}`);
+    const found = await firstOf(search, forPlatform(withoutArtifacts(manifests), platform), depth + 1);
+    if (found !== undefined) return found;
+    for (const { platform: each } of manifests) if (each) there.add(platformText(each));
   }
-  const { mediaType, digest } = chosen;
-  if (isIndexType(mediaType)) {
-    const { manifests } = parseIndex(await readDescription(read, chosen, called), `${digest} of ${called}`);
-    return findManifest(read, manifests, wanted, called, depth + 1);
-  }
-  if (!isManifestType(mediaType)) throw unknownMediaType(called, digest, mediaType);
-  const bytes = await readDescription(read, chosen, called);
-  return { manifestDigest: digest, manifest: parseManifest(bytes, `${digest} of ${called}`) };
+  return undefined;
 }
 
 /** Signatures, bills of materials and the like may lie beside an image; nothing but them is an error of its own. */
@@ -87,7 +114,10 @@ export async function resolveImage(
   if (!isConfigType(descriptor.mediaType)) throw unknownMediaType(called, descriptor.digest, descriptor.mediaType);
   const config = await readDescription(read, descriptor, called);
   const described = parseConfig(config, `${descriptor.digest} of ${called}`);
-  checkPlatform(described, wanted, called);
+  const platform = platformOfConfig(described);
+  if (!described.architecture)
+    warn(`${called} does not say for which machines it is, and is taken for one for ${platformText(platform)}`);
+  checkPlatform(platform, wanted, called);
   const { diff_ids: diffIds } = described.rootfs;
   checkLayers(manifest, diffIds, called);
   let chainId: string | undefined;
@@ -98,12 +128,12 @@ export async function resolveImage(
   });
   return {
     ...{ manifestDigest, config, configDigest: descriptor.digest },
-    platform: platformText(described),
+    platform: platformText(platform),
     layers: resolved,
   };
 }
 
-function checkPlatform(found: ImageConfig, wanted: Platform | undefined, called: string): void {
+function checkPlatform(found: Platform, wanted: Platform | undefined, called: string): void {
   if (wanted !== undefined && !matches(found, wanted))
     throw noPlatform(called, platformText(wanted), [platformText(found)]);
   if (!matches(found, hostPlatform()))

@@ -33,6 +33,10 @@ export const mergeStatOverrides = (versions: Versions): Uint8Array =>
 export const mergeDiversions = (versions: Versions): Uint8Array =>
   mergeByFile(versions, 3, (lines) => (lines.length === 3 ? lines[0] : undefined));
 
+/** ucf's hashfile and registry: a checksum or a package, and a file. @throws Clash, OtherFormat */
+export const mergeByPathOfLine = (versions: Versions): Uint8Array =>
+  mergeByFile(versions, 1, ([line = '']) => /^\S+\s+(\/.*)$/.exec(line)?.[1]);
+
 /** Records of `length` lines each. @param fileOf undefined: the lines are no record */
 function mergeByFile(
   { base, ours, theirs }: Versions,

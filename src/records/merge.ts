@@ -4,9 +4,16 @@ import { limitNamed, limits } from '../base/limits.js';
 import type { Limit } from '../base/limits.js';
 import { accountFiles, mergeAccounts } from './accounts.js';
 import { mergeAlternatives } from './alternatives.js';
+import { mergeApkScripts } from './apk-scripts.js';
 import { mergeJson } from './documents.js';
 import { mergeIni } from './ini.js';
-import { mergeDiversions, mergeLineSets, mergeStatOverrides, mergeSubordinates } from './line-sets.js';
+import {
+  mergeByPathOfLine,
+  mergeDiversions,
+  mergeLineSets,
+  mergeStatOverrides,
+  mergeSubordinates,
+} from './line-sets.js';
 import { Clash, OtherFormat, TooLarge } from './outcome.js';
 import type { RecordMerge, Versions } from './outcome.js';
 import { mergeApkInstalled, mergeDpkgStatus } from './packages.js';
@@ -35,9 +42,8 @@ const byPath: Readonly<Record<string, Kind>> = {
   'var/lib/dpkg/statoverride': blocking("dpkg's statoverride", mergeStatOverrides),
   'var/lib/dpkg/diversions': blocking("dpkg's diversions", mergeDiversions),
   'var/lib/dpkg/arch': blocking("dpkg's architectures", mergeLineSets),
-  'var/lib/dpkg/triggers/File': blocking("dpkg's triggers", mergeLineSets),
-  'lib/apk/db/installed': blocking("apk's database", mergeApkInstalled),
-  'usr/lib/apk/db/installed': blocking("apk's database", mergeApkInstalled),
+  'var/lib/ucf/hashfile': free("ucf's database", mergeByPathOfLine),
+  'var/lib/ucf/registry': free("ucf's database", mergeByPathOfLine),
   'etc/apk/world': blocking("apk's world", mergeLineSets),
   'etc/subuid': blocking('subuid', mergeSubordinates),
   'etc/subgid': blocking('subgid', mergeSubordinates),
@@ -69,15 +75,28 @@ const alternatives = /^var\/lib\/dpkg\/alternatives\/[^/]+$/;
 
 const byName: readonly (readonly [RegExp, Kind])[] = [
   [/^var\/lib\/dpkg\/info\/[^/]+\.(?:list|md5sums|conffiles)$/, blocking('a list of dpkg', mergeLineSets)],
+  // Unincorp is what is still to be done.
+  [/^var\/lib\/dpkg\/triggers\/(?!Unincorp$|Lock$)[^/]+$/, blocking("dpkg's triggers", mergeLineSets)],
   [alternatives, free('an alternative of dpkg', mergeAlternatives)],
+  [/^(?:usr\/)?lib\/apk\/db\/installed$/, blocking("apk's database", mergeApkInstalled)],
+  [/^(?:usr\/)?lib\/apk\/db\/scripts\.tar(?:\.gz)?$/, blocking("apk's scripts", mergeApkScripts)],
+  [/^(?:usr\/)?lib\/apk\/db\/triggers$/, blocking("apk's triggers", mergeLineSets)],
   [/\.json$/i, free('JSON', mergeJson, limits.mergedFile)],
   [/\.ya?ml$/i, free('YAML', mergeYaml, limits.comparedFile)],
   [ini, free('settings', mergeIni, limits.mergedFile)],
 ];
 
 /** Not worth merging: what a container's tools keep of its own past, or write again at once. */
-const ownFiles =
-  /^(?:var\/log\/.*|etc\/alternatives\/[^/]+|etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-|var\/lib\/dpkg\/(?:status|available|diversions|statoverride)-old|var\/cache\/debconf\/[a-z]+\.dat-old|var\/cache\/(?:apt|ldconfig)\/.*)$/;
+const ownFiles = [
+  /^var\/log\//,
+  /^etc\/alternatives\/[^/]+$/,
+  /^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/,
+  /^var\/lib\/dpkg\/(?:status|available|diversions|statoverride)-old$/,
+  /^var\/lib\/ucf\/(?:hashfile|registry)\.\d+$/,
+  /^var\/lib\/apt\/lists\//,
+  /^var\/cache\/(?:apk|apt|ldconfig)\//,
+  /^var\/cache\/debconf\/[a-z]+\.dat-old$/,
+];
 
 const databases = /^(?:var\/lib\/rpm|usr\/lib\/sysimage\/rpm)\/[^/]+$/;
 const sqlite = 'SQLite format 3\0';
@@ -94,7 +113,7 @@ function kindOf(path: BytePath): Kind | undefined {
 /** What is decided by the path alone, of whatever type the versions are. */
 export function mergeByPath(path: BytePath): RecordMerge | undefined {
   if (path === linkerCache) return { kind: 'made', then: { by: 'ldconfig' } };
-  return ownFiles.test(path) ? { kind: 'own' } : undefined;
+  return ownFiles.some((pattern) => pattern.test(path)) ? { kind: 'own' } : undefined;
 }
 
 /** Whether a program of the root may have to make again what depends on a path, where both sides changed it. */

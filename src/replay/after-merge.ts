@@ -89,7 +89,7 @@ function packageFaults(tree: Tree): string[] | undefined {
 }
 
 function faultsIn(tree: Tree, path: BytePath, read: (database: Uint8Array) => string[]): string[] | undefined {
-  if (!hasDirectories(tree, path)) return undefined;
+  if (!tree.hasDirectories(path)) return undefined;
   const stats = tree.stat(path);
   if (stats?.isFile() !== true || stats.size > limits.mergedRecords.value) return undefined;
   try {
@@ -98,12 +98,6 @@ function faultsIn(tree: Tree, path: BytePath, read: (database: Uint8Array) => st
     if (error instanceof OtherFormat) return undefined;
     throw error;
   }
-}
-
-/** A `Tree` follows no symlink, in no component. */
-export function hasDirectories(tree: Tree, path: BytePath): boolean {
-  const names = path.split('/').slice(0, -1);
-  return names.every((_, i) => tree.stat(names.slice(0, i + 1).join('/') as BytePath)?.isDirectory() === true);
 }
 
 function listed(faults: readonly string[]): string {

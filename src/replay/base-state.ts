@@ -1,9 +1,11 @@
 import type { BigIntStats } from 'node:fs';
-import { components, display, join, treeRoot } from '../base/bytes.js';
+import { components, display, fromBuffer, join, treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { damaged, must } from '../base/errors.js';
 import type { ConflictChoice } from '../package/index.js';
 import type { Tree } from '../store/index.js';
+import { followedDirectory } from './relinked.js';
+import type { FollowedNode } from './relinked.js';
 
 /** A location in the container: a name in the counterpart of a directory of the base. */
 export interface Location {
@@ -96,9 +98,11 @@ export class Base {
   readonly #byInode = new Map<bigint, Item>();
   readonly #rootName: Name;
 
+  /** @param follows whether a symlink of the container to a directory stands for a directory of the base */
   constructor(
     readonly before: Tree,
     readonly container: Tree,
+    readonly follows = false,
   ) {
     this.root = new Item(true, treeRoot);
     this.#rootName = new Name(this.root, undefined, '', undefined);
@@ -204,9 +208,40 @@ export class Base {
   #counterpart(directory: Item, name: string, stats: BigIntStats): Location | undefined {
     const there = this.containerDirectory(directory);
     if (there === undefined) return undefined;
-    const own = this.container.stat(join(there, name));
-    return own?.isDirectory() === stats.isDirectory() ? { directory, name } : undefined;
+    const path = join(there, name);
+    const own = this.container.stat(path);
+    const isDirectory = stats.isDirectory();
+    if (own === undefined || this.#isTaken(directory, path, isDirectory)) return undefined;
+    if (own.isDirectory() === isDirectory) return { directory, name };
+    if (!this.follows || !isDirectory || !own.isSymbolicLink()) return undefined;
+    const to = followedDirectory((at) => nodeIn(this.container, at), path);
+    return to === undefined ? undefined : this.#locationOf(to);
   }
+
+  /** Whether what the container has at a path, to which a symlink led, is the counterpart of that path in the base. */
+  #isTaken(directory: Item, path: BytePath, isDirectory: boolean): boolean {
+    if (!this.follows || isDirectory || this.containerDirectory(directory) === directory.before) return false;
+    return this.before.hasDirectories(path) && this.before.stat(path) !== undefined;
+  }
+
+  /** Of a directory of the container that need not be one of the base. */
+  #locationOf(path: BytePath): Location | undefined {
+    const names = components(path);
+    const last = names.pop();
+    let directory = this.root;
+    for (const name of names) {
+      const next = new Item(true, undefined);
+      next.location = { directory, name };
+      directory = next;
+    }
+    return last === undefined ? undefined : { directory, name: last };
+  }
+}
+
+function nodeIn(tree: Tree, path: BytePath): FollowedNode | undefined {
+  const stats = tree.stat(path);
+  if (stats?.isSymbolicLink() === true) return { target: fromBuffer(tree.readLink(path)) };
+  return stats?.isDirectory() === true ? 'directory' : undefined;
 }
 
 /** What a replay works with. */

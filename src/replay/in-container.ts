@@ -67,6 +67,8 @@ export async function replayInContainer(
     readonly conflict?: ConflictChoice;
     /** Whether files of known formats are merged by their records. */
     readonly records?: boolean;
+    /** Whether a symlink of the container to a directory stands for a directory of the base. */
+    readonly follows?: boolean;
     /** What a sandbox needs in the view; it is no part of what is captured. */
     readonly additions?: RootAdditions | undefined;
     /** Does the replay in the view, and what comes before and after it. */
@@ -87,8 +89,9 @@ export async function replayInContainer(
   const report = await withOwnMount(mount, async () => {
     const { before, after } = views;
     const operations = request.operations ?? operationsOf(views.journals);
-    const { conflict, records, around } = request;
-    const run = async () => replay({ operations, before, after, container: mount.mountpoint, conflict, records });
+    const { conflict, records, follows, around } = request;
+    const run = async () =>
+      replay({ operations, before, after, container: mount.mountpoint, conflict, records, follows });
     return around === undefined ? run() : around(mount.mountpoint, run);
   });
   work.signal.throwIfAborted();

@@ -2,6 +2,7 @@ import { dirname } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { compareViews, equalApartFromTimes } from '../changeset/index.js';
 import type { Change, Entry, View } from '../changeset/index.js';
+import { FollowingView, RelinkedDirectories } from './relinked.js';
 import type { ReplayOperation } from './replay.js';
 
 /** A layer as operations on the base, for one container. */
@@ -12,6 +13,16 @@ export interface LayerOperations {
    * left as they are.
    */
   readonly conflicts: readonly BytePath[];
+}
+
+export interface HowToMerge {
+  /** Whether what the layer removes or retypes goes, although the container changed it. */
+  readonly overrule: boolean;
+  /**
+   * Whether content of a directory that the layer replaces by a symlink to another one moves there; and where it was
+   * the container that did so, what the layer changes in the directory changes there.
+   */
+  readonly relinks: boolean;
 }
 
 interface Views {
@@ -28,8 +39,8 @@ interface Views {
  * layer are left out where the container has its own version.
  * @param paths all at which the base differs
  */
-export function layerOperations(views: Views, paths: Iterable<BytePath>, overrule: boolean): LayerOperations {
-  const writer = new OperationWriter(views, compareViews(views.before, views.after, { paths }), overrule);
+export function layerOperations(views: Views, paths: Iterable<BytePath>, how: HowToMerge): LayerOperations {
+  const writer = new OperationWriter(views, compareViews(views.before, views.after, { paths }), how);
   writer.remove();
   writer.make();
   return writer;
@@ -45,13 +56,20 @@ class OperationWriter {
   readonly #made = new Map<BytePath, BytePath>();
 
   readonly #changes: readonly Change[];
+  readonly #relinked: RelinkedDirectories;
+  readonly #own: FollowingView;
+  /** What the container changed or removed in a directory that is relinked, by where it would be. */
+  readonly #moved = new Map<BytePath, BytePath>();
+  readonly #removed = new Map<BytePath, BytePath>();
 
   constructor(
     readonly views: Views,
     changes: readonly Change[],
-    readonly overrule: boolean,
+    readonly how: HowToMerge,
   ) {
+    this.#own = new FollowingView(views.before, views.own, how.relinks);
     this.#changes = changes.filter(({ path }) => !(this.#isOwn(path) && this.#isLeftAlone(path)));
+    this.#relinked = new RelinkedDirectories(views, how.relinks ? this.#changes : []);
   }
 
   /**
@@ -70,12 +88,40 @@ class OperationWriter {
       const before = this.views.before.get(path)?.entry;
       const after = this.views.after.get(path)?.entry;
       if (before === undefined || (before.type === 'directory' && after?.type === 'directory')) continue;
-      if (this.#staying.has(path)) this.#leave(path, after);
+      const to = this.#relinked.placeOf(path);
+      if (to !== undefined) this.#leaveDirectory(path, before, to);
+      else if (this.#relinked.targets.has(path)) continue;
+      else if (this.#staying.has(path)) this.#leave(path, after);
       else if (this.#isBlocked(path, before, after)) {
         this.conflicts.push(path);
         this.#leave(path, after);
       } else this.operations.push({ operation: before.type === 'directory' ? 'rmdir' : 'unlink', path });
     }
+  }
+
+  /** Something in a directory that is relinked. What is still in that then moves as a whole. */
+  #leaveDirectory(path: BytePath, before: Entry, to: BytePath): void {
+    const own = this.#own.get(path)?.entry;
+    const isFree = [this.views.before, this.views.own].every((view) => view.get(to) === undefined);
+    if (before.type !== 'directory') this.#leaveFile(path, to, own, isFree);
+    else if (!isFree || own?.type === 'directory') return;
+    else if (this.views.after.get(to)?.entry.type === 'directory') this.#stayingAway.add(to);
+    else if (own === undefined) this.#removed.set(to, path);
+  }
+
+  #leaveFile(path: BytePath, to: BytePath, own: Entry | undefined, isFree: boolean): void {
+    const { after } = this.views;
+    const there = after.get(to)?.entry;
+    const isTaken = there === undefined && this.how.overrule && own?.type !== 'directory';
+    if (own === undefined || !this.#isOwn(path) || isTaken) {
+      this.operations.push({ operation: 'unlink', path });
+      if (own === undefined && isFree) this.#removed.set(to, path);
+      return;
+    }
+    if (there === undefined) this.conflicts.push(to);
+    const hasPlace = isFree && !this.#moved.has(to) && after.get(dirname(to))?.entry.type === 'directory';
+    if (hasPlace && ![own.type, there?.type].includes('directory')) this.#moved.set(to, path);
+    else this.operations.push({ operation: 'forget', path });
   }
 
   /** The container's stays. What the layer makes there conflicts with it. */
@@ -86,8 +132,8 @@ class OperationWriter {
 
   /** Whether the container changed what the layer removes, or turns into or from a directory. */
   #isBlocked(path: BytePath, before: Entry, after: Entry | undefined): boolean {
-    if (this.overrule) return false;
-    const own = this.views.own.get(path)?.entry;
+    if (this.how.overrule) return false;
+    const own = this.#own.get(path)?.entry;
     const isDirectory = after?.type === 'directory';
     if (after !== undefined && own === undefined && isDirectory !== (before.type === 'directory')) {
       this.#stayingAway.add(path);
@@ -99,14 +145,43 @@ class OperationWriter {
 
   /** Parents first. */
   make(): void {
+    const files: [BytePath, Entry][] = [];
     for (const { path, change } of this.#changes) {
       const after = this.views.after.get(path)?.entry;
-      if (change === 'delete' || after === undefined || this.#isAway(path)) continue;
+      if (change === 'delete' || after === undefined) continue;
+      if (this.#isAway(path)) {
+        this.#isSettled(path);
+        continue;
+      }
       const before = this.views.before.get(path)?.entry;
-      if (after.type !== 'directory') this.#file(path, after);
+      if (after.type !== 'directory' && this.#relinked.targets.size > 0) files.push([path, after]);
+      else if (after.type !== 'directory') this.#file(path, after);
       else if (before?.type === 'directory') this.#attributes(path, before, after);
       else this.operations.push({ operation: 'mkdir', path });
     }
+    for (const [to, path] of this.#moved) this.operations.push({ operation: 'rename', path, to });
+    for (const [path, to] of this.#relinked.targets) this.operations.push({ operation: 'relink', path, to });
+    for (const [path, entry] of files) if (!this.#isSettled(path)) this.#file(path, entry);
+  }
+
+  /**
+   * Whether nothing is to be made at a path that is new: the container has moved it there, or had removed it. What then
+   * differs is a conflict.
+   */
+  #isSettled(path: BytePath): boolean {
+    const from = this.#moved.get(path) ?? this.#removed.get(path);
+    if (from === undefined) return false;
+    const [before, after] = [this.views.before.get(from), this.views.after.get(path)];
+    const isSame =
+      before !== undefined &&
+      after !== undefined &&
+      equalApartFromTimes(this.views.before, before, this.views.after, after);
+    if (this.#removed.has(path)) {
+      if (!isSame && !this.how.overrule) this.conflicts.push(path);
+      return isSame || !this.how.overrule;
+    }
+    if (!isSame) this.operations.push({ operation: 'unlink', path });
+    return isSame;
   }
 
   #isAway(path: BytePath): boolean {
@@ -135,7 +210,7 @@ class OperationWriter {
 
   /** Of a directory: the attributes that the container has not changed. */
   #attributes(path: BytePath, before: Entry, after: Entry): void {
-    const own = this.views.own.get(path)?.entry;
+    const own = this.#own.get(path)?.entry;
     if (own?.type !== 'directory') return;
     const values: [operation: ReplayOperation, value: (entry: Entry) => string | undefined][] = [
       [{ operation: 'chown', path }, ({ uid, gid }) => `${uid}:${gid}`],
@@ -145,7 +220,7 @@ class OperationWriter {
       values.push([{ operation: 'setxattr', path, name }, ({ xattrs }) => hex(xattrs.get(name))]);
     const changed = values.filter(([, value]) => value(before) !== value(after) && value(own) !== value(after));
     const free = changed.filter(([, value]) => value(own) === value(before));
-    for (const [operation] of this.overrule ? changed : free) this.operations.push(operation);
+    for (const [operation] of this.how.overrule ? changed : free) this.operations.push(operation);
     if (free.length < changed.length) this.conflicts.push(path);
   }
 
@@ -154,7 +229,7 @@ class OperationWriter {
    * base's.
    */
   #isOwn(path: BytePath): boolean {
-    const own = this.views.own.get(path);
+    const own = this.#own.get(path);
     const before = this.views.before.get(path);
     if (own === undefined || before === undefined) return own !== before;
     return !equalApartFromTimes(this.views.before, before, this.views.own, own);
@@ -162,9 +237,9 @@ class OperationWriter {
 
   /** Whether the container differs at a path, or replaced a directory above it. */
   #hasOwnWay(path: BytePath): boolean {
-    if (this.#isOwn(path)) return true;
+    if (this.#isOwn(path) || this.#moved.has(path)) return true;
     for (let at = dirname(path); at !== ''; at = dirname(at))
-      if (this.views.own.get(at)?.entry.type !== 'directory' && this.#isOwn(at)) return true;
+      if (this.#own.get(at)?.entry.type !== 'directory' && this.#isOwn(at)) return true;
     return false;
   }
 }

@@ -65,18 +65,17 @@ export class LayerServicing {
     const overlap = this.#overlaps(storages);
     if (overlap === undefined) return { commit: stagePin(work, container, storages, 'skipped'), conflicts: [] };
     const own = new View([...storages.listings, ...this.layers]);
-    const { operations, conflicts } = layerOperations(
-      { before: this.#before, after: this.#after, own },
-      this.#paths,
-      this.conflict === 'theirs',
-    );
+    const { operations, conflicts } = layerOperations({ before: this.#before, after: this.#after, own }, this.#paths, {
+      overrule: this.conflict === 'theirs',
+      relinks: this.isStrict,
+    });
     const runs = [...this.#paths].some((path) => remakes(path) && bothChanged(path, this.#before, this.#after, own));
     const plan = runs ? this.#sandboxPlan(work, own, storages) : undefined;
     const { conflict, isStrict } = this;
     const care: AfterMerge = { container, conflict, isStrict, plan, signal: work.signal, after: views.after };
     const request = {
       delta: this.delta,
-      ...{ views, operations, conflict, location, records: true },
+      ...{ views, operations, conflict, location, records: true, follows: isStrict },
       additions: plan && additionsOf(plan, procedureHostName),
       around: async (mountpoint: BytePath, run: () => Promise<ReplayReport>) => mergeWithCare(care, mountpoint, run),
     };

@@ -6,7 +6,6 @@ import type { Entry, Listing, View } from '../changeset/index.js';
 import { movedIds } from '../records/index.js';
 import type { MovedId } from '../records/index.js';
 import { Tree } from '../store/index.js';
-import { hasDirectories } from './after-merge.js';
 
 /** Accounts that have another number after an update than before. @param before, after the base's root, mounted */
 export function movedAccounts({ before, after }: { readonly before: BytePath; readonly after: BytePath }): MovedId[] {
@@ -21,7 +20,7 @@ export function movedAccounts({ before, after }: { readonly before: BytePath; re
 
 /** Undefined: there is no such file, or it is none that anybody could read in a moment. */
 function accounts(tree: Tree, path: BytePath): Buffer | undefined {
-  if (!hasDirectories(tree, path)) return undefined;
+  if (!tree.hasDirectories(path)) return undefined;
   const stats = tree.stat(path);
   return stats?.isFile() === true && stats.size <= limits.mergedRecords.value ? tree.read(path) : undefined;
 }

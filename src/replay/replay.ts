@@ -4,15 +4,19 @@ import type { ConflictChoice } from '../package/index.js';
 import { Tree } from '../store/index.js';
 import { Base, Item, Name, journalMismatch } from './base-state.js';
 import type { Replaced, Trees } from './base-state.js';
+import { moveContent } from './move-content.js';
 import { Placement } from './placement.js';
 import { settle } from './settle.js';
 import type { Settled } from './settle.js';
 
 /**
- * An operation of a journal; or `forget`, which is in none: the base loses the name, and the container keeps what it
- * has.
+ * An operation of a journal; or one that is in none. `forget`: the base loses the name, and the container keeps what it
+ * has. `relink`: the base loses a directory, and what the container still has in it moves to another one.
  */
-export type ReplayOperation = RecordedOperation | { readonly operation: 'forget'; readonly path: BytePath };
+export type ReplayOperation =
+  | RecordedOperation
+  | { readonly operation: 'forget'; readonly path: BytePath }
+  | { readonly operation: 'relink'; readonly path: BytePath; readonly to: BytePath };
 
 /** An operation that changes no name. */
 type TouchingOperation = Exclude<
@@ -31,6 +35,8 @@ export interface ReplayRequest {
   readonly conflict?: ConflictChoice | undefined;
   /** Whether files of known formats are merged by their records, and not by lines; by default not. */
   readonly records?: boolean | undefined;
+  /** Whether a symlink of the container to a directory stands for a directory of the base; by default not. */
+  readonly follows?: boolean | undefined;
 }
 
 /** What could not be done as it was in the base. Paths of the container. */
@@ -55,8 +61,8 @@ export interface ReplayReport {
  * @throws LaminaError damaged where the journal does not fit the base
  */
 export async function replay(request: ReplayRequest): Promise<ReplayReport> {
-  const { before, after, container, conflict = 'keep', records = false } = request;
-  const run = new Replay(new Tree(before), new Tree(after), new Tree(container), { conflict, records });
+  const { before, after, container, conflict = 'keep', records = false, follows = false } = request;
+  const run = new Replay(new Tree(before), new Tree(after), new Tree(container), { conflict, records, follows });
   for await (const operation of request.operations) run.perform(operation);
   return run.finish();
 }
@@ -74,11 +80,11 @@ export class Replay {
     readonly before: Tree,
     readonly after: Tree,
     readonly container: Tree,
-    { conflict, records }: Pick<Trees, 'conflict' | 'records'>,
+    { conflict, records, follows = false }: Pick<Trees, 'conflict' | 'records'> & Pick<ReplayRequest, 'follows'>,
   ) {
     this.conflict = conflict;
     this.records = records;
-    this.base = new Base(before, container);
+    this.base = new Base(before, container, follows);
     this.#placement = new Placement(this.base, container, conflict, [before, after]);
   }
 
@@ -122,6 +128,11 @@ export class Replay {
         return;
       case 'forget':
         this.base.detach(this.base.nameAt(path));
+        return;
+      case 'relink':
+        this.base.detach(this.base.nameAt(path));
+        for (const taken of moveContent(this.container, this.before, path, operation.to))
+          this.#placement.conflicts.add(taken);
         return;
       default:
         this.#touch(operation);

@@ -1,4 +1,4 @@
-import { toText } from '../base/bytes.js';
+import { display, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { notFound, refused, usage } from '../base/errors.js';
 import { limits, overLimit } from '../base/limits.js';
@@ -41,14 +41,16 @@ export function checkUserIsThere({ uid, gid, groups }: SandboxUser, given: strin
 }
 
 /**
- * The user that `--user` names: a name or number of the root's own, `:` and a group where it is not the user's.
+ * The user that `--user` names: a name or number of the root's own, `:` and a group where it is not the user's. As for
+ * podman, an empty user is root, and an empty group the user's own.
  * @throws LaminaError usage, notFound: a name that the root does not have; refused, OVER_LIMIT: its passwd or group is
  * too large
  */
 export function userOf(root: RootReader, given: string, covered: readonly BytePath[]): SandboxUser {
-  const [user = '', group, ...more] = given.split(':');
-  if (user === '' || group === '' || more.length > 0)
-    throw usage(`--user ${given}: not a user`, { hint: 'give a name or number, or USER:GROUP' });
+  const [first = '', second, ...more] = given.split(':');
+  const [user, group] = [first || '0', second || undefined];
+  if (more.length > 0 || (first === '' && group === undefined))
+    throw usage(`--user ${display(given)}: not a user`, { hint: 'give a name or number, or USER:GROUP' });
   const groups = rowsOf(root, 'etc/group', covered);
   const row = rowsOf(root, 'etc/passwd', covered).find(([name, , id]) => name === user || id === user);
   const uid = row === undefined ? idOf(user) : idOf(row[2] ?? '');

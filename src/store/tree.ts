@@ -9,6 +9,7 @@ import {
   mkdirSync,
   openSync,
   readSync,
+  readdirSync,
   readlinkSync,
   rmdirSync,
   symlinkSync,
@@ -17,7 +18,7 @@ import {
 } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
-import { display, join, nameWithEnding } from '../base/bytes.js';
+import { display, fromBuffer, join, nameWithEnding } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf } from '../base/errors.js';
 import {
@@ -54,6 +55,17 @@ export class Tree {
   /** Undefined where nothing is there. */
   stat(path: BytePath): BigIntStats | undefined {
     return this.#at(path, (at) => lstatSync(at, { bigint: true, throwIfNoEntry: false }));
+  }
+
+  /** Whether a path leads over directories only, up to its last name. */
+  hasDirectories(path: BytePath): boolean {
+    const names = path.split('/').slice(0, -1);
+    return names.every((_, i) => this.stat(names.slice(0, i + 1).join('/') as BytePath)?.isDirectory() === true);
+  }
+
+  /** Of a directory, in no order. */
+  names(path: BytePath): BytePath[] {
+    return this.#at(path, (at) => readdirSync(at, 'buffer')).map(fromBuffer);
   }
 
   readLink(path: BytePath): Buffer {

@@ -7,6 +7,7 @@ import { buildTiny, differences, isRoot } from '../support/lamina.js';
 import type { World } from '../support/lamina.js';
 import { sha256, types } from '../support/layouts.js';
 import type { Layer } from '../support/layouts.js';
+import { writeTar } from '../support/tar-writer.js';
 
 /** A record of apk's database, with two files. */
 const apk = (name: string, version: string, needs = '', provides = '') =>
@@ -31,11 +32,17 @@ const users = (service: number, ...more: string[]) =>
 /** What an image holds beside the tiny root: its path → its content, and its owner. */
 type Files = Readonly<Record<string, string | { readonly content: string; readonly uid: number }>>;
 const installed = 'lib/apk/db/installed';
+const scripts = 'lib/apk/db/scripts.tar';
+/** apk's tar with a script of each of these packages. Text alone, in blocks. */
+const scriptsOf = (...packages: string[]) =>
+  writeTar(packages.map((each) => ({ name: `${each}.Q1x=.post-install`, content: each, mode: 0o755 }))).toString();
 const failingTool = '#!/bin/sh\necho "no memory left"\nexit 1\n';
 
 const old: Files = {
   [installed]: database(musl('1.2.3-r4'), busybox('1.35.0-r29'), apk('zlib', '1.2.13-r0')),
   'etc/apk/world': 'busybox\n',
+  [scripts]: scriptsOf('busybox-1.35.0-r29'),
+  'lib/apk/db/triggers': 'Q1a= /bin\n',
   'etc/passwd': users(900),
   'etc/ld.so.cache': 'old',
   'sbin/ldconfig': failingTool,
@@ -50,6 +57,8 @@ const newer: Files = {
     apk('ca-certificates', '2023-r1'),
   ),
   'etc/apk/world': 'busybox\nca-certificates\n',
+  [scripts]: scriptsOf('busybox-1.36.1-r5', 'ca-certificates-2023-r1'),
+  'lib/apk/db/triggers': 'Q1b= /bin\n',
   'etc/passwd': users(901, 'fresh:x:900:0::/:/bin/false'),
   'etc/ld.so.cache': 'new',
   'srv/shipped': { content: 'shipped', uid: 901 },
@@ -108,11 +117,13 @@ describe.runIf(isRoot)('what an image update makes of records', () => {
     await world.run('remove', 'own');
   };
 
-  it("merges apk's database by packages, and its world by lines", async () => {
+  it("merges apk's database by packages, with their scripts, and its world by lines", async () => {
     const own = apk('htop', '3.2.1-r1', 'so:libc.musl-x86_64.so.1 musl');
     await change({
       [installed]: database(musl('1.2.3-r4'), own, busybox('1.35.0-r29'), apk('zlib', '1.2.13-r0')),
       'etc/apk/world': 'busybox\nhtop\n',
+      [scripts]: scriptsOf('busybox-1.35.0-r29', 'htop-3.2.1-r1'),
+      'lib/apk/db/triggers': 'Q1a= /bin\nQ1h= /usr/share\n',
     });
     const before = await world.look('own');
     const { code, stderr } = await applied();
@@ -124,6 +135,8 @@ describe.runIf(isRoot)('what an image update makes of records', () => {
       ...['busybox 1.36.1-r5', 'ca-certificates 2023-r1', 'htop 3.2.1-r1', 'musl 1.2.4-r2', 'zlib 1.3-r0'],
     ]);
     expect((await read('etc/apk/world')).split('\n').sort()).toEqual(['', 'busybox', 'ca-certificates', 'htop']);
+    expect(await read(scripts)).toBe(scriptsOf('busybox-1.36.1-r5', 'ca-certificates-2023-r1', 'htop-3.2.1-r1'));
+    expect(await read('lib/apk/db/triggers')).toBe('Q1b= /bin\nQ1h= /usr/share\n');
     await takenBack(before);
   });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
@@ -203,5 +203,27 @@ describe.runIf(isRoot)('updates that are images', () => {
     await world.mounted('rows', (at) => {
       expect(readFileSync(join(at, 'var/lib/app/db'), 'latin1')).toBe('SQLite format 3\0newer');
     });
+  });
+
+  it('move what a container has in a directory that became a symlink, and back', async () => {
+    derive('split', 'v3', { 'opt/bin/tool': 'one\n', 'opt/bin/other': 'other\n', 'usr/tools/x': 'x\n' });
+    await world.run('base', 'import', 'split', source('split'));
+    await world.run('create', 'linked', '--base', 'split');
+    await world.inside('linked', 'echo mine >/opt/bin/mine; mkdir /opt/bin/d; echo d >/opt/bin/d/d; rm /opt/bin/other');
+    const links = world.makeDirectory('links');
+    mkdirSync(join(links, 'opt'));
+    symlinkSync('/usr/tools', join(links, 'opt/bin'));
+    const files = { 'usr/tools/tool': 'two\n', 'usr/tools/other': 'other\n' };
+    derive('linked', 'split', files, { gone: ['opt/bin'], tree: links });
+    const before = await root('linked');
+    await world.run('update', 'apply', 'split', source('linked'), '--name', 'linked');
+    const shown = await world.inside('linked', 'readlink /opt/bin; cd /usr/tools; ls -d *; cat /opt/bin/mine tool d/d');
+    expect(shown.split('\n')).toEqual(['/usr/tools', 'd', 'mine', 'tool', 'x', 'mine', 'two', 'd', '']);
+    await world.run('rollback', 'linked');
+    expect(differences(await root('linked'), before)).toEqual(new Map());
+    await world.run('update', 'redo', 'linked');
+    await world.run('merge', 'split', '--yes');
+    expect(await world.run('verify', '--quick')).toContain('nothing is wrong');
+    expect(await world.inside('linked', 'cat /usr/tools/mine /usr/tools/tool')).toBe('mine\ntwo\n');
   });
 });

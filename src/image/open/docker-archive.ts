@@ -5,7 +5,7 @@ import { refused } from '../../base/errors.js';
 import { digestOf, parseConfig, parsed } from '../descriptions.js';
 import type { ImageManifest } from '../descriptions.js';
 import { fullName } from '../docker-name.js';
-import { corruptBlob, invalidImage, noTag } from '../errors.js';
+import { corruptBlob, invalidImage, namesText, noTag } from '../errors.js';
 import type { Platform } from '../platform.js';
 import { resolveImage } from '../resolve.js';
 import type { ImageFiles, OpenFile } from './files.js';
@@ -68,9 +68,10 @@ function tagged(images: readonly ArchivedImage[], tag: string | undefined, calle
     const [only] = images;
     if (only === undefined) throw invalidImage(called, 'it holds no image');
     if (images.length === 1) return only;
-    throw refused(`${called} holds several images: ${tags.slice(0, 20).map(display).join(', ')}`, {
+    const names = images.flatMap(({ RepoTags: each }, i) => (each?.length ? each : [`@${i}`]));
+    throw refused(`${called} holds several images: ${namesText(names)}`, {
       code: 'NO_TAG',
-      hint: 'name one of them behind a colon, as docker-archive:FILE:NAME:TAG',
+      hint: 'name one of them behind a colon, as docker-archive:FILE:NAME:TAG, or by its place, as docker-archive:FILE:@0',
     });
   }
   const index = /^@(\d{1,6})$/.exec(tag)?.[1];

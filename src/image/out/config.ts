@@ -42,10 +42,11 @@ export function makeConfig(parts: ConfigParts): ImageConfig {
   const { from, layers, edits, created, platform } = parts;
   const before = isRecord(from?.['config']) ? from['config'] : {};
   const config = edits.reduce<RunConfig>((each, edit) => edit(each), before);
-  const { created: _, config: __, rootfs: ___, history: ____, ...others } = from ?? {};
+  const { created: _, config: __, rootfs: ___, history: ____, os, architecture, ...others } = from ?? {};
   return {
     created,
-    ...(from === undefined ? platform : {}),
+    os: os || platform.os,
+    architecture: architecture || platform.architecture,
     ...others,
     config,
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },

@@ -174,12 +174,29 @@ describe("dpkg's files", () => {
     expect(merged('var/lib/dpkg/diversions', '', '/a\n/b\n', diversion('a', 'y'))).toMatch(
       /^blocked: .*not in the form/,
     );
+    for (const name of ['File', 'ldconfig'])
+      expect(merged(`var/lib/dpkg/triggers/${name}`, 'a\n', 'a\nb\n', 'c\n')).toBe('c\nb\n');
+    expect(merged('var/lib/dpkg/triggers/Unincorp', '', '/a b\n', '/a c\n')).toBeUndefined();
     const head = 'auto\n/usr/bin/editor\neditor.1\n/usr/share/man/editor.1\n\n';
     const choice = (name: string) => `/bin/${name}\n10\n/man/${name}.1\n`;
     const path = 'var/lib/dpkg/alternatives/editor';
     expect(
       merged(path, `${head}${choice('ed')}\n`, `${head}${choice('ed')}${choice('vi')}\n`, `${head}${choice('nano')}\n`),
     ).toBe(`${head}${choice('nano')}${choice('vi')}\n`);
+  });
+
+  it("merge ucf's databases by the files that they name", () => {
+    const hash = (of: string, file: string) => `${of}  /etc/${file}\n`;
+    const path = 'var/lib/ucf/hashfile';
+    expect(merged(path, hash('1', 'a'), hash('1', 'a') + hash('1', 'b'), hash('2', 'a'))).toBe(
+      hash('2', 'a') + hash('1', 'b'),
+    );
+    expect(merged(path, hash('1', 'a'), hash('2', 'a'), hash('3', 'a'))).toBe(
+      "conflict: what is set for '/etc/a' was changed by both",
+    );
+    expect(merged('var/lib/ucf/registry', '', 'own     \t /etc/a b\n', 'it\t/etc/c\n')).toBe(
+      'it\t/etc/c\nown     \t /etc/a b\n',
+    );
   });
 });
 

@@ -72,13 +72,15 @@ export interface LayerCase {
   readonly own: Plain;
   readonly members: readonly Member[];
   readonly conflict: ConflictChoice;
+  /** Whether it is an image; by default it is a layer. */
+  readonly relinks?: boolean;
 }
 
 /**
  * Brings a layer, read from its tar, into a container, whose storage stands on the base; below a scratch directory.
  * Says what the container and the base are then.
  */
-export async function layerIn(scratch: string, { base, own, members, conflict }: LayerCase) {
+export async function layerIn(scratch: string, { base, own, members, conflict, relinks = false }: LayerCase) {
   const place = join(scratch, `case-${++count}`);
   const at = (name: string) => fromText(join(place, name));
   try {
@@ -100,9 +102,12 @@ export async function layerIn(scratch: string, { base, own, members, conflict }:
     await writeView(captured, [at('layer'), at('before')], at('after'));
     const storage = storageOf(await scan('container'), below);
     const views = { before, after, own: new View([storage, below]) };
-    const { operations, conflicts } = layerOperations(views, covered(after, before, [layer]), conflict === 'theirs');
+    const { operations, conflicts } = layerOperations(views, covered(after, before, [layer]), {
+      overrule: conflict === 'theirs',
+      relinks,
+    });
     const paths = { before: at('before'), after: at('after'), container: at('container') };
-    const report = await replay({ operations, ...paths, conflict });
+    const report = await replay({ operations, ...paths, conflict, follows: relinks });
     const all = [...conflicts, ...report.conflicts, ...report.passed];
     return {
       base: readPlain(join(place, 'after')),

@@ -61,7 +61,7 @@ export class TarReader {
       const header = await this.#header(announced);
       if (header === undefined) return undefined;
       if (header.type === 'x' || header.type === 'X') extended = await this.#extended(header);
-      else if (header.type === 'g') this.#all = addGlobal(this.#all, await this.#extended(header));
+      else if (header.type === 'g') this.#addGlobal(await this.#extended(header));
       else if (header.type === 'L') longName = await this.#longText(header);
       else if (header.type === 'K') longTarget = await this.#longText(header);
       else return this.#begin(header, { all: this.#all, extended: extended ?? noExtendedHeader, longName, longTarget });
@@ -176,6 +176,11 @@ export class TarReader {
   async #extended(header: Header): Promise<ExtendedHeader> {
     const what = `the extended header ${display(header.name)}`;
     return parseRecords(await this.#body(header, what, limits.extendedHeader), what);
+  }
+
+  /** Engines ignore global headers of layers: what they say is nothing that an image shows. */
+  #addGlobal(header: ExtendedHeader): void {
+    if (this.ends === 'anywhere') this.#all = addGlobal(this.#all, header);
   }
 
   /** A name in GNU form: it ends at the first NUL. */

@@ -6,7 +6,7 @@ import { beyond, unsafe, unsupported } from './errors.js';
 import type { Header } from './header.js';
 import { blockSize } from './header.js';
 import { decimal, fieldNumber } from './numbers.js';
-import type { ExtendedHeader } from './records.js';
+import type { ExtendedHeader, PaxRecords } from './records.js';
 
 /** Where the content of a sparse file lies in it; all else is holes (GNU tar manual, "Storing Sparse Files"). */
 export interface SparseMap {
@@ -63,12 +63,12 @@ export function recordedSparseMap(
   const say = sayOf(path);
   if (text('major') !== undefined || text('minor') !== undefined) {
     const version = `${text('major') ?? '?'}.${text('minor') ?? '?'}`;
-    if (version !== '1.0')
+    if (version === '1.0') return 'inside';
+    if (version !== '0.0' && version !== '0.1')
       throw unsupported(
         `${display(path)} is a sparse file in the unknown form ${display(version)}`,
         'make the archive without --sparse',
       );
-    return 'inside';
   }
   const map = text('map');
   if (map === undefined && text('size') === undefined && sparsePairs.length === 0) {
@@ -82,7 +82,13 @@ export function recordedSparseMap(
   const numbers = map === undefined ? sparsePairs.flat() : map === '' ? [] : map.split(',');
   if (numbers.length > mostPieces * 2) throw tooMany(say);
   if (numbers.length !== Number(text('numblocks') ?? Number.NaN) * 2) throw say('another number of pieces than stated');
-  return checked(paired(numbers.map((each) => decimal(each) ?? Number.NaN)), decimal(text('size') ?? ''), say);
+  return checked(paired(numbers.map((each) => decimal(each) ?? Number.NaN)), realSizeOf(records), say);
+}
+
+/** GNU tar writes `size` in the forms 0, `realsize` in the form 1.0. */
+function realSizeOf(records: PaxRecords): number | undefined {
+  const size = records.get('GNU.sparse.size') ?? records.get('GNU.sparse.realsize');
+  return decimal(size?.toString('latin1') ?? '');
 }
 
 const longestLine = 20;
@@ -116,8 +122,7 @@ export async function insideSparseMap(
     if (wanted > mostPieces * 2 + 1) throw tooMany(say);
     numbers.push(number);
   }
-  const realSize = decimal(records.get('GNU.sparse.realsize')?.toString('latin1') ?? '');
-  return { map: checked(paired(numbers.slice(1)), realSize, say), bytes };
+  return { map: checked(paired(numbers.slice(1)), realSizeOf(records), say), bytes };
 }
 
 const sayOf =

@@ -6,12 +6,13 @@ import { fromText } from '../../../../src/base/bytes.js';
 import { LaminaError } from '../../../../src/base/errors.js';
 import { removeTree } from '../../../../src/platform/walk.js';
 import { importTar } from '../../../../src/store/index.js';
+import type { ArchiveKind } from '../../../../src/store/import/tar.js';
 import { writeTar } from '../../../support/tar-writer.js';
 import type { Member } from '../../../support/tar-writer.js';
 
 interface Imports {
   /** Imports an archive into a directory of its own, which it returns. */
-  readonly imported: (archive: Buffer | readonly Member[]) => Promise<string>;
+  readonly imported: (archive: Buffer | readonly Member[], kind?: ArchiveKind) => Promise<string>;
   /** The error with which importing it ends. */
   readonly refusal: (archive: Buffer | readonly Member[]) => Promise<LaminaError>;
 }
@@ -23,10 +24,10 @@ export function importsOfTars(): Imports {
     removeTree(fromText(scratch));
   });
   let number = 0;
-  async function imported(archive: Buffer | readonly Member[]): Promise<string> {
+  async function imported(archive: Buffer | readonly Member[], kind: ArchiveKind = {}): Promise<string> {
     const place = join(scratch, String(++number));
     writeFileSync(`${place}.tar`, Buffer.isBuffer(archive) ? archive : writeTar(archive));
-    await importTar(fromText(`${place}.tar`), fromText(place), {});
+    await importTar(fromText(`${place}.tar`), fromText(place), {}, kind);
     return place;
   }
   async function refusal(archive: Buffer | readonly Member[]): Promise<LaminaError> {

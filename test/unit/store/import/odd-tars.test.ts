@@ -197,6 +197,45 @@ describe.skipIf(!isRoot)('a tar', () => {
       expect((await refusal(Buffer.concat([global([key, '1']), end]))).message).toContain(key);
   });
 
+  it('that is a layer applies none, as engines do not', async () => {
+    const global = paxOf(
+      [
+        ['uid', '77'],
+        ['path', 'all'],
+        ['SCHILY.xattr.user.a', '1'],
+      ],
+      'g',
+    );
+    const place = await imported(Buffer.concat([global, writeMember({ name: 'a', content: 'x', uid: 5 }), end]), {
+      isLayer: true,
+    });
+    expect(readdirSync(place)).toEqual(['a']);
+    expect(lstatSync(join(place, 'a')).uid).toBe(5);
+  });
+
+  it.each([
+    ['0.0', [['GNU.sparse.size', '8']]],
+    ['0.1', [['GNU.sparse.size', '8']]],
+    ['0.1', [['GNU.sparse.realsize', '8']]],
+  ] as const)('may state the form %s of a sparse file, and its size as %j', async (version, size) => {
+    const [major = '', minor = ''] = version.split('.');
+    const place = await imported([
+      {
+        name: 'GNUSparseFile.0/f',
+        content: 'xy',
+        pax: [
+          ['GNU.sparse.major', major],
+          ['GNU.sparse.minor', minor],
+          ['GNU.sparse.name', 'f'],
+          ...size,
+          ['GNU.sparse.numblocks', '1'],
+          ['GNU.sparse.map', '2,2'],
+        ],
+      },
+    ]);
+    expect(content(place, 'f')).toBe('\0\0xy\0\0\0\0');
+  });
+
   it('has labels of SELinux, and names of attributes as GNU tar and libarchive write them', async () => {
     const place = await imported([
       {

@@ -1,0 +1,111 @@
+import { basename, components, dirname, isBelow, join, treeRoot } from '../base/bytes.js';
+import type { BytePath } from '../base/bytes.js';
+import type { Change, Resolved, View } from '../changeset/index.js';
+
+interface Views {
+  readonly before: View;
+  readonly after: View;
+  readonly own: View;
+}
+
+/**
+ * Directories that an update replaces by a symlink to another directory, as distributions did with `/bin` and `/lib`:
+ * what was below one is from then on below the directory that its symlink leads to.
+ */
+export class RelinkedDirectories {
+  /** Where the content of each goes. */
+  readonly targets = new Map<BytePath, BytePath>();
+
+  constructor(
+    readonly views: Views,
+    changes: readonly Change[],
+  ) {
+    const { before, after, own } = views;
+    for (const { path } of changes) {
+      const isRelinked =
+        after.get(path)?.entry.type === 'symlink' && [before, own].every((view) => isDirectory(view, path));
+      const to = isRelinked ? directoryAt(after, path) : undefined;
+      if (to === undefined || to === treeRoot || isBelow(to, path) || isBelow(path, to)) continue;
+      // The container has the directory, or gets it.
+      if (isDirectory(own, to) || (own.get(to) === undefined && before.get(to) === undefined))
+        this.targets.set(path, to);
+    }
+  }
+
+  /** Where something below one of them is from then on; undefined: it is below none. */
+  placeOf(path: BytePath): BytePath | undefined {
+    if (this.targets.size === 0) return undefined;
+    for (let at = dirname(path); at !== treeRoot; at = dirname(at)) {
+      const to = this.targets.get(at);
+      if (to !== undefined) return join(to, path.slice(at.length + 1));
+    }
+    return undefined;
+  }
+}
+
+/** A root of a container in which symlinks stand for directories of the base. */
+export class FollowingView {
+  readonly #directories = new Map<BytePath, BytePath>([[treeRoot, treeRoot]]);
+
+  /** @param follows where not, it is the container's view itself */
+  constructor(
+    readonly before: View,
+    readonly own: View,
+    readonly follows: boolean,
+  ) {}
+
+  /** What the container has in the place of what the base has at a path. */
+  get(path: BytePath): Resolved | undefined {
+    return this.own.get(this.follows ? join(this.#directory(dirname(path)), basename(path)) : path);
+  }
+
+  #directory(path: BytePath): BytePath {
+    const known = this.#directories.get(path);
+    if (known !== undefined) return known;
+    const at = join(this.#directory(dirname(path)), basename(path));
+    const isFollowed = this.own.get(at)?.entry.type === 'symlink' && isDirectory(this.before, path);
+    const to = (isFollowed ? directoryAt(this.own, at) : undefined) ?? at;
+    this.#directories.set(path, to);
+    return to;
+  }
+}
+
+const isDirectory = (view: View, path: BytePath): boolean => view.get(path)?.entry.type === 'directory';
+
+/** What a path leads over; undefined: nothing, or nothing that leads on. */
+export type FollowedNode = 'directory' | { readonly target: BytePath };
+
+const mostLinks = 40;
+
+/** The directory that a path leads to within a root, symlinks followed; undefined: it leads to none. */
+export function followedDirectory(
+  nodeAt: (path: BytePath) => FollowedNode | undefined,
+  path: BytePath,
+): BytePath | undefined {
+  let at: BytePath = treeRoot;
+  let rest = components(path);
+  for (let links = 0; rest.length > 0;) {
+    const [name = '', ...others] = rest;
+    rest = others;
+    if (name === '.') continue;
+    const next = name === '..' ? dirname(at) : join(at, name);
+    const node = nodeAt(next);
+    if (node === undefined) return undefined;
+    if (node === 'directory') {
+      at = next;
+      continue;
+    }
+    if ((links += 1) > mostLinks) return undefined;
+    if (node.target.startsWith('/')) at = treeRoot;
+    rest = [...components(node.target), ...others];
+  }
+  return at;
+}
+
+function directoryAt(view: View, path: BytePath): BytePath | undefined {
+  return followedDirectory((at) => {
+    const entry = view.get(at)?.entry;
+    if (entry?.type === 'symlink') return { target: entry.target as BytePath };
+    return entry?.type === 'directory' ? 'directory' : undefined;
+  }, path);
+}
