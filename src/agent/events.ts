@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../base/errors.js';
 import { limitNamed, limits } from '../base/limits.js';
+import { shownUrl } from '../channel/index.js';
 import { pollPause } from './schedule.js';
 
 export interface EventOptions {
@@ -37,7 +38,7 @@ export async function listenToEvents({ url, signal, onEvent, onFault, pauseMs }:
     } catch (error) {
       if (isAborted(signal)) return;
       const message = error instanceof Error && error.cause instanceof Error ? error.cause.message : messageOf(error);
-      if (message !== reported) onFault(`events of ${url}: ${message}`);
+      if (message !== reported) onFault(`events of ${shownUrl(new URL(url))}: ${message}`);
       reported = message;
     }
     const pause = pollPause({ intervalMs: pauseMs ?? usualPauseMs, failures }, Math.random());
@@ -56,7 +57,7 @@ async function readStream(url: string, signal: AbortSignal, onEvent: (data: stri
   }, silenceMs);
   try {
     const response = await fetch(url, {
-      headers: { accept: 'text/event-stream', 'cache-control': 'no-store' },
+      headers: { accept: 'text/event-stream', 'accept-encoding': 'identity', 'cache-control': 'no-store' },
       redirect: 'error',
       signal: AbortSignal.any([signal, silence.signal]),
     });

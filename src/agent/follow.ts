@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { toText, fromText, join } from '../base/bytes.js';
 import { isSystemError, notFound, refused, usage } from '../base/errors.js';
-import { ChannelClient } from '../channel/index.js';
+import { ChannelClient, shownUrl } from '../channel/index.js';
 import { baseOf, validateName } from '../manifest/index.js';
 import { makeDirectoryDurably, removeDurably } from '../platform/durable.js';
 import { holdPath } from '../platform/held.js';
@@ -13,8 +13,10 @@ import { followedBases, readFollow, writeFollow } from './settings.js';
 import type { FollowSettings } from './settings.js';
 import { parseWindow } from './window.js';
 
-export interface FollowRequest extends Omit<FollowSettings, 'report'> {
+export interface FollowRequest extends Omit<FollowSettings, 'report' | 'after'> {
   readonly base: string;
+  /** Undefined: as before, or 0. What the base has does not change with its settings. */
+  readonly after: number | undefined;
   /** The root metadata that the publisher gave; undefined: the base follows the channel already. */
   readonly root: Uint8Array | undefined;
   /** Undefined: to the channel if it can be written to by everybody who follows it, which a registry can. */
@@ -41,20 +43,21 @@ export interface FollowData {
  * was given; what reading the channel throws. Then nothing has changed
  */
 export async function follow(store: Store, request: FollowRequest): Promise<FollowData> {
-  const { base, root, signal, report, ...settings } = request;
+  const { base, root, signal, report, after, ...given } = request;
   baseOf(await store.read(), base);
-  for (const window of settings.windows) parseWindow(window);
+  for (const window of given.windows) parseWindow(window);
   if (report !== undefined && report !== null && report !== toChannel)
     checkUrl('report', report, 'give http://… or https://…, channel, or none');
-  if (settings.events !== null) checkUrl('events', settings.events, 'give http://… or https://…');
+  if (given.events !== null) checkUrl('events', given.events, 'give http://… or https://…');
   await makeMachine(store.paths.agent);
   const paths = store.paths.agent.base(base);
   const before = readFollow(paths);
-  const reports = report === undefined ? defaultReport(settings.url) : report;
-  if (before === undefined) await begin(paths, request, { ...settings, report: reports });
+  const reports = report === undefined ? defaultReport(given.url) : report;
+  const settings = { ...given, report: reports, after: after ?? before?.after ?? 0 };
+  if (before === undefined) await begin(paths, request, settings);
   else {
     if (root !== undefined) throw followsAlready(base, before.url);
-    await writeFollow(paths, { ...settings, report: reports });
+    await writeFollow(paths, settings);
   }
   signal.throwIfAborted();
   return followed(store, { ring: true });
@@ -62,9 +65,15 @@ export async function follow(store: Store, request: FollowRequest): Promise<Foll
 
 const defaultReport = (url: string) => (/^oci:/i.test(url) ? toChannel : null);
 
-function checkUrl(option: string, url: string, hint: string): void {
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return;
-  throw usage(`--${option} ${url.slice(0, 200)}: not an HTTP address`, { hint });
+function checkUrl(option: string, text: string, hint: string): void {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw usage(`--${option} ${text.slice(0, 200)}: not an HTTP address`, { hint });
+  // A request with a login in its address is never sent (the Fetch standard).
+  if (url.username !== '' || url.password !== '')
+    throw usage(`--${option} ${shownUrl(url)}: the address has a login`, {
+      hint: 'leave it out: reports are signed, and events only make the agent poll; restrict access by the network',
+    });
 }
 
 async function begin(paths: FollowPaths, request: FollowRequest, settings: FollowSettings): Promise<void> {

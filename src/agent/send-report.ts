@@ -1,4 +1,5 @@
 import { failed, messageOf, refused } from '../base/errors.js';
+import { shownUrl } from '../channel/index.js';
 import { reportPath } from '../fleet/index.js';
 import type { Follower } from './follower.js';
 
@@ -42,6 +43,7 @@ async function post(url: string, bytes: Uint8Array, signal: AbortSignal): Promis
   }
   // The answer of the receiver is not needed, and may be of any length.
   await response.body?.cancel();
+  if (response.status === 409) throw notSent(url, 'it has a newer one of this machine', undefined, overtaken);
   if (!response.ok) throw notSent(url, `it answers ${response.status}`);
 }
 
@@ -50,10 +52,15 @@ function causeOf(error: unknown): string {
   return error instanceof Error && error.cause instanceof Error ? error.cause.message : messageOf(error);
 }
 
-function notSent(url: string, why: string, cause?: unknown) {
-  return failed(`the report could not be sent to ${url}: ${why}`, {
+const usual =
+  'check the address (lamina follow shows it), and whether this machine is enrolled; the next poll sends the report again';
+const overtaken =
+  'the clock was set back, or another store has the key of this machine; its operator can expel and enroll the machine';
+
+function notSent(url: string, why: string, cause?: unknown, hint = usual) {
+  return failed(`the report could not be sent to ${shownUrl(new URL(url))}: ${why}`, {
     code: 'REPORT_NOT_SENT',
-    hint: 'check the address (lamina follow shows it), and whether this machine is enrolled; the next poll sends the report again',
+    hint,
     cause,
   });
 }

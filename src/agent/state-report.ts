@@ -23,7 +23,15 @@ import { sendReport } from './send-report.js';
 const heartbeatMs = 24 * 3_600_000;
 
 const reportedSchema = z
-  .strictObject({ version: z.literal(1), digest: z.string(), at: z.iso.datetime(), to: z.string() })
+  .strictObject({
+    version: z.literal(1),
+    digest: z.string(),
+    /** When the machine sent it, by its clock. */
+    at: z.iso.datetime(),
+    to: z.string(),
+    /** The time that is written in it, where that is another one. */
+    written: z.iso.datetime().optional(),
+  })
   .readonly();
 
 /**
@@ -48,10 +56,20 @@ export async function report(follower: Follower, { situation, stuck }: Round): P
   // A clock that was set back must not silence the machine.
   if (last?.digest === digest && last.to === settings.report && age >= 0 && age < heartbeatMs) return false;
   const at = isoNow();
-  await sendReport(follower, encodeReport(machine, { ...content, written: at }));
-  const record = { version: 1, digest, at, to: settings.report };
+  const written = writtenAfter(last?.written ?? last?.at, at);
+  await sendReport(follower, encodeReport(machine, { ...content, written }));
+  const record = { version: 1, digest, at, to: settings.report, ...(written === at ? {} : { written }) };
   await writeFileDurably(paths.reported, `${JSON.stringify(record)}\n`, { mode: 0o600 });
   return true;
+}
+
+/**
+ * The time that a report is written at: later than that of the one before it, also where the clock was set back. A
+ * receiver refuses a report that is not newer than the one it has, for anybody could send an old one again.
+ */
+export function writtenAfter(before: string | undefined, now: string): string {
+  const least = before === undefined ? -Infinity : Date.parse(before) + 1;
+  return Date.parse(now) >= least ? now : new Date(least).toISOString();
 }
 
 function readReported({ reported }: FollowPaths) {

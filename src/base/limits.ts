@@ -106,7 +106,9 @@ export const limits = {
 
   // Channels
   channelTimestamp: limit('channel timestamp', 64 * kibibyte),
-  /** Of each other role. */
+  /** Of root, snapshot and rollout: a root is parsed before anybody knows who signed it. */
+  channelRoles: limit('channel roles', 64 * kibibyte),
+  /** Of targets. */
   channelMetadata: limit('channel metadata', 8 * mebibyte),
   /** The list of updates, and the rollout. */
   channelContent: limit('channel content', 16 * mebibyte),

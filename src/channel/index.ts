@@ -5,6 +5,7 @@ export { readSmall } from './carrier/bounded.js';
 export type { Small } from './carrier/bounded.js';
 export type { Carrier, CarrierOptions, Patience, ReadOptions, ReadResult } from './carrier/carrier.js';
 export { CarrierFailure } from './carrier/failure.js';
+export { shownUrl } from './carrier/request.js';
 export type { AskPassphrase } from './keys/key-ring.js';
 export type { Role } from './names.js';
 export { isOfferedTo } from './offered.js';

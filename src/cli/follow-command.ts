@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { FollowData } from '../app/agent.js';
 import { toBuffer, toText } from '../base/bytes.js';
 import { isSystemError, notFound, usage } from '../base/errors.js';
+import { limits } from '../base/limits.js';
 import { bytesOf, collect, countOf, maxSizeHelp, numberOf } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { shown } from './output.js';
@@ -20,9 +21,6 @@ interface FollowOptions {
   readonly plainHttp?: boolean;
   readonly maxSize?: string;
 }
-
-/** More than any root metadata. */
-const largestRoot = 1 << 20;
 
 export function addFollowCommands(program: Command): void {
   program
@@ -74,8 +72,9 @@ export function addFollowCommands(program: Command): void {
 
 const help = `
 All other files of the channel are checked with the root metadata: get it from the publisher, and not from the server of the channel.
-Give the command again, without --root, to change how a base follows its channel. Without an address the command lists the followed channels, and the
-public key of this machine, with which the publisher enrolls it.
+Give the command again, without --root, to change how a base follows its channel: options that are not given get their defaults, except
+--after. Without an address the command lists the followed channels, and the public key of this machine, with which the publisher
+enrolls it.
 
 Examples:
   lamina follow https://updates.example.org/debian --base debian --root root.json
@@ -118,7 +117,7 @@ async function requestOf(url: string, options: FollowOptions) {
     report: report === 'none' ? null : report,
     events: events ?? null,
     intervalSeconds: numberOf('interval', interval) ?? 300,
-    after: countOf('after', after) ?? 0,
+    after: countOf('after', after),
     plainHttp,
     maxBytes: bytesOf('max-size', options.maxSize) ?? null,
   };
@@ -132,7 +131,7 @@ async function rootOf(file: string): Promise<Uint8Array> {
   const hint = 'give the root metadata as the publisher of the channel gave it to you';
   try {
     const bytes = await readFile(toBuffer(pathOf(file)));
-    if (bytes.length <= largestRoot) return bytes;
+    if (bytes.length <= limits.channelRoles.value) return bytes;
   } catch (error) {
     if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw error;
     throw notFound(`there is no root metadata at ${shown(file)}`, { hint });

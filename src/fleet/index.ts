@@ -4,6 +4,7 @@ export { identityOf, machineOf, newPrivateKey } from './machine-key.js';
 export type { Machine, MachineIdentity } from './machine-key.js';
 export { hostAndPort, listening } from './listening.js';
 export { fleetPlaces } from './places.js';
+export { pruneReports } from './prune-reports.js';
 export { receive } from './receive.js';
 export type { ReceiveData, ReceiveRequest } from './receive.js';
 export { readReportOf, readReports } from './read-reports.js';

@@ -91,17 +91,26 @@ function isOfReport(error: unknown): boolean {
 
 /** A carrier that cannot list its files is asked for the report of each enrolled machine. */
 async function reportPaths(carrier: Carrier, machines: Machines, signal: AbortSignal): Promise<string[]> {
-  if (carrier.list === undefined) return Object.keys(machines).map(reportPath);
-  const paths: string[] = [];
-  for await (const path of carrier.list(reportsDirectory, { signal })) {
-    paths.push(path);
-    if (paths.length > mostReports)
+  return carrier.list === undefined ? Object.keys(machines).map(reportPath) : listedReports(carrier, signal);
+}
+
+/**
+ * The paths of all that lies where reports do, each once: a list that names one twice must not make it count twice.
+ * @throws LaminaError refused (TOO_MANY_REPORTS); as `Carrier.list`
+ */
+export async function listedReports(carrier: Carrier, signal: AbortSignal): Promise<string[]> {
+  const paths = new Set<string>();
+  let count = 0;
+  for await (const path of carrier.list?.(reportsDirectory, { signal }) ?? []) {
+    paths.add(path);
+    count += 1;
+    if (count > mostReports)
       throw refused(`${carrier.url} has more than ${mostReports} reports`, {
         code: 'TOO_MANY_REPORTS',
-        hint: 'find out who writes reports there, and remove those of machines that are not enrolled',
+        hint: 'find out who writes reports there, and remove those of machines that are not enrolled: lamina channel prune',
       });
   }
-  return paths;
+  return [...paths];
 }
 
 /** Undefined: it does not exist. */

@@ -9,7 +9,8 @@ import { warn } from '../base/this-command.js';
 import type { Carrier } from '../channel/index.js';
 import { MachineList, enroll, isEnrolled } from './enrolled.js';
 import { listening } from './listening.js';
-import { readReport, reportPath } from './report.js';
+import { ReportWriter } from './report-writer.js';
+import { readReport } from './report.js';
 
 export interface ReceiveRequest {
   readonly host: string;
@@ -33,6 +34,8 @@ export interface ReceiveData {
 
 const requestMs = 15_000;
 const mostConnections = 20_000;
+/** Those that listen to events stay connected: they must leave some for reports. */
+const mostStreams = 18_000;
 /** A comment in the stream of events: it keeps the connection open, and says so. */
 const keepAliveMs = 30_000;
 /** Several files change when a channel is published. */
@@ -55,9 +58,11 @@ class Receiver {
   #changed: NodeJS.Timeout | undefined;
 
   readonly #machines: MachineList;
+  readonly #reports: ReportWriter;
 
   constructor(readonly request: ReceiveRequest) {
     this.#machines = new MachineList(request.machines);
+    this.#reports = new ReportWriter(request.carrier);
   }
 
   async run(): Promise<ReceiveData> {
@@ -118,6 +123,10 @@ class Receiver {
   }
 
   #stream(response: ServerResponse): void {
+    if (this.#streams.size >= mostStreams) {
+      end(response, 503, 'too many machines listen: poll the channel');
+      return;
+    }
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     response.write(':\n\n');
     this.#streams.add(response);
@@ -132,7 +141,7 @@ class Receiver {
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { carrier, machines, trustNew, signal } = this.request;
+    const { machines, trustNew, signal } = this.request;
     const bytes = await bodyOf(request, limits.machineReport.value);
     if (bytes === undefined) {
       this.#refused += 1;
@@ -140,7 +149,8 @@ class Receiver {
       return;
     }
     try {
-      const { machine, key } = readReport(bytes);
+      const report = readReport(bytes);
+      const { machine, key } = report;
       if (!isEnrolled(this.#machines.read(), { id: machine, key })) {
         if (!trustNew) {
           this.#refused += 1;
@@ -149,17 +159,19 @@ class Receiver {
         }
         await enroll(machines, [key], 'first-use');
       }
-      if (carrier.write === undefined) throw new TypeError('a directory can be written');
-      await carrier.write(reportPath(machine), bytes, { signal });
+      await this.#reports.write(report, bytes, signal);
       this.#accepted += 1;
       end(response, 204, '');
     } catch (error) {
       if (!(error instanceof LaminaError) || error.kind !== 'refused') throw error;
       this.#refused += 1;
-      end(response, error.code === 'BAD_REPORT' ? 400 : 403, error.message);
+      end(response, statuses[error.code] ?? 403, error.message);
     }
   }
 }
+
+/** Of refusals, by their codes. */
+const statuses: Readonly<Record<string, number>> = { BAD_REPORT: 400, OLD_REPORT: 409 };
 
 function end(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'content-type': 'text/plain' }).end(text === '' ? undefined : `${text}\n`);
@@ -169,7 +181,8 @@ function end(response: ServerResponse, status: number, text: string): void {
 async function bodyOf(request: IncomingMessage, most: number): Promise<Buffer | undefined> {
   const pieces: Buffer[] = [];
   let length = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
+  // Else the connection would be closed before the answer.
+  for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     length += piece.length;
     if (length > most) return undefined;
     pieces.push(piece);

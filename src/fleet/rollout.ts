@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import type { BytePath } from '../base/bytes.js';
-import { refused, usage } from '../base/errors.js';
+import { usage } from '../base/errors.js';
 import type { ChannelUpdate } from '../channel/index.js';
 import { own } from '../manifest/index.js';
 import { writeFileDurably } from '../platform/durable.js';
+import { acquireLock } from '../platform/lock.js';
 import { readJsonRecordSync } from '../store/index.js';
 import type { CountedReport } from './report.js';
 import { judge } from './rule.js';
@@ -11,6 +12,7 @@ import type { Rule } from './rule.js';
 import { summaryOf } from './summary.js';
 import type { UpdateSummary } from './summary.js';
 
+const lockPatienceMs = 30_000;
 /** For an update without a group. */
 const everybody = 'all';
 
@@ -29,8 +31,11 @@ const schema = z.strictObject({ version: z.literal(1), updates: z.record(z.strin
 
 /** What a rollout does next. */
 export interface Decision {
-  /** `raise`: to `percent`. `complete`: it is offered to all, and the rule holds. */
-  readonly action: 'wait' | 'raise' | 'withdraw' | 'complete';
+  /**
+   * `raise`: to `percent`. `complete`: it is offered to all, and the rule holds. `ended`: it was withdrawn before, and
+   * there is nothing more to decide.
+   */
+  readonly action: 'wait' | 'raise' | 'withdraw' | 'complete' | 'ended';
   readonly percent: number;
   readonly because: string;
   readonly summary: UpdateSummary;
@@ -50,7 +55,7 @@ export interface RolloutRequest {
 /**
  * Decides about an update by what enrolled machines report. How long a rule holds is measured by the clock of this
  * machine: the times in reports are those of machines, whose clocks may be wrong.
- * @throws LaminaError refused: the update is withdrawn, or is for another group than the rule
+ * @throws LaminaError usage: the update is for another group than the rule
  */
 export function decide(
   request: RolloutRequest,
@@ -60,6 +65,11 @@ export function decide(
   const { update, rule, ruleText, steps, now } = request;
   refuseOther(update, rule);
   const summary = summaryOf(update, reports);
+  if (update.withdrawn) {
+    const because = `it is withdrawn; ${summary.remaining} machines still report it`;
+    const { percent } = update;
+    return { action: 'ended', percent, because, summary, remember: { rule: ruleText, percent, okSince: null } };
+  }
   const who = update.percent > 0 ? 'that it is offered to' : `of group '${rule.group}'`;
   const { verdict, because } = judge(rule, summary, who);
   const { percent } = update;
@@ -100,12 +110,7 @@ function durationText(ms: number): string {
   return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 360) / 10} h`;
 }
 
-function refuseOther({ name, group, withdrawn }: ChannelUpdate, rule: Rule): void {
-  if (withdrawn)
-    throw refused(`update '${name}' is withdrawn`, {
-      code: 'WITHDRAWN',
-      hint: 'publish a corrected update under another name, and stop the timer of this one',
-    });
+function refuseOther({ name, group }: ChannelUpdate, rule: Rule): void {
   if (rule.group === (group ?? everybody)) return;
   const first = group === null ? 'has no group' : `is offered to group '${group}' first`;
   throw usage(`the rule is for group '${rule.group}', and update '${name}' ${first}`, {
@@ -129,11 +134,17 @@ export function rememberedOf(file: BytePath, update: string): Remembered | undef
   return own(rollouts(file), update);
 }
 
+/** Rollouts of other updates may be remembered at the same time. @throws LaminaError refused, damaged */
 export async function rememberRollout(file: BytePath, update: string, value: Remembered | undefined): Promise<void> {
-  const { [update]: before, ...others } = rollouts(file);
-  if (before === undefined && value === undefined) return;
-  const updates = value === undefined ? others : { ...others, [update]: value };
-  await writeFileDurably(file, `${JSON.stringify({ version: 1, updates }, null, 1)}\n`);
+  const lock = await acquireLock(`${file}.lock` as BytePath, 'exclusive', { timeoutMs: lockPatienceMs });
+  try {
+    const { [update]: before, ...others } = rollouts(file);
+    if (before === undefined && value === undefined) return;
+    const updates = value === undefined ? others : { ...others, [update]: value };
+    await writeFileDurably(file, `${JSON.stringify({ version: 1, updates }, null, 1)}\n`);
+  } finally {
+    lock.release();
+  }
 }
 
 function rollouts(file: BytePath): Readonly<Record<string, Remembered>> {

@@ -262,6 +262,21 @@ describe.skipIf(!isRoot)('a base that follows a channel', () => {
   it('is followed no more', async () => {
     const refused = await world.attempt('follow', channel.public, '--base', 'tiny', '--events', 'file:///etc/passwd');
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--events') as string });
+    const login = await world.attempt(
+      ...['follow', channel.public, '--base', 'tiny', '--report', 'http://robot:secret@updates.example/reports'],
+    );
+    expect(login).toMatchObject({ code: 2, stderr: expect.stringContaining('the address has a login') as string });
+    expect(login.stderr).not.toContain('secret');
+    // What the base has does not change with how it follows.
+    const follow = async (...words: string[]) =>
+      (
+        await world.json<{ follows: { after: number; group: string | null }[] }>(
+          ...['follow', channel.public, '--base', 'tiny', ...words],
+        )
+      ).follows;
+    expect(await follow('--after', '3', '--group', 'canary')).toMatchObject([{ after: 3, group: 'canary' }]);
+    expect(await follow()).toMatchObject([{ after: 3, group: null }]);
+    expect(await follow('--after', '0')).toMatchObject([{ after: 0 }]);
     const rootless = await world.attempt('follow', channel.public, '--base', 'tiny', '--root', '/absent.json');
     expect(rootless).toMatchObject({
       code: 3,

@@ -53,7 +53,7 @@ const start = new World('channel-keys');
 
 beforeAll(async () => {
   [world, channel, stick] = [start, start.path('channel'), start.makeDirectory('stick')];
-  writeFileSync(world.path('passphrase'), `${passphrase}\n`);
+  writeFileSync(world.path('passphrase'), `${passphrase}\n`, { mode: 0o600 });
   await follow('lamina channel init /srv/channel', ['New passphrase', 'The same again']);
   for (const role of ['root', 'targets'])
     for (const name of keys(join(channel, 'keys'), role)) renameSync(join(channel, 'keys', name), join(stick, name));

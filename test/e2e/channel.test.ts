@@ -105,9 +105,17 @@ describe('the keys of a channel', () => {
 
   it('are encrypted with a passphrase, which a file gives', async () => {
     const [right, wrong] = [world.path('right'), world.path('wrong')];
-    writeFileSync(right, 'correct horse\n');
-    writeFileSync(wrong, 'battery staple\n');
+    writeFileSync(right, 'correct horse\n', { mode: 0o644 });
+    writeFileSync(wrong, 'battery staple\n', { mode: 0o600 });
     const secret = world.path('secret');
+    expect(await world.attempt('channel', 'init', secret, '--passphrase-file', right)).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(
+        /others may read the passphrase file .*right: its mode is 644(.|\n)*chmod 600/,
+      ) as string,
+    });
+    expect(existsSync(secret)).toBe(false);
+    chmodSync(right, 0o600);
     await world.run('channel', 'init', secret, '--passphrase-file', right);
     const file = world.path('secret.tar');
     await world.run('package', 'build', writePackage('secret'), file);

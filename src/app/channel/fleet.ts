@@ -19,6 +19,7 @@ import {
   receive,
   rememberRollout,
   rememberedOf,
+  reportPath,
   summariesOf,
 } from '../../fleet/index.js';
 import type {
@@ -123,7 +124,7 @@ export interface RolloutRequest extends FleetRequest {
 /**
  * Offers an update to more machines, or withdraws it, by what the machines report of it. It signs with the key of the
  * role `rollout` and no other that could publish.
- * @throws LaminaError usage: the rule; notFound: no such update; refused: it is withdrawn; as `promoteUpdate`
+ * @throws LaminaError usage: the rule; notFound: no such update; as `promoteUpdate`
  */
 export async function promoteWhen(request: RolloutRequest): Promise<RolloutData> {
   const { update: name, when, dryRun, withNewer, passphrase, keyDirectories } = request;
@@ -137,9 +138,9 @@ export async function promoteWhen(request: RolloutRequest): Promise<RolloutData>
   const { rollouts } = fleetPlaces(directory);
   const asked = { update, rule, ruleText: when, steps, now: new Date() };
   const { action, percent, because, summary, remember } = decide(asked, found.reports, rememberedOf(rollouts, name));
-  if (!dryRun) {
+  if (!dryRun && action !== 'ended') {
     const signing = { directory, keyDirectories, passphrase, update: name };
-    if (action === 'raise') await promoteUpdate({ ...signing, percent });
+    if (action === 'raise') await promoteUpdate({ ...signing, percent, from: update.percent });
     if (action === 'withdraw') await withdrawUpdate({ ...signing, withNewer });
     await rememberRollout(rollouts, name, action === 'withdraw' ? undefined : remember);
   }
@@ -155,12 +156,19 @@ export async function channelEnroll(channel: string, keysOf: () => Promise<reado
   return enroll(machines, await keysOf(), 'operator');
 }
 
-/** @returns the machines that were enrolled, and are not any more */
+/**
+ * Also removes what they have reported to the channel's directory: a machine that is enrolled again begins anew.
+ * @returns the machines that were enrolled, and are not any more
+ */
 export async function channelExpel(
   channel: string,
   machines: readonly string[],
 ): Promise<{ expelled: readonly string[] }> {
-  return { expelled: await expel(fleetPlaces(directoryOf(channel)).machines, machines) };
+  const directory = directoryOf(channel);
+  const expelled = await expel(fleetPlaces(directory).machines, machines);
+  const carrier = carrierOf(toText(directory));
+  for (const machine of expelled) await carrier.remove?.(reportPath(machine));
+  return { expelled };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { display } from '../../base/bytes.js';
+import { display, toText } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { warn } from '../../base/this-command.js';
 import {
@@ -26,7 +26,10 @@ import type {
   Rotated,
 } from '../../channel/index.js';
 
-export type { AskPassphrase, ChannelUpdate, KeyCount, Pruned, Pushed, Role, Rotated };
+import { fleetPlaces, pruneReports, readMachines } from '../../fleet/index.js';
+import { directoryOf } from './fleet.js';
+
+export type { AskPassphrase, ChannelUpdate, KeyCount, Pushed, Role, Rotated };
 
 export interface PackageData extends Omit<BuiltPackage, 'base' | 'from'> {
   readonly base: string | null;
@@ -119,27 +122,52 @@ export async function channelRotateKey(signing: Signing, request: ChannelRotateR
   return rotateKey({ ...signing, ...request });
 }
 
-export interface ChannelPushOptions {
+interface PlaceOptions {
   readonly plainHttp: boolean;
   readonly signal: AbortSignal;
 }
 
+export interface ChannelPushOptions extends PlaceOptions {
+  readonly replace: boolean;
+}
+
 /** @throws LaminaError as `pushChannel`, `carrierOf` */
-export async function channelPush(directory: BytePath, url: string, options: ChannelPushOptions): Promise<Pushed> {
-  const to = carrierOf(url, { plainHttp: options.plainHttp });
-  return pushChannel({ directory, to, signal: options.signal });
+export async function channelPush(
+  directory: BytePath,
+  url: string,
+  { plainHttp, ...options }: ChannelPushOptions,
+): Promise<Pushed> {
+  return pushChannel({ directory, to: carrierOf(url, { plainHttp }), ...options });
 }
 
-export interface ChannelPruneOptions extends ChannelPushOptions {
+export interface ChannelPruneOptions extends PlaceOptions {
   readonly dryRun: boolean;
+  /** The place has reports, and need not have the channel. */
+  readonly onlyReports: boolean;
 }
 
-/** @param url a place to which the channel was pushed. @throws LaminaError as `pruneChannel`, `carrierOf` */
+/** What `channel prune` removed. */
+export interface ChannelPruneData extends Omit<Pruned, 'before'> {
+  /** As in `Pruned`; null: only reports were to be removed. */
+  readonly before: string | null;
+  /** Of machines that are not enrolled: paths below the channel. */
+  readonly reports: readonly string[];
+}
+
+/**
+ * @param url a place to which the channel was pushed, or to which reports are sent
+ * @throws LaminaError as `pruneChannel`, `pruneReports`, `carrierOf`
+ */
 export async function channelPrune(
   directory: BytePath,
   url: string | undefined,
-  { plainHttp, dryRun, signal }: ChannelPruneOptions,
-): Promise<Pruned> {
+  { plainHttp, dryRun, onlyReports, signal }: ChannelPruneOptions,
+): Promise<ChannelPruneData> {
   const at = url === undefined ? undefined : carrierOf(url, { plainHttp });
-  return pruneChannel({ directory, at, dryRun, signal });
+  const carrier = at ?? carrierOf(toText(directory));
+  directoryOf(toText(directory));
+  const nothing = { url: carrier.url, before: null, removed: [], dryRun };
+  const pruned = onlyReports ? nothing : await pruneChannel({ directory, at, dryRun, signal });
+  const machines = readMachines(fleetPlaces(directory).machines);
+  return { ...pruned, reports: await pruneReports({ carrier, machines, dryRun, signal }) };
 }

@@ -128,7 +128,7 @@ const machineShown = z.strictObject({
 
 export const rollout = z.strictObject({
   update: name,
-  action: z.enum(['wait', 'raise', 'withdraw', 'complete']),
+  action: z.enum(['wait', 'raise', 'withdraw', 'complete', 'ended']),
   percent,
   because: z.string(),
   dryRun: z.boolean(),

@@ -3,8 +3,8 @@ import type {
   ChannelInitData,
   ChannelRefreshData,
   ChannelUpdate,
+  ChannelPruneData,
   PackageData,
-  Pruned,
   Pushed,
   Rotated,
 } from '../channel/publish.js';
@@ -67,10 +67,11 @@ const pushed = z.strictObject({
 
 const pruned = z.strictObject({
   url: z.string(),
-  before: time,
+  before: time.nullable(),
   removed: z.array(z.string()),
+  reports: z.array(z.string()),
   dryRun: z.boolean(),
-}) satisfies z.ZodType<Pruned>;
+}) satisfies z.ZodType<ChannelPruneData>;
 
 /** The documents of `package` and `channel`. */
 export const channelDocuments = {

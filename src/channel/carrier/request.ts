@@ -80,10 +80,16 @@ async function followed(url: URL, request: Request, signal: AbortSignal): Promis
   }
 }
 
+/** Whether a server may name an address: not one without TLS if it has TLS itself, nor one with a login. */
+export function isSafeFrom(from: URL, { protocol, username, password }: URL): boolean {
+  const isWeb = protocol === 'https:' || (protocol === 'http:' && from.protocol === 'http:');
+  return isWeb && username === '' && password === '';
+}
+
 /** Where a redirect leads. @throws CarrierFailure: it is no address, or not a safe one */
 export function redirectedTo(from: URL, location: string, asked: URL): URL {
   const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
-  if (to?.protocol === 'https:' || (to?.protocol === 'http:' && from.protocol === 'http:')) return to;
+  if (to !== undefined && isSafeFrom(from, to)) return to;
   throw new CarrierFailure(
     'CHANNEL_UNREACHABLE',
     `${shownUrl(asked)} redirects to ${to === undefined ? 'no address' : shownUrl(to)}, which is not safe`,

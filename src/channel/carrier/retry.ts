@@ -44,7 +44,8 @@ function pauseOf(error: CarrierFailure, failures: number, { pauseMs, longestPaus
  */
 export function retryAfterMs(header: string | null, now = Date.now()): number | undefined {
   if (header === null) return undefined;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
-  const date = Date.parse(header);
+  if (/^\d{1,15}$/.test(header.trim())) return Number(header) * 1000;
+  // A date begins with its day; Date.parse takes nearly anything for one.
+  const date = /^\s*[a-z]{3,9}\b/i.test(header) ? Date.parse(header) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { toBuffer } from '../../base/bytes.js';
+import { readFile, stat } from 'node:fs/promises';
+import * as z from 'zod';
+import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { usage } from '../../base/errors.js';
+import { refused, usage } from '../../base/errors.js';
+import { jsonOf } from '../../base/json.js';
 import { acquireLock } from '../../platform/lock.js';
+import { readSmall } from '../carrier/bounded.js';
 import type { Carrier, PublishedFile, Sent } from '../carrier/carrier.js';
+import { channelLimits } from '../limits.js';
 import { channelTarget, metadataPath, rolloutTarget, targetPath } from '../names.js';
 import { finishCommit } from './commit.js';
 import { Places } from './places.js';
@@ -17,6 +21,8 @@ export interface PushRequest {
   /** The channel's. */
   readonly directory: BytePath;
   readonly to: Carrier;
+  /** Also where there is another channel, or a newer state of this one. */
+  readonly replace?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -31,9 +37,10 @@ const lockTimeoutMs = 30_000;
 /**
  * Copies the state in force to another place, the packages first: followers see the old state or the new one. It signs
  * nothing, so it needs no key.
- * @throws LaminaError usage (CHANNEL_READ_ONLY): a web server only reads; as `readSigned`; as `Carrier.push`
+ * @throws LaminaError usage (CHANNEL_READ_ONLY): a web server only reads; refused (OTHER_CHANNEL, CHANNEL_NEWER):
+ * machines that follow what is there would refuse this; as `readSigned`; as `Carrier.push`
  */
-export async function pushChannel({ directory, to, signal }: PushRequest): Promise<Pushed> {
+export async function pushChannel({ directory, to, replace = false, signal }: PushRequest): Promise<Pushed> {
   if (to.push === undefined)
     throw usage(`${to.url} cannot be written to`, {
       code: 'CHANNEL_READ_ONLY',
@@ -45,6 +52,7 @@ export async function pushChannel({ directory, to, signal }: PushRequest): Promi
   try {
     await finishCommit(places);
     const state = await readSigned(places);
+    if (!replace) await refuseOther(to, places, state, signal);
     const files = [];
     for (const path of pathsOf(state)) files.push(await fileOf(places, path));
     const sent = await to.push(files, signal === undefined ? {} : { signal });
@@ -53,6 +61,38 @@ export async function pushChannel({ directory, to, signal }: PushRequest): Promi
     lock.release();
   }
 }
+
+async function refuseOther(
+  to: Carrier,
+  places: Places,
+  state: SignedState,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const shown = display(places.directory);
+  // In this order: what a registry has of a state, it says together with the timestamp.
+  const there = await readSmall(to, metadataPath('timestamp', 0), { maxBytes: channelLimits.timestamp.value, signal });
+  const root = metadataPath('root', 1);
+  const first = await readSmall(to, root, { maxBytes: channelLimits.roles.value, signal });
+  if (first.status === 'found' && !first.bytes.equals(await readFile(toBuffer(places.published(root)))))
+    throw refused(`${to.url} has another channel`, {
+      code: 'OTHER_CHANNEL',
+      hint: `give another place, or --replace: then machines that follow the other one stop, until they follow ${shown}`,
+    });
+  const { version } = state.timestamp.signed;
+  const found = there.status === 'found' ? versionOf(there.bytes) : undefined;
+  if (found !== undefined && found > version)
+    throw refused(`${to.url} has a newer state of the channel (timestamp ${found}) than ${shown} (${version})`, {
+      code: 'CHANNEL_NEWER',
+      hint: 'machines refuse the older one: push from the directory with the newest state; --replace pushes all the same',
+    });
+}
+
+/** Undefined: it is no metadata. Nothing is trusted by it. */
+function versionOf(bytes: Buffer): number | undefined {
+  return versionSchema.safeParse(jsonOf(bytes.toString('utf8'))).data?.signed.version;
+}
+
+const versionSchema = z.looseObject({ signed: z.looseObject({ version: z.int() }) });
 
 /** What followers need, whatever they have seen: all roots, the rest as it is now. In the order of becoming visible. */
 function pathsOf(state: SignedState): string[] {

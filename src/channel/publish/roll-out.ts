@@ -9,6 +9,8 @@ export interface PromoteRequest extends SigningRequest {
   readonly update: string;
   /** By default 100. */
   readonly percent?: number | undefined;
+  /** The share by which this was decided: nothing is changed where it is another one now. */
+  readonly from?: number | undefined;
 }
 
 export interface WithdrawRequest extends SigningRequest {
@@ -20,15 +22,20 @@ export interface WithdrawRequest extends SigningRequest {
 /**
  * Offers an update to a share of all machines. The key of the role `rollout` is enough for it, with those of `snapshot`
  * and `timestamp`. Machines that have it keep it, also if the share gets smaller.
- * @throws LaminaError notFound: no such update; refused (WITHDRAWN): it was withdrawn; as `signing`
+ * @throws LaminaError notFound: no such update; refused: it was withdrawn (WITHDRAWN), or its share is another one than
+ * `from` (PROMOTED); as `signing`
  */
 export async function promoteUpdate(request: PromoteRequest): Promise<ChannelUpdate> {
   checkPercent(request.percent);
-  return change(request, (update) => ({
-    percent: request.percent ?? 100,
-    withdrawn: update.withdrawn,
-    withNewer: update.withNewer,
-  }));
+  return change(request, (update) => {
+    const { percent = 100, from = update.percent } = request;
+    if (update.percent !== from)
+      throw refused(`the update ${update.name} is offered to ${update.percent} % by now, and no longer to ${from} %`, {
+        code: 'PROMOTED',
+        hint: 'somebody has promoted it meanwhile: run the command again, which decides anew',
+      });
+    return { percent, withdrawn: update.withdrawn, withNewer: update.withNewer };
+  });
 }
 
 /** Has machines roll an update back, and offers it to no other. As `promoteUpdate`. */

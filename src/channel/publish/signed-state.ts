@@ -6,6 +6,7 @@ import { failed, messageOf } from '../../base/errors.js';
 import { parseChannel, parseRollout } from '../content.js';
 import type { ChannelContent, RolloutContent } from '../content.js';
 import { channelTarget, metadataDirectory, metadataPath, rolloutTarget, targetPath } from '../names.js';
+import '../trust/many-targets.js';
 import { sha256Of } from '../trust/trusted-files.js';
 import type { Places } from './places.js';
 

@@ -6,6 +6,7 @@ import { signatureOf } from '../keys/key-ring.js';
 import type { KeyRing } from '../keys/key-ring.js';
 import type { SigningKey } from '../keys/key-file.js';
 import type { Role } from '../names.js';
+import '../trust/many-targets.js';
 import { sha256Of } from '../trust/trusted-files.js';
 
 /** The keys that a role needs, as its delegating role says. */

@@ -1,5 +1,5 @@
 import { display } from '../../base/bytes.js';
-import { refused } from '../../base/errors.js';
+import { damaged, messageOf, refused } from '../../base/errors.js';
 import { absolutePath } from '../../platform/command-line.js';
 import { readSmall } from '../carrier/bounded.js';
 import type { Small } from '../carrier/bounded.js';
@@ -8,7 +8,7 @@ import { carrierOf } from '../carrier/carrier-of.js';
 import { parseChannel, parseRollout, updatesOf } from '../content.js';
 import type { ChannelContent } from '../content.js';
 import { channelLimits } from '../limits.js';
-import { channelTarget, metadataPath, rolloutTarget } from '../names.js';
+import { metadataPath, rolloutTarget } from '../names.js';
 import type { ChannelState, ChannelUpdate } from '../types.js';
 import { downloadTo } from './download.js';
 import type { DownloadOptions } from './download.js';
@@ -89,10 +89,11 @@ export class ChannelClient {
       if (again.status !== 'found') throw notThere(this.carrier.url);
       ({ bytes: offered, etag } = again);
     }
-    await workflow.updateTimestamp(offered);
+    const inForce = await workflow.updateTimestamp(offered);
+    if (!inForce.equals(offered)) etag = undefined;
     const version = await workflow.updateSnapshot();
     const state = { ...(await stateOf(workflow, this.carrier.url)), version };
-    await this.#remember(seen, { url: this.carrier.url, timestamp: sha256Of(offered), version, etag });
+    await this.#remember(seen, { url: this.carrier.url, timestamp: sha256Of(inForce), version, etag });
     return { changed: seen?.version !== version, state, bytes: count.bytes };
   }
 
@@ -131,7 +132,16 @@ export class ChannelClient {
       count.bytes += read.bytes.length;
       return read.bytes;
     };
-    return new Workflow(this.files, this.carrier.url, root, fetch, clocks);
+    try {
+      return new Workflow(this.files, this.carrier.url, root, fetch, clocks);
+    } catch (error) {
+      // It was checked before it was kept, so no server is to blame.
+      throw damaged(`the root metadata in ${display(this.files.directory)} is not valid: ${messageOf(error)}`, {
+        code: 'TRUST_DAMAGED',
+        hint: 'restore it from a backup, or run lamina unfollow BASE and follow the channel again with --root FILE',
+        cause: error,
+      });
+    }
   }
 
   async #remember(before: Seen | undefined, now: Seen): Promise<void> {
@@ -151,9 +161,9 @@ async function stateOf(workflow: Workflow, url: string): Promise<Omit<ChannelSta
       `the rollout key of ${url} signed ${stranger ?? 'a delegation'}, but may sign ${rolloutTarget} only`,
       'the key may be stolen: report it to the publisher, who replaces it (lamina channel rotate-key DIR rollout)',
     );
-  const channel = parseChannel(await workflow.target('targets', channelTarget));
+  const channel = parseChannel(await workflow.target('targets'));
   checkPackages(channel, targets, url);
-  const updates = updatesOf(channel, parseRollout(await workflow.target('rollout', rolloutTarget)));
+  const updates = updatesOf(channel, parseRollout(await workflow.target('rollout')));
   return { base: channel.base, expires: workflow.expires, updates };
 }
 

@@ -1,10 +1,12 @@
 import type { Metadata, Root, TargetFile, Targets } from '@tufjs/models';
-import { EqualVersionError } from 'tuf-js/dist/error.js';
+import { EqualVersionError, ExpiredMetadataError } from 'tuf-js/dist/error.js';
 import { TrustedMetadataStore } from 'tuf-js/dist/store.js';
 import { channelLimits } from '../limits.js';
-import { metadataPath, targetPath } from '../names.js';
+import { channelTarget, metadataPath, rolloutTarget, targetPath } from '../names.js';
 import { clockToleranceMs, distrust, faultOf } from './faults.js';
 import type { Clocks } from './faults.js';
+import './many-targets.js';
+import { checkKeys, checkSound } from './sound.js';
 import { sha256Of } from './trusted-files.js';
 import type { TrustedFiles } from './trusted-files.js';
 
@@ -30,7 +32,9 @@ export class Workflow {
     readonly clocks: Clocks,
   ) {
     try {
+      if (root.length > channelLimits.roles.value) throw new Error('it is too long');
       this.#store = new TrustedMetadataStore(root);
+      this.#checkRoot();
     } catch (error) {
       throw faultOf(error, 'root', url, undefined, clocks);
     }
@@ -42,15 +46,27 @@ export class Workflow {
     return this.#store.root;
   }
 
+  #checkRoot(): void {
+    checkSound(this.root.signed);
+    checkKeys(this.root.signed.keys);
+  }
+
   /** Section 5.3: each newer root, in order, signed by the keys of the one before it. Returns how many there were. */
   async updateRoots(): Promise<number> {
     for (let count = 0; ; count++) {
-      const bytes = await this.fetch(metadataPath('root', this.root.signed.version + 1), channelLimits.metadata.value);
+      const bytes = await this.fetch(metadataPath('root', this.root.signed.version + 1), channelLimits.roles.value);
       if (bytes === undefined) return count;
       if (count >= mostRotations)
-        throw distrust('CHANNEL_DAMAGED', `${this.url} has more than ${mostRotations} new roots`);
+        throw distrust(
+          'CHANNEL_DAMAGED',
+          `${this.url} has more than ${mostRotations} new roots`,
+          'begin with a newer root: lamina follow --root FILE; who follows already goes on from there at the next poll',
+        );
       const before = this.root.signed;
-      this.#check('root', undefined, () => this.#store.updateRoot(bytes));
+      this.#check('root', undefined, () => {
+        this.#store.updateRoot(bytes);
+        this.#checkRoot();
+      });
       // What a stolen key signed, with the highest of all versions, must not outlive the key (5.3.11).
       if (isReplaced(before, this.root.signed, 'timestamp') || isReplaced(before, this.root.signed, 'snapshot'))
         for (const name of ['timestamp.json', 'snapshot.json'] as const) await this.files.remove(name);
@@ -58,8 +74,11 @@ export class Workflow {
     }
   }
 
-  /** Section 5.4. The new one must not be older than that of the last time. */
-  async updateTimestamp(offered: Buffer): Promise<void> {
+  /**
+   * Section 5.4. The new one must not be older than that of the last time.
+   * @returns the one in force: another one of the same version is discarded
+   */
+  async updateTimestamp(offered: Buffer): Promise<Buffer> {
     const kept = await this.files.read('timestamp.json');
     if (this.root.signed.isExpired(this.clocks.now))
       this.#check('root', this.root.signed.expires, () => this.#store.updateTimestamp(offered));
@@ -67,16 +86,27 @@ export class Workflow {
       // It may have expired, and then still guards against older ones; signed by keys that were replaced it is void.
       passes(() => this.#store.updateTimestamp(kept));
     }
+    let inForce = offered;
     const expires = () => this.#store.timestamp?.signed.expires;
     this.#check('timestamp', expires, () => {
-      try {
-        this.#store.updateTimestamp(offered);
-      } catch (error) {
-        if (!(error instanceof EqualVersionError)) throw error;
-      }
+      if (!this.#isNewTimestamp(offered)) inForce = kept ?? offered;
+      checkSound(this.#timestamp);
     });
     this.#checkClock();
-    if (kept?.equals(offered) !== true) await this.files.write('timestamp.json', offered);
+    if (kept?.equals(inForce) !== true) await this.files.write('timestamp.json', inForce);
+    return inForce;
+  }
+
+  /** Takes it, unless it has the version of the one that was taken before. That one may have expired meanwhile. */
+  #isNewTimestamp(offered: Buffer): boolean {
+    try {
+      this.#store.updateTimestamp(offered);
+      return true;
+    } catch (error) {
+      if (!(error instanceof EqualVersionError)) throw error;
+      if (this.#timestamp.isExpired(this.clocks.now)) throw new ExpiredMetadataError('timestamp.json is expired');
+      return false;
+    }
   }
 
   /** Section 5.5. @returns its version */
@@ -85,12 +115,11 @@ export class Workflow {
     const kept = await this.files.read('snapshot.json');
     const isKept = kept !== undefined && passes(() => this.#store.updateSnapshot(kept, true));
     if (!isKept) {
-      const bytes = await this.#need(
-        metadataPath('snapshot', meta.version),
-        meta.length ?? channelLimits.metadata.value,
-      );
+      const bytes = await this.#need(metadataPath('snapshot', meta.version), meta.length, channelLimits.roles.value);
       const expires = () => this.#store.snapshot?.signed.expires ?? this.#timestamp.expires;
-      this.#check('snapshot', expires, () => this.#store.updateSnapshot(bytes));
+      this.#check('snapshot', expires, () => {
+        checkSound(this.#store.updateSnapshot(bytes).signed);
+      });
       await this.files.write('snapshot.json', bytes);
     }
     return meta.version;
@@ -98,31 +127,50 @@ export class Workflow {
 
   /** Section 5.6, of the role `targets` and of the one it delegates to. */
   async updateTargets(role: 'targets' | 'rollout'): Promise<Targets> {
-    const delegator = role === 'targets' ? 'root' : 'targets';
+    const isTop = role === 'targets';
+    if (!isTop) this.#checkDelegation();
+    const most = isTop ? channelLimits.metadata.value : channelLimits.roles.value;
     const kept = await this.files.read(`${role}.json`);
     const load = (bytes: Buffer) => {
-      this.#store.updateDelegatedTargets(bytes, role, delegator);
+      this.#store.updateDelegatedTargets(bytes, role, isTop ? 'root' : 'targets');
+      const { signed } = this.#role(role);
+      checkSound(signed);
+      checkKeys(signed.delegations?.keys ?? {});
     };
     if (kept === undefined || !passes(() => load(kept))) {
       const meta = this.#store.snapshot?.signed.meta[`${role}.json`];
       if (meta === undefined)
         throw distrust('CHANNEL_DAMAGED', `the snapshot of ${this.url} does not list ${role}.json`);
-      const bytes = await this.#need(metadataPath(role, meta.version), meta.length ?? channelLimits.metadata.value);
+      const bytes = await this.#need(metadataPath(role, meta.version), meta.length, most);
       this.#check(role, expiryOf(bytes), () => load(bytes));
       await this.files.write(`${role}.json`, bytes);
     }
     return this.#role(role).signed;
   }
 
+  /**
+   * The search of section 5.6.7, which ends at once: the targets have no `rollout.json` of their own, and delegate it.
+   */
+  #checkDelegation(): void {
+    const { targets, delegations } = this.#role('targets').signed;
+    const isOwn = Object.hasOwn(targets, rolloutTarget);
+    if (!isOwn && delegations?.roles?.['rollout']?.isDelegatedPath(rolloutTarget) === true) return;
+    throw distrust(
+      'CHANNEL_DAMAGED',
+      `the role 'targets' of ${this.url} ${isOwn ? 'signs' : 'does not delegate'} ${rolloutTarget}, which is for 'rollout'`,
+    );
+  }
+
   /** Section 5.7, of a small target that is kept in memory. */
-  async target(role: 'targets' | 'rollout', name: 'channel.json' | 'rollout.json'): Promise<Buffer> {
+  async target(role: 'targets' | 'rollout'): Promise<Buffer> {
+    const name = role === 'targets' ? channelTarget : rolloutTarget;
     const target = this.#role(role).signed.targets[name];
     const sha256 = target?.hashes['sha256'];
     if (target === undefined || sha256 === undefined)
       throw distrust('CHANNEL_DAMAGED', `the role '${role}' of ${this.url} has no target ${name}`);
     const kept = await this.files.read(`target-${name}`);
     if (kept !== undefined && isTarget(kept, target)) return kept;
-    const bytes = await this.#need(targetPath(name, sha256), Math.min(target.length, channelLimits.content.value));
+    const bytes = await this.#need(targetPath(name, sha256), target.length, channelLimits.content.value);
     if (!isTarget(bytes, target))
       throw distrust('CHANNEL_MISMATCH', `${name} of ${this.url} is not the file that is signed`);
     await this.files.write(`target-${name}`, bytes);
@@ -145,8 +193,9 @@ export class Workflow {
     return metadata;
   }
 
-  async #need(path: string, maxBytes: number): Promise<Buffer> {
-    const bytes = await this.fetch(path, maxBytes);
+  /** @param length as it is signed: whoever signs must not fill the memory either */
+  async #need(path: string, length: number | undefined, most: number): Promise<Buffer> {
+    const bytes = await this.fetch(path, Math.min(length ?? most, most));
     if (bytes !== undefined) return bytes;
     throw distrust(
       'CHANNEL_INCOMPLETE',
@@ -181,8 +230,8 @@ function isReplaced(before: Root, now: Root, role: 'timestamp' | 'snapshot'): bo
   return ids(before) !== ids(now);
 }
 
-/** As python-tuf: an attacker with old root keys could else send roots without end. */
-const mostRotations = 256;
+/** As the specification proposes (5.3.3): an attacker with old root keys could else send roots without end. */
+const mostRotations = 1024;
 
 /**
  * Whether a file that was kept still passes all checks. Where it does not (it is older than what is offered, or the

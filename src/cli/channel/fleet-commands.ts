@@ -6,15 +6,8 @@ import type { FleetData } from '../../app/channel/fleet.js';
 import { countOf } from '../arguments.js';
 import { contextOf, pathOf } from '../context.js';
 import { counted, shown, table } from '../output.js';
-
-interface StatusOptions {
-  readonly root?: string;
-  readonly reports?: string;
-  readonly machines?: string;
-  readonly trustNew?: boolean;
-  readonly plainHttp?: boolean;
-  readonly updates: string;
-}
+import { fleetRequest, machinesOption, withFleetOptions } from './fleet-options.js';
+import type { FleetWords } from './fleet-options.js';
 
 /** The machines that follow a channel: commands of the group `channel`. */
 export function addFleetCommands(channel: Command): void {
@@ -23,18 +16,6 @@ export function addFleetCommands(channel: Command): void {
   addReceive(channel);
 }
 
-/** The options for the place of reports, and for the machines whose reports count. */
-export const withFleetOptions = (command: Command): Command =>
-  command
-    .option(
-      '--reports <url>',
-      'where the reports are, such as oci://REGISTRY/REPOSITORY (default: where the channel is)',
-    )
-    .option('--plain-http', 'connect to the registry by HTTP, without TLS')
-    .option('--trust-new', 'enroll each machine that reports for the first time; then reports of strangers count, too');
-
-export const machinesHelp = 'the directory that has the list of enrolled machines (default: that of the channel)';
-
 function addStatus(channel: Command): void {
   withFleetOptions(
     channel
@@ -42,28 +23,18 @@ function addStatus(channel: Command): void {
       .description('show the rollout of each update of a channel: how many machines have it, failed, and wait')
       .option('--root <file>', 'the root metadata of the channel, if you give its address and not its directory'),
   )
-    .option('--machines <dir>', machinesHelp)
+    .addOption(machinesOption())
     .option('--updates <number>', 'how many of the newest updates to show', '20')
     .addHelpText(
       'after',
       '\nThe channel is the directory that channel init made, or the address that machines follow. Only reports of enrolled machines count.\n\nExamples:\n  lamina channel status ./channel\n  lamina channel status ./channel --reports oci://registry.example.org/updates',
     )
-    .action(async (where: string, options: StatusOptions, command: Command) => {
+    .action(async (where: string, words: FleetWords & { root?: string; updates: string }, command: Command) => {
       const { output, signal } = contextOf(command);
       const { channelStatus } = await import('../../app/channel/fleet.js');
-      const { root, reports, machines, trustNew = false, plainHttp = false } = options;
-      const data = await channelStatus(
-        {
-          channel: where,
-          root: root === undefined ? undefined : await readFile(toBuffer(pathOf(root))),
-          reports,
-          machines: machines === undefined ? undefined : pathOf(machines),
-          trustNew,
-          plainHttp,
-          signal,
-        },
-        countOf('updates', options.updates) ?? 20,
-      );
+      const root = words.root === undefined ? undefined : await readFile(toBuffer(pathOf(words.root)));
+      const request = { ...fleetRequest(where, words, signal), root };
+      const data = await channelStatus(request, countOf('updates', words.updates) ?? 20);
       output.result(data, () => statusText(data));
     });
 }

@@ -2,16 +2,10 @@ import type { Command } from 'commander';
 import type { MachineData, MachineShowData } from '../../app/channel/machines.js';
 import { printable } from '../../base/bytes.js';
 import { usage } from '../../base/errors.js';
-import { contextOf, pathOf } from '../context.js';
+import { contextOf } from '../context.js';
 import { counted, shown, table } from '../output.js';
-import { machinesHelp, withFleetOptions } from './fleet-commands.js';
-
-interface MachinesOptions {
-  readonly reports?: string;
-  readonly machines?: string;
-  readonly trustNew?: boolean;
-  readonly plainHttp?: boolean;
-}
+import { fleetRequest, machinesOption, withFleetOptions } from './fleet-options.js';
+import type { FleetWords } from './fleet-options.js';
 
 export function addMachines(channel: Command): void {
   withFleetOptions(
@@ -19,20 +13,18 @@ export function addMachines(channel: Command): void {
       .command('machines <channel> [machine]')
       .description('list the enrolled machines of a channel with what they reported, or show the report of one'),
   )
-    .option('--machines <dir>', machinesHelp)
+    .addOption(machinesOption())
     .addHelpText(
       'after',
       '\nMACHINE is the id of a machine. lamina channel status shows the same by update.\n\nExamples:\n  lamina channel machines ./channel\n  lamina channel machines ./channel m-387d6c7a1273969a67e2cef8b0270ba3',
     )
-    .action(async (...given: [string, string | undefined, MachinesOptions, Command]) => {
-      const [where, machine, options, command] = given;
+    .action(async (...given: [string, string | undefined, FleetWords, Command]) => {
+      const [where, machine, words, command] = given;
       const { output, signal } = contextOf(command);
       const { fleetMachine, fleetMachines } = await import('../../app/channel/machines.js');
-      const { reports, machines, trustNew = false, plainHttp = false } = options;
-      if (machine !== undefined && trustNew)
+      const request = fleetRequest(where, words, signal);
+      if (machine !== undefined && request.trustNew)
         throw usage('--trust-new does nothing for one machine', { hint: 'leave out the machine, or the option' });
-      const list = machines === undefined ? undefined : pathOf(machines);
-      const request = { channel: where, reports, machines: list, trustNew, plainHttp, signal };
       if (machine === undefined) {
         const data = await fleetMachines(request);
         output.result({ machines: data }, () => machinesText(data));

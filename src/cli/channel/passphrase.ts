@@ -1,24 +1,51 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { display, toBuffer } from '../../base/bytes.js';
+import type { BytePath } from '../../base/bytes.js';
 import { isSystemError, notFound, refused, usage } from '../../base/errors.js';
 import { pathOf } from '../context.js';
 import { write } from '../stream.js';
 
 const longest = 64 * 1024;
 
-/** The first line of a file, without its end. @throws LaminaError notFound; usage: it is empty or no text */
+/**
+ * The first line of a file, without its end. A file that others may read is refused, as the file of a key is; a pipe
+ * has no such readers.
+ * @throws LaminaError notFound; refused (PASSPHRASE_EXPOSED); usage: it is empty
+ */
 export function passphraseIn(file: string): string {
   const path = pathOf(file);
-  let text: string;
+  const text = beginningOf(path);
+  const [line = ''] = text.split(/\r?\n/);
+  if (line === '') throw usage(`the first line of ${display(path)} is empty`, { hint: 'put the passphrase there' });
+  return line;
+}
+
+function beginningOf(path: BytePath): string {
+  let descriptor: number;
   try {
-    text = readFileSync(toBuffer(path), 'utf8');
+    descriptor = openSync(toBuffer(path), 'r');
   } catch (error) {
     if (!isSystemError(error, 'ENOENT', 'ENOTDIR')) throw error;
     throw notFound(`there is no passphrase file ${display(path)}`, { hint: 'give the path of a file with one line' });
   }
-  const [line = ''] = text.slice(0, longest).split(/\r?\n/);
-  if (line === '') throw usage(`the first line of ${display(path)} is empty`, { hint: 'put the passphrase there' });
-  return line;
+  try {
+    const stats = fstatSync(descriptor);
+    if (stats.isFile() && (stats.mode & 0o077) !== 0) throw exposed(path, stats.mode);
+    const bytes = Buffer.alloc(longest);
+    let length = 0;
+    for (let count = -1; count !== 0 && length < longest && !bytes.subarray(0, length).includes('\n'); length += count)
+      count = readSync(descriptor, bytes, length, longest - length, null);
+    return bytes.subarray(0, length).toString('utf8');
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function exposed(path: BytePath, mode: number) {
+  return refused(`others may read the passphrase file ${display(path)}: its mode is ${(mode & 0o777).toString(8)}`, {
+    code: 'PASSPHRASE_EXPOSED',
+    hint: `chmod 600 ${display(path)}, or give a pipe; if it was read, replace the keys (lamina channel rotate-key)`,
+  });
 }
 
 /** Asks on the terminal, without showing what is typed. @throws LaminaError usage: there is no terminal */

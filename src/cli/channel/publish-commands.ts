@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ChannelUpdate } from '../../app/channel/publish.js';
+import type { ChannelPruneData, ChannelUpdate } from '../../app/channel/publish.js';
 import { contextOf, pathOf } from '../context.js';
 import { counted, shown } from '../output.js';
 import { promoteByRule, refuseIdleRollout, rolloutHelp, withRollout } from './rollout-command.js';
@@ -106,7 +106,8 @@ function addWithdraw(channel: Command): void {
 
 const pushHelp = `
 URL is a directory (what a web server serves, a USB stick) or oci://REGISTRY/REPOSITORY. The command signs nothing, and needs no key. Files that are
-there already are not sent again; machines see the whole old state or the whole new one. The login of a registry is that of podman login
+there already are not sent again; machines see the whole old state or the whole new one. If another channel, or a newer state, is
+there, nothing is sent without --replace. The login of a registry is that of podman login
 or skopeo login. HTTP is used for a registry on the loopback.
 
 Examples:
@@ -117,16 +118,23 @@ function addPush(channel: Command): void {
   channel
     .command('push <dir> <url>')
     .description('copy a channel to a directory or a registry')
+    .option('--replace', 'replace another channel, or a newer state of this one')
     .option('--plain-http', 'connect to the registry by HTTP, without TLS')
     .addHelpText('after', pushHelp)
-    .action(async (directory: string, url: string, words: { plainHttp?: true }, command: Command) => {
+    .action(async (directory: string, url: string, words: PushWords, command: Command) => {
       const { output, signal } = contextOf(command);
       const { channelPush } = await import('../../app/channel/publish.js');
-      const data = await channelPush(pathOf(directory), url, { plainHttp: words.plainHttp === true, signal });
+      const { plainHttp = false, replace = false } = words;
+      const data = await channelPush(pathOf(directory), url, { plainHttp, replace, signal });
       const { bytesText } = await import('../../base/units.js');
       const sent = `${counted(data.files, 'file')}, ${bytesText(data.bytes)}`;
       output.result(data, () => `pushed state ${data.version} to ${shown(data.url)}: ${sent}`);
     });
+}
+
+interface PushWords {
+  readonly plainHttp?: true;
+  readonly replace?: true;
 }
 
 const pruneHelp = `
@@ -135,6 +143,9 @@ no machine accepts an older timestamp, so none needs older files. Root metadata 
 place to which the channel was pushed, a directory or oci://REGISTRY/REPOSITORY; it must have the current state. Without URL,
 the channel's own directory is pruned. It needs no key.
 
+Reports of machines that are not enrolled are removed, too, if they are older than two days: a machine that waits for its enrolment
+reports every day. If no machine is enrolled, all reports stay.
+
 Examples:
   lamina channel prune /srv/channel
   lamina channel prune --dry-run /srv/channel oci://registry.example.org/fleet/debian`;
@@ -142,26 +153,33 @@ Examples:
 function addPrune(channel: Command): void {
   channel
     .command('prune <dir> [url]')
-    .description('remove files of old states that no machine needs any more')
+    .description('remove files of old states, and reports of machines that are not enrolled')
+    .option('--only-reports', 'remove reports only: URL need not have the channel')
     .option('--dry-run', 'list the files, and remove none')
     .option('--plain-http', 'connect to the registry by HTTP, without TLS')
     .addHelpText('after', pruneHelp)
     .action(async (directory: string, url: string | undefined, words: PruneWords, command: Command) => {
       const { output, signal } = contextOf(command);
       const { channelPrune } = await import('../../app/channel/publish.js');
-      const options = { plainHttp: words.plainHttp === true, dryRun: words.dryRun === true, signal };
-      const data = await channelPrune(pathOf(directory), url, options);
-      const count = counted(data.removed.length, 'file');
-      output.result(data, () =>
-        [
-          ...(data.dryRun ? data.removed.map(shown) : []),
-          `${data.dryRun ? 'would remove' : 'removed'} ${count} of states before ${data.before} from ${shown(data.url)}`,
-        ].join('\n'),
-      );
+      const { plainHttp = false, dryRun = false, onlyReports = false } = words;
+      const data = await channelPrune(pathOf(directory), url, { plainHttp, dryRun, onlyReports, signal });
+      output.result(data, () => pruneText(data));
     });
 }
 
 interface PruneWords {
   readonly plainHttp?: true;
   readonly dryRun?: true;
+  readonly onlyReports?: true;
+}
+
+function pruneText({ url, before, removed, reports, dryRun }: ChannelPruneData): string {
+  const what = [
+    ...(before === null ? [] : [`${counted(removed.length, 'file')} of states before ${before}`]),
+    ...(before === null || reports.length > 0
+      ? [`${counted(reports.length, 'report')} of machines that are not enrolled`]
+      : []),
+  ];
+  const named = dryRun ? [...removed, ...reports].map(shown) : [];
+  return [...named, `${dryRun ? 'would remove' : 'removed'} ${what.join(' and ')} from ${shown(url)}`].join('\n');
 }

@@ -4,17 +4,15 @@ import type { RolloutData } from '../../app/channel/fleet.js';
 import { contextOf } from '../context.js';
 import { shown } from '../output.js';
 import { refuseIdle } from '../usage.js';
-import { withFleetOptions } from './fleet-commands.js';
+import { fleetRequest, withFleetOptions } from './fleet-options.js';
+import type { FleetWords } from './fleet-options.js';
 import { signingOf } from './signing-options.js';
 import type { GivenSigning } from './signing-options.js';
 
 /** The words of `channel promote` that decide by the reports of machines. */
-export interface RolloutWords extends GivenSigning {
+export interface RolloutWords extends GivenSigning, Omit<FleetWords, 'machines'> {
   readonly when?: string;
   readonly steps: string;
-  readonly reports?: string;
-  readonly trustNew?: boolean;
-  readonly plainHttp?: boolean;
   readonly withNewer?: boolean;
   readonly dryRun?: boolean;
   readonly percent?: string;
@@ -62,18 +60,14 @@ export async function promoteByRule(
   const { promoteWhen } = await import('../../app/channel/fleet.js');
   const { keyDirectories, passphrase } = signingOf(directory, words);
   const data = await promoteWhen({
-    channel: directory,
+    ...fleetRequest(directory, words, signal),
     update,
     when: words.when,
     steps: words.steps,
-    reports: words.reports,
-    trustNew: words.trustNew === true,
-    plainHttp: words.plainHttp === true,
     withNewer: words.withNewer === true,
     dryRun: words.dryRun === true,
     keyDirectories,
     passphrase,
-    signal,
   });
   output.result(data, () => rolloutText(data));
 }
@@ -85,6 +79,7 @@ function rolloutText({ update, action, percent, because, dryRun }: RolloutData):
     raise: `${would}raised to ${percent}%`,
     withdraw: `${would}withdrawn`,
     complete: 'is complete',
+    ended: 'has ended',
   }[action];
   return `update ${shown(update)} ${done}: ${printable(because)}`;
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isOpen, msUntilOpen, parseWindow } from '../../../src/agent/window.js';
 
 /** Local time: 7 March 2026 is a Saturday. */
@@ -70,6 +70,34 @@ describe('a maintenance window', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  describe('where the clocks change', () => {
+    afterEach(() => {
+      vi.unstubAllEnvs();
+    });
+    const hour = 3_600_000;
+    /** How many minutes a window is open on a day and the next one. */
+    const minutes = (text: string, from: string) => {
+      const windows = [parseWindow(text)];
+      const moments = Array.from({ length: 48 * 60 }, (_, i) => new Date(Date.parse(from) + i * 60_000));
+      return moments.filter((moment) => isOpen(windows, moment)).length;
+    };
+
+    it('goes by the local time: an hour that is left out opens nothing, one that comes twice opens twice', () => {
+      vi.stubEnv('TZ', 'Europe/Berlin');
+      // From 02:00 to 03:00 on 29 March 2026, and from 03:00 to 02:00 on 25 October.
+      expect(new Date('2026-03-29T01:00:00Z').getHours()).toBe(3);
+      expect(minutes('Sun 02:00-03:00', '2026-03-28T12:00:00Z')).toBe(0);
+      expect(minutes('Sun 02:00-03:00', '2026-10-24T12:00:00Z')).toBe(120);
+      expect(minutes('Sat 23:00-02:00', '2026-03-28T12:00:00Z')).toBe(180);
+      expect(minutes('Sat 23:00-04:00', '2026-03-28T12:00:00Z')).toBe(240);
+      expect(minutes('Sat 23:00-04:00', '2026-10-24T12:00:00Z')).toBe(360);
+      // In the hour that is left out, it opens a week later, which has an hour less.
+      const before = new Date('2026-03-29T00:30:00Z');
+      expect(msUntilOpen([parseWindow('Sun 02:00-03:00')], before)).toBe(7 * 24 * hour - hour / 2);
+      expect(msUntilOpen([parseWindow('Sun 03:00-04:00')], before)).toBe(hour / 2);
+    });
   });
 
   it.each([

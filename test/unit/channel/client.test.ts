@@ -48,6 +48,9 @@ describe('a follower', () => {
   it('is told by the rollout of percentages and withdrawals', async () => {
     await world.publish('one', { group: 'canary' });
     await promoteUpdate({ ...world.signing, update: 'one', percent: 50 });
+    // Decided by a share that it no longer has: a timer must not lower what a person has raised meanwhile.
+    const late = promoteUpdate({ ...world.signing, update: 'one', percent: 10, from: 0 });
+    await expect(late).rejects.toMatchObject({ code: 'PROMOTED', exitCode: 4 });
     const client = await world.client(server.url);
     expect((await client.refresh()).state.updates).toMatchObject([{ percent: 50, withdrawn: false }]);
     await withdrawUpdate({ ...world.signing, update: 'one', withNewer: true });

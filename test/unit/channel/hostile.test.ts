@@ -1,9 +1,11 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { redirectedTo } from '../../../src/channel/carrier/request.js';
+import { retryAfterMs } from '../../../src/channel/carrier/retry.js';
 import { carrierOf } from '../../../src/channel/index.js';
 import { ChannelWorld, impatient } from '../../support/channels.js';
 import { StaticServer } from '../../support/static-server.js';
@@ -78,7 +80,10 @@ describe('a redirect', () => {
     const from = new URL('https://updates.example.org/metadata/timestamp.json');
     expect(redirectedTo(from, '/elsewhere', from).href).toBe('https://updates.example.org/elsewhere');
     expect(redirectedTo(from, '//mirror.example.org/x', from).href).toBe('https://mirror.example.org/x');
-    expect(() => redirectedTo(from, 'http://updates.example.org/x', from)).toThrow('which is not safe');
+    for (const to of ['http://updates.example.org/x', 'https://user:password@updates.example.org/x'])
+      expect(() => redirectedTo(from, to, from)).toThrow(
+        'https://updates.example.org/metadata/timestamp.json redirects to',
+      );
   });
 
   it('does not take the login of a registry to another server', async () => {
@@ -129,5 +134,70 @@ describe('a registry whose list of tags', () => {
       message: expect.stringContaining('not a page of the same list') as string,
     });
     expect(found).toEqual(['reports/m-1']);
+  });
+});
+
+describe('a web server', () => {
+  it('that says "not modified" to who has nothing has no channel, and changes nothing for who has', async () => {
+    const client = await world.client(server.url, 'before');
+    const seen = await client.refresh();
+    server.intervene = (_path, _request, response) => {
+      response.writeHead(304).end();
+      return true;
+    };
+    await expect((await world.client(server.url)).refresh()).rejects.toMatchObject({ code: 'CHANNEL_INCOMPLETE' });
+    expect(await client.refresh()).toMatchObject({ changed: false, state: seen.state });
+  });
+
+  it.each(['', '"', 'last-modified now', `"${'x'.repeat(10_000)}"`, 'W/"\u00fc"'])(
+    'may have any tag, which says nothing of what is read: %j',
+    async (etag) => {
+      server.intervene = (path, _request, response) => {
+        if (!path.endsWith('timestamp.json')) return false;
+        response.writeHead(200, { ETag: etag }).end(readFileSync(join(world.public, path)));
+        return true;
+      };
+      const client = await world.client(server.url);
+      await client.refresh();
+      await world.publish('one');
+      expect((await client.refresh()).state.updates).toHaveLength(1);
+    },
+  );
+
+  it.each([
+    ['-5', undefined],
+    ['5.5', undefined],
+    ['0', 0],
+    [' 7 ', 7000],
+    ['99999999999', 99_999_999_999_000],
+    ['soon', undefined],
+    ['1e9', undefined],
+    ['Thu, 01 Jan 1970 00:00:30 GMT', 20_000],
+    ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
+  ])('may ask for a pause by %j', (header, ms) => {
+    expect(retryAfterMs(header, 10_000)).toBe(ms);
+  });
+
+  it('may have an address of IPv6, a port, and slashes at its end; but no login', async () => {
+    const other = createServer((request, response) => {
+      response.end(request.url ?? '');
+    });
+    running.push(other);
+    await new Promise<void>((resolve) => other.listen(0, '::1', resolve));
+    const { port } = other.address() as AddressInfo;
+    for (const [end, path] of [
+      ['', '/'],
+      ['/', '/'],
+      ['/a', '/a/'],
+      ['/a//', '/a//'],
+    ] as const) {
+      const found = await carrierOf(`http://[::1]:${port}${end}`).read('metadata/x y.json', { maxBytes: 100 });
+      const pieces: Uint8Array[] = [];
+      if (found.status === 'found') for await (const piece of found.bytes) pieces.push(piece);
+      expect(Buffer.concat(pieces).toString()).toBe(`${path}metadata/x%20y.json`);
+    }
+    for (const bad of ['http://u:secret@host/', 'http://host/?a', 'http://host/#a', 'http://host:99999/'])
+      expect(() => carrierOf(bad)).toThrow(expect.objectContaining({ exitCode: 2 }));
+    expect(() => carrierOf('http://u:secret@host/')).toThrow(expect.not.stringContaining('secret'));
   });
 });

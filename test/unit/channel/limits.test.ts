@@ -38,13 +38,16 @@ const channelOf = (count: number) =>
   encodeContent({ version: 1, base: 'debian', updates: Array.from({ length: count }, (_, i) => entry(i + 1)) });
 
 describe('the limits of a channel', () => {
-  it("'channel metadata' is that of a root whose size nothing says", async () => {
+  it("'channel roles' is that of a root whose size nothing says, and of one that is given", async () => {
     const client = await world.client(server.url);
-    server.replaced.set('metadata/2.root.json', Buffer.alloc(limits.channelMetadata.value + 1, ' '));
+    const long = Buffer.alloc(limits.channelRoles.value + 1, ' ');
+    server.replaced.set('metadata/2.root.json', long);
     await expect(client.refresh()).rejects.toMatchObject({
       code: 'CHANNEL_TOO_LONG',
-      message: expect.stringContaining(String(limits.channelMetadata.value)) as string,
+      message: expect.stringContaining(String(limits.channelRoles.value)) as string,
     });
+    world.root = long;
+    await expect(world.client(server.url, 'other')).rejects.toMatchObject({ code: 'CHANNEL_DAMAGED' });
   });
 
   it("'channel content' holds the list of as many updates as 'channel updates' allows", () => {

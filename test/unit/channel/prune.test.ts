@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fromText } from '../../../src/base/bytes.js';
+import type { BytePath } from '../../../src/base/bytes.js';
 import { carrierOf, promoteUpdate, pruneChannel, pushChannel, rotateKey } from '../../../src/channel/index.js';
 import { ChannelWorld } from '../../support/channels.js';
 import { StaticServer } from '../../support/static-server.js';
@@ -137,6 +139,29 @@ describe('channel prune of a place to which the channel was pushed', () => {
     const { state } = await (await world.client(stick)).refresh();
     for (const update of state.updates)
       await (await world.client(stick)).download(update, world.path('packages', update.name));
+  });
+
+  it('was not pushed over another channel, nor over a newer state of its own', async () => {
+    const place = world.makeDirectory('place');
+    const push = async (directory: BytePath, replace = false) =>
+      pushChannel({ directory, to: carrierOf(place), replace });
+    cpSync(world.path('channel'), world.path('backup'), { recursive: true });
+    await promoteUpdate({ ...world.signing, update: 'one', percent: 30 });
+    await push(world.channel);
+    const old = push(fromText(world.path('backup')));
+    await expect(old).rejects.toMatchObject({ code: 'CHANNEL_NEWER', exitCode: 4 });
+    const other = new ChannelWorld();
+    try {
+      await other.make();
+      await expect(push(other.channel)).rejects.toMatchObject({ code: 'OTHER_CHANNEL', exitCode: 4 });
+      expect((await (await world.client(place)).refresh()).state.updates).toMatchObject([{ percent: 30 }]);
+      await push(other.channel, true);
+      expect((await (await other.client(place)).refresh()).state.updates).toEqual([]);
+    } finally {
+      other.remove();
+    }
+    writeFileSync(join(place, 'metadata/timestamp.json'), 'no metadata');
+    await push(world.channel, true);
   });
 
   it('refuses another channel, an older state of this one, nothing, and a web server', async () => {

@@ -68,9 +68,17 @@ describe('a rollout', () => {
     expect(decide(done, fleet(canary, all('applied')), remembered)).toMatchObject({ action: 'complete', percent: 100 });
   });
 
-  it('does not judge what is withdrawn, or is for another group', () => {
+  it('has ended where the update is withdrawn, which a timer may meet again and again', () => {
     const withdrawn = { ...at(0), update: { ...canary, withdrawn: true } };
-    expect(() => decide(withdrawn, [], undefined)).toThrow(expect.objectContaining({ code: 'WITHDRAWN' }));
+    const reports = fleet(canary, ['failed', 'failed', ...all('applied').slice(2)]);
+    expect(decide(withdrawn, reports, undefined)).toMatchObject({
+      action: 'ended',
+      because: 'it is withdrawn; 8 machines still report it',
+      remember: { okSince: null },
+    });
+  });
+
+  it('does not judge what is for another group', () => {
     const other = { ...at(0), update: updateNumber(1) };
     expect(() => decide(other, [], undefined)).toThrow(expect.objectContaining({ code: 'OTHER_GROUP' }));
   });
@@ -94,6 +102,10 @@ describe('a rollout', () => {
     expect([rememberedOf(file, 'one'), rememberedOf(file, 'two')]).toEqual([value, undefined]);
     await rememberRollout(file, 'one', undefined);
     expect(rememberedOf(file, 'one')).toBeUndefined();
+    // Timers of several updates may run at the same time.
+    const names = Array.from({ length: 8 }, (_, i) => `u${i}`);
+    await Promise.all(names.map(async (name) => rememberRollout(file, name, value)));
+    expect(names.map((name) => rememberedOf(file, name))).toEqual(names.map(() => value));
   });
 
   it('goes through growing percentages', () => {

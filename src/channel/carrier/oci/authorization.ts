@@ -3,7 +3,7 @@ import { jsonOf } from '../../../base/json.js';
 import { bounded } from '../bounded.js';
 import type { Patience } from '../carrier.js';
 import { CarrierFailure } from '../failure.js';
-import { send, shownUrl } from '../request.js';
+import { isSafeFrom, send, shownUrl } from '../request.js';
 import { loginFor } from './auth-file.js';
 import type { Login } from './login.js';
 
@@ -65,7 +65,7 @@ export class Authorization {
     login: Login | undefined,
     signal: AbortSignal | undefined,
   ): Promise<string> {
-    if (!URL.canParse(realm) || (url.protocol === 'https:' && !realm.startsWith('https:')))
+    if (!URL.canParse(realm) || !isSafeFrom(url, new URL(realm)))
       throw new CarrierFailure('CHANNEL_LOGIN', `${shownUrl(url)} does not name a safe token server`);
     const at = new URL(realm);
     const scope = `repository:${this.repository.slice(this.repository.indexOf('/') + 1)}:${access}`;
@@ -83,8 +83,9 @@ export class Authorization {
     for await (const piece of bounded(answer.bytes, shownUrl(at), largestToken)) pieces.push(piece);
     const given = tokenSchema.safeParse(jsonOf(Buffer.concat(pieces).toString('utf8'))).data;
     const token = given?.token ?? given?.access_token;
-    if (token === undefined) throw new CarrierFailure('CHANNEL_LOGIN', `${shownUrl(at)} returned no token`);
-    return token;
+    // Anything else could not be sent in a header, and would be shown by the error.
+    if (token !== undefined && /^[\x21-\x7e]{1,65536}$/.test(token)) return token;
+    throw new CarrierFailure('CHANNEL_LOGIN', `${shownUrl(at)} returned no token`);
   }
 }
 

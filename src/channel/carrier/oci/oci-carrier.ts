@@ -31,7 +31,7 @@ const emptyConfig = {
 };
 
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
-const repositoryPattern = /^[a-z0-9.-]+(:\d{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/;
+const repositoryPattern = /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/;
 
 /** A channel in a registry. */
 export class OciCarrier implements Carrier {
@@ -48,13 +48,14 @@ export class OciCarrier implements Carrier {
     plainHttp: boolean,
   ) {
     const repository = url.slice('oci://'.length).replace(/\/+$/, '');
-    if (!repositoryPattern.test(repository))
+    const [, host = ''] = repositoryPattern.exec(repository) ?? [];
+    if (host === '' || !URL.canParse(`https://${repository}`))
       throw usage(`'${url}' is not the address of a repository`, {
         code: 'BAD_ADDRESS',
         hint: 'give oci://REGISTRY/REPOSITORY, in lower case, without a tag',
       });
     this.#repository = repository;
-    this.#isPlain = plainHttp || isLoopback(repository.split(/[:/]/)[0] ?? '');
+    this.#isPlain = plainHttp || isLoopback(host);
   }
 
   async read(path: string, options: ReadOptions): Promise<ReadResult> {
@@ -193,5 +194,5 @@ function placeOf(path: string): { directory: string; name: string } {
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || (isIPv4(host) && host.startsWith('127.'));
+  return host === 'localhost' || host === '[::1]' || (isIPv4(host) && host.startsWith('127.'));
 }

@@ -5,7 +5,7 @@ import { jsonOf } from '../../../base/json.js';
 import { bounded } from '../bounded.js';
 import type { Patience } from '../carrier.js';
 import { CarrierFailure } from '../failure.js';
-import { send, shownUrl } from '../request.js';
+import { redirectedTo, send, shownUrl } from '../request.js';
 import type { Answer, Request } from '../request.js';
 import { withRetries } from '../retry.js';
 import { Authorization } from './authorization.js';
@@ -21,6 +21,10 @@ const descriptor = z.looseObject({
   annotations: z.record(z.string(), z.string()).optional(),
 });
 const manifestSchema = z.looseObject({ schemaVersion: z.literal(2), layers: z.array(descriptor).max(20_000) });
+
+const tagsSchema = z.looseObject({ tags: z.array(z.string()).nullable() });
+/** Registries give 50 tags a page and more. */
+const mostPages = 50_000;
 
 export type Descriptor = z.infer<typeof descriptor>;
 export type Manifest = z.infer<typeof manifestSchema>;
@@ -110,7 +114,7 @@ export class RegistryClient {
       const location = begun.headers.get('location');
       if (location === null)
         throw new CarrierFailure('CHANNEL_UNREACHABLE', `${shownUrl(start)} does not give an address for the upload`);
-      const url = new URL(location, start);
+      const url = redirectedTo(start, location, start);
       url.searchParams.set('digest', digest);
       const headers = { 'content-type': 'application/octet-stream', 'content-length': String(size) };
       (await this.#send(url, { method: 'PUT', headers, body: content(), signal })).discard();
@@ -149,29 +153,37 @@ export class RegistryClient {
     return undefined;
   }
 
-  /** Page by page, as the registry gives them. None where there is no such repository. */
+  /**
+   * Page by page, as the registry gives them; a tag may come more than once. None where there is no such repository.
+   * @throws CarrierFailure CHANNEL_UNREACHABLE: the pages go in a circle, or have no end
+   */
   async *tags(signal: AbortSignal | undefined): AsyncGenerator<string> {
-    let url: URL | undefined = this.#url('tags/list?n=1000');
-    while (url !== undefined) {
+    const seen = new Set<string>();
+    for (let url: URL | undefined = this.#url('tags/list?n=1000'); url !== undefined;) {
       const at: URL = url;
-      const page = await withRetries(this.patience, signal, async () => {
-        const answer = await this.#send(at, { signal, accepts: [404] });
-        if (answer.status !== 404)
-          return { answer, bytes: await allOf(bounded(answer.bytes, shownUrl(at), largestManifest)) };
-        answer.discard();
-        return undefined;
-      });
-      if (page === undefined) return;
-      const parsed = z
-        .looseObject({ tags: z.array(z.string()).nullable() })
-        .safeParse(jsonOf(page.bytes.toString('utf8')));
-      if (!parsed.success) throw new CarrierFailure('CHANNEL_UNREACHABLE', `${shownUrl(at)} is not a list of tags`);
-      const tags = parsed.data.tags ?? [];
+      if (seen.has(at.href) || seen.size >= mostPages) throw notTheNext(at);
+      seen.add(at.href);
+      const page = await this.#page(at, signal);
       // There could be pages without end.
-      if (tags.length === 0) return;
-      yield* tags;
-      url = this.#nextPage(page.answer.headers.get('link') ?? '', at);
+      if (page === undefined || page.tags.length === 0) return;
+      yield* page.tags;
+      url = this.#nextPage(page.link, at);
     }
+  }
+
+  /** Undefined: there is no such repository. */
+  async #page(at: URL, signal: AbortSignal | undefined): Promise<{ tags: string[]; link: string } | undefined> {
+    const page = await withRetries(this.patience, signal, async () => {
+      const answer = await this.#send(at, { signal, accepts: [404] });
+      if (answer.status !== 404)
+        return { answer, bytes: await allOf(bounded(answer.bytes, shownUrl(at), largestManifest)) };
+      answer.discard();
+      return undefined;
+    });
+    if (page === undefined) return undefined;
+    const parsed = tagsSchema.safeParse(jsonOf(page.bytes.toString('utf8')));
+    if (!parsed.success) throw new CarrierFailure('CHANNEL_UNREACHABLE', `${shownUrl(at)} is not a list of tags`);
+    return { tags: parsed.data.tags ?? [], link: page.answer.headers.get('link') ?? '' };
   }
 
   #nextPage(link: string, at: URL): URL | undefined {
@@ -179,7 +191,7 @@ export class RegistryClient {
     if (next === undefined) return undefined;
     const url = URL.canParse(next, at.href) ? new URL(next, at) : undefined;
     if (url?.origin === this.#base.origin && url.href !== at.href) return url;
-    throw new CarrierFailure('CHANNEL_UNREACHABLE', `the next page of ${shownUrl(at)} is not a page of the same list`);
+    throw notTheNext(at);
   }
 
   #url(path: string): URL {
@@ -207,6 +219,13 @@ export class RegistryClient {
       throw new CarrierFailure('CHANNEL_LOGIN', `${shownUrl(url)} requires the login again`, { transient: true });
     return send(url, { ...request, headers: { ...request.headers, ...login } }, this.patience);
   }
+}
+
+function notTheNext(at: URL): CarrierFailure {
+  return new CarrierFailure(
+    'CHANNEL_UNREACHABLE',
+    `the next page of ${shownUrl(at)} is not a page of the same list, or one that was read already`,
+  );
 }
 
 function accessOf(method: Request['method']): Access {
