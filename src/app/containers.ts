@@ -1,5 +1,5 @@
 import type { BytePath } from '../base/bytes.js';
-import type { OnStep } from '../base/steps.js';
+import type { Removing } from '../base/steps.js';
 import { mountPresent, runCommand, unmountContainer } from '../containers/index.js';
 import type { MountOptions, PresentMount, RunContainerOptions } from '../containers/index.js';
 import { containerData } from '../data/index.js';
@@ -19,15 +19,15 @@ export type { ChosenEngine, EngineWish, MountOptions, RunOptions, SandboxUsers, 
 /**
  * Removes a container with its storages, what rollbacks displaced in it, and layers that only it stood on.
  * @param onDisplaced called with what will be dropped, before it is
- * @throws LaminaError refused while it is mounted
+ * @throws LaminaError refused while it is mounted; as `publishRemoval`
  */
 export async function remove(
   store: Store,
   name: string,
   {
     onDisplaced = () => undefined,
-    onStep,
-  }: { readonly onDisplaced?: (displaced: readonly DisplacedData[]) => void; readonly onStep?: OnStep } = {},
+    ...removing
+  }: Removing & { readonly onDisplaced?: (displaced: readonly DisplacedData[]) => void } = {},
 ): Promise<readonly DisplacedData[]> {
   return withHold(store, async (hold) => {
     await hold.add(await store.read(), [name]);
@@ -42,7 +42,7 @@ export async function remove(
         return transition;
       },
       clearUp: async () => removeDisplaced(store, displaced),
-      onStep,
+      ...removing,
     });
     return displaced;
   });
