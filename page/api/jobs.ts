@@ -15,6 +15,8 @@ export interface Job {
   readonly started: string;
   readonly ended: string | null;
   readonly by: string;
+  /** Why it failed, or what is known of one that ended without a report. */
+  readonly message: string | null;
   readonly progress: Readonly<Record<string, unknown>> | null;
 }
 
@@ -36,18 +38,23 @@ export interface FollowedJob {
 /** Events come in bursts, and each answer has the whole job. */
 const pauseMs = 200;
 
+/** Milliseconds until events that the server has refused are requested again: it has too many readers, for example. */
+const againMs = 3000;
+
 /** Calls back with each newer state of a job, until it has ended. @returns what stops it */
 export function followJob(id: string, changed: (followed: FollowedJob) => void): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let asking: ReturnType<typeof setTimeout> | undefined;
+  let opening: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
-  const source = new EventSource(eventsUrl(apiPath(['jobs', id, 'events'])));
+  let source = open();
   const stop = () => {
     stopped = true;
-    clearTimeout(timer);
+    clearTimeout(asking);
+    clearTimeout(opening);
     source.close();
   };
   const ask = async () => {
-    timer = undefined;
+    asking = undefined;
     try {
       const { job } = await get<{ job: JobDetail }>(apiPath(['jobs', id]));
       if (stopped) return;
@@ -57,11 +64,21 @@ export function followJob(id: string, changed: (followed: FollowedJob) => void):
       if (!stopped) changed({ job: undefined, problem: problemFrom(error) });
     }
   };
-  const soon = () => {
-    if (!stopped) timer ??= setTimeout(() => void ask(), pauseMs);
-  };
-  for (const name of ['message', 'state', 'progress', 'output', 'end', 'error', 'open'])
-    source.addEventListener(name, soon);
+  function open(): EventSource {
+    const opened = new EventSource(eventsUrl(apiPath(['jobs', id, 'events'])));
+    const soon = () => {
+      if (!stopped) asking ??= setTimeout(() => void ask(), pauseMs);
+    };
+    for (const name of ['progress', 'output', 'end', 'error', 'open']) opened.addEventListener(name, soon);
+    // The browser connects again by itself, unless the server has refused.
+    opened.addEventListener('error', () => {
+      if (stopped || opened.readyState !== EventSource.CLOSED) return;
+      opening = setTimeout(() => {
+        source = open();
+      }, againMs);
+    });
+    return opened;
+  }
   void ask();
   return stop;
 }
@@ -83,18 +100,6 @@ export function endOf(job: JobDetail | undefined): { result?: Readonly<Record<st
   const error = job.result?.['error'] as Problem | undefined;
   if (error !== undefined) return { problem: error };
   if (job.result !== null && (job.state === 'done' || job.state === 'failed')) return { result: job.result };
-  return { problem: { code: job.state.toUpperCase(), message: endTexts[job.state], hint: endHints[job.state] } };
+  const message = `the job is ${job.state}: ${job.message ?? 'it printed no result'}`;
+  return { problem: { code: job.state.toUpperCase(), message, hint: 'see its output' } };
 }
-
-const endTexts = {
-  done: 'the command ended without a result',
-  failed: 'the command failed',
-  cancelled: 'the job was cancelled; nothing was changed',
-  aborted: 'the server ended before the job did; its transaction was discarded, or will be by the next change',
-};
-const endHints = {
-  done: null,
-  failed: 'see its output',
-  cancelled: 'start it again when you want it',
-  aborted: 'see lamina status, then start it again',
-};

@@ -95,7 +95,8 @@ function Cancel({ job }: { job: JobDetail }) {
   const mayChange = useSignal(session)?.allowChanges === true;
   const [problem, setProblem] = useState<Problem>();
   const [asked, setAsked] = useState(false);
-  if (!mayChange && !job.dryRun) return null;
+  // As the server has it: who may begin a job may cancel it.
+  if (!mayChange && (!job.dryRun || job.command.startsWith('update '))) return null;
   const cancel = () => {
     setAsked(true);
     remove(apiPath(['jobs', job.id])).catch((error: unknown) => setProblem(problemFrom(error)));

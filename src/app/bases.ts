@@ -1,5 +1,6 @@
 import type { BytePath } from '../base/bytes.js';
 import { must, refused, usage } from '../base/errors.js';
+import type { Removing } from '../base/steps.js';
 import { isoNow } from '../base/time.js';
 import { addBase, own, removeBase, validateName } from '../manifest/index.js';
 import type { Manifest, NewBase, SealedNode } from '../manifest/index.js';
@@ -108,9 +109,13 @@ export async function baseList(store: Store): Promise<BaseData[]> {
     .map((name) => baseData(manifest, name));
 }
 
-/** Removes a base with its layers and updates. @throws LaminaError refused while containers stand on it */
-export async function baseRemove(store: Store, name: string): Promise<void> {
+/**
+ * Removes a base with its layers and updates. @throws LaminaError refused while containers stand on it; as
+ * `publishRemoval`
+ */
+export async function baseRemove(store: Store, name: string, removing: Removing = {}): Promise<void> {
   await publishRemoval(store, {
+    ...removing,
     transition: async (present) => {
       const transition = removeBase(present, name);
       await refuseRemovalBelowOthers(store, present, transition.removedNodes);

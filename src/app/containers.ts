@@ -1,11 +1,13 @@
+import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import type { OnStep } from '../base/steps.js';
+import type { Removing } from '../base/steps.js';
+import { warn } from '../base/this-command.js';
 import { mountPresent, runCommand, unmountContainer } from '../containers/index.js';
 import type { MountOptions, PresentMount, RunContainerOptions } from '../containers/index.js';
 import { containerData } from '../data/index.js';
 import type { ContainerData } from '../data/index.js';
 import { containerOf, removeContainer } from '../manifest/index.js';
-import { checkHostView, findMounts, withMountpoint } from '../mount/index.js';
+import { checkHostView, findMounts, isUnseenOutside, withMountpoint } from '../mount/index.js';
 import type { ChosenEngine, ContainerMode, EngineWish } from '../mount/index.js';
 import type { RunOptions, SandboxUsers, SignalSource } from '../sandbox/index.js';
 import type { Store } from '../store/index.js';
@@ -19,15 +21,15 @@ export type { ChosenEngine, EngineWish, MountOptions, RunOptions, SandboxUsers, 
 /**
  * Removes a container with its storages, what rollbacks displaced in it, and layers that only it stood on.
  * @param onDisplaced called with what will be dropped, before it is
- * @throws LaminaError refused while it is mounted
+ * @throws LaminaError refused while it is mounted; as `publishRemoval`
  */
 export async function remove(
   store: Store,
   name: string,
   {
     onDisplaced = () => undefined,
-    onStep,
-  }: { readonly onDisplaced?: (displaced: readonly DisplacedData[]) => void; readonly onStep?: OnStep } = {},
+    ...removing
+  }: Removing & { readonly onDisplaced?: (displaced: readonly DisplacedData[]) => void } = {},
 ): Promise<readonly DisplacedData[]> {
   return withHold(store, async (hold) => {
     await hold.add(await store.read(), [name]);
@@ -42,7 +44,7 @@ export async function remove(
         return transition;
       },
       clearUp: async () => removeDisplaced(store, displaced),
-      onStep,
+      ...removing,
     });
     return displaced;
   });
@@ -71,7 +73,12 @@ export async function mount(
   return mountData(
     store,
     name,
-    await withMountpoint(directory, async ({ path, held }) => mountPresent(store, name, path, { ...options, held })),
+    await withMountpoint(directory, async ({ path, held }) => {
+      const present = await mountPresent(store, name, path, { ...options, held });
+      if (await isUnseenOutside(path))
+        warn(`only the mount namespace of this command shows ${display(path)}: it passes no mounts on to the machine`);
+      return present;
+    }),
   );
 }
 

@@ -1,5 +1,5 @@
 import { toText } from '../base/bytes.js';
-import type { OnStep } from '../base/steps.js';
+import type { Removing } from '../base/steps.js';
 import { publishedPasts, sizesOf } from '../store/index.js';
 import type { Store } from '../store/index.js';
 import { displacedList } from './displaced.js';
@@ -23,12 +23,12 @@ export interface GcData {
   readonly history: { readonly count: number; readonly bytes: number };
 }
 
-/** Removes what no manifest refers to, and reports how much it was. */
+/** Removes what no manifest refers to, and reports how much it was. @throws LaminaError failed: it was interrupted */
 export async function gc(
   store: Store,
-  { dryRun, onStep }: { readonly dryRun: boolean; readonly onStep?: OnStep | undefined },
+  { dryRun, ...removing }: Removing & { readonly dryRun: boolean },
 ): Promise<GcData> {
-  const { found, left } = await store.collectGarbage(dryRun, onStep);
+  const { found, left } = await store.collectGarbage(dryRun, removing);
   const displaced = (await displacedList(store)).filter(({ orphaned }) => !orphaned);
   const gone = found.filter(({ path }) => !left.some((each) => each.path === path));
   const history = publishedPasts(store.paths, await store.read()).map(({ directory }) => directory);

@@ -4,6 +4,14 @@
  */
 export type OnStep = (done: number, total: number, step?: string) => void;
 
+/** Of work that removes one thing after the other. */
+export interface Removing {
+  /** Called as it continues. */
+  readonly onStep?: OnStep | undefined;
+  /** At which the next thing stays, and all after it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Counts the steps of long work. */
 export class StepCount {
   #done = 0;

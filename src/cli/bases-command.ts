@@ -9,6 +9,7 @@ import { addBaseShow } from './base-show-command.js';
 import { contextOf, pathOf } from './context.js';
 import { counted, layersText, table } from './output.js';
 import { readBar } from './copy-bar.js';
+import { withSteps } from './steps.js';
 
 const initHelp = `
 Without root, a container of a store has one user, root, and its files belong to you. With --subordinate-ids it also has the users
@@ -176,9 +177,9 @@ function addListAndRemove(base: Command): void {
     .description('remove a base that no container uses')
     .addHelpText('after', '\nExample:\n  lamina base remove debian')
     .action(async (name: string, _options: object, command: Command) => {
-      const { output, store } = contextOf(command);
+      const { output, store, signal } = contextOf(command);
       const { baseRemove } = await import('../app/bases.js');
-      await baseRemove(await store(), name);
+      await withSteps('nodes', async ({ onStep }) => baseRemove(await store(), name, { onStep, signal }));
       output.result({ removed: name }, () => `removed base ${name}`);
     });
 }

@@ -41,7 +41,7 @@ export function addContainerCommands(program: Command): void {
 }
 
 async function removeHere(command: Command, name: string, onStep: OnStep) {
-  const { output, store } = contextOf(command);
+  const { output, store, signal } = contextOf(command);
   const { remove } = await import('../app/containers.js');
   const onDisplaced = (displaced: readonly DisplacedData[]) => {
     for (const { id, update, bytes, paths } of displaced) {
@@ -49,7 +49,7 @@ async function removeHere(command: Command, name: string, onStep: OnStep) {
       output.note(`dropping what the rollback of ${shown(update)} displaced: ${what} (${bytesText(bytes)}, ${id})`);
     }
   };
-  const dropped = await remove(await store(), name, { onDisplaced, onStep });
+  const dropped = await remove(await store(), name, { onDisplaced, onStep, signal });
   return { removed: name, dropped: dropped.map(({ id }) => id) };
 }
 

@@ -11,12 +11,12 @@ export function addGcCommand(program: Command): void {
     .option('--dry-run', 'only list what would be removed')
     .addHelpText('after', '\nExample:\n  lamina gc --dry-run')
     .action(async (options: { dryRun?: boolean }, command: Command) => {
-      const { output, store, act } = contextOf(command);
+      const { output, store, signal, act } = contextOf(command);
       const dryRun = options.dryRun === true;
       const data = await withSteps('things', async ({ onStep, onProgress }) =>
         act({ path: '/gc', body: { dryRun }, onProgress }, async () => {
           const { gc } = await import('../app/gc.js');
-          return gc(await store(), { dryRun, onStep });
+          return gc(await store(), { dryRun, onStep, signal });
         }),
       );
       const rows = data.found.map(({ kind, bytes, path }) => [kind, bytesText(bytes), path]);

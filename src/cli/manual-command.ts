@@ -5,6 +5,7 @@ import { contextOf, pathOf } from './context.js';
 import { partlyDone, setExitCode } from './exit-code.js';
 import { hostViewHelp, warnOfHostView } from './host-view-text.js';
 import { leftBehind, shown } from './output.js';
+import { withSteps } from './steps.js';
 import { updateText } from './update-text.js';
 
 interface CommitOptions {
@@ -54,10 +55,12 @@ function addCommit(update: Command): void {
     .action(async (name: string, options: CommitOptions, command: Command) => {
       const { output, store, signal } = contextOf(command);
       const { updateCommit } = await import('../app/manual.js');
-      const onFailed = (container: string, error: Error) => {
-        output.note(leftBehind(container, error));
-      };
-      const data = await updateCommit(await store(), name, { replay: options.replay, signal, onFailed });
+      const data = await withSteps('containers', async ({ onProgress, write }) => {
+        const onFailed = (container: string, error: Error) => {
+          write(`${leftBehind(container, error)}\n`);
+        };
+        return updateCommit(await store(), name, { replay: options.replay, signal, onFailed, onProgress });
+      });
       if (options.allowFailures !== true && data.update.effects.some(({ outcome }) => outcome === 'failed'))
         setExitCode(partlyDone);
       output.result(data, () => [`committed update ${name}`, updateText(data.update), ...remarks(data)].join('\n'));

@@ -7,6 +7,8 @@ interface StepLine {
   readonly onStep: OnStep;
   /** The same, as a server reports it. */
   readonly onProgress: (progress: Progress) => void;
+  /** Writes to standard error, above the line. */
+  readonly write: (text: string) => void;
 }
 
 /** Milliseconds between reports: so many of short steps would only delay the work. */
@@ -27,6 +29,9 @@ export async function withSteps<T>(unit: Progress['unit'], work: (line: StepLine
       onStep,
       onProgress: (progress) => {
         line.update(progress);
+      },
+      write: (text) => {
+        line.write(Buffer.from(text));
       },
     });
   } finally {

@@ -1,9 +1,10 @@
-import { closeSync, constants, fdatasyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
-import { join, toBuffer } from '../base/bytes.js';
+import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { jsonOf } from '../base/json.js';
+import { openFlags } from '../platform/open-flags.js';
 import { auditEntry } from './documents.js';
 import type { AuditEntry } from './documents.js';
 
@@ -12,6 +13,9 @@ const longestFile = 16 << 20;
 const mostEntries = 20_000;
 /** Characters of all entries in memory: as many as the two files may have. */
 const mostCharacters = 2 * longestFile;
+/** Refused actions of a caller that are recorded in a minute: else it could push out what others did. */
+const mostRefused = 30;
+const minute = 60_000;
 
 type Begun = Pick<AuditEntry, 'by' | 'action' | 'request' | 'job' | 'time'>;
 type Ended = Pick<AuditEntry, 'outcome' | 'message' | 'ended'>;
@@ -26,11 +30,19 @@ export class AuditLog {
   /** By id, oldest first. */
   readonly #entries = new Map<string, { readonly entry: AuditEntry; readonly length: number }>();
   #characters = 0;
+  /** Whether the file ends within a line: a write failed, or a crash came. */
+  #isTorn = false;
+  /** By caller, since when and how often. */
+  readonly #refused = new Map<string, { readonly since: number; count: number }>();
 
   constructor(serve: BytePath) {
     this.#file = join(serve, 'audit.ndjson');
     this.#older = join(serve, 'audit-older.ndjson');
-    for (const path of [this.#older, this.#file]) for (const entry of entriesOf(path)) this.#keep(entry);
+    for (const path of [this.#older, this.#file]) {
+      const text = textOf(path);
+      for (const entry of entriesOf(text)) this.#keep(entry);
+      this.#isTorn = !/(^|\n)$/.test(text);
+    }
   }
 
   /** @returns the id of the entry */
@@ -41,8 +53,14 @@ export class AuditLog {
   }
 
   /** An action that was not allowed. */
-  refuse(action: Omit<Begun, 'job'>, message: string): void {
-    const { time } = action;
+  refuse(action: Omit<Begun, 'job'>, reason: string): void {
+    const { by, time } = action;
+    const known = this.#refused.get(by);
+    const counted = known !== undefined && Date.now() - known.since < minute ? known : { since: Date.now(), count: 0 };
+    this.#refused.set(by, counted);
+    counted.count += 1;
+    if (counted.count > mostRefused) return;
+    const message = counted.count < mostRefused ? reason : `${reason}; further ones of this minute are not recorded`;
     this.#write({ id: newId('l'), ...action, job: null, outcome: 'refused', message, ended: time });
   }
 
@@ -58,15 +76,16 @@ export class AuditLog {
   }
 
   #write(entry: AuditEntry): void {
-    this.#rotate();
+    const isNew = this.#rotate();
+    const line = `${this.#isTorn ? '\n' : ''}${JSON.stringify(entry)}\n`;
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
-    const descriptor = openSync(toBuffer(this.#file), flags, 0o600);
-    try {
-      writeSync(descriptor, `${JSON.stringify(entry)}\n`);
-      fdatasyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
+    this.#isTorn = true;
+    withOpen(this.#file, flags, (descriptor) => {
+      writeFileSync(descriptor, line);
+      fsyncSync(descriptor);
+    });
+    this.#isTorn = false;
+    if (isNew) withOpen(dirname(this.#file), openFlags.directory, fsyncSync);
     this.#keep(entry);
   }
 
@@ -81,19 +100,35 @@ export class AuditLog {
     }
   }
 
-  #rotate(): void {
+  /** Whether the next write makes a new file. */
+  #rotate(): boolean {
     const status = statSync(toBuffer(this.#file), { throwIfNoEntry: false });
-    if (status !== undefined && status.size > longestFile) renameSync(toBuffer(this.#file), toBuffer(this.#older));
+    if (status !== undefined && status.size <= longestFile) return false;
+    if (status !== undefined) renameSync(toBuffer(this.#file), toBuffer(this.#older));
+    this.#isTorn = false;
+    return true;
+  }
+}
+
+function withOpen(path: BytePath, flags: number, work: (descriptor: number) => void): void {
+  const descriptor = openSync(toBuffer(path), flags, 0o600);
+  try {
+    work(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Empty where there is no file. */
+function textOf(path: BytePath): string {
+  try {
+    return readFileSync(toBuffer(path), 'utf8');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return '';
+    throw error;
   }
 }
 
 /** The last line may be cut off by a crash; what is no entry is left out. */
-function entriesOf(path: BytePath): AuditEntry[] {
-  try {
-    const lines = readFileSync(toBuffer(path), 'utf8').split('\n');
-    return lines.flatMap((line) => auditEntry.safeParse(jsonOf(line)).data ?? []);
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return [];
-    throw error;
-  }
-}
+const entriesOf = (text: string): AuditEntry[] =>
+  text.split('\n').flatMap((line) => auditEntry.safeParse(jsonOf(line)).data ?? []);

@@ -51,6 +51,8 @@ export const job = z.strictObject({
   started: part.time,
   ended: part.time.nullable(),
   by: z.string(),
+  /** Why it failed, or what is known of a job that ended without a report; null: it runs, or is done. */
+  message: z.string().nullable(),
   /** The newest line of its progress; null: none yet. */
   progress: z.record(z.string(), z.unknown()).nullable(),
 });

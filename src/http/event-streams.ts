@@ -3,10 +3,12 @@ import type { ServerResponse } from 'node:http';
 import { HttpRefusal } from './error-answer.js';
 import { securityHeaders } from './guard.js';
 
-/** Streams that are open at once, bytes that a slow reader may have outstanding, milliseconds between signs of life. */
+/** Streams that are open at once, and bytes that a slow reader may have outstanding. */
 const mostStreams = 2000;
 const mostWaiting = 1 << 20;
+/** Milliseconds between signs of life, and for which a reader may take nothing of what waits for it. */
 const pause = 15_000;
+const patience = 30_000;
 
 export interface Stream {
   /** Sends an event. A reader that is too slow is cut off: it comes back, and says what it had last. */
@@ -19,7 +21,8 @@ export interface Stream {
 
 /** Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 export class EventStreams {
-  readonly #open = new Set<ServerResponse>();
+  /** With when the reader took something last. */
+  readonly #open = new Map<ServerResponse, number>();
   #timer: NodeJS.Timeout | undefined;
 
   get count(): number {
@@ -38,21 +41,19 @@ export class EventStreams {
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     });
-    raw.write('retry: 2000\n\n');
-    this.#open.add(raw);
+    this.#open.set(raw, Date.now());
     raw.on('error', () => raw.destroy());
     raw.on('close', () => {
       this.#open.delete(raw);
-      if (this.#open.size > 0) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
+      if (this.#open.size === 0) this.#rest();
     });
+    this.#write(raw, 'retry: 2000\n\n');
     this.#timer ??= setInterval(() => {
-      for (const each of this.#open) write(each, ': alive\n\n');
+      this.#tick();
     }, pause);
     return {
       send: (event, id, data) => {
-        write(raw, `event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
+        this.#write(raw, `event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
       },
       get isDrained() {
         return raw.writableLength === 0;
@@ -64,12 +65,28 @@ export class EventStreams {
 
   /** Ends all of them. */
   close(): void {
-    clearInterval(this.#timer);
-    for (const each of this.#open) each.destroy();
+    this.#rest();
+    for (const each of this.#open.keys()) each.destroy();
   }
-}
 
-function write(to: ServerResponse, text: string): void {
-  if (to.writableLength > mostWaiting) to.destroy();
-  else if (!to.writableEnded && !to.destroyed) to.write(text);
+  #tick(): void {
+    const now = Date.now();
+    for (const [each, taken] of this.#open) {
+      if (each.writableLength > 0 && now - taken > patience) each.destroy();
+      else this.#write(each, ': alive\n\n');
+    }
+  }
+
+  #rest(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #write(to: ServerResponse, text: string): void {
+    if (to.writableLength > mostWaiting) to.destroy();
+    if (to.writableEnded || to.destroyed) return;
+    to.write(text, (error) => {
+      if (!(error instanceof Error) && this.#open.has(to)) this.#open.set(to, Date.now());
+    });
+  }
 }

@@ -128,6 +128,9 @@ function addGuard(app: App, { rules, callers }: Served): void {
   });
 }
 
+/** Characters: keys that are not known are named, and may be as long as a body. */
+const longestFault = 1000;
+
 interface Invalid {
   readonly validation?: readonly { readonly instancePath: string; readonly message?: string }[];
   readonly validationContext?: string;
@@ -151,5 +154,6 @@ function invalid(faults: NonNullable<Invalid['validation']>, where: string): Htt
     const at = instancePath.replaceAll('/', '.').replace(/^\./, '');
     return at === '' ? message : `${at}: ${message}`;
   });
-  return new HttpRefusal(400, 'USAGE', `the ${where} is not valid for this route: ${texts.join('; ')}`, 'see /api');
+  const faulty = texts.join('; ').slice(0, longestFault);
+  return new HttpRefusal(400, 'USAGE', `the ${where} is not valid for this route: ${faulty}`, 'see /api');
 }

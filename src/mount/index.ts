@@ -22,3 +22,4 @@ export * from './run-mount.js';
 export * from './sockets.js';
 export * from './stack.js';
 export * from './store-settings.js';
+export * from './unseen.js';

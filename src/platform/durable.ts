@@ -238,18 +238,22 @@ export async function removeDurably(path: Path, last?: string): Promise<void> {
 
 /**
  * As `removeDurably`, of many on one file system: one after the other, then all directories are synced, once.
- * @param removed called after each
+ * @param removed called after each; @param signal at which the next one stays, and all after it
  */
 export async function removeAllDurably(
   paths: readonly BytePath[],
   removed: () => void = () => undefined,
+  signal?: AbortSignal,
 ): Promise<void> {
+  const gone: BytePath[] = [];
   for (const path of paths) {
+    if (signal?.aborted === true) break;
     durableStep('remove', path);
     await removeTreeAtOnce(path);
+    gone.push(path);
     removed();
   }
-  await syncDirectories(paths.map(parentOf));
+  await syncDirectories(gone.map(parentOf));
 }
 
 async function removeAllBut(directory: BytePath, last: string): Promise<void> {

@@ -17,6 +17,9 @@ export interface Left {
 export class Clearing {
   readonly left: Left[] = [];
 
+  /** @param signal at which the next thing stays, and all after it */
+  constructor(readonly signal?: AbortSignal) {}
+
   /** @param before what must be done first; @returns whether it is gone */
   async remove(path: BytePath, before: () => Promise<void> = () => Promise.resolve()): Promise<boolean> {
     try {
@@ -38,13 +41,19 @@ export class Clearing {
     pathOf: (thing: T) => BytePath,
     removed: () => void = () => undefined,
   ): Promise<T[]> {
+    let first = 0;
+    const counted = () => {
+      first += 1;
+      removed();
+    };
     try {
-      await removeAllDurably(things.map(pathOf), removed);
-      return [...things];
+      await removeAllDurably(things.map(pathOf), counted, this.signal);
+      return things.slice(0, first);
     } catch (error) {
       // One after the other, to report each that stays with its reason.
       const gone: T[] = [];
       for (const thing of things) {
+        if (this.signal?.aborted === true) break;
         if (await this.remove(pathOf(thing))) gone.push(thing);
         removed();
       }

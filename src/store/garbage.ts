@@ -1,8 +1,9 @@
 import { basename, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { failed } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import { StepCount } from '../base/steps.js';
-import type { OnStep } from '../base/steps.js';
+import type { Removing } from '../base/steps.js';
 import { own, snapshotTrees } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isTemporaryName } from '../platform/durable.js';
@@ -79,27 +80,37 @@ function garbageIn(node: NodePaths, sealed: boolean): [Garbage['kind'], BytePath
   });
 }
 
-/** Gives what could not be removed. */
+/** Gives what could not be removed. @throws LaminaError failed: it was interrupted before all was removed */
 export async function removeGarbage(
   paths: StorePaths,
   manifest: Manifest,
   garbage: readonly Garbage[],
-  onStep?: OnStep,
+  { onStep, signal }: Removing,
 ): Promise<readonly Left[]> {
-  const clearing = new Clearing();
+  const clearing = new Clearing(signal);
   const steps = new StepCount(onStep);
   steps.expect(garbage.length);
+  let ended = 0;
   for (const { path } of garbage.filter(({ kind }) => kind === 'transaction')) {
+    if (signal?.aborted === true) break;
     steps.begin(basename(path));
     await clearing.remove(path, async () => endDead(paths, manifest, paths.transaction(basename(path))));
     steps.end();
+    ended += 1;
   }
-  await clearing.removeAll(
-    garbage.filter(({ kind }) => kind !== 'transaction'),
+  const others = garbage.filter(({ kind }) => kind !== 'transaction');
+  const gone = await clearing.removeAll(
+    others,
     ({ path }) => path,
     () => {
       steps.end();
     },
   );
-  return clearing.left;
+  const removed = ended + gone.length;
+  if (signal?.aborted !== true || removed + clearing.left.length >= garbage.length) return clearing.left;
+  throw failed(`interrupted: ${removed} of ${garbage.length} things were removed`, {
+    code: 'INTERRUPTED',
+    hint: 'lamina gc removes the others',
+    cause: signal.reason,
+  });
 }

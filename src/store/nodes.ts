@@ -2,7 +2,7 @@ import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { messageOf, must } from '../base/errors.js';
 import { StepCount } from '../base/steps.js';
-import type { OnStep } from '../base/steps.js';
+import type { Removing } from '../base/steps.js';
 import { warn } from '../base/this-command.js';
 import { View } from '../changeset/index.js';
 import type { Entry, Listing } from '../changeset/index.js';
@@ -76,12 +76,12 @@ export class NodeReader {
 
 /**
  * Removes the files of nodes and updates that are no longer in the manifest; what `update redo` needs of a recorded
- * update is kept. What a crash leaves, the next change clears away.
+ * update is kept. What a crash or the signal leaves, the next change clears away.
  */
 export async function removeFiles(
   { paths }: Store,
   { nodes, updates }: { readonly nodes: readonly NodeId[]; readonly updates: readonly string[] },
-  onStep?: OnStep,
+  { onStep, signal }: Removing = {},
 ): Promise<void> {
   await retireUpdates(paths, updates);
   const steps = new StepCount(onStep);
@@ -90,9 +90,16 @@ export async function removeFiles(
     ...nodes.map((id) => paths.node(id).directory),
     ...updates.map((id) => paths.update(id).directory),
   ];
-  await removeAllDurably(directories, () => {
+  let gone = 0;
+  const removed = () => {
+    gone += 1;
     steps.end();
-  });
+  };
+  await removeAllDurably(directories, removed, signal);
+  if (gone < directories.length)
+    warn(
+      `interrupted after the change was made: ${directories.length - gone} of ${directories.length} directories that nothing refers to any more are left to the next change of the store`,
+    );
 }
 
 /** Discards what a command staged before it failed. An error of the discard must not replace the command's own. */

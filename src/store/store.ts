@@ -2,7 +2,7 @@ import { constants, readFileSync } from 'node:fs';
 import { open, readFile, readdir, stat } from 'node:fs/promises';
 import { display, shellWord, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import type { OnStep } from '../base/steps.js';
+import type { Removing } from '../base/steps.js';
 import { commandWords } from '../base/this-command.js';
 import {
   LaminaError,
@@ -98,15 +98,15 @@ export class Store {
     }
   }
 
-  /** Finds what nothing refers to and, unless it is a dry run, removes it. */
-  async collectGarbage(dryRun: boolean, onStep?: OnStep): Promise<{ found: Garbage[]; left: readonly Left[] }> {
+  /** Finds what nothing refers to and, unless it is a dry run, removes it. @throws LaminaError as `removeGarbage` */
+  async collectGarbage(dryRun: boolean, removing: Removing = {}): Promise<{ found: Garbage[]; left: readonly Left[] }> {
     const lock = await this.#lock('exclusive');
     try {
       await this.#announce();
       const { manifest } = await this.#load();
       if (!dryRun) await retireUpdates(this.paths, unknownUpdates(this.paths, manifest));
       const found = await findGarbage(this.paths, manifest);
-      return { found, left: dryRun ? [] : await removeGarbage(this.paths, manifest, found, onStep) };
+      return { found, left: dryRun ? [] : await removeGarbage(this.paths, manifest, found, removing) };
     } finally {
       lock.release();
     }

@@ -81,6 +81,20 @@ describe.skipIf(!isRoot)('what is mounted for people', () => {
     await world.run('umount', 'web');
   });
 
+  it('warns where the rest of the machine does not see it, as in a service of systemd', () => {
+    const shared = world.makeDirectory('shared');
+    const inside = join(shared, 'web');
+    mkdirSync(inside);
+    const lamina = `'${process.execPath}' '${world.cli}' --store '${world.store}'`;
+    const commands = `${lamina} mount web '${inside}' && ${lamina} umount web`;
+    const slave = 'unshare --mount --propagation slave sh -c "$2"';
+    const script = `mount --bind "$1" "$1" && mount --make-shared "$1" && { sh -c "$2"; ${slave}; umount "$1"; }`;
+    const done = spawnSync('sh', ['-c', script, 'sh', shared, commands], { encoding: 'utf8' });
+    const warning = `lamina: warning: only the mount namespace of this command shows ${inside}: it passes no mounts on to the machine\n`;
+    expect(done.stderr).toBe(warning);
+    expect(done.status).toBe(0);
+  });
+
   it.each<string[][]>([[[]], [['--suid']]])(
     'holds for an update by hand with %j, also when a commit has failed',
     async (options) => {

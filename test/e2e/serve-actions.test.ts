@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -135,6 +135,8 @@ describe.skipIf(!isRoot)('by lamina serve, a program', () => {
     ['verify', ['verify'], 'nodes'],
     ['gc', ['gc'], 'things'],
     ['remove', ['remove', 'short'], 'nodes'],
+    ['base remove', ['base', 'remove', 'unused'], 'nodes'],
+    ['update commit', ['update', 'commit', 'by-hand'], 'containers'],
   ])('reports each step of %s: --progress-fd', async (_, words, unit) => {
     await prepare[words[0]!]?.();
     const child = spawn(process.execPath, [world.cli, '--store', world.store, '--progress-fd=3', ...words], {
@@ -148,7 +150,7 @@ describe.skipIf(!isRoot)('by lamina serve, a program', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as { type: string; unit?: string; total: number; done: number });
     const steps = lines.filter(({ type }) => type === 'progress');
-    expect(steps.at(-1)).toMatchObject({ unit, running: [], skipped: 0 });
+    expect(steps.at(-1)).toMatchObject({ unit, running: [] });
     expect(steps.at(-1)!.total).toBeGreaterThan(0);
     expect(steps.at(-1)!.done).toBe(steps.at(-1)!.total);
     expect(lines.at(-1)).toEqual({ type: 'end', exitCode: 0 });
@@ -159,5 +161,11 @@ describe.skipIf(!isRoot)('by lamina serve, a program', () => {
     merge: async () => world.run('update', 'apply', 'tiny', world.script('folded', 'echo >/etc/folded')),
     gc: async () => mkdirSync(join(world.store, 'nodes/s-00000000000000ff')),
     remove: async () => world.run('create', 'short', '--base', 'tiny'),
+    base: async () => world.run('base', 'import', 'unused', world.path('tiny')),
+    update: async () => {
+      const directory = world.makeDirectory('by-hand');
+      await world.run('update', 'begin', 'tiny', directory, '--name', 'by-hand');
+      writeFileSync(join(directory, 'etc/by-hand'), '');
+    },
   };
 });

@@ -94,6 +94,8 @@ describe.skipIf(!isRoot)('attacks on lamina serve', () => {
       open.push(...(await Promise.all(Array.from({ length: 50 }, async () => server.open('/api/v1/events')))));
     expect(open.map(({ statusCode }) => statusCode).filter((status) => status !== 200)).toEqual([]);
     expect((await server.ask('/metrics')).text).toMatch(new RegExp(`^lamina_http_event_streams ${clients}$`, 'm'));
+    for (const path of ['/api/v1/events', '/api/v1/jobs/j-0123456789abcdef/events'])
+      expect((await server.ask(path, { method: 'HEAD' })).status).toBe(404);
     expect(await server.json('/store')).toMatchObject({ store: world.store });
     // Each of them is told.
     const told = open.map(

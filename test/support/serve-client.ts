@@ -14,6 +14,7 @@ export interface JobDocument {
   readonly id: string;
   readonly state: string;
   readonly exitCode: number | null;
+  readonly message: string | null;
   readonly output: string;
   readonly result: Record<string, unknown> | null;
 }

@@ -20,6 +20,8 @@ interface Job {
   readonly id: string;
   readonly state: string;
   readonly exitCode: number | null;
+  /** Undefined: from an older server. */
+  readonly message?: string | null;
   readonly result: Record<string, unknown> | null;
 }
 
@@ -80,11 +82,11 @@ class HeldOutput {
   }
 }
 
-function resultOf({ id, state, exitCode, result }: Job): object {
+function resultOf({ id, state, exitCode, message, result }: Job): object {
   const { formatVersion: _, error, ...data } = result ?? {};
   if (isRecord(error)) throw thrownError(error, exitCode ?? 1);
   if (state === 'done' && result !== null) return data;
-  throw failed(`job ${id} is ${state}: the server does not know how it ended`, {
+  throw failed(`job ${id} is ${state}: ${message ?? 'the server does not know how it ended'}`, {
     code: 'ABORTED',
     hint: 'lamina --remote URL status shows whether the change was published',
   });

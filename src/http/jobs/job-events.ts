@@ -3,7 +3,7 @@ import { isRecord, jsonOf } from '../../base/json.js';
 import { warn } from '../../base/this-command.js';
 import type { JobData } from '../documents.js';
 import type { Stream } from '../event-streams.js';
-import { bytesAt, sizeOf } from './job-files.js';
+import { bytesAt, longestLine, sizeOf } from './job-files.js';
 import type { JobFiles } from './job-files.js';
 
 /** Where a reader stands in the files of a job: the id of the event that it had last. */
@@ -25,9 +25,9 @@ export function positionOf(id: string | undefined, files: JobFiles): Position {
   return isBeyond ? start : position;
 }
 
-/** Milliseconds between reads, and bytes that are sent at a time. */
+/** Milliseconds between reads, and bytes that are sent at a time: so much may wait for each of many readers. */
 const pause = 200;
-const mostAtOnce = 64 << 10;
+const mostAtOnce = 16 << 10;
 
 /** Sends what a job prints and reports from a position on, and its end. */
 export function followJob(stream: Stream, files: JobFiles, from: Position, job: () => JobData): void {
@@ -46,11 +46,11 @@ export function followJob(stream: Stream, files: JobFiles, from: Position, job: 
     const { state } = job();
     const before = at;
     if (stream.isDrained) at = sendNew(stream, files, at, state !== 'running');
-    const isAtEnd = at.progress === before.progress && at.output === before.output && stream.isDrained;
-    if (state !== 'running' && isAtEnd) {
+    const isNew = at.progress !== before.progress || at.output !== before.output;
+    if (state !== 'running' && !isNew && stream.isDrained) {
       stream.send('end', idText({ ...at, ended: true }), job());
       stream.end();
-    } else timer = setTimeout(look, isAtEnd ? pause : 10);
+    } else timer = setTimeout(look, isNew && stream.isDrained ? 10 : pause);
   };
   stream.onClose(() => {
     clearTimeout(timer);
@@ -61,9 +61,8 @@ export function followJob(stream: Stream, files: JobFiles, from: Position, job: 
 /** @param isLast nothing is added any more */
 function sendNew(stream: Stream, files: JobFiles, from: Position, isLast: boolean): Position {
   let at = from;
-  const progress = bytesAt(files.progress, at.progress, mostAtOnce, true);
-  const whole = progress.subarray(0, progress.lastIndexOf(0x0a) + 1);
-  for (const line of whole.toString('utf8').split('\n').slice(0, -1)) {
+  const whole = wholeLines(files, at.progress, mostAtOnce) ?? wholeLines(files, at.progress, longestLine) ?? '';
+  for (const line of whole.split('\n').slice(0, -1)) {
     at = { ...at, progress: at.progress + Buffer.byteLength(line) + 1 };
     stream.send('progress', idText(at), parsed(line));
   }
@@ -75,6 +74,13 @@ function sendNew(stream: Stream, files: JobFiles, from: Position, isLast: boolea
     stream.send('output', idText(at), { text: output.toString('utf8', 0, taken) });
   }
   return at;
+}
+
+/** Undefined: so many bytes hold no whole line. */
+function wholeLines({ progress }: JobFiles, from: number, most: number): string | undefined {
+  const bytes = bytesAt(progress, from, most, true);
+  const end = bytes.lastIndexOf(0x0a) + 1;
+  return end === 0 && bytes.length === most ? undefined : bytes.toString('utf8', 0, end);
 }
 
 function parsed(line: string): object {

@@ -82,20 +82,29 @@ export function readDocument(files: JobFiles): Record<string, unknown> | undefin
   return isRecord(value) ? value : undefined;
 }
 
-const longestLine = 1 << 20;
+/** Bytes of a line of the progress: of most, and of any. */
+const usualLine = 16 << 10;
+export const longestLine = 1 << 20;
 
 /** The first and the last whole line of the progress. */
 export function readProgress(files: JobFiles): {
   readonly first: Record<string, unknown> | undefined;
   readonly last: Record<string, unknown> | undefined;
 } {
-  const first = startOf(files.progress, longestLine)?.toString('utf8').split('\n', 2);
-  const end = endOf(files.progress, longestLine).toString('utf8').split('\n').slice(0, -1);
+  const first = startOf(files.progress, usualLine)?.toString('utf8').split('\n', 2);
+  const end = lastLines(files, usualLine) ?? lastLines(files, longestLine) ?? [];
   const parsed = (line: string | undefined) => {
     const value = line === undefined ? undefined : jsonOf(line);
     return isRecord(value) ? value : undefined;
   };
   return { first: parsed(first?.length === 2 ? first[0] : undefined), last: parsed(end.at(-1)) };
+}
+
+/** Undefined: the bytes hold no whole line, and are not all. */
+function lastLines({ progress }: JobFiles, bytes: number): string[] | undefined {
+  const end = endOf(progress, bytes);
+  const lines = end.toString('utf8').split('\n').slice(0, -1);
+  return lines.length < 2 && end.length === bytes ? undefined : lines;
 }
 
 /** The first bytes of a file; undefined: it does not exist. */

@@ -3,7 +3,6 @@ import { join, toBuffer, toText } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { isSystemError, messageOf, notFound, refused } from '../../base/errors.js';
 import { isId, newId } from '../../base/ids.js';
-import { isRecord } from '../../base/json.js';
 import { warn } from '../../base/this-command.js';
 import { isoNow } from '../../base/time.js';
 import { startInBackground, thirdDescriptor } from '../../platform/background.js';
@@ -12,8 +11,9 @@ import { distFile } from '../../platform/install.js';
 import { isLocked } from '../../platform/lock.js';
 import type { AuditLog } from '../audit-log.js';
 import type { JobData } from '../documents.js';
+import { endOfJob } from './job-end.js';
 import { endOf, jobFiles, readDocument, readEnd, readProgress, readRequest, sizeOf } from './job-files.js';
-import type { JobEnd, JobFiles, JobRequest } from './job-files.js';
+import type { JobFiles, JobRequest } from './job-files.js';
 
 /** What a job is to do. */
 export interface NewJob {
@@ -27,11 +27,15 @@ export interface NewJob {
   readonly by: string;
 }
 
-/** Jobs that run at once, and jobs that are kept when they have ended. */
+/** Jobs that run at once, and of these the ones that change nothing: whoever may read can start them. */
 const mostRunning = 8;
+const mostReading = 5;
+/** Jobs that are kept when they have ended, of either kind: those that change nothing do not push the others out. */
 const mostKept = 200;
-/** Milliseconds between looks at what runs. */
+/** Milliseconds between looks at what runs, and for which what is known of a running job may be out of date. */
 const pause = 200;
+const pauseAfterFailure = 5000;
+const staleAfter = 100;
 const shownOutput = 64 << 10;
 
 /**
@@ -42,9 +46,11 @@ export class Jobs {
   readonly #directory: BytePath;
   /** Those of which the end is not on record. */
   readonly #open = new Set<string>();
+  readonly #starting = new Set<NewJob>();
   readonly #listeners = new Set<(job: JobData) => void>();
+  /** What was read last, of jobs that run until it is stale: there may be a thousand readers of one. */
+  readonly #known = new Map<string, { readonly until: number; readonly data: JobData }>();
   #timer: NodeJS.Timeout | undefined;
-  #starting = 0;
 
   constructor(
     readonly store: BytePath,
@@ -59,7 +65,17 @@ export class Jobs {
     await makeDirectoryDurably(this.#directory, 0o700).catch(isThere);
     for (const id of this.#ids()) if (readEnd(this.files(id)) === undefined) this.#open.add(id);
     await this.#look();
+    this.#endUnbegun();
     await this.#prune();
+  }
+
+  /** Actions that a server before this one did not come to begin. */
+  #endUnbegun(): void {
+    const running = new Set([...this.#open].map((id) => readRequest(this.files(id))?.audit));
+    const message = 'the server ended before the action began';
+    for (const { id, outcome } of this.audit.list())
+      if (outcome === 'running' && !running.has(id))
+        this.audit.end(id, { outcome: 'aborted', message, ended: isoNow() });
   }
 
   close(): void {
@@ -80,17 +96,23 @@ export class Jobs {
 
   /** @throws LaminaError refused: too many run; failed: it cannot be started */
   async start(job: NewJob): Promise<JobData> {
-    if (this.#open.size + this.#starting >= mostRunning)
-      throw refused(`${mostRunning} jobs are running already`, {
-        code: 'BUSY',
-        hint: 'wait until one has ended: see /jobs',
-      });
-    this.#starting += 1;
+    this.#refuseTooMany(job);
+    this.#starting.add(job);
     try {
       return await this.#start(job);
     } finally {
-      this.#starting -= 1;
+      this.#starting.delete(job);
     }
+  }
+
+  #refuseTooMany({ command, request, dryRun, by }: NewJob): void {
+    const running = [...[...this.#open].flatMap((id) => this.#find(id) ?? []), ...this.#starting];
+    const alike = dryRun ? running.filter((each) => each.dryRun) : running;
+    const most = dryRun ? mostReading : mostRunning;
+    if (running.length < mostRunning && alike.length < most) return;
+    const message = `${alike.length} ${dryRun ? 'dry runs' : 'jobs'} are running already`;
+    this.audit.refuse({ by, action: command, request, time: isoNow() }, message);
+    throw refused(message, { code: 'BUSY', hint: 'wait until one has ended: see /jobs' });
   }
 
   async #start({ command, args, request, dryRun, by }: NewJob): Promise<JobData> {
@@ -181,12 +203,14 @@ export class Jobs {
   }
 
   #find(id: string): JobData | undefined {
+    const known = this.#known.get(id);
+    if (known !== undefined && Date.now() < known.until) return known.data;
     const files = this.files(id);
     const request = readRequest(files);
     if (request === undefined) return undefined;
     const { command, dryRun, started, by } = request;
     const end = readEnd(files);
-    return {
+    const data: JobData = {
       id,
       command,
       request: request.request,
@@ -196,19 +220,22 @@ export class Jobs {
       started,
       ended: end?.ended ?? null,
       by,
+      message: end?.message ?? null,
       progress: readProgress(files).last ?? null,
     };
+    this.#known.set(id, { until: end === undefined ? Date.now() + staleAfter : Infinity, data });
+    return data;
   }
 
-  #schedule(): void {
+  #schedule(wait = pause): void {
     if (this.#open.size === 0 || this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#look().catch((error: unknown) => {
         warn(`cannot update the list of jobs: ${messageOf(error)}`);
-        this.#schedule();
+        this.#schedule(pauseAfterFailure);
       });
-    }, pause);
+    }, wait);
   }
 
   async #look(): Promise<void> {
@@ -223,41 +250,34 @@ export class Jobs {
   async #settle(id: string): Promise<void> {
     const files = this.files(id);
     const request = readRequest(files);
-    this.#open.delete(id);
-    // A server that died while it made the job: nothing was started.
-    if (request === undefined) return removeAllDurably([files.directory]);
+    if (request === undefined) {
+      // A server that died while it made the job: nothing was started.
+      await removeAllDurably([files.directory]);
+      this.#open.delete(id);
+      return;
+    }
     const end = endOfJob(files);
-    await writeFileDurably(files.end, JSON.stringify(end), { mode: 0o600 });
+    // Both are on record, or this is done again.
     this.audit.end(request.audit, { outcome: end.state, message: end.message, ended: end.ended });
+    await writeFileDurably(files.end, JSON.stringify(end), { mode: 0o600 });
+    this.#open.delete(id);
+    this.#known.delete(id);
     this.#report(this.get(id));
     await this.#prune();
   }
 
   async #prune(): Promise<void> {
     const ended = this.list().filter(({ state }) => state !== 'running');
-    await removeAllDurably(ended.slice(mostKept).map(({ id }) => this.files(id).directory));
+    const [reading, changing] = [true, false].map((dry) => ended.filter(({ dryRun }) => dryRun === dry));
+    for (const { id } of [reading, changing].flatMap((each) => (each ?? []).slice(mostKept))) {
+      await removeAllDurably([this.files(id).directory]);
+      this.#known.delete(id);
+    }
   }
 
   #report(job: JobData): void {
     for (const listener of this.#listeners) listener(job);
   }
-}
-
-/** What became of a command that runs no more: what it reported last, or that it did not come to that. */
-function endOfJob(files: JobFiles): JobEnd {
-  const ended = isoNow();
-  const { last } = readProgress(files);
-  if (last?.['type'] !== 'end' || typeof last['exitCode'] !== 'number') {
-    const message = 'its process ended without a report: lamina status shows whether the change was published';
-    return { version: 1, state: 'aborted', exitCode: null, message, ended };
-  }
-  const exitCode = last['exitCode'];
-  const document = readDocument(files);
-  const error = document === undefined ? undefined : document['error'];
-  if (document !== undefined && error === undefined)
-    return { version: 1, state: 'done', exitCode, message: null, ended };
-  const message = isRecord(error) && typeof error['message'] === 'string' ? error['message'] : 'it printed no document';
-  return { version: 1, state: isThereAt(files.cancel) ? 'cancelled' : 'failed', exitCode, message, ended };
 }
 
 const isThereAt = (path: BytePath): boolean => existsSync(toBuffer(path));

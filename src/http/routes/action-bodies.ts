@@ -1,17 +1,15 @@
 import * as z from 'zod';
+import { anyPath, name } from './shapes.js';
 
 /* What actions take: the options of their commands, under the same names. */
 
-const name = z.string().min(1).max(255);
 const seconds = z.number().positive().max(1_000_000);
 const conflict = z.enum(['keep', 'ours', 'theirs', 'fail']);
 const engine = z.enum(['fuse', 'kernel', 'auto']);
-const size = z.string().max(20);
+const size = name.max(20);
 const flag = z.boolean().default(false);
-const longestPath = 4096;
-
 /** A path on the server, absolute, or of some actions an image with its transport. */
-const source = z.string().min(1).max(longestPath);
+const source = anyPath;
 
 /** What `update apply` and `update redo` have in common. */
 const applied = {
@@ -30,15 +28,10 @@ const applied = {
   alwaysRun: flag,
 };
 const apply = { base: name, procedure: source, ...applied };
+const published = { health: z.boolean().default(true), restart: flag };
 export const previewBody = z.strictObject(apply);
-export const applyBody = z.strictObject({ ...apply, health: z.boolean().default(true), restart: flag });
-
-export const redoBody = z.strictObject({
-  ...applied,
-  health: z.boolean().default(true),
-  restart: flag,
-  dryRun: flag,
-});
+export const applyBody = z.strictObject({ ...apply, ...published });
+export const redoBody = z.strictObject({ ...applied, ...published, dryRun: flag });
 
 export const rollbackBody = z.strictObject({
   containers: z.array(name).max(10_000).optional(),
@@ -82,7 +75,7 @@ export const verifyBody = z.strictObject({
 
 export const mountBody = z.strictObject({
   /** An empty directory on the server, absolute. */
-  directory: z.string().min(1).max(longestPath),
+  directory: anyPath,
   readOnly: flag,
   engine: engine.optional(),
   mode: z.enum(['stateless', 'passthrough']).optional(),
@@ -94,15 +87,15 @@ export const umountBody = z.strictObject({});
 export const importBody = z.strictObject({
   name,
   source,
-  contentVersion: z.string().min(1).max(255).optional(),
+  contentVersion: name.optional(),
   empty: flag,
   maxSize: size.optional(),
-  platform: z.string().min(1).max(100).optional(),
+  platform: name.max(100).optional(),
 });
 
 export const restoreBody = z.strictObject({
   /** Needed where several paths were displaced. */
-  path: z.string().min(1).max(longestPath).optional(),
+  path: anyPath.optional(),
   force: flag,
 });
 /** Either ids, or a container, or all. */

@@ -2,13 +2,13 @@ import * as z from 'zod';
 import { answerOf, document, paged } from '../documents.js';
 import { manifestStamp } from '../../app/served.js';
 import type { App, Served } from '../served.js';
-import { answers, named, page, part, pathQuery, several } from './shapes.js';
+import { answers, mayName, named, page, part, pathQuery, several } from './shapes.js';
 
 const listQuery = z.strictObject({
-  base: z.string().max(255).optional(),
-  state: z.string().max(255).optional(),
+  base: mayName.optional(),
+  state: mayName.optional(),
   filter: several.optional(),
-  sort: z.string().max(100).optional(),
+  sort: mayName.optional(),
   ...page,
 });
 

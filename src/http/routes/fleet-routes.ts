@@ -4,11 +4,11 @@ import { toText } from '../../base/bytes.js';
 import { notFound } from '../../base/errors.js';
 import { answerOf, document, paged } from '../documents.js';
 import type { App, Served } from '../served.js';
-import { answers, page, part } from './shapes.js';
+import { answers, name, page, part } from './shapes.js';
 
 const statusQuery = z.strictObject({ updates: z.coerce.number().int().min(1).max(1000).default(20) });
 const machinesQuery = z.strictObject({ ...page });
-const byMachine = z.strictObject({ machine: z.string().min(1).max(255) });
+const byMachine = z.strictObject({ machine: name });
 
 /**
  * The machines of the channel that is published from here. Strangers may write to where their reports are, so reports

@@ -72,6 +72,7 @@ function addEventRoutes(app: App, { jobs, streams }: Served, events: StoreEvents
   app.get(
     '/jobs/:id/events',
     {
+      exposeHeadRoute: false,
       schema: {
         summary: 'server-sent events of a job: progress, output and end',
         params: byId,
@@ -90,7 +91,10 @@ function addEventRoutes(app: App, { jobs, streams }: Served, events: StoreEvents
   );
   app.get(
     '/events',
-    { schema: { summary: 'server-sent events when the store or a job has changed: store and job', produces } },
+    {
+      exposeHeadRoute: false,
+      schema: { summary: 'server-sent events when the store or a job has changed: store and job', produces },
+    },
     async (request, reply) => {
       await events.add(streams.open(reply), lastEventId(request.headers));
       return reply;

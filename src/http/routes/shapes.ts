@@ -1,14 +1,30 @@
 import * as z from 'zod';
+import { isBytesText } from '../../base/bytes.js';
 import { errorAnswerSchema } from '../documents.js';
 
 /* What several routes ask for. Each refuses parameters that it does not know. */
 
+/** A text that may be an argument of a command: no argument has a NUL, or a surrogate that stands for no byte. */
+const word = (longest: number) =>
+  z
+    .string()
+    .max(longest)
+    .refine((text) => !text.includes('\0') && isBytesText(text), 'has a character that no name can have');
+
 /** The longest path that the kernel takes, escaped. */
 const longestPath = 4096;
 
-export const named = z.strictObject({ name: z.string().min(1).max(255) });
-export const byId = z.strictObject({ id: z.string().min(1).max(255) });
-export const pathQuery = z.strictObject({ path: z.string().min(1).max(longestPath) });
+export const name = word(255).min(1);
+export const anyPath = word(longestPath).min(1);
+/** In a query, where an empty one stands for none. */
+export const mayName = word(255);
+export const mayPath = word(longestPath);
+/** Of a glob, a size and the like. */
+const shortText = word(1000);
+
+export const named = z.strictObject({ name });
+export const byId = z.strictObject({ id: name });
+export const pathQuery = z.strictObject({ path: anyPath });
 export const page = {
   offset: z.coerce.number().int().min(0).max(100_000_000).default(0),
   limit: z.coerce.number().int().min(1).max(20_000).default(100),
@@ -16,7 +32,7 @@ export const page = {
 
 /** Of a parameter that may occur several times. */
 export const several = z
-  .union([z.string().max(1000), z.array(z.string().max(1000)).max(50)])
+  .union([shortText, z.array(shortText).max(50)])
   .transform((value) => (typeof value === 'string' ? [value] : value));
 
 /** The answers of a route, with those of its errors. */

@@ -5,7 +5,7 @@ import { answerOf, document, storeAnswer } from '../documents.js';
 import { toText } from '../../base/bytes.js';
 import { callerOfRequest } from '../served.js';
 import type { App, Served } from '../served.js';
-import { answers, named } from './shapes.js';
+import { answers, name, named } from './shapes.js';
 
 /** What holds for the whole store. */
 export function addStoreRoutes(app: App, served: Served): void {
@@ -50,7 +50,7 @@ export function addStoreRoutes(app: App, served: Served): void {
   addWholeRoutes(app, served);
 }
 
-const ofBase = z.strictObject({ base: z.string().min(1).max(255).optional() });
+const ofBase = z.strictObject({ base: name.optional() });
 
 function addWholeRoutes(app: App, { store, commands }: Served): void {
   app.get(

@@ -3,10 +3,10 @@ import type { LogData } from '../../app/log.js';
 import { manifestStamp } from '../../app/served.js';
 import { anyAnswerOf, answerOf, document, paged, updateCountsAnswer } from '../documents.js';
 import type { App, Served } from '../served.js';
-import { answers, named, page, part } from './shapes.js';
+import { answers, mayName, mayPath, named, page, part } from './shapes.js';
 
 const listQuery = z.strictObject({
-  base: z.string().max(255).optional(),
+  base: mayName.optional(),
   /** With those that ended. */
   all: z.enum(['true', 'false']).default('false'),
   ...page,
@@ -14,9 +14,9 @@ const listQuery = z.strictObject({
 
 const logQuery = z.strictObject({
   /** Empty: of the run on the base. */
-  container: z.string().max(255).default(''),
+  container: mayName.default(''),
   /** A glob; empty: all. */
-  path: z.string().max(4096).default(''),
+  path: mayPath.default(''),
   /** The place of the last operation that the caller has; operations are counted from 1. */
   after: z.coerce.number().int().min(0).max(100_000_000).default(0),
   limit: page.limit,

@@ -16,6 +16,8 @@ import { FailedContainers } from '../container/failed-containers.js';
 import type { FailureOptions } from '../container/failed-containers.js';
 import { ranBecauseOf } from '../container/ran-because.js';
 import type { Overlap } from '../container/ran-because.js';
+import { ProgressCount } from '../progress.js';
+import type { Progress } from '../progress.js';
 import { manualUpper } from './manual-mount.js';
 import type { ManualDetails } from './manual-mount.js';
 import { ManualFootprint, stageWithout } from './manual-overlap.js';
@@ -46,6 +48,7 @@ export interface ManualOptions {
   readonly replay: boolean;
   readonly signal: AbortSignal;
   readonly onFailed?: FailureOptions['onFailed'];
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 export interface ManualCommit extends ManualOptions {
@@ -73,6 +76,7 @@ export class ManualChange implements Change<readonly string[]> {
   /** For each container in which the journal is replayed: a path that made it necessary. */
   readonly #overlaps = new Map<string, Overlap>();
   readonly #failed: FailedContainers;
+  readonly #progress: ProgressCount;
   #layer: TimedDelta | undefined;
 
   constructor(
@@ -80,6 +84,7 @@ export class ManualChange implements Change<readonly string[]> {
     readonly commit: ManualCommit,
   ) {
     this.#failed = new FailedContainers({ transaction: context.transaction, ...commit });
+    this.#progress = new ProgressCount('containers', commit.onProgress);
   }
 
   get update(): UpdateId {
@@ -99,7 +104,7 @@ export class ManualChange implements Change<readonly string[]> {
     const reader = new NodeReader(transaction.store, manifest);
     const layers = reader.layers(this.commit.found.head);
     const work: Work = { transaction, reader, layers, signal: this.commit.signal };
-    this.#layer ??= await this.#stageLayer(work);
+    this.#layer ??= await this.#progress.onBase(async () => this.#stageLayer(work));
     await this.#follow(work, manifest, containers);
     await this.#stageReport();
   };
@@ -155,6 +160,7 @@ export class ManualChange implements Change<readonly string[]> {
     const touched = new ManualFootprint(this.#staged.listing, layers);
     await work.transaction.sync();
     const overlapping: Overlapping[] = [];
+    this.#progress.expect(containers.length);
     for (const container of containers) {
       await this.#orLeave(manifest, container, async () => {
         const error = lacking.get(container);
@@ -180,6 +186,8 @@ export class ManualChange implements Change<readonly string[]> {
     } catch (error) {
       this.#effects.set(container, this.#failed.add(manifest, container, error));
     }
+    const commit = this.#effects.get(container);
+    if (commit !== undefined) this.#progress.end(container, commit.outcome);
   }
 
   async #replay(work: Work, manifest: Manifest, overlapping: readonly Overlapping[]): Promise<void> {
@@ -189,6 +197,7 @@ export class ManualChange implements Change<readonly string[]> {
     await withReplayViews(work, { delta: { id, tree, index }, journals }, async (views) => {
       for (const { container, storages } of overlapping) {
         work.signal.throwIfAborted();
+        this.#progress.start(container);
         await this.#orLeave(manifest, container, async () => {
           const request = { delta, times: delta.times, views };
           const { commit, report } = await replayInContainer(work, container, storages, request);

@@ -168,6 +168,31 @@ describe('the audit log', () => {
   });
 });
 
+describe('the audit log that was torn', () => {
+  const action = { by: 'token a', action: 'gc', request: {}, job: null, time: '2026-01-01T00:00:00.000Z' };
+
+  it('loses no entry after the line that a crash cut off', () => {
+    const own = mkdtempSync(join(directory, 'torn-'));
+    new AuditLog(fromText(own)).begin(action);
+    appendFileSync(join(own, 'audit.ndjson'), '{"id":"cut');
+    new AuditLog(fromText(own)).begin({ ...action, action: 'verify' });
+    new AuditLog(fromText(own)).begin({ ...action, action: 'merge' });
+    const found = new AuditLog(fromText(own)).list();
+    expect(found.map(({ action: what }) => what)).toEqual(['merge', 'verify', 'gc']);
+  });
+
+  it('records refusals of a caller some times a minute, so that they push nothing out', () => {
+    const log = new AuditLog(fromText(mkdtempSync(join(directory, 'refused-'))));
+    log.begin(action);
+    for (let n = 0; n < 5000; n++) log.refuse({ ...action, by: 'token b' }, 'read-only');
+    log.refuse({ ...action, by: 'token c' }, 'read-only');
+    const found = log.list();
+    expect(found).toHaveLength(32);
+    expect(found[0]).toMatchObject({ by: 'token c', message: 'read-only' });
+    expect(found[1]).toMatchObject({ by: 'token b', message: expect.stringContaining('are not recorded') as string });
+  });
+});
+
 describe('saved bytes', () => {
   it('are those of the layers that a flat copy of each further container would have', () => {
     const node = (id: string, parent: string | null, bytes: number) => ({ id, parent, bytes });

@@ -1,0 +1,192 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { Server } from '../support/serve-client.js';
+
+/** Has the lock of a store until its input ends: commands wait for it, and a test decides when they go on. */
+const holdsLock = `
+import fcntl, sys
+lock = open(sys.argv[1], 'a')
+fcntl.flock(lock, fcntl.LOCK_EX)
+print('held', flush=True)
+sys.stdin.read()
+`;
+
+/** How jobs end that are cancelled or killed, and how many there may be. */
+describe.skipIf(!isRoot)('jobs of lamina serve', () => {
+  let world: World;
+  let server: Server;
+  const serve = async () => Server.start(world, ['--listen', `unix:${world.path('serve.sock')}`, '--allow-changes']);
+
+  beforeAll(async () => {
+    world = new World('serve-jobs');
+    await world.run('init');
+    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    for (const name of ['web', 'db']) await world.run('create', name, '--base', 'tiny');
+    server = await serve();
+  });
+  beforeEach(async () => {
+    if (!server.isRunning) server = await serve();
+  });
+  afterAll(async () => {
+    await server.end();
+    expect(world.mounts()).toEqual([]);
+    world.remove();
+  });
+
+  async function withStoreHeld<T>(work: () => Promise<T>): Promise<T> {
+    const holder: ChildProcess = spawn('python3', ['-c', holdsLock, join(world.store, 'lock')], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    await new Promise((resolve) => holder.stdout!.once('data', resolve));
+    try {
+      return await work();
+    } finally {
+      const ended = new Promise((resolve) => holder.once('close', resolve));
+      holder.stdin!.end();
+      await ended;
+    }
+  }
+
+  const begun = async (id: string) =>
+    server.events(`/jobs/${id}/events`, ({ data }) => data['type'] === 'start' && Number(data['process']) > 1);
+  const cancel = async (id: string) => server.json(`/jobs/${id}`, { method: 'DELETE' });
+  const audited = async (id: string) => {
+    const { entries } = await server.json<{ entries: { job: string; action: string }[] }>('/audit');
+    return entries.find(({ job, action }) => job === id && action !== 'cancel');
+  };
+
+  it('are cancelled before they have removed anything', async () => {
+    for (const n of [1, 2, 3]) mkdirSync(join(world.store, `nodes/s-00000000000000f${n}`), { recursive: true });
+    const before = world.manifest();
+    const [gc, remove] = await withStoreHeld(async () => {
+      const all = [await server.act('/gc', {}), await server.act('/containers/web', undefined, 'DELETE')];
+      for (const { id } of all) await begun(id);
+      // Until they wait: a signal that comes while the program loads ends it as well.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      for (const { id } of all) await cancel(id);
+      return all;
+    });
+    const ended = await server.ended(gc!.id);
+    expect(ended).toMatchObject({ state: 'cancelled', exitCode: 1 });
+    expect(ended.message).toMatch(/^interrupted: 0 of 3 things were removed$/);
+    expect(ended.result).toMatchObject({ error: { code: 'INTERRUPTED', hint: 'lamina gc removes the others' } });
+    expect(await server.ended(remove!.id)).toMatchObject({
+      state: 'cancelled',
+      exitCode: 1,
+      message: 'interrupted by SIGTERM; nothing was changed',
+    });
+    expect(world.manifest()).toBe(before);
+    for (const { id } of [gc!, remove!]) expect(await audited(id)).toMatchObject({ outcome: 'cancelled' });
+    expect(await server.done('/gc', {})).toMatchObject({ state: 'done', message: null });
+  });
+
+  it.each([0, 100, 200, 300, 400, 500, 600, 800])(
+    'leave a whole store when they are cancelled %d ms after they began, or killed',
+    async (after) => {
+      const procedure = world.script(`at-${after}`, `echo ${after} >/etc/at`);
+      const [applied, mounted] = [
+        await server.act('/updates', { base: 'tiny', procedure }),
+        await server.act('/containers/db/mount', { directory: world.makeDirectory(`at-${after}-mount`) }),
+      ];
+      await new Promise((resolve) => setTimeout(resolve, after));
+      for (const { id } of [applied, mounted]) await cancel(id);
+      const update = await server.ended(applied.id);
+      const mount = await server.ended(mounted.id);
+      expect(['done', 'cancelled', 'failed']).toContain(update.state);
+      expect(world.manifest().includes(`"at-${after}"`)).toBe(update.state === 'done');
+      for (const job of [update, mount]) {
+        if (job.state === 'done') expect(job).toMatchObject({ exitCode: 0, message: null });
+        else
+          expect(job.message).toMatch(
+            /interrupted by SIGTERM; nothing was changed|ended without a report|in use|mounted/,
+          );
+        expect(await audited(job.id)).toMatchObject({ outcome: job.state });
+      }
+      await world.attempt('umount', 'db');
+      const killed = await server.act('/updates', { base: 'tiny', procedure, name: `kill-${after}` });
+      const [first] = await begun(killed.id);
+      await new Promise((resolve) => setTimeout(resolve, after));
+      try {
+        process.kill(Number(first!.data['process']), 'SIGKILL');
+      } catch {
+        // It has ended before.
+      }
+      const end = await server.ended(killed.id);
+      expect(['done', 'aborted']).toContain(end.state);
+      if (end.state === 'done') expect(world.manifest()).toContain(`"kill-${after}"`);
+      await world.run('recover');
+      expect(await world.json('verify')).toMatchObject({ damaged: false });
+    },
+    60_000,
+  );
+
+  it('are so many at once, and dry runs leave room for others', async () => {
+    await withStoreHeld(async () => {
+      const busy = { error: { code: 'BUSY', message: expect.stringMatching(/^\d .* are running already$/) as string } };
+      const dry = () => server.json('/gc', { method: 'POST', body: { dryRun: true } });
+      for (let n = 0; n < 5; n++) expect(await dry()).toHaveProperty('job');
+      expect(await dry()).toMatchObject(busy);
+      const make = (name: string) => server.json('/containers', { method: 'POST', body: { name, base: 'tiny' } });
+      const made = await Promise.all(['a', 'b', 'c'].map(make));
+      for (const each of made) expect(each).toHaveProperty('job');
+      expect(await make('d')).toMatchObject(busy);
+      const flood = await Promise.all(Array.from({ length: 200 }, (_, n) => make(`e-${n}`)));
+      for (const each of flood) expect(each).toMatchObject(busy);
+    });
+    const { jobs } = await server.json<{ jobs: { id: string }[] }>('/jobs');
+    for (const { id } of jobs) await server.ended(id);
+    const { entries } = await server.json<{ entries: { outcome: string }[] }>('/audit?limit=1000');
+    expect(entries.filter(({ outcome }) => outcome === 'refused').length).toBeLessThanOrEqual(30);
+    expect(entries.filter(({ outcome }) => outcome === 'running')).toEqual([]);
+  });
+
+  it('are followed by three hundred readers of one, beside whom others are answered', async () => {
+    const procedure = world.script('spoken', 'for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.2; done');
+    const { id } = await server.act('/updates/preview', { base: 'tiny', procedure });
+    const readers = Array.from({ length: 300 }, async () =>
+      server.events(`/jobs/${id}/events`, ({ event }) => event === 'end'),
+    );
+    expect(await server.json('/store')).toMatchObject({ store: world.store });
+    const output = (events: Awaited<(typeof readers)[0]>) =>
+      events.map(({ data }) => (data as { text?: string }).text ?? '').join('');
+    for (const events of await Promise.all(readers)) {
+      expect(output(events)).toContain('line 8\n');
+      expect(events.at(-1)).toMatchObject({ event: 'end', data: { state: 'done' } });
+    }
+  });
+
+  it('show how they ended, though the server was killed at any moment', async () => {
+    const states: string[] = [];
+    for (const after of [0, 20, 50, 100, 200, 400, 800]) {
+      const name = `moment-${after}`;
+      const procedure = world.script(name, `echo >/etc/${name}`);
+      const asked = server.json<{ job?: { id: string } }>('/updates', {
+        method: 'POST',
+        body: { base: 'tiny', procedure },
+      });
+      // The answer may be lost with the server.
+      asked.catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, after));
+      await server.end('SIGKILL');
+      server = await serve();
+      const { jobs } = await server.json<{ jobs: { id: string; request: { procedure?: string } }[] }>('/jobs');
+      for (const { id } of jobs) await server.ended(id);
+      const job = jobs.find(({ request }) => request.procedure === procedure);
+      const state = job === undefined ? 'none' : (await server.job(job.id)).state;
+      states.push(state);
+      expect(['done', 'aborted', 'none']).toContain(state);
+      expect(world.manifest().includes(`"${name}"`)).toBe(state === 'done');
+      if (job !== undefined) expect(await audited(job.id)).toMatchObject({ outcome: state });
+    }
+    expect(states).toContain('done');
+    const { entries } = await server.json<{ entries: { outcome: string; job: string | null }[] }>('/audit?limit=1000');
+    const { jobs } = await server.json<{ jobs: { id: string; state: string }[] }>('/jobs');
+    expect(jobs.filter(({ state }) => state === 'running')).toEqual([]);
+    process.stderr.write(`serve: killed at different moments, jobs are ${states.join(', ')}\n`);
+    expect(entries.filter(({ outcome }) => outcome === 'running')).toEqual([]);
+  }, 120_000);
+});
