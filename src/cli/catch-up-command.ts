@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { CatchUpData, CatchUpsData } from '../app/catch-up.js';
 import { usage } from '../base/errors.js';
+import { someOf } from '../base/some-of.js';
 import { bytesText } from '../base/units.js';
 import { conflictOption, numberOf } from './arguments.js';
 import type { Progress } from '../app/apply.js';
@@ -192,9 +193,7 @@ function catchUpText(data: CatchUpData, verbose: boolean): string {
     head,
     table(['UPDATE', 'OUTCOME', 'SIDE EFFECT', 'CONFLICTS', 'RAN BECAUSE OF'], rows, ''),
     ...steps.flatMap(({ updates: names, conflictPaths }) =>
-      conflictPaths.length === 0
-        ? []
-        : [`in conflict with ${names.join(' + ')}: ${conflictPaths.map(shown).join(', ')}`],
+      conflictPaths.length === 0 ? [] : [`in conflict with ${names.join(' + ')}: ${someOf(conflictPaths.map(shown))}`],
     ),
     ...(preview === undefined ? [] : changesText(`container ${container}`, preview.changes, verbose)),
     ...(stopped === null ? [] : [`it stopped before ${stopped.updates.join(' + ')}: ${shown(stopped.message)}`]),
