@@ -4,7 +4,7 @@ import type { CatchUpData, CatchUpsData } from '../app/catch-up.js';
 import { usage } from '../base/errors.js';
 import { someOf } from '../base/some-of.js';
 import { bytesText } from '../base/units.js';
-import { conflictOption, numberOf } from './arguments.js';
+import { conflictOption, secondsOf } from './arguments.js';
 import type { Progress } from '../app/apply.js';
 import type { ConflictWord } from './arguments.js';
 import { becauseText } from '../data/index.js';
@@ -103,7 +103,7 @@ async function catchUp(
   options: CatchUpOptions,
 ) {
   const { updateCatchUp, updateCatchUps } = await import('../app/catch-up.js');
-  const timeout = numberOf('timeout', options.timeout);
+  const timeout = secondsOf('timeout', options.timeout);
   const line = await progressLine(terminalStream());
   const engines = new EnginesTaken();
   const request = {
@@ -152,7 +152,7 @@ async function catchUp(
 function orderOf(options: CatchUpOptions, line: ProgressLine): Omit<Order, 'path'> {
   const { conflict, onFailure, engine, health, alwaysRun, dryRun } = options;
   const body = {
-    timeout: numberOf('timeout', options.timeout),
+    timeout: secondsOf('timeout', options.timeout),
     conflict,
     onFailure,
     engine,

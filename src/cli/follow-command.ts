@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { FollowData } from '../app/agent.js';
 import { toBuffer, toText } from '../base/bytes.js';
 import { isSystemError, notFound, usage } from '../base/errors.js';
-import { bytesOf, collect, countOf, maxSizeHelp, numberOf } from './arguments.js';
+import { bytesOf, collect, countOf, maxSizeHelp, secondsOf } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { shown } from './output.js';
 
@@ -117,7 +117,7 @@ async function requestOf(url: string, options: FollowOptions) {
     restart,
     report: report === 'none' ? null : report,
     events: events ?? null,
-    intervalSeconds: numberOf('interval', interval) ?? 300,
+    intervalSeconds: secondsOf('interval', interval) ?? 300,
     after: countOf('after', after) ?? 0,
     plainHttp,
     maxBytes: bytesOf('max-size', options.maxSize) ?? null,
