@@ -1,3 +1,5 @@
+import { longestTimerMs } from '../base/time.js';
+
 /** Wakes a waiter at a time, or earlier. A ring without a waiter wakes the next one at once. */
 export class Bell {
   #rung = false;
@@ -26,6 +28,3 @@ export class Bell {
     this.#rung = false;
   }
 }
-
-/** What setTimeout can. */
-const longestTimerMs = 2 ** 31 - 1;

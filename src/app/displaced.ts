@@ -2,6 +2,7 @@ import { basename, display, fromText, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { notFound, usage } from '../base/errors.js';
 import { isId } from '../base/ids.js';
+import { someOf } from '../base/some-of.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { removeAllDurably } from '../platform/durable.js';
@@ -88,7 +89,7 @@ export async function displacedRestore(
   const { paths } = displacedNamed(store, await store.read(), id);
   const [only, ...others] = paths;
   if (path === undefined && (only === undefined || others.length > 0)) {
-    throw usage(`${id} holds several paths: ${paths.map((each) => display(fromText(each))).join(', ')}`, {
+    throw usage(`${id} holds several paths: ${someOf(paths.map((each) => display(fromText(each))))}`, {
       hint: `name one: lamina displaced restore ${id} PATH`,
     });
   }

@@ -3,6 +3,27 @@ export function isoNow(): string {
   return new Date().toISOString();
 }
 
+/** The longest time that setTimeout takes, in milliseconds: for longer ones it calls at once. */
+export const longestTimerMs = 2 ** 31 - 1;
+
+/** Calls `work` after so long, longer than a timer can be, too. @returns what prevents it */
+export function callAfter(ms: number, work: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const wait = (left: number) => {
+    timer = setTimeout(
+      () => {
+        if (left > longestTimerMs) wait(left - longestTimerMs);
+        else work();
+      },
+      Math.min(left, longestTimerMs),
+    );
+  };
+  wait(ms);
+  return () => {
+    clearTimeout(timer);
+  };
+}
+
 const second = 1_000_000_000n;
 
 /**

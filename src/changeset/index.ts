@@ -9,6 +9,7 @@ export * from './delta.js';
 export * from './times.js';
 export * from './touched.js';
 export * from './skip.js';
+export * from './within.js';
 export * from './three-way.js';
 export * from './holders.js';
 export * from './compose.js';

@@ -1,6 +1,7 @@
 import { treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Entry, Listing } from './model.js';
+import { Moves } from './moves.js';
 import { child, lookup } from './resolve.js';
 import type { Found, Place } from './resolve.js';
 
@@ -53,7 +54,7 @@ export class View {
   readonly stack: readonly Listing[];
   readonly #directories = new Map<BytePath, Resolved | undefined>();
   readonly #links = new Map<string, readonly BytePath[]>();
-  #redirections: Redirection[] | undefined;
+  #redirections: { readonly all: readonly Redirection[]; readonly moves: Moves } | undefined;
 
   /** @param stack newest first; at least one tree */
   constructor(stack: readonly Listing[]) {
@@ -151,38 +152,36 @@ export class View {
    * redirects above.
    */
   pathsOf(layer: number, path: BytePath): BytePath[] {
-    return this.#pathsOf(layer, path, this.redirections());
+    return this.#shown(layer, path, this.#redirected().moves);
   }
 
-  #pathsOf(layer: number, path: BytePath, redirections: readonly Redirection[]): BytePath[] {
-    const candidates = new Set([path]);
-    for (const { path: at, places } of redirections) {
-      for (const place of places) {
-        if (place.layer !== layer) continue;
-        if (place.path === path) candidates.add(at);
-        else if (path.startsWith(`${place.path}/`)) candidates.add((at + path.slice(place.path.length)) as BytePath);
-      }
-    }
+  #shown(layer: number, path: BytePath, moves: Moves): BytePath[] {
     const shows = (at: BytePath) =>
       this.get(at)?.places.some((place) => place.layer === layer && place.path === path) === true;
-    return [...candidates].filter(shows);
+    return [...moves.of(layer, path)].filter(shows);
   }
 
   /** The redirected directories and metacopies of the view. */
   redirections(): readonly Redirection[] {
+    return this.#redirected().all;
+  }
+
+  #redirected() {
     if (this.#redirections !== undefined) return this.#redirections;
-    const known: Redirection[] = [];
+    const all: Redirection[] = [];
+    const moves = new Moves();
     // Newest layer first: a layer's own entries are moved only by redirects of layers above it.
     this.stack.forEach((listing, layer) => {
       for (const entry of redirects(listing)) {
-        for (const path of this.#pathsOf(layer, entry.path, known)) {
+        for (const path of this.#shown(layer, entry.path, moves)) {
           const resolved = this.get(path);
-          if (resolved !== undefined) known.push({ path, places: resolved.places, data: resolved.data });
+          if (resolved === undefined) continue;
+          all.push({ path, places: resolved.places, data: resolved.data });
+          moves.add(path, resolved.places);
         }
       }
     });
-    this.#redirections = known;
-    return known;
+    return (this.#redirections = { all, moves });
   }
 }
 

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { ApplyData, ApplyRequest, Progress } from '../app/apply.js';
 import { fromText, toText } from '../base/bytes.js';
 import type { Redo } from '../app/redo.js';
-import { bytesOf, collect, conflictOption, maxSizeHelp, numberOf } from './arguments.js';
+import { bytesOf, collect, conflictOption, countOf, maxSizeHelp, secondsOf } from './arguments.js';
 import type { ConflictWord } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { EnginesTaken, engineOption } from './engine-option.js';
@@ -132,8 +132,8 @@ type Subject = Pick<ApplyRequest, 'base' | 'procedure'> & Partial<Redo>;
 async function apply(context: Context, subject: Subject, options: ApplyOptions, remote: Order): Promise<void> {
   const { output, store, signal, act } = context;
   const { applyRestarting, updateApply } = await import('../app/apply.js');
-  const timeout = numberOf('timeout', options.timeout);
-  const jobs = numberOf('jobs', options.jobs);
+  const timeout = secondsOf('timeout', options.timeout);
+  const jobs = countOf('jobs', options.jobs, 1);
   const line = await progressLine(terminalStream());
   const engines = new EnginesTaken();
   const write = speakers(subject.base, line, options.raw === true);
@@ -146,7 +146,7 @@ async function apply(context: Context, subject: Subject, options: ApplyOptions, 
     alwaysRun: options.alwaysRun === true || subject.alwaysRun === true,
     repeated: options.again === true ? 'apply' : 'refuse',
     force: options.force === true,
-    jobs: jobs === undefined ? undefined : Math.ceil(jobs),
+    jobs,
     health: options.health,
     maxBytes: bytesOf('max-size', options.maxSize) ?? subject.maxBytes,
     dryRun: options.dryRun === true,
@@ -198,8 +198,8 @@ function optionsBody(options: ApplyOptions) {
   const { onFailure, conflict, maxSize, engine } = options;
   return {
     ...{ name, containers, network, alwaysRun, again, force, checkDeterminism, onFailure, conflict, maxSize, engine },
-    timeout: numberOf('timeout', options.timeout),
-    jobs: numberOf('jobs', options.jobs),
+    timeout: secondsOf('timeout', options.timeout),
+    jobs: countOf('jobs', options.jobs, 1),
   };
 }
 

@@ -14,16 +14,26 @@ export const collect = (value: string, before: string[] = []) => [...before, val
 /** @throws LaminaError usage where the text is not a number above 0 */
 export function numberOf(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
+  const value = /^\d{0,15}(\.\d{1,9})?$/.test(text) ? Number(text) : 0;
+  if (value > 0) return value;
   throw usage(`--${option} ${text}: give a number above 0`);
 }
 
-/** @throws LaminaError usage where the text is not a whole number from 0 */
-export function countOf(option: string, text: string | undefined): number | undefined {
+/** As in a package. */
+const mostSeconds = 30 * 24 * 3600;
+
+/** @throws LaminaError usage where the text is not a time above 0, or longer than one may be */
+export function secondsOf(option: string, text: string | undefined): number | undefined {
+  const seconds = numberOf(option, text);
+  if (seconds === undefined || seconds <= mostSeconds) return seconds;
+  throw usage(`--${option} ${seconds}: give at most ${mostSeconds} seconds (30 days)`);
+}
+
+/** @throws LaminaError usage where the text is not a whole number from `least` */
+export function countOf(option: string, text: string | undefined, least = 0): number | undefined {
   if (text === undefined) return undefined;
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw usage(`--${option} ${text}: give a whole number, 0 or more`);
+  if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
+  throw usage(`--${option} ${text}: give a whole number, ${least} or more`);
 }
 
 /** For --max-size. docs/security.md, "Limits of input", has the limits that it replaces. */

@@ -4,6 +4,7 @@ import type { ImageOptions } from '../app/import-image.js';
 import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { usage } from '../base/errors.js';
+import { someOf } from '../base/some-of.js';
 import { bytesOf, maxSizeHelp } from './arguments.js';
 import { addBaseShow } from './base-show-command.js';
 import { contextOf, pathOf } from './context.js';
@@ -141,10 +142,12 @@ const mostShown = 8;
 
 /** Devices of the source that a user other than root cannot make. */
 function leftOutText(paths: readonly BytePath[]): string {
-  const shownPaths = paths.slice(0, mostShown).map((path) => display(path));
-  const more = paths.length > mostShown ? ` and ${paths.length - mostShown} more` : '';
   const devices = counted(paths.length, 'device');
-  return `left out ${devices}, which only root of the machine can make: ${shownPaths.join(', ')}${more}`;
+  const named = someOf(
+    paths.map((path) => display(path)),
+    mostShown,
+  );
+  return `left out ${devices}, which only root of the machine can make: ${named}`;
 }
 
 function importedText({ name, head, layers, image }: BaseData): string {

@@ -2,8 +2,9 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { CatchUpData, CatchUpsData } from '../app/catch-up.js';
 import { usage } from '../base/errors.js';
+import { someOf } from '../base/some-of.js';
 import { bytesText } from '../base/units.js';
-import { conflictOption, numberOf } from './arguments.js';
+import { conflictOption, secondsOf } from './arguments.js';
 import type { Progress } from '../app/apply.js';
 import type { ConflictWord } from './arguments.js';
 import { becauseText } from '../data/index.js';
@@ -102,7 +103,7 @@ async function catchUp(
   options: CatchUpOptions,
 ) {
   const { updateCatchUp, updateCatchUps } = await import('../app/catch-up.js');
-  const timeout = numberOf('timeout', options.timeout);
+  const timeout = secondsOf('timeout', options.timeout);
   const line = await progressLine(terminalStream());
   const engines = new EnginesTaken();
   const request = {
@@ -151,7 +152,7 @@ async function catchUp(
 function orderOf(options: CatchUpOptions, line: ProgressLine): Omit<Order, 'path'> {
   const { conflict, onFailure, engine, health, alwaysRun, dryRun } = options;
   const body = {
-    timeout: numberOf('timeout', options.timeout),
+    timeout: secondsOf('timeout', options.timeout),
     conflict,
     onFailure,
     engine,
@@ -192,9 +193,7 @@ function catchUpText(data: CatchUpData, verbose: boolean): string {
     head,
     table(['UPDATE', 'OUTCOME', 'SIDE EFFECT', 'CONFLICTS', 'RAN BECAUSE OF'], rows, ''),
     ...steps.flatMap(({ updates: names, conflictPaths }) =>
-      conflictPaths.length === 0
-        ? []
-        : [`in conflict with ${names.join(' + ')}: ${conflictPaths.map(shown).join(', ')}`],
+      conflictPaths.length === 0 ? [] : [`in conflict with ${names.join(' + ')}: ${someOf(conflictPaths.map(shown))}`],
     ),
     ...(preview === undefined ? [] : changesText(`container ${container}`, preview.changes, verbose)),
     ...(stopped === null ? [] : [`it stopped before ${stopped.updates.join(' + ')}: ${shown(stopped.message)}`]),

@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { MountOptions } from '../app/containers.js';
 import type { DisplacedData } from '../app/displaced.js';
+import { someOf } from '../base/some-of.js';
 import type { OnStep } from '../base/steps.js';
 import { bytesText } from '../base/units.js';
 import { contextOf, pathOf } from './context.js';
@@ -45,7 +46,7 @@ async function removeHere(command: Command, name: string, onStep: OnStep) {
   const { remove } = await import('../app/containers.js');
   const onDisplaced = (displaced: readonly DisplacedData[]) => {
     for (const { id, update, bytes, paths } of displaced) {
-      const what = paths.map(shown).join(', ');
+      const what = someOf(paths.map(shown));
       output.note(`dropping what the rollback of ${shown(update)} displaced: ${what} (${bytesText(bytes)}, ${id})`);
     }
   };

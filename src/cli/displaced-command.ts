@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { DisplacedData } from '../app/displaced.js';
 import { usage } from '../base/errors.js';
+import { someOf } from '../base/some-of.js';
 import { bytesText } from '../base/units.js';
 import { collect } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
@@ -42,7 +43,7 @@ function displacedTable(data: readonly DisplacedData[], none: string): string {
     update,
     bytesText(bytes),
     created,
-    paths.map(shown).join(', '),
+    someOf(paths.map(shown)),
   ]);
   return table(['ID', 'CONTAINER', 'UPDATE', 'SIZE', 'SINCE', 'PATHS'], rows, none);
 }

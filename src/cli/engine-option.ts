@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { ChosenEngine, EngineWish } from '../app/containers.js';
+import { someOf } from '../base/some-of.js';
 import { shown } from './output.js';
 import type { Output } from './output.js';
 
@@ -32,9 +33,7 @@ export class EnginesTaken {
   /** One for each reason. */
   lines(): string[] {
     return [...this.#containers].map(([words, containers]) => {
-      const named = containers.slice(0, mostNamed).map(shown).join(', ');
-      const more = containers.length - mostNamed;
-      return `ran in ${named}${more > 0 ? ` and ${more} more` : ''} ${words}`;
+      return `ran in ${someOf(containers.map(shown), mostNamed)} ${words}`;
     });
   }
 

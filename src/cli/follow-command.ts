@@ -4,7 +4,7 @@ import type { FollowData } from '../app/agent.js';
 import { toBuffer, toText } from '../base/bytes.js';
 import { isSystemError, notFound, usage } from '../base/errors.js';
 import { limits } from '../base/limits.js';
-import { bytesOf, collect, countOf, maxSizeHelp, numberOf } from './arguments.js';
+import { bytesOf, collect, countOf, maxSizeHelp, secondsOf } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { shown } from './output.js';
 
@@ -116,7 +116,7 @@ async function requestOf(url: string, options: FollowOptions) {
     restart,
     report: report === 'none' ? null : report,
     events: events ?? null,
-    intervalSeconds: numberOf('interval', interval) ?? 300,
+    intervalSeconds: secondsOf('interval', interval) ?? 300,
     after: countOf('after', after),
     plainHttp,
     maxBytes: bytesOf('max-size', options.maxSize) ?? null,

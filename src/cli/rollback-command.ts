@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { usage } from '../base/errors.js';
+import { someOf } from '../base/some-of.js';
 import type { Restored, RollbackData } from '../app/rollback.js';
 import { collect } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
@@ -98,7 +99,7 @@ export function restoreText({ container, path, to, replaced }: Restored): string
 const idOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
 function rollbackText({ dryRun, updates, containers, staying }: RollbackData): string {
-  const paths = (list: readonly string[]) => list.map(shown).join(', ');
+  const paths = (list: readonly string[]) => someOf(list.map(shown));
   const lines = containers.flatMap(({ container, kept, merged, displaced, displacedPath }) => [
     ...(kept ? [`container ${container}: what was written since is kept`] : []),
     ...(merged.length === 0 ? [] : [`container ${container}: merged with the state before: ${paths(merged)}`]),

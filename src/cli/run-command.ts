@@ -105,7 +105,7 @@ interface RunWords {
 function optionsOf(words: RunWords): RunOptions {
   return {
     limits: {
-      processes: wholeNumberOf('pids', words.pids),
+      processes: countOf('pids', words.pids, 1),
       memoryBytes: bytesOf('memory', words.memory),
       processors: numberOf('cpus', words.cpus),
       sharedBytes: bytesOf('shm-size', words.shmSize),
@@ -133,12 +133,6 @@ export function environmentOf(words: readonly string[]): Record<string, string> 
 export function workdirOf(directory: string | undefined): string | undefined {
   if (directory === undefined || directory.startsWith('/')) return directory;
   throw usage(`--workdir ${directory}: give an absolute path in the container`);
-}
-
-function wholeNumberOf(option: string, text: string | undefined): number | undefined {
-  const value = countOf(option, text);
-  if (value === 0) throw usage(`--${option} 0: give a whole number above 0`);
-  return value;
 }
 
 const relayed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;

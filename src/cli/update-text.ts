@@ -1,4 +1,5 @@
 import type { UpdateData } from '../data/index.js';
+import { someOf } from '../base/some-of.js';
 import { bytesText } from '../base/units.js';
 import type { PastShowData, UpdateShowData } from '../app/update-show.js';
 import { becauseText } from '../data/index.js';
@@ -21,7 +22,7 @@ export function updateText(update: UpdateData | UpdateShowData): string {
   const columns = ['CONTAINER', 'OUTCOME', 'SIDE EFFECT', 'CONFLICTS', ...because, 'DELTA STORAGE'];
   const details = update.effects.flatMap(({ container, ...more }) =>
     'conflictPaths' in more && more.conflictPaths.length > 0
-      ? [`in conflict in container ${container}: ${more.conflictPaths.map(shown).join(', ')}`]
+      ? [`in conflict in container ${container}: ${someOf(more.conflictPaths.map(shown))}`]
       : [],
   );
   const engines = enginesText(update.effects.flatMap((effect) => ('engine' in effect ? [effect] : [])));

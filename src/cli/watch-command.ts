@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { printable } from '../base/bytes.js';
 import type { ItemReport } from '../app/watch.js';
 import type { LaminaError } from '../base/errors.js';
-import { bytesOf, countOf, maxSizeHelp, numberOf } from './arguments.js';
+import { bytesOf, countOf, maxSizeHelp, secondsOf } from './arguments.js';
 import { contextOf, pathOf } from './context.js';
 import { setExitCode } from './exit-code.js';
 import { shown } from './output.js';
@@ -37,7 +37,7 @@ export function addWatchCommand(program: Command): void {
       const { once = false, shared = false, base, settle, patience, maxSize } = options;
       const { output, store, signal } = contextOf(command);
       const { watchInbox } = await import('../app/watch.js');
-      const settleMs = (numberOf('settle', settle) ?? 2) * 1000;
+      const settleMs = (secondsOf('settle', settle) ?? 2) * 1000;
       const patienceMs = (countOf('patience', patience) ?? 0) * 1000;
       const maxBytes = bytesOf('max-size', maxSize);
       const items: ItemReport[] = [];

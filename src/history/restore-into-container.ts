@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, must, notFound, refused, spaceHint } from '../base/errors.js';
+import { someOf } from '../base/some-of.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { containerOf, own, replaceNodes, stackOf } from '../manifest/index.js';
 import type { Manifest, NodeId, Transition } from '../manifest/index.js';
@@ -163,15 +164,14 @@ class Placing {
         { code: 'IN_THE_WAY', hint: 'move it away, or copy the displaced content out with --to DEST' },
       );
     if (force || inTheWay.length === 0) return;
-    const some = inTheWay.slice(0, named).map((at) => `/${display(at)}`);
-    const more = inTheWay.length - some.length;
-    throw refused(
-      `container '${container}' has something at ${some.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
-      {
-        code: 'IN_THE_WAY',
-        hint: 'replace it with --force, or copy the displaced content out with --to DEST',
-      },
+    const some = someOf(
+      inTheWay.map((at) => `/${display(at)}`),
+      named,
     );
+    throw refused(`container '${container}' has something at ${some}`, {
+      code: 'IN_THE_WAY',
+      hint: 'replace it with --force, or copy the displaced content out with --to DEST',
+    });
   }
 
   #makeDirectory(entry: Entry): void {

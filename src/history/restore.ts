@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { basename, components, dirname, display, fromText, isBelow, join, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { notFound, refused, usage } from '../base/errors.js';
+import { someOf } from '../base/some-of.js';
 import { makeEntry } from '../changeset/index.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { renameSync } from '../platform/native.js';
@@ -119,7 +120,7 @@ async function nothingDisplaced(store: Store, request: RestoreRequest) {
       : `no rollback of '${request.update}' displaced ${path}`;
   return notFound(message, {
     code: 'NOT_DISPLACED',
-    hint: there.length === 0 ? 'see lamina displaced list' : `displaced paths: ${[...new Set(there)].join(', ')}`,
+    hint: there.length === 0 ? 'see lamina displaced list' : `displaced paths: ${someOf([...new Set(there)])}`,
   });
 }
 

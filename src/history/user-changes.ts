@@ -1,9 +1,10 @@
-import { dirname, isBelow, treeRoot } from '../base/bytes.js';
+import { dirname, treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { must } from '../base/errors.js';
 import {
   TouchedPaths,
   View,
+  Within,
   compareApartFromTimes,
   compareResolved,
   hashOf,
@@ -243,8 +244,9 @@ function sameContent(a: View, atA: Place, b: View, atB: Place): boolean {
   return hash !== undefined && sourceB !== undefined && hash === hashOf(sourceB);
 }
 
-/** Without those that lie below others. */
+/** Without those that lie below others; sorted. */
 export function outermost(paths: Iterable<BytePath>): BytePath[] {
-  const sorted = [...new Set(paths)].sort();
-  return sorted.filter((path) => !sorted.some((other) => isBelow(path, other)));
+  const all = new Set(paths);
+  const inside = new Within((path) => all.has(path));
+  return [...all].filter((path) => path === treeRoot || !inside.at(dirname(path))).sort();
 }

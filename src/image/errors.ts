@@ -2,15 +2,10 @@ import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, notFound, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
-
-/** The most names that an error lists. */
-const mostNames = 20;
+import { someOf } from '../base/some-of.js';
 
 export function namesText(names: readonly string[]): string {
-  const shown = names.slice(0, mostNames).map((name) => display(name.slice(0, 200)));
-  if (shown.length === 0) return 'none';
-  const more = names.length - shown.length;
-  return shown.join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return names.length === 0 ? 'none' : someOf(names.map((name) => display(name.slice(0, 200))));
 }
 
 /** A blob or a description is not what its descriptor says. */

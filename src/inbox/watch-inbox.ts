@@ -6,6 +6,7 @@ import { components, display, fromText, join, shellWord, toBuffer, toText } from
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, notFound, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
+import { longestTimerMs } from '../base/time.js';
 import { exposureAt, exposureOnTheWay } from '../platform/exposure.js';
 import type { Exposure } from '../platform/exposure.js';
 import { holdPath } from '../platform/held.js';
@@ -229,7 +230,7 @@ class Bell {
   async wait(ms: number): Promise<void> {
     if (!this.#rung) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.ceil(ms));
+        const timer = setTimeout(resolve, Math.min(Math.ceil(ms), longestTimerMs));
         this.#wake = () => {
           clearTimeout(timer);
           resolve();

@@ -3,6 +3,7 @@ import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failed, isSystemError, messageOf, notFound } from '../base/errors.js';
+import { callAfter } from '../base/time.js';
 import { keepDescriptorsSync } from './native.js';
 import { spawnable } from './words.js';
 
@@ -147,13 +148,13 @@ function watchForEnd(child: ChildProcess, request: ProcessRequest, group: boolea
     kill(child, 'SIGKILL', group);
   };
   const { timeoutMs, signal } = request;
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => void end('timeout'), timeoutMs);
+  const forget = timeoutMs === undefined ? undefined : callAfter(timeoutMs, () => void end('timeout'));
   const onAbort = () => void end('aborted');
   signal?.addEventListener('abort', onAbort);
   return {
     reason: () => reason,
     stop: () => {
-      clearTimeout(timer);
+      forget?.();
       signal?.removeEventListener('abort', onAbort);
       stopped.abort();
       // Processes that the child left in its group must not outlive a run that was ended.

@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs';
 import { display, fromBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed } from '../base/errors.js';
@@ -29,4 +30,9 @@ export class Depth {
   }
 }
 
-const shownRoot = (root: Path) => (typeof root === 'string' ? root : fromBuffer(root));
+/** A directory that is held has a name that means nothing to people: its path now. */
+function shownRoot(root: Path): BytePath {
+  const path = typeof root === 'string' ? root : fromBuffer(root);
+  const held = /^\/proc\/self\/fd\/\d+/.exec(path)?.[0];
+  return held === undefined ? path : fromBuffer(readlinkSync(held, 'buffer'));
+}

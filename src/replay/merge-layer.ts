@@ -1,6 +1,7 @@
 import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
+import { someOf } from '../base/some-of.js';
 import { readStorages, stagePin } from '../capture/index.js';
 import type { ContainerStorages, DeltaLayer, RunLocation, Work } from '../capture/index.js';
 import { TouchedPaths, View, covered } from '../changeset/index.js';
@@ -102,12 +103,11 @@ export class LayerServicing {
 }
 
 function conflicting(container: string, paths: readonly BytePath[], reasons: ReplayReport['reasons']) {
-  const named = paths.slice(0, 5).map((path) => {
+  const named = paths.map((path) => {
     const why = reasons.get(path)?.reason;
     return `/${display(path)}${why === undefined ? '' : ` (${why})`}`;
   });
-  const more = paths.length > named.length ? ` and ${paths.length - named.length} more` : '';
-  return refused(`container '${container}' and the layer have both changed ${named.join(', ')}${more}`, {
+  return refused(`container '${container}' and the layer have both changed ${someOf(named, 5)}`, {
     code: 'CONFLICT',
     hint: "choose with --conflict: keep keeps the container's and puts the layer's beside it, ours keeps only the container's, theirs takes the layer's",
   });

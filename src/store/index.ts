@@ -37,6 +37,7 @@ export { writeSealedIndex } from './sealed-index.js';
 export { upgradeIndex, upgradedFrom } from './node-index/upgrade.js';
 export * from './import/import.js';
 export { importDirectory } from './import/directory.js';
+export { refuseOwnPlace } from './import/own-place.js';
 export * from './json-record.js';
 export * from './transaction-record.js';
 export * from './update-report.js';

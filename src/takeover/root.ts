@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { display } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Listing, View } from '../changeset/index.js';
-import { listingOf, scanTree, withImportSource } from '../store/index.js';
+import { listingOf, refuseOwnPlace, scanTree, withImportSource } from '../store/index.js';
 import type { ImportOptions, ImportSource, Transaction } from '../store/index.js';
 import { withLxcRoot } from './lxc.js';
 import { refuseMountsBelow } from './mounts-below.js';
@@ -76,6 +76,7 @@ export class HeldRoot {
     await this.check();
     const { at, isDirectory } = this.source;
     if (!isDirectory) return this.#copied(transaction);
+    refuseOwnPlace(at, transaction.paths.directory, this.called);
     const reading = await readTree(at, base, { called: this.called, ...this.options });
     if (reading.holdsWhiteouts) return this.#copied(transaction, reading);
     const end = async () => this.#unchanged(reading);

@@ -15,21 +15,44 @@ export interface Differing {
 export function ephemeralGlobs(differing: readonly Differing[], agreed: readonly BytePath[]): string[] {
   const absent = new Set(differing.filter(({ how }) => how !== 'differs').map(({ path }) => path));
   const top = differing.filter(({ path }) => path !== '' && !absent.has(dirname(path)));
+  const others = ofSecond(top);
+  const leading = withDirectories(agreed);
+  const names: string[] = [];
   const globs = new Set<string>();
   for (const { path, how } of top) {
-    if (how === 'differs') globs.add(`/${escape(toText(path))}`);
+    // A path names all below it, too.
+    if (how === 'differs' && !leading.has(path)) names.push(`/${escape(toText(path))}`);
     if (how !== 'only-first') continue;
-    const others = top.filter((each) => each.how === 'only-second' && dirname(each.path) === dirname(path));
-    const pattern = bestPattern(
-      toText(basename(path)),
-      others.map((each) => toText(basename(each.path))),
-    );
+    const pattern = bestPattern(toText(basename(path)), others.get(dirname(path)) ?? []);
     if (pattern !== undefined)
       globs.add(
         `/${[dirname(path) && escape(toText(dirname(path))), pattern].filter((part) => part !== '').join('/')}`,
       );
   }
-  return [...globs].filter((glob) => !agreed.some(globMatcher([glob]))).sort();
+  const patterns = [...globs].filter((glob) => !agreed.some(globMatcher([glob])));
+  return [...names, ...patterns].sort();
+}
+
+/** Paths, and all directories above them. */
+function withDirectories(paths: readonly BytePath[]): ReadonlySet<BytePath> {
+  const all = new Set<BytePath>();
+  for (const path of paths) for (let at = path; !all.has(at); at = dirname(at)) all.add(at);
+  return all;
+}
+
+/** Names that a name is compared with: a run may make very many that differ, of few patterns. */
+const mostOthers = 20;
+
+/** The names that only the second run has, by directory. */
+function ofSecond(top: readonly Differing[]): Map<BytePath, string[]> {
+  const names = new Map<BytePath, string[]>();
+  for (const { path, how } of top) {
+    if (how !== 'only-second') continue;
+    const known = names.get(dirname(path)) ?? [];
+    if (known.length < mostOthers) known.push(toText(basename(path)));
+    names.set(dirname(path), known);
+  }
+  return names;
 }
 
 /** Of the patterns that a name makes with one of the others, that which says most. */

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { display } from '../../base/bytes.js';
+import { dirname, display } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed, messageOf, spaceHint } from '../../base/errors.js';
 import { copyFileData } from '../../platform/native.js';
@@ -9,6 +9,7 @@ import type { DetailedEntry } from '../../platform/walk.js';
 import { deviceOf } from '../node-index/scan.js';
 import { TreeBounds } from '../tree-bounds.js';
 import type { TreeLimits } from '../tree-bounds.js';
+import { refuseOwnPlace } from './own-place.js';
 import { TreeWriter } from './tree-writer.js';
 import type { MemberAttributes } from './member-attributes.js';
 
@@ -36,9 +37,14 @@ export interface ImportOptions {
   readonly onLeftOut?: ((path: BytePath) => void) | undefined;
 }
 
-/** Copies a directory into a fresh tree, with owners, modes, times, hard links, devices and xattrs. */
+/**
+ * Copies a directory into a fresh tree, with owners, modes, times, hard links, devices and xattrs.
+ * @throws LaminaError refused: the tree lies in it; failed: it cannot be read or written
+ */
 export async function importDirectory(source: BytePath, tree: BytePath, options: ImportOptions): Promise<void> {
-  const writer = new TreeWriter(tree, new TreeBounds(options.calledAs ?? display(source), options.limits));
+  const called = options.calledAs ?? display(source);
+  refuseOwnPlace(source, dirname(tree), called);
+  const writer = new TreeWriter(tree, new TreeBounds(called, options.limits));
   writer.onLeftOut = options.onLeftOut;
   try {
     await copyAll(source, writer, options);

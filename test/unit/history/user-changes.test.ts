@@ -111,5 +111,11 @@ describe('what a user wrote since an update', () => {
 describe('the outermost of paths', () => {
   it('are those with no other above them, each once', () => {
     expect(outermost(['a/b', 'a', 'ab', 'c/d', 'c/d', 'c/d/e'].map(at))).toEqual(['a', 'ab', 'c/d']);
+    expect(outermost(['', 'a'].map(at))).toEqual(['']);
+  });
+
+  it('are found in time where there are very many', { timeout: 20_000 }, () => {
+    const paths = Array.from({ length: 100_000 }, (_, i) => at(`srv/many/${String(i).padStart(6, '0')}`));
+    expect(outermost(paths)).toEqual(paths);
   });
 });

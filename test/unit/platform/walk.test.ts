@@ -4,6 +4,7 @@ import { fromBuffer, fromText, join, toBuffer } from '../../../src/base/bytes.js
 import type { BytePath } from '../../../src/base/bytes.js';
 import type { Limit } from '../../../src/base/limits.js';
 import { limitNamed, limits } from '../../../src/base/limits.js';
+import { holdPath } from '../../../src/platform/held.js';
 import { removeTree, removeTreeAtOnce, walk } from '../../../src/platform/walk.js';
 import { temporaryDirectory } from './temporary.js';
 
@@ -105,6 +106,9 @@ describe('walk, beyond a limit,', () => {
     expect(() => [...walk(root)]).toThrow(fault(limits.pathDepth));
     const seen = [...walk(root, { tooDeep: 'leave out' })];
     expect(seen.at(-1)?.path.length).toBeLessThanOrEqual(limits.pathDepth.value);
+    const held = holdPath(root);
+    expect(() => [...walk(held.at)]).toThrow(root);
+    held.close();
     removeTree(root);
   });
 

@@ -32,4 +32,9 @@ describe('globs for what differs between two runs', () => {
     expect(globs([...of('only-first', 'd/abc'), ...of('only-second', 'd/xyz', 'e/abd')])).toEqual([]);
     expect(globs(of('differs', ''))).toEqual([]);
   });
+
+  it('are found in time where each run has made very many names', { timeout: 20_000 }, () => {
+    const names = (run: string) => Array.from({ length: 20_000 }, (_, i) => `var/x/tmp.${run}${i}`);
+    expect(globs([...of('only-first', ...names('a')), ...of('only-second', ...names('b'))])).toEqual(['/var/x/tmp.*']);
+  });
 });
