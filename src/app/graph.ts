@@ -1,5 +1,6 @@
 import { containerOf, layerChain, nodeOf, own, storageChain } from '../manifest/index.js';
 import type { Manifest, NodeId } from '../manifest/index.js';
+import { display, fromText } from '../base/bytes.js';
 import { bytesText } from '../base/units.js';
 import { nodesData } from '../data/index.js';
 import type { NodeData } from '../data/index.js';
@@ -71,7 +72,29 @@ function textGraph(manifest: Manifest, all: boolean): string {
       lines.push(...containerLines(manifest, { base: name, layer, all }).map((line) => `     ${line}`));
     }
   }
+  lines.push(...snapshotLines(manifest, owners, all));
   return lines.length === 0 ? 'the store is empty' : lines.join('\n');
+}
+
+/** What containerd has in the store, but for the layers of bases. */
+function snapshotLines(manifest: Manifest, owners: ReadonlyMap<NodeId, unknown>, all: boolean): string[] {
+  const snapshots = Object.values(manifest.containerd);
+  if (snapshots.length === 0) return [];
+  const counts = Object.entries({ committed: 'committed', active: 'active', view: 'read-only' }).flatMap(
+    ([kind, word]) => {
+      const count = snapshots.filter((each) => each.kind === kind).length;
+      return count === 0 ? [] : [`${count} ${word}`];
+    },
+  );
+  const layers = Object.entries(manifest.nodes).filter(([id, { kind }]) => kind === 'base-layer' && !owners.has(id));
+  const names = new Map(snapshots.flatMap(({ node, name }) => (node === null ? [] : [[node, name] as const])));
+  const bytes = layers.reduce((sum, [, node]) => sum + node.bytes, 0);
+  const own = all
+    ? layers.map(([id]) => `└─ ${label(manifest, id)}  ${display(fromText(names.get(id) ?? ''))}`.trimEnd())
+    : layers.length === 0
+      ? []
+      : [`└─ layers of no base: ${layers.length}, ${bytesText(bytes)} in all (--all lists them)`];
+  return [`snapshots of containerd: ${counts.join(', ')}`, ...own];
 }
 
 /** The bases that have a layer in their lineage: those of images share their lower ones. */

@@ -36,6 +36,7 @@ export const mountOptionRows: readonly OptionRow[] = [
     term: 'allow_suid, allow_dev',
     text: "let the container's set-user-ID programs, or its device nodes, work on this host",
   },
+  { term: 'noexec, exec', text: 'let nothing in it be run, or what may be (default); user and users imply noexec' },
   { term: 'nofail, noauto, x-…, _netdev', text: 'are for mount(8) and systemd; they change nothing here' },
 ];
 
@@ -48,6 +49,9 @@ const plain: Readonly<Record<string, Partial<MountOptions>>> = {
   nosuid: { suid: false },
   allow_dev: { dev: true },
   nodev: { dev: false },
+  exec: { noExec: false },
+  // mount(8), and for users "unless overridden by subsequent options".
+  ...Object.fromEntries(['noexec', 'user', 'users'].map((each) => [each, { noExec: true }])),
 };
 
 const oneOf = <T extends string>(name: string, words: readonly T[], value: string): T => {
@@ -63,16 +67,17 @@ const valued: Readonly<Record<string, Change>> = {
 
 /** What others read, or what is so in any case. */
 const ignored = new Set(
-  `defaults auto noauto nofail _netdev user nouser users owner group exec relatime noatime strictatime nodiratime async suid dev
+  `defaults auto noauto nofail _netdev nouser owner group relatime noatime strictatime nodiratime async suid dev
    sync dirsync nolazytime lazytime silent loud`.split(/\s+/),
 );
 const isIgnored = (option: string) => ignored.has(option) || /^(x-|X-|comment=|uhelper=|helper=)/.test(option);
 
 /**
  * @param text as the fourth field of fstab, `ro,store=/srv/store`
+ * @param isSloppy options that are not known are left out
  * @throws LaminaError usage: an option that is not known, or that a container's mount cannot have
  */
-export function mountWords(container: string, directory: string, text: string): MountWords {
+export function mountWords(container: string, directory: string, text: string, isSloppy = false): MountWords {
   let options: MountOptions = {};
   let store: string | undefined;
   const given = text.split(',').filter((option) => option !== '');
@@ -81,7 +86,7 @@ export function mountWords(container: string, directory: string, text: string): 
     if (name === 'store' && value !== undefined && value !== '') store = value;
     else if (value === undefined && Object.hasOwn(plain, name)) options = { ...options, ...plain[name] };
     else if (value !== undefined && Object.hasOwn(valued, name)) options = { ...options, ...valued[name]?.(value) };
-    else if (!isIgnored(option)) throw unknown(option);
+    else if (!isIgnored(option) && !isSloppy) throw unknown(option);
   }
   return {
     container,
@@ -105,13 +110,14 @@ function unknown(option: string): Error {
 export function helperWords(words: readonly string[]): MountWords & { readonly isFake: boolean } {
   const operands: string[] = [];
   const options: string[] = [];
-  let isFake = false;
+  let [isFake, isSloppy] = [false, false];
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
     if (word === '-o') options.push(words[++at] ?? '');
     else if (word === '-t') at += 1;
     else if (/^-[sfnvrw]+$/.test(word)) {
       isFake ||= word.includes('f');
+      isSloppy ||= word.includes('s');
       if (word.includes('r')) options.push('ro');
     } else if (word.startsWith('-') && word !== '-')
       throw usage(`mount.lamina does not know ${word}`, { hint: 'see mount.lamina(8)' });
@@ -122,7 +128,7 @@ export function helperWords(words: readonly string[]): MountWords & { readonly i
     throw usage('mount.lamina takes a container and a directory', {
       hint: 'mount -t lamina CONTAINER DIR [-o OPTIONS]',
     });
-  return { ...mountWords(container, directory, options.join(',')), isFake };
+  return { ...mountWords(container, directory, options.join(','), isSloppy), isFake };
 }
 
 /** A line of type `lamina`, and its number in the file. */

@@ -1,8 +1,8 @@
 /** The snapshots that the store keeps for containerd, as its interface Snapshotter has them: docs/containerd.md. */
 import { fromText } from '../base/bytes.js';
 import { refused, usage } from '../base/errors.js';
-import { isoNow } from '../base/time.js';
-import { labelSnapshot, parentName, snapshotNamed } from '../manifest/index.js';
+import { isoNext } from '../base/time.js';
+import { labelSnapshot, own, parentName, snapshotNamed } from '../manifest/index.js';
 import type { Manifest, Snapshot } from '../manifest/index.js';
 import { isMachineRoot } from '../platform/privileges.js';
 import { checkLabels, commit, mountsOf, prepare, remove, usageOf } from '../snapshots/index.js';
@@ -106,7 +106,7 @@ export async function updateSnapshot(store: Store, { name, labels, fields }: Sna
     transition: (present) => {
       const merged = withoutEmpty(mergedLabels(snapshotNamed(present, name).snapshot.labels, labels, fields));
       checkLabels(merged);
-      const manifest = labelSnapshot(present, name, { labels: merged, updated: isoNow() });
+      const manifest = labelSnapshot(present, name, { labels: merged, updated: isoNext() });
       data = snapshotData(manifest, snapshotNamed(manifest, name).snapshot);
       return Promise.resolve({ manifest, removedNodes: [], removedUpdates: [] });
     },
@@ -128,7 +128,7 @@ function mergedLabels(
 ): Record<string, string> {
   if (fields.length === 0 || fields.includes('labels')) return { ...labels };
   const keys = fields.map((field) => field.slice(labelPrefix.length));
-  return { ...present, ...Object.fromEntries(keys.map((key) => [key, labels[key] ?? ''])) };
+  return { ...present, ...Object.fromEntries(keys.map((key) => [key, own(labels, key) ?? ''])) };
 }
 
 const withoutEmpty = (labels: Readonly<Record<string, string>>): Record<string, string> =>

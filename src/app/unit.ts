@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { toText } from '../base/bytes.js';
 import { usage } from '../base/errors.js';
-import { withImageDefaults } from '../containers/index.js';
+import { stopSignalOf, withImageDefaults } from '../containers/index.js';
 import { containerOf } from '../manifest/index.js';
 import { laminaWords } from '../platform/install.js';
 import { programsNamed } from '../platform/programs.js';
@@ -49,6 +49,7 @@ export async function unit(store: Store, container: string, options: UnitOptions
     // What knows the image takes the rest from it, at every start.
     ...(['podman', 'nspawn'].includes(runtime) ? ownWords(words.options) : {}),
     command: ['podman', 'nspawn'].includes(runtime) ? command : options.command,
+    stopSignal: stopSignalOf(store, manifest, container),
     container,
     store: toText(store.paths.root),
     lamina: laminaWords(),

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** The current time, as in every document of the store: ISO 8601, UTC, milliseconds. */
 export function isoNow(): string {
   return new Date().toISOString();
@@ -22,6 +24,17 @@ export function callAfter(ms: number, work: () => void): () => void {
   return () => {
     clearTimeout(timer);
   };
+}
+
+/** The first such time that is not before now. */
+export function isoNext(): string {
+  return new Date(Date.now() + 1).toISOString();
+}
+
+/** Ends when every time that `isoNext` has given has come, within a millisecond. */
+export async function nextTime(): Promise<void> {
+  const given = Date.now();
+  while (Date.now() <= given) await sleep(1);
 }
 
 const second = 1_000_000_000n;

@@ -9,7 +9,9 @@ const mountFailed = 32;
 export async function mountHelper(words: readonly string[]): Promise<number> {
   try {
     const { helperWords } = await import('../app/mount-options.js');
-    const asked = helperWords(words);
+    const { containerOfSource } = await import('../app/mount-source.js');
+    const given = helperWords(words);
+    const asked = { ...given, container: containerOfSource(given.container) };
     if (asked.options.mode !== undefined && asked.options.engine === 'kernel')
       throw usage('mode= does nothing with engine=kernel', { hint: 'leave one of them out' });
     const { locateStore } = await import('../app/store-location.js');

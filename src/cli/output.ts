@@ -1,4 +1,5 @@
 import { display, fromText, printable } from '../base/bytes.js';
+import { columnsOf, padded } from '../base/columns.js';
 import { toLaminaError } from '../base/errors.js';
 import { formatVersion } from '../app/json/version.js';
 import { write } from './stream.js';
@@ -57,10 +58,10 @@ export function leftBehind(container: string, { message }: Error): string {
 export function table(head: readonly string[], rows: readonly (readonly string[])[], none: string): string {
   if (rows.length === 0) return none;
   const lines = [head, ...rows.map((row) => row.map(shown))];
-  const widths = head.map((_, column) => Math.max(...lines.map((row) => (row[column] ?? '').length)));
+  const widths = head.map((_, column) => Math.max(...lines.map((row) => columnsOf(row[column] ?? ''))));
   const line = (row: readonly string[]) =>
     row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .map((cell, column) => (column === row.length - 1 ? cell : padded(cell, widths[column] ?? 0)))
       .join('  ')
       .trimEnd();
   return lines.map(line).join('\n');

@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ChosenEngine, EngineWish, RunOptions, SandboxUsers, SignalSource } from '../app/containers.js';
 import { usage } from '../base/errors.js';
+import { relayedSignals } from '../base/signals.js';
 import { isMachineRoot } from '../platform/privileges.js';
 import { bytesOf, collect, countOf, numberOf } from './arguments.js';
 import { contextOf } from './context.js';
@@ -41,7 +42,7 @@ export function addRunCommand(program: Command): void {
     )
     .addHelpText('after', help)
     .action(async (name: string, words: string[], options: RunWords, command: Command) => {
-      const signals = relayedSignals();
+      const signals = signalSource();
       const { output, store } = contextOf(command);
       if (output.json)
         throw usage('--json does nothing with run, which prints what its command does', { hint: 'leave --json out' });
@@ -135,16 +136,14 @@ export function workdirOf(directory: string | undefined): string | undefined {
   throw usage(`--workdir ${directory}: give an absolute path in the container`);
 }
 
-const relayed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
-
 /**
  * From now on these signals go to the command. Those that arrive before it has begun wait for it; those after it are
  * ignored.
  */
-function relayedSignals(): SignalSource {
+function signalSource(): SignalSource {
   const early: NodeJS.Signals[] = [];
   let listener = (signal: NodeJS.Signals): void => void early.push(signal);
-  for (const name of relayed) {
+  for (const name of relayedSignals) {
     process.on(name, () => {
       listener(name);
     });

@@ -1,4 +1,5 @@
 import { display } from '../base/bytes.js';
+import { columnsOf, padded } from '../base/columns.js';
 import { usage } from '../base/errors.js';
 import { shown } from './output.js';
 
@@ -47,11 +48,11 @@ const head = (text: string) =>
 function aligned(lines: readonly string[]): string {
   const rows = lines.map((line) => line.split('\t'));
   const columns = Math.max(...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, at) => Math.max(...rows.map((row) => (row[at] ?? '').length)));
+  const widths = Array.from({ length: columns }, (_, at) => Math.max(...rows.map((row) => columnsOf(row[at] ?? ''))));
   return rows
     .map((row) =>
       row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .map((cell, at) => padded(cell, widths[at] ?? 0))
         .join('  ')
         .trimEnd(),
     )

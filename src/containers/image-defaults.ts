@@ -1,8 +1,9 @@
 import { display } from '../base/bytes.js';
 import { failed } from '../base/errors.js';
+import { signalNamed } from '../base/signals.js';
 import { parseConfig } from '../image/index.js';
 import { containerOf, imageAt } from '../manifest/index.js';
-import type { Manifest } from '../manifest/index.js';
+import type { BaseImage, Manifest } from '../manifest/index.js';
 import type { RunOptions } from '../sandbox/index.js';
 import { readImageConfig } from '../store/index.js';
 import type { Store } from '../store/index.js';
@@ -24,7 +25,7 @@ export function withImageDefaults(store: Store, manifest: Manifest, container: s
   const { base, layer } = containerOf(manifest, container);
   const image = imageAt(manifest, base, layer);
   if (image === null) return { ...asked, command: asked.command.length > 0 ? asked.command : shell };
-  const { config } = parseConfig(readImageConfig(store.paths, image.configDigest), `the image ${image.reference}`);
+  const config = configOf(store, image);
   const own = [...(config?.Entrypoint ?? []), ...(config?.Cmd ?? [])];
   const { user, environment, workingDirectory } = asked.options ?? {};
   const variables = Object.fromEntries((config?.Env ?? []).map(variable));
@@ -38,6 +39,16 @@ export function withImageDefaults(store: Store, manifest: Manifest, container: s
   checkDirectory(words.workingDirectory, image.reference);
   const { command, ...others } = words;
   return { command, options: asked.options && { ...asked.options, ...others } };
+}
+
+const configOf = (store: Store, { configDigest, reference }: BaseImage) =>
+  parseConfig(readImageConfig(store.paths, configDigest), `the image ${reference}`).config;
+
+/** What ends the command in order, as the image of the container says. Undefined: it says nothing, or no signal. */
+export function stopSignalOf(store: Store, manifest: Manifest, container: string): NodeJS.Signals | undefined {
+  const { base, layer } = containerOf(manifest, container);
+  const image = imageAt(manifest, base, layer);
+  return image === null ? undefined : signalNamed(configOf(store, image)?.StopSignal ?? '');
 }
 
 const stated = (text: string | null | undefined): string | undefined =>

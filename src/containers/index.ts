@@ -1,4 +1,4 @@
-export { withImageDefaults } from './image-defaults.js';
+export { stopSignalOf, withImageDefaults } from './image-defaults.js';
 export { mountPresent, refuseMounted } from './mount-container.js';
 export type { MountOptions, PresentMount } from './mount-container.js';
 export { openingOf } from './opening.js';

@@ -202,7 +202,7 @@ class ContainerMount {
   #request(): MountRequest {
     const { store, manifest, name } = this;
     const { mountpoint, upper, mode, options } = this.place;
-    const { readOnly, held, suid, dev } = options;
+    const { readOnly, held, suid, dev, noExec } = options;
     const { storages, layers } = stackOf(manifest, name);
     const [top, ...sealed] = storages;
     const lowers = [...(readOnly === true ? [must(top, 'a top storage')] : []), ...sealed, ...layers];
@@ -212,7 +212,7 @@ class ContainerMount {
       mountpoint,
       held,
       source: containerSource(store, name),
-      hostView: { suid, dev },
+      hostView: { suid, dev, noExec },
       fuse: {
         mode,
         control: store.paths.control(name),

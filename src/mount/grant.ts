@@ -4,9 +4,11 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError, refused } from '../base/errors.js';
 import { containerOf, snapshotOfContainer } from '../manifest/index.js';
 import type { Manifest, NamedSnapshot, NodeId, SnapshotId } from '../manifest/index.js';
+import { makePlainDirectory } from '../platform/exact.js';
 import { takeLock } from '../platform/lock.js';
 import { readMountInfo } from '../platform/mountinfo.js';
 import type { MountEntry } from '../platform/mountinfo.js';
+import { isThereSync, removeTree } from '../platform/walk.js';
 import { NodePaths } from '../store/index.js';
 import type { Store, StorePaths } from '../store/index.js';
 import { engineOf } from './engine.js';
@@ -23,9 +25,13 @@ import { mountsElsewhere } from './kernel/namespaces.js';
  * is followed when the mount is made. Who holds the lock of the storage's work directory removes the grant before it
  * uses the container: a mount that comes later fails (ENOENT), and one that was made before is known to the kernel.
  *
- * Between the two is a mount(2) that followed the grant just before it was removed, and has not marked the upper yet.
- * It takes microseconds, but may be interrupted. So who has removed a grant looks once more (`lateMount`) before what
- * it has done takes effect: a mount that is later than that had been interrupted for as long as the whole command.
+ * Between the two is a mount that followed the grant just before it was removed, and goes on at any later time:
+ * - mount(2) marks the upper as in use, and makes a directory in the work directory, in this order. The work directory
+ *   of a grant is removed with it; in one that is removed nothing can be made, and the kernel then mounts read-only
+ *   (ovl_make_workdir, fs/overlayfs/super.c). One that had made its directory is known by the mark.
+ * - laminafs looks whether the grant still leads where it did, when it has the lock.
+ * So nothing writes into a storage that was taken from containerd. Who has taken it looks once more (`lateMount`)
+ * before what it has done takes effect: a mount that can only read would still show it.
  */
 
 /**
@@ -36,13 +42,13 @@ export async function grant(store: Store, manifest: Manifest, id: SnapshotId, co
   const { storage } = containerOf(manifest, container);
   const link = store.paths.grant(id);
   const granted = new NodePaths(link);
-  if (targetOf(link) === storage) return granted;
+  if (targetOf(link) === storage && isThereSync(granted.grantedWork)) return granted;
   const { tree, work } = store.paths.node(storage);
   const lock = await takeLock(work);
   if (lock === undefined) throw inUse(container, await describeUse(store, manifest, container));
   try {
     if (isKernelUpper(tree)) throw inUse(container, await describeUse(store, manifest, container));
-    makeLink(store.paths, link, storage);
+    makeGrant(store.paths, link, storage);
   } finally {
     lock.release();
   }
@@ -57,15 +63,30 @@ export function revokeGrant(store: Store, manifest: Manifest, container: string)
   const found = snapshotOfContainer(manifest, container);
   if (found === undefined) return undefined;
   const { storage } = containerOf(manifest, container);
-  const { tree } = store.paths.node(storage);
-  const use = useOf(found);
+  const node = store.paths.node(storage);
   const link = store.paths.grant(found.id);
-  if (targetOf(link) === undefined) return undefined;
-  if (isKernelUpper(tree)) return use;
-  unlinkSync(toBuffer(link));
-  if (!isKernelUpper(tree)) return undefined;
-  makeLink(store.paths, link, storage);
-  return use;
+  const isGranted = targetOf(link) !== undefined;
+  // A command that was killed may have left the directory alone.
+  if (!isGranted && !isThereSync(node.grantedWork)) return undefined;
+  if (isKernelUpper(node.tree)) return isGranted ? useOf(found) : undefined;
+  if (isGranted) unlinkSync(toBuffer(link));
+  if (removeGrantedWork(node)) return undefined;
+  if (isGranted) makeGrant(store.paths, link, storage);
+  return useOf(found);
+}
+
+/** False: something has mounted the storage. */
+function removeGrantedWork({ tree, grantedWork }: NodePaths): boolean {
+  for (;;) {
+    try {
+      removeTree(grantedWork);
+      return !isKernelUpper(tree);
+    } catch (error) {
+      // A mount, or another command that removes it, was at work there.
+      if (!isSystemError(error, 'ENOTEMPTY', 'ENOENT')) throw error;
+      if (isKernelUpper(tree)) return false;
+    }
+  }
 }
 
 /**
@@ -133,8 +154,10 @@ function targetOf(link: BytePath): NodeId | undefined {
 }
 
 /** The caller holds the lock of the node's work directory. */
-function makeLink({ containerd }: StorePaths, link: BytePath, node: NodeId): void {
-  mkdirSync(toBuffer(containerd), { recursive: true, mode: 0o700 });
+function makeGrant(paths: StorePaths, link: BytePath, node: NodeId): void {
+  mkdirSync(toBuffer(paths.containerd), { recursive: true, mode: 0o700 });
+  const { grantedWork } = paths.node(node);
+  if (!isThereSync(grantedWork)) makePlainDirectory(grantedWork);
   rmSync(toBuffer(link), { force: true });
   symlinkSync(`../nodes/${node}`, toBuffer(link));
 }

@@ -14,11 +14,17 @@ export interface HostView {
   readonly suid?: boolean | undefined;
   /** Device nodes. */
   readonly dev?: boolean | undefined;
+  /** No program in it can be run. */
+  readonly noExec?: boolean | undefined;
 }
 
 /** The driver's options for a mount of this kind. */
-export function hostViewOptions({ suid, dev }: HostView): string[] {
-  return [...(suid === true ? [] : ['nosuid']), ...(dev === true ? [] : ['nodev'])];
+export function hostViewOptions({ suid, dev, noExec }: HostView): string[] {
+  return [
+    ...(suid === true ? [] : ['nosuid']),
+    ...(dev === true ? [] : ['nodev']),
+    ...(noExec === true ? ['noexec'] : []),
+  ];
 }
 
 /** @throws LaminaError usage: without root of the machine the kernel honours neither */

@@ -1,5 +1,6 @@
 import { printable } from '../base/bytes.js';
 import { usage } from '../base/errors.js';
+import { exitCodeOf, relayedSignals } from '../base/signals.js';
 
 /*
  * Units of systemd that run a container: systemd.service(5), systemd.exec(5), podman-systemd.unit(5). Each mounts the
@@ -32,6 +33,8 @@ export interface UnitRequest {
   readonly workingDirectory: string | undefined;
   readonly network: boolean;
   readonly suid: boolean;
+  /** What ends the command in order; undefined: SIGTERM. */
+  readonly stopSignal: NodeJS.Signals | undefined;
 }
 
 /** The unit's name, without its ending. By it `update apply --restart` finds the unit of a container. */
@@ -58,7 +61,7 @@ export function serviceText(runtime: UnitRuntime, request: UnitRequest): string 
 
 /** What podman's generator makes a service of. The keys are those of podman 4.4. */
 export function quadletText(request: UnitRequest): string {
-  const { command, user, environment, workingDirectory, network, suid } = request;
+  const { command, user, environment, workingDirectory, network, suid, stopSignal } = request;
   const container = [
     `ContainerName=${unitName(request.container)}`,
     // Rootfs= is younger than podman 4.4; `podman run --rootfs` takes the directory where an image is named.
@@ -69,6 +72,7 @@ export function quadletText(request: UnitRequest): string {
     // The generator puts them into ExecStart= as they are: there `$` is of variables.
     ...variables(environment).map((each) => `Environment=${words([each])}`),
     ...(workingDirectory === undefined ? [] : [`PodmanArgs=${words([`--workdir=${workingDirectory}`])}`]),
+    ...(stopSignal === undefined ? [] : [`PodmanArgs=--stop-signal=${stopSignal}`]),
     `Network=${network ? 'host' : 'none'}`,
     `NoNewPrivileges=${String(!suid)}`,
   ];
@@ -112,27 +116,38 @@ const services: Readonly<Record<UnitRuntime, (request: UnitRequest) => string[]>
   crun: bundleLines,
 };
 
-/** lamina run passes SIGTERM on, and unmounts the container itself. */
+/** One that the runtime does not pass on would end nothing but the runtime. */
+function stopLines({ stopSignal }: UnitRequest): string[] {
+  const signal = relayedSignals.find((each) => each === stopSignal);
+  return [...(signal === undefined ? [] : [`KillSignal=${signal}`]), endLine(signal)];
+}
+
+/** How a command ends that was stopped. */
+const endLine = (signal: NodeJS.Signals | undefined) =>
+  `SuccessExitStatus=${[...new Set(['SIGTERM', signal ?? 'SIGTERM'] as const)].map(exitCodeOf).join(' ')}`;
+
+/** lamina run passes signals on, and unmounts the container itself. */
 function runLines(request: UnitRequest): string[] {
   const { lamina, container, command } = request;
   const { network, suid } = request;
   const options = [...(network ? ['--network'] : []), ...(suid ? ['--no-new-privileges=false'] : [])];
   const line = [...lamina, 'run', ...options, ...processOptions(request), container, ...afterDashes(command)];
-  return ['Type=exec', 'SuccessExitStatus=143', `ExecStart=${words(line)}`];
+  return ['Type=exec', ...stopLines(request), `ExecStart=${words(line)}`];
 }
 
 function podmanLines(request: UnitRequest): string[] {
-  const { program, container, command, network, suid } = request;
+  const { program, container, command, network, suid, stopSignal } = request;
   const name = unitName(container);
   const run = [
     ...[program, 'run', `--name=${name}`, '--replace', '--rm', '--detach', '--sdnotify=conmon', '--cgroups=split'],
     `--network=${network ? 'host' : 'none'}`,
     ...(suid ? [] : ['--security-opt=no-new-privileges']),
+    ...(stopSignal === undefined ? [] : [`--stop-signal=${stopSignal}`]),
     ...processOptions(request),
     ...['--rootfs', rootOf(request), ...command],
   ];
   return [
-    ...['Type=notify', 'NotifyAccess=all', 'Delegate=yes', 'SuccessExitStatus=143'],
+    ...['Type=notify', 'NotifyAccess=all', 'Delegate=yes', endLine(stopSignal)],
     ...runtimeDirectories(request),
     mountLine(request),
     `ExecStart=${words(run)}`,
@@ -162,7 +177,8 @@ function nspawnLines(request: UnitRequest): string[] {
     ...(user === undefined ? [] : [`--user=${user}`]),
     ...variables(environment).map((each) => `--setenv=${each}`),
     ...(workingDirectory === undefined ? [] : [`--chdir=${workingDirectory}`]),
-    ...(command.length === 0 ? ['--boot'] : ['--as-pid2', '--', ...command]),
+    // SIGTERM to it would otherwise kill the command; the stub passes this on as SIGTERM (systemd-nspawn(1)).
+    ...(command.length === 0 ? ['--boot'] : ['--kill-signal=SIGRTMIN+3', '--as-pid2', '--', ...command]),
   ];
   return [
     ...(command.length === 0 ? ['Type=notify'] : ['Type=exec']),
@@ -174,14 +190,14 @@ function nspawnLines(request: UnitRequest): string[] {
   ];
 }
 
-/** runc and crun pass SIGTERM on. */
+/** runc and crun pass signals on. */
 function bundleLines(request: UnitRequest): string[] {
   const { program, lamina, container, command, network, suid } = request;
   const bundle = `${directoryOf(request)}/bundle`;
   const options = [...(network ? ['--network'] : []), ...(suid ? ['--suid'] : []), ...processOptions(request)];
   const make = [...lamina, 'bundle', ...options, container, bundle, ...afterDashes(command)];
   return [
-    ...['Type=exec', 'Delegate=yes', 'SuccessExitStatus=143'],
+    ...['Type=exec', 'Delegate=yes', ...stopLines(request)],
     ...[`RuntimeDirectory=${unitName(container)}`, 'RuntimeDirectoryMode=0700'],
     `ExecStartPre=${words(make)}`,
     `ExecStart=${words([program, 'run', '--bundle', bundle, unitName(container)])}`,

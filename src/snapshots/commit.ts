@@ -1,6 +1,6 @@
 import { display } from '../base/bytes.js';
 import { refused } from '../base/errors.js';
-import { isoNow } from '../base/time.js';
+import { isoNext } from '../base/time.js';
 import type { Listing } from '../changeset/index.js';
 import { checkCommit, commitSnapshot } from '../manifest/index.js';
 import type { Manifest, NodeId, SealedNode, SnapshotCommit } from '../manifest/index.js';
@@ -54,7 +54,7 @@ class Commitment implements Change<NodeId> {
     const { node } = checkCommit(manifest, this.request);
     const sealed = this.#sealed;
     if (sealed?.id !== node) throw refused('the snapshot was changed meanwhile', { code: 'STALE', hint: 'try again' });
-    return commitSnapshot(manifest, { ...this.request, created: isoNow() }, sealed);
+    return commitSnapshot(manifest, { ...this.request, created: isoNext() }, sealed);
   };
 }
 

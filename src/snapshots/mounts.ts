@@ -21,6 +21,12 @@ interface Stack {
   readonly upper: NodePaths | null;
 }
 
+/** laminafs needs the lock of the work directory itself. */
+const workOf = (
+  { work, grantedWork }: NodePaths,
+  { container, engine }: { container: string | null; engine: SnapshotEngine },
+) => (container !== null && engine === 'kernel' ? grantedWork : work);
+
 /**
  * The mounts of an active snapshot or a view. They are valid until the snapshot is removed; those of one that shows a
  * container until something else uses the container.
@@ -44,7 +50,9 @@ export async function mountsOf(store: Store, key: string, engine: SnapshotEngine
     if (upper !== null && lowers.length === 0) return [bind(toText(upper.tree), 'rw')];
     if (upper === null && lowers.length === 1) return [bind(tree(must(lowers[0], 'a tree')), 'ro')];
     const options = [
-      ...(upper === null ? [] : [`workdir=${toText(upper.work)}`, `upperdir=${toText(upper.tree)}`]),
+      ...(upper === null
+        ? []
+        : [`workdir=${toText(workOf(upper, { container, engine }))}`, `upperdir=${toText(upper.tree)}`]),
       `lowerdir=${lowers.map(tree).join(':')}`,
     ];
     const source = container === null ? 'overlay' : snapshotSource(store, container);

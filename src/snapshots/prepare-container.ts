@@ -1,6 +1,6 @@
 import { LaminaError, must, refused, usage } from '../base/errors.js';
 import { newId } from '../base/ids.js';
-import { isoNow } from '../base/time.js';
+import { isoNext, isoNow } from '../base/time.js';
 import {
   addSnapshot,
   addSnapshotBase,
@@ -64,7 +64,7 @@ async function showContainer(store: Store, request: ContainerRequest): Promise<v
   const shows = { id: newId('k'), name: key, kind: 'active', parent, node: null, container } as const;
   const snapshot = (present: Manifest) => {
     if (isThere && containerOf(present, container).layer !== layer) throw otherImage(container);
-    return addSnapshot(present, { ...shows, labels, created: isoNow() });
+    return addSnapshot(present, { ...shows, labels, created: isoNext() });
   };
   await withChange(store, begin, async (context) =>
     isThere

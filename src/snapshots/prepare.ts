@@ -1,5 +1,5 @@
 import { newId } from '../base/ids.js';
-import { isoNow } from '../base/time.js';
+import { isoNext } from '../base/time.js';
 import {
   addSnapshot,
   adoptLayer,
@@ -101,7 +101,7 @@ async function offerLayer(store: Store, { labels, parent }: PrepareRequest, { ta
   const exists = () => refused(`layer ${target} is in the store already`, { code: 'SNAPSHOT_EXISTS' });
   if (findSnapshot(manifest, name) !== undefined) throw exists();
   const begin = { kind: 'snapshot', details: { key: name } };
-  const snapshot = { id: newId('k'), name, parent, node: layer, labels, created: isoNow() };
+  const snapshot = { id: newId('k'), name, parent, node: layer, labels, created: isoNext() };
   await withChange(store, begin, async (context) =>
     publishChange(context, {
       plan: () => undefined,
@@ -146,7 +146,7 @@ class Preparation implements Change<true> {
   readonly transition = (manifest: Manifest): Manifest => {
     const { kind, key, parent, labels } = this.request;
     const node = this.#node ?? null;
-    const fixed = { id: newId('k'), container: null, created: isoNow() };
+    const fixed = { id: newId('k'), container: null, created: isoNext() };
     return addSnapshot(manifest, { ...fixed, name: key, kind, parent, node, labels });
   };
 }

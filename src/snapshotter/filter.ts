@@ -1,5 +1,6 @@
 import { usage } from '../base/errors.js';
 import type { SnapshotData } from '../app/snapshots.js';
+import { patternOf } from './pattern.js';
 
 /*
  * Filters of containerd (pkg/filters): selectors with commas between them, all of which must match; several filters:
@@ -50,12 +51,10 @@ class Parser {
     const value = this.#value(operator === '~=');
     this.#space();
     if (operator === '==') return (snapshot) => fieldOf(snapshot, path) === value;
-    if (operator === '!=') return (snapshot) => fieldOf(snapshot, path) !== value;
+    // To these a field that is not there is empty.
+    if (operator === '!=') return (snapshot) => (fieldOf(snapshot, path) ?? '') !== value;
     const pattern = this.#pattern(value);
-    return (snapshot) => {
-      const found = fieldOf(snapshot, path);
-      return found !== undefined && pattern.test(found);
-    };
+    return (snapshot) => pattern.test(fieldOf(snapshot, path) ?? '');
   }
 
   #field(): string {
@@ -71,31 +70,33 @@ class Parser {
 
   #quoted(): string {
     const quote = this.text[this.#at++] ?? '';
-    let value = '';
+    const value: Buffer[] = [];
     for (;;) {
-      const character = this.text[this.#at];
-      if (character === undefined || character === '\n') throw this.#wrong('a quote is not closed');
-      this.#at += 1;
-      if (character === quote) return value;
-      value += character === '\\' ? this.#escape(quote) : character;
+      const character = this.#match(/[^\n]/uy);
+      if (character === undefined) throw this.#wrong('a quote is not closed');
+      if (character === quote) return Buffer.concat(value).toString('utf8');
+      value.push(character === '\\' ? this.#escape(quote) : Buffer.from(character));
     }
   }
 
-  #escape(quote: string): string {
-    if (this.#take(quote)) return quote;
+  /** Octal digits and `\x` are of one byte, `\u` and `\U` of a character. */
+  #escape(quote: string): Buffer {
+    if (this.#take(quote)) return Buffer.from(quote);
     const short = this.#match(/[abfnrtv\\]/y);
-    if (short !== undefined) return shortEscapes[short] ?? '';
-    const octal = this.#match(/[0-7]{3}/y);
-    if (octal !== undefined) return String.fromCodePoint(parseInt(octal, 8));
-    const digits = this.#match(/x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U000[0-9A-Fa-f]{5}|U0010[0-9A-Fa-f]{4}/y);
+    if (short !== undefined) return Buffer.from(shortEscapes[short] ?? '');
+    const octal = this.#match(/[0-3][0-7]{2}/y);
+    if (octal !== undefined) return Buffer.of(parseInt(octal, 8));
+    const byte = this.#match(/x[0-9A-Fa-f]{2}/y);
+    if (byte !== undefined) return Buffer.from(byte.slice(1), 'hex');
+    const digits = this.#match(/u[0-9A-Fa-f]{4}|U000[0-9A-Fa-f]{5}|U0010[0-9A-Fa-f]{4}/y);
     const code = parseInt(digits?.slice(1) ?? '', 16);
     if (Number.isNaN(code)) throw this.#wrong('it is no escape');
-    return String.fromCodePoint(code);
+    return Buffer.from(String.fromCodePoint(code));
   }
 
   #pattern(value: string): RegExp {
     try {
-      return new RegExp(value, 'u');
+      return patternOf(value);
     } catch {
       throw this.#wrong('it is not a regular expression');
     }

@@ -14,6 +14,7 @@ import type { SnapshotEngine } from '../app/snapshots.js';
 import type { Store } from '../app/open-store.js';
 import type { LaminaError } from '../base/errors.js';
 import { usage } from '../base/errors.js';
+import { nextTime } from '../base/time.js';
 import { parseFilters } from './filter.js';
 import { infoOf } from './messages.js';
 import type { CommitRequest, CreateRequest, KeyRequest, ListRequest, UpdateRequest } from './messages.js';
@@ -36,14 +37,14 @@ export function snapshotService(store: Store, options: ServiceOptions): UntypedS
   const { engine, signal } = options;
   const unary = unaryCalls(options);
   const create = (kind: 'active' | 'view') => async (request: CreateRequest) => ({
-    mounts: await prepareSnapshot(store, { ...request, kind, signal }, engine),
+    mounts: await timed(prepareSnapshot(store, { ...request, kind, signal }, engine)),
   });
   return {
     Prepare: unary('Prepare', create('active')),
     View: unary('View', create('view')),
     Mounts: unary('Mounts', async ({ key }: KeyRequest) => ({ mounts: await snapshotMounts(store, key, engine) })),
     Commit: unary('Commit', async (request: CommitRequest) => {
-      await commitSnapshot(store, { ...request, signal });
+      await timed(commitSnapshot(store, { ...request, signal }));
       return {};
     }),
     Remove: unary('Remove', async ({ key }: KeyRequest) => {
@@ -54,7 +55,8 @@ export function snapshotService(store: Store, options: ServiceOptions): UntypedS
     Update: unary('Update', async ({ info, update_mask }: UpdateRequest) => {
       if (info === null) throw usage('the call Update names no snapshot');
       const { name, labels } = info;
-      return { info: infoOf(await updateSnapshot(store, { name, labels, fields: update_mask?.paths ?? [] })) };
+      const fields = update_mask?.paths ?? [];
+      return { info: infoOf(await timed(updateSnapshot(store, { name, labels, fields }))) };
     }),
     Usage: unary('Usage', async ({ key }: KeyRequest) => snapshotUsage(store, key)),
     Cleanup: unary('Cleanup', async () => {
@@ -70,6 +72,13 @@ export function snapshotService(store: Store, options: ServiceOptions): UntypedS
       );
     },
   };
+}
+
+/** A call that gives a snapshot a time: its caller compares that with its own clock, before and after the call. */
+async function timed<T>(work: Promise<T>): Promise<T> {
+  const result = await work;
+  await nextTime();
+  return result;
 }
 
 /** Calls with one request and one answer. */

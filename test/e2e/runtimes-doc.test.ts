@@ -69,6 +69,8 @@ interface Section {
   readonly line?: RegExp;
 }
 
+const nspawnRequirement = await requirementOf(nspawn, nspawnHere, nspawnProbe);
+
 const sections: readonly Section[] = [
   { section: 'runc and crun', by: 'runc', requirement: needsRuntime('runc'), before: ownRun },
   {
@@ -86,7 +88,7 @@ const sections: readonly Section[] = [
   {
     section: 'systemd-nspawn',
     by: 'systemd-nspawn',
-    requirement: await requirementOf(nspawn, nspawnHere, nspawnProbe),
+    requirement: nspawnRequirement,
     before: `${nspawn.lines}; ${nspawnHere}`,
     line: /^systemd-nspawn .*\n/m,
   },
@@ -144,6 +146,21 @@ describe.skipIf(!isRoot)('docs/runtimes.md', () => {
       expect({ code: done.code, stderr: done.stderr }).toMatchObject({ code: 0 });
     });
   }
+
+  it.skipIf(nspawnRequirement !== '')(
+    `has a unit by systemd-nspawn that ends in order${nspawnRequirement}`,
+    async () => {
+      const command = 'trap "echo in order >/srv/ended; exit 0" TERM; echo up; while :; do sleep 0.1; done';
+      const done = await inMachine(`set -e; cd ${world.directory}; ${lamina()}; ${nspawn.lines}; ${nspawnHere}
+      mkdir -p -m 700 /run/lamina-web/root; lamina mount web /run/lamina-web/root
+      line=$(lamina unit web --runtime nspawn -- sh -c '${command}' | sed -n 's/^ExecStart=//p')
+      (eval "exec $line") >out 2>&1 & unit=$!
+      for i in $(seq 300); do ! grep -q up out || break; sleep 0.1; done
+      kill $unit; wait $unit || cat out; cat /run/lamina-web/root/srv/ended; lamina umount web`);
+      expect({ code: done.code, stderr: done.stderr }).toEqual({ code: 0, stderr: '' });
+      expect(done.stdout).toMatch(/^in order$/m);
+    },
+  );
 
   const verified = (unit: string) => `systemd-analyze verify --man=no ${unit} 2>&1`;
 

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Layout, layerOf } from '../support/layouts.js';
 import { World, buildTiny, isRoot } from '../support/lamina.js';
 import { runtimes } from '../support/runtimes.js';
 import { writeSystemctl } from '../support/systemctl.js';
@@ -99,6 +100,15 @@ describe.skipIf(!isRoot)('units of containers', () => {
     ]);
     expect(await world.run('unit', 'web', '--runtime', 'nspawn')).toContain(' --boot\n');
     expect(await world.run('unit', 'web', '--quadlet', '--', 'app')).toContain('\nExec=app\n');
+  });
+
+  it('takes the stop signal of the image', async () => {
+    const layout = new Layout(world.path('layout'));
+    const image = layout.name('app', layout.image([layerOf([])], { config: { Cmd: ['/app'], StopSignal: 'QUIT' } }));
+    await world.run('base', 'import', 'app', image);
+    await world.run('create', 'app', '--base', 'app');
+    expect(await world.run('unit', 'app')).toContain('\nKillSignal=SIGQUIT\nSuccessExitStatus=143 131\n');
+    expect(await world.run('unit', 'web', '--', 'app')).not.toContain('KillSignal');
   });
 
   describe('update apply --restart', () => {

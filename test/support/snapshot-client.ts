@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, realpathSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials, status } from '@grpc/grpc-js';
 import type { Client, ServiceError } from '@grpc/grpc-js';
+import { fromText } from '../../src/base/bytes.js';
+import { configureLayer } from '../../src/mount/kernel/layers.js';
+import { attachMount, configure, createFileSystem, makeMount, openFileSystem } from '../../src/platform/native.js';
 import { serviceDefinition } from '../../src/snapshotter/serve.js';
 
 export interface Mount {
@@ -139,15 +142,26 @@ export function mountAt(directory: string, [mount]: readonly Mount[]): void {
 export const upperOf = ([mount]: readonly Mount[]): string =>
   mount?.options.find((each) => each.startsWith('upperdir='))?.slice('upperdir='.length) ?? mount?.source ?? '';
 
-/** Mounts whose symlinks have been followed, as mount(2) does before it mounts. */
-export const followed = (mounts: readonly Mount[]): Mount[] =>
-  mounts.map(({ options, ...mount }) => {
-    const real = (each: string) => {
-      const [, key, link = '', part = ''] = /^((?:upper|work)dir=)(.*)(\/(?:tree|work))$/.exec(each) ?? [];
-      return key === undefined ? each : `${key}${realpathSync(link)}${part}`;
-    };
-    return { ...mount, options: options.map(real) };
-  });
+/**
+ * A mount of overlayfs that has followed its paths, as mount(2) does first. Gives what goes on with it, however much
+ * later: it is attached to a directory then.
+ */
+export function begunMount([mount]: readonly Mount[]): (directory: string) => void {
+  const context = openFileSystem('overlay');
+  const options = (mount?.options ?? []).map((each) => each.split(/=(.*)/s));
+  for (const [key = '', value = ''] of options) {
+    if (key === 'lowerdir') for (const each of value.split(':')) configureLayer(context, 'lowerdir+', fromText(each));
+    else if (/^(upper|work)dir$/.test(key)) configureLayer(context, key, fromText(value));
+    else configure(context, key, Buffer.from(value));
+  }
+  return (directory) => {
+    createFileSystem(context);
+    const made = makeMount(context, 0);
+    const place = openSync(directory, 'r');
+    attachMount(made, place);
+    for (const each of [context, made, place]) closeSync(each);
+  };
+}
 
 export function unmountAt(directory: string): void {
   run(['umount', directory], '/');

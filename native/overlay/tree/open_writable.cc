@@ -152,6 +152,18 @@ bool lock_work(int work) {
   return true;
 }
 
+// Whoever has the lock may have taken the directory from us before: the path of a container's storage that was given to
+// containerd is a symlink (src/mount/grant.ts), which they remove, or lead elsewhere, under the lock.
+Status check_still_there(const std::string& path, const sys::FileStatus& opened, const char* what,
+                         std::string& explanation) {
+  const auto now = sys::open_path(path, O_PATH | O_DIRECTORY);
+  if (!now) return refuse_call(explanation, std::string(what) + " " + path, now.error());
+  LAMINA_ASSIGN(const sys::FileStatus status, sys::status_of(now->get()));
+  if (status.device == opened.device && status.ino == opened.ino) return {};
+  return refuse(explanation, std::string(what) + " " + path + " was replaced by another directory meanwhile; try again",
+                ESTALE);
+}
+
 }  // namespace
 
 Result<OverlayDirectories> open_writable(const Options& options, const MarkNames& marks, std::string& explanation) {
@@ -175,6 +187,8 @@ Result<OverlayDirectories> open_writable(const Options& options, const MarkNames
   if (!lock_work(opened.lock.get())) {
     return refuse(explanation, "work " + options.work + " is in use by another mount; unmount that first", EBUSY);
   }
+  LAMINA_TRY(check_still_there(options.upper, upper, "upper", explanation));
+  LAMINA_TRY(check_still_there(options.work, work, "work", explanation));
   // The note of a killed driver about its mount is not valid for ours (daemon/mount_record.h).
   const Status unnoted = sys::remove_xattr(opened.lock.get(), "", marks.lamina_mount);
   if (!unnoted && !unnoted.failed_with(ENODATA) && !unnoted.failed_with(EOPNOTSUPP)) {

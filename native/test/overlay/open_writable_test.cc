@@ -1,9 +1,16 @@
 // Which directories a stack is refused for, before anything is written into them.
 #include "overlay/tree/open_writable.h"
 
-#include <cerrno>
-#include <string>
+#include <fcntl.h>
 
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include "sys/data.h"
+#include "sys/open.h"
 #include "test/support/temporary_directory.h"
 
 namespace lamina::overlay {
@@ -35,6 +42,15 @@ class OpenWritableTest : public testing::Test {
            "; give it a directory of its own";
   }
 
+  // How many descriptors this process has of a directory.
+  [[nodiscard]] int descriptors_of(const std::string& name) const {
+    int found = 0;
+    std::error_code gone;
+    for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd"))
+      if (std::filesystem::read_symlink(each.path(), gone) == place_.path(name)) ++found;
+    return found;
+  }
+
   test::TemporaryDirectory place_;
 };
 
@@ -51,6 +67,39 @@ TEST_F(OpenWritableTest, RefusesOneThatLiesInsideAnother) {
 TEST_F(OpenWritableTest, KnowsADirectoryByAnyOfItsPaths) {
   EXPECT_NE(said("lower", "upper", "alias/in"), "");
   EXPECT_NE(said("alias", "upper", "work"), "");
+}
+
+// A container is taken from containerd by removing a symlink on the path, under the lock that is waited for here.
+TEST_F(OpenWritableTest, TakesNothingThatWasTakenAwayWhileItWaitedForTheLock) {
+  for (const char* name : {"node/tree", "node/work", "other/tree", "other/work"}) place_.directory(name);
+  for (const bool is_replaced : {false, true}) {
+    place_.symlink("grant", "node");
+    Options options;
+    options.lowers = {{place_.path("lower"), ""}};
+    options.upper = place_.path("grant/tree");
+    options.work = place_.path("grant/work");
+    options.user_xattr = true;
+    std::string explanation;
+    int error = 0;
+    std::thread opening;
+    {
+      const auto work = sys::open_path(place_.path("node/work"), O_RDONLY | O_DIRECTORY);
+      // It waits for a lock that is only shared.
+      ASSERT_TRUE(work && sys::try_lock(work->get(), sys::Lock::shared).ok());
+      opening = std::thread([&] {
+        const auto opened = open_writable(options, MarkNames(true), explanation);
+        error = opened ? 0 : opened.error().value;
+      });
+      const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+      while (descriptors_of("node/work") < 2 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+      std::filesystem::remove(place_.path("grant"));
+      if (is_replaced) place_.symlink("grant", "other");
+    }
+    opening.join();
+    EXPECT_EQ(error, is_replaced ? ESTALE : ENOENT) << explanation;
+    EXPECT_FALSE(std::filesystem::exists(place_.path("node/work/work")));
+    std::filesystem::remove(place_.path("grant"));
+  }
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ import { openFlags } from '../../platform/open-flags.js';
 import { isMachineRoot, isRoot } from '../../platform/privileges.js';
 import { unmountFuse } from '../../platform/unmount.js';
 import type { MountRequest } from '../engine.js';
+import type { HostView } from '../host-view.js';
 import { configureLayer } from './layers.js';
 import { checkDepth } from './most-lowers.js';
 import { takesLowersOneByOne } from './mount-calls.js';
@@ -82,13 +83,15 @@ function makeOverlay({ lowers, upper, source, hostView, isVolatile }: MountReque
     configureOptions(context, options);
     if (isVolatile === true) configure(context, 'volatile');
     createFileSystem(context);
-    const { noSuid, noDev, readOnly } = mountAttributes;
-    const view = hostView ?? { suid: true, dev: true };
-    const attributes = (view.suid === true ? 0 : noSuid) | (view.dev === true ? 0 : noDev);
-    return makeMount(context, attributes | (upper === undefined ? readOnly : 0));
+    return makeMount(context, attributesOf(hostView ?? { suid: true, dev: true }, upper === undefined));
   } finally {
     closeSync(context);
   }
+}
+
+function attributesOf({ suid, dev, noExec }: HostView, isReadOnly: boolean): number {
+  const withNone = (suid === true ? 0 : mountAttributes.noSuid) | (dev === true ? 0 : mountAttributes.noDev);
+  return withNone | (noExec === true ? mountAttributes.noExec : 0) | (isReadOnly ? mountAttributes.readOnly : 0);
 }
 
 function configureOptions(context: number, options: Options): void {

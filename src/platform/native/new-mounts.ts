@@ -7,7 +7,7 @@ import type { Path } from '../addon.js';
  */
 
 /** Attributes of a mount, fsmount(2). */
-export const mountAttributes = { readOnly: 1, noSuid: 2, noDev: 4 } as const;
+export const mountAttributes = { readOnly: 1, noSuid: 2, noDev: 4, noExec: 8 } as const;
 
 const textOf = (text: string) => Buffer.from(text, 'latin1');
 

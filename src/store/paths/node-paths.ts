@@ -25,6 +25,10 @@ export class NodePaths {
   get work(): BytePath {
     return join(this.directory, workName);
   }
+  /** The kernel's work directory for a mount of containerd's: src/mount/grant.ts. */
+  get grantedWork(): BytePath {
+    return join(this.work, 'granted');
+  }
   get index(): BytePath {
     return join(this.directory, indexName);
   }

@@ -4,7 +4,7 @@ import { fstabLines, helperWords, mountOptionRows, mountWords } from '../../../s
 
 describe('what mount(8) says', () => {
   it('is the container, the directory and the options, in any order', () => {
-    const words = ['web', '/mnt', '-sv', '-o', 'ro,store=/srv/s', '-t', 'lamina', '-o', 'engine=kernel,nofail'];
+    const words = ['web', '/mnt', '-nv', '-o', 'ro,store=/srv/s', '-t', 'lamina', '-o', 'engine=kernel,nofail'];
     expect(helperWords(words)).toEqual({
       container: 'web',
       directory: '/mnt',
@@ -25,7 +25,22 @@ describe('what mount(8) says', () => {
     },
   );
 
-  it.each(['noexec', 'engine', 'engine=none', 'mode=', 'store=', 'remount', 'ro=1', '__proto__', 'constructor=1'])(
+  it('has noexec by itself, and by user unless a later word says otherwise, as mount(8)', () => {
+    const noExec = (text: string) => mountWords('web', '/mnt', text).options.noExec;
+    expect(['noexec', 'user', 'nofail,users', 'exec,user'].map(noExec)).toEqual([true, true, true, true]);
+    expect(['rw', 'user,exec', 'noexec,exec', 'owner'].map(noExec)).toEqual([undefined, false, false, undefined]);
+    // What it gives its helper for a line with `user`.
+    const words = helperWords(['web', '/mnt', '-o', 'rw,noexec,nosuid,nodev,user,nofail']);
+    expect(words.options).toEqual({ readOnly: false, noExec: true, suid: false, dev: false });
+  });
+
+  it('may have an option that nobody knows where it is to be taken loosely', () => {
+    expect(helperWords(['web', '/mnt', '-s', '-o', 'discard,ro']).options).toEqual({ readOnly: true });
+    expect(() => helperWords(['web', '/mnt', '-s', '-o', 'engine=none'])).toThrow(/engine=none/);
+    expect(() => helperWords(['web', '/mnt', '-o', 'discard,ro'])).toThrow(/discard/);
+  });
+
+  it.each(['discard', 'engine', 'engine=none', 'mode=', 'store=', 'remount', 'ro=1', '__proto__', 'constructor=1'])(
     'has no option %s',
     (option) => {
       expect(() => mountWords('web', '/mnt', option)).toThrow(/option|choice|remounted/);

@@ -25,6 +25,20 @@ describe('--format', () => {
     expect(formatted('table {{.name}}\\t{{.behind}}', fields, rows)).toBe('NAME      BEHIND\nweb       a, b\ndatabase');
   });
 
+  it('lines them up by what a terminal shows: wide characters, marks', () => {
+    const wide = ['/mnt/\u6f22\u5b57', '/mnt/e\u0301', '/mnt/\u{1f600}', '/mnt'].map((mountpoint) => ({
+      name: 'x',
+      mountpoint,
+    }));
+    expect(formatted('table {{.mountpoint}}\\t{{.name}}', fields, wide).split('\n')).toEqual([
+      'MOUNTPOINT  NAME',
+      '/mnt/\u6f22\u5b57   x',
+      '/mnt/e\u0301      x',
+      '/mnt/\u{1f600}     x',
+      '/mnt        x',
+    ]);
+  });
+
   it('shows nothing that a terminal would obey', () => {
     expect(formatted('{{.mountpoint}}', fields, rows)).not.toContain('\x1b');
   });

@@ -25,9 +25,13 @@ const request = (more: Partial<UnitRequest> = {}): UnitRequest => ({
   workingDirectory: undefined,
   network: false,
   suid: false,
+  stopSignal: undefined,
   ...more,
 });
-const all = { user: 'app', environment: { MODE: 'a b' }, workingDirectory: '/srv', network: true, suid: true };
+const all: Partial<UnitRequest> = {
+  ...{ user: 'app', environment: { MODE: 'a b' }, workingDirectory: '/srv', network: true, suid: true },
+  stopSignal: 'SIGQUIT',
+};
 
 describe('the unit of a container', () => {
   it.each(unitRuntimes)('for %s is this text', async (runtime) => {
@@ -58,6 +62,18 @@ describe('the unit of a container', () => {
     for (const container of ['web.', 'a..b', 'a-.b', 'web-'])
       expect(() => serviceText('nspawn', request({ container }))).toThrow(/is not a host name/);
     expect(serviceText('nspawn', request({ container: 'a_1-b.c' }))).toContain('--machine=a_1-b.c ');
+  });
+
+  it('ends the command by the signal that its image asks for, where the runtime passes it on', () => {
+    const stopSignal = 'SIGINT';
+    for (const runtime of ['run', 'runc', 'crun'] as const) {
+      expect(serviceText(runtime, request({ stopSignal }))).toContain('KillSignal=SIGINT\nSuccessExitStatus=143 130\n');
+      const passed = serviceText(runtime, request({ stopSignal: 'SIGWINCH' }));
+      expect(passed).toContain('\nSuccessExitStatus=143\n');
+      expect(passed).not.toContain('KillSignal');
+    }
+    expect(serviceText('podman', request({ stopSignal: 'SIGWINCH' }))).toContain(' --stop-signal=SIGWINCH ');
+    expect(quadletText(request({ stopSignal }))).toContain('\nPodmanArgs=--stop-signal=SIGINT\n');
   });
 
   it('keeps words as they are: quotes, specifiers, variables, lines', () => {

@@ -57,6 +57,47 @@ describe('a filter', () => {
     expect(matches('unknown!=x', snapshot)).toBe(true);
   });
 
+  it('takes a field that is not there for an empty one, but asks whether it is', () => {
+    const snapshot: SnapshotData = {
+      ...{ name: 'web', parent: '', kind: 'view', labels: { full: 'x', constructor: 'own' } },
+      ...{ created: '', updated: '' },
+    };
+    expect(matches('labels.none!=""', snapshot)).toBe(false);
+    expect(matches('labels.none!=x', snapshot)).toBe(true);
+    expect(matches('labels.none~=^$', snapshot)).toBe(true);
+    expect(matches('labels.none==""', snapshot)).toBe(false);
+    expect(matches('labels.none', snapshot)).toBe(false);
+    expect(matches('parent', snapshot)).toBe(true);
+    expect(matches('parent!=""', snapshot)).toBe(false);
+    expect(matches('labels.toString', snapshot)).toBe(false);
+    expect(matches('labels.constructor==own', snapshot)).toBe(true);
+  });
+
+  it('has strings and regular expressions of Go', () => {
+    const named = (name: string): SnapshotData => ({
+      ...{ name, parent: '', kind: 'view', labels: {}, created: '', updated: '' },
+    });
+    for (const escaped of ['"\\xc3\\xa9"', '"\\303\\251"', '"\\u00e9"', '"\\U000000e9"', '"é"', 'é'])
+      expect(matches(`name==${escaped}`, named('é'))).toBe(true);
+    const same = [
+      ['(?i)^WEB', 'web'],
+      ['\\Aweb\\z', 'web'],
+      ['web\\-1', 'web-1'],
+      ['^[[:alpha:]]+$', 'web'],
+      ['^(?P<all>.)$', '\u{1f600}'],
+      ['^\\x{1F600}$', '\u{1f600}'],
+      ['^\\pL+$', 'é'],
+      ['^\\Qa.b\\E$', 'a.b'],
+      ['^a\\\\z$', 'a\\z'],
+    ];
+    for (const [pattern = '', name = ''] of same)
+      expect([pattern, matches(`name~=${pattern}`, named(name))]).toEqual([pattern, true]);
+    expect(matches('name~=^\\Qa.b\\E$', named('axb'))).toBe(false);
+    expect(matches('name~=web\\z', named('web1'))).toBe(false);
+    expect(matches('name~=/^a\\/b$/', named('a/b'))).toBe(true);
+    expect(matches('name~=|^a/b$|', named('a/b'))).toBe(true);
+  });
+
   it('that is none is refused with the place', () => {
     for (const filter of ['==x', 'name==', 'name=x', 'name=="x', 'name,', 'name==x y', 'a..b', 'name~=(', '"\\q"'])
       expect(() => parseFilters([filter])).toThrow(/is not valid at character \d+/);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { remove } from '../../../src/app/containers.js';
 import { create } from '../../../src/app/create.js';
+import { drawGraph } from '../../../src/app/graph.js';
 import { importImage } from '../../../src/app/import-image.js';
 import { merge } from '../../../src/app/merge.js';
 import { rollback } from '../../../src/app/rollback.js';
@@ -137,6 +138,18 @@ describe.skipIf(!isMachineRoot())('snapshots of containerd and the store', () =>
       await client.remove('k1');
       await client.remove('k2');
       await served.store.recover();
+    });
+
+    it('are counted in the graph, with the layers that no base has', async () => {
+      const graph = async (all = false) => drawGraph(await served.store.read(), 'text', all);
+      expect(await graph()).toMatch(
+        /^snapshots of containerd: 2 committed\n└─ layers of no base: 2, .* in all \(--all lists them\)$/,
+      );
+      await client.prepare('k1', 'old', web);
+      await client.view('v1', 'new');
+      expect(await graph(true)).toMatch(
+        /^base web\n└─ base-layer [^]*\nsnapshots of containerd: 2 committed, 1 active, 1 read-only\n└─ base-layer .* new$/,
+      );
     });
 
     it('keep their layers from being folded, and let them go with their names', async () => {

@@ -156,8 +156,28 @@ describe.skipIf(!isMachineRoot())('the snapshots of containerd', () => {
       expect(await codeOf(client.update({ name, parent: 'x' }, 'parent'))).toBe('INVALID_ARGUMENT');
       expect((await client.stat(name)).labels).toEqual({ l4: 'v4' });
     }
+    expect((await client.update({ name: 'a1', labels: {} }, 'labels.constructor')).labels).toEqual({ l4: 'v4' });
     expect(await codeOf(client.update({ name: 'nothing', labels: {} }))).toBe('NOT_FOUND');
     expect(await codeOf(client.call('Update', {}))).toBe('INVALID_ARGUMENT');
+  });
+
+  it('have times that lie between the call and its answer', async () => {
+    const within = async (call: () => Promise<unknown>, name: string, time: 'created_at' | 'updated_at') => {
+      // The call comes later in the millisecond that Date.now() gives.
+      const before = Date.now();
+      await call();
+      const after = Date.now();
+      const { seconds, nanos } = (await client.stat(name))[time];
+      const at = seconds * 1000 + nanos / 1_000_000;
+      expect([at > before, at <= after]).toEqual([true, true]);
+    };
+    for (let tries = 0; tries < 5; tries++) {
+      const name = `n${String(tries)}`;
+      await within(async () => client.prepare(`${name}-key`), `${name}-key`, 'created_at');
+      await within(async () => client.commit(name, `${name}-key`), name, 'created_at');
+      await within(async () => client.view(`${name}-view`, name), `${name}-view`, 'created_at');
+      await within(async () => client.update({ name, labels: { l: name } }), name, 'updated_at');
+    }
   });
 
   it('do not inherit labels by a commit, and drop empty ones', async () => {
