@@ -30,14 +30,14 @@ const words = z.array(z.string()).nullish();
 const keys = z.record(z.string(), z.unknown()).nullish();
 
 /** It is kept with the base, and shown. */
-const platformName = z.string().regex(/^[a-z0-9._-]{1,64}$/, 'no name of a platform');
+const platformName = z.string().regex(/^[a-z0-9._-]{1,64}$/, 'not the name of a platform');
 
 const configSchema = z.object({
   os: platformName,
   architecture: platformName,
   variant: z
     .string()
-    .regex(/^[A-Za-z0-9._-]{0,64}$/, 'no name of a platform')
+    .regex(/^[A-Za-z0-9._-]{0,64}$/, 'not the name of a platform')
     .nullish(),
   rootfs: z.object({ type: z.literal('layers'), diff_ids: z.array(digest) }),
   config: z
@@ -77,7 +77,7 @@ export function parsed<T>(schema: z.ZodType<T>, bytes: Buffer, called: string): 
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw invalidImage(called, 'it is no JSON', error);
+    throw invalidImage(called, 'it is not JSON', error);
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;

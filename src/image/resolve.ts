@@ -9,7 +9,7 @@ import { isConfigType, isIndexType, isLayerType, isManifestType } from './media-
 import { forPlatform, hostPlatform, matches, platformText } from './platform.js';
 import type { Platform } from './platform.js';
 
-/** An index may name another; nobody needs more. */
+/** An index may name another index; more levels have no use. */
 const deepestIndex = 4;
 
 /** Reads a small blob of an image: an index, a manifest or a configuration. */

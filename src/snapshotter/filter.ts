@@ -89,7 +89,7 @@ class Parser {
     if (octal !== undefined) return String.fromCodePoint(parseInt(octal, 8));
     const digits = this.#match(/x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U000[0-9A-Fa-f]{5}|U0010[0-9A-Fa-f]{4}/y);
     const code = parseInt(digits?.slice(1) ?? '', 16);
-    if (Number.isNaN(code)) throw this.#wrong('it is no escape');
+    if (Number.isNaN(code)) throw this.#wrong('it is not an escape sequence');
     return String.fromCodePoint(code);
   }
 
