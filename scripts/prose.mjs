@@ -6,8 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const width = 120;
-/** Written by programs, or with a head that is no prose. */
-const generated = /^(?:docs\/reference\/|docs\/benchmarks\.md$|\.github\/)/;
+/** Written by programs, or with a head that is not prose. */
+const generated = /^(?:docs\/reference\/|\.github\/)/;
 const item = /^(\s*)([-*+]|\d+[.)])(\s+)(?=\S)/;
 /** At the begin of a line these would mean something else. */
 const meaning = /^(?:[-+*>|=]|#+|\d+[.)]|`{3,}.*|~{3,}.*)$|^\|/;

@@ -13,6 +13,10 @@ function(lamina_compile_options target)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
     -Wcast-qual -Wformat=2 -Wundef -Werror -fno-strict-aliasing)
+  if(CMAKE_UNITY_BUILD)
+    # A name of one file then shadows what another one has in its unnamed namespace.
+    target_compile_options(${target} PRIVATE -Wno-shadow)
+  endif()
   target_include_directories(${target} PUBLIC "${CMAKE_SOURCE_DIR}")
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE _FILE_OFFSET_BITS=64)
   if(LAMINA_SANITIZE)

@@ -1,5 +1,5 @@
-// The control socket of a mount (docs/format.md, "Control socket"): one JSON object a line each way, served by a thread
-// of its own.
+// The control socket of a mount (docs/format-driver.md, "Control socket"): one JSON object a line each way, served by a
+// thread of its own.
 #pragma once
 
 #include <functional>

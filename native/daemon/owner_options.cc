@@ -72,7 +72,7 @@ std::vector<IdRange> parse_id_ranges(std::string_view text, std::string& error) 
     if (item.empty()) continue;
     const auto number = number_of(item);
     if (!number) {
-      error = "\"" + std::string(item) + "\" is no id";
+      error = "\"" + std::string(item) + "\" is not an id";
       return {};
     }
     numbers.push_back(*number);

@@ -22,7 +22,7 @@ bool take_owner_option(const std::string& name, const std::string& value, overla
 // fuse-overlayfs(1) puts commas between the ranges of a mapping, too: uidmapping=0:1000:1,1:110000:65536
 class FurtherRanges {
  public:
-  // True of an option that is more ranges of the mapping before it: they are taken.
+  // Takes an option that continues the ranges of the mapping before it; false for any other option.
   bool take(const std::string& text, overlay::Options& options, std::string& error);
   // Every other option, before the next one.
   void follow(const std::string& name, const std::string& value);

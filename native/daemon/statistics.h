@@ -1,4 +1,4 @@
-// The answers of the control socket (docs/format.md, "Control socket").
+// The answers of the control socket (docs/format-driver.md, "Control socket").
 #pragma once
 
 #include <string>

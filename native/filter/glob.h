@@ -1,4 +1,4 @@
-// Globs over paths (docs/format.md, "Filter rules"): `*` within a component, `**` any number of components, `?`,
+// Globs over paths (docs/format-driver.md, "Filter rules"): `*` within a component, `**` any number of components, `?`,
 // `[a-z]`, `[!a-z]`, `{a,b}`, and `\` before a character that stands for itself. A pattern that matches a directory
 // covers all below it.
 #pragma once

@@ -1,5 +1,5 @@
-// The journal of changing operations (docs/format.md, "Journal"): recorded under a short lock in memory that outlives
-// the process, written by a thread of its own.
+// The journal of changing operations (docs/format-driver.md, "Journal"): recorded under a short lock in memory that
+// outlives the process, written by a thread of its own.
 #pragma once
 
 #include <array>

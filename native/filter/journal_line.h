@@ -1,4 +1,4 @@
-// A line of the journal as bytes (docs/format.md, "Journal").
+// A line of the journal as bytes (docs/format-driver.md, "Journal").
 #pragma once
 
 #include <cstdint>

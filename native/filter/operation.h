@@ -1,4 +1,4 @@
-// The changing operations of the journal (docs/format.md, "Journal") and their names there.
+// The changing operations of the journal (docs/format-driver.md, "Journal") and their names there.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// The paths that were read while servicing (docs/format.md, "Read set"): kept in memory that outlives the process, each
-// path and kind once, written at the end.
+// The paths that were read while servicing (docs/format-driver.md, "Read set"): kept in memory that outlives the
+// process, each path and kind once, written at the end.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// The rules of a filter (docs/format.md, "Filter rules"): the first that covers a path decides.
+// The rules of a filter (docs/format-driver.md, "Filter rules"): the first that covers a path decides.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// The index of a small tree as in docs/format.md, made from the fuzzer's bytes, and then with a few numbers set to
-// others. Header and checksum match the result, so that more than their checks is tested.
+// The index of a small tree as in docs/format-index.md, made from the fuzzer's bytes, and then with a few numbers set
+// to others. Header and checksum match the result, so that more than their checks is tested.
 #pragma once
 
 #include <string>

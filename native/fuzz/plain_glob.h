@@ -1,5 +1,5 @@
-// Globs as specified in docs/format.md, implemented plainly: all alternatives are expanded, and each way to match is
-// tried, remembering those that failed. For patterns that Glob::compile accepts.
+// Globs as specified in docs/format-driver.md, implemented plainly: all alternatives are expanded, and each way to
+// match is tried, remembering those that failed. For patterns that Glob::compile accepts.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Makes a sandbox (docs/architecture.md, "The sandbox") and runs a command in it:
+// Makes a sandbox (docs/sandbox.md) and runs a command in it:
 //
 //   lamina-sandbox FILTER SETUP STATUS INFORMATION COMMAND [ARGUMENT…]
 //

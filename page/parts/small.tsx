@@ -86,7 +86,7 @@ export interface Tab {
   readonly address: string;
 }
 
-/** Links, for each is an address of its own. */
+/** Links, because each has an address of its own. */
 export function Tabs({ label, tabs, current }: { label: string; tabs: readonly Tab[]; current: string }) {
   return (
     <nav class="tabs" aria-label={label}>

@@ -62,7 +62,7 @@ async function makeInput({ checkout, scratch }) {
 export const operationsOf = async ({ control }) =>
   control === undefined ? undefined : (await ask(control, 'statistics')).operations;
 
-/** One request on a driver's control socket (docs/format.md). */
+/** One request on a driver's control socket (docs/format-driver.md). */
 async function ask(socket, command) {
   return new Promise((resolve, reject) => {
     let text = '';

@@ -1,4 +1,5 @@
 // Composes docs/benchmarks.md of what lies in build/bench/.
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -22,4 +23,5 @@ export function writePage(checkout) {
       writeFileSync(join(checkout, 'docs', name), picture);
   }
   writeFileSync(join(checkout, 'docs/benchmarks.md'), `${parts.join('\n\n')}\n`);
+  execFileSync(process.execPath, ['scripts/prose.mjs', '--fix'], { cwd: checkout });
 }

@@ -3,7 +3,7 @@ import type { ChannelState, ChannelUpdate } from '../channel/index.js';
 import { baseOf, versionOf } from '../manifest/index.js';
 import type { Manifest, UpdateId } from '../manifest/index.js';
 import { updatesFromChannel } from '../store/index.js';
-import { applyFromChannel, placeOf, publishedResult } from './apply.js';
+import { applyFromChannel, placeOf, publishedResult } from './apply-offered.js';
 import { dropDownloads } from './downloads.js';
 import type { Follower } from './follower.js';
 import { readOutcomes, withOutcome, writeOutcomes } from './outcomes.js';

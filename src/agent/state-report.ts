@@ -13,7 +13,7 @@ import type { FollowPaths } from '../store/index.js';
 import { noContainers } from './follower.js';
 import type { Follower } from './follower.js';
 import type { Outcome } from './outcomes.js';
-import { placeOf } from './apply.js';
+import { placeOf } from './apply-offered.js';
 import { isContained, keyOfUpdate, outcomeOf } from './plan.js';
 import type { Situation } from './plan.js';
 import type { Round } from './round.js';

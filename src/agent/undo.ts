@@ -3,7 +3,7 @@ import type { ChannelUpdate } from '../channel/index.js';
 import { rollback } from '../history/index.js';
 import { own, updateOf, updatesToUndo } from '../manifest/index.js';
 import type { Manifest, UpdateId } from '../manifest/index.js';
-import { placeOf, secondsSince } from './apply.js';
+import { placeOf, secondsSince } from './apply-offered.js';
 import { attempt, noContainers, whileUnitsStopped } from './follower.js';
 import type { Follower, Result } from './follower.js';
 import { readOutcomes, withOutcome, writeOutcomes } from './outcomes.js';

@@ -107,6 +107,8 @@ function timeOf(seconds: string | undefined): string | undefined {
   if (seconds === undefined || seconds === '') return undefined;
   const time = /^\d{1,12}$/.test(seconds) ? new Date(Number(seconds) * 1000) : undefined;
   if (time === undefined || Number.isNaN(time.getTime()))
-    throw usage('SOURCE_DATE_EPOCH is no number of seconds since 1970', { hint: 'set it as by date +%s, or unset it' });
+    throw usage('SOURCE_DATE_EPOCH is not a number of seconds since 1970', {
+      hint: 'set it as by date +%s, or unset it',
+    });
   return time.toISOString();
 }

@@ -50,6 +50,6 @@ export function servicedBy(manifest: Manifest, name: string, container: string |
 function matcherOf(glob: string): (path: BytePath) => boolean {
   const globs = [glob.startsWith('/') ? glob : `/${glob}`];
   const fault = globFault(globs);
-  if (fault !== undefined) throw usage(fault, { hint: 'docs/format.md, "Filter rules", describes patterns' });
+  if (fault !== undefined) throw usage(fault, { hint: 'docs/format-driver.md, "Filter rules", describes patterns' });
   return globMatcher(globs);
 }

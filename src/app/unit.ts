@@ -73,7 +73,7 @@ function commandOf({ command, runtime }: UnitOptions, whole: readonly string[]):
   const isShell = command.length === 0 && whole.length === 1 && shell.test(whole[0] ?? '');
   if (!isShell) return whole;
   if (runtime === 'nspawn') return [];
-  throw usage(`without a command ${whole.join(' ')} would run, which is no service`, {
+  throw usage(`without a command ${whole.join(' ')} would run, which is not a service`, {
     hint: 'give the command after --, or take --runtime nspawn to boot the init system of its root',
   });
 }

@@ -120,7 +120,7 @@ export class ArchiveReader {
         return;
       }
       const pieces = await decodePieces(async (bytes) => this.#part(bytes), size, stored);
-      if (pieces === undefined) throw corruptArchive(this.called, `${name} is no file with holes`);
+      if (pieces === undefined) throw corruptArchive(this.called, `${name} is not a sparse file`);
       for (const piece of pieces) await this.#write(descriptor, piece.offset, piece.size);
       ftruncateSync(descriptor, size);
     });

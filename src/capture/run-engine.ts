@@ -5,7 +5,7 @@ import type { Procedure } from '../package/index.js';
 import { isMachineRoot } from '../platform/privileges.js';
 import type { MountableNode, RanEngine } from '../store/index.js';
 
-/** A decision of the driver's filter for the paths that a glob matches (docs/format.md, "Filter rules"). */
+/** A decision of the driver's filter for the paths that a glob matches (docs/format-driver.md, "Filter rules"). */
 interface Rule {
   readonly match: string;
   readonly decision: 'protect' | 'ephemeral';

@@ -30,7 +30,7 @@ export async function buildPackage(source: BytePath, file: BytePath | undefined)
   if (given.form !== 'directory')
     throw usage(`${display(source)} is not the directory of a package`, {
       code: 'NO_PACKAGE',
-      hint: 'give a directory with update.json (docs/format.md, "Update package")',
+      hint: 'give a directory with update.json (docs/update-package.md, "Update package")',
     });
   const described = await describePackage(given);
   const path = file ?? absolutePath(`${described.name}.tar`);

@@ -87,7 +87,7 @@ function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const where = issue === undefined || issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
-  throw failed(`${what} of the channel is signed, but not valid${where}: ${issue?.message ?? 'it is no document'}`, {
+  throw failed(`${what} of the channel is signed, but not valid${where}: ${issue?.message ?? 'it is not a document'}`, {
     code: 'CHANNEL_CONTENT',
     hint: 'the publisher must publish it again; the updates that were applied stay as they are',
   });

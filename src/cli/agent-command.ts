@@ -54,8 +54,8 @@ export function addAgentCommand(program: Command): void {
 
 const help = `
 An update that fails its health check changes nothing; it is reported, and not tried again without --retry.
-Notifications only make it poll the channel. Send them by POST, with any body: the webhook of a registry counts if it names the channel.
-The socket is agent/socket in the store: curl --unix-socket SOCKET -X POST http://agent/
+Notifications only make it poll the channel. Send them by POST, with any body: the webhook of a registry counts if it
+names the channel. The socket is agent/socket in the store: curl --unix-socket SOCKET -X POST http://agent/
 Ctrl-C and SIGTERM end it; an update that is being applied is aborted, and applied at the next start.
 
 Examples:

@@ -6,7 +6,8 @@ import { counted, shown, table } from './output.js';
 import { escaped } from './remote/escaped.js';
 
 const help = `
-Of a base that was made of an image also how the image says that it is run, which lamina run follows: see lamina help run.
+Of a base that was made of an image also how the image says that it is run, which lamina run follows: see lamina help
+run.
 
 Example:
   lamina base show web`;
@@ -49,7 +50,7 @@ function showText(data: BaseShowData): string {
   ].join('\n');
 }
 
-/** Each word of a command line is quoted, for it may hold spaces. */
+/** Each word of a command line is quoted, because it may hold spaces. */
 function settingFacts(config: ImageSettings): [string, string][] {
   const { entrypoint, cmd, env, workdir, user, stopSignal, labels, ports, volumes } = config;
   const stated = (word: string, value: string | null): [string, string][] => (value === null ? [] : [[word, value]]);

@@ -13,9 +13,10 @@ import { readBar } from './copy-bar.js';
 import { withSteps } from './steps.js';
 
 const initHelp = `
-Without root, a container of a store has one user, root, and its files belong to you. With --subordinate-ids it also has the users
-that /etc/subuid and /etc/subgid give you, which apt, su and services need. Files of the store then belong to these subordinate ids,
-and commands run, and mount, in a user namespace of the store: lamina unshare shows what is mounted there.
+Without root, a container of a store has one user, root, and its files belong to you. With --subordinate-ids it also has
+the users that /etc/subuid and /etc/subgid give you, which apt, su and services need. Files of the store then belong to
+these subordinate ids, and commands run, and mount, in a user namespace of the store: lamina unshare shows what is
+mounted there.
 
 Examples:
   lamina --store /srv/lamina init
@@ -56,9 +57,10 @@ interface ImportWords {
 }
 
 const importHelp = `
-An image is named with its transport, as in containers-transports(5): oci:DIR:TAG, oci-archive:FILE:TAG, docker-archive:FILE:NAME,
-dir:DIR, docker://REGISTRY/NAME:TAG and containers-storage:NAME:TAG. The last two are fetched by skopeo, with its settings. Each
-layer of an image becomes a base layer; images with the same lower layers share these, and only what is new is fetched and read.
+An image is named with its transport, as in containers-transports(5): oci:DIR:TAG, oci-archive:FILE:TAG,
+docker-archive:FILE:NAME, dir:DIR, docker://REGISTRY/NAME:TAG and containers-storage:NAME:TAG. The last two are fetched
+by skopeo, with its settings. Each layer of an image becomes a base layer; images with the same lower layers share
+these, and only what is new is fetched and read.
 
 Examples:
   lamina base import debian rootfs.tar.zst

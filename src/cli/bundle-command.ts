@@ -62,12 +62,13 @@ export function addBundleCommand(program: Command): void {
 }
 
 const help = `
-The directory must be empty, or not exist. The container is mounted on DIR/rootfs, and DIR/config.json has the command, user, variables
-and working directory of the image that its base was made from, as far as options do not override them. Edit it as you like.
-lamina umount ends it, once the runtime has ended; lamina mount CONTAINER DIR/rootfs mounts it there again.
+The directory must be empty, or not exist. The container is mounted on DIR/rootfs, and DIR/config.json has the command,
+user, variables and working directory of the image that its base was made from, as far as options do not override them.
+Edit it as you like. lamina umount ends it, once the runtime has ended; lamina mount CONTAINER DIR/rootfs mounts it
+there again.
 
-Root in it is root of the machine, held back by capabilities and namespaces: as with podman, run by root. Set-user-ID programs do not
-work without --suid. Limits are those that the runtime is started with.
+Root in it is root of the machine, held back by capabilities and namespaces: as with podman, run by root. Set-user-ID
+programs do not work without --suid. Limits are those that the runtime is started with.
 
 Examples:
   lamina bundle web /run/web -- nginx -g 'daemon off;'

@@ -16,9 +16,10 @@ interface CreateWords {
 }
 
 const createHelp = `
-With --from, the container shows a root that exists, and its storage holds only what the base lacks. ROOT is a directory, a tar
-(plain, gzip, xz, zstd), podman:NAME or lxc:NAME (lxc:/DIR/NAME in another directory than that of LXC); a directory whose name begins
-like these is ./podman:NAME. The root is not changed. It must not run, hold mounts, or change meanwhile; sockets are left out.
+With --from, the container shows a root that exists, and its storage holds only what the base lacks. ROOT is a
+directory, a tar (plain, gzip, xz, zstd), podman:NAME or lxc:NAME (lxc:/DIR/NAME in another directory than that of LXC);
+a directory whose name begins like these is ./podman:NAME. The root is not changed. It must not run, hold mounts, or
+change meanwhile; sockets are left out.
 
 Examples:
   lamina create web --base debian

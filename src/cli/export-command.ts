@@ -12,20 +12,22 @@ import { counted, shown } from './output.js';
 const exportHelp = `
 Destinations, as in containers-transports(5):
   FILE.tar, FILE.tar.gz, FILE.tar.zst   the root alone, as one archive
-  oci:DIR[:TAG]                         an image layout; one that is there gets the image, in the place of another of its tag
+  oci:DIR[:TAG]                         an image layout; an existing one gets the image, which replaces another of the same tag
   oci-archive:FILE[:TAG]                the same as one file
   docker-archive:FILE[:NAME[:TAG]]      as docker save makes it
   docker://REF                          a registry, by skopeo: with your logins, certificates and mirrors
   containers-storage:REF                what podman run, buildah and CRI-O use, by skopeo
   store-archive:FILE                    for lamina import: with its layers, storages and updates, which can still be rolled back there
-TAG is latest where none is given. A file that is there is not replaced.
+TAG is latest if none is given. An existing file is not replaced.
 
-Layers that came from an image go out as they came, and are not sent where the destination has them. Each update, and what is the
-container's own, is a layer on top. Names of files that begin with .wh. cannot be in an image; sockets are left out.
+Layers that came from an image go out as they came, and are not sent where the destination has them. Each update, and
+what is the container's own, is a layer on top. Names of files that begin with .wh. cannot be in an image; sockets are
+left out.
 
-Settings: entrypoint=WORDS, cmd=WORDS, env=NAME=VALUE, user=USER, workdir=DIR, label=NAME=VALUE, stopsignal=SIGNAL, port=80/tcp,
-volume=/PATH. WORDS are split as a shell does, or a list in JSON. With nothing behind the = a setting is removed; NAME-, PORT- and
-PATH- remove one variable, label, port or volume. The others stay as in the image that the base came from.
+Settings: entrypoint=WORDS, cmd=WORDS, env=NAME=VALUE, user=USER, workdir=DIR, label=NAME=VALUE, stopsignal=SIGNAL,
+port=80/tcp, volume=/PATH. WORDS are split as a shell does, or a list in JSON. With nothing behind the = a setting is
+removed; NAME-, PORT- and PATH- remove one variable, label, port or volume. The others stay as in the image that the
+base came from.
 
 The same state gives the same digest. SOURCE_DATE_EPOCH sets the times in the image's history.
 
@@ -91,7 +93,7 @@ const storeTransport = 'store-archive:';
 async function exportStoreTo(name: string, destination: string, options: ExportWords, command: Command): Promise<void> {
   const idle = (['layers', 'flatten', 'config'] as const).find((option) => options[option] !== undefined);
   if (idle !== undefined)
-    throw usage(`--${idle} does nothing here: an archive of a store is no image`, {
+    throw usage(`--${idle} does nothing here: an archive of a store is not an image`, {
       code: 'IDLE_OPTION',
       hint: `leave --${idle} out`,
     });

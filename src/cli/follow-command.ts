@@ -71,10 +71,10 @@ export function addFollowCommands(program: Command): void {
 }
 
 const help = `
-All other files of the channel are checked with the root metadata: get it from the publisher, and not from the server of the channel.
-Give the command again, without --root, to change how a base follows its channel: options that are not given get their defaults, except
---after. Without an address the command lists the followed channels, and the public key of this machine, with which the publisher
-enrolls it.
+All other files of the channel are checked with the root metadata: get it from the publisher, and not from the server of
+the channel. Give the command again, without --root, to change how a base follows its channel: options that are not
+given get their defaults, except --after. Without an address the command lists the followed channels, and the public key
+of this machine, with which the publisher enrolls it.
 
 Examples:
   lamina follow https://updates.example.org/debian --base debian --root root.json

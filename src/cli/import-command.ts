@@ -7,10 +7,10 @@ import { contextOf, pathOf } from './context.js';
 import { counted, shown } from './output.js';
 
 const help = `
-FILE was made by lamina export NAME store-archive:FILE, on this machine or another. All of it is checked, then it is added to the
-store as one change: bases and containers with their layers, storages and updates, which can be rolled back here as there. Layers
-that the store has already are shared. A name that is taken is refused; --as gives another one. For images and roots there is
-lamina base import.
+FILE was made by lamina export NAME store-archive:FILE, on this machine or another. All of it is checked, then it is
+added to the store as one change: bases and containers with their layers, storages and updates, which can be rolled back
+here as there. Layers that the store has already are shared. A name that is taken is refused; --as gives another one.
+For images and roots there is lamina base import.
 
 Examples:
   lamina import web.lamina

@@ -5,8 +5,8 @@ import { table } from './output.js';
 import { escaped } from './remote/escaped.js';
 
 const help = `
-A process needs a restart if it still runs programs or libraries that were replaced or removed since it started. Processes whose files
-cannot be read are marked with a question mark.
+A process needs a restart if it still runs programs or libraries that were replaced or removed since it started.
+Processes whose files cannot be read are marked with a question mark.
 
 Example:
   lamina processes web`;

@@ -108,11 +108,13 @@ export function makeProgram(store = defaultStore()): Command {
 }
 
 const help = `
-Exit codes: 0 done; 1 failed, and nothing changed; 2 wrong usage; 3 not found; 4 refused (in use, would lose data); 5 the store is
-damaged; 6 partly done; 7 done, but the output could not be written. run exits with the code of its command, or with 125, 126 or 127.
+Exit codes: 0 done; 1 failed, and nothing changed; 2 wrong usage; 3 not found; 4 refused (in use, would lose data); 5
+the store is damaged; 6 partly done; 7 done, but the output could not be written. run exits with the code of its
+command, or with 125, 126 or 127.
 
-LAMINA_STORE names the store if --store does not. LAMINA_TOKEN_FILE names a file with the token for --remote. LAMINA_DEBUG=1 prints a stack trace with an error.
-LAMINA_LOCK_TIMEOUT_MS is how long a command waits for others that hold the store, in milliseconds (default: 30000).
+LAMINA_STORE names the store if --store does not. LAMINA_TOKEN_FILE names a file with the token for --remote.
+LAMINA_DEBUG=1 prints a stack trace with an error. LAMINA_LOCK_TIMEOUT_MS is how long a command waits for others that
+hold the store, in milliseconds (default: 30000).
 
 Example:
   lamina help update apply`;

@@ -56,7 +56,7 @@ export function addRunCommand(program: Command): void {
           noteEngine(output, chosen);
           if (chosen.engine === 'kernel' && options.userns === 'auto' && isMachineRoot())
             output.note(
-              'by the kernel the sandbox has no users of its own: root in it is kept from the host only by what it may not do',
+              'mounted by the kernel, the container has no user namespace: only capabilities and the system call filter keep its root from the host',
             );
         },
       };
@@ -65,21 +65,22 @@ export function addRunCommand(program: Command): void {
 }
 
 const help = `
-Everything after the container's name is the command. Without a command, the entrypoint and command of the image that its base was
-made from run, or else a shell. The image's user, variables and working directory apply unless options override them. The exit code is
-that of the command, or 125 if lamina failed, 126 if the command cannot be invoked, 127 if it is not found. Signals that lamina gets are passed on to the command; a
-second SIGINT ends it. If input and output are a terminal, the command gets a terminal of its own that is connected to it.
+Everything after the container's name is the command. Without a command, the entrypoint and command of the image that
+its base was made from run, or else a shell. The image's user, variables and working directory apply unless options
+override them. The exit code is that of the command, or 125 if lamina failed, 126 if the command cannot be invoked, 127
+if it is not found. Signals that lamina gets are passed on to the command; a second SIGINT ends it. If input and output
+are a terminal, the command gets a terminal of its own that is connected to it.
 
-When root runs a container, it gets a user namespace: users 0 to 65535 of the container have no rights on the host, though its files
-keep their owners. --userns auto makes one if the machine supports it (see lamina host), own fails if it does not, and host makes
-none. In a user namespace device nodes cannot be made, users above 65535 show as 65534, and with --network ports below 1024 cannot be
-bound. --userns host lifts these limits, but then root in the container is root of the machine, held back only by the capabilities
-and system calls that it lacks.
+When root runs a container, it gets a user namespace: users 0 to 65535 of the container have no rights on the host,
+though its files keep their owners. --userns auto makes one if the machine supports it (see lamina host), own fails if
+it does not, and host makes none. In a user namespace device nodes cannot be made, users above 65535 show as 65534, and
+with --network ports below 1024 cannot be bound. --userns host lifts these limits, but then root in the container is
+root of the machine, held back only by the capabilities and system calls that it lacks.
 
 Each --cap-add weakens the isolation of the container. With --userns host, SYS_ADMIN, SYS_MODULE, SYS_RAWIO, SYS_PTRACE,
-DAC_READ_SEARCH and similar capabilities, or all, let a program in it become root of the machine. --no-new-privileges=false lets users
-of the container become its root by su, sudo and other set-user-ID programs: use it only if you trust all of them. Sizes are in
-bytes, or end in k, m, g or t.
+DAC_READ_SEARCH and similar capabilities, or all, let a program in it become root of the machine.
+--no-new-privileges=false lets users of the container become its root by su, sudo and other set-user-ID programs: use it
+only if you trust all of them. Sizes are in bytes, or end in k, m, g or t.
 
 Examples:
   lamina run web nginx -t

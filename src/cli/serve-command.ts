@@ -13,9 +13,9 @@ interface ServeWords {
 }
 
 const help = `
-Without --listen it listens on the socket that systemd passes, else on serve.sock in the store's directory serve. A unix socket gets the
-mode 0600. On TCP, every line of the token file is NAME TOKEN, or NAME TOKEN read-only; only its owner may read it. The server runs
-until SIGINT or SIGTERM; jobs continue without it. See docs/serve.md.
+Without --listen it listens on the socket that systemd passes, else on serve.sock in the store's directory serve. A unix
+socket gets the mode 0600. On TCP, every line of the token file is NAME TOKEN, or NAME TOKEN read-only; only its owner
+may read it. The server runs until SIGINT or SIGTERM; jobs continue without it. See docs/serve.md.
 
 Examples:
   lamina serve --listen unix:/run/lamina/serve.sock --allow-changes

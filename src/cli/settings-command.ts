@@ -12,9 +12,10 @@ interface Given {
 }
 
 const help = `
---mode passthrough is for large files that are read and written in place, as by databases: lamina mount and lamina run then
-open the container's files so, where the driver mounts it and they are not given another --mode. It holds for the next
-mount. An image can ask for it by the label dev.lamina.mode=passthrough, which holds for containers without a setting.
+--mode passthrough is for large files that are read and written in place, as by databases: lamina mount and lamina run
+then open the container's files so, where the driver mounts it and they are not given another --mode. It holds for the
+next mount. An image can ask for it by the label dev.lamina.mode=passthrough, which holds for containers without a
+setting.
 
 Examples:
   lamina settings

@@ -14,7 +14,7 @@ const engines: readonly SnapshotEngine[] = ['kernel', 'fuse'];
 export function addSnapshotterCommand(program: Command): void {
   program
     .command('snapshotter')
-    .description('be a snapshotter of containerd, which keeps its images and containers in the store')
+    .description('serve containerd as its snapshotter, which keeps images and containers in the store')
     .requiredOption('--address <socket>', 'the socket to listen at, an absolute path; only root can connect')
     .addOption(new Option('--engine <engine>', 'how snapshots are mounted').choices(engines).default('kernel'))
     .addHelpText('after', help)
@@ -35,11 +35,12 @@ export function addSnapshotterCommand(program: Command): void {
 }
 
 const help = `
-It runs until a signal stops it, and needs root on the machine. The configuration of containerd names it as a proxy plugin
-(docs/containerd.md). With --engine fuse laminafs mounts the snapshots: containerd then calls mount.fuse3, of Debian's package fuse3.
+It runs until a signal stops it, and needs root on the machine. The configuration of containerd names it as a proxy
+plugin (docs/containerd.md). With --engine fuse laminafs mounts the snapshots: containerd then calls mount.fuse3, of
+Debian's package fuse3.
 
-A snapshot with the label containerd.io/snapshot/dev.lamina.container=NAME shows the root of container NAME of the store. The container outlives the
-snapshot, and is updated to the image of each later snapshot as by an image update.
+A snapshot with the label containerd.io/snapshot/dev.lamina.container=NAME shows the root of container NAME of the
+store. The container outlives the snapshot, and is updated to the image of each later snapshot as by an image update.
 
 Examples:
   lamina snapshotter --address /run/lamina/snapshotter.sock

@@ -75,8 +75,8 @@ const statusOf = async (store: Store): Promise<StatusData> => (await import('../
 
 const listHelp = `${states}
 
-A template is a text with {{.FIELD}} or {{json .FIELD}}; {{json .}} is all of a container, \\t a tab, \\n a new line. One that begins with
-table gives columns with headings. The fields are those of --json: ${containerFields.join(', ')}.
+A template is a text with {{.FIELD}} or {{json .FIELD}}; {{json .}} is all of a container, \\t a tab, \\n a new line.
+One that begins with table gives columns with headings. The fields are those of --json: ${containerFields.join(', ')}.
 
 Examples:
   lamina list --filter base=debian --filter state=behind --sort -created

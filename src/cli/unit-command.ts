@@ -60,10 +60,11 @@ export function addUnitCommand(program: Command): void {
 }
 
 const help = `
-Save it as /etc/systemd/system/lamina-CONTAINER.service (a Quadlet file as /etc/containers/systemd/lamina-CONTAINER.container): by this
-name update apply --restart finds it. The command is that of the image that the container's base was made from, unless one is given.
-With run, runc and crun the image is read at every start, with podman and nspawn when the unit is printed. Without a command, nspawn boots
-the init system of the container's root.
+Save it as /etc/systemd/system/lamina-CONTAINER.service (a Quadlet file as
+/etc/containers/systemd/lamina-CONTAINER.container): by this name update apply --restart finds it. The command is that
+of the image that the container's base was made from, unless one is given. With run, runc and crun the image is read at
+every start, with podman and nspawn when the unit is printed. Without a command, nspawn boots the init system of the
+container's root.
 
 Examples:
   lamina unit web --network -- nginx -g 'daemon off;' >/etc/systemd/system/lamina-web.service

@@ -22,7 +22,8 @@ export function addUnshareCommand(program: Command): void {
 }
 
 const unshareHelp = `
-The command is root in that namespace and sees the host's files. It can read, copy and remove what belongs to the store's users.
+The command is root in that namespace and sees the host's files. It can read, copy and remove what belongs to the
+store's users.
 
 Examples:
   lamina mount web ~/web; lamina unshare -- ls -l ~/web

@@ -51,7 +51,7 @@ function imageWish(store: Store, manifest: Manifest, container: string): Contain
   const known = containerModes.find((mode) => mode === label);
   if (known === undefined)
     warn(
-      `the image of container '${container}' has the label ${modeLabel}=${display(label.slice(0, 80))}, which is no mode`,
+      `the image of container '${container}' has the label ${modeLabel}=${display(label.slice(0, 80))}, which is not a mode`,
     );
   return known;
 }

@@ -59,7 +59,7 @@ async function withThread(
       reject(signal.reason as Error);
     });
   });
-  // Where the work has ended, nobody waits for this any more.
+  // Once the work has ended, nothing waits for this any more.
   ended.catch(() => undefined);
   const ask = async (question: ReportQuestion) => {
     const answered = new Promise<readonly ReportAnswer[]>((resolve) => {

@@ -40,7 +40,7 @@ export type App = FastifyInstance<
   ZodTypeProvider
 >;
 
-/** Who sent a request: the guard has asked before any route does. */
+/** Who sent a request: the guard has checked it before any route runs. */
 export function callerOfRequest({ callers }: Served, { raw }: Pick<FastifyRequest, 'raw'>): Caller {
   const caller = callers.get(raw);
   if (caller === undefined) throw new Error('a request reached its route without passing the guard');

@@ -11,7 +11,7 @@ import type { Jobs } from './jobs/jobs.js';
 const pause = 500;
 
 /**
- * Tells readers that the store has changed, or a job. Events say what is new, not how it came: a reader that missed
+ * Notifies readers that the store has changed, or a job. Events say what is new, not how it came: a reader that missed
  * some gets the newest one, and asks again for what it shows.
  */
 export class StoreEvents {

@@ -39,7 +39,7 @@ export function parseConfigEdit(text: string): ConfigEdit {
   const equals = text.indexOf('=');
   const editor =
     equals < 0 || !Object.hasOwn(editors, text.slice(0, equals)) ? undefined : editors[text.slice(0, equals)];
-  if (editor === undefined) throw wrong(text, 'is no setting of an image');
+  if (editor === undefined) throw wrong(text, 'is not a setting of an image');
   return editor(text.slice(equals + 1), text);
 }
 
@@ -64,7 +64,7 @@ function wordsOf(value: string, text: string): string[] {
     if (!(error instanceof SyntaxError)) throw error;
   }
   if (!Array.isArray(list) || !list.every((word) => typeof word === 'string'))
-    throw wrong(text, 'is no list of texts in JSON');
+    throw wrong(text, 'is not a JSON list of strings');
   return list;
 }
 

@@ -39,7 +39,9 @@ export function platformOfConfig({ os, architecture, variant }: ImageConfig): Pl
 /** @param text of --platform @throws LaminaError usage */
 export function platformOf(text: string): Platform {
   if (!platformPattern.test(text))
-    throw usage(`'${display(text)}' is no platform`, { hint: 'write it as OS/ARCHITECTURE, for example linux/arm64' });
+    throw usage(`'${display(text)}' is not a platform`, {
+      hint: 'write it as OS/ARCHITECTURE, for example linux/arm64',
+    });
   const [os = '', architecture = '', variant] = text.split('/');
   return { os, architecture, variant };
 }

@@ -9,7 +9,7 @@ import { isConfigType, isIndexType, isLayerType, isManifestType } from './media-
 import { forPlatform, hostPlatform, matches, platformOfConfig, platformText } from './platform.js';
 import type { Platform } from './platform.js';
 
-/** An index may name others; nobody needs more. */
+/** An index may name another index; more levels have no use. */
 const deepestIndex = 4;
 const mostIndexes = 64;
 

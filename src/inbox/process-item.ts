@@ -19,7 +19,7 @@ import { inboxNames, reportOf, rollbackOf, scanItem } from './items.js';
 import type { InboxItem } from './items.js';
 import { isTransient } from './retries.js';
 
-/** The report of an item (docs/format.md, "Inbox"). */
+/** The report of an item (docs/update-package.md, "Inbox"). */
 export interface ItemReport {
   readonly version: 1;
   readonly item: string;

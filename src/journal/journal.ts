@@ -7,7 +7,7 @@ import type { RecordLine } from './lines.js';
 import { makeOperation, operationFields } from './operation.js';
 import type { RecordedOperation } from './operation.js';
 
-/** A line of the journal as JSON has it (docs/format.md). Paths begin with a slash. */
+/** A line of the journal as JSON has it (docs/format-driver.md). Paths begin with a slash. */
 export interface LoggedOperation {
   readonly n?: number;
   readonly time: string;

@@ -1,7 +1,7 @@
 import type { BytePath } from '../base/bytes.js';
 
 /*
- * The changing operations that the driver records (docs/format.md, "Journal"). native/filter/operation.h has the same
+ * The changing operations that the driver records (docs/format-driver.md, "Journal"). native/filter/operation.h has the same
  * names; test/data/journal-format.ndjson holds both languages to them.
  */
 

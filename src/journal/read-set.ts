@@ -8,7 +8,7 @@ import { stageFile } from '../platform/durable.js';
 import { isRecordedPath, parseRecord, recordLines } from './lines.js';
 
 const readKinds = ['found', 'absent', 'listed', 'opened', 'link', 'xattr', 'whole'] as const;
-/** What was read of a path (docs/format.md, "Read set"). */
+/** What was read of a path (docs/format-driver.md, "Read set"). */
 export type ReadKind = (typeof readKinds)[number];
 
 /** A path that was read, relative to the mount's root. */
@@ -18,7 +18,7 @@ export interface ReadLine {
 }
 
 /**
- * The lines of a read set that the driver wrote at the end of a mount (docs/format.md).
+ * The lines of a read set that the driver wrote at the end of a mount (docs/format-driver.md).
  * @throws LaminaError damaged; refused, OVER_LIMIT: a procedure read more paths than fit in memory; ENOENT where there
  * is none
  */

@@ -200,7 +200,7 @@ export class GraphCheck {
   #cycles(): void {
     const ancestry = new Ancestry(nodesOf(this.manifest, () => true));
     for (const id of Object.keys(this.manifest.nodes))
-      if (ancestry.isCyclic(id)) this.#find('CYCLE', id, 'it stands on itself');
+      if (ancestry.isCyclic(id)) this.#find('CYCLE', id, 'it depends on itself');
   }
 
   update(id: UpdateId): void {
@@ -232,8 +232,8 @@ export class GraphCheck {
         this.#find('UPDATE_EDGE', id, `it is merged, but ${at} does not name it`);
       return;
     }
-    if (layer.update !== id) this.#find('UPDATE_EDGE', id, `its layer ${at} is not its own`);
-    if (layer.parent !== parent) this.#find('UPDATE_EDGE', id, `its layer does not stand on its parent`);
+    if (layer.update !== id) this.#find('UPDATE_EDGE', id, `its layer ${at} belongs to another update`);
+    if (layer.parent !== parent) this.#find('UPDATE_EDGE', id, `its layer is not built on its parent`);
   }
 
   #effect(id: UpdateId, effect: Effect): void {

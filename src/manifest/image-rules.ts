@@ -33,7 +33,7 @@ function layerFindings({ nodes }: Manifest, id: NodeId, { node, image, chains }:
   const other = chains.get(image.chainId);
   if (other !== undefined) add('CHAIN_TWICE', `it has the same chain ID as ${other}`);
   chains.set(image.chainId, id);
-  if (node.kind !== 'base-layer') add('IMAGE_KIND', `a ${node.kind} is no layer of an image`);
+  if (node.kind !== 'base-layer') add('IMAGE_KIND', `a ${node.kind} cannot be a layer of an image`);
   if (node.merged.length > 0)
     add('IMAGE_MERGED', 'updates were merged into it, so it is no longer as its image has it');
   const below = node.parent === null ? undefined : own(nodes, node.parent);
@@ -49,7 +49,7 @@ function rootFindings({ bases, nodes }: Manifest): Finding[] {
     .filter(([, { image, root }]) => image !== null && own(nodes, root)?.image === null)
     .map(([name, { root }]) => ({
       ...{ code: 'IMAGE_ROOT', subject: `base ${name}` },
-      message: `its root ${root} is no layer of an image`,
+      message: `its root ${root} is not a layer of an image`,
     }));
 }
 
@@ -68,5 +68,5 @@ function circles(baseLayers: ReadonlyMap<NodeId, ManifestNode>): Finding[] {
   if (!ancestry.hasCycles) return [];
   return [...baseLayers.keys()]
     .filter((id) => ancestry.isCyclic(id))
-    .map((id) => ({ code: 'CYCLE', subject: id, message: 'it stands on itself' }));
+    .map((id) => ({ code: 'CYCLE', subject: id, message: 'it depends on itself' }));
 }

@@ -41,7 +41,7 @@ export function chain(manifest: Manifest, id: NodeId): NodeId[] {
   const ids: NodeId[] = [];
   const seen = new Set<NodeId>();
   for (let at: NodeId | null = id; at !== null; at = nodeOf(manifest, at).parent) {
-    if (seen.has(at)) throw damaged(`node ${at} stands on itself`, { code: 'GRAPH_CYCLE', hint: 'run lamina verify' });
+    if (seen.has(at)) throw damaged(`node ${at} depends on itself`, { code: 'GRAPH_CYCLE', hint: 'run lamina verify' });
     seen.add(at);
     ids.push(at);
   }

@@ -5,7 +5,7 @@ import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError } from '../base/errors.js';
 
 /**
- * The state that a driver reports (docs/format.md, "Control socket"). Its process is numbered as in its own PID
+ * The state that a driver reports (docs/format-driver.md, "Control socket"). Its process is numbered as in its own PID
  * namespace.
  */
 export interface DriverAnswer {
@@ -26,7 +26,7 @@ export async function pingDriver(socket: BytePath): Promise<DriverAnswer | undef
   return query(socket, 'ping', isAnswer);
 }
 
-/** Counts since the driver started (docs/format.md, "Control socket"). */
+/** Counts since the driver started (docs/format-driver.md, "Control socket"). */
 export const countNames = ['messages', 'copyUps', 'copyUpBytes', 'bytesRead', 'bytesWritten', 'inodes'] as const;
 export type DriverCounts = Readonly<Record<(typeof countNames)[number], number>>;
 

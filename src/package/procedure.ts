@@ -166,7 +166,7 @@ export async function readFields(at: BytePath, source: BytePath): Promise<Packag
     const handle = await open(toBuffer(join(at, 'update.json')), openFlags.read);
     try {
       const status = await handle.stat();
-      if (!status.isFile()) throw badPackage(source, ['it is no file']);
+      if (!status.isFile()) throw badPackage(source, ['it is not a file']);
       if (status.size > limits.packageDescription.value)
         throw badPackage(source, [`it has ${status.size} bytes; ${limitNamed(limits.packageDescription)}`]);
       value = JSON.parse(await handle.readFile('utf8'));
@@ -177,7 +177,7 @@ export async function readFields(at: BytePath, source: BytePath): Promise<Packag
     if (isSystemError(error, 'ENOENT'))
       throw notFound(`the procedure ${display(source)} has no update.json`, {
         code: 'NO_PROCEDURE',
-        hint: 'an update package needs one (docs/format.md)',
+        hint: 'an update package needs one (docs/update-package.md)',
       });
     if (isSystemError(error, 'ELOOP')) throw badPackage(source, ['it is a symlink']);
     if (error instanceof SyntaxError) throw badPackage(source, [messageOf(error)]);
@@ -191,7 +191,7 @@ export async function readFields(at: BytePath, source: BytePath): Promise<Packag
 function badPackage(source: BytePath, faults: readonly string[]) {
   return usage(`${display(join(source, 'update.json'))} is not valid: ${faults.slice(0, 3).join('; ')}`, {
     code: 'BAD_PACKAGE',
-    hint: 'see docs/format.md, "Update package"',
+    hint: 'see docs/update-package.md, "Update package"',
   });
 }
 

@@ -94,7 +94,7 @@ const packageSchema = fields.superRefine((value, context) => {
   }
 });
 
-/** An update.json, docs/format.md, "Update package". */
+/** An update.json, docs/update-package.md, "Update package". */
 export type PackageFields = z.infer<typeof packageSchema>;
 
 /** @returns what it holds, or what is wrong with it */

@@ -1,9 +1,10 @@
-import { closeSync, constants, lstatSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { components, dirname, display, fromBuffer, join, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { getXattrSync } from './native.js';
+import { openFlags } from './open-flags.js';
 import { hasUser, isMachineRoot, isRoot } from './privileges.js';
 
 /*
@@ -126,9 +127,7 @@ function isUnmapped(path: BytePath): boolean {
   if (!hasUser(overflowUid)) return true;
   if (!isRoot() || isMachineRoot()) return false;
   try {
-    closeSync(
-      openSync(toBuffer(path), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | noAccessTime),
-    );
+    closeSync(openSync(toBuffer(path), openFlags.read | noAccessTime));
     return false;
   } catch (error) {
     if (isSystemError(error, 'EPERM', 'EACCES')) return true;

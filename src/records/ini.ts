@@ -52,7 +52,8 @@ function settingOf(line: string): string {
   const equals = line.indexOf('=');
   const key = line.slice(0, Math.max(equals, 0)).trimEnd();
   // A line that begins with a blank continues the one above; `KEY: VALUE` may have a `=` in its value.
-  if (key === '' || line.endsWith('\\') || /^[\s[]|^[^=]*:\s/.test(line)) throw new OtherFormat('a line is no setting');
+  if (key === '' || line.endsWith('\\') || /^[\s[]|^[^=]*:\s/.test(line))
+    throw new OtherFormat('a line is not a setting');
   return key;
 }
 

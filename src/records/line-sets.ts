@@ -49,7 +49,7 @@ function mergeByFile(
     for (let at = 0; at < lines.length; at += length) {
       const record = lines.slice(at, at + length);
       const file = fileOf(record);
-      if (file === undefined) throw new OtherFormat('a line is no record');
+      if (file === undefined) throw new OtherFormat('a line is not a record');
       putOnce(records, file, record.join('\n'));
     }
     return records;

@@ -24,7 +24,7 @@ export function fieldsOf(stanza: string): Fields {
       continue;
     }
     const colon = line.indexOf(':');
-    if (colon < 1) throw new OtherFormat('a line is no field');
+    if (colon < 1) throw new OtherFormat('a line is not a field');
     name = line.slice(0, colon);
     if (fields.has(name)) throw new OtherFormat(`${name} occurs twice`);
     fields.set(name, line);

@@ -56,7 +56,7 @@ function valueOf(node: unknown): Value {
 }
 
 function keyOf({ key }: Pair): string {
-  if (!isScalar(key) || key.tag !== undefined || key.anchor !== undefined) throw new OtherFormat('a key is no text');
+  if (!isScalar(key) || key.tag !== undefined || key.anchor !== undefined) throw new OtherFormat('a key is not text');
   return String(key.value);
 }
 

@@ -16,8 +16,7 @@ import type { SignalSource } from './signals.js';
 import { isForeground } from './terminal.js';
 
 /**
- * The privileges and resources of a command in a sandbox. The environment has nothing else in it (docs/architecture.md,
- * "The sandbox").
+ * The privileges and resources of a command in a sandbox. The environment has nothing else in it (docs/sandbox.md).
  */
 export interface SandboxRequest {
   /** The root it sees, into which everything that the plan lists as missing was written. */
@@ -108,7 +107,7 @@ function notMade(output: string, { exitCode }: ProcessResult): LaminaError {
   const said = output.replaceAll(/^lamina: /gm, '').trim();
   return failed(`the sandbox could not be made: ${said === '' ? `lamina-sandbox ended with ${exitCode}` : said}`, {
     code: 'NO_SANDBOX',
-    hint: 'fix what the message reports and try again; docs/architecture.md, "The sandbox", lists what a sandbox needs',
+    hint: 'fix what the message reports and try again; docs/sandbox.md lists what a sandbox needs',
   });
 }
 

@@ -90,7 +90,7 @@ class Parser {
     if (byte !== undefined) return Buffer.from(byte.slice(1), 'hex');
     const digits = this.#match(/u[0-9A-Fa-f]{4}|U000[0-9A-Fa-f]{5}|U0010[0-9A-Fa-f]{4}/y);
     const code = parseInt(digits?.slice(1) ?? '', 16);
-    if (Number.isNaN(code)) throw this.#wrong('it is no escape');
+    if (Number.isNaN(code)) throw this.#wrong('it is not an escape sequence');
     return Buffer.from(String.fromCodePoint(code));
   }
 

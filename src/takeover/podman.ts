@@ -62,7 +62,7 @@ function mountedAt(output: Buffer, called: string): BytePath {
   throw failed(`podman does not say where it has mounted ${called}`, { code: 'PROGRAM_FAILED' });
 }
 
-/** Also after a signal. A mount that stays is podman's: it stands in nobody's way, and `podman umount` ends it. */
+/** Also after a signal. A mount that stays is podman's: it blocks nothing, and `podman umount` ends it. */
 async function unmount(name: string, called: string): Promise<void> {
   try {
     await outputOf({ command: 'podman', args: ['umount', '--', name] });

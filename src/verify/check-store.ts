@@ -15,7 +15,7 @@ import type { Repairs } from './repair.js';
 import { standingOf } from './standing.js';
 
 export interface VerifyOptions {
-  /** Node ids, containers (all they stand on) and bases; none: the whole store. */
+  /** Node ids, containers (with everything below them) and bases; none: the whole store. */
   readonly nodes: readonly string[];
   /** Names, attributes and sizes only: no contents are read. */
   readonly quick: boolean;

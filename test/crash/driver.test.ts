@@ -8,9 +8,9 @@ import type { Started } from '../support/lamina.js';
 import { sleep, workerAt } from '../support/worker.js';
 
 const laminafs = process.env['LAMINA_LAMINAFS'] ?? join(checkout, 'dist/laminafs');
-const kills = Number(process.env['LAMINA_KILLS'] ?? 8);
-/** Five deaths within ten seconds end a mount: kills are further apart. */
-const pause = 2_600;
+const kills = Number(process.env['LAMINA_KILLS'] ?? 4);
+/** Five deaths within ten seconds end a mount: so many kills are further apart. */
+const pause = kills < 5 ? 600 : 2_600;
 const has = (command: string, ...args: string[]) => spawnSync(command, args).status === 0;
 const sqlite = has('sqlite3', '--version');
 const python = has('python3', '-c', 'import sqlite3');

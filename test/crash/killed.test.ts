@@ -22,15 +22,20 @@ const tried = commands.filter(({ name }) =>
 describe.skipIf(!isRoot)('a SIGKILL', () => {
   const world = new CrashWorld();
   // Where the built driver and addon are found from.
-  const program = join(checkout, 'build', 'crash', `killed-${String(process.pid)}.mjs`);
+  const directory = join(checkout, 'build', 'crash', `killed-${String(process.pid)}`);
+  const program = join(directory, 'killed.mjs');
   const counts = { killed: 0, again: 0 };
 
   beforeAll(async () => {
     const require = "import { createRequire as make } from 'node:module'; const require = make(import.meta.url);";
     await build({
-      entryPoints: [join(checkout, 'test/crash/killed.ts')],
-      outfile: program,
+      entryPoints: { killed: join(checkout, 'test/crash/killed.ts') },
+      outdir: directory,
+      outExtension: { '.js': '.mjs' },
       bundle: true,
+      // As the program itself: a command loads only what it uses.
+      splitting: true,
+      minifyWhitespace: true,
       format: 'esm',
       platform: 'node',
       define: { __LAMINA_VERSION__: '"0"' },
@@ -44,7 +49,7 @@ describe.skipIf(!isRoot)('a SIGKILL', () => {
   });
   afterAll(() => {
     world.remove();
-    rmSync(program, { force: true });
+    rmSync(directory, { recursive: true, force: true });
     process.stdout.write(
       `killed: ${String(counts.killed)} times in ${String(tried.length)} commands, ${String(counts.again)} times while recovering\n`,
     );

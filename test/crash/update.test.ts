@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { ringState } from '../../src/mount/index.js';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, differences, isRoot } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 import { sleep, workersBelow } from '../support/worker.js';
 
@@ -62,8 +62,7 @@ afterAll(() => {
 async function prepared(): Promise<World> {
   const world = new World('update-kills');
   worlds.push(world);
-  await world.run('init');
-  await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+  await world.initWithTiny();
   await world.run('update', 'apply', 'tiny', world.script('lower', lower));
   for (const name of containers) await world.run('create', name, '--base', 'tiny');
   await world.inside('met', 'echo met >/etc/hostname; echo own >/usr/lib/own');
@@ -94,8 +93,7 @@ function readsOf(directory: string): string[] {
 }
 
 async function left(world: World, { id, layer, effects }: Applied): Promise<Left> {
-  const roots: Snapshot[] = [];
-  for (const name of containers) roots.push(await world.look(name));
+  const roots = await world.lookAll(containers);
   const update = join(world.store, 'updates', id);
   return {
     effects: effects.map(({ container, outcome, entries }) => [container, outcome, entries]).sort(),

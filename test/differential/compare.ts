@@ -43,7 +43,7 @@ async function makeLayers({ directory, layers: count, seed, parts, linked = fals
   return lowers;
 }
 
-/** What went differently, told so that a person can go on from there. */
+/** What differed, in a form from which a person can start to look for the cause. */
 export class Difference extends Error {
   constructor(what: string, left: readonly string[], right: readonly string[], history: readonly Operation[]) {
     const only = (a: readonly string[], b: readonly string[]) => a.filter((line) => !b.includes(line)).slice(0, 20);
@@ -183,7 +183,7 @@ async function snapshotOf(driver: Driver, stack: Stack, options: Comparison): Pr
 }
 
 /**
- * Mounts what each driver wrote by another driver. Of linked layers with indexes the kernel's own upper tells less than
+ * Mounts what each driver wrote by another driver. Of linked layers with indexes the kernel's own upper says less than
  * it showed, without its index: there the reader must see in the subject's upper what the subject shows.
  */
 async function compareReader(

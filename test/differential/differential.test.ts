@@ -83,6 +83,7 @@ describe.skipIf(!root)('laminafs against the kernel overlayfs', () => {
 
   // Each depth once; in a long run more often.
   const linkedSeeds = wanted > 100_000 ? 20 : depths.length;
+  const linkedEvery = wanted > 100_000 ? 100 : 200;
   const linkedWays = ['mode=stateless', 'mode=passthrough', 'mode=servicing'].flatMap((mode) =>
     [true, false].map((indexed) => ({ mode, indexed })),
   );
@@ -96,7 +97,7 @@ describe.skipIf(!root)('laminafs against the kernel overlayfs', () => {
           compare(
             { directory, seed, layers, subject: lamina(mode), indexed, linked: true, readers },
             randomOperations(seed, 1000),
-            100,
+            linkedEvery,
           ),
         );
         await expect(compared, `seed ${String(seed)}`).resolves.toBeUndefined();

@@ -26,7 +26,7 @@ function describe(at: Buffer, stats: FileStats, links: Map<bigint, string>, path
 }
 
 /**
- * A tree as lines that compare: all that a user of a mount can tell, but for clocks, inode numbers and directory sizes.
+ * A tree as lines that compare: all that a user of a mount can see, but for clocks, inode numbers and directory sizes.
  * `counts`: link counts, too.
  */
 export function snapshot(root: string, counts = true): string[] {

@@ -64,24 +64,24 @@ describe.skipIf(!isRoot)('access lists everywhere', () => {
     { timeout: 600_000 },
     async (seed) => {
       const world = await build(seed);
-      await world.mounted('web', (root) => work(root, seed));
-      const before = await world.look('web');
+      const before = await world.mounted('web', (root) => {
+        work(root, seed);
+        return world.snapshotOf(root);
+      });
       const script = world.script('change', update);
       await world.run('update', 'apply', 'tiny', script);
-      const updated = await world.look('web');
+      const [updated, idle] = (await world.lookAll(['web', 'idle'])) as [Snapshot, Snapshot];
       expect(at(updated, owned)).toEqual(at(before, owned));
       // Of what the update makes in a directory it takes after that, as in any root.
-      expect(
-        [...differences(await world.look('idle'), updated).keys()].filter((path) => path.startsWith('/srv/a/new')),
-      ).toEqual([]);
-      await world.mounted('web', (root) => {
+      expect([...differences(idle, updated).keys()].filter((path) => path.startsWith('/srv/a/new'))).toEqual([]);
+      const mine = await world.mounted('web', (root) => {
         mkdirSync(join(root, 'srv/a/b/c/since'));
         writeFileSync(join(root, 'srv/a/b/c/since/note'), 'since\n');
-        writeFileSync(join(root, 'srv/d/file'), 'kept aside\n');
+        writeFileSync(join(root, 'srv/d/file'), 'kept\n');
         scatter(root, seed + 200, ['srv/a/b/c/since/note', 'srv/d/file']);
+        return world.snapshotOf(root);
       });
       const since = ['srv/a/b/c/since', 'srv/a/b/c/since/note'];
-      const mine = await world.look('web');
       await world.run('rollback', 'change');
       const back = await world.look('web');
       expect(at(back, since)).toEqual(at(mine, since));
@@ -93,15 +93,18 @@ describe.skipIf(!isRoot)('access lists everywhere', () => {
       const restored = attributesBelow(place).get('');
       rmSync(place);
       await world.run('rollback', 'change', '--restore', 'srv/d/file', '--force');
-      const whole = await world.look('web');
+      const [whole, attributes] = await world.mounted('web', (root) => [
+        world.snapshotOf(root),
+        attributesBelow(join(root, 'srv/d')).get('file'),
+      ]);
       expect(at(whole, ['srv/d/file', ...since])).toEqual(at(mine, ['srv/d/file', ...since]));
-      expect(restored).toBe(await world.mounted('web', (root) => attributesBelow(join(root, 'srv/d')).get('file')));
+      expect(restored).toBe(attributes);
 
       await world.run('update', 'apply', 'tiny', script, '--name', 'again');
-      await world.mounted('web', (root) => {
+      const merged = await world.mounted('web', (root) => {
         mkdirSync(join(root, 'srv/a/new/last'));
+        return world.snapshotOf(root);
       });
-      const merged = await world.look('web');
       await world.run('merge', '--yes');
       expect([...differences(merged, await world.look('web'))]).toEqual([]);
       expect(await world.json('verify')).toMatchObject({ findings: [] });

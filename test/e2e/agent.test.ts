@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { promoteUpdate, publishUpdate, withdrawUpdate } from '../../src/channel/index.js';
 import { ChannelWorld } from '../support/channels.js';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 import type { Started } from '../support/lamina.js';
 import { writeSystemctl } from '../support/systemctl.js';
 import { writeTar } from '../support/tar-writer.js';
@@ -60,8 +60,7 @@ describe.skipIf(!isRoot)('a base that follows a channel', () => {
     channel = new ChannelWorld(world.directory);
     await channel.make();
     writeFileSync(channel.path('root.json'), channel.root);
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('base')));
+    await world.initWithTiny();
     await Promise.all(['web', 'db'].map((name) => world.run('create', name, '--base', 'tiny')));
     await publish('one', 'echo one >>/srv/order');
   });

@@ -1,6 +1,8 @@
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inProcess } from '../support/in-process.js';
+import type { Said } from '../support/in-process.js';
 import { World, buildTiny, differences, mayMount, run, start } from '../support/lamina.js';
 
 /** Every command here is refused: it ends with the code, says what was wrong, and changes nothing. */
@@ -22,10 +24,16 @@ describe.skipIf(!mayMount)('bad input', () => {
     world.remove();
   });
 
-  async function refused(code: number, says: RegExp, ...args: string[]): Promise<void> {
-    const done = await world.attempt(...args);
+  function isRefusal(code: number, says: RegExp, done: Said): void {
     expect({ code: done.code, stderr: done.stderr }).toEqual({ code, stderr: expect.stringMatching(says) as string });
     expect([...differences(before, world.storeContent()).values()]).toEqual([]);
+  }
+  async function refused(code: number, says: RegExp, ...args: string[]): Promise<void> {
+    isRefusal(code, says, await world.attempt(...args));
+  }
+  /** By what was typed alone: no process is needed. */
+  async function misread(code: number, says: RegExp, ...args: string[]): Promise<void> {
+    isRefusal(code, says, await inProcess('--store', world.store, ...args));
   }
   const directory = (name: string) => world.makeDirectory('points', name);
 
@@ -75,7 +83,7 @@ describe.skipIf(!mayMount)('bad input', () => {
     [2, /'lamina update' needs a command/, ['update']],
     [2, /'lamina' needs a command/, []],
   ])('%s: %s', async (code, says, args) => {
-    await refused(code, says, ...args);
+    await misread(code, says, ...args);
   });
 
   describe.each([
@@ -87,9 +95,9 @@ describe.skipIf(!mayMount)('bad input', () => {
     ['a line break', 'a\nb'],
     ['an option', '-rf'],
   ])('a name with %s', (_, name) => {
-    it('is none of a container', () => refused(2, /container/, 'create', '--base', 'tiny', '--', name));
-    it('is none of a base', () => refused(2, /base/, 'base', 'import', '--', name, tiny));
-    it('is none of an update', () => refused(2, /update/, 'update', 'apply', 'tiny', '/bin/true', `--name=${name}`));
+    it('is none of a container', () => misread(2, /container/, 'create', '--base', 'tiny', '--', name));
+    it('is none of a base', () => misread(2, /base/, 'base', 'import', '--', name, tiny));
+    it('is none of an update', () => misread(2, /update/, 'update', 'apply', 'tiny', '/bin/true', `--name=${name}`));
   });
 
   it('takes no name with a NUL from a package', async () => {
@@ -107,12 +115,10 @@ describe.skipIf(!mayMount)('bad input', () => {
     const commands = (help: string) =>
       [...help.split('Commands:')[1]!.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name!);
     for (const group of [[], ['base'], ['update']]) {
-      for (const name of commands(await world.run(...group, '--help'))) {
+      for (const name of commands((await inProcess(...group, '--help')).stdout)) {
         if (['base', 'update', 'help'].includes(name)) continue;
-        expect({ name, help: await world.run(...group, name, '--help') }).toEqual({
-          name,
-          help: expect.stringContaining('lamina ') as string,
-        });
+        const { stdout: help } = await inProcess(...group, name, '--help');
+        expect({ name, help }).toEqual({ name, help: expect.stringContaining('lamina ') as string });
       }
     }
   });

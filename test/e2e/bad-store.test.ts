@@ -1,16 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, mayMount, run } from '../support/lamina.js';
+import { World, mayMount, run } from '../support/lamina.js';
 
 /** Every command here is refused, says what was wrong with the store, and leaves it as it is. */
 describe.skipIf(!mayMount)('a bad store', () => {
   let world: World;
-  let tiny: string;
 
   beforeAll(() => {
     world = new World('bad-store');
-    tiny = buildTiny(world.path('tiny'));
   });
   afterAll(() => {
     world.remove();
@@ -32,8 +30,7 @@ describe.skipIf(!mayMount)('a bad store', () => {
     it('is refused and left alone', async () => {
       const other = new World('bad-manifest');
       try {
-        await other.run('init');
-        await other.run('base', 'import', 'tiny', tiny);
+        await other.initWithTiny();
         const file = join(other.store, 'manifest.json');
         writeFileSync(file, damage(readFileSync(file, 'utf8')));
         const damaged = readFileSync(file, 'utf8');
@@ -56,8 +53,7 @@ describe.skipIf(!mayMount)('a bad store', () => {
     async (content) => {
       const other = new World('checked-manifest');
       try {
-        await other.run('init');
-        await other.run('base', 'import', 'tiny', tiny);
+        await other.initWithTiny();
         const file = join(other.store, 'manifest.checked');
         const right = readFileSync(file, 'utf8');
         if (content === undefined) rmSync(file);

@@ -2,7 +2,7 @@ import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
+import { World, differences, mayMount } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 
 interface Committed {
@@ -23,8 +23,7 @@ describe.skipIf(!mayMount)('a manual update', () => {
 
   beforeAll(async () => {
     world = new World('by-hand');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const [name, script] of Object.entries(doings)) {
       await world.run('create', name, '--base', 'tiny');
       await world.inside(name, script);
@@ -67,7 +66,9 @@ describe.skipIf(!mayMount)('a manual update', () => {
     expect(await world.inside('elsewhere', 'cat /srv/elsewhere /etc/hostname')).toBe('mine\nby hand\n');
 
     await world.run('rollback', 'hand');
-    for (const name of Object.keys(doings)) expect([...differences(await world.look(name), before[name]!)]).toEqual([]);
+    const names = Object.keys(doings);
+    for (const [i, now] of (await world.lookAll(names)).entries())
+      expect([...differences(now, before[names[i]!]!)]).toEqual([]);
   });
 
   it.each([
@@ -77,8 +78,7 @@ describe.skipIf(!mayMount)('a manual update', () => {
     await world.run('create', 'passing', '--base', 'tiny');
     await world.inside('passing', 'echo mine >/etc/conf.d/50-mine.conf');
     const names = ['passing', 'idle', 'edits'];
-    const own = new Map<string, Snapshot>();
-    for (const name of names) own.set(name, await world.look(name));
+    const own = await world.lookAll(names);
     const point = world.makeDirectory('point');
     await world.run('update', 'begin', 'tiny', point, '--name', 'attributes');
     for (const [path, mode] of [
@@ -94,10 +94,10 @@ describe.skipIf(!mayMount)('a manual update', () => {
     await world.run('create', 'new', '--base', 'tiny');
     const wanted = (await world.look('new')).get('');
     expect(wanted).toContain('user.by');
-    for (const name of names) expect((await world.look(name)).get('')).toBe(wanted);
+    for (const now of await world.lookAll(names)) expect(now.get('')).toBe(wanted);
     await world.run('remove', 'new');
     await world.run('rollback', 'attributes');
-    for (const name of names) expect([...differences(await world.look(name), own.get(name)!)]).toEqual([]);
+    for (const [i, now] of (await world.lookAll(names)).entries()) expect([...differences(now, own[i]!)]).toEqual([]);
     await world.run('remove', 'passing');
   });
 

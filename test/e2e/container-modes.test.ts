@@ -101,7 +101,7 @@ describe.skipIf(!isRoot)('how the files of a container are opened', () => {
     const done = await world.attempt('mount', 'odd', point);
     await world.run('umount', 'odd');
     expect(done.code).toBe(0);
-    expect(done.stderr).toContain('dev.lamina.mode=fast\\x1b[2J, which is no mode');
+    expect(done.stderr).toContain('dev.lamina.mode=fast\\x1b[2J, which is not a mode');
     for (const name of ['asks', 'odd']) await world.run('remove', name);
   });
 

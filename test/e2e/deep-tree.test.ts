@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { depthOf, makeDeep } from '../support/deep.js';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 
 /** Deeper than a recursion over directories would get. */
 const depth = 3000;
@@ -14,8 +14,7 @@ describe.skipIf(!isRoot)('directories some thousand deep', { timeout: 900_000 },
 
   beforeAll(async () => {
     world = new World('deep');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'deep', '--base', 'tiny');
     await world.run('create', 'other', '--base', 'tiny');
     await world.mounted('deep', (root) => {

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 
 interface Applied {
   update: { id: string };
@@ -12,8 +12,7 @@ describe.skipIf(!isRoot)('two runs on the base', () => {
   let world: World;
   beforeAll(async () => {
     world = new World('determinism');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('base')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
   });
   afterAll(() => {

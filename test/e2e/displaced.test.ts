@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, mayMount } from '../support/lamina.js';
+import { World, mayMount } from '../support/lamina.js';
 
 interface Displaced {
   readonly id: string;
@@ -18,8 +18,7 @@ describe.skipIf(!mayMount)('what a rollback displaced', () => {
 
   beforeAll(async () => {
     world = new World('displaced');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
     await world.run('create', 'db', '--base', 'tiny');
     await world.run(

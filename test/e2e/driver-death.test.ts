@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 import { killDrivers, sleep, workerAt } from '../support/worker.js';
 
 describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
@@ -10,8 +10,7 @@ describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
 
   beforeAll(async () => {
     world = new World('driver-death');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
     point = world.makeDirectory('point');
   });
@@ -23,7 +22,7 @@ describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
   const worker = () => workerAt(join(world.store, 'mounts', 'web.sock'));
   const parentOf = (pid: number) => Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1]);
 
-  it('goes on as if nothing had been', async () => {
+  it('continues without a visible effect', async () => {
     await world.run('mount', 'web', point);
     const before = await worker();
     writeFileSync(join(point, 'etc/before'), 'before\n');
@@ -86,8 +85,7 @@ describe.skipIf(!isRoot)('an update whose driver is killed', () => {
 
   beforeAll(async () => {
     world = new World('driver-death-update');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
     await world.inside('web', 'echo own >/etc/own');
   });

@@ -225,7 +225,7 @@ describe.skipIf(!mayMount)('laminafs', () => {
         .map((each) => [each.path, each.kinds]),
     );
     expect(kinds.get('/absent')).toContain('absent');
-    // Moved; removed as a directory; not to be removed, for it is not empty.
+    // Moved; removed as a directory; not removed, because it is not empty.
     for (const path of ['/new', '/renamed', '/d', '/cache'])
       expect([path, kinds.get(path)]).toEqual([path, expect.arrayContaining(['whole'])]);
     expect(new Set(read).size).toBe(read.length);

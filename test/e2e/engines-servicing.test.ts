@@ -73,8 +73,9 @@ describe.skipIf(!isRoot)('an update that runs in containers by the kernel', () =
     );
     for (const container of containers) runFlat(flat(container), procedure);
     for (const { outcome } of update?.effects ?? []) expect(outcome).not.toBe('failed');
-    for (const container of containers) {
-      const found = [...differences(await world.look(container), world.snapshotOf(flat(container)))];
+    for (const [i, now] of (await world.lookAll(containers)).entries()) {
+      const container = containers[i]!;
+      const found = [...differences(now, world.snapshotOf(flat(container)))];
       expect(found, `container ${container} after ${script}`).toEqual([]);
     }
   }

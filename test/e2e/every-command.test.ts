@@ -3,15 +3,14 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command, Option } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { setExitCode } from '../../src/cli/exit-code.js';
-import { main, makeProgram } from '../../src/cli/program.js';
-import { divert } from '../../src/cli/stream.js';
+import { makeProgram } from '../../src/cli/program.js';
 import { allCommands, fullName } from '../../src/cli/usage.js';
 import { mapLimit } from '../../src/base/concurrency.js';
-import type { Finished } from '../support/lamina.js';
-import { World, buildTiny, differences, isRoot, mountPoints } from '../support/lamina.js';
+import { World, differences, isRoot, mountPoints } from '../support/lamina.js';
 import { closedCommands } from './closed-commands.js';
 import type { Closed, ClosedWorld } from '../support/closed.js';
+import { inProcess } from '../support/in-process.js';
+import type { Said } from '../support/in-process.js';
 
 /** Every command that the program has, so that a new one is tried, too. */
 const commands = allCommands(makeProgram()).filter(({ commands: below }) => below.length === 0);
@@ -69,8 +68,7 @@ describe.skipIf(!isRoot)('every command', { timeout: 60_000 }, () => {
 
   beforeAll(async () => {
     const made = new World('every');
-    await made.run('init');
-    await made.run('base', 'import', 'tiny', buildTiny(made.path('tiny')));
+    await made.initWithTiny();
     for (const name of ['web', 'db']) await made.run('create', name, '--base', 'tiny');
     world = Object.assign(made, { points: made.makeDirectory('points') });
     before = world.storeContent();
@@ -103,7 +101,7 @@ describe.skipIf(!isRoot)('every command', { timeout: 60_000 }, () => {
     const told: object[] = [];
     // A process for each would take longer than all else.
     for (const each of wrong.flat())
-      told.push(...faultsOf(each, await here(['--store', world.store, '--json', ...each.args])));
+      told.push(...faultsOf(each, await inProcess('--store', world.store, '--json', ...each.args)));
     expect(told).toEqual([]);
     expect([...differences(before, world.storeContent())]).toEqual([]);
   });
@@ -142,7 +140,7 @@ describe.skipIf(!isRoot)('every command', { timeout: 60_000 }, () => {
       const words = wordsOf(command);
       if (words.at(-1) === 'help' || closedCommands[words.join(' ')]?.withoutStore === true) continue;
       const filled = required(command).map(() => 'tiny');
-      const done = await here(['--store', missing, ...words, ...mandatory(command), ...filled]);
+      const done = await inProcess('--store', missing, ...words, ...mandatory(command), ...filled);
       if (![2, 3, 125].includes(done.code ?? 0) || !isTold(done.stderr)) told.push({ words, ...done });
     }
     expect(told).toEqual([]);
@@ -155,7 +153,7 @@ describe.skipIf(!isRoot)('every command', { timeout: 60_000 }, () => {
   });
 
   it.each(Object.entries(closedCommands))(
-    '%s ends quietly where nobody reads, and its code tells the truth',
+    '%s ends quietly without a reader, and its exit code is right',
     async (_, command: Closed) => {
       await command.prepare?.(world);
       const transactions = join(world.store, 'transactions');
@@ -187,20 +185,6 @@ describe.skipIf(!isRoot)('every command', { timeout: 60_000 }, () => {
     return { code: code ?? -1, stderr };
   }
 });
-
-type Said = Pick<Finished, 'code' | 'stdout' | 'stderr'>;
-
-/** Runs a command in this process. */
-async function here(args: readonly string[]): Promise<Said> {
-  const said = { stdout: '', stderr: '' };
-  divert((stream, bytes) => (said[stream] += Buffer.from(bytes).toString()));
-  setExitCode(0);
-  try {
-    return { code: await main(['node', 'lamina', ...args]), ...said };
-  } finally {
-    divert(undefined);
-  }
-}
 
 /** One line that says what is wrong, one that says what to do, and no trace of the program. */
 function isTold(stderr: string): boolean {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
+import { World, differences, mayMount } from '../support/lamina.js';
 
 interface Origin {
   node: string;
@@ -27,8 +27,7 @@ describe.skipIf(!mayMount)('what people see of an update', () => {
 
   beforeAll(async () => {
     world = new World('explain');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('base')));
+    await world.initWithTiny();
     for (const name of ['web', 'idle', 'odd']) await world.run('create', name, '--base', 'tiny');
     await world.inside('web', 'echo mine >/etc/app.conf; echo own >/srv/own; rm /etc/group');
     await world.inside('odd', 'echo odd >/etc/odd');

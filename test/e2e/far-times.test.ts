@@ -18,7 +18,7 @@ describe.skipIf(!isRoot)('times of any year', { timeout: 600_000 }, () => {
 
   it('stay to the nanosecond through import, copy-up, update, rollback and merge', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(times, { minLength: 6, maxLength: 6 }), async (wanted) => {
+      fc.asyncProperty(fc.array(times, { minLength: 20, maxLength: 20 }), async (wanted) => {
         const world = new World('far-times');
         worlds.push(world);
         const root = buildTiny(world.path('tiny'));
@@ -54,7 +54,7 @@ describe.skipIf(!isRoot)('times of any year', { timeout: 600_000 }, () => {
         expect(await shown()).toEqual([wanted, wanted]);
         expect(await world.json('verify')).toMatchObject({ findings: [] });
       }),
-      { numRuns: 2, endOnFailure: true },
+      { numRuns: 1, endOnFailure: true },
     );
   });
 });

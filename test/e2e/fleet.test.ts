@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mapLimit } from '../../src/base/concurrency.js';
 import { hasAll } from '../support/exports.js';
-import { World, buildTiny, copyTree, isRoot, start } from '../support/lamina.js';
+import { World, copyTree, isRoot, start } from '../support/lamina.js';
 import type { Started } from '../support/lamina.js';
 import { Network } from '../support/network.js';
 
@@ -162,8 +162,7 @@ http { access_log off; ${temporary.join(' ')} server { listen ${server}:8080; ro
     made.push(world);
     network = new Network(['server', ...hosts]);
     made.push(network);
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('base')));
+    await world.initWithTiny();
     for (let i = 0; i < containers; i++) await world.run('create', `c${String(i)}`, '--base', 'tiny');
     await mapLimit(['one', 'two', 'bad', 'three', 'four', 'five'], 2, build);
   }, 600_000);

@@ -1,15 +1,14 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
+import { World, differences, mayMount } from '../support/lamina.js';
 
 describe.runIf(mayMount)('the health check of a package', () => {
   let world: World;
 
   beforeAll(async () => {
     world = new World('health');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const name of ['db', 'web']) await world.run('create', name, '--base', 'tiny');
     await world.inside('web', 'echo web >/srv/kind');
   });

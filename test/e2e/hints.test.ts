@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, mayMount } from '../support/lamina.js';
+import { World, mayMount } from '../support/lamina.js';
 import { sleep, workerAt } from '../support/worker.js';
 
 /** The exit code of a command that is refused: `run` keeps the others for what runs in it. */
@@ -19,8 +19,7 @@ describe.skipIf(!mayMount)('hints that are followed', () => {
 
   beforeAll(async () => {
     world = new World('hints');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const name of ['web', 'odd']) await world.run('create', name, '--base', 'tiny');
     await world.inside('odd', 'echo odd >/etc/odd');
     point = world.makeDirectory('point');

@@ -3,7 +3,7 @@ import { chmodSync, closeSync, lstatSync, openSync, readFileSync, readdirSync, s
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changeAll } from '../support/attacks.js';
-import { World, buildTiny, checkout, isRoot } from '../support/lamina.js';
+import { World, checkout, isRoot } from '../support/lamina.js';
 
 /**
  * Files in memory of the kernel that are one for the machine: whoever may change them changes them for all that mount
@@ -26,8 +26,7 @@ describe.skipIf(!isRoot)('inodes of the host', () => {
 
   beforeAll(async () => {
     world = new World('host-inodes');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
   });
   afterAll(() => {
@@ -143,7 +142,7 @@ describe.skipIf(!isRoot)('inodes of the host', () => {
     expect(input).not.toBe(`${statSync('/dev/null').dev} 1:3`);
   });
 
-  it('tell nothing of keys, memory and timers', async () => {
+  it('reveal nothing about keys, memory and timers', async () => {
     const said = await world.run(
       'run',
       'web',

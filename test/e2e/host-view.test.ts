@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 
 const nobody = 65534;
 
@@ -43,8 +43,7 @@ describe.skipIf(!isRoot)('what is mounted for people', () => {
     chmodSync(world.directory, 0o755);
     point = world.makeDirectory('point');
     chmodSync(point, 0o755);
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
     await world.mounted('web', (root) => {
       copyProgram(join(root, 'opt/x'), 'id');

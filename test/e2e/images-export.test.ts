@@ -67,7 +67,7 @@ describe.runIf(isRoot && hasAll('umoci', 'skopeo'))('export', () => {
     await world.run('base', 'import', 'again', `oci:${layout}:web`);
     await world.run('create', 'again', '--base', 'again');
     expect(await shown('again')).toEqual(wanted);
-    // Layers of the image are as they were, and those of Lamina are told in the history.
+    // Layers of the image are as they were, and the history lists those of Lamina.
     const before = configOf(image, manifestOf(image, digestOf(image)).config.digest);
     const manifest = manifestOf(layout, digest);
     const after = configOf(layout, manifest.config.digest);
@@ -175,15 +175,15 @@ describe.runIf(isRoot && hasAll('umoci', 'skopeo'))('export', () => {
       [4, /there\.tar already exists/, file],
       [4, /there\.tar already exists/, `oci-archive:${file}`],
       [4, /there\.tar already exists/, `docker-archive:${file}`],
-      [4, /there\.tar already exists, and is no directory/, `oci:${file}`],
-      [4, /tiny already exists, and is no image layout/, `oci:${world.path('tiny')}`],
+      [4, /there\.tar already exists, and is not a directory/, `oci:${file}`],
+      [4, /tiny already exists, and is not an image layout/, `oci:${world.path('tiny')}`],
       [3, /absent\/x\.tar cannot be made: its directory does not exist/, world.path('absent/x.tar')],
       [1, /x\.tar cannot be written: .*ENOSPC/, `${full}/x.tar`],
       [1, /full\/x cannot be written: .*ENOSPC/, `oci:${full}/x`],
       [1, /x\.tar cannot be written: .*EROFS/, `${readOnly}/x.tar`],
-      [2, /is no destination that is known/, 'dir:/tmp/x'],
+      [2, /is not a known destination/, 'dir:/tmp/x'],
       [2, /--layers does nothing here/, world.path('new.tar'), '--layers'],
-      [2, /is no setting of an image/, `oci:${world.path('new')}`, '--config', 'colour=red'],
+      [2, /is not a setting of an image/, `oci:${world.path('new')}`, '--config', 'colour=red'],
     ];
     const before = world.storeContent();
     for (const [code, words, ...args] of cases) {

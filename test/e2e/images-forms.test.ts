@@ -226,7 +226,7 @@ describe.skipIf(!mayMount)('importing images', () => {
     await removed(base);
   });
 
-  it('names an image of a layout by its place, where no tag tells it from another', async () => {
+  it('names an image of a layout by its place, where no tag distinguishes it from another', async () => {
     const { layout } = images;
     const [tag, first] = [images.fresh(), layout.image([lowest])];
     const second = layout.image([layerOf([file('second', '2')])]);

@@ -26,7 +26,7 @@ describe.skipIf(!mayMount)('importing images', () => {
       ['no such tag', () => `oci:${layout.directory}:none`, 3, /no image 'none'; there are: /],
       ['two images of one tag', twice, 4, /names several images: sha256:[0-9a-f]{64}, sha256:[0-9a-f]{64}/],
       ['no such layout', () => `oci:${world.path('none')}`, 3, /there is no OCI image layout at/],
-      ['a file as a layout', () => `oci:${fileAt('a-file')}`, 2, /is no directory/],
+      ['a file as a layout', () => `oci:${fileAt('a-file')}`, 2, /is not a directory/],
       [
         'a missing blob',
         () => source(lowest, ({ blob }) => rmSync(layout.blobPath(sha256(blob)))),
@@ -100,7 +100,7 @@ describe.skipIf(!mayMount)('importing images', () => {
         'hard links in a circle',
         () => named([layerOf([link('a', 'b'), link('b', 'a')])]),
         4,
-        /a is a hard link to b, which is no file/,
+        /a is a hard link to b, which is not a file/,
       ],
       [
         'a sparse file of 100 GB',

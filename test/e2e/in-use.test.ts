@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { describeUse } from '../../src/mount/index.js';
 import { Store } from '../../src/store/index.js';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 
 /**
  * Refusals seen from PID and mount namespaces of their own, where neither /proc/locks nor the mount table shows who
@@ -14,8 +14,7 @@ describe.skipIf(!isRoot)('what is in use elsewhere', () => {
 
   beforeAll(async () => {
     world = new World('in-use');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
     point = world.makeDirectory('point');
   });

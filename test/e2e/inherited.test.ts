@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, copyTree, mayMount } from '../support/lamina.js';
+import { World, copyTree, mayMount } from '../support/lamina.js';
 
 const capabilities = [
   ...['CHOWN', 'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP'],
@@ -32,8 +32,7 @@ describe.skipIf(!mayMount)('what a process in a sandbox inherits', () => {
 
   beforeAll(async () => {
     world = new World('inherited');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
   });
   afterAll(() => {

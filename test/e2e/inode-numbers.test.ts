@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 
 /** What stat(2) reports of numbers in a mount: of each path its link count, and the first path that has its st_ino. */
 interface Numbers {
@@ -59,8 +59,7 @@ describe.skipIf(!isRoot)('inode numbers and link counts', { timeout: 120_000 }, 
 
   beforeAll(async () => {
     world = new World('inode-numbers');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
     await world.inside('web', work[0]!);
     for (const [number, text] of updates.entries()) {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, mayMount, start } from '../support/lamina.js';
+import { World, differences, mayMount, start } from '../support/lamina.js';
 
 const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
@@ -14,8 +14,7 @@ describe.skipIf(!mayMount)('interrupting an update', () => {
 
   beforeAll(async () => {
     world = new World('interrupt');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('base')));
+    await world.initWithTiny();
     for (const name of ['web', 'idle']) await world.run('create', name, '--base', 'tiny');
     await world.inside('web', 'echo own >/etc/own');
     script = world.script('slow', 'echo x >/etc/new; if test -e /etc/own; then echo waiting; sleep 300; fi');

@@ -3,7 +3,7 @@ import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeDeep } from '../support/deep.js';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 
 interface Effect {
   container: string;
@@ -46,8 +46,7 @@ describe.runIf(isRoot && hasTools)(
       must('truncate', '--size', '256M', world.path('image'));
       must('mkfs.ext4', '-q', world.path('image'));
       connect();
-      await world.run('init');
-      await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+      await world.initWithTiny();
       await makeStrange('then');
     }, 240_000);
     afterAll(() => {

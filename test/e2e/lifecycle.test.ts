@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, copyTree, differences, mayMount, runFlat } from '../support/lamina.js';
+import { World, copyTree, differences, mayMount, runFlat } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 
 interface Effect {
@@ -53,19 +53,19 @@ describe.skipIf(!mayMount)('the life of containers on a base', () => {
   const procedures: string[] = [];
 
   async function lookAtAll(): Promise<Record<string, Snapshot>> {
-    const seen: Record<string, Snapshot> = {};
-    for (const name of names) seen[name] = await world.look(name);
-    return seen;
+    const seen = await world.lookAll(names);
+    return Object.fromEntries(names.map((name, i) => [name, seen[i]!]));
   }
   /** The same update in a flat copy of every root: what must come out. */
   async function expected(script: string): Promise<Record<string, Snapshot>> {
     const seen: Record<string, Snapshot> = {};
+    const flatOf = (name: string) => world.path('flat', `${name}-${String(procedures.length)}`);
+    mkdirSync(world.path('flat'), { recursive: true });
+    await world.mountedTogether(names, (roots) => {
+      for (const [i, root] of roots.entries()) copyTree(root, flatOf(names[i]!));
+    });
     for (const name of names) {
-      const flat = world.path('flat', `${name}-${String(procedures.length)}`);
-      mkdirSync(world.path('flat'), { recursive: true });
-      await world.mounted(name, (root) => {
-        copyTree(root, flat);
-      });
+      const flat = flatOf(name);
       runFlat(flat, script);
       seen[name] = world.snapshotOf(flat);
     }
@@ -81,8 +81,7 @@ describe.skipIf(!mayMount)('the life of containers on a base', () => {
 
   beforeAll(async () => {
     world = new World('lifecycle');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const name of names) await world.run('create', name, '--base', 'tiny');
     for (const [name, script] of Object.entries(doings)) await world.inside(name, script);
     Object.assign(before, await lookAtAll());

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limitNamed, limits } from '../../src/base/limits.js';
 import type { Limit } from '../../src/base/limits.js';
 import { makeDeep } from '../support/deep.js';
-import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
+import { World, differences, mayMount } from '../support/lamina.js';
 import { writeTar } from '../support/tar-writer.js';
 import type { Member } from '../support/tar-writer.js';
 
@@ -24,8 +24,7 @@ describe.runIf(mayMount)('beyond a limit', { timeout: 240_000 }, () => {
 
   beforeAll(async () => {
     world = new World('limits');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
   }, 240_000);
   afterAll(() => {
     // Node's own removal recurses.

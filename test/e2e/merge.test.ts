@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, isRoot, mayMount } from '../support/lamina.js';
+import { World, differences, isRoot, mayMount } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 
 interface Merged {
@@ -34,9 +34,8 @@ describe.skipIf(!mayMount)('lamina merge', () => {
   const names = ['quiet', 'writes', 'middle'];
 
   async function lookAtAll(): Promise<Record<string, Snapshot>> {
-    const seen: Record<string, Snapshot> = {};
-    for (const name of names) seen[name] = await world.look(name);
-    return seen;
+    const seen = await world.lookAll(names);
+    return Object.fromEntries(names.map((name, i) => [name, seen[i]!]));
   }
   function same(is: Record<string, Snapshot>, should: Record<string, Snapshot>): void {
     for (const name of names) expect([name, ...differences(is[name]!, should[name]!)]).toEqual([name]);
@@ -48,8 +47,7 @@ describe.skipIf(!mayMount)('lamina merge', () => {
 
   beforeAll(async () => {
     world = new World('merge');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const name of ['quiet', 'writes']) await world.run('create', name, '--base', 'tiny');
     await world.inside(
       'writes',

@@ -157,13 +157,14 @@ describe.skipIf(!isRoot)('procedures of odd calls', () => {
   /** Before each of the procedures: every one is rolled back. */
   let before: Map<string, Look> | undefined;
   type Look = readonly [Snapshot, Map<string, bigint>];
-  const lookAtAll = async () => {
-    const all = new Map<string, Look>();
-    for (const container of containers) all.set(container, await look(container));
-    return all;
-  };
-  const look = async (container: string) =>
-    world.mounted(container, (root): Look => [world.snapshotOf(root), modificationTimes(root)]);
+  const lookAtAll = async () =>
+    world.mountedTogether(
+      containers,
+      (roots) =>
+        new Map(
+          roots.map((root, i): [string, Look] => [containers[i]!, [world.snapshotOf(root), modificationTimes(root)]]),
+        ),
+    );
 
   /**
    * Times that are data are kept; of what was written since `from`, the order. Copies of busybox have whole seconds:

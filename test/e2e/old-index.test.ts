@@ -2,7 +2,7 @@ import { lstatSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { encodeIndex, scanTree } from '../../src/store/index.js';
-import { World, buildTiny, differences, isRoot } from '../support/lamina.js';
+import { World, differences, isRoot } from '../support/lamina.js';
 
 interface Verified {
   readonly findings: readonly { readonly code: string; readonly repaired: boolean }[];
@@ -27,8 +27,7 @@ describe.skipIf(!isRoot)('a store whose indexes are of version 1', { timeout: 30
 
   beforeAll(async () => {
     world = new World('old-index');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
     await world.run('update', 'apply', 'tiny', world.script('first', 'echo 1 >/etc/first'));
     await world.inside('web', 'echo own >/etc/own; chmod 600 /etc/hostname');

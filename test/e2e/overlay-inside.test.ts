@@ -3,7 +3,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, checkout, isRoot, run } from '../support/lamina.js';
+import { World, checkout, isRoot, run } from '../support/lamina.js';
 import { firstUser, inUserNamespace } from '../support/user-namespace.js';
 
 const laminafs = process.env['LAMINA_LAMINAFS'] ?? join(checkout, 'dist/laminafs');
@@ -96,8 +96,7 @@ describe.skipIf(!supported)('an overlay of the kernel whose upper is in a mount'
   it('stays as it is in a container that is updated and rolled back', async () => {
     const world = new World('inside');
     try {
-      await world.run('init');
-      await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+      await world.initWithTiny();
       await world.run('create', 'web', '--base', 'tiny');
       const root = world.makeDirectory('root');
       const inside = `o=${root}/mnt; l=${root}/opt/lower; d=${root}/opt; `;

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildTiny, checkout } from '../support/lamina.js';
+import { checkout } from '../support/lamina.js';
 import { fillManifest } from '../support/many-containers.js';
 import { expectSoon, missingForPage, PageWorld, startPatience } from '../support/page-world.js';
 
@@ -33,8 +33,7 @@ describe.runIf(missingForPage() === null)('the page with many containers', () =>
 
     beforeAll(async () => {
       on = new PageWorld('page-many');
-      await on.world.run('init');
-      await on.world.run('base', 'import', 'tiny', buildTiny(on.world.path('tiny')));
+      await on.world.initWithTiny();
       fillManifest(on.world.store, 'tiny', { containers, updates });
       await on.start();
     }, startPatience);

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
+import { World, differences, mayMount } from '../support/lamina.js';
 import { writeTar } from '../support/tar-writer.js';
 
 interface Ended {
@@ -24,8 +24,7 @@ describe.skipIf(!mayMount)('updates that ended', () => {
 
   beforeAll(async () => {
     world = new World('past');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const name of ['web', 'db']) await world.run('create', name, '--base', 'tiny');
     await world.inside('web', 'echo web >/etc/own');
   });

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 import { Server } from '../support/serve-client.js';
 
 /** The commands on a store that a server serves: the same results, texts and exit codes. */
@@ -10,8 +10,7 @@ describe.skipIf(!isRoot)('lamina --remote', () => {
   let url: string;
   beforeAll(async () => {
     world = new World('remote');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const name of ['web', 'db']) await world.run('create', name, '--base', 'tiny');
     await world.inside('web', 'echo mine >>/etc/app.conf; echo >"/srv/$(printf \'a\\377\')"');
     await world.run('update', 'apply', 'tiny', world.script('first', 'echo first >/etc/first'));

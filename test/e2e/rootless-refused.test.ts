@@ -8,7 +8,7 @@ import { UserWorld, nobody } from '../support/user-world.js';
 /** A user without a name. */
 const stranger = '4242';
 
-describe.skipIf(!isRoot)('an ordinary user is told what is wrong', () => {
+describe.skipIf(!isRoot)('an ordinary user learns what is wrong', () => {
   let world: UserWorld;
 
   beforeAll(async () => {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, checkout, mayMount, start } from '../support/lamina.js';
+import { World, checkout, mayMount, start } from '../support/lamina.js';
 
 /**
  * What goes in and out of a command passes through pipes, or a terminal, that are not ours: nobody outside may notice.
@@ -14,8 +14,7 @@ describe.skipIf(!mayMount)('input and output of lamina run', () => {
   beforeAll(async () => {
     world = new World('run-streams');
     env = { ...process.env, LAMINA_STORE: world.store };
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
   });
   afterAll(() => {
@@ -48,7 +47,7 @@ describe.skipIf(!mayMount)('input and output of lamina run', () => {
     expect(stdout).toMatch(/^y\ny\n(141|0)\n$/);
   });
 
-  it('tell what could not be written', async () => {
+  it('say what could not be written', async () => {
     const { code, stderr } = await bash(`${lamina()} echo text >/dev/full`);
     expect(code).toBe(7);
     expect(stderr).toMatch(/cannot write to standard output: No space left/);

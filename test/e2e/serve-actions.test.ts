@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 import { Server } from '../support/serve-client.js';
 
 /** What the page and programs have a server do, on real mounts, and how far it is. */
@@ -13,8 +13,7 @@ describe.skipIf(!isRoot)('by lamina serve, a program', () => {
 
   beforeAll(async () => {
     world = new World('serve-actions');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const name of ['web', 'db']) await world.run('create', name, '--base', 'tiny');
     await world.run('update', 'apply', 'tiny', world.script('first', 'echo first >/etc/first'));
     server = await Server.start(world, ['--listen', `unix:${world.path('serve.sock')}`, '--allow-changes']);

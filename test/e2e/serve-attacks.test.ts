@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 import { Server } from '../support/serve-client.js';
 
 const admin = 'a'.repeat(40);
@@ -16,8 +16,7 @@ describe.skipIf(!isRoot)('attacks on lamina serve', () => {
   let server: Server;
   beforeAll(async () => {
     world = new World('attacks');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
     const tokens = world.path('tokens');
     writeFileSync(tokens, `admin ${admin}\nreader ${'r'.repeat(40)} read-only\n`, { mode: 0o600 });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import * as z from 'zod';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fillChannel } from '../support/fleet-world.js';
-import { World, buildTiny, checkout, isRoot } from '../support/lamina.js';
+import { World, checkout, isRoot } from '../support/lamina.js';
 import { Server } from '../support/serve-client.js';
 
 interface Schema {
@@ -48,8 +48,7 @@ describe.skipIf(!isRoot)('the contract of the API', () => {
   let machine: string;
   beforeAll(async () => {
     world = new World('contract');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const name of ['web', 'db']) await world.run('create', name, '--base', 'tiny');
     await world.inside('web', 'echo mine >>/etc/app.conf');
     await world.run('update', 'apply', 'tiny', world.script('first', 'echo first >>/etc/app.conf'));

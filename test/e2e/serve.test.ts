@@ -3,7 +3,7 @@ import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { mapLimit } from '../../src/base/concurrency.js';
-import { World, buildTiny, mayMount } from '../support/lamina.js';
+import { World, mayMount } from '../support/lamina.js';
 import { Server } from '../support/serve-client.js';
 import type { SentEvent } from '../support/serve-client.js';
 
@@ -37,8 +37,7 @@ describe.skipIf(!mayMount)('lamina serve', () => {
 
   beforeAll(async () => {
     world = new World('serve');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const name of ['web', 'db']) await world.run('create', name, '--base', 'tiny');
     await world.inside('web', 'echo mine >>/etc/app.conf; echo a >/srv/a; printf x >"/srv/$(printf \'b\\377<b>\')"');
     await world.run('update', 'apply', 'tiny', world.script('first', 'echo first >/etc/first'));
@@ -190,7 +189,7 @@ describe.skipIf(!mayMount)('lamina serve', () => {
     await world.run('recover');
   }, 60_000);
 
-  it('tells who follows that the store has changed, once or again after a loss', async () => {
+  it('notifies readers that the store has changed, also after a lost connection', async () => {
     const isStore = ({ event }: { event: string }) => event === 'store';
     const [first] = await server.events('/events', isStore);
     const later = server.events('/events', isStore, first!.id);

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, copyTree, differences, mayMount, run, runFlat } from '../support/lamina.js';
+import { World, copyTree, differences, mayMount, run, runFlat } from '../support/lamina.js';
 import type { Snapshot } from '../support/lamina.js';
 
 /** What surrounds a procedure: its sandbox, packages, servicing by hand, and mounts of containers. */
@@ -12,8 +12,7 @@ describe.skipIf(!mayMount)('servicing', () => {
 
   beforeAll(async () => {
     world = new World('servicing');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'idle', '--base', 'tiny');
     await world.run('create', 'edits', '--base', 'tiny');
     await world.inside('edits', 'echo mine >/etc/hostname');

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 
 const nobody = 65534;
 
@@ -24,8 +24,7 @@ describe.skipIf(!isRoot)('a directory that others may write', () => {
   beforeAll(async () => {
     world = new World('shared-places');
     chmodSync(world.directory, 0o755);
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
   });
   afterAll(() => {

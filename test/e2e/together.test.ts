@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, isRoot } from '../support/lamina.js';
 
 /** How long they work: a quarter of a minute, or `LAMINA_MINUTES`. */
 const duration = Number(process.env['LAMINA_MINUTES'] ?? 0.25) * 60_000;
@@ -36,8 +36,7 @@ describe.skipIf(!isRoot)('many at once', () => {
 
   beforeAll(async () => {
     world = new World('together');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const name of containers) await world.run('create', name, '--base', 'tiny');
   });
   afterAll(() => {

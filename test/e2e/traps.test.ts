@@ -150,10 +150,10 @@ describe.skipIf(!isRoot)('planted traps', () => {
     await lamina('update', 'apply', 'tiny', turning(), '--name', 'again');
     const link = `rm -r /traps/deep; ln -s ${outside}/deep /traps/deep; echo 3 >>'/own/setuid' || true`;
     await lamina('update', 'apply', 'tiny', world.script('linking-too', link));
-    const roots = [await world.look('web'), await world.look('db')];
+    const roots = await world.lookAll(['web', 'db']);
     await lamina('merge', '--yes');
-    for (const [i, name] of ['web', 'db'].entries())
-      expect([...differences(roots[i]!, await world.look(name))]).toEqual([]);
+    for (const [i, now] of (await world.lookAll(['web', 'db'])).entries())
+      expect([...differences(roots[i]!, now)]).toEqual([]);
     await lamina('verify');
     await lamina('gc');
     await lamina('remove', 'web');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { setTimesSync } from '../../src/platform/native.js';
-import { World, buildTiny, differences, mayMount } from '../support/lamina.js';
+import { World, differences, mayMount } from '../support/lamina.js';
 
 interface Report {
   damaged: boolean;
@@ -27,8 +27,7 @@ describe.skipIf(!mayMount)('verify', () => {
 
   beforeAll(async () => {
     world = new World('verify');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+    await world.initWithTiny();
     for (const name of ['web', 'db']) await world.run('create', name, '--base', 'tiny');
     await world.inside('web', 'echo mine >/etc/hostname; mkdir /srv/own; echo own >/srv/own/file');
     const script = world.script('update', 'echo new >/etc/new; echo "$(cat /etc/hostname)" >/etc/served');

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, buildTiny, mayMount, start } from '../support/lamina.js';
+import { World, mayMount, start } from '../support/lamina.js';
 
 interface Report {
   item: string;
@@ -47,8 +47,7 @@ describe.skipIf(!mayMount)('an inbox', () => {
   beforeAll(async () => {
     world = new World('watch');
     inbox = world.makeDirectory('inbox');
-    await world.run('init');
-    await world.run('base', 'import', 'tiny', buildTiny(world.path('base')));
+    await world.initWithTiny();
     await world.run('create', 'web', '--base', 'tiny');
   });
   afterAll(() => {

@@ -1,14 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync } from 'node:fs';
-import { rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkDocument } from './documents.js';
+import { madeOnce, madeOnceAsync } from './made-once.js';
 import { snapshot } from './tree.js';
 import type { Snapshot } from './tree.js';
 
+export { copyTree } from './made-once.js';
 export { differences } from './tree.js';
 export type { Snapshot };
 
@@ -122,6 +124,15 @@ export class World {
     return path;
   }
 
+  /** Makes the store, with the tiny root as the base `tiny`; that root is at path('tiny'). */
+  async initWithTiny(): Promise<void> {
+    const tiny = buildTiny(this.path('tiny'));
+    await madeOnceAsync('store-with-tiny', this.store, async () => {
+      await this.run('init');
+      await this.run('base', 'import', 'tiny', tiny);
+    });
+  }
+
   start(args: readonly string[], options: StartOptions = {}): Started {
     return start(process.execPath, [this.cli, ...args], {
       ...options,
@@ -163,13 +174,31 @@ export class World {
     }
   }
 
+  /** Does something with the roots of some containers, in their order, while all of them are mounted. */
+  async mountedTogether<T>(containers: readonly string[], work: (roots: readonly string[]) => T): Promise<T> {
+    const roots = containers.map((container) => this.makeDirectory('mnt', container));
+    const lines = containers.map((container, i) => `${container} ${roots[i] ?? ''} lamina store=${this.store} 0 0\n`);
+    writeFileSync(this.path('fstab'), lines.join(''));
+    await this.run('mount', '--all', '--fstab', this.path('fstab'));
+    try {
+      return work(roots);
+    } finally {
+      await this.run('umount', '--all');
+    }
+  }
+
+  /** All that the roots of some containers hold, in their order. */
+  async lookAll(containers: readonly string[]): Promise<Snapshot[]> {
+    return this.mountedTogether(containers, (roots) => roots.map((root) => snapshot(root)));
+  }
+
   /** All that a container's root holds. */
   async look(container: string): Promise<Snapshot> {
     return this.mounted(container, (root) => snapshot(root));
   }
 
   /**
-   * All that the store holds, to the last attribute, but the words in the lock, which tell who had it last, and what is
+   * All that the store holds, to the last attribute, except the text in the lock, which says who had it last, and what is
    * on record of updates that ended.
    */
   storeContent(): Snapshot {
@@ -210,16 +239,23 @@ export function mountPoints(): string[] {
 export function buildProgram(source: string, destination: string): void {
   const compiler = source.endsWith('.cc') ? (['g++', '-std=c++20'] as const) : (['gcc'] as const);
   const path = resolve(checkout, 'test/support', source);
-  const built = spawnSync(compiler[0], [...compiler.slice(1), '-static', '-O1', '-o', destination, path], {
-    encoding: 'utf8',
+  const options = [...compiler.slice(1), '-static', '-O1'];
+  madeOnce(basename(path), destination, (at) => {
+    const built = spawnSync(compiler[0], [...options, '-o', at, path], { encoding: 'utf8' });
+    if (built.status !== 0) throw new Error(built.stderr);
   });
-  if (built.status !== 0) throw new Error(built.stderr);
 }
 
 /** Builds the tiny root: a directory, or a tar where the name ends so. */
 export function buildTiny(destination: string): string {
-  const built = spawnSync(join(checkout, 'images/tiny/build'), [destination], { encoding: 'utf8' });
-  if (built.status !== 0 || !existsSync(destination)) throw new Error(`images/tiny/build failed: ${built.stderr}`);
+  const ending = destination.endsWith('.tar') ? '.tar' : '';
+  madeOnce(`tiny${ending}`, destination, (at) => {
+    // Its name decides what is built.
+    const made = `${at}${ending}`;
+    const built = spawnSync(join(checkout, 'images/tiny/build'), [made], { encoding: 'utf8' });
+    if (built.status !== 0 || !existsSync(made)) throw new Error(`images/tiny/build failed: ${built.stderr}`);
+    if (made !== at) renameSync(made, at);
+  });
   return destination;
 }
 
@@ -236,10 +272,4 @@ export function runFlat(root: string, script: string): void {
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LANG: 'C.UTF-8', TERM: 'dumb' };
   const done = spawnSync('bwrap', [...isolation, ...mounts, ...program], { env, encoding: 'utf8' });
   if (done.status !== 0) throw new Error(`the script failed in ${root}: ${done.stderr}`);
-}
-
-/** A tree as GNU cp copies it: owners, times, hard links, attributes. */
-export function copyTree(from: string, to: string): void {
-  const done = spawnSync('cp', ['--archive', from, to], { encoding: 'utf8' });
-  if (done.status !== 0) throw new Error(`cp failed: ${done.stderr}`);
 }

@@ -17,7 +17,7 @@ const attempts = 10;
 
 /** Debian's nginx on the loopback, which serves a directory as it is. @param directory for its own files */
 export async function startNginx(directory: string, served: string): Promise<Nginx> {
-  // It cannot be told to choose a port, and another program may take one that was free.
+  // It cannot choose a port by itself, and another program may take one that was free.
   for (let attempt = 1; ; attempt++) {
     const started = await startAt(await freePort(), directory, served);
     if (started !== undefined) return started;

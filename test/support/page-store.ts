@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { buildTiny } from './lamina.js';
 import type { World } from './lamina.js';
 
 /** The name of a file that is HTML, in a container that is not to be trusted. */
@@ -10,8 +9,7 @@ export const nastyName = '<img src=x onerror="document.title=1">';
  * in conflict; updates that changed some of them, one by hand, one that was rolled back and one that failed.
  */
 export async function fillStore(world: World): Promise<void> {
-  await world.run('init');
-  await world.run('base', 'import', 'tiny', buildTiny(world.path('tiny')));
+  await world.initWithTiny();
   for (const name of ['web', 'db', 'late', ...['1', '2', '3', '4', '5', '6'].map((number) => `shop-${number}`)])
     await world.run('create', name, '--base', 'tiny');
   await world.inside(

@@ -8,7 +8,7 @@ export type Fault = 401 | 429 | 500 | 'ends half-way' | 'answers half' | 'stalls
 /** Stands before a registry on the loopback, and fails where the registry would not. */
 export class RegistryProxy {
   fault: (request: IncomingMessage) => Fault = () => undefined;
-  /** Requests that met a fault, or no registry. */
+  /** Requests that ran into a fault, or found no registry. */
   readonly failed: string[] = [];
   readonly #server: Server;
 

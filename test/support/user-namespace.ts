@@ -6,7 +6,7 @@ export const firstUser = 300_000;
 
 /**
  * A process holds the namespaces; who joins them has all capabilities there. The device node can be opened by every
- * user, as Debian has it, and lies on a file system of its own, for another may have no devices.
+ * user, as Debian has it, and lies on a file system of its own, because another may have no devices.
  */
 const within = `
 d=$(mktemp -d) && mount -t tmpfs -o mode=755 none $d && mknod -m 666 $d/fuse c 10 229 && mount --bind $d/fuse /dev/fuse

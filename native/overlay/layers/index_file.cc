@@ -32,7 +32,7 @@ T load(const std::byte* from) {
 
 // Why the header cannot be trusted, or "".
 std::string header_problem(const IndexHeader& header, std::uint64_t size) {
-  if (std::string_view(header.magic, sizeof(header.magic)) != index_magic) return "is no index of a sealed layer";
+  if (std::string_view(header.magic, sizeof(header.magic)) != index_magic) return "is not an index of a sealed layer";
   if (header.version < oldest_index_version || header.version > index_version) {
     return "has version " + std::to_string(header.version) + ", and this driver reads versions " +
            std::to_string(oldest_index_version) + " to " + std::to_string(index_version) +
@@ -83,7 +83,8 @@ Result<std::unique_ptr<IndexFile>> IndexFile::open(const std::string& path, std:
   const auto status = sys::status_of(descriptor->get());
   if (!status.ok())
     return refuse(std::string("cannot be read: ") + std::strerror(status.error().value), status.error().value);
-  if (!status->is_regular() || status->size < index_header_size) return refuse("is no index of a sealed layer", EINVAL);
+  if (!status->is_regular() || status->size < index_header_size)
+    return refuse("is not an index of a sealed layer", EINVAL);
   const auto data = map_file(descriptor->get(), status->size);
   if (!data.ok())
     return refuse(std::string("cannot be mapped: ") + std::strerror(data.error().value), data.error().value);
@@ -93,7 +94,7 @@ Result<std::unique_ptr<IndexFile>> IndexFile::open(const std::string& path, std:
   if (!problem.empty()) return refuse(problem, EINVAL);
   const auto root = index->entry(0);
   if (!root.ok() || !S_ISDIR(root->mode) || root->parent != 0 || root->name_length != 0) {
-    return refuse("is damaged: its first entry is no root directory", EINVAL);
+    return refuse("is damaged: its first entry is not a root directory", EINVAL);
   }
   return index;
 }

@@ -1,6 +1,6 @@
-// The index of a sealed tree, as in docs/format.md: mapped into memory, read in place. Nothing in it is trusted: what
-// is invalid is EIO, never a read outside. Immutable, so any thread may read. (The file itself must not be truncated
-// while it is mapped: the kernel would answer with SIGBUS.)
+// The index of a sealed tree, as in docs/format-index.md: mapped into memory, read in place. Nothing in it is trusted:
+// what is invalid is EIO, never a read outside. Immutable, so any thread may read. (The file itself must not be
+// truncated while it is mapped: the kernel would answer with SIGBUS.)
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // "Immutable" and "append only" (chattr(1), +i and +a). Of a file of the upper they are a mark,
-// trusted.overlay.protattr, not flags of the real file, for those would block the driver itself; of a lower's file they
-// are the real file's (fs/overlayfs/util.c, ovl_check_protattr).
+// trusted.overlay.protattr, not flags of the real file, because those would block the driver itself; of a lower's file
+// they are the real file's (fs/overlayfs/util.c, ovl_check_protattr).
 #pragma once
 
 #include <cstdint>

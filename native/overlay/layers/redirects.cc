@@ -35,7 +35,7 @@ Redirects::Redirects(std::vector<RedirectMark> marks) {
     }
     const std::size_t slash = mark.path.rfind('/');
     std::string parent = slash == std::string::npos ? std::string() : mark.path.substr(0, slash);
-    // The nearest directory above that is redirected: the last of those found, for they are in order.
+    // The nearest directory above that is redirected: the last of those found, because they are in order.
     for (auto above = all_.rbegin(); above != all_.rend(); ++above) {
       const char* rest = rest_below(parent, above->path);
       if (rest == nullptr) continue;

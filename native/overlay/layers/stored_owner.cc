@@ -11,9 +11,7 @@ namespace lamina::overlay {
 
 namespace {
 
-constexpr std::uint32_t permission_bits = 07777;
-
-std::string_view text_of(const std::vector<std::byte>& value) {
+std::string_view stored_text(const std::vector<std::byte>& value) {
   return {reinterpret_cast<const char*>(value.data()), value.size()};
 }
 
@@ -45,7 +43,7 @@ sys::Result<std::vector<std::byte>> read_stored(StoredOwners kind, int directory
 std::string encode(const StoredOwner& owner) {
   std::string text = std::to_string(owner.uid) + ':' + std::to_string(owner.gid) + ':';
   char mode[16];
-  const auto [end, code] = std::to_chars(mode, mode + sizeof mode, owner.mode & permission_bits, 8);
+  const auto [end, code] = std::to_chars(mode, mode + sizeof mode, owner.mode & stored_mode_bits, 8);
   return code == std::errc() ? text.append(mode, end) : text;
 }
 
@@ -54,7 +52,7 @@ std::optional<StoredOwner> decode_stored_owner(std::string_view text) {
   if (!take_number(text, 10, owner.uid) || text.empty()) return std::nullopt;
   if (!take_number(text, 10, owner.gid) || text.empty()) return std::nullopt;
   if (!take_number(text, 8, owner.mode)) return std::nullopt;
-  owner.mode &= permission_bits;
+  owner.mode &= stored_mode_bits;
   return owner;
 }
 
@@ -88,7 +86,7 @@ sys::Status apply_stored_owner(StoredOwners kind, int directory, std::string_vie
   const auto value = read_stored(kind, directory, name);
   if (value.failed_with(ENODATA) || value.failed_with(EOPNOTSUPP)) return {};
   if (!value) return value.error();
-  const auto owner = decode_stored_owner(text_of(*value));
+  const auto owner = decode_stored_owner(stored_text(*value));
   if (!owner) return sys::Errno{EINVAL};
   attributes.uid = owner->uid;
   attributes.gid = owner->gid;

@@ -15,9 +15,12 @@
 
 namespace lamina::overlay {
 
+// Permissions with setuid, setgid and sticky.
+inline constexpr std::uint32_t stored_mode_bits = 07777;
+
 struct StoredOwner {
   std::uint32_t uid = 0, gid = 0;
-  std::uint32_t mode = 0;  // permission bits
+  std::uint32_t mode = 0;  // of stored_mode_bits
   friend bool operator==(const StoredOwner&, const StoredOwner&) = default;
 };
 

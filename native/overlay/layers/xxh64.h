@@ -1,4 +1,4 @@
-// xxh64 with seed 0, the hash of names and contents in an index (docs/format.md).
+// xxh64 with seed 0, the hash of names and contents in an index (docs/format-index.md).
 #pragma once
 
 #include <cstddef>

@@ -13,7 +13,6 @@ namespace lamina::overlay {
 
 namespace {
 
-constexpr std::uint32_t permission_bits = 07777;
 // The driver's own access, and everybody's to read, as fuse-overlayfs leaves it: the mode that counts is the stored
 // one.
 constexpr std::uint32_t always_allowed = 0755;
@@ -50,7 +49,7 @@ sys::Result<Attributes> UpperOwners::attributes(const UpperPlace& place) const {
 }
 
 sys::Status UpperOwners::store(const UpperPlace& place, const Attributes& attributes) const {
-  const StoredOwner owner{attributes.uid, attributes.gid, attributes.mode & permission_bits};
+  const StoredOwner owner{attributes.uid, attributes.gid, attributes.mode & stored_mode_bits};
   return sys::set_xattr(place.directory, place.name, stored_owner_name(kind_), sys::as_value(encode(owner)));
 }
 
@@ -67,23 +66,23 @@ sys::Status UpperOwners::set_owner(const UpperPlace& place, std::uint32_t uid, s
 }
 
 sys::Status UpperOwners::set_mode(const UpperPlace& place, std::uint32_t mode) const {
-  if (in_inodes()) return sys::change_mode(place.directory, place.name, mode & permission_bits);
+  if (in_inodes()) return sys::change_mode(place.directory, place.name, mode & stored_mode_bits);
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(place.directory, place.name));
   LAMINA_ASSIGN(Attributes present, attributes(place, status));
   if (!may_store_owner(present.mode)) {
-    return sys::change_mode(place.directory, place.name, mode & permission_bits);
+    return sys::change_mode(place.directory, place.name, mode & stored_mode_bits);
   }
   const std::uint32_t on_disk = (status.mode & 0777U) | always_allowed;
   const auto list = sys::get_xattr(place.directory, place.name, access_acl_name);
   if (!list && !list.failed_with(ENODATA) && !list.failed_with(EOPNOTSUPP)) return list.error();
-  if (on_disk != (status.mode & permission_bits)) LAMINA_TRY(sys::change_mode(place.directory, place.name, on_disk));
+  if (on_disk != (status.mode & stored_mode_bits)) LAMINA_TRY(sys::change_mode(place.directory, place.name, on_disk));
   // chmod(2) has given the list the bits on disk.
   if (list) {
     LAMINA_ASSIGN(const Acl present_list, Acl::parse(*list));
     const auto changed = present_list.with_mode(mode).serialize();
     LAMINA_TRY(sys::set_xattr(place.directory, place.name, access_acl_name, changed));
   }
-  present.mode = (present.mode & S_IFMT) | (mode & permission_bits);
+  present.mode = (present.mode & S_IFMT) | (mode & stored_mode_bits);
   return store(place, present);
 }
 

@@ -12,8 +12,6 @@
 namespace lamina::overlay {
 namespace {
 
-bool never() { return false; }
-
 class GroupTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -66,12 +64,12 @@ class GroupTest : public testing::Test {
     return entry;
   }
   void write(const std::string& path, const std::string& text) {
-    const auto file = file_system_->file(at(path).node, Access::write, never);
+    const auto file = file_system_->file(at(path).node, Access::write, test::never);
     ASSERT_TRUE(file.ok()) << path;
     ASSERT_EQ(::pwrite((*file)->descriptor(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
   }
   std::string content(const std::string& path) {
-    const auto file = file_system_->file(at(path).node, Access::read, never);
+    const auto file = file_system_->file(at(path).node, Access::read, test::never);
     EXPECT_TRUE(file.ok()) << path;
     char text[64] = {};
     const ssize_t size = file.ok() ? ::pread((*file)->descriptor(), text, sizeof text, 0) : 0;
@@ -152,7 +150,7 @@ TEST_F(GroupTest, DirectoriesThatHaveChangedPlaces) {
 TEST_F(GroupTest, BelowARedirectOfTheUpper) {
   place_.directory("layers/low/d");
   open({"low"});
-  ASSERT_TRUE(file_system_->rename(root_node, "d", root_node, "r", RenameMode::replace, never).ok());
+  ASSERT_TRUE(file_system_->rename(root_node, "d", root_node, "r", RenameMode::replace, test::never).ok());
   file("layers/delta/d/x", "0");
   place_.directory("layers/delta/e");
   link("layers/delta/d/x", "layers/delta/e/lx");
@@ -168,7 +166,7 @@ TEST_F(GroupTest, BelowARedirectOfTheUpper) {
 TEST_F(GroupTest, BelowADirectoryThatMovesWhileTheRedirectsAreKnown) {
   place_.directory("layers/low/d");
   open({"low"});
-  ASSERT_TRUE(file_system_->rename(root_node, "d", root_node, "r", RenameMode::replace, never).ok());
+  ASSERT_TRUE(file_system_->rename(root_node, "d", root_node, "r", RenameMode::replace, test::never).ok());
   file("layers/delta/d/s/x", "0");
   file("layers/delta/other/y", "0");
   place_.directory("layers/delta/e");
@@ -179,9 +177,9 @@ TEST_F(GroupTest, BelowADirectoryThatMovesWhileTheRedirectsAreKnown) {
   open(layers);
   expect_one_file({"r/s/x", "e/lx"});
   ASSERT_TRUE(file_system_->make_directory(root_node, "new", 0755, {}).ok());
-  ASSERT_TRUE(file_system_->rename(root_node, "r", at("new").node, "q", RenameMode::replace, never).ok());
+  ASSERT_TRUE(file_system_->rename(root_node, "r", at("new").node, "q", RenameMode::replace, test::never).ok());
   expect_one_file({"new/q/s/x", "e/lx"});
-  ASSERT_TRUE(file_system_->rename(root_node, "other", root_node, "e", RenameMode::exchange, never).ok());
+  ASSERT_TRUE(file_system_->rename(root_node, "other", root_node, "e", RenameMode::exchange, test::never).ok());
   expect_one_file({"new/q/s/x", "other/lx"});
   expect_one_file({"e/y", "other/ly"});
   write("other/lx", "1");

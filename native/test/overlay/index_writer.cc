@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::uint32_t none = 0xFFFFFFFF;
 
-struct Item {
+struct ScannedItem {
   std::string path, name, target, attributes;
   struct stat status = {};
   std::uint64_t hash = 0, content = 0;
@@ -54,7 +54,7 @@ std::vector<std::string> attribute_names(const std::string& path) {
   return names;
 }
 
-void read_attributes(Item& item, const std::string& prefix, bool parent_has_xattr_whiteouts) {
+void read_attributes(ScannedItem& item, const std::string& prefix, bool parent_has_xattr_whiteouts) {
   for (const std::string& name : attribute_names(item.path)) {
     const std::string value = read_attribute(item.path, name);
     std::string head(8, '\0');
@@ -73,8 +73,8 @@ void read_attributes(Item& item, const std::string& prefix, bool parent_has_xatt
   if (S_ISCHR(item.status.st_mode) && item.status.st_rdev == 0) item.flags |= 1;
 }
 
-Item read_item(const std::string& path, const std::string& name, std::uint32_t parent) {
-  Item item;
+ScannedItem read_item(const std::string& path, const std::string& name, std::uint32_t parent) {
+  ScannedItem item;
   item.path = path;
   item.name = name;
   item.hash = overlay::xxh64(name);
@@ -92,19 +92,20 @@ Item read_item(const std::string& path, const std::string& name, std::uint32_t p
   return item;
 }
 
-std::vector<Item> scan(const std::string& root, const std::string& prefix) {
-  std::vector<Item> items{read_item(root, "", 0)};
+std::vector<ScannedItem> scan(const std::string& root, const std::string& prefix) {
+  std::vector<ScannedItem> items{read_item(root, "", 0)};
   read_attributes(items[0], prefix, false);
   for (std::uint32_t number = 0; number < items.size(); ++number) {
     if (!S_ISDIR(items[number].status.st_mode)) continue;
     const bool xattr_whiteouts = read_attribute(items[number].path, prefix + "opaque") == "x";
-    std::vector<Item> children;
+    std::vector<ScannedItem> children;
     for (const auto& child : std::filesystem::directory_iterator(items[number].path)) {
       children.push_back(read_item(child.path().string(), child.path().filename().string(), number));
       read_attributes(children.back(), prefix, xattr_whiteouts);
     }
-    std::sort(children.begin(), children.end(),
-              [](const Item& a, const Item& b) { return a.hash != b.hash ? a.hash < b.hash : a.name < b.name; });
+    std::sort(children.begin(), children.end(), [](const ScannedItem& a, const ScannedItem& b) {
+      return a.hash != b.hash ? a.hash < b.hash : a.name < b.name;
+    });
     items[number].first_child = children.empty() ? 0 : static_cast<std::uint32_t>(items.size());
     items[number].children = static_cast<std::uint32_t>(children.size());
     items.insert(items.end(), children.begin(), children.end());
@@ -112,7 +113,7 @@ std::vector<Item> scan(const std::string& root, const std::string& prefix) {
   return items;
 }
 
-std::vector<std::vector<std::uint32_t>> find_groups(std::vector<Item>& items) {
+std::vector<std::vector<std::uint32_t>> find_groups(std::vector<ScannedItem>& items) {
   std::map<std::pair<dev_t, ino_t>, std::vector<std::uint32_t>> files;
   for (std::uint32_t number = 0; number < items.size(); ++number) {
     const auto& status = items[number].status;
@@ -127,7 +128,7 @@ std::vector<std::vector<std::uint32_t>> find_groups(std::vector<Item>& items) {
   return groups;
 }
 
-std::string entry_bytes(const Item& item, std::uint32_t name, std::uint32_t target, std::uint32_t attributes,
+std::string entry_bytes(const ScannedItem& item, std::uint32_t name, std::uint32_t target, std::uint32_t attributes,
                         std::uint64_t content) {
   std::string out(136, '\0');
   const struct stat& status = item.status;
@@ -171,13 +172,13 @@ std::uint64_t append_section(std::string& out, const std::string& section) {
 }  // namespace
 
 std::string make_index(const std::string& root, const std::string& prefix, std::uint32_t version) {
-  std::vector<Item> items = scan(root, prefix);
+  std::vector<ScannedItem> items = scan(root, prefix);
   const auto groups = find_groups(items);
   std::string entries;
   std::string strings;
   std::string attributes;
   std::string hashes;
-  for (const Item& item : items) {
+  for (const ScannedItem& item : items) {
     const bool metacopy = (item.flags & 4) != 0;
     std::uint64_t content = metacopy ? 0 : item.content;
     if (version > 1) {

@@ -1,4 +1,4 @@
-// Writes the index of a directory, independently of the code that reads it: what docs/format.md says, no more.
+// Writes the index of a directory, independently of the code that reads it: what docs/format-index.md says, no more.
 #pragma once
 
 #include <cstdint>

@@ -237,7 +237,7 @@ TEST(LayerOpen, ExplainsWhatIsWrong) {
   EXPECT_TRUE(Layer::open({root.path(), root.path("none")}, 1, false, explanation).failed_with(ENOENT));
   EXPECT_EQ(explanation, "index " + root.path("none") + " cannot be opened: No such file or directory");
   EXPECT_TRUE(Layer::open({root.path(), root.path("file")}, 1, false, explanation).failed_with(EINVAL));
-  EXPECT_EQ(explanation, "index " + root.path("file") + " is no index of a sealed layer");
+  EXPECT_EQ(explanation, "index " + root.path("file") + " is not an index of a sealed layer");
 }
 
 TEST(NameCookie, IsAboveTheOffsetsOfDotAndDotDot) {

@@ -19,8 +19,6 @@ namespace {
 using test::calls_of;
 using test::TemporaryDirectory;
 
-bool never() { return false; }
-
 DirectoryEntry entry(const std::string& name, std::uint64_t ino = 1) {
   return {name_cookie(name), ino, S_IFREG, false, name};
 }
@@ -176,18 +174,18 @@ class ListingsTest : public testing::Test {
         break;
       case 3:
         static_cast<void>(
-            file_system_->rename(directory_, name, directory_, other, RenameMode::replace, never, nullptr));
+            file_system_->rename(directory_, name, directory_, other, RenameMode::replace, test::never, nullptr));
         break;
       case 4:
         static_cast<void>(file_system_->remove_directory(directory_, name, nullptr));
         break;
       default:
         if (const auto found = file_system_->lookup(directory_, name); found && random() % 2 == 0) {
-          static_cast<void>(file_system_->link(found->node, directory_, other, never, nullptr));
+          static_cast<void>(file_system_->link(found->node, directory_, other, test::never, nullptr));
         } else if (found) {
           SetAttributes change;
           change.mode = 0600;
-          static_cast<void>(file_system_->set_attributes(found->node, change, never));
+          static_cast<void>(file_system_->set_attributes(found->node, change, test::never));
         }
     }
   }

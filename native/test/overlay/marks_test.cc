@@ -11,9 +11,9 @@
 namespace lamina::overlay {
 namespace {
 
-using Attributes = std::map<std::string, std::string, std::less<>>;
+using XattrMap = std::map<std::string, std::string, std::less<>>;
 
-Result<Marks> read(std::uint32_t mode, std::uint64_t size, const Attributes& attributes, bool user = false) {
+Result<Marks> read(std::uint32_t mode, std::uint64_t size, const XattrMap& attributes, bool user = false) {
   sys::FileStatus status;
   status.mode = mode;
   status.size = size;
@@ -46,7 +46,7 @@ TEST(MarkNames, HidesWhatFuseOverlayfsAndContainersStorageLeave) {
 }
 
 TEST(MarkNames, ReadsTheOpaqueMarksOfOtherDrivers) {
-  const auto opaque = [](const MarkNames& names, const Attributes& attributes) {
+  const auto opaque = [](const MarkNames& names, const XattrMap& attributes) {
     sys::FileStatus status;
     status.mode = S_IFDIR;
     const auto marks = read_marks(names, status, [&](std::string_view name) -> Result<std::vector<std::byte>> {

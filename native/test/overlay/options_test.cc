@@ -11,8 +11,6 @@ namespace {
 
 using test::TemporaryDirectory;
 
-bool never() { return false; }
-
 class OptionsTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -53,7 +51,7 @@ class OptionsTest : public testing::Test {
   }
   // Reads a file, a directory and a symlink of the upper.
   static void read_all(FileSystem& file_system) {
-    const auto file = file_system.file(node(file_system, {"d", "f"}), Access::read, never);
+    const auto file = file_system.file(node(file_system, {"d", "f"}), Access::read, test::never);
     char byte = 0;
     ASSERT_TRUE(file.ok() && ::pread((*file)->descriptor(), &byte, 1, 0) == 1);
     ASSERT_TRUE(file_system.list(node(file_system, {"d"})).ok());

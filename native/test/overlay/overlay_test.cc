@@ -18,8 +18,6 @@ namespace {
 using test::calls_of;
 using test::TemporaryDirectory;
 
-bool never() { return false; }
-
 class OverlayTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -65,7 +63,7 @@ class OverlayTest : public testing::Test {
     return found.ok() ? 0 : found.error().value;
   }
   std::string content(NodeId node) {
-    const auto file = file_system_->file(node, Access::read, never);
+    const auto file = file_system_->file(node, Access::read, test::never);
     EXPECT_TRUE(file.ok());
     if (!file.ok()) return "";
     char text[64] = {};
@@ -73,7 +71,7 @@ class OverlayTest : public testing::Test {
     return {text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
   }
   void write(NodeId node, const std::string& text) {
-    const auto file = file_system_->file(node, Access::write, never);
+    const auto file = file_system_->file(node, Access::write, test::never);
     ASSERT_TRUE(file.ok());
     ASSERT_EQ(::pwrite((*file)->descriptor(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
   }
@@ -170,7 +168,7 @@ TEST_F(OverlayTest, MakesADirectoryOverARemovedOneThatShowsNothingOfIt) {
 TEST_F(OverlayTest, RenamesADirectoryOfALowerWithoutCopyingWhatIsBelow) {
   if (test::user_marks()) GTEST_SKIP() << "redirects are trusted.*";
   const NodeId d = at("d").node;
-  ASSERT_TRUE(file_system_->rename(root_node, "d", root_node, "moved", RenameMode::replace, never).ok());
+  ASSERT_TRUE(file_system_->rename(root_node, "d", root_node, "moved", RenameMode::replace, test::never).ok());
   EXPECT_EQ(absent(root_node, "d"), ENOENT);
   EXPECT_EQ(at("moved").node, d);
   EXPECT_EQ(content(at("moved/g").node), "of d");
@@ -209,7 +207,7 @@ TEST_F(OverlayTest, ChangesAttributesWithoutTheData) {
   if (test::user_marks()) GTEST_SKIP() << "metacopies are trusted.*";
   SetAttributes change;
   change.mode = 0600;
-  const auto changed = file_system_->set_attributes(at("f").node, change, never);
+  const auto changed = file_system_->set_attributes(at("f").node, change, test::never);
   ASSERT_TRUE(changed.ok());
   EXPECT_EQ(changed->mode & 07777U, 0600U);
   EXPECT_EQ(file_system_->counters().copy_up_bytes, 0U);
@@ -223,7 +221,7 @@ TEST_F(OverlayTest, RefusesToWriteWithoutAnUpper) {
   EXPECT_TRUE(file_system_->read_only());
   EXPECT_TRUE(file_system_->unlink(root_node, "f").failed_with(EROFS));
   EXPECT_TRUE(file_system_->make_directory(root_node, "new", 0755, root_).failed_with(EROFS));
-  EXPECT_TRUE(file_system_->file(at("f").node, Access::write, never).failed_with(EROFS));
+  EXPECT_TRUE(file_system_->file(at("f").node, Access::write, test::never).failed_with(EROFS));
   EXPECT_EQ(content(at("f").node), "content");
 }
 
@@ -244,7 +242,8 @@ TEST_F(OverlayTest, KeepsWhiteoutsOfAnOverlayInsideAsFiles) {
   ASSERT_TRUE(made.ok());
   EXPECT_TRUE(S_ISCHR(made->attributes.mode));
   expect_device("w");
-  ASSERT_TRUE(file_system_->rename(root_node, "f", root_node, "moved", RenameMode::leave_device, never, nullptr).ok());
+  ASSERT_TRUE(
+      file_system_->rename(root_node, "f", root_node, "moved", RenameMode::leave_device, test::never, nullptr).ok());
   expect_device("f");
   EXPECT_EQ(content(at("moved").node), "content");
   open(true);
@@ -264,7 +263,7 @@ TEST_F(OverlayTest, SyncsByTheDescriptorThatWrote) {
   EXPECT_EQ(calls_of(sync), 0U);  // there is nothing of it in the upper
   SetAttributes change;
   change.mode = 0600;
-  ASSERT_TRUE(file_system_->set_attributes(node, change, never).ok());
+  ASSERT_TRUE(file_system_->set_attributes(node, change, test::never).ok());
   EXPECT_GT(calls_of(sync), 1U);  // no data was written: it is opened
   write(node, "C");
   EXPECT_EQ(calls_of(sync), 1U);

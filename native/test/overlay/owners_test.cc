@@ -16,8 +16,6 @@
 namespace lamina::overlay {
 namespace {
 
-bool never() { return false; }
-
 TEST(IdMap, LeavesIdsWithoutRanges) {
   for (const std::uint32_t id : {0U, 1U, 65534U, 4294967294U}) {
     EXPECT_EQ(IdMap().to_mount(id), id);
@@ -152,7 +150,7 @@ class OwnersTest : public testing::Test {
     return encode(StoredOwner{status.st_uid, status.st_gid, status.st_mode & 07777U});
   }
   void change(const char* name, const SetAttributes& change) {
-    const auto changed = file_system_->set_attributes(find(name).node, change, never);
+    const auto changed = file_system_->set_attributes(find(name).node, change, test::never);
     ASSERT_TRUE(changed.ok()) << name;
     EXPECT_EQ(text(*changed), shown(name));
   }

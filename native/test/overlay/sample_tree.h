@@ -13,6 +13,9 @@
 
 namespace lamina::test {
 
+// Of a request that nothing interrupts.
+inline bool never() { return false; }
+
 // trusted.* where we may, as a mount by root has it.
 inline bool user_marks() { return !is_root(); }
 inline std::string mark_prefix() { return user_marks() ? "user.overlay." : "trusted.overlay."; }

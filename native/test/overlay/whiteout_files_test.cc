@@ -13,8 +13,6 @@
 namespace lamina::overlay {
 namespace {
 
-bool never() { return false; }
-
 class WhiteoutFilesTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -148,8 +146,9 @@ TEST_F(WhiteoutFilesTest, CannotBeMade) {
   EXPECT_TRUE(file_system_->make_directory(root_node, ".wh.x", 0755, root_).failed_with(EINVAL));
   EXPECT_TRUE(file_system_->make_symlink(root_node, ".wh.x", "t", root_).failed_with(EINVAL));
   ASSERT_TRUE(file_system_->make_node(root_node, "f", S_IFREG | 0644, 0, 0, root_).ok());
-  EXPECT_TRUE(file_system_->link(at("f"), root_node, ".wh.x", never).failed_with(EINVAL));
-  EXPECT_TRUE(file_system_->rename(root_node, "f", root_node, ".wh.x", RenameMode::replace, never).failed_with(EINVAL));
+  EXPECT_TRUE(file_system_->link(at("f"), root_node, ".wh.x", test::never).failed_with(EINVAL));
+  EXPECT_TRUE(
+      file_system_->rename(root_node, "f", root_node, ".wh.x", RenameMode::replace, test::never).failed_with(EINVAL));
   expect_names("", "f ");
 }
 
@@ -176,7 +175,7 @@ TEST_F(WhiteoutFilesTest, LeaveADirectoryEmpty) {
   file("top/d/.wh.f");
   open();
   expect_names("d", "", {"f"});
-  ASSERT_TRUE(file_system_->rename(root_node, "d", root_node, "e", RenameMode::replace, never).ok());
+  ASSERT_TRUE(file_system_->rename(root_node, "d", root_node, "e", RenameMode::replace, test::never).ok());
   expect_names("e", "", {"f"});
   ASSERT_TRUE(file_system_->remove_directory(root_node, "e").ok());
   open();
@@ -198,7 +197,7 @@ TEST_F(WhiteoutFilesTest, AreObeyedInTheUpper) {
   expect_names("o", "new ", {"old"});
   ASSERT_TRUE(file_system_->make_directory(root_node, "d", 0755, root_).ok());
   ASSERT_TRUE(file_system_->make_node(root_node, "gone", S_IFREG | 0644, 0, 0, root_).ok());
-  ASSERT_TRUE(file_system_->rename(root_node, "o", root_node, "moved", RenameMode::replace, never).ok());
+  ASSERT_TRUE(file_system_->rename(root_node, "o", root_node, "moved", RenameMode::replace, test::never).ok());
   for (const bool again : {false, true}) {
     if (again) open();
     expect_names("", "d gone moved ", {"o"});

@@ -19,7 +19,7 @@ import type { Role } from '../names.js';
 const base64 = z.base64();
 const encryptionSchema = z.strictObject({
   kdf: z.literal('scrypt'),
-  // What scrypt needs is 128 * n * r bytes of memory: bounded, for a file may come from elsewhere.
+  // What scrypt needs is 128 * n * r bytes of memory: bounded, because a file may come from elsewhere.
   n: z
     .int()
     .min(2)
@@ -43,7 +43,7 @@ const keySchema = z.strictObject({
   private: base64,
 });
 
-/** The content of a key's file (docs/format.md, "Keys of a channel"). */
+/** The content of a key's file (docs/format-channel.md, "Channel"). */
 export type KeyFile = z.infer<typeof keySchema>;
 
 /** A key that can sign. */

@@ -23,7 +23,7 @@ export interface SignedState {
 
 /**
  * Reads the state that is in force. The signatures are checked: a machine with keys must not sign again what somebody
- * else put into the directory. What has expired is read all the same, for it is renewed by signing it.
+ * else put into the directory. What has expired is read all the same, because it is renewed by signing it.
  * @throws LaminaError failed (CHANNEL_DIRECTORY): a file is missing, is not valid, or is not signed by its keys
  */
 export async function readSigned(places: Places): Promise<SignedState> {

@@ -14,14 +14,15 @@ interface InitWords {
 
 const help = `
 A web server serves DIR/public, and lamina channel push sends it. DIR/keys holds the keys: root replaces keys, targets
-publishes, snapshot and timestamp sign the current state, and rollout signs only percentages and withdrawals. Move the keys of
-root and targets to another medium, and name it with --keys when you need them: a timer needs the other three only.
+publishes, snapshot and timestamp sign the current state, and rollout signs only percentages and withdrawals. Move the
+keys of root and targets to another medium, and name it with --keys when you need them: a timer needs the other three
+only.
 
-The passphrase encrypts the keys of root and targets. The other three sign without a person, and are stored as they are unless
---encrypt-all is given. Give DIR/public/metadata/1.root.json to the machines that follow the channel.
+The passphrase encrypts the keys of root and targets. The other three sign without a person, and are stored as they are
+unless --encrypt-all is given. Give DIR/public/metadata/1.root.json to the machines that follow the channel.
 
-By default two of three keys of root must sign, and the one key of each other role; signatures are valid for 730 days (root), 365
-days (targets, snapshot, rollout) and 7 days (timestamp).
+By default two of three keys of root must sign, and the one key of each other role; signatures are valid for 730 days
+(root), 365 days (targets, snapshot, rollout) and 7 days (timestamp).
 
 Examples:
   lamina channel init /srv/channel

@@ -10,8 +10,9 @@ export function addKeyCommands(channel: Command): void {
 }
 
 const refreshHelp = `
-Machines trust a channel for a few days after its last refresh, so that a server cannot withhold updates for longer. Run this
-every day by a timer: it needs the key of timestamp only. --all renews the signatures of all roles, and needs all keys.
+Machines trust a channel for a few days after its last refresh, so that a server cannot withhold updates for longer. Run
+this every day by a timer: it needs the key of timestamp only. --all renews the signatures of all roles, and needs all
+keys.
 
 Examples:
   lamina channel refresh /srv/channel
@@ -38,10 +39,10 @@ interface RotateWords extends GivenSigning {
 }
 
 const rotateHelp = `
-ROLE is root, targets, snapshot, timestamp or rollout. Each replaced key gets one new key, and the files that the old ones signed are
-signed again: machines that have the new state no longer trust the old keys. The old keys are not needed, except for root, where as
-many must sign as its threshold requires. The keys of root sign the change (for rollout: those of targets), with those of snapshot and
-timestamp. The file of an old key gets the ending .retired.
+ROLE is root, targets, snapshot, timestamp or rollout. Each replaced key gets one new key, and the files that the old
+ones signed are signed again: machines that have the new state no longer trust the old keys. The old keys are not
+needed, except for root, where as many must sign as its threshold requires. The keys of root sign the change (for
+rollout: those of targets), with those of snapshot and timestamp. The file of an old key gets the ending .retired.
 
 Examples:
   lamina channel rotate-key /srv/channel timestamp --no-new-passphrase --keys /media/stick

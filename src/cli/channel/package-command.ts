@@ -3,9 +3,9 @@ import { contextOf, pathOf } from '../context.js';
 import { shown } from '../output.js';
 
 const help = `
-FILE is by default NAME.tar in the working directory, NAME being the package's. The same content gives the same bytes on every
-machine: owners and times are left out, and modes only keep whether a file is executable. lamina update apply accepts the
-file as well as the directory.
+FILE is by default NAME.tar in the working directory, NAME being the package's. The same content gives the same bytes on
+every machine: owners and times are left out, and modes only keep whether a file is executable. lamina update apply
+accepts the file as well as the directory.
 
 Example:
   lamina package build ./more-workers`;

@@ -15,8 +15,9 @@ interface PublishWords extends GivenSigning {
 }
 
 const publishHelp = `
-The update becomes the last one of the channel. It is offered at once to the machines of the group, and to the given percentage of all
-machines; without either option, to all. lamina channel promote raises the percentage. It needs the keys of targets, snapshot and timestamp.
+The update becomes the last one of the channel. It is offered at once to the machines of the group, and to the given
+percentage of all machines; without either option, to all. lamina channel promote raises the percentage. It needs the
+keys of targets, snapshot and timestamp.
 
 Examples:
   lamina channel publish /srv/channel more-workers.tar --base debian --group canary --keys /media/stick
@@ -55,8 +56,8 @@ function offeredText({ group, percent }: ChannelUpdate): string {
 }
 
 const promoteHelp = `
-It needs the keys of rollout, snapshot and timestamp. A machine that was offered an update stays so when the percentage is raised;
-one that has it keeps it when the percentage is lowered.
+It needs the keys of rollout, snapshot and timestamp. A machine that was offered an update stays so when the percentage
+is raised; one that has it keeps it when the percentage is lowered.
 ${rolloutHelp}
 
 Examples:
@@ -85,8 +86,8 @@ function addPromote(channel: Command): void {
 }
 
 const withdrawHelp = `
-It needs the keys of rollout, snapshot and timestamp. A withdrawn update is never offered again: publish its package under another
-name.
+It needs the keys of rollout, snapshot and timestamp. A withdrawn update is never offered again: publish its package
+under another name.
 
 Example:
   lamina channel withdraw /srv/channel more-workers --with-newer`;
@@ -105,10 +106,10 @@ function addWithdraw(channel: Command): void {
 }
 
 const pushHelp = `
-URL is a directory (what a web server serves, a USB stick) or oci://REGISTRY/REPOSITORY. The command signs nothing, and needs no key. Files that are
-there already are not sent again; machines see the whole old state or the whole new one. If another channel, or a newer state, is
-there, nothing is sent without --replace. The login of a registry is that of podman login
-or skopeo login. HTTP is used for a registry on the loopback.
+URL is a directory (what a web server serves, a USB stick) or oci://REGISTRY/REPOSITORY. The command signs nothing, and
+needs no key. Files that are there already are not sent again; machines see the whole old state or the whole new one.
+If another channel, or a newer state, is there, nothing is sent without --replace.
+The login of a registry is that of podman login or skopeo login. HTTP is used for a registry on the loopback.
 
 Examples:
   lamina channel push /srv/channel /media/stick/channel
@@ -138,13 +139,13 @@ interface PushWords {
 }
 
 const pruneHelp = `
-Files of states that were replaced are kept for as long as a timestamp is valid (7 days, or as channel init --valid says) and one day more:
-no machine accepts an older timestamp, so none needs older files. Root metadata and packages of updates are never removed. URL is a
-place to which the channel was pushed, a directory or oci://REGISTRY/REPOSITORY; it must have the current state. Without URL,
-the channel's own directory is pruned. It needs no key.
+Files of states that were replaced are kept for as long as a timestamp is valid (7 days, or as channel init --valid
+says) and one day more: no machine accepts an older timestamp, so none needs older files. Root metadata and packages of
+updates are never removed. URL is a place to which the channel was pushed, a directory or oci://REGISTRY/REPOSITORY; it
+must have the current state. Without URL, the channel's own directory is pruned. It needs no key.
 
-Reports of machines that are not enrolled are removed, too, if they are older than two days: a machine that waits for its enrolment
-reports every day. If no machine is enrolled, all reports stay.
+Reports of machines that are not enrolled are removed, too, if they are older than two days: a machine that waits for
+its enrolment reports every day. If no machine is enrolled, all reports stay.
 
 Examples:
   lamina channel prune /srv/channel

@@ -54,7 +54,7 @@ const roleNames: readonly Role[] = ['root', 'targets', 'snapshot', 'timestamp', 
 export function roleOf(text: string): Role {
   const role = roleNames.find((name) => name === text);
   if (role !== undefined) return role;
-  throw usage(`'${text}' is no role`, { hint: `give one of ${roleNames.join(', ')}` });
+  throw usage(`'${text}' is not a role`, { hint: `give one of ${roleNames.join(', ')}` });
 }
 
 /** `ROLE=NUMBER[:NUMBER]`, by role. @throws LaminaError usage */
@@ -73,5 +73,5 @@ export function byRole<T>(
 /** @throws LaminaError usage */
 export function percentOf(text: string): number {
   if (/^\d{1,3}(\.\d+)?$/.test(text)) return Number(text);
-  throw usage(`'${text}' is no percentage`, { hint: 'give a number from 0 to 100' });
+  throw usage(`'${text}' is not a percentage`, { hint: 'give a number from 0 to 100' });
 }

@@ -102,7 +102,7 @@ class Completion {
     const found = this.lower?.view.get(target);
     if (found === undefined || found.entry.type === 'directory')
       throw unsafeArchive(
-        `${display(path)} is a hard link to ${display(target)}, which is no file of it, nor of the layers below`,
+        `${display(path)} is a hard link to ${display(target)}, which is not a file in it or in the layers below`,
       );
     const inode = this.lower?.view.identity(found) ?? target;
     const copied = this.#copies.get(inode);

@@ -53,7 +53,7 @@ export class LayerMarks {
 
   #whiteout(path: BytePath, parent: BytePath, hidden: string): void {
     if (hidden === '' || hidden === '.' || hidden === '..')
-      throw unsafeArchive(`it holds ${display(path)}, which is no whiteout that is known`);
+      throw unsafeArchive(`it holds ${display(path)}, an unknown kind of whiteout`);
     this.whiteouts.add((parent === '' ? hidden : `${parent}/${hidden}`) as BytePath);
   }
 }

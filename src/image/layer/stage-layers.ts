@@ -68,11 +68,11 @@ class Staging {
   async all(): Promise<Map<string, SealedNode>> {
     if (this.#missing.length === 0) return this.#made;
     await this.request.image.fetch(this.#missing, this.signal, this.#progress.fetched);
-    // In their order, for each waits for those below it: the lowest of those at work waits for none.
+    // In order: each layer waits for those below it, and the lowest one in progress waits for none.
     const ended = new Map<string, (written: Promise<Written>) => void>();
     for (const { chainId } of this.#missing) {
       const written = new Promise<Written>((resolve) => ended.set(chainId, resolve));
-      // Nobody may wait for it. A failure reaches the caller by the layer's own work.
+      // Nothing may await it; the layer's own work passes a failure on to the caller.
       written.catch(() => undefined);
       this.#written.set(chainId, written);
     }

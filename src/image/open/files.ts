@@ -41,7 +41,7 @@ export class ImageFiles {
     };
     if (stats.isFile()) return { at: `/proc/self/fd/${descriptor}` as BytePath, size: stats.size, close };
     close();
-    throw this.#unreadable(path, 'it is no file');
+    throw this.#unreadable(path, 'it is not a file');
   }
 
   /** The content of a small file; undefined where there is none. @throws LaminaError refused: it is too large */

@@ -61,7 +61,7 @@ function tagged(manifests: readonly Descriptor[], tag: string | undefined, calle
   });
 }
 
-/** Several images that have the same platform are not one: which comes first means nothing. */
+/** Several images for the same platform are ambiguous: their order means nothing. */
 function oneOfEach(descriptors: readonly Descriptor[], called: string): readonly Descriptor[] {
   const digests = new Map<string, string>();
   for (const { digest, platform, mediaType, artifactType } of descriptors) {

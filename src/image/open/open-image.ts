@@ -71,7 +71,7 @@ function hold(transport: FileTransport, path: BytePath): Held {
   const stats = statSync(toBuffer(held.at));
   if (kinds[transport] === 'directory' ? stats.isDirectory() : stats.isFile()) return held;
   held.close();
-  throw usage(`${display(path)} is no ${kinds[transport]}, as ${transport}: needs it`, {
+  throw usage(`${display(path)} is not a ${kinds[transport]}, which ${transport}: requires`, {
     hint: 'oci: and dir: name directories, oci-archive: and docker-archive: files',
   });
 }

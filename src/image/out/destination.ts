@@ -63,7 +63,7 @@ export function parseDestination(text: string, absolute: (path: string) => ByteP
 
 function tarDestination(text: string, absolute: (path: string) => BytePath): Destination {
   const ending = endings.find(([end]) => text.endsWith(end) && !text.endsWith(`/${end}`) && text !== end);
-  if (ending === undefined) throw usage(`${shownText(text)} is no destination that is known`, { hint });
+  if (ending === undefined) throw usage(`${shownText(text)} is not a known destination`, { hint });
   return { kind: 'tar', path: absolute(text), compression: ending[1] };
 }
 

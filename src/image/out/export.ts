@@ -20,7 +20,7 @@ import type { ImageOptions, PreparedImage } from './to-make.js';
 
 export interface ExportRequest {
   readonly store: Store;
-  /** Nobody removes or changes what it says of the source meanwhile. */
+  /** No other command removes or changes what it says about the source meanwhile. */
   readonly manifest: Manifest;
   readonly source: ExportSource;
   readonly destination: Destination;

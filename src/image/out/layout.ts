@@ -23,7 +23,7 @@ export const layoutNames = {
 export const blobDirectories: readonly BytePath[] = ['blobs' as BytePath, layoutNames.blobs];
 export const layoutText = '{"imageLayoutVersion":"1.0.0"}';
 const tagAnnotation = 'org.opencontainers.image.ref.name';
-/** An index that is read; larger ones are nobody's. Bytes. */
+/** The largest index that is read: no tool writes larger ones. Bytes. */
 const largestIndex = 16 << 20;
 /** How long to wait for another export into the same layout. Milliseconds. */
 const patience = 30_000;
@@ -156,12 +156,12 @@ function checkLayout(path: BytePath): void {
       code: 'DESTINATION_EXISTS',
       hint: 'give another name, or the directory of an image layout',
     });
-  if (!statSync(toBuffer(path)).isDirectory()) throw wrong('is no directory');
+  if (!statSync(toBuffer(path)).isDirectory()) throw wrong('is not a directory');
   const text = textOf(join(path, layoutNames.layout));
-  if (text === undefined) throw wrong('is no image layout');
+  if (text === undefined) throw wrong('is not an image layout');
   const layout = jsonOf(text);
   const version = isRecord(layout) ? layout['imageLayoutVersion'] : undefined;
-  if (version !== '1.0.0') throw wrong('is an image layout of a version that is not known');
+  if (version !== '1.0.0') throw wrong('is an image layout of an unknown version');
 }
 
 function readIndex(path: BytePath): Index {
@@ -170,7 +170,7 @@ function readIndex(path: BytePath): Index {
   const index = jsonDepth(text) > limits.nesting.value ? undefined : jsonOf(text);
   if (isRecord(index) && Array.isArray(index['manifests']))
     return { ...index, manifests: index['manifests'] as unknown[] };
-  throw refused(`${display(file)} is no index of an image layout`, {
+  throw refused(`${display(file)} is not the index of an image layout`, {
     code: 'DESTINATION_DAMAGED',
     hint: 'repair it, or export to another directory',
   });

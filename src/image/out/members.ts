@@ -139,7 +139,7 @@ class LayerChanges {
     if (names.length > 1) for (const name of names) this.#paths.add(name);
   }
 
-  /** A directory without a member of its own would get attributes that nobody gave it. */
+  /** A directory without a member of its own would get attributes by chance. */
   #addParents(path: BytePath): void {
     for (let at = path; at !== treeRoot;) {
       at = dirname(at);

@@ -36,7 +36,7 @@ export async function copyBySkopeo(
 export function copyFailed(where: string, said: string): LaminaError {
   return failed(`skopeo cannot copy to ${where}: ${said}`, {
     code: 'SKOPEO_FAILED',
-    hint: 'where a login is missing: skopeo login REGISTRY; certificates and mirrors: containers-registries.conf(5)',
+    hint: 'if a login is missing: skopeo login REGISTRY; certificates and mirrors: containers-registries.conf(5)',
   });
 }
 

@@ -85,7 +85,7 @@ function headerOf(member: Member): TarHeader {
 
 function entryHeader(path: BytePath, entry: Entry): TarHeader {
   const { type, mode, uid, gid, mtimeNs, target } = entry;
-  if (type === 'whiteout' || type === 'socket') throw new Error(`no member of an archive is a ${type}`);
+  if (type === 'whiteout' || type === 'socket') throw new Error(`an archive cannot hold a ${type}`);
   const isDevice = type === 'block' || type === 'character';
   return {
     path,

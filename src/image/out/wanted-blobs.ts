@@ -60,7 +60,7 @@ export class WantedBlobs {
   }
 }
 
-/** Undefined: nobody has it open for reading (fifo(7)). */
+/** Undefined: no process has it open for reading (fifo(7)). */
 function openForReader(path: BytePath): number | undefined {
   try {
     return openSync(toBuffer(path), constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);

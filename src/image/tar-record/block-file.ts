@@ -9,7 +9,7 @@ import { blockLimit, fields, headerSize, magic, reproducibleFlag, version } from
 /** Of blocks of headers, which are alike: more would take time and gain little. */
 const level = 3;
 
-/** Writes the file that docs/format.md, "nodes/<id>/tar-headers", describes. */
+/** Writes the file that docs/format-index.md, "nodes/<id>/tar-headers", describes. */
 export class BlockFile {
   readonly #descriptor: number;
   readonly #block = Buffer.allocUnsafe(blockLimit);

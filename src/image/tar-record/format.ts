@@ -1,4 +1,4 @@
-/** docs/format.md, "nodes/<id>/tar-headers". */
+/** docs/format-index.md, "nodes/<id>/tar-headers". */
 export const magic = Buffer.from('LAMINATH', 'latin1');
 export const version = 1;
 export const headerSize = 64;

@@ -164,7 +164,7 @@ function pathOf(record: BytePath, bytes: Buffer): BytePath {
   const path = fromBuffer(bytes);
   const parts = path.split('/');
   if (path.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..'))
-    throw wrong(record, 'names a path that is none');
+    throw wrong(record, 'names an invalid path');
   return path;
 }
 
@@ -196,7 +196,7 @@ function checkedHeader(path: BytePath, descriptor: number): Omit<Opened, 'descri
   const { size } = fstatSync(descriptor);
   const header = Buffer.alloc(headerSize);
   if (readSync(descriptor, header, 0, headerSize, 0) < headerSize || !header.subarray(0, 8).equals(magic))
-    throw wrong(path, 'is no record of a tar');
+    throw wrong(path, 'is not a record of a tar');
   const found = header.readUInt32LE(fields.version);
   if (found !== version) throw wrong(path, `has version ${found}; this lamina knows ${version}`);
   const hash = createHash('sha256');
@@ -216,7 +216,7 @@ function checkedHeader(path: BytePath, descriptor: number): Omit<Opened, 'descri
     table < headerSize ||
     table > size
   )
-    throw wrong(path, 'has a header that cannot be');
+    throw wrong(path, 'has an invalid header');
   return { size, tarSize, table, reproducible: (header.readUInt32LE(fields.flags) & reproducibleFlag) !== 0 };
 }
 
@@ -253,7 +253,7 @@ class Blocks {
         break;
       }
     }
-    throw wrong(this.path, 'has a number that cannot be');
+    throw wrong(this.path, 'has an invalid number');
   }
 
   #fill(): void {
@@ -261,7 +261,7 @@ class Blocks {
     const sizes = this.#read(8);
     const [stored, inflated] = [sizes.readUInt32LE(0), sizes.readUInt32LE(4)];
     if (inflated === 0 || inflated > blockLimit || stored > this.end - this.next)
-      throw wrong(this.path, 'has a block that cannot be');
+      throw wrong(this.path, 'has an invalid block');
     try {
       this.#block = inflateRawSync(this.#read(stored), { maxOutputLength: inflated });
     } catch (error) {

@@ -19,7 +19,7 @@ export interface RecordLimits {
   readonly replaced: number;
 }
 
-/** What a replaced file counts at least, for it takes memory however small it is. Bytes. */
+/** The least that a replaced file counts: even a small one takes memory. Bytes. */
 const leastReplaced = 512;
 /** Other bytes are collected up to this size, so that a member costs few segments. */
 const longestRun = 1 << 16;
@@ -136,7 +136,7 @@ export class TarRecorder {
     }
   }
 
-  /** Copies, for a slice would keep the whole chunk in memory. */
+  /** Copies, because a slice would keep the whole chunk in memory. */
   #keep(bytes: Buffer): void {
     if (this.#isLost) return;
     this.#headers += bytes.length;

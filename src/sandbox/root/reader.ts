@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs';
 import { basename, components, dirname, fromBuffer, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { isSystemError } from '../../base/errors.js';
-import { openFlags } from '../../platform/open-flags.js';
+import { onlyPath, openFlags } from '../../platform/open-flags.js';
 import { View } from '../../changeset/index.js';
 import type { EntryType, Listing } from '../../changeset/index.js';
 import { reach } from '../../store/index.js';
@@ -63,9 +63,6 @@ export function viewRoot(listings: readonly Listing[], stack: readonly Mountable
   );
 }
 
-/** O_PATH of open(2), which Node has no name for: a directory as a base for further lookups, without reading it. */
-const onlyPath = 0o10000000;
-
 /**
  * A root that is mounted. Each directory on the way is opened by itself, so that no concurrent change can lead a path
  * out of the root.
@@ -89,7 +86,7 @@ export class MountedRoot implements RootReader {
     let directory = this.#root;
     try {
       for (const name of components(dirname(path))) {
-        const next = openSync(below(directory, name), onlyPath | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+        const next = openSync(below(directory, name), openFlags.directoryPath);
         if (directory !== this.#root) closeSync(directory);
         directory = next;
       }

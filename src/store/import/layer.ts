@@ -36,7 +36,7 @@ export async function importLayer(archive: BytePath, tree: BytePath, options: Im
       !possible ||
       (basename(path) !== opaqueName && (name === '' || name === '.' || name === '..' || name.startsWith(prefix)))
     )
-      throw unsafe(`it holds ${display(path)}, which is no whiteout that is known`);
+      throw unsafe(`it holds ${display(path)}, an unknown kind of whiteout`);
     writer.bounds.addEntry(path);
     writer.ensureDirectory(parent);
     if (basename(path) === opaqueName) opaque.add(parent);

@@ -1,4 +1,4 @@
-/** The layout of nodes/<id>/index, docs/format.md. Integers are little-endian. */
+/** The layout of nodes/<id>/index, docs/format-index.md. Integers are little-endian. */
 export const magic = 'LAMINAIX';
 export const version = 2;
 /**

@@ -161,7 +161,7 @@ function unreadable(tree: BytePath, path: BytePath, error: unknown) {
   return failed(`cannot read ${what}: ${messageOf(error)}`, { code: 'READ_FAILED', cause: error });
 }
 
-/** xxh64 with seed 0 (docs/format.md). */
+/** xxh64 with seed 0 (docs/format-index.md). */
 export async function xxh64(bytes: Uint8Array): Promise<bigint> {
   return (await hashers).h64Raw(bytes);
 }

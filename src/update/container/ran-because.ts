@@ -17,7 +17,7 @@ export function overlapAt(path: BytePath | undefined, by: Overlap['by']): Overla
 }
 
 const tried = 'remove-or-rename';
-/** What the kinds of a read set are called (docs/format.md). */
+/** What the kinds of a read set are called (docs/format-driver.md). */
 const actions: Readonly<Record<ReadKind, string>> = {
   found: 'lookup',
   absent: 'lookup',

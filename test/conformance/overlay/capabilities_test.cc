@@ -1,11 +1,8 @@
 // File capabilities of a lower: they go with the content, not with a copy-up.
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#include <cstring>
 
 #include "support/layers.h"
 
@@ -15,16 +12,6 @@ namespace {
 using OverlayCapabilities = Overlay;
 
 constexpr const char* attribute = "security.capability";
-
-// cap_net_raw=ep, as setcap(8) writes it.
-std::string a_capability() {
-  vfs_cap_data data{};
-  data.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE;
-  data.data[0].permitted = 1U << CAP_NET_RAW;
-  std::string bytes(XATTR_CAPS_SZ_2, '\0');
-  std::memcpy(bytes.data(), &data, bytes.size());
-  return bytes;
-}
 
 void make_capable(const Path& path) {
   make_file(path, pattern(300'000), 0755);

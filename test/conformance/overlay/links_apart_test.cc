@@ -1,4 +1,4 @@
-// Hard links that a lower holds, where nothing tells which of its names belong together: each name is copied up for
+// Hard links that a lower holds, where no index says which of its names belong together: each name is copied up for
 // itself, and the others go on showing the lower. What the kernel's overlayfs does with index=off.
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -22,7 +22,7 @@ class OverlayLinksApart : public Overlay {
   void look_at_both() const { EXPECT_EQ(inode(here / "f"), inode(here / "d/g")); }
 };
 
-void make_pair(const Path& layer) {
+void make_two_names(const Path& layer) {
   make_file(layer / "f", "content");
   make_directory(layer / "d");
   make_link(layer / "f", layer / "d/g");
@@ -38,21 +38,21 @@ void expect_both(const Path& here, bool can_remount, const std::string& f, const
   }
 }
 
-LAYERS(OverlayLinksApart, ShareANumberBeforeAWrite) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, ShareANumberBeforeAWrite) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, ShareANumberBeforeAWrite) {
   look_at_both();
   EXPECT_EQ(status(here / "f").st_nlink, 2U);
   EXPECT_EQ(status(here / "d/g").st_nlink, 2U);
 }
 
-LAYERS(OverlayLinksApart, AWriteGoesToTheNameThatWasUsed) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, AWriteGoesToTheNameThatWasUsed) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, AWriteGoesToTheNameThatWasUsed) {
   look_at_both();
   overwrite(here / "f", "CON");
   expect_both(here, can_remount(), "CONtent", "content");
 }
 
-LAYERS(OverlayLinksApart, AWriteToTheOtherNameToo) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, AWriteToTheOtherNameToo) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, AWriteToTheOtherNameToo) {
   look_at_both();
   overwrite(here / "f", "CON");
@@ -60,7 +60,7 @@ TEST_F(OverlayLinksApart, AWriteToTheOtherNameToo) {
   expect_both(here, can_remount(), "CONtent", "c-ntent");
 }
 
-LAYERS(OverlayLinksApart, WhatWasSyncedIsThereAfterARemount) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, WhatWasSyncedIsThereAfterARemount) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, WhatWasSyncedIsThereAfterARemount) {
   look_at_both();
   {
@@ -76,7 +76,7 @@ TEST_F(OverlayLinksApart, WhatWasSyncedIsThereAfterARemount) {
   EXPECT_FALSE(exists(here / "d/g"));
 }
 
-LAYERS(OverlayLinksApart, AWriteByADescriptorOfTheRemovedName) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, AWriteByADescriptorOfTheRemovedName) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, AWriteByADescriptorOfTheRemovedName) {
   look_at_both();
   {
@@ -89,7 +89,7 @@ TEST_F(OverlayLinksApart, AWriteByADescriptorOfTheRemovedName) {
   EXPECT_EQ(contents(here / "d/g"), "content");
 }
 
-LAYERS(OverlayLinksApart, AWriteByAMapping) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, AWriteByAMapping) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, AWriteByAMapping) {
   look_at_both();
   {
@@ -103,7 +103,7 @@ TEST_F(OverlayLinksApart, AWriteByAMapping) {
   expect_both(here, can_remount(), "CONtent", "content");
 }
 
-LAYERS(OverlayLinksApart, RemovedAndLinkedAnew) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, RemovedAndLinkedAnew) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, RemovedAndLinkedAnew) {
   look_at_both();
   ASSERT_OK(::chown(here / "f", 5, 6));
@@ -132,24 +132,24 @@ void expect_a_number_of_its_own(const Path& here, Change change) {
   EXPECT_EQ(status(here / "d/g").st_nlink, 2U);
 }
 
-LAYERS(OverlayLinksApart, AWriteGivesANumber) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, AWriteGivesANumber) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, AWriteGivesANumber) {
   expect_a_number_of_its_own(here, [&] { overwrite(here / "f", "CON"); });
 }
-LAYERS(OverlayLinksApart, AChmodGivesANumber) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, AChmodGivesANumber) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, AChmodGivesANumber) {
   expect_a_number_of_its_own(here, [&] { ASSERT_OK(::chmod(here / "f", 0600)); });
   EXPECT_EQ(contents(here / "f"), "content");
 }
-LAYERS(OverlayLinksApart, AnAttributeGivesANumber) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, AnAttributeGivesANumber) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, AnAttributeGivesANumber) {
   expect_a_number_of_its_own(here, [&] { set_xattr(here / "f", "user.k", "v"); });
 }
-LAYERS(OverlayLinksApart, ATruncationGivesANumber) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, ATruncationGivesANumber) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, ATruncationGivesANumber) {
   expect_a_number_of_its_own(here, [&] { ASSERT_OK(::truncate(here / "f", 3)); });
 }
-LAYERS(OverlayLinksApart, OpeningForWritingGivesANumber) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, OpeningForWritingGivesANumber) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, OpeningForWritingGivesANumber) {
   expect_a_number_of_its_own(here, [&] {
     const FileDescriptor file = opened(here / "f", O_WRONLY | O_APPEND);
@@ -157,7 +157,7 @@ TEST_F(OverlayLinksApart, OpeningForWritingGivesANumber) {
   });
 }
 
-LAYERS(OverlayLinksApart, AThirdNameIsOfOneOfThem) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, AThirdNameIsOfOneOfThem) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, AThirdNameIsOfOneOfThem) {
   look_at_both();
   ASSERT_OK(::link(here / "d/g", here / "h"));
@@ -169,7 +169,7 @@ TEST_F(OverlayLinksApart, AThirdNameIsOfOneOfThem) {
   EXPECT_EQ(contents(here / "f"), "content");
 }
 
-LAYERS(OverlayLinksApart, RenamingOneOntoTheOther) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, RenamingOneOntoTheOther) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, RenamingOneOntoTheOther) {
   look_at_both();
   ASSERT_OK(::rename(here / "f", here / "d/g"));
@@ -178,7 +178,7 @@ TEST_F(OverlayLinksApart, RenamingOneOntoTheOther) {
   EXPECT_EQ(status(here / "d/g").st_nlink, 1U);
 }
 
-LAYERS(OverlayLinksApart, ExchangingThem) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, ExchangingThem) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, ExchangingThem) {
   look_at_both();
   overwrite(here / "f", "CON");
@@ -186,7 +186,7 @@ TEST_F(OverlayLinksApart, ExchangingThem) {
   expect_both(here, can_remount(), "content", "CONtent");
 }
 
-LAYERS(OverlayLinksApart, RemovingOneLeavesTheOther) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, RemovingOneLeavesTheOther) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, RemovingOneLeavesTheOther) {
   look_at_both();
   ASSERT_OK(::unlink(here / "f"));
@@ -196,7 +196,7 @@ TEST_F(OverlayLinksApart, RemovingOneLeavesTheOther) {
   EXPECT_TRUE(names(here / "d").empty());
 }
 
-LAYERS(OverlayLinksApart, InADirectoryThatWasRenamed) { make_pair(bottom); }
+LAYERS(OverlayLinksApart, InADirectoryThatWasRenamed) { make_two_names(bottom); }
 TEST_F(OverlayLinksApart, InADirectoryThatWasRenamed) {
   look_at_both();
   ASSERT_OK(::rename(here / "d", here / "e"));

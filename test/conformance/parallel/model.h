@@ -34,7 +34,7 @@ void model_remove(Model& model, const std::string& path);
 void model_rename(Model& model, const std::string& from, const std::string& to);
 void model_exchange(Model& model, const std::string& one, const std::string& other);
 
-// One line a path: what `describe` tells of the same tree on disk.
+// One line a path: what `describe` prints of the same tree on disk.
 std::string describe(const Model& model);
 // The tree at `root` without the directory `except`: type, mode of files, links, content, target, and for a file of
 // several names the first of them. Sorted.

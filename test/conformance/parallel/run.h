@@ -9,7 +9,7 @@ namespace conformance {
 // expect, and again after a remount. Prints what differs; returns the exit code.
 int run_parallel(unsigned seconds, unsigned seed);
 
-// Prints the tree at `root` as `describe` tells it.
+// Prints the tree at `root` as `describe` does.
 void print_tree(const Path& root);
 
 }  // namespace conformance

@@ -11,14 +11,14 @@ namespace {
 
 using Holes = Scratch;
 
-constexpr off_t piece = 64 * 1024;
+constexpr off_t extent = 64 * 1024;
 
 // Data in [1, 2) and [4, 5) pieces, a hole elsewhere, 8 pieces long.
 FileDescriptor sparse_file(const Path& path) {
   FileDescriptor file = opened(path, O_CREAT | O_RDWR);
-  require(::ftruncate(file.get(), 8 * piece) == 0, "ftruncate");
+  require(::ftruncate(file.get(), 8 * extent) == 0, "ftruncate");
   for (const off_t at : {1, 4}) {
-    require(::pwrite(file.get(), std::string(piece, 'x').data(), piece, at * piece) == piece, "pwrite");
+    require(::pwrite(file.get(), std::string(extent, 'x').data(), extent, at * extent) == extent, "pwrite");
   }
   require(::fsync(file.get()) == 0, "fsync");
   return file;
@@ -26,12 +26,12 @@ FileDescriptor sparse_file(const Path& path) {
 
 TEST_F(Holes, AreFound) {
   const FileDescriptor file = sparse_file(here / "f");
-  EXPECT_EQ(::lseek(file.get(), 0, SEEK_DATA), piece);
-  EXPECT_EQ(::lseek(file.get(), piece, SEEK_HOLE), 2 * piece);
-  EXPECT_EQ(::lseek(file.get(), 2 * piece, SEEK_DATA), 4 * piece);
-  EXPECT_EQ(::lseek(file.get(), 4 * piece, SEEK_HOLE), 5 * piece);
-  EXPECT_ERRNO(ENXIO, ::lseek(file.get(), 5 * piece, SEEK_DATA));
-  EXPECT_EQ(::lseek(file.get(), 6 * piece, SEEK_HOLE), 6 * piece);
+  EXPECT_EQ(::lseek(file.get(), 0, SEEK_DATA), extent);
+  EXPECT_EQ(::lseek(file.get(), extent, SEEK_HOLE), 2 * extent);
+  EXPECT_EQ(::lseek(file.get(), 2 * extent, SEEK_DATA), 4 * extent);
+  EXPECT_EQ(::lseek(file.get(), 4 * extent, SEEK_HOLE), 5 * extent);
+  EXPECT_ERRNO(ENXIO, ::lseek(file.get(), 5 * extent, SEEK_DATA));
+  EXPECT_EQ(::lseek(file.get(), 6 * extent, SEEK_HOLE), 6 * extent);
 }
 
 TEST_F(Holes, TheEndIsOne) {
@@ -51,14 +51,15 @@ TEST_F(Holes, TakeNoBlocks) {
 }
 
 TEST_F(Holes, ArePunched) {
-  make_file(here / "f", std::string(4 * piece, 'x'));
+  make_file(here / "f", std::string(4 * extent, 'x'));
   const FileDescriptor file = opened(here / "f", O_RDWR);
   ASSERT_OK(::fsync(file.get()));
   const blkcnt_t blocks = status(file.get()).st_blocks;
-  EXPECT_OK(::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, piece, 2 * piece));
-  EXPECT_EQ(status(file.get()).st_size, 4 * piece);
-  EXPECT_TRUE(contents(file.get()) == std::string(piece, 'x') + std::string(2 * piece, '\0') + std::string(piece, 'x'));
-  EXPECT_EQ(::lseek(file.get(), 0, SEEK_HOLE), piece);
+  EXPECT_OK(::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, extent, 2 * extent));
+  EXPECT_EQ(status(file.get()).st_size, 4 * extent);
+  EXPECT_TRUE(contents(file.get()) ==
+              std::string(extent, 'x') + std::string(2 * extent, '\0') + std::string(extent, 'x'));
+  EXPECT_EQ(::lseek(file.get(), 0, SEEK_HOLE), extent);
   EXPECT_LT(status(file.get()).st_blocks, blocks);
 }
 
@@ -90,30 +91,30 @@ TEST_F(Holes, ZeroRangeZeroesAndGrows) {
 
 // Where the file system takes no pieces out and puts none in, it says so and leaves the file alone.
 TEST_F(Holes, CollapsingAndInsertingWorkOrAreRefused) {
-  const std::string was = std::string(piece, 'a') + std::string(piece, 'b') + std::string(piece, 'c');
+  const std::string was = std::string(extent, 'a') + std::string(extent, 'b') + std::string(extent, 'c');
   make_file(here / "f", was);
   const FileDescriptor file = opened(here / "f", O_RDWR);
-  const Outcome collapsed = outcome(::fallocate(file.get(), FALLOC_FL_COLLAPSE_RANGE, piece, piece));
+  const Outcome collapsed = outcome(::fallocate(file.get(), FALLOC_FL_COLLAPSE_RANGE, extent, extent));
   EXPECT_TRUE(collapsed.error == 0 || collapsed.error == EOPNOTSUPP) << error_text(collapsed.error);
-  EXPECT_TRUE(contents(file.get()) == (collapsed.error == 0 ? std::string(was).erase(piece, piece) : was));
+  EXPECT_TRUE(contents(file.get()) == (collapsed.error == 0 ? std::string(was).erase(extent, extent) : was));
   make_file(here / "g", was);
   const FileDescriptor other = opened(here / "g", O_RDWR);
-  const Outcome inserted = outcome(::fallocate(other.get(), FALLOC_FL_INSERT_RANGE, piece, piece));
+  const Outcome inserted = outcome(::fallocate(other.get(), FALLOC_FL_INSERT_RANGE, extent, extent));
   EXPECT_TRUE(inserted.error == 0 || inserted.error == EOPNOTSUPP) << error_text(inserted.error);
-  EXPECT_TRUE(contents(other.get()) == (inserted.error == 0 ? std::string(was).insert(piece, piece, '\0') : was));
+  EXPECT_TRUE(contents(other.get()) == (inserted.error == 0 ? std::string(was).insert(extent, extent, '\0') : was));
 }
 
 TEST_F(Holes, AllocationGrowsTheFile) {
   make_file(here / "f", "x");
   const FileDescriptor file = opened(here / "f", O_RDWR);
-  EXPECT_OK(::fallocate(file.get(), 0, 0, piece));
-  EXPECT_EQ(status(file.get()).st_size, piece);
-  EXPECT_GE(status(file.get()).st_blocks * 512, piece);
-  EXPECT_TRUE(contents(file.get()) == "x" + std::string(piece - 1, '\0'));
-  EXPECT_OK(::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, 0, 4 * piece));
-  EXPECT_EQ(status(file.get()).st_size, piece);
-  EXPECT_EQ(::posix_fallocate(file.get(), 0, 2 * piece), 0);
-  EXPECT_EQ(status(file.get()).st_size, 2 * piece);
+  EXPECT_OK(::fallocate(file.get(), 0, 0, extent));
+  EXPECT_EQ(status(file.get()).st_size, extent);
+  EXPECT_GE(status(file.get()).st_blocks * 512, extent);
+  EXPECT_TRUE(contents(file.get()) == "x" + std::string(extent - 1, '\0'));
+  EXPECT_OK(::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, 0, 4 * extent));
+  EXPECT_EQ(status(file.get()).st_size, extent);
+  EXPECT_EQ(::posix_fallocate(file.get(), 0, 2 * extent), 0);
+  EXPECT_EQ(status(file.get()).st_size, 2 * extent);
 }
 
 TEST_F(Holes, AllocationChecksItsArguments) {
@@ -126,20 +127,20 @@ TEST_F(Holes, AllocationChecksItsArguments) {
 
 TEST_F(Holes, SurviveARoundTripThroughTheCache) {
   const FileDescriptor file = sparse_file(here / "f");
-  std::string expected(8 * piece, '\0');
-  for (const off_t at : {1, 4}) expected.replace(at * piece, piece, std::string(piece, 'x'));
+  std::string expected(8 * extent, '\0');
+  for (const off_t at : {1, 4}) expected.replace(at * extent, extent, std::string(extent, 'x'));
   EXPECT_TRUE(contents(file.get()) == expected);
   EXPECT_EQ(::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
   EXPECT_TRUE(contents(here / "f") == expected);
-  EXPECT_EQ(::lseek(file.get(), 2 * piece, SEEK_DATA), 4 * piece) << "reading fills no hole";
+  EXPECT_EQ(::lseek(file.get(), 2 * extent, SEEK_DATA), 4 * extent) << "reading fills no hole";
 }
 
 TEST_F(Holes, WrittenIntoBecomeData) {
   const FileDescriptor file = sparse_file(here / "f");
-  EXPECT_EQ(::pwrite(file.get(), "y", 1, 3 * piece), 1);
-  const off_t data = ::lseek(file.get(), 2 * piece, SEEK_DATA);
-  EXPECT_LE(data, 3 * piece);
-  EXPECT_EQ(contents(file.get())[3 * piece], 'y');
+  EXPECT_EQ(::pwrite(file.get(), "y", 1, 3 * extent), 1);
+  const off_t data = ::lseek(file.get(), 2 * extent, SEEK_DATA);
+  EXPECT_LE(data, 3 * extent);
+  EXPECT_EQ(contents(file.get())[3 * extent], 'y');
 }
 
 }  // namespace

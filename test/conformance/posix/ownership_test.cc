@@ -20,8 +20,6 @@ void expect_owner(const Path& path, uid_t uid, gid_t gid) {
   EXPECT_EQ(found.st_gid, gid) << path.text();
 }
 
-mode_t mode(const Path& path) { return status(path).st_mode & 07777; }
-
 TEST_F(Ownership, WhatAUserMakesIsTheUsers) {
   EXPECT_OK(as(alice, [&]() -> long {
     make_file(here / "file");
@@ -62,8 +60,8 @@ TEST_F(Ownership, ASetgidDirectoryGivesItsGroup) {
     return ::mknod(here / "d/file", S_IFREG | 0644, 0);
   }));
   for (const char* name : {"sub", "link", "fifo", "file"}) expect_owner(here / "d" / name, alice.uid, 2000);
-  EXPECT_EQ(mode(here / "d/sub"), 02755U) << "a directory inherits the bit";
-  EXPECT_EQ(mode(here / "d/file"), 0644U) << "a file does not";
+  EXPECT_EQ(mode_bits(here / "d/sub"), 02755U) << "a directory inherits the bit";
+  EXPECT_EQ(mode_bits(here / "d/file"), 0644U) << "a file does not";
 }
 
 TEST_F(Ownership, ADirectoryHandsDownWhatItIsNow) {
@@ -90,17 +88,17 @@ TEST_F(Ownership, SetgidInheritanceGoesDown) {
     return ::mkdir(here / "a/b", 0777) == 0 && ::mkdir(here / "a/b/c", 0777) == 0 ? 0 : -1;
   }));
   expect_owner(here / "a/b/c", alice.uid, 2000);
-  EXPECT_EQ(mode(here / "a/b/c"), 02777U);
+  EXPECT_EQ(mode_bits(here / "a/b/c"), 02777U);
 }
 
 TEST_F(Ownership, AStrangerCannotMakeASetgidProgramInASetgidDirectory) {
   make_directory(here / "d", 02777);
   EXPECT_OK(::chown(here / "d", 0, 2000));
   EXPECT_OK(as(alice, [&]() -> long { return opened(here / "d/f", O_CREAT | O_WRONLY, 02755).valid() ? 0 : -1; }));
-  EXPECT_EQ(mode(here / "d/f"), 0755U);
+  EXPECT_EQ(mode_bits(here / "d/f"), 0755U);
   const User member{1003, 1003, {2000}};
   EXPECT_OK(as(member, [&]() -> long { return opened(here / "d/g", O_CREAT | O_WRONLY, 02755).valid() ? 0 : -1; }));
-  EXPECT_EQ(mode(here / "d/g"), 02755U);
+  EXPECT_EQ(mode_bits(here / "d/g"), 02755U);
 }
 
 TEST_F(Ownership, MinusOneKeeps) {
@@ -131,16 +129,16 @@ TEST_F(Ownership, TheUmaskTakesBitsAway) {
     if (::mkdir(here / "directory", 0777) != 0) return -1;
     return ::mknod(here / "fifo", S_IFIFO | 0666, 0);
   }));
-  EXPECT_EQ(mode(here / "file"), 0640U);
-  EXPECT_EQ(mode(here / "directory"), 0750U);
-  EXPECT_EQ(mode(here / "fifo"), 0640U);
+  EXPECT_EQ(mode_bits(here / "file"), 0640U);
+  EXPECT_EQ(mode_bits(here / "directory"), 0750U);
+  EXPECT_EQ(mode_bits(here / "fifo"), 0640U);
 }
 
 TEST_F(Ownership, CreationKeepsTheSpecialBits) {
   EXPECT_TRUE(opened(here / "f", O_CREAT | O_WRONLY, 04755).valid());
-  EXPECT_EQ(mode(here / "f"), 04755U);
+  EXPECT_EQ(mode_bits(here / "f"), 04755U);
   EXPECT_OK(::mkdir(here / "d", 01777));
-  EXPECT_EQ(mode(here / "d"), 01777U);
+  EXPECT_EQ(mode_bits(here / "d"), 01777U);
 }
 
 TEST_F(Ownership, InAUserNamespaceIsMapped) {

@@ -12,15 +12,7 @@ namespace {
 
 using Permissions = Scratch;
 
-const gid_t staff = 2000;
 const User member{1003, 1003, {staff}};
-
-// Opens and closes; the outcome of the open.
-long can_open(const Path& path, int flags) {
-  const int number = ::open(path, flags);
-  if (number >= 0) ::close(number);
-  return number < 0 ? -1 : 0;
-}
 
 void owned(const Path& path, uid_t uid, gid_t gid) { require(::lchown(path, uid, gid) == 0, "chown " + path.text()); }
 

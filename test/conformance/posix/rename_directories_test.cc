@@ -13,7 +13,7 @@ namespace {
 using RenameDirectories = Scratch;
 
 // d, d/f, d/sub, d/sub/g
-void make_family(const Path& directory) {
+void make_subtree(const Path& directory) {
   make_directory(directory);
   make_file(directory / "f", "f");
   make_directory(directory / "sub");
@@ -21,7 +21,7 @@ void make_family(const Path& directory) {
 }
 
 TEST_F(RenameDirectories, TakeEverythingAlong) {
-  make_family(here / "d");
+  make_subtree(here / "d");
   const ino_t directory = inode(here / "d"), file = inode(here / "d/sub/g");
   EXPECT_OK(::rename(here / "d", here / "e"));
   EXPECT_FALSE(exists(here / "d"));
@@ -43,7 +43,7 @@ TEST_F(RenameDirectories, DeepDown) {
 }
 
 TEST_F(RenameDirectories, TheOldNameIsFreeAndEmptyAgain) {
-  make_family(here / "d");
+  make_subtree(here / "d");
   EXPECT_OK(::rename(here / "d", here / "e"));
   make_directory(here / "d");
   EXPECT_TRUE(names(here / "d").empty());
@@ -53,15 +53,15 @@ TEST_F(RenameDirectories, TheOldNameIsFreeAndEmptyAgain) {
 }
 
 TEST_F(RenameDirectories, OverAnEmptyOne) {
-  make_family(here / "d");
+  make_subtree(here / "d");
   make_directory(here / "e");
   EXPECT_OK(::rename(here / "d", here / "e"));
   EXPECT_EQ(contents(here / "e/f"), "f");
 }
 
 TEST_F(RenameDirectories, OverOneThatWasEmptied) {
-  make_family(here / "d");
-  make_family(here / "e");
+  make_subtree(here / "d");
+  make_subtree(here / "e");
   const Outcome refused = outcome(::rename(here / "d", here / "e"));
   EXPECT_TRUE(refused.error == ENOTEMPTY || refused.error == EEXIST)
       << "POSIX lets a file system choose; " << refused.error;
@@ -81,7 +81,7 @@ TEST_F(RenameDirectories, NeverOverAFileNorAFileOverThem) {
 }
 
 TEST_F(RenameDirectories, NeverBelowThemselves) {
-  make_family(here / "d");
+  make_subtree(here / "d");
   EXPECT_ERRNO(EINVAL, ::rename(here / "d", here / "d/inner"));
   EXPECT_ERRNO(EINVAL, ::rename(here / "d", here / "d/sub/inner"));
   EXPECT_ERRNO(ENOTEMPTY, ::rename(here / "d/sub", here / "d"));
@@ -116,7 +116,7 @@ TEST_F(RenameDirectories, AWorkingDirectoryFollows) {
 }
 
 TEST_F(RenameDirectories, OpenFilesBelowGoOn) {
-  make_family(here / "d");
+  make_subtree(here / "d");
   const FileDescriptor file = opened(here / "d/sub/g", O_RDWR | O_APPEND);
   EXPECT_OK(::rename(here / "d", here / "e"));
   append(file.get(), "!");
@@ -124,7 +124,7 @@ TEST_F(RenameDirectories, OpenFilesBelowGoOn) {
 }
 
 TEST_F(RenameDirectories, ExchangeSwapsTwo) {
-  make_family(here / "d");
+  make_subtree(here / "d");
   make_directory(here / "e");
   make_file(here / "e/other", "e");
   EXPECT_OK(::renameat2(AT_FDCWD, here / "d", AT_FDCWD, here / "e", RENAME_EXCHANGE));
@@ -134,7 +134,7 @@ TEST_F(RenameDirectories, ExchangeSwapsTwo) {
 }
 
 TEST_F(RenameDirectories, SeveralTimesAndBack) {
-  make_family(here / "d");
+  make_subtree(here / "d");
   make_directory(here / "x");
   EXPECT_OK(::rename(here / "d", here / "x/e"));
   EXPECT_OK(::rename(here / "x", here / "y"));
@@ -146,7 +146,7 @@ TEST_F(RenameDirectories, SeveralTimesAndBack) {
 }
 
 TEST_F(RenameDirectories, OfAParentDuringALookup) {
-  make_family(here / "d");
+  make_subtree(here / "d");
   const Child renaming([&]() -> long {
     for (int round = 0; round < 200; ++round) {
       if (::rename(here / "d", here / "e") != 0 || ::rename(here / "e", here / "d") != 0) return -1;

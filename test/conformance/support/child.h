@@ -16,6 +16,7 @@ struct User {
   std::vector<gid_t> groups;
 };
 
+const gid_t staff = 2000;  // a group that alice is not in
 inline const User alice{1001, 1001, {}};
 inline const User bob{1002, 1002, {}};
 

@@ -1,10 +1,12 @@
 #include "support/files.h"
 
+#include <linux/capability.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <random>
 #include <system_error>
 
@@ -18,6 +20,12 @@ FileDescriptor opened(const Path& path, int flags, mode_t mode) {
   const int number = ::open(path, flags | O_CLOEXEC, mode);
   require(number >= 0, "open " + path.text());
   return FileDescriptor(number);
+}
+
+long can_open(const Path& path, int flags) {
+  const int number = ::open(path, flags);
+  if (number >= 0) ::close(number);
+  return number < 0 ? -1 : 0;
 }
 
 void make_file(const Path& path, std::string_view content, mode_t mode) {
@@ -124,6 +132,8 @@ struct stat status(int descriptor) {
   return result;
 }
 
+mode_t mode_bits(const Path& path) { return status(path).st_mode & 07777; }
+
 ino_t inode(const Path& path) { return status(path).st_ino; }
 
 bool exists(const Path& path) {
@@ -131,6 +141,15 @@ bool exists(const Path& path) {
   if (::lstat(path, &ignored) == 0) return true;
   require(errno == ENOENT, "lstat " + path.text());
   return false;
+}
+
+std::string a_capability() {
+  vfs_cap_data data{};
+  data.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE;
+  data.data[0].permitted = 1U << CAP_NET_RAW;
+  std::string bytes(XATTR_CAPS_SZ_2, '\0');
+  std::memcpy(bytes.data(), &data, bytes.size());
+  return bytes;
 }
 
 std::string pattern(std::size_t size, unsigned seed) {

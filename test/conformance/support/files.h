@@ -23,6 +23,7 @@ using lamina::sys::FileDescriptor;
 void require(bool succeeded, const std::string& what);
 
 FileDescriptor opened(const Path& path, int flags, mode_t mode = 0644);
+long can_open(const Path& path, int flags);  // opens and closes; the outcome of the open
 
 void make_file(const Path& path, std::string_view content = "", mode_t mode = 0644);
 void make_directory(const Path& path, mode_t mode = 0755);
@@ -44,8 +45,12 @@ Stream open_stream(const Path& directory);
 
 struct stat status(const Path& path);  // lstat
 struct stat status(int descriptor);
+mode_t mode_bits(const Path& path);  // with setuid, setgid and sticky
 ino_t inode(const Path& path);
-bool exists(const Path& path);  // as lstat tells; anything but ENOENT throws
+bool exists(const Path& path);  // by lstat; anything but ENOENT throws
+
+// A value of security.capability: cap_net_raw=ep, as setcap(8) writes it.
+std::string a_capability();
 
 // Deterministic bytes that differ between seeds.
 std::string pattern(std::size_t size, unsigned seed = 1);

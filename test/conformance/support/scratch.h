@@ -12,12 +12,12 @@
 
 namespace conformance {
 
-// What the command line told. Set once, before the tests run.
+// What the command line says. Set once, before the tests run.
 struct Settings {
   Path mount;                // the directory under test
   Path layers;               // --overlay: holds the lowers `top` and `bottom` of the mount, for looking at; else empty
   std::string remount;       // --remount: a command that unmounts and mounts again; else empty
-  bool links_apart = false;  // --links-apart: nothing tells which names of a lower are links of each other
+  bool links_apart = false;  // --links-apart: no index says which names of a lower are links of each other
 };
 const Settings& settings();
 void configure(Settings settings);

@@ -30,7 +30,7 @@ const redirects = ['/a', '/b/a', '/c', 'a', 'b', 'c', '/a/b/c'];
 type Items = Record<string, Item | null>;
 
 /**
- * Tiny overlay trees out of few names, attributes and contents, so that they meet each other often. Some lie deep,
+ * Tiny overlay trees out of few names, attributes and contents, so that they overlap often. Some lie deep,
  * below directories one in the other.
  */
 export function listing(options: TreeOptions = {}): fc.Arbitrary<MemoryListing> {

@@ -57,7 +57,7 @@ describe('who is offered an update', () => {
     expect(count(one.map((is, i) => is && two[i] === true))).toBeLessThan(300);
   });
 
-  it('has its place by the formula of docs/format.md', () => {
+  it('has its place by the formula of docs/format-channel.md', () => {
     // printf 'm\\0one' | sha256sum begins with e857d9e96260, which is 90.759… % of all numbers of 48 bits.
     expect(isOfferedTo(machine('m'), update({ percent: 90.759 }))).toBe(false);
     expect(isOfferedTo(machine('m'), update({ percent: 90.76 }))).toBe(true);

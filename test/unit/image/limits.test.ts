@@ -34,7 +34,9 @@ describe('the limits of images', () => {
 
   it('take no names of platforms that a terminal would obey', () => {
     const config = { os: 'linux\x1b[31m', architecture: 'amd64', rootfs: { type: 'layers', diff_ids: [] } };
-    expect(() => parseConfig(Buffer.from(JSON.stringify(config)), 'the image')).toThrow(/os: no name of a platform/);
+    expect(() => parseConfig(Buffer.from(JSON.stringify(config)), 'the image')).toThrow(
+      /os: not the name of a platform/,
+    );
   });
 
   it('are held by the configuration that the store keeps', () => {

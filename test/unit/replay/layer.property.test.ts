@@ -11,7 +11,7 @@ import { threeWay } from './three-way-rule.js';
 const at = temporaryDirectory();
 const isRoot = process.getuid?.() === 0;
 
-/** Few names, so that all meet. */
+/** Few names, so that all overlap. */
 const names = ['a', 'b', 'd', 'd/a', 'd/b', 'd/e', 'd/e/a', 'e', 'e/a'];
 const line = fc.constantFrom('0', '1', '2');
 const text = fc.tuple(line, line).map(([first, last]) => `${first}\n-\n-\n-\n${last}\n`);

@@ -11,7 +11,7 @@ import type { ReplayCase } from './replayed.js';
 const at = temporaryDirectory();
 const replayed = async (example: ReplayCase) => replayIn(toText(at()), example);
 
-/** Operations on a small set of names, so that they meet. */
+/** Operations on a small set of names, so that they overlap. */
 const names = ['a', 'b', 'd', 'd/a', 'd/b', 'd/e', 'd/e/a', 'f'];
 const step = fc.record({
   kind: fc.constantFrom('write', 'replace', 'mkdir', 'rename', 'remove', 'link', 'chmod', 'symlink'),

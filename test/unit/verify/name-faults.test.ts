@@ -78,7 +78,7 @@ describe('the names in a store', () => {
   });
 
   it('that are missing are damage nobody can mend', () => {
-    const history = { names: [`u-${hex}`], unpublished: [], damaged: new Map([[`u-${hex}`, 'it is no JSON']]) };
+    const history = { names: [`u-${hex}`], unpublished: [], damaged: new Map([[`u-${hex}`, 'it is not JSON']]) };
     expect(faults({ history })).toEqual([`HISTORY_DAMAGED history/u-${hex}`]);
     expect(faults({ updates: [] })).toEqual([`UPDATE_FILES_MISSING ${right.updates[0] ?? ''}`]);
     expect(faults({ nodes: new Map([...right.nodes, [sealed, []]]) })).toEqual([

@@ -14,7 +14,7 @@ namespace lamina::overlay {
 using sys::Errno;
 
 namespace {
-constexpr std::string_view trusted_prefix = "trusted.";
+constexpr std::string_view trusted_names = "trusted.";
 // The kernel asks for it before each write(2) and chown(2): cap_inode_need_killpriv().
 constexpr std::string_view capability_name = "security.capability";
 
@@ -47,7 +47,7 @@ Source source_of(Inode& inode) {
 }  // namespace
 
 Result<std::vector<std::byte>> Xattrs::get(NodeId node, std::string_view name) {
-  if (hide_trusted_ && name.starts_with(trusted_prefix)) return Errno{ENODATA};
+  if (hide_trusted_ && name.starts_with(trusted_names)) return Errno{ENODATA};
   if (marks_.is_reserved(name)) return Errno{ENODATA};
   TreeLock::Shared lock(tree_);
   LAMINA_ASSIGN(const InodeRef inode, resolver_.get(node));
@@ -73,7 +73,7 @@ Result<std::string> Xattrs::names(NodeId node) {
   std::string names;
   sys::for_each_name(stored, [&](std::string_view name) {
     const auto seen = marks_.to_user(name);
-    if (!seen || (hide_trusted_ && seen->starts_with(trusted_prefix))) return;
+    if (!seen || (hide_trusted_ && seen->starts_with(trusted_names))) return;
     names += *seen;
     names += '\0';
   });

@@ -59,7 +59,7 @@ Result<Entry> Creator::make(NodeId parent, std::string_view name, const Creation
     LAMINA_ASSIGN(const InodeRef directory, directories_.get(parent, name));
     LAMINA_ASSIGN(const RealFileRef place, places_.directory(*directory));
     // The kernel creates only names that it knows to be absent: an existing one is the work of an earlier attempt,
-    // complete, for it was made in one step.
+    // complete, because it was made in one step.
     bool made_before = false;
     if (attempt != nullptr && attempt->begun()) {
       LAMINA_ASSIGN(const Found before, names_.find(*directory, name));

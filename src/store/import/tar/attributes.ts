@@ -64,7 +64,7 @@ export function xattrsOf(member: TarMember, idOf: IdOf, foreign: ForeignAttribut
 
 function check(member: TarMember, name: string, value: Buffer): void {
   const has = `${display(member.name)} has the attribute '${display(name.slice(0, 60))}'`;
-  if (name === '' || name.includes('\0')) throw unsafe(`${has}, which is no name of one`);
+  if (name === '' || name.includes('\0')) throw unsafe(`${has}, which is not a valid name`);
   if (name.length > limits.attributeName.value)
     throw beyond(limits.attributeName, `${has}…, a name of ${name.length} bytes`);
   if (value.length > limits.attributeValue.value)

@@ -90,7 +90,7 @@ class MemberReading {
     const { type } = this.header;
     if (type === 'M') throw continuedMember(this.name);
     const kind = kinds[type];
-    if (kind === undefined) throw unsafe(`${display(this.name)} is of a kind that is not known (${display(type)})`);
+    if (kind === undefined) throw unsafe(`${display(this.name)} is of an unknown type (${display(type)})`);
     // A slash at the end is how archives older than ustar say directory.
     return kind === 'file' && this.name.endsWith('/') ? 'directory' : kind;
   }
@@ -102,7 +102,7 @@ class MemberReading {
   }
 
   number(what: string, value: number | undefined, least: number, most: number): number {
-    if (value === undefined) throw unsafe(`${display(this.name)} has a header whose ${what} is no number`);
+    if (value === undefined) throw unsafe(`${display(this.name)} has a header whose ${what} is not a number`);
     return this.#within(what, value, String(value), { least, most });
   }
 
@@ -149,6 +149,6 @@ class MemberReading {
 
   #absurd(what: string, text: string): Error {
     const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text;
-    return unsafe(`${display(this.name)} states ${what}=${display(shown)}, which cannot be`);
+    return unsafe(`${display(this.name)} states the impossible ${what}=${display(shown)}`);
   }
 }

@@ -22,7 +22,7 @@ export interface Piece {
  * Reads tars of all common kinds: V7, ustar, PAX, GNU, star, with sparse files in each of their forms. Each block is
  * read once and in order, so that nothing can be passed over unseen: anything but a valid header where one must be ends
  * the reading with an error. After the end mark (a block of zeros) another archive may follow, or anything else.
- * Readers of image layers end at two blocks of zeros (Go's archive/tar): what is behind is nobody's content.
+ * Readers of image layers end at two blocks of zeros (Go's archive/tar): what follows is not content.
  */
 export class TarReader {
   #all: PaxRecords = new Map();
@@ -109,7 +109,7 @@ export class TarReader {
     for (;;) {
       const block = this.source.takeAtHand(blockSize) ?? (await this.source.take(blockSize));
       const none = block.length === 0 || isZeroBlock(block);
-      if (none && announced) throw corrupt(this.called, `${this.place} announces a member that does not come`);
+      if (none && announced) throw corrupt(this.called, `${this.place} announces a member that is missing`);
       if (block.length === 0) return undefined;
       if (none && this.#ended && this.ends === 'at two zero blocks') return this.#passOver();
       if (none) {
@@ -134,7 +134,7 @@ export class TarReader {
   #noHeader(block: Buffer): Error {
     if (block.length < blockSize && this.#member !== undefined) return truncated(this.called, this.place);
     if (this.#member === undefined) return noTar(this.called);
-    return corrupt(this.called, `${this.place} is none`);
+    return corrupt(this.called, `${this.place} is not valid`);
   }
 
   async #begin(header: Header, before: Before): Promise<TarMember> {
@@ -192,7 +192,7 @@ export class TarReader {
 
   async #body(header: Header, what: string, limit: Limit): Promise<Buffer> {
     const { size } = header;
-    if (size === undefined || size < 0) throw unsafe(`${what} has a size that is none`);
+    if (size === undefined || size < 0) throw unsafe(`${what} has an invalid size`);
     if (size > limit.value) throw beyond(limit, `${what} is of ${size} bytes`);
     const body = await this.source.take(size);
     const whole = body.length === size && (await this.source.skip(paddingOf(size)));

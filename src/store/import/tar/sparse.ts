@@ -148,7 +148,8 @@ function checked(pieces: readonly SparsePiece[], realSize: number | undefined, s
   if (realSize > limits.holes.value) throw say(`a size of ${realSize} bytes`, limits.holes);
   let end = 0;
   for (const { offset, size } of pieces) {
-    if (!(offset >= end) || !(size >= 0) || !(offset + size <= realSize)) throw say('pieces that cannot be');
+    if (!(offset >= end) || !(size >= 0) || !(offset + size <= realSize))
+      throw say('pieces that overlap or lie beyond its end');
     end = offset + size;
   }
   return { realSize, pieces };
