@@ -5,6 +5,7 @@
 #include "daemon/daemon.h"
 #include "daemon/mark_choice.h"
 #include "daemon/options.h"
+#include "daemon/security_contexts.h"
 #include "daemon/version.h"
 
 int main(int argc, char** argv) {
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
   DaemonOptions options = parse_arguments(arguments, error);
   if (options.show_help) return std::fputs(help_text, stdout) < 0 ? 1 : 0;
   if (options.show_version) return std::printf("laminafs %s\n", version) < 0 ? 1 : 0;
+  settle_contexts(options);
   for (const std::string& warning : options.warnings) std::fprintf(stderr, "laminafs: warning: %s\n", warning.c_str());
   if (!error.empty()) {
     std::fprintf(stderr, "laminafs: %s\n", error.c_str());

@@ -41,13 +41,15 @@ constexpr std::array<std::pair<std::string_view, FlagChange>, 19> flags{{
 
 constexpr std::string_view any = "*";
 // The value for which the option changes nothing.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 23> harmless{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 30> harmless{{
     {"default_permissions", any},  // always
     {"index", "off"},
     {"nfs_export", "off"},
     {"xino", any},  // st_ino is unique in the mount anyway
     {"ino32_t", any},
     {"fast_ino", any},
+    {"fast_ino_check", any},
+    {"plugins", ""},  // none
     {"threaded", any},
     {"clone_fd", any},
     {"timeout", any},  // nothing but the mount changes what is in it
@@ -55,6 +57,11 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 23> harmless
     {"attr_timeout", any},
     {"negative_timeout", any},
     {"big_writes", any},
+    {"splice_read", any},
+    {"splice_write", any},
+    {"splice_move", any},
+    {"kernel_cache", any},  // always
+    {"max_write", any},
     {"max_idle_threads", any},
     {"max_threads", any},
     {"nonempty", any},

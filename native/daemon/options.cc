@@ -178,7 +178,9 @@ bool Parser::driver_option(const std::string& name, const std::string& value) {
 void Parser::option(const std::string& text) {
   if (text.empty() || further_ranges_.take(text, options_.overlay, error_)) return;
   const std::size_t equals = text.find('=');
-  const std::string name = text.substr(0, equals);
+  std::string name = text.substr(0, equals);
+  // fuse-overlayfs 2 knows the option by this name as well; without a value it is mount(8)'s.
+  if (name == "sync" && equals != std::string::npos) name = "fsync";
   const std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
   further_ranges_.follow(name, value);
   if (const auto change = mount_flag(name)) {

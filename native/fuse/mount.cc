@@ -57,7 +57,7 @@ Result<Channel> mount_directly(const MountOptions& options, std::uint32_t root_m
   if (::mount(options.source.c_str(), target.c_str(), type.c_str(), options.flags, data.c_str()) != 0) {
     const int error = errno;
     const bool unknown = error == EINVAL && !options.security.empty();
-    const std::string why = unknown ? " (a context needs SELinux: leave it out where the kernel has none)" : "";
+    const std::string why = unknown ? " (SELinux may not know the context)" : "";
     return refuse(explanation, "cannot mount on " + options.mountpoint + why, error);
   }
   return Channel(std::move(device));

@@ -18,6 +18,7 @@
 #include "sandbox/privileges.h"
 #include "sandbox/setup.h"
 #include "sandbox/terminal.h"
+#include "sandbox/text-file.h"
 #include "sandbox/users.h"
 
 namespace lamina::sandbox {
@@ -37,8 +38,12 @@ void wait_for(int go) {
   if (read(go, &byte, 1) != 1) _exit(own_failure);  // the maker has reported why
 }
 
+// A user namespace of an ordinary user (unshare --map-root-user) has one group, and lets none be left: they give as
+// much there as in the sandbox of that user.
+bool may_leave_groups() { return text_of("/proc/self/setgroups") != "deny\n"; }
+
 void become_root(bool own_users, bool has_groups) {
-  if (has_groups && setgroups(0, nullptr) != 0) fail("cannot leave the groups of the caller");
+  if (has_groups && may_leave_groups() && setgroups(0, nullptr) != 0) fail("cannot leave the groups of the caller");
   if (!own_users) return;
   if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0) fail("cannot become root of the sandbox");
 }

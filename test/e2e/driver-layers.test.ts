@@ -67,6 +67,23 @@ describe.skipIf(!isRoot)('laminafs and its layers', () => {
     await unmount();
   });
 
+  it('mounts a lower that its upper and the mount point lie in, as podman -v ~:/home:O asks for', async () => {
+    expect(await start(layers('.'))).toMatchObject({ code: 0, stderr: '' });
+    writeFileSync(at('mnt/lower/file'), 'of the mount');
+    writeFileSync(at('mnt/upper/below'), 'twice');
+    renameSync(at('mnt/lower/d'), at('mnt/moved'));
+    expect(readFileSync(at('lower/file'), 'utf8')).toBe('content');
+    expect(readFileSync(at('upper/lower/file'), 'utf8')).toBe('of the mount');
+    expect(readFileSync(at('upper/upper/below'), 'utf8')).toBe('twice');
+    expect(readdirSync(at('mnt/mnt'))).toEqual([]);
+    expect(readFileSync(at('mnt/moved/inner'), 'utf8')).toBe('inner');
+    expect(readdirSync(at('mnt'), { recursive: true }).length).toBeGreaterThan(8);
+    await unmount();
+    expect(await start(layers('.'))).toMatchObject({ code: 0, stderr: '' });
+    expect(readFileSync(at('mnt/moved/inner'), 'utf8')).toBe('inner');
+    await unmount();
+  });
+
   it('stands on an overlay of the kernel, but not with its upper', async () => {
     for (const name of ['merged', 'above', 'beside']) mkdirSync(at(name));
     const below = `lowerdir=${at('lower')},upperdir=${at('above')},workdir=${at('beside')}`;

@@ -113,7 +113,12 @@ describe.skipIf(!mayMount)('laminafs', () => {
     ['no lower', () => `upperdir=${at('upper')},workdir=${at('work')}`, /lowerdir/],
     ['an upper without a work', () => `lowerdir=${at('a')},upperdir=${at('upper')}`, /workdir/],
     ['an upper that is missing', () => `lowerdir=${at('a')},upperdir=${at('none')},workdir=${at('work')}`, /none/],
-    ['an upper inside a lower', () => `lowerdir=${place},upperdir=${at('upper')},workdir=${at('work')}`, /upper/],
+    [
+      'an upper inside a lower, where layers are of no engine',
+      () => `lowerdir=${place},upperdir=${at('upper')},workdir=${at('work')},whiteout_files=off`,
+      /upper/,
+    ],
+    ['a lower inside the upper', () => `lowerdir=${at('a')},upperdir=${place},workdir=${at('work')}`, /lower|work/],
     ['a work inside the upper', () => `lowerdir=${at('a')},upperdir=${at('upper')},workdir=${at('upper/w')}`, /w/],
     [
       'an upper that is its work',

@@ -114,4 +114,35 @@ describe.skipIf(!isRoot)('the user namespace of lamina run', () => {
       expect((await script(['--userns', 'own'], 'cat /etc/written')).stdout).toBe('5\n');
     });
   });
+
+  it('may lie in one of a single user, which lets no group be left: unshare --map-root-user', async () => {
+    const tar = world.path('plain.tar');
+    const plain = ['--owner=0', '--group=0', '--exclude=./dev/*', '-cf', tar, '.'];
+    expect(spawnSync('tar', ['-C', world.path('tiny'), ...plain]).status).toBe(0);
+    const through = ['unshare', '--user', '--map-root-user', '--mount'];
+    const alone = async (...args: string[]) => {
+      const done = await world.start(['--store', world.path('alone'), ...args], { through }).finished;
+      expect({ args, code: done.code, stderr: done.code === 0 ? '' : done.stderr }).toEqual({
+        args,
+        code: 0,
+        stderr: '',
+      });
+      return done.stdout;
+    };
+    await alone('init');
+    await alone('base', 'import', 'plain', tar);
+    await alone('create', 'one', '--base', 'plain');
+    expect(await alone('run', 'one', 'sh', '-c', 'id -u; rm -r /srv; mkdir /srv; echo own >/srv/own')).toBe('0\n');
+    await alone(
+      'update',
+      'apply',
+      'plain',
+      world.script('news', 'rm /etc/group; echo new >/srv/new'),
+      '--name',
+      'news',
+    );
+    expect(await alone('run', 'one', 'sh', '-c', 'ls /srv; ls /etc/group 2>/dev/null || true')).toBe('new\nown\n');
+    await alone('rollback', 'news');
+    expect(await alone('run', 'one', 'ls', '/srv', '/etc/group')).toBe('/etc/group\n\n/srv:\nown\n');
+  });
 });

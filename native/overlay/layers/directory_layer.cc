@@ -130,7 +130,7 @@ Result<LowerEntry> DirectoryLayer::entry_at(const Place& place, Node node) const
   LowerEntry found;
   found.reference.path = std::move(node);
   found.attributes = attributes_of(status);
-  LAMINA_TRY(apply_stored_owner(owners_, place.at(), place.name, found.attributes));
+  LAMINA_TRY(apply_stored_file(owners_, place.at(), place.name, found.attributes));
   LAMINA_ASSIGN(found.marks, marks_at(place, status));
   found.marks.protection = protection_of(status);
   if (escaped_whiteouts_ && found.marks.escaped_whiteout) show_as_device(found.attributes);
@@ -166,10 +166,19 @@ Result<Attributes> DirectoryLayer::attributes(const LowerRef& reference) const {
   LAMINA_ASSIGN(const Place found, place(reference));
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(found.at(), found.name));
   Attributes its = attributes_of(status);
-  LAMINA_TRY(apply_stored_owner(owners_, found.at(), found.name, its));
+  LAMINA_TRY(apply_stored_file(owners_, found.at(), found.name, its));
   LAMINA_ASSIGN(const bool device, is_escaped_whiteout(found.at(), found.name, status));
   if (device) show_as_device(its);
   return its;
+}
+
+// An attribute of another form is reported when the name is looked up, and takes no other name with it.
+Result<std::uint32_t> DirectoryLayer::type_of(int directory, std::string_view name,
+                                              const sys::FileStatus& status) const {
+  Attributes shown = to_attributes(status);
+  const Status applied = apply_stored_file(owners_, directory, name, shown);
+  if (!applied.ok() && !applied.failed_with(EINVAL)) return applied.error();
+  return shown.mode & S_IFMT;
 }
 
 Result<Layer::Child> DirectoryLayer::child_of(int directory, std::uint64_t device, bool xattr_whiteouts,
@@ -179,11 +188,11 @@ Result<Layer::Child> DirectoryLayer::child_of(int directory, std::uint64_t devic
   child.entry.cookie = name_cookie(record.name);
   child.entry.ino = ino(device, record.ino);
   child.entry.type = record.type;
-  const bool may_stand_for_device = xattr_whiteouts || escaped_whiteouts_;
+  const bool may_stand_for_device = xattr_whiteouts || escaped_whiteouts_ || owners_ != StoredOwners::in_inode;
   const bool look = record.type == 0 || record.type == S_IFCHR || (may_stand_for_device && record.type == S_IFREG);
   if (!look) return child;
   LAMINA_ASSIGN(const sys::FileStatus status, sys::status_at(directory, record.name));
-  child.entry.type = status.type();
+  LAMINA_ASSIGN(child.entry.type, type_of(directory, record.name, status));
   child.whiteout = status.is_whiteout();
   LAMINA_ASSIGN(const bool shows_device, is_escaped_whiteout(directory, record.name, status));
   if (shows_device) child.entry.type = S_IFCHR;

@@ -58,6 +58,7 @@ class DirectoryLayer final : public Layer {
   [[nodiscard]] Attributes attributes_of(const sys::FileStatus& status) const;
   Result<Marks> marks_at(const Place& place, const sys::FileStatus& status) const;
   Result<bool> xattr_whiteouts(int directory) const;
+  Result<std::uint32_t> type_of(int directory, std::string_view name, const sys::FileStatus& status) const;
   Result<bool> is_escaped_whiteout(int directory, std::string_view name, const sys::FileStatus& status) const;
   static void obey_whiteout_files(std::vector<Child>& children);
   Result<Child> child_of(int directory, std::uint64_t device, bool xattr_whiteouts,

@@ -63,11 +63,12 @@ Status check_apart(const Options& options, std::string& explanation) {
     if (!directories) return refuse_call(explanation, std::string(what) + " " + path, directories.error());
     return Way{what, path, std::move(*directories)};
   };
-  const auto apart = [&](const Way& inner, const Way& outer) -> Status {
+  const auto apart = [&](const Way& inner, const Way& outer, bool may_lie_below = false) -> Status {
     const sys::FileStatus& wanted = outer.directories.front();
-    const bool within = std::any_of(
-        inner.directories.begin(), inner.directories.end(),
-        [&](const sys::FileStatus& each) { return each.device == wanted.device && each.ino == wanted.ino; });
+    const auto end = may_lie_below ? inner.directories.begin() + 1 : inner.directories.end();
+    const bool within = std::any_of(inner.directories.begin(), end, [&](const sys::FileStatus& each) {
+      return each.device == wanted.device && each.ino == wanted.ino;
+    });
     if (!within) return {};
     return refuse(explanation,
                   std::string(inner.what) + " " + inner.path + " lies inside " + outer.what + " " + outer.path +
@@ -78,9 +79,10 @@ Status check_apart(const Options& options, std::string& explanation) {
   LAMINA_ASSIGN(const Way work, way("work", options.work));
   for (const LowerOptions& each : options.lowers) {
     LAMINA_ASSIGN(const Way lower, way("lower", each.tree));
-    LAMINA_TRY(apart(upper, lower));
+    // An engine's storage lies in the home that `podman run -v ~:/home:O` shows; fuse-overlayfs mounts that.
+    LAMINA_TRY(apart(upper, lower, options.whiteout_files));
     LAMINA_TRY(apart(lower, upper));
-    LAMINA_TRY(apart(work, lower));
+    LAMINA_TRY(apart(work, lower, options.whiteout_files));
     LAMINA_TRY(apart(lower, work));
   }
   LAMINA_TRY(apart(upper, work));

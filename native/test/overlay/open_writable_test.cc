@@ -30,6 +30,7 @@ class OpenWritableTest : public testing::Test {
     options.upper = place_.path(upper);
     options.work = place_.path(work);
     options.user_xattr = true;
+    options.whiteout_files = of_an_engine_;
     std::string explanation;
     const auto opened = open_writable(options, MarkNames(true), explanation);
     EXPECT_EQ(opened.failed_with(EINVAL), !explanation.empty());
@@ -52,6 +53,7 @@ class OpenWritableTest : public testing::Test {
   }
 
   test::TemporaryDirectory place_;
+  bool of_an_engine_ = false;
 };
 
 TEST_F(OpenWritableTest, TakesDirectoriesApart) { EXPECT_EQ(said("lower", "upper", "work"), ""); }
@@ -62,6 +64,16 @@ TEST_F(OpenWritableTest, RefusesOneThatLiesInsideAnother) {
   EXPECT_EQ(said("lower", "lower/in", "work"), inside("upper", "lower/in", "lower", "lower"));
   EXPECT_EQ(said("upper/in", "upper", "work"), inside("lower", "upper/in", "upper", "upper"));
   EXPECT_EQ(said("lower", "upper", "second/in"), inside("work", "second/in", "lower", "second"));
+}
+
+// `podman run -v ~:/home:O` of a user whose storage is in that home.
+TEST_F(OpenWritableTest, TakesAnUpperBelowALowerOfAnEngine) {
+  of_an_engine_ = true;
+  EXPECT_EQ(said("lower", "lower/in", "work"), "");
+  EXPECT_EQ(said("lower", "upper", "second/in"), "");
+  EXPECT_EQ(said("lower", "lower", "work"), inside("upper", "lower", "lower", "lower"));
+  EXPECT_EQ(said("upper/in", "upper", "work"), inside("lower", "upper/in", "upper", "upper"));
+  EXPECT_EQ(said("lower", "upper", "upper/in"), inside("work", "upper/in", "upper", "upper"));
 }
 
 TEST_F(OpenWritableTest, KnowsADirectoryByAnyOfItsPaths) {
