@@ -34,6 +34,7 @@ export function withImageDefaults(store: Store, manifest: Manifest, container: s
     user: user ?? stated(config?.User),
     environment: { ...variables, ...environment },
     workingDirectory: workingDirectory ?? stated(config?.WorkingDir),
+    makesDirectory: workingDirectory === undefined,
   };
   check([...words.command, words.user ?? '', ...Object.entries(variables).flat(), words.workingDirectory ?? '']);
   checkDirectory(words.workingDirectory, image.reference);

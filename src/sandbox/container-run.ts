@@ -8,6 +8,7 @@ import { planSandbox } from './root/plan.js';
 import type { SandboxPlan } from './root/plan.js';
 import { MountedRoot } from './root/reader.js';
 import { SharedAdditions } from './root/shared-additions.js';
+import { makeWorkingDirectory } from './root/working-directory.js';
 import { runInSandbox } from './sandbox.js';
 import type { Privileges, SandboxUsers } from './setup.js';
 import type { SignalSource } from './signals.js';
@@ -36,6 +37,8 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** In the root, absolute; by default the root. */
   readonly workingDirectory?: string | undefined;
+  /** Whether it is made where it is missing: an image states it, and nobody another one. */
+  readonly makesDirectory?: boolean | undefined;
 }
 
 /** HOST_NAME_MAX, gethostname(2) */
@@ -53,20 +56,17 @@ export async function runInContainer(request: ContainerRunRequest): Promise<numb
     const plan = planSandbox(root, { network });
     checkMountPoints(container, plan);
     const privileges = privilegesOf(root, plan, request.options);
+    const { workingDirectory, makesDirectory } = request.options ?? {};
+    if (makesDirectory === true && workingDirectory !== undefined)
+      makeWorkingDirectory(root, workingDirectory, Object.values(plan.mountPoints.paths));
     const resolver = resolverToShow(root, plan);
     const additions = additionsOf({ ...plan, network: plan.network.filter(({ missing }) => missing) }, hostName);
     const held = await SharedAdditions.make(root, additions, existingIn(plan));
     try {
       const { command, signals: interactive, options } = request;
       const common = { root: request.root, command, network, plan, resolver, hostName, interactive };
-      const { environment, workingDirectory } = options ?? {};
-      const own = {
-        limits: options?.limits,
-        privileges,
-        users: options?.users ?? 'auto',
-        environment,
-        workingDirectory,
-      };
+      const { environment, users = 'auto' } = options ?? {};
+      const own = { limits: options?.limits, privileges, users, environment, workingDirectory };
       return (await runInSandbox({ ...common, ...own })).exitCode;
     } finally {
       held.release();

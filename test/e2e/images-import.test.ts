@@ -187,6 +187,13 @@ describe.skipIf(!mayMount)('importing images', () => {
     expect(await world.attempt('run', '--workdir', '/none', 'runs', 'true')).toMatchObject({ code: 126 });
     await world.run('remove', 'runs');
     await removed(base);
+    const elsewhere = await imported(named([layerOf(tar)], { config: { WorkingDir: '/srv/app/deep', User: ':34' } }));
+    await world.run('create', 'runs', '--base', elsewhere.name);
+    // Made where it is missing, as podman does, unless somebody asks for another one.
+    const made = 'pwd; id -u; id -g; stat -c %a /srv/app';
+    expect(await world.run('run', 'runs', '--', 'sh', '-c', made)).toBe('/srv/app/deep\n0\n34\n755\n');
+    await world.run('remove', 'runs');
+    await removed(elsewhere);
   });
 
   describe('in a registry', () => {
