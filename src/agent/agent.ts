@@ -50,6 +50,8 @@ export interface AgentData {
   readonly bases: readonly BaseRound[];
 }
 
+/** A package that takes longer is downloaded in several polls. */
+const downloadMs = 600_000;
 /** How often the agent looks for bases that have begun to follow a channel, if it is not notified. */
 const lookMs = 60_000;
 
@@ -144,6 +146,7 @@ class Agent {
         store: this.store,
         machine: this.machine,
         patienceMs,
+        downloadMs: once ? undefined : downloadMs,
         signal,
         onNote,
         hints: { spreadMs, ring },

@@ -1,5 +1,6 @@
 import { fromText, toText } from '../base/bytes.js';
 import { isoNow } from '../base/time.js';
+import { bytesText } from '../base/units.js';
 import type { ChannelUpdate } from '../channel/index.js';
 import { reportCounts, reportTexts } from '../fleet/index.js';
 import { own } from '../manifest/index.js';
@@ -13,20 +14,43 @@ import type { Follower, Result } from './follower.js';
 import type { Outcome } from './outcomes.js';
 
 /**
- * Downloads and applies an update of the channel, as `lamina update apply` does.
+ * Downloads and applies an update of the channel, as `lamina update apply` does. A download that takes longer than its
+ * turn is left, and the update waits: the next poll goes on with it.
  * @throws LaminaError: the package could not be downloaded; damaged: the store; the signal's reason
  */
 export async function applyFromChannel(follower: Follower, update: ChannelUpdate, channel: number): Promise<Outcome> {
-  const { client, paths, signal } = follower;
   const started = isoNow();
   const begun = performance.now();
-  const file = await client.download(update, toText(paths.downloads), { signal });
+  const file = await downloaded(follower, update);
+  if (file === undefined)
+    return { ...placeOf(update), ...downloading(update), started, seconds: secondsSince(begun), channel };
   const result = await attempt(follower, async () =>
     whileUnitsStopped(follower, async () => applyFile(follower, update, file)),
   );
   // It is kept for another attempt only.
   if (!result.again) await removeDurably(fromText(file));
   return { ...placeOf(update), ...result, started, seconds: secondsSince(begun), channel };
+}
+
+/** Undefined: it is not all there when its turn ends. */
+async function downloaded(follower: Follower, update: ChannelUpdate): Promise<string | undefined> {
+  const { client, paths, signal, downloadMs } = follower;
+  const into = toText(paths.downloads);
+  if (downloadMs === undefined) return client.download(update, into, { signal });
+  const turn = AbortSignal.timeout(downloadMs);
+  try {
+    return await client.download(update, into, { signal: AbortSignal.any([signal, turn]) });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!turn.aborted) throw error;
+    return undefined;
+  }
+}
+
+function downloading({ package: { bytes } }: ChannelUpdate): Result {
+  const message = `its package of ${bytesText(bytes)} is still being downloaded`;
+  const nothing = { update: null, containers: noContainers, failures: [] };
+  return { ...nothing, outcome: 'waiting', error: { code: 'DOWNLOADING', message, hint: null }, again: true };
 }
 
 async function applyFile(

@@ -7,7 +7,9 @@ import { hintPause, pollPause } from './schedule.js';
 import type { FollowSettings } from './settings.js';
 import { concerns } from './webhook.js';
 
-type FollowerOptions = Pick<Follower, 'store' | 'patienceMs' | 'signal' | 'onNote'> & { readonly machine: Machine };
+type FollowerOptions = Pick<Follower, 'store' | 'patienceMs' | 'downloadMs' | 'signal' | 'onNote'> & {
+  readonly machine: Machine;
+};
 
 export interface HintOptions {
   readonly spreadMs: number;

@@ -24,6 +24,11 @@ export interface Follower {
   readonly client: ChannelClient;
   /** How long work is tried again while others hold what it needs: the store, or a container that is mounted. */
   readonly patienceMs: number;
+  /**
+   * How long a package is downloaded at a time: a slow server must not keep the agent from other channels, nor from
+   * withdrawals. Undefined: to its end.
+   */
+  readonly downloadMs: number | undefined;
   /** Ends it; what is being done then is aborted, and done at the next start. */
   readonly signal: AbortSignal;
   /** For people: one sentence. */

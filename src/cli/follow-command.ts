@@ -116,12 +116,21 @@ async function requestOf(url: string, options: FollowOptions) {
     restart,
     report: report === 'none' ? null : report,
     events: events ?? null,
-    intervalSeconds: secondsOf('interval', interval) ?? 300,
+    intervalSeconds: intervalOf(interval),
     after: countOf('after', after),
     plainHttp,
     maxBytes: bytesOf('max-size', options.maxSize) ?? null,
   };
 }
+
+/** @throws LaminaError usage: it is no number, too long, or the server would be asked all the time */
+function intervalOf(text: string): number {
+  const seconds = secondsOf('interval', text) ?? usualInterval;
+  if (seconds >= 1) return seconds;
+  throw usage(`--interval ${text}: give 1 second or more`);
+}
+
+const usualInterval = 300;
 
 /** The agent may run in another directory. */
 const addressOf = (url: string) => (/^[a-z][a-z0-9+.-]*:/i.test(url) ? url : toText(pathOf(url)));

@@ -266,6 +266,8 @@ describe.skipIf(!isRoot)('a base that follows a channel', () => {
     );
     expect(login).toMatchObject({ code: 2, stderr: expect.stringContaining('the address has a login') as string });
     expect(login.stderr).not.toContain('secret');
+    const often = await world.attempt('follow', channel.public, '--base', 'tiny', '--interval', '0.01');
+    expect(often).toMatchObject({ code: 2, stderr: expect.stringContaining('--interval 0.01: give 1') as string });
     // What the base has does not change with how it follows.
     const follow = async (...words: string[]) =>
       (
