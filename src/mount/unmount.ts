@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { display, shellWord, toText } from '../base/bytes.js';
+import { display, isBelow, shellWord, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
+import { someOf } from '../base/some-of.js';
 import { mountAt, readMountInfo } from '../platform/mountinfo.js';
 import { runProcess } from '../platform/process.js';
 import { unmountFuse } from '../platform/unmount.js';
@@ -34,10 +35,29 @@ export async function unmountUnlessUsed(mountpoint: BytePath, options: { lazy?: 
       const holders = await holdersOf(mountpoint);
       const busy = isSystemError(error, 'EBUSY');
       if (holders.length > 0 || (busy && tries === unseenTries)) throw mountBusy(mountpoint, holders, error);
+      const inIt = await mountsIn(mountpoint);
+      if (busy && inIt.length > 0) throw mountCovered(mountpoint, inIt, error);
       if (!busy) throw error;
       await sleep(unseenPause);
     }
   }
+}
+
+async function mountsIn(mountpoint: BytePath): Promise<readonly BytePath[]> {
+  const points = (await readMountInfo()).map(({ mountPoint }) => mountPoint);
+  return [...new Set(points)].filter((point) => isBelow(point, mountpoint));
+}
+
+function mountCovered(mountpoint: BytePath, inIt: readonly BytePath[], cause: unknown): LaminaError {
+  const where = someOf(
+    inIt.map((point) => display(point)),
+    5,
+  );
+  return refused(`${display(mountpoint)} is in use: something is mounted in it, on ${where}`, {
+    code: 'MOUNT_BUSY',
+    hint: 'unmount that first, and try again',
+    cause,
+  });
 }
 
 function mountBusy(mountpoint: BytePath, holders: readonly Holder[], cause: unknown): LaminaError {

@@ -6,7 +6,7 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { bytesOf } from './addon.js';
 import type { Path } from './addon.js';
-import { renameSync, syncFileSystem } from './native.js';
+import { SystemError, renameSync, syncFileSystem } from './native.js';
 import type { RenameMode } from './native.js';
 import { removeTreeAtOnce, walk } from './walk.js';
 
@@ -141,9 +141,15 @@ export async function writeFileDurably(
     renameStep(temporary, target, 'replace');
   } catch (error) {
     await discard(temporary, error);
-    throw error;
+    throw withPath(error, target);
   }
   await syncDirectory(parentOf(target));
+}
+
+/** The error of a call on an open file does not say which: a full disk is met by write(2). */
+function withPath(error: unknown, path: BytePath): unknown {
+  if (!isSystemError(error) || error.path !== undefined || error.errno === undefined) return error;
+  return new SystemError(-error.errno, { syscall: error.syscall ?? 'write', path });
 }
 
 /** A name beside `path` for what is not yet whole: `.NAME.XXXXXXXX.tmp`, NAME shortened where it would get too long. */

@@ -1,4 +1,4 @@
-import { components, display, fromText, join, toText } from '../base/bytes.js';
+import { components, display, fromText, isBelow, join, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed } from '../base/errors.js';
 import { isRoot } from '../platform/privileges.js';
@@ -118,14 +118,16 @@ function grantedBy(add: readonly Capability[], drop: readonly Capability[]): rea
   return [...new Set([...commonCapabilities, ...add])].filter((each) => !drop.includes(each));
 }
 
-function directoryRecords({ plan, hostName }: SandboxSetup): Records {
+function directoryRecords({ plan, hostName, shown }: SandboxSetup): Records {
   const records: Records = [];
   const directory = (path: BytePath, mode: number, uid: number, gid: number) => {
     // Without root there is one user only.
     const owner = isRoot() ? [`${uid}`, `${gid}`] : ['0', '0'];
     records.push(['directory', `/${path}`, mode.toString(8), ...owner]);
   };
-  for (const { path, mode, uid, gid } of plan.directories) directory(path, mode, uid, gid);
+  // What is shown there must stay within reach, whatever the root requests.
+  const isOwn = (path: BytePath) => shown.size > 0 && (path === shownIn(plan) || isBelow(path, shownIn(plan)));
+  for (const { path, mode, uid, gid } of plan.directories) if (!isOwn(path)) directory(path, mode, uid, gid);
   const made = new Set<string>(plan.directories.map(({ path }) => path));
   for (const file of plan.network.filter(({ inMount }) => inMount)) {
     for (const { path, content } of filled(file, hostName)) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -219,6 +220,15 @@ describe.skipIf(!mayMount)('bad input', () => {
       await rejected(4, /in use|busy/, 'umount', 'web');
       user.child.stdin?.end();
       await user.finished;
+    });
+    it('says what is mounted in it', async () => {
+      const inner = join(directory('web'), 'srv');
+      execFileSync('mount', ['-t', 'tmpfs', 'none', inner]);
+      try {
+        await rejected(4, new RegExp(`mounted in it, on ${inner}`), 'umount', 'web');
+      } finally {
+        execFileSync('umount', [inner]);
+      }
     });
   });
 

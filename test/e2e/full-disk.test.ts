@@ -56,6 +56,16 @@ describe.skipIf(!isRoot)('a full disk', () => {
     await failsWithoutTrace(left, 'update', 'apply', 'tiny', script);
   });
 
+  it('is reported with the file that could not be written', async () => {
+    const before = world.storeContent();
+    fill(0);
+    const done = await world.attempt('settings', '--engine', 'auto');
+    rmSync(ballast());
+    expect(done.code).toBe(1);
+    expect(done.stderr).toMatch(/write on .*settings\.json'?: .*ENOSPC/i);
+    expect([...differences(before, world.storeContent())]).toEqual([]);
+  });
+
   it('ends the commit of what was done by hand, which is kept', async () => {
     const before = world.storeContent();
     const point = world.makeDirectory('by-hand');

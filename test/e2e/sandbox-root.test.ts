@@ -194,6 +194,29 @@ describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
     expect(await world.inside('asks', 'cat /srv/version')).toBe('own\n');
   });
 
+  it.each([
+    ['the procedure', 'd /run/lamina/procedure 0777\nd /run/lamina 0000 65534 65534', {}],
+    ['a name that is a file there', 'd /run/x/y.conf 0755\nd /run/ok 0755', { 'etc/resolv.conf': '../run/x/y.conf' }],
+    ['devices', 'd /run/dev/null/x 0755\nd /run/dev/fd 0755', { dev: 'run/dev' }],
+    ['processes', 'd /run/proc/1/x 0755\nd /run/proc/sys 0000', { proc: 'run/proc' }],
+  ])(
+    'is made, and the update for all, where one root requests directories in place of %s',
+    async (_what, conf, links) => {
+      await world.containers('odd', 'idle');
+      await world.mounted('odd', (mounted) => {
+        mkdirSync(join(mounted, 'etc/tmpfiles.d'));
+        writeFileSync(join(mounted, 'etc/tmpfiles.d/odd.conf'), `${conf}\n`);
+        for (const [name, target] of Object.entries(links)) {
+          rmSync(join(mounted, name), { recursive: true, force: true });
+          symlinkSync(target, join(mounted, name));
+        }
+      });
+      const script = 'echo done >/srv/version; ls /etc/tmpfiles.d || true';
+      expect(Object.keys(await outcomes('u', script, '--network'))).toEqual(['idle', 'odd']);
+      expect(await world.inside('odd', 'cat /srv/version')).toBe('done\n');
+    },
+  );
+
   it('says that the sandbox could not be made, and not that the procedure failed', async () => {
     await world.containers('web');
     // An installation whose lamina-sandbox fails.

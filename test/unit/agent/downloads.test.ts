@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { applyFromChannel } from '../../../src/agent/apply.js';
+import { applyFromChannel } from '../../../src/agent/apply-offered.js';
 import { dropDownloads } from '../../../src/agent/downloads.js';
 import type { Follower } from '../../../src/agent/follower.js';
 import { fromText } from '../../../src/base/bytes.js';
