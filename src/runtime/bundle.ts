@@ -10,7 +10,7 @@ import { checkHostView, unmountStack, withMountpoint } from '../mount/index.js';
 import { exposureAt, exposureOnTheWay, exposureText } from '../platform/exposure.js';
 import type { Exposure } from '../platform/exposure.js';
 import { isMachineRoot } from '../platform/privileges.js';
-import { MountedRoot, parseCapabilities, userOf } from '../sandbox/index.js';
+import { MountedRoot, follow, parseCapabilities, userOf } from '../sandbox/index.js';
 import type { Capability, RunOptions } from '../sandbox/index.js';
 import type { Store } from '../store/index.js';
 import { runOptionsOf } from './run-options.js';
@@ -34,6 +34,8 @@ export interface BundleOptions extends Pick<MountOptions, 'engine' | 'readOnly'>
 
 /** HOST_NAME_MAX, gethostname(2) */
 const longestHostName = 64;
+/** Directories of every root that runtimes mount something over. */
+const mountedOver = ['/proc', '/dev', '/sys'];
 /** They let a program find names of the network. */
 const networkFiles = ['/etc/resolv.conf', '/etc/hosts'];
 
@@ -96,6 +98,12 @@ function configOf(name: string, root: BytePath, words: ConfigWords): string {
   const { user = '0', environment = {}, workingDirectory = '/' } = words.options ?? {};
   const reader = new MountedRoot(root);
   try {
+    const isThere = (path: string) => follow(reader, path).kind === 'found';
+    if (words.readOnly === true)
+      refuseWithoutPlaces(
+        name,
+        mountedOver.filter((path) => !isThere(path)),
+      );
     const process: RuntimeProcess = {
       command: words.command,
       user: userOf(reader, user, []),
@@ -104,7 +112,10 @@ function configOf(name: string, root: BytePath, words: ConfigWords): string {
       hostName: name.slice(0, longestHostName),
       terminal: words.terminal,
       network: words.network,
-      hostFiles: words.network ? networkFiles.filter((path) => existsSync(path)) : [],
+      // On a read-only root a runtime cannot make the files that they are mounted over.
+      hostFiles: words.network
+        ? networkFiles.filter((path) => existsSync(path) && (words.readOnly !== true || isThere(path)))
+        : [],
       readOnly: words.readOnly === true,
       mayGainPrivileges: words.suid,
       capabilities: words.capabilities,
@@ -114,6 +125,15 @@ function configOf(name: string, root: BytePath, words: ConfigWords): string {
   } finally {
     reader.close();
   }
+}
+
+/** @throws LaminaError refused */
+function refuseWithoutPlaces(name: string, missing: readonly string[]): void {
+  if (missing.length === 0) return;
+  throw refused(`container '${name}' has no ${missing.join(', ')}, which a runtime needs and cannot make read-only`, {
+    code: 'NO_MOUNT_POINT',
+    hint: 'run it once by a bundle without --read-only: runtimes make what they miss',
+  });
 }
 
 /** JSON holds no bytes that are not UTF-8. */

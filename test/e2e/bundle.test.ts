@@ -25,7 +25,7 @@ describe.skipIf(!isRoot)('lamina bundle', () => {
   });
   afterEach(async () => {
     // What a test that failed has left.
-    if (world.mounts().length > 0) await world.run('umount', 'web');
+    if (world.mounts().length > 0) await world.run('umount', '--all');
   });
   afterAll(() => {
     expect(world.mounts()).toEqual([]);
@@ -85,11 +85,15 @@ describe.skipIf(!isRoot)('lamina bundle', () => {
 
     it.skipIf(runtime.requirement !== '')('keeps a read-only root as it is', async () => {
       const bundle = fresh();
-      await world.run('bundle', 'web', bundle, '--read-only', '--cap-drop', 'all', '--', 'sh', '-c', 'touch /srv/x');
+      const options = ['--read-only', '--network', '--cap-drop', 'all'];
+      await world.run('create', `bare-${runtime.name}`, '--base', 'tiny');
+      // The tiny root has no /etc/resolv.conf, which only a writable one can get.
+      await world.run('bundle', `bare-${runtime.name}`, bundle, ...options, '--', 'sh', '-c', 'touch /srv/x');
+      expect(existsSync(join(bundle, 'rootfs/etc/resolv.conf'))).toBe(false);
       const ran = await runtime.run(bundle, 'lamina-test');
       expect(ran.code).toBe(1);
       expect(ran.stderr).toContain('Read-only file system');
-      await world.run('umount', 'web');
+      await world.run('umount', `bare-${runtime.name}`);
     });
   });
 
@@ -141,6 +145,14 @@ describe.skipIf(!isRoot)('lamina bundle', () => {
     mkdirSync(bundle);
     expect(await refusal(3, 'web', bundle, '--user', 'nobody-here')).toContain('nobody-here');
     expect(readdirSync(bundle)).toEqual([]);
+  });
+
+  it('is not made read-only of a root in which a runtime must make something', async () => {
+    await world.run('create', 'odd', '--base', 'tiny');
+    await world.mounted('odd', (root) => {
+      rmSync(join(root, 'sys'), { recursive: true });
+    });
+    expect(await refusal(4, 'odd', fresh(), '--read-only')).toContain("container 'odd' has no /sys");
   });
 
   it('says where a container is mounted already', async () => {

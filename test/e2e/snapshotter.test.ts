@@ -193,7 +193,8 @@ describe.each(['kernel', 'fuse'] as const)(`the snapshotter with the engine %s${
 
     it('is taken from containerd by whatever uses it', async () => {
       const mounts = await client.mounts('web-key');
-      await world.run('run', 'web', '--', 'true');
+      const kept = await world.mounted('web', (root) => readFileSync(join(root, 'kept'), 'utf8'));
+      expect(kept).toHaveLength(10_000);
       expect(() => {
         mountAt(scratch(), mounts);
       }).toThrow();
