@@ -1,10 +1,11 @@
 /* The frame around all views. */
 import { useEffect } from 'preact/hooks';
 import { ActivityView } from './activity/view.js';
-import { connection, follow } from './api/live.js';
+import { logOut } from './api/client.js';
+import { connection, follow, refresh } from './api/live.js';
 import { needsToken, session, setSession } from './api/session.js';
 import type { StoreDocument } from './api/session.js';
-import { useDocument } from './api/use-document.js';
+import { forgetAll, useDocument } from './api/use-document.js';
 import { useSignal } from './base/signal.js';
 import { shown } from './base/text.js';
 import { linkTo, useRoute } from './base/route.js';
@@ -45,7 +46,7 @@ function Frame() {
   useEffect(follow, []);
   const [view = 'graph', name] = route.path;
   useEffect(() => {
-    document.title = `${name ?? views.find(([key]) => key === view)?.[1] ?? 'Lamina'} · Lamina`;
+    document.title = `${shown(name ?? views.find(([key]) => key === view)?.[1] ?? 'Lamina')} · Lamina`;
   }, [view, name]);
   return (
     <>
@@ -106,8 +107,26 @@ function Header({ view }: { view: string }) {
           </>
         )}
         <Connection />
+        {typeof store?.token === 'string' && <LogOut token={store.token} />}
       </div>
     </header>
+  );
+}
+
+function LogOut({ token }: { token: string }) {
+  const leave = () => {
+    logOut()
+      .then(() => {
+        forgetAll();
+        needsToken.set(true);
+      })
+      // What is wrong with the server, the views say.
+      .catch(refresh);
+  };
+  return (
+    <button type="button" class="plain" title={`Logged in with token ${shown(token)}`} onClick={leave}>
+      Log out
+    </button>
   );
 }
 

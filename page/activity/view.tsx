@@ -1,6 +1,7 @@
-import { useDocument, useList } from '../api/use-document.js';
+import { apiPath } from '../api/client.js';
+import { useDocument } from '../api/use-document.js';
 import type { Job } from '../api/jobs.js';
-import { shown } from '../base/text.js';
+import { counted, numberText, shown } from '../base/text.js';
 import { linkTo } from '../base/route.js';
 import type { Route } from '../base/route.js';
 import { JobProgress, JobState } from '../parts/job-progress.js';
@@ -128,34 +129,41 @@ const tones: Readonly<Record<string, 'good' | 'bad' | 'warn' | 'note'>> = {
 const mostEntries = 500;
 
 function Audit() {
-  const loaded = useList<{ entries: AuditEntry[] }>(['audit'], 'entries');
+  const loaded = useDocument<{ entries: AuditEntry[]; total: number }>(apiPath(['audit'], { limit: `${mostEntries}` }));
   return (
     <Shown of={loaded} what="the audit log">
-      {({ entries }) =>
+      {({ entries, total }) =>
         entries.length === 0 ? (
           <Empty title="Nobody has changed anything here">
             <p>Every action through this server is recorded: who, by which token, what, when, and the outcome.</p>
           </Empty>
         ) : (
-          <DataTable label="Audit log" head={['Time', 'Who', 'Action', 'Of', 'Outcome']}>
-            {entries.slice(0, mostEntries).map(({ id, time, by, action, request, job, outcome, message }) => (
-              <tr key={id}>
-                <td>
-                  <Time at={time} />
-                </td>
-                <td>{shown(by)}</td>
-                <td>
-                  {job === null ? shown(action) : <a href={linkTo(['activity', job])}>{shown(action)}</a>}
-                  {request['dryRun'] === true && ' (dry run)'}
-                </td>
-                <td class="path">{shown(requestText(request))}</td>
-                <td>
-                  <Badge tone={tones[outcome] ?? 'note'}>{shown(outcome)}</Badge>
-                  {message !== null && <span class="quiet block">{shown(message)}</span>}
-                </td>
-              </tr>
-            ))}
-          </DataTable>
+          <>
+            {total > entries.length && (
+              <p class="quiet">
+                The newest {numberText(entries.length)} of {counted(total, 'entry', 'entries')}.
+              </p>
+            )}
+            <DataTable label="Audit log" head={['Time', 'Who', 'Action', 'Of', 'Outcome']}>
+              {entries.map(({ id, time, by, action, request, job, outcome, message }) => (
+                <tr key={id}>
+                  <td>
+                    <Time at={time} />
+                  </td>
+                  <td>{shown(by)}</td>
+                  <td>
+                    {job === null ? shown(action) : <a href={linkTo(['activity', job])}>{shown(action)}</a>}
+                    {request['dryRun'] === true && ' (dry run)'}
+                  </td>
+                  <td class="path">{shown(requestText(request))}</td>
+                  <td>
+                    <Badge tone={tones[outcome] ?? 'note'}>{shown(outcome)}</Badge>
+                    {message !== null && <span class="quiet block">{shown(message)}</span>}
+                  </td>
+                </tr>
+              ))}
+            </DataTable>
+          </>
         )
       }
     </Shown>

@@ -80,6 +80,11 @@ export async function logIn(token: string): Promise<void> {
   await answerTo(await sent('POST', '/login', { token }));
 }
 
+/** Ends the session. */
+export async function logOut(): Promise<void> {
+  await answerTo(await sent('POST', '/logout', {}));
+}
+
 async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   return answerTo<T>(await sent(method, `${root}${path}`, body, signal));
 }

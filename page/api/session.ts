@@ -7,6 +7,8 @@ export interface StoreDocument {
   readonly store: string;
   readonly generation: number;
   readonly allowChanges: boolean;
+  /** The name of the token of the session; null: the server uses none. */
+  readonly token: string | null;
   readonly serverTime: string;
 }
 

@@ -8,7 +8,8 @@ export function counted(count: number, one: string, several = `${one}s`): string
   return `${numberText(count)} ${count === 1 ? one : several}`;
 }
 
-export const numberText = (count: number): string => count.toLocaleString('en');
+const numbers = new Intl.NumberFormat('en');
+export const numberText = (count: number): string => numbers.format(count);
 
 export const sizeText = (size: { readonly entries: number; readonly bytes: number }): string =>
   `${counted(size.entries, 'entry', 'entries')}, ${bytesText(size.bytes)}`;
@@ -21,6 +22,7 @@ const unseen = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u20
  * escaped.
  */
 export function shown(text: string): string {
+  if (/^[ -~]*$/.test(text)) return text;
   return text.replace(unseen, (char) => {
     const code = char.codePointAt(0) ?? 0;
     if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;

@@ -102,7 +102,11 @@ function factsOf(box: Box, graph: GraphData) {
 function standingOn(box: Box, graph: GraphData) {
   if (box.kind === 'container') return { nodes: 0, containers: [] };
   const children = new Map<string, string[]>();
-  for (const { from, to } of graph.edges) children.set(to, [...(children.get(to) ?? []), from]);
+  for (const { from, to } of graph.edges) {
+    const known = children.get(to);
+    if (known === undefined) children.set(to, [from]);
+    else known.push(from);
+  }
   const found = new Set(box.nodes);
   for (const id of found) for (const child of children.get(id) ?? []) found.add(child);
   const containers = graph.containers.filter(({ storage, layer }) => found.has(storage) || found.has(layer));

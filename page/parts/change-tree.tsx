@@ -18,7 +18,7 @@ const signs: Readonly<Record<string, string>> = { add: '+', modify: '~', delete:
 
 export function ChangeTree({ label, changes, chosen, choose }: Props) {
   const tree = useMemo(() => treeOf(changes), [changes]);
-  const [open, setOpen] = useState(() => openAtFirst(tree));
+  const [open, setOpen] = useState(() => openAtFirst(tree, chosen));
   const rows = useMemo(() => treeRows(tree, open), [tree, open]);
   const toggle = ({ entry }: TreeRow, wanted: boolean) => {
     if (entry.children.length === 0 || open.has(entry.path) === wanted) return;
@@ -39,6 +39,7 @@ export function ChangeTree({ label, changes, chosen, choose }: Props) {
       keyOf={({ entry }) => entry.path}
       rowHeight={rowHeight}
       open={use}
+      start={rows.findIndex(({ entry }) => entry.path === chosen)}
       tree={{
         level: ({ level }) => level,
         isOpen: ({ entry, isOpen }) => (entry.children.length === 0 ? undefined : isOpen),

@@ -1,7 +1,9 @@
 /* A list of any length of rows of one height: only those in view are in the document. */
+import { Component } from 'preact';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { rowsInView } from './window.js';
+import type { Rows } from './window.js';
 
 /** How rows are those of a tree. */
 interface Tree<T> {
@@ -24,6 +26,8 @@ interface Props<T> {
   readonly row: (item: T) => ComponentChildren;
   /** Of a row that was chosen by Enter. */
   readonly open?: (item: T) => void;
+  /** The place of the row that is in view at first, and that Tab comes to; by default, and below 0, the first one. */
+  readonly start?: number;
   /** Of a tree: its rows have levels, and can be opened and closed. */
   readonly tree?: Tree<T> | undefined;
 }
@@ -38,22 +42,31 @@ const moves: Readonly<Record<string, (at: number, count: number, page: number) =
   End: (_, count) => count - 1,
 };
 
-export function LongList<T>({ label, items, keyOf, rowHeight, head, className = '', row, open, tree }: Props<T>) {
+/** What is drawn before the list was measured. */
+const atFirst = 600;
+
+export function LongList<T>(props: Props<T>) {
+  const { label, items, keyOf, rowHeight, head, className = '', row, open, start = 0, tree } = props;
   const box = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: 0, height: 600 });
-  const [current, setCurrent] = useState(0);
+  const [{ first, end }, setRows] = useState(() => rowsInView(items.length, rowHeight, 0, atFirst));
+  const [current, setCurrent] = useState(Math.max(0, start));
   const focus = useRef(false);
   const look = () => {
     const element = box.current;
-    if (element !== null) setView({ top: element.scrollTop, height: element.clientHeight });
+    if (element === null) return;
+    const next = rowsInView(items.length, rowHeight, element.scrollTop, element.clientHeight);
+    setRows((before) => (before.first === next.first && before.end === next.end ? before : next));
   };
+  useLayoutEffect(() => {
+    if (box.current !== null && start > 0) reveal(box.current, start * rowHeight, rowHeight);
+  }, []);
   useLayoutEffect(look, [items.length]);
   useEffect(() => {
     addEventListener('resize', look);
     return () => {
       removeEventListener('resize', look);
     };
-  }, []);
+  }, [items.length]);
   const active = Math.min(current, Math.max(0, items.length - 1));
   useLayoutEffect(() => {
     if (!focus.current) return;
@@ -78,7 +91,6 @@ export function LongList<T>({ label, items, keyOf, rowHeight, head, className = 
     setCurrent(next);
     look();
   };
-  const { first, end } = rowsInView(items.length, rowHeight, view.top, view.height);
   return (
     <div
       class={`long ${className}`}
@@ -97,33 +109,46 @@ export function LongList<T>({ label, items, keyOf, rowHeight, head, className = 
         </div>
       )}
       <div class="all" role="rowgroup" style={{ height: `${items.length * rowHeight}px` }}>
-        {drawnRows({ items, keyOf, rowHeight, row, tree }, { first, end, active, choose: setCurrent })}
+        {placesOf({ first, end: Math.min(end, items.length) }, active, items.length).map((at) => {
+          const item = items[at] as T;
+          const isActive = at === active;
+          return <Row key={keyOf(item)} {...{ item, at, isActive, rowHeight, row, tree, choose: setCurrent }} />;
+        })}
       </div>
     </div>
   );
 }
 
-interface Drawn {
-  readonly first: number;
-  readonly end: number;
-  /** The row that Tab comes to; where it is not drawn, the first one is. */
-  readonly active: number;
+/** The rows in view, and the one that has the focus or gets it by Tab: the keyboard goes on from there. */
+function placesOf({ first, end }: Rows, active: number, count: number): number[] {
+  if (count === 0) return [];
+  const places = Array.from({ length: Math.max(0, end - first) }, (_, offset) => first + offset);
+  if (active < first) places.unshift(active);
+  else if (active >= end) places.push(active);
+  return places;
+}
+
+interface RowProps<T> extends Pick<Props<T>, 'rowHeight' | 'row' | 'tree'> {
+  readonly item: T;
+  readonly at: number;
+  readonly isActive: boolean;
   readonly choose: (at: number) => void;
 }
 
-type RowProps<T> = Pick<Props<T>, 'items' | 'keyOf' | 'rowHeight' | 'row' | 'tree'>;
+/** Drawn again only if something about it has changed: not because the list is scrolled. */
+class Row<T> extends Component<RowProps<T>> {
+  override shouldComponentUpdate(next: RowProps<T>): boolean {
+    const names = Object.keys(next) as (keyof RowProps<T>)[];
+    return names.some((name) => next[name] !== this.props[name]);
+  }
 
-function drawnRows<T>({ items, keyOf, rowHeight, row, tree }: RowProps<T>, { first, end, active, choose }: Drawn) {
-  const isDrawn = active >= first && active < end;
-  return items.slice(first, end).map((item, offset) => {
-    const at = first + offset;
+  override render({ item, at, isActive, rowHeight, row, tree, choose }: RowProps<T>) {
     return (
       <div
-        key={keyOf(item)}
         class="row"
         role="row"
         aria-rowindex={at + 2}
-        tabIndex={at === (isDrawn ? active : first) ? 0 : -1}
+        tabIndex={isActive ? 0 : -1}
         style={{ top: `${at * rowHeight}px`, height: `${rowHeight}px` }}
         {...treeAttributes(item, tree)}
         onFocus={() => choose(at)}
@@ -131,7 +156,7 @@ function drawnRows<T>({ items, keyOf, rowHeight, row, tree }: RowProps<T>, { fir
         {row(item)}
       </div>
     );
-  });
+  }
 }
 
 /** Scrolls no more than is needed to see a row below the head. */

@@ -74,9 +74,14 @@ export function treeRows(root: TreeEntry, open: ReadonlySet<string>, level = 1):
   });
 }
 
-/** Directories that are open at first: while there is one way only, and at most so many rows are shown. */
-export function openAtFirst(root: TreeEntry, most = 40): Set<string> {
+/**
+ * Directories that are open at first: those above the path that was chosen; and from the top, as long as at most so
+ * many rows are shown.
+ */
+export function openAtFirst(root: TreeEntry, chosen?: string, most = 40): Set<string> {
   const open = new Set<string>();
+  const parts = (chosen ?? '').split('/').slice(1, -1);
+  parts.forEach((_, at) => open.add(`/${parts.slice(0, at + 1).join('/')}`));
   let next = root.children.filter(({ children }) => children.length > 0);
   let rows = root.children.length;
   while (next.length > 0) {

@@ -60,8 +60,9 @@ export interface Listening {
 }
 
 /**
- * @throws LaminaError notFound: the directory of the socket does not exist; refused: another server listens there, or
- * other users could replace the socket or, of one that systemd passes, connect to it; failed as listen(2)
+ * @throws LaminaError usage: the path of the socket is too long; notFound: its directory does not exist; refused:
+ * another server listens there, or other users could replace the socket or, of one that systemd passes, connect to it;
+ * failed as listen(2)
  */
 export async function listen(server: Server, address: Address): Promise<Listening> {
   if (address.kind === 'unix') await clearPath(address.path);
@@ -140,8 +141,15 @@ const inUse = (address: Address) =>
     { code: 'ADDRESS_IN_USE', hint: 'end it, or choose another address with --listen' },
   );
 
+/** Bytes of the path of a socket (unix(7)): of a longer one Node.js would take the start. */
+const longestPath = 107;
+
 /** Removes the socket of a server that has ended. What is no socket, or is in use, stays. */
 async function clearPath(path: BytePath): Promise<void> {
+  if (toBuffer(path).length > longestPath)
+    throw usage(`the path of the socket ${display(path)} has more than ${longestPath} bytes`, {
+      hint: 'choose a shorter one with --listen unix:PATH',
+    });
   const exposed = exposureOnTheWay(path) ?? exposureAt(dirname(path));
   if (exposed !== undefined && exposed.path !== path)
     throw refused(`other users could replace the socket ${display(path)}: ${exposureText(exposed)}`, {

@@ -73,6 +73,21 @@ describe.runIf(missingForPage() === null)('the page with many containers', () =>
       await on.page.getByRole('heading', { level: 1, name: `web-${containers}` }).waitFor();
       await on.page.goBack();
       await rows.first().waitFor();
+      // What is scrolled draws the rows that come into view, and leaves the others as they are.
+      const { added, changed } = await on.page.evaluate<{ added: number; changed: string[] }>(scrollDown);
+      expect(changed).toEqual([]);
+      expect(added).toBeGreaterThanOrEqual(100);
+      expect(added).toBeLessThan(140);
+      // The row that has the focus keeps it, far out of sight.
+      await on.page.evaluate("document.querySelector('.containers').scrollTop = 0");
+      await rows.nth(2).focus();
+      await on.page.evaluate("document.querySelector('.containers').scrollTop = 20000");
+      await on.settled();
+      await on.page.keyboard.press('ArrowDown');
+      await expectSoon(
+        async () => (await on.page.evaluate<string>('document.activeElement.innerText')).startsWith('web-4\n'),
+        'the row after the one that had the focus',
+      );
       const jank = await on.page.evaluate<number>(scrollThrough);
       process.stderr.write(`page: scrolling through ${containers} rows: longest frame ${Math.round(jank)} ms\n`);
       expect(await rows.count()).toBeLessThan(80);
@@ -92,6 +107,30 @@ describe.runIf(missingForPage() === null)('the page with many containers', () =>
     });
   });
 });
+
+/** Runs in the browser: what changes in the rows while the list is scrolled by a hundred of them. */
+const scrollDown = `new Promise((done) => {
+  const box = document.querySelector('.containers');
+  const rows = box.querySelector('.all');
+  const height = rows.querySelector('.row').offsetHeight;
+  box.scrollTop = 0;
+  let added = 0;
+  const changed = [];
+  const watch = new MutationObserver((all) => {
+    for (const { type, target, addedNodes } of all) {
+      if (type === 'childList' && target === rows) added += addedNodes.length;
+      else changed.push(type + ' of ' + target.nodeName + ' ' + target.textContent);
+    }
+  });
+  let steps = 0;
+  const step = () => {
+    if (steps === 0) watch.observe(rows, { childList: true, attributes: true, characterData: true, subtree: true });
+    box.scrollTop = ++steps * height;
+    if (steps < 100) requestAnimationFrame(step);
+    else requestAnimationFrame(() => requestAnimationFrame(() => done({ added, changed })));
+  };
+  requestAnimationFrame(() => requestAnimationFrame(step));
+})`;
 
 /** Runs in the browser: the longest time between two frames while the list is scrolled from end to end. */
 const scrollThrough = `new Promise((done) => {

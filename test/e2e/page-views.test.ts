@@ -205,7 +205,9 @@ describe.runIf(missingForPage() === null)('the page shows', () => {
   it('that nothing was displaced, and that nothing can be changed by this token', async () => {
     await on.open('#/displaced');
     expect(await on.text()).toMatch(/Nothing is displaced/);
-    await on.page.context().clearCookies();
+    await on.page.getByRole('button', { name: 'Log out' }).click();
+    await on.page.getByLabel('Token').waitFor();
+    expect(await on.page.evaluate<number>("fetch('/api/v1/store').then(({ status }) => status)")).toBe(401);
     await on.login(readOnlyToken);
     await expectSoon(async () => (await on.text('header.top')).includes('read-only'), 'the sign');
     const acting = ['#/containers', '#/containers/late', '#/containers/shop-1', '#/create', '#/updates', '#/apply'];

@@ -252,6 +252,8 @@ describe.skipIf(!mayMount)('lamina serve', () => {
     expect(existsSync(socket)).toBe(false);
     const absent = await world.attempt('serve', '--listen', `unix:${world.path('absent/serve.sock')}`);
     expect([absent.code, absent.stderr]).toEqual([3, expect.stringContaining('absent/serve.sock does not exist')]);
+    const long = await world.attempt('serve', '--listen', `unix:${world.path('s'.repeat(107))}`);
+    expect([long.code, long.stderr]).toEqual([2, expect.stringMatching(/has more than 107 bytes/)]);
     writeFileSync(socket, 'a file');
     expect((await world.attempt('serve', ...args)).stderr).toMatch(/exists and is not a socket/);
     rmSync(socket);

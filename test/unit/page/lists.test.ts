@@ -114,6 +114,8 @@ describe('a tree of changes', () => {
     ]);
     const many = treeOf(Array.from({ length: 500 }, (_, at) => ({ path: `/usr/${at}`, change: 'add', type: 'file' })));
     expect(treeRows(many, openAtFirst(many))).toHaveLength(1);
+    expect(treeRows(many, openAtFirst(many, '/usr/7')).map(({ entry }) => entry.path)).toContain('/usr/7');
+    expect(treeRows(few, openAtFirst(few, '/nowhere/at/all'))).toHaveLength(3);
   });
 });
 
