@@ -1,33 +1,65 @@
-// Bundles src/cli/main.ts and all it imports to dist/lamina.js, and the page to dist/page. What is imported with
-// `await import()` becomes a file of its own under dist/chunks/, so that a command loads only what it uses.
+// Bundles the command to dist: lamina.js, which is what people run, loads the program, one script with all that
+// src/cli/start.ts imports. And the page to dist/page.
+import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+const common = {
+  outdir: 'dist',
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  sourcesContent: false,
+  minifyWhitespace: true,
+  minifySyntax: true,
+  logLevel: 'warning',
+};
+
+/** The name of the program that was bundled: with a hash, so that compiled code never belongs to another one. */
+async function bundleProgram() {
+  for (const name of readdirSync('dist'))
+    if (/^program-.*\.cjs/.test(name)) rmSync(join('dist', name), { recursive: true });
+  const { metafile } = await build({
+    ...common,
+    entryPoints: { program: 'src/cli/start.ts' },
+    entryNames: '[name]-[hash]',
+    outExtension: { '.js': '.cjs' },
+    format: 'cjs',
+    metafile: true,
+    // Nothing may be added to the file: V8 knows it again by its length.
+    sourcemap: 'external',
+    legalComments: 'external',
+    // A script can import nothing; what is imported where it is needed is in the bundle, and runs only then.
+    supported: { 'dynamic-import': false },
+    define: { __LAMINA_VERSION__: JSON.stringify(version), 'import.meta.url': 'laminaUrl' },
+    // As src/cli/load-program.ts calls it.
+    banner: { js: '(function (exports, require, module, laminaUrl) {' },
+    footer: { js: '})' },
+  });
+  const file = Object.keys(metafile.outputs).find((name) => name.endsWith('.cjs'));
+  const { status } = spawnSync(process.execPath, ['scripts/code-cache.mjs', file], { stdio: ['ignore', 'ignore', 2] });
+  if (status !== 0) throw new Error(`scripts/code-cache.mjs ${file} ended with ${status}`);
+  return basename(file);
+}
 
 rmSync('dist/chunks', { recursive: true, force: true });
+const program = await bundleProgram();
 await build({
+  ...common,
   entryPoints: {
     lamina: 'src/cli/main.ts',
     'diff-worker': 'src/update/preview/diff-worker.ts',
     'report-worker': 'src/fleet/report-worker.ts',
   },
-  outdir: 'dist',
   chunkNames: 'chunks/[name]-[hash]',
-  bundle: true,
   splitting: true,
   format: 'esm',
-  platform: 'node',
-  target: 'node20.19',
   sourcemap: 'linked',
-  sourcesContent: false,
   legalComments: 'linked',
-  minifyWhitespace: true,
-  minifySyntax: true,
-  logLevel: 'warning',
-  define: { __LAMINA_VERSION__: JSON.stringify(version) },
+  define: { __LAMINA_VERSION__: JSON.stringify(version), __LAMINA_PROGRAM__: JSON.stringify(program) },
   // Bundled CommonJS packages call `require` for Node's own modules.
   banner: {
     js: [

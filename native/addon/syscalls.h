@@ -70,8 +70,9 @@ std::string hash_bytes(std::span<const std::string_view> pieces);
 // Begins to read files, up to `most` bytes of each: paths, each ended by NUL. Returns of how many; the others are not
 // reported, for whoever reads them learns why that fails.
 std::int64_t read_ahead(std::string_view paths, std::int64_t most);
-// lstat(2) of files: paths, each ended by NUL. Brings their inodes into memory; gives how many there are.
-std::int64_t read_inodes(std::string_view paths);
+// lstat(2) of files: paths, each ended by NUL. Brings their inodes into memory; gives the blocks of each as a u64, and
+// the greatest u64 for one that cannot be reached.
+std::string read_inodes(std::string_view paths);
 // statx(2) of entries: `prefix` with each of the names, each ended by NUL; with details also a symlink's target and all
 // attributes. Gives a record for each (read_entries.cc), with an errno where one could not be read.
 std::string read_entries(const std::string& prefix, std::string_view names, bool with_details);

@@ -26,7 +26,7 @@ import type { ScanOptions } from './node-index/scan.js';
 import { NodePaths } from './paths.js';
 import type { DisplacedPaths, CatchUpPaths, ImagePaths, PastPaths, TransactionPaths, UpdatePaths } from './paths.js';
 import { endMounts, removeRuns, removeTransaction } from './recovery.js';
-import { writeSealedIndex } from './sealed-index.js';
+import { writeIndexBeside, writeSealedIndex } from './sealed-index.js';
 import { Staged, nodePrefixes } from './staged.js';
 import type { StagedKind, StagedNode } from './staged.js';
 import { Published } from './store.js';
@@ -182,8 +182,12 @@ export class Transaction {
    */
   async seal(node: StagedNode, options: Pick<ScanOptions, 'signal' | 'known'> = {}): Promise<SealedNode> {
     this.#mustBeOpen();
-    await syncTree(node.tree);
-    return writeSealedIndex(node, await scanTree(node.tree, { hash: true, ...options }));
+    const sync = async () => syncTree(node.tree);
+    const scan = async () => scanTree(node.tree, { hash: true, ...options });
+    if (options.known !== undefined) return writeIndexBeside(sync, node, scan);
+    // Contents are read: that would wait for the same disk.
+    await sync();
+    return writeSealedIndex(node, await scan());
   }
 
   /**

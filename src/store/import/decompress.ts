@@ -11,6 +11,8 @@ import { failed, isSystemError, messageOf, notFound } from '../../base/errors.js
 
 /** The size of one read: the overhead of small chunks exceeds the work on them. */
 const chunkSize = 1 << 18;
+/** The same of a file that is read as it is: then only waking up the thread that reads costs anything. */
+const fileChunkSize = 1 << 20;
 /** What is decompressed at most before it is asked for: beside the work on what came before. */
 const aheadSize = 8 * chunkSize;
 
@@ -79,7 +81,7 @@ class FileChunks implements Chunks {
   ) {}
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
-    let [last, next] = [Buffer.allocUnsafeSlow(chunkSize), Buffer.allocUnsafeSlow(chunkSize)];
+    let [last, next] = [Buffer.allocUnsafeSlow(fileChunkSize), Buffer.allocUnsafeSlow(fileChunkSize)];
     const handle = await open(toBuffer(this.path), 'r');
     // An error is kept until the chunk is asked for.
     const read = async (into: Buffer): Promise<() => number> => {

@@ -76,7 +76,8 @@ export async function withImportSource<T>(
     const stage = async (transaction: Transaction) => {
       const node = transaction.stage('base-layer');
       const hashes = await write(node.tree);
-      return transaction.seal(node, { signal: called.signal, known: (path) => hashes.get(path) });
+      const known = hashes.size === 0 ? undefined : (path: BytePath) => hashes.get(path);
+      return transaction.seal(node, { signal: called.signal, known });
     };
     return work({ at, isDirectory, check, write, stage });
   });

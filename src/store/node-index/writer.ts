@@ -1,7 +1,7 @@
 import type { XXHashAPI } from 'xxhash-wasm';
 import { compareBytes, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
-import { failed } from '../../base/errors.js';
+import { failed, must } from '../../base/errors.js';
 import { secondsOf } from '../../base/time.js';
 import { isMark, markNamespace } from '../marks.js';
 import { aligned, entrySize, field, flag, groupSize, header, headerSize, magic, none, originSize } from './layout.js';
@@ -13,6 +13,8 @@ import type { ScannedEntry } from './scan.js';
 
 interface Ordered {
   readonly scanned: ScannedEntry;
+  /** Its place in the scan. */
+  readonly number: number;
   readonly name: Buffer;
   readonly hash: bigint;
   parent: number;
@@ -25,11 +27,33 @@ export async function encodeIndex(
   scanned: readonly ScannedEntry[],
   version: Version = presentVersion,
 ): Promise<Buffer<ArrayBuffer>> {
-  const hasher = await hashers;
-  const entries = breadthFirst(scanned, hasher);
-  const writer = new IndexWriter(entries, linkGroups(scanned), version);
-  const body = writer.encode();
-  body.writeBigUInt64LE(hasher.h64Raw(body.subarray(headerSize)), header.checksum);
+  return finishIndex(await draftIndex(scanned, version));
+}
+
+/** An index without its checksum, whose block counts may change yet. */
+export interface DraftIndex {
+  readonly body: Buffer<ArrayBuffer>;
+  readonly entries: readonly { readonly number: number }[];
+}
+
+export async function draftIndex(
+  scanned: readonly ScannedEntry[],
+  version: Version = presentVersion,
+): Promise<DraftIndex> {
+  const entries = breadthFirst(scanned, await hashers);
+  return { body: new IndexWriter(entries, linkGroups(scanned), version).encode(), entries };
+}
+
+/** @param blocks of the scanned entries, in the order of the scan; by default those of the scan */
+export async function finishIndex(
+  { body, entries }: DraftIndex,
+  blocks?: readonly bigint[],
+): Promise<Buffer<ArrayBuffer>> {
+  if (blocks !== undefined)
+    entries.forEach(({ number }, i) => {
+      body.writeBigUInt64LE(must(blocks[number], 'the blocks of an entry'), headerSize + i * entrySize + field.blocks);
+    });
+  body.writeBigUInt64LE((await hashers).h64Raw(body.subarray(headerSize)), header.checksum);
   return body;
 }
 
@@ -37,10 +61,10 @@ export async function encodeIndex(
 function breadthFirst(scanned: readonly ScannedEntry[], hasher: XXHashAPI): Ordered[] {
   const children = new Map<string, Ordered[]>();
   let root: Ordered | undefined;
-  for (const entry of scanned) {
+  for (const [number, entry] of scanned.entries()) {
     const slash = entry.path.lastIndexOf('/');
     const name = toBuffer(entry.path.slice(slash + 1) as BytePath);
-    const ordered = { scanned: entry, name, hash: hasher.h64Raw(name), parent: 0, first: 0, count: 0 };
+    const ordered = { scanned: entry, number, name, hash: hasher.h64Raw(name), parent: 0, first: 0, count: 0 };
     if (entry.path === '') {
       root = ordered;
       continue;

@@ -9,6 +9,17 @@ export const isZero = (block: Buffer): boolean => block[0] === 0 && block.equals
 
 export const paddingOf = (size: number): number => (blockSize - (size % blockSize)) % blockSize;
 
+const checksum = { start: 148, end: 156 } as const;
+
+/** The sum of a header's bytes, those of the checksum itself as spaces. */
+function sumOf(bytes: Uint8Array | Int8Array): number {
+  let sum = (checksum.end - checksum.start) * 0x20;
+  // Index loops: iterators take five times as long.
+  for (let at = 0; at < checksum.start; at++) sum += bytes[at] ?? 0;
+  for (let at = checksum.end; at < bytes.length; at++) sum += bytes[at] ?? 0;
+  return sum;
+}
+
 /**
  * One header block (pax(1), "ustar Interchange Format"; GNU tar manual, "Basic Tar Format"). Numbers are undefined
  * where a field does not hold one.
@@ -31,20 +42,10 @@ export class Header {
 
   /** Undefined where the block's checksum is wrong. */
   static read(block: Buffer): Header | undefined {
-    const stated = fieldNumber(block, 148, 8);
-    const field = block.subarray(148, 156);
-    let sum = field.length * 0x20;
-    let high = 0;
-    for (const byte of block) {
-      sum += byte;
-      high += byte >> 7;
-    }
-    for (const byte of field) {
-      sum -= byte;
-      high -= byte >> 7;
-    }
+    const stated = fieldNumber(block, checksum.start, checksum.end - checksum.start);
     // Old writers summed signed characters.
-    return stated === sum || stated === sum - high * 256 ? new Header(block) : undefined;
+    const signed = () => sumOf(new Int8Array(block.buffer, block.byteOffset, block.length));
+    return stated === sumOf(block) || stated === signed() ? new Header(block) : undefined;
   }
 
   get name(): BytePath {

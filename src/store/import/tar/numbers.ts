@@ -1,7 +1,5 @@
 /** The numbers of a tar. Each function returns undefined for an invalid number: the caller names the member. */
 
-const octalDigits = /^[0-7]+$/;
-
 /**
  * A field of a header: octal text, or base-256 in two's complement where the first bit is set (GNU tar manual,
  * "Extensions"). An empty field is 0. Before the digits may be spaces or one NUL, behind them a space or NUL, and then
@@ -15,9 +13,13 @@ export function fieldNumber(block: Buffer, at: number, length: number): number |
   while (start < end && block[start] === 0x20) start += 1;
   let stop = start;
   while (stop < end && block[stop] !== 0x20 && block[stop] !== 0) stop += 1;
-  if (stop === start) return 0;
-  const text = block.toString('latin1', start, stop);
-  return octalDigits.test(text) ? Number.parseInt(text, 8) : undefined;
+  let value = 0;
+  for (let digit = start; digit < stop; digit++) {
+    const bits = block.readUInt8(digit) ^ 0x30;
+    if (bits > 7) return undefined;
+    value = value * 8 + bits;
+  }
+  return value;
 }
 
 /** The first bit is only the mark of the form, the next one is the sign. */
