@@ -25,6 +25,7 @@ struct GetattrIn {
   std::uint64_t fh;
 };
 static_assert(sizeof(GetattrIn) == 16);
+inline constexpr std::uint32_t getattr_by_handle = 1U << 0;
 struct SetattrIn {
   std::uint32_t valid, padding;
   std::uint64_t fh, size, lock_owner, atime, mtime, ctime;

@@ -23,6 +23,10 @@ struct Timestamp {
   friend bool operator==(const Timestamp&, const Timestamp&) = default;
 };
 
+// What of a file changes without our operations, so that it must not be cached. times: also its blocks; a mapping
+// writes to the file, which never changes its size.
+enum class Unseen : std::uint8_t { nothing, times, anything };
+
 struct Attributes {
   // Unique in the mount; the same before and after copy-up and remount, but where splits_on_copy_up().
   std::uint64_t ino = 0;
@@ -34,7 +38,7 @@ struct Attributes {
   std::uint32_t uid = 0, gid = 0;
   std::uint32_t rdev_major = 0, rdev_minor = 0;
   std::uint32_t block_size = 4096;
-  bool uncacheable = false;  // may change without our operations: not to be cached
+  Unseen unseen = Unseen::nothing;
 };
 
 // The result of lookup and of making a name. The node's lookup count was raised by one.

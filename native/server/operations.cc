@@ -122,7 +122,7 @@ struct Session::Table {
       Entry{Op::lookup, answered<&Session::lookup, Name>("lookup")},
       Entry{Op::forget, unanswered<&Session::forget, abi::ForgetIn>("forget")},
       Entry{Op::batch_forget, unanswered<&Session::batch_forget, abi::BatchForgetIn, Rest>("batch_forget")},
-      Entry{Op::getattr, answered<&Session::getattr>("getattr")},
+      Entry{Op::getattr, answered<&Session::getattr, abi::GetattrIn>("getattr")},
       Entry{Op::setattr, answered<&Session::setattr, abi::SetattrIn>("setattr")},
       Entry{Op::statx, answered<&Session::statx>("statx")},
       Entry{Op::readlink, answered<&Session::readlink>("readlink")},

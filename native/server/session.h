@@ -111,7 +111,7 @@ class Session {
   Answer rename2(Exchange& exchange, const abi::Rename2In& in, std::string_view name, std::string_view new_name);
   Answer readlink(Exchange& exchange);
   // session_attributes.cc
-  Answer getattr(Exchange& exchange);
+  Answer getattr(Exchange& exchange, const abi::GetattrIn& in);
   Answer setattr(Exchange& exchange, const abi::SetattrIn& in);
   Answer statx(Exchange& exchange);
   Answer getxattr(Exchange& exchange, const abi::GetxattrIn& in, std::string_view name);
@@ -239,6 +239,8 @@ abi::Attr to_attr(const overlay::Attributes& attributes);
 // Seconds, about 68 years: only the mount changes what is below it, so the kernel's caches stay valid.
 inline constexpr std::uint64_t forever = 1ULL << 31;
 // How long the kernel may keep attributes, in seconds.
-inline std::uint64_t validity_of(const overlay::Attributes& attributes) { return attributes.uncacheable ? 0 : forever; }
+inline std::uint64_t validity_of(const overlay::Attributes& attributes) {
+  return attributes.unseen == overlay::Unseen::nothing ? forever : 0;
+}
 
 }  // namespace lamina::server

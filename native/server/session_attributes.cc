@@ -12,11 +12,21 @@ using filter::ReadKind;
 using overlay::SetAttributes;
 using sys::Errno;
 
-Answer Session::getattr(Exchange& exchange) {
+namespace {
+// Nanoseconds. A database asks for the size of its tables in each query, and maps none of them; who maps a file and
+// writes to it sees the times of before for that long at most.
+constexpr std::uint32_t validity_of_size = 10'000'000;
+}  // namespace
+
+Answer Session::getattr(Exchange& exchange, const abi::GetattrIn& in) {
   const auto attributes = file_system_.attributes(exchange.node());
   if (!attributes.ok()) return attributes.error();
   abi::AttrOut out{};
   out.attr_valid = validity_of(*attributes);
+  // Only who needs the size alone asks by a handle: lseek(2) to the end, not stat(2) (fuse_update_attributes() and
+  // fuse_getattr() of fs/fuse/dir.c).
+  if (attributes->unseen == overlay::Unseen::times && (in.getattr_flags & abi::getattr_by_handle) != 0)
+    out.attr_valid_nsec = validity_of_size;
   out.attr = to_attr(*attributes);
   return exchange.reply(out);
 }

@@ -54,7 +54,7 @@ Answer Session::opened_answer(Exchange& exchange, overlay::Entry entry, std::uin
     const Opening opening{entry.node, flags & ~static_cast<std::uint32_t>(O_TRUNC)};
     LAMINA_ASSIGN(body, open_through(exchange, opening));
     const auto attributes = file_system_.attributes(entry.node);
-    entry.attributes.uncacheable = !attributes.ok() || attributes->uncacheable;
+    entry.attributes.unseen = attributes.ok() ? attributes->unseen : overlay::Unseen::anything;
   }
   return exchange.reply(to_entry(entry), body);
 }

@@ -125,7 +125,7 @@ Result<abi::OpenOut> Session::open_through(Exchange& exchange, Opening opening) 
 Status Session::expect_writes(const Exchange& exchange, const Opening& opening) {
   LAMINA_TRY(file_system_.expect_unseen_writes(opening.node, (opening.flags & O_ACCMODE) == O_RDWR));
   LAMINA_ASSIGN(const Attributes attributes, file_system_.attributes(opening.node));
-  return attributes.uncacheable ? forget_attributes(exchange, opening.node) : Status();
+  return attributes.unseen == overlay::Unseen::nothing ? Status() : forget_attributes(exchange, opening.node);
 }
 
 void Session::drop_open(const Exchange& exchange, OpenFile& file, std::uint64_t handle) {

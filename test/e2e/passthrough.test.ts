@@ -86,6 +86,19 @@ describe.skipIf(!isRoot)('laminafs, passthrough', () => {
     expect(statSync(at('mnt/new')).size).toBe(200);
   });
 
+  it('asks for the size of an open file now and then, not each time', async () => {
+    expect(await start()).toMatchObject({ code: 0 });
+    writeFileSync(at('mnt/table'), large);
+    const before = (await counts()).operations['getattr'] ?? 0;
+    // lseek(2) to the end, which Node does not offer; each of ten writes must show at once.
+    const script =
+      'open(my $f, "+<", $ARGV[0]) or die; for my $grown (0 .. 9) { for (1 .. 200) ' +
+      '{ sysseek($f, 0, 2) == $ARGV[1] + $grown or die "the size of before $grown writes" } syswrite($f, "x") }';
+    const asked = await run('perl', ['-e', script, at('mnt/table'), String(large.length)]);
+    expect(asked).toMatchObject({ code: 0, stderr: '' });
+    expect(((await counts()).operations['getattr'] ?? 0) - before).toBeLessThan(1000);
+  });
+
   it('leaves the old content to a descriptor that a writer finds there, and nothing else', async () => {
     expect(await start()).toMatchObject({ code: 0 });
     const reader = openSync(at('mnt/large'), 'r');

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <functional>
 
 #include "support/scratch.h"
 
@@ -167,6 +168,30 @@ TEST_F(Mmap, ChangesTheTimes) {
   const struct stat is = status(here / "f");
   EXPECT_TRUE(before(was.st_mtim, is.st_mtim));
   EXPECT_TRUE(before(was.st_ctim, is.st_ctim));
+}
+
+TEST_F(Mmap, ChangesTheTimesWhoeverLookedBefore) {
+  make_file(here / "f", std::string(page, 'a'));
+  make_link(here / "f", here / "g");
+  drop_caches();
+  const FileDescriptor file = opened(here / "f", O_RDWR);
+  Mapping map(file.get(), page, PROT_READ | PROT_WRITE, MAP_SHARED);
+  const std::vector<std::function<void()>> looks = {
+      [&] { EXPECT_EQ(inode(here / "g"), inode(here / "f")); },
+      [&] {
+        EXPECT_EQ(names(here), (std::vector<std::string>{"f", "g"}));
+      },
+      [&] { EXPECT_EQ(::lseek(file.get(), 0, SEEK_END), static_cast<off_t>(page)); },
+  };
+  for (const auto& look : looks) {
+    look();
+    const struct stat was = status(file.get());
+    // Passthrough: who asks for the size alone keeps the times with it for 10 ms.
+    ASSERT_OK(::usleep(50'000));
+    map.data()[0] ^= 1;
+    EXPECT_OK(map.sync());
+    EXPECT_TRUE(before(was.st_mtim, status(file.get()).st_mtim));
+  }
 }
 
 TEST_F(Mmap, OfAHoleReadsZerosAndFills) {

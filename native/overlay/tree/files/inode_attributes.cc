@@ -11,7 +11,12 @@ namespace lamina::overlay {
 
 namespace {
 constexpr std::uint32_t set_id = 06000U;  // setuid and setgid: an unseen write may clear them
+
+Unseen unseen_by(bool written, bool mapped, std::uint32_t mode) {
+  if (written && (mode & set_id) != 0) return Unseen::anything;
+  return mapped ? Unseen::times : Unseen::nothing;
 }
+}  // namespace
 
 Result<Attributes> InodeAttributes::of(NodeId node) {
   TreeLock::Shared lock(tree_);
@@ -50,7 +55,7 @@ Result<Attributes> InodeAttributes::of(NodeId node) {
     if (nameless && (links < 2 || !lowers_.of(lower).indexed())) attributes.nlink = 0;
   }
   attributes.ino = inode->ino;
-  attributes.uncacheable = inode->id != node || mapped || (written && (attributes.mode & set_id) != 0);
+  attributes.unseen = inode->id != node ? Unseen::anything : unseen_by(written, mapped, attributes.mode);
   // As in the kernel: the subdirectories of a merged directory are not counted.
   if (merged || (static_nlink_ && inode->is_directory())) attributes.nlink = 1;
   if (nameless && inode->is_directory()) attributes.nlink = 0;
@@ -69,8 +74,12 @@ Result<Entry> InodeAttributes::entry(const InodeRef& inode) {
 Result<Entry> InodeAttributes::entry(const InodeRef& inode, const Found& found) {
   const FoundInUpper* upper = found.in_upper();
   bool same_side = false;
+  bool written = false;
+  bool mapped = false;
   {
     std::lock_guard lock(inode->mutex);
+    written = inode->written_unseen;
+    mapped = inode->mapped_unseen;
     same_side = inode->has_upper == (upper != nullptr) && !inode->metacopy;
   }
   Attributes attributes = upper != nullptr ? to_attributes(upper->status) : found.in_lower()->attributes;
@@ -80,6 +89,7 @@ Result<Entry> InodeAttributes::entry(const InodeRef& inode, const Found& found) 
     return entry(inode);
   }
   attributes.ino = inode->ino;
+  attributes.unseen = unseen_by(written, mapped, attributes.mode);
   const std::size_t places = found.lowers.size() + (upper != nullptr ? 1U : 0U);
   if (inode->is_directory() && (places > 1 || static_nlink_)) attributes.nlink = 1;  // as in of()
   return Entry{inode->id, attributes};
