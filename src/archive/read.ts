@@ -30,6 +30,8 @@ export class ArchiveReader {
   readonly #stream: ReadStream;
   readonly #source: ByteSource;
   readonly #tar: TarReader;
+  /** The bytes that the digest is not of. */
+  readonly #tail: Buffer[] = [];
   #read = 0;
 
   private constructor(
@@ -41,8 +43,9 @@ export class ArchiveReader {
   ) {
     this.#stream = createReadStream('', { fd: descriptor, highWaterMark: 1 << 20 });
     const onBytes = (bytes: number, chunk: Buffer) => {
-      const counted = Math.min(bytes, size - tailSize - this.#read);
-      if (counted > 0) this.#hash.update(chunk.subarray(0, counted));
+      const counted = Math.max(0, Math.min(bytes, size - tailSize - this.#read));
+      this.#hash.update(chunk.subarray(0, counted));
+      if (counted < bytes) this.#tail.push(Buffer.from(chunk.subarray(counted)));
       this.#read += bytes;
       options.onProgress?.(this.#read, size);
     };
@@ -133,8 +136,11 @@ export class ArchiveReader {
     const after = await this.#guard(this.#tar.next());
     if (after !== undefined || !this.#tar.ended || this.#source.taken !== this.size)
       throw corruptArchive(this.called, 'something follows its end');
-    if (stated.toString('latin1') !== `${this.#hash.digest('hex')}\n`)
+    const digest = this.#hash.digest('hex');
+    if (stated.toString('latin1') !== `${digest}\n`)
       throw corruptArchive(this.called, 'its digest does not match its content');
+    if (!isEnd(Buffer.concat(this.#tail), stated.length))
+      throw corruptArchive(this.called, 'its end is not as it was written');
   }
 
   async #next(...names: string[]): Promise<string> {
@@ -196,4 +202,12 @@ export class ArchiveReader {
     if (!(error instanceof LaminaError)) return error;
     return corruptArchive(this.called, error.message, error);
   }
+}
+
+/**
+ * Whether the bytes that the digest is not of are as they were written: behind the digest only zeros, and before it a
+ * header, of which the checksum is not of its own last byte.
+ */
+function isEnd(tail: Buffer, digest: number): boolean {
+  return tail[155] === 0x20 && tail.subarray(512 + digest).every((byte) => byte === 0);
 }

@@ -26,10 +26,16 @@ export class RelinkedDirectories {
         after.get(path)?.entry.type === 'symlink' && [before, own].every((view) => isDirectory(view, path));
       const to = isRelinked ? directoryAt(after, path) : undefined;
       if (to === undefined || to === treeRoot || isBelow(to, path) || isBelow(path, to)) continue;
-      // The container has the directory, or gets it.
-      if (isDirectory(own, to) || (own.get(to) === undefined && before.get(to) === undefined))
-        this.targets.set(path, to);
+      if (this.#isThere(to)) this.targets.set(path, to);
     }
+  }
+
+  /** Whether the container has a directory, or gets it by the update. */
+  #isThere(path: BytePath): boolean {
+    const { before, own } = this.views;
+    let at = path;
+    for (; own.get(at) === undefined; at = dirname(at)) if (before.get(at) !== undefined) return false;
+    return isDirectory(own, at);
   }
 
   /** Where something below one of them is from then on; undefined: it is below none. */

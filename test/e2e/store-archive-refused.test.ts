@@ -69,6 +69,20 @@ describe.skipIf(!mayMount)('an archive of a store that is wrong', () => {
       return members.map((each) => (each === first ? { ...each, content: second!.content! } : each));
     });
 
+  /** Behind the digest, and the last byte of its header's checksum. */
+  it.each([1, 1024, 1025, 1400, 2048 - 155])(
+    'of which the bit of a byte is another, %d before its end',
+    async (before) => {
+      const bad = changed((bytes) => {
+        const at = bytes.length - before;
+        bytes[at] = (bytes[at] ?? 0) ^ 1;
+      });
+      const { code, stderr } = await bare.attempt('import', bad);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/is corrupt/)]);
+      expect((await bare.json<{ containers: unknown[] }>('status')).containers).toEqual([]);
+    },
+  );
+
   it.each<[string, () => string, number, RegExp]>([
     ['is not there', () => here.path('none'), 3, /there is no archive at/],
     ['a directory', () => here.directory, 1, /is not an archive of a store/],

@@ -89,6 +89,16 @@ describe.runIf(isRoot)('a directory that an image replaces by a symlink to anoth
     expect(conflicts).toEqual(['usr/bin/two']);
   });
 
+  it('is left where it is if the container has removed the directory that it goes to', async () => {
+    const [below, image] = [base, after].map((each) => new Map([...each, ['opt', dir as Node]]));
+    const moved = [...image!].map(([path, node]) => [path.replace(/^usr\/bin/, 'opt/bin'), node] as const);
+    const there = new Map([...moved, ['bin', link('opt/bin')]]);
+    const own = new Map([...below!, ...tree({ 'bin/nano': text('nano') })]);
+    expect((await relink(below!, own, there)).container.get('opt/bin/nano')).toEqual(text('nano'));
+    own.delete('opt');
+    expect((await relink(below!, own, there)).container.get('bin/nano')).toEqual(text('nano'));
+  });
+
   it('is left to the usual rule where its symlink leads nowhere, or to a directory in it', async () => {
     const own = new Map([...base, ...tree({ 'bin/nano': text('nano') })]);
     for (const target of ['nowhere', '../..', 'usr/bin/sh', '/bin']) {
