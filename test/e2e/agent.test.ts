@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { promoteUpdate, publishUpdate, withdrawUpdate } from '../../src/channel/index.js';
 import { ChannelWorld } from '../support/channels.js';
-import { World, isRoot } from '../support/lamina.js';
+import { World, mayMount } from '../support/lamina.js';
 import type { Started } from '../support/lamina.js';
 import { writeSystemctl } from '../support/systemctl.js';
 import { writeTar } from '../support/tar-writer.js';
@@ -27,7 +27,7 @@ interface Once {
   }[];
 }
 
-describe.skipIf(!isRoot)('a base that follows a channel', () => {
+describe.skipIf(!mayMount)('a base that follows a channel', () => {
   const made: World[] = [];
   let world: World;
   let channel: ChannelWorld;

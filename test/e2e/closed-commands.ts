@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRoot } from '../support/lamina.js';
 import type { World } from '../support/lamina.js';
 import type { Closed, ClosedWorld } from '../support/closed.js';
 import { closedChannelCommands } from './closed-channel-commands.js';
@@ -90,11 +91,15 @@ export const closedCommands: Readonly<Record<string, Closed>> = {
   },
   bundle: {
     args: (world) => ['bundle', 'web', point(world, 'bundle')],
-    done: (world) => world.mounts().length === 1 && existsSync(join(world.points, 'bundle/config.json')),
-    after: async (world) => {
-      await world.run('umount', 'web');
-      rmSync(join(world.points, 'bundle'), { recursive: true });
-    },
+    ...(!isRoot
+      ? { code: 2, says: /needs root of the machine/ }
+      : {
+          done: (world) => world.mounts().length === 1 && existsSync(join(world.points, 'bundle/config.json')),
+          after: async (world) => {
+            await world.run('umount', 'web');
+            rmSync(join(world.points, 'bundle'), { recursive: true });
+          },
+        }),
   },
   unit: reads('unit', 'web', '--', 'app'),
   run: {
@@ -192,7 +197,7 @@ export const closedCommands: Readonly<Record<string, Closed>> = {
     // It is refused once it has found the store; a server would not end by itself.
     args: (world) => ['snapshotter', '--address', world.script('no-socket', '')],
     code: 4,
-    says: /is not a socket/,
+    says: isRoot ? /is not a socket/ : /only root of the machine/,
   },
   watch: {
     prepare: (world) => {

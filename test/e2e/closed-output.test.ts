@@ -1,10 +1,10 @@
 import { closeSync, openSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, differences, isRoot, start } from '../support/lamina.js';
+import { World, differences, mayMount, start } from '../support/lamina.js';
 
 /** Output that nobody reads, or that cannot be written. */
-describe.skipIf(!isRoot)('closed outputs', () => {
+describe.skipIf(!mayMount)('closed outputs', () => {
   let world: World;
 
   beforeAll(async () => {

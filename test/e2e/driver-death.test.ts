@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, isRoot } from '../support/lamina.js';
+import { World, mayMount } from '../support/lamina.js';
 import { killDrivers, sleep, workerAt } from '../support/worker.js';
 
-describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
+describe.skipIf(!mayMount)("a container's mount whose driver is killed", () => {
   let world: World;
   let point: string;
 
@@ -80,7 +80,7 @@ describe.skipIf(!isRoot)("a container's mount whose driver is killed", () => {
   });
 });
 
-describe.skipIf(!isRoot)('an update whose driver is killed', () => {
+describe.skipIf(!mayMount)('an update whose driver is killed', () => {
   let world: World;
 
   beforeAll(async () => {

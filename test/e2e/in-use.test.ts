@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromText } from '../../src/base/bytes.js';
 import { describeUse } from '../../src/mount/index.js';
 import { Store } from '../../src/store/index.js';
-import { World, isRoot } from '../support/lamina.js';
+import { World, mayMount } from '../support/lamina.js';
 
 /**
  * Refusals seen from PID and mount namespaces of their own, where neither /proc/locks nor the mount table shows who
  * stands in the way.
  */
-describe.skipIf(!isRoot)('what is in use elsewhere', () => {
+describe.skipIf(!mayMount)('what is in use elsewhere', () => {
   let world: World;
   let point: string;
 

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, isRoot } from '../support/lamina.js';
+import { World, mayMount } from '../support/lamina.js';
 import { Server } from '../support/serve-client.js';
 
 /** The commands on a store that a server serves: the same results, texts and exit codes. */
-describe.skipIf(!isRoot)('lamina --remote', () => {
+describe.skipIf(!mayMount)('lamina --remote', () => {
   let world: World;
   let server: Server;
   let url: string;

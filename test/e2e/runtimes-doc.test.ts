@@ -59,6 +59,12 @@ const lxcHere = `${ownRun}; mount -t tmpfs none /var/lib; mkdir /var/lib/lxc`;
 const lxcProbe = `echo "lxc.rootfs.path = dir:$PWD/root" >config; echo lxc.net.0.type = none >>config
   lxc-execute --name lamina-probe --rcfile "$PWD/config" -- /usr/bin/app`;
 
+/** The range of `docs/runtimes.md`. */
+const subordinate = `mkdir /run/ids; for each in subuid subgid; do
+    echo root:500000:65536 >/run/ids/$each; mount --bind /run/ids/$each /etc/$each; done`;
+const ownUsers = `cat /proc/self/uid_map; stat -c "%u:%g %a" /bin/su; stat -c %u:%g /var/spool
+  echo x >/srv/made; chown 5:6 /srv/made; stat -c %u:%g /srv/made`;
+
 interface Section {
   readonly section: string;
   readonly by: string;
@@ -138,6 +144,19 @@ describe.skipIf(!isRoot)('docs/runtimes.md', () => {
     });
 
     if (line === undefined) continue;
+    it.skipIf(requirement !== '')(
+      `gives a container of ${by} users of its own, as ${section} says${requirement}`,
+      async () => {
+        const [commands = '', withUsers = ''] = blocksOf(section, 'sh');
+        const [lines = ''] = blocksOf(section, '');
+        const mapped =
+          withUsers === '' ? commands.replace('\nEND\n', `\n${lines}END\n`) : commands.replace(line, withUsers);
+        const done = await inMachine(`set -e; cd ${world.directory}; ${lamina()}; ${before}; ${subordinate}
+        ${mapped.replace(/\/usr\/bin\/app$/m, `/bin/sh -c '${ownUsers}'`).replace('lamina umount', `stat -c %u:%g /run/web/root/srv/made; $&`)}`);
+        expect({ code: done.code, stderr: done.stderr }).toMatchObject({ code: 0 });
+        expect(done.stdout.replaceAll('\r', '')).toMatch(/^ +0 +[1-9]\d+ +65536\n0:0 4755\n0:100\n5:6\n5:6\n/m);
+      },
+    );
     it.runIf(requirement !== '')(`mounts and unmounts as ${section} says, where it cannot run`, async () => {
       const [commands = ''] = blocksOf(section, 'sh');
       const around = commands.replace(line, 'test -x /run/web/root/usr/bin/app\n');

@@ -1,14 +1,14 @@
 import { mkdirSync, readFileSync, rmSync, rmdirSync, symlinkSync, writeFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkout, isRoot, start, copyTree, differences } from '../support/lamina.js';
+import { checkout, copyTree, differences, mayMount, start } from '../support/lamina.js';
 import { SandboxWorld } from '../support/sandbox-world.js';
 
 interface Applied {
   readonly update: { readonly effects: readonly { readonly container: string; readonly outcome: string }[] } | null;
 }
 
-describe.skipIf(!isRoot)("a sandbox like a root's own machine", () => {
+describe.skipIf(!mayMount)("a sandbox like a root's own machine", () => {
   let world: SandboxWorld;
 
   beforeEach(async () => {

@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, isRoot } from '../support/lamina.js';
+import { World, mayMount } from '../support/lamina.js';
 import { Server } from '../support/serve-client.js';
 
 /** What the page and programs have a server do, on real mounts, and how far it is. */
-describe.skipIf(!isRoot)('by lamina serve, a program', () => {
+describe.skipIf(!mayMount)('by lamina serve, a program', () => {
   let world: World;
   let server: Server;
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, isRoot } from '../support/lamina.js';
+import { World, mayMount } from '../support/lamina.js';
 import { Server } from '../support/serve-client.js';
 
 const admin = 'a'.repeat(40);
@@ -11,7 +11,7 @@ const clients = 1000;
 const user = 4242;
 
 /** What strangers send to a server on TCP. Who may ask what is in test/unit/http/guard.test.ts. */
-describe.skipIf(!isRoot)('attacks on lamina serve', () => {
+describe.skipIf(!mayMount)('attacks on lamina serve', () => {
   let world: World;
   let server: Server;
   beforeAll(async () => {

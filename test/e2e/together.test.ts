@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, isRoot } from '../support/lamina.js';
+import { World, mayMount } from '../support/lamina.js';
 
 /** How long they work: a quarter of a minute, or `LAMINA_MINUTES`. */
 const duration = Number(process.env['LAMINA_MINUTES'] ?? 0.25) * 60_000;
@@ -28,7 +28,7 @@ function randomOf(seed: number): (below: number) => number {
   };
 }
 
-describe.skipIf(!isRoot)('many at once', () => {
+describe.skipIf(!mayMount)('many at once', () => {
   let world: World;
   const seed = Number(process.env['LAMINA_RANDOM_SEED'] ?? Date.now() % 1_000_000);
   const counts = new Map<string, number>();

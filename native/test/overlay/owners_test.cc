@@ -2,7 +2,6 @@
 #include "overlay/owners.h"
 
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -85,32 +84,6 @@ TEST(IdMap, IsOneToOneWhereRangesAreDisjoint) {
   }
 }
 
-TEST(StoredOwner, IsWrittenAndRead) {
-  EXPECT_EQ(encode(StoredOwner{5, 65534, 04755}), "5:65534:4755");
-  EXPECT_EQ(decode_stored_owner("5:65534:4755"), (StoredOwner{5, 65534, 04755}));
-  // fuse-overlayfs adds the type to the mode, and newer versions a word; it writes -1 for an id that was not given.
-  EXPECT_EQ(decode_stored_owner("0:0:100644"), (StoredOwner{0, 0, 0644}));
-  EXPECT_EQ(decode_stored_owner("0:0:644:char-5-1"), (StoredOwner{0, 0, 0644, S_IFCHR, 5, 1}));
-  EXPECT_EQ(decode_stored_owner("0:6:0660:block-8-16"), (StoredOwner{0, 6, 0660, S_IFBLK, 8, 16}));
-  EXPECT_EQ(decode_stored_owner("0:6:0660:pipe"), (StoredOwner{0, 6, 0660, S_IFIFO}));
-  EXPECT_EQ(decode_stored_owner("0:6:0660:socket"), (StoredOwner{0, 6, 0660, S_IFSOCK}));
-  for (const char* own : {"0:0:755:file", "0:0:755:dir", "0:0:755:symlink", "0:0:755:new-word-3"}) {
-    EXPECT_EQ(decode_stored_owner(own), (StoredOwner{0, 0, 0755})) << own;
-  }
-  EXPECT_EQ(decode_stored_owner("5:-1:644"), (StoredOwner{5, 0xFFFFFFFFU, 0644}));
-  for (const char* other :
-       {"", "5", "5:6", "5:6:", "5:6:8", "5:6:9x", "x:6:7", "5::7", ":5:6:7", "5:6:7x", "-2:0:7", "4294967296:0:7",
-        "5:6:7:char", "5:6:7:char-1", "5:6:7:block-x-1", "5:6:7:char-4096-1", "5:6:7:char-1-1048576"}) {
-    EXPECT_FALSE(decode_stored_owner(other).has_value()) << other;
-  }
-  std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): repeatable
-  for (int round = 0; round < 1000; ++round) {
-    const StoredOwner owner{static_cast<std::uint32_t>(random()), static_cast<std::uint32_t>(random()),
-                            static_cast<std::uint32_t>(random() & 07777U)};
-    ASSERT_EQ(decode_stored_owner(encode(owner)), owner);
-  }
-}
-
 class OwnersTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -151,16 +124,6 @@ class OwnersTest : public testing::Test {
       EXPECT_EQ(text(*again), text(found.attributes)) << name;
     }
     return text(found.attributes);
-  }
-  std::uint32_t listed_type(const char* name) {
-    const auto listed = file_system_->list(root_node);
-    EXPECT_TRUE(listed.ok());
-    if (listed.ok()) {
-      for (const auto& each : **listed) {
-        if (each.name == name) return each.type;
-      }
-    }
-    return 0;
   }
   std::string on_disk(const char* path) {
     struct stat status {};
@@ -302,32 +265,6 @@ TEST_F(OwnersTest, AreReadFromLayersOfContainersStorage) {
   EXPECT_EQ(on_disk("upper/f"), "3:4:700");
   test::set_attribute(place_.path("lower/d"), name, "nonsense");
   EXPECT_TRUE(file_system_->lookup(root_node, "d").failed_with(EINVAL));
-}
-
-// A layer that was unpacked where nobody can make devices.
-TEST_F(OwnersTest, RegularFilesStandForDevices) {
-  const std::string name(stored_owner_name(StoredOwners::containers));
-  test::set_attribute(place_.path("lower"), name, "0:0:0755:dir");
-  for (const auto& [file, value] : {std::pair("null", "0:5:0666:char-1-3"), {"pipe", "7:8:0600:pipe"}}) {
-    place_.file(std::string("lower/") + file, "");
-    test::set_attribute(place_.path(std::string("lower/") + file), name, value);
-  }
-  open([](Options&) {});
-  EXPECT_EQ(shown("null"), "0:5:666");
-  const Attributes device = find("null").attributes;
-  EXPECT_EQ(device.mode, S_IFCHR | 0666U);
-  EXPECT_EQ(std::pair(device.rdev_major, device.rdev_minor), std::pair(1U, 3U));
-  EXPECT_EQ(find("pipe").attributes.mode, S_IFIFO | 0600U);
-  EXPECT_EQ(listed_type("null"), static_cast<std::uint32_t>(S_IFCHR));
-  EXPECT_EQ(listed_type("pipe"), static_cast<std::uint32_t>(S_IFIFO));
-  EXPECT_EQ(listed_type("f"), static_cast<std::uint32_t>(S_IFREG));
-  SetAttributes mode;
-  mode.mode = S_IFCHR | 0600U;
-  change("null", mode);
-  struct stat status {};
-  ASSERT_EQ(::lstat(place_.path("upper/null").c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode, S_IFCHR | 0600U);
-  EXPECT_EQ(status.st_rdev, makedev(1, 3));
 }
 
 }  // namespace

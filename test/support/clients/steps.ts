@@ -13,7 +13,7 @@ export interface Step {
 }
 
 /** `LAMINA_CLIENTS=all`: an ordinary user takes all steps too, and both users compare with all drivers. */
-const everything = process.env['LAMINA_CLIENTS'] === 'all';
+export const everything = process.env['LAMINA_CLIENTS'] === 'all';
 
 export const stepsOf = (who: Who): readonly Step[] =>
   steps.filter((step) => (step.only ?? who) === who && (who === 'root' || everything || step.long === undefined));

@@ -1,0 +1,3 @@
+import { clientsAs } from '../support/clients/suite.js';
+
+clientsAs('user');
