@@ -71,7 +71,8 @@ export function decide(
     return { action: 'ended', percent, because, summary, remember: { rule: ruleText, percent, okSince: null } };
   }
   const who = update.percent > 0 ? 'that it is offered to' : `of group '${rule.group}'`;
-  const { verdict, because } = judge(rule, summary, who);
+  const judged = judge(rule, summary, who);
+  const { verdict, because } = summary.offered === 0 && isForNobody(update) ? forNobody : judged;
   const { percent } = update;
   const known = before?.rule === ruleText && before.percent === percent ? before.okSince : null;
   const okSince = verdict === 'ok' ? (known ?? now.toISOString()) : null;
@@ -109,6 +110,12 @@ function durationText(ms: number): string {
   if (seconds < 120) return `${seconds} s`;
   return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 360) / 10} h`;
 }
+
+const isForNobody = ({ group, percent }: ChannelUpdate) => group === null && percent === 0;
+const forNobody = {
+  verdict: 'not yet',
+  because: 'it is offered to no machine: begin with a share by hand, lamina channel promote --percent',
+} as const;
 
 function refuseOther({ name, group }: ChannelUpdate, rule: Rule): void {
   if (rule.group === (group ?? everybody)) return;

@@ -83,6 +83,13 @@ describe('a rollout', () => {
     expect(() => decide(other, [], undefined)).toThrow(expect.objectContaining({ code: 'OTHER_GROUP' }));
   });
 
+  it('does not begin by itself where it is offered to nobody, and says so', () => {
+    const nobody = { ...at(0), update: updateNumber(1, { percent: 0 }), rule: parseRule('all: 90% ok for 0s') };
+    const decided = decide(nobody, [report(newMachine(), [])], undefined);
+    expect(decided).toMatchObject({ action: 'wait', remember: { okSince: null } });
+    expect(decided.because).toContain('it is offered to no machine');
+  });
+
   it('counts nobody but machines that it is offered to', () => {
     const stranger = report(newMachine(), [], { group: 'other' });
     const elsewhere = report(newMachine(), [outcomeReport(canary, 'failed')], { base: 'other', group: 'canary' });
