@@ -1,4 +1,5 @@
 /* Which part of a drawing is seen: pointer, wheel and keyboard move it. */
+import type { RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export interface Camera {
@@ -63,20 +64,16 @@ export function useCamera(drawing: Size, first: Camera | undefined, settled: (ca
   };
   useEffect(() => () => clearTimeout(timer.current), []);
   useLayoutEffect(() => {
-    if (!moved.current) setCamera(fitted(drawing, sizeOf()));
-  }, [drawing.width, drawing.height]);
-  useEffect(() => {
-    const onWheel = (event: WheelEvent) => {
-      event.preventDefault();
-      const box = screen.current?.getBoundingClientRect();
-      const at = { x: event.clientX - (box?.left ?? 0), y: event.clientY - (box?.top ?? 0) };
-      move((now) => zoomed(now, Math.exp(-event.deltaY / 400), at));
+    const fitAnew = () => {
+      if (!moved.current) setCamera(fitted(drawing, sizeOf()));
     };
-    // Not passive: the page must not scroll as well.
-    screen.current?.addEventListener('wheel', onWheel, { passive: false });
-    const element = screen.current;
-    return () => element?.removeEventListener('wheel', onWheel);
+    fitAnew();
+    addEventListener('resize', fitAnew);
+    return () => {
+      removeEventListener('resize', fitAnew);
+    };
   }, [drawing.width, drawing.height]);
+  useWheel(screen, drawing, (factor, at) => move((now) => zoomed(now, factor, at)));
   const zoomBy = (factor: number) => {
     const { width, height } = sizeOf();
     move((now) => zoomed(now, factor, { x: width / 2, y: height / 2 }));
@@ -93,6 +90,26 @@ export function useCamera(drawing: Size, first: Camera | undefined, settled: (ca
     if (dx !== 0 || dy !== 0) pan(dx, dy);
   };
   return { screen, camera: camera ?? { x: 0, y: 0, zoom: 1 }, zoomBy, fit, pan, reveal };
+}
+
+/** Calls back where the wheel is turned. */
+function useWheel(
+  screen: RefObject<SVGSVGElement | null>,
+  drawing: Size,
+  turned: (factor: number, at: { x: number; y: number }) => void,
+) {
+  useEffect(() => {
+    const element = screen.current;
+    const onWheel = (event: WheelEvent) => {
+      event.preventDefault();
+      const box = element?.getBoundingClientRect();
+      const at = { x: event.clientX - (box?.left ?? 0), y: event.clientY - (box?.top ?? 0) };
+      turned(Math.exp(-event.deltaY / 400), at);
+    };
+    // Not passive: the page must not scroll as well.
+    element?.addEventListener('wheel', onWheel, { passive: false });
+    return () => element?.removeEventListener('wheel', onWheel);
+  }, [drawing.width, drawing.height]);
 }
 
 const settleMs = 250;

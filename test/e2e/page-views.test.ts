@@ -60,6 +60,13 @@ describe.runIf(missingForPage() === null)('the page shows', () => {
     expect(on.page.url()).toMatch(/open=/);
   });
 
+  it('the drawing as a whole, also when the window becomes narrow', async () => {
+    await on.open('#/graph');
+    await on.page.setViewportSize({ width: 390, height: 780 });
+    await expectSoon(async () => ((await box(/^container web/).boundingBox())?.x ?? 390) < 200, 'the first column');
+    await on.page.setViewportSize({ width: 1280, height: 800 });
+  });
+
   it('what a node is and what stands on it, and the same again by its address', async () => {
     await on.open('#/graph');
     await box(/^delta layer, by-hand/).click();
