@@ -12,12 +12,12 @@ import { counted, shown } from './output.js';
 const exportHelp = `
 Destinations, as in containers-transports(5):
   FILE.tar, FILE.tar.gz, FILE.tar.zst   the root alone, as one archive
-  oci:DIR[:TAG]                         an image layout; an existing one gets the image, which replaces another of the same tag
+  oci:DIR[:TAG]                         an image layout; in an existing one the image replaces another of its tag
   oci-archive:FILE[:TAG]                the same as one file
   docker-archive:FILE[:NAME[:TAG]]      as docker save makes it
   docker://REF                          a registry, by skopeo: with your logins, certificates and mirrors
   containers-storage:REF                what podman run, buildah and CRI-O use, by skopeo
-  store-archive:FILE                    for lamina import: with its layers, storages and updates, which can still be rolled back there
+  store-archive:FILE                    for lamina import: with its layers, storages and updates, to roll back there
 TAG is latest if none is given. An existing file is not replaced.
 
 Layers that came from an image go out as they came, and are not sent where the destination has them. Each update, and

@@ -83,7 +83,7 @@ Examples:
   lamina list --format 'table {{.name}}\\t{{.mountpoint}}'`;
 
 const statusHelp = `
-With more than 20 containers, those on the newest layer without a problem are only counted: lamina list shows them all.${states}
+With more than 20 containers, those on the newest layer without a problem are only counted: lamina list shows all.${states}
 
 Examples:
   lamina status

@@ -1,8 +1,8 @@
 import type { BytePath } from '../base/bytes.js';
 
 /*
- * The changing operations that the driver records (docs/format-driver.md, "Journal"). native/filter/operation.h has the same
- * names; test/data/journal-format.ndjson holds both languages to them.
+ * The changing operations that the driver records (docs/format-driver.md, "Journal"). native/filter/operation.h has the
+ * same names; test/data/journal-format.ndjson holds both languages to them.
  */
 
 const ofOnePath = [

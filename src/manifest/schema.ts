@@ -135,8 +135,8 @@ const snapshotSchema = z.strictObject({
   parent: snapshotId.nullable(),
   /**
    * Of a committed one its base layer. Of an active one, and of a view without a parent, the id of its tree: a
-   * directory of the store that is not in `nodes`, because it is not sealed; a commit puts it there. Null: it has no tree
-   * of its own.
+   * directory of the store that is not in `nodes`, because it is not sealed; a commit puts it there. Null: it has no
+   * tree of its own.
    */
   node: z
     .string()

@@ -3,7 +3,7 @@ import type { BytePath } from '../base/bytes.js';
 import { stageFile } from '../platform/durable.js';
 import { readJsonRecord } from '../store/index.js';
 
-/** What happens to a path that a container and a layer changed differently (docs/update-package.md, "Layers and containers"). */
+/** What happens to a path that a container and a layer changed differently: docs/update-package.md. */
 export const conflictChoices = ['keep', 'ours', 'theirs', 'fail'] as const;
 export type ConflictChoice = (typeof conflictChoices)[number];
 

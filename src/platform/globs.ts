@@ -3,9 +3,9 @@ import { fromText, toBuffer } from '../base/bytes.js';
 import { callSync } from './addon.js';
 
 /*
- * Globs over paths, the same as in the driver (native/filter/glob.h, docs/format-driver.md, "Filter rules"): one matcher for
- * both, whose time is bounded by pattern length times name length, whatever they contain. A regular expression made
- * from a pattern may take exponential time.
+ * Globs over paths, the same as in the driver (native/filter/glob.h, docs/format-driver.md, "Filter rules"): one
+ * matcher for both, whose time is bounded by pattern length times name length, whatever they contain. A regular
+ * expression made from a pattern may take exponential time.
  */
 
 const listOf = (texts: readonly string[]) => Buffer.concat(texts.map((text) => toBuffer(`${text}\0` as BytePath)));

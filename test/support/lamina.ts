@@ -198,8 +198,8 @@ export class World {
   }
 
   /**
-   * All that the store holds, to the last attribute, except the text in the lock, which says who had it last, and what is
-   * on record of updates that ended.
+   * All that the store holds, to the last attribute, except the text in the lock, which says who had it last, and what
+   * is on record of updates that ended.
    */
   storeContent(): Snapshot {
     const content = snapshot(this.store);

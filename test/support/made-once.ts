@@ -10,7 +10,10 @@ import { dirname, join } from 'node:path';
  */
 export function madeOnce(name: string, destination: string, make: (at: string) => void): void {
   const kept = keptAt(name);
-  if (kept === undefined) return make(destination);
+  if (kept === undefined) {
+    make(destination);
+    return;
+  }
   if (!existsSync(kept)) keep(kept, make);
   place(kept, destination);
 }
