@@ -101,7 +101,7 @@ function isSameStack(before: Manifest, now: Manifest, name: string): boolean {
 export async function refuseMounted(store: Store, manifest: Manifest, name: string): Promise<void> {
   const mounted = (await findMounts(store)).find((found) => found.container === name);
   if (mounted !== undefined) {
-    const { words, next } = await describeMount(mounted);
+    const { words, next } = await describeMount(store, mounted);
     throw refused(`container '${name}' is ${words}`, { code: 'ALREADY_MOUNTED', hint: next });
   }
   const { work } = store.paths.node(containerOf(manifest, name).storage);

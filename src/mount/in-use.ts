@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { display, fromText } from '../base/bytes.js';
+import { basename, display, fromText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
+import { isSystemError } from '../base/errors.js';
+import { isId } from '../base/ids.js';
 import { containerOf } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { isLocked, lockHolder, lockHolderPid } from '../platform/lock.js';
@@ -39,8 +41,7 @@ export async function describeUse(store: Store, manifest: Manifest, container: s
       next: pid === undefined ? 'unmount it where it was mounted' : `unmount it first: lamina umount ${container}`,
     };
   }
-  if (holder !== undefined)
-    return { words: `in use by ${holder}`, next: `${whenEnded}, or stop it: kill ${pid ?? ''}` };
+  if (holder !== undefined) return heldBy(holder, pid);
   const commands = (await runningCommands(store)).map(describeRunning);
   if (commands.length === 0 && !(await staysLocked(work))) return undefined;
   const by = commands.length === 0 ? '' : ` by ${commands.join(' or ')}`;
@@ -56,16 +57,34 @@ export function describeKernelMount(container: string, { mountpoint, pid }: Kern
   };
 }
 
-/** The same of a mount that this process sees. */
-export async function describeMount({ container, mountpoint }: FoundMount): Promise<Use> {
+/** The same of a mount that this process sees. One that a `run` has made for its command ends with that command. */
+export async function describeMount(store: Store, { container, mountpoint }: FoundMount): Promise<Use> {
   const where = `mounted on ${display(mountpoint)}`;
   if (await isLost(mountpoint))
     return {
       words: `${where}, but the driver of that mount is gone`,
       next: 'unmount it: lamina recover',
     };
-  return { words: where, next: `unmount it first: lamina umount ${container}` };
+  return runIn(store, mountpoint) ?? { words: where, next: `unmount it first: lamina umount ${container}` };
 }
+
+/** Undefined: no `run` has made this mount, or it has ended. */
+function runIn(store: Store, mountpoint: BytePath): Use | undefined {
+  if (!isId(basename(mountpoint), 'm')) return undefined;
+  const { lock } = store.paths.runMount(basename(mountpoint));
+  try {
+    const [holder, pid] = [lockHolder(lock), lockHolderPid(lock)];
+    return holder === undefined || pid === undefined ? undefined : heldBy(holder, pid);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+const heldBy = (holder: string, pid: number | undefined): Use => ({
+  words: `in use by ${holder}`,
+  next: `${whenEnded}, or stop it: kill ${pid ?? ''}`,
+});
 
 const whenEnded = 'try again after that command has ended (lamina status shows what runs)';
 

@@ -65,7 +65,7 @@ export class ContainerHold {
     const recorded = new Set(recordedKernelMounts(this.store));
     for (const container of added) {
       const mount = mounts.find((found) => found.container === container);
-      if (mount !== undefined) throw inUse(container, await describeMount(mount));
+      if (mount !== undefined) throw inUse(container, await describeMount(this.store, mount));
       const granted = revokeGrant(this.store, manifest, container);
       if (granted !== undefined) throw inUse(container, granted);
       if (!recorded.has(container)) continue;
@@ -138,7 +138,7 @@ const mountOf = async (store: Store, container: string) =>
 /** Undefined: it is free again. */
 async function useOf(store: Store, manifest: Manifest, container: string): Promise<Use | undefined> {
   const mount = await mountOf(store, container);
-  return mount === undefined ? describeUse(store, manifest, container) : describeMount(mount);
+  return mount === undefined ? describeUse(store, manifest, container) : describeMount(store, mount);
 }
 
 function inUse(container: string, { words, next }: Use) {

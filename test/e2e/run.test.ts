@@ -132,6 +132,17 @@ describe.skipIf(!mayMount)('lamina run', () => {
       });
     });
 
+    it('is named to other commands that want the container, with the way to stop it', async () => {
+      const long = world.start(['run', 'web', 'sh', '-c', 'echo up; read -r line'], { input: undefined });
+      await long.said('up');
+      const other = await world.attempt('update', 'apply', 'tiny', world.script('meanwhile', 'true'));
+      long.child.stdin?.end('on\n');
+      await long.finished;
+      expect(other.code).toBe(4);
+      expect(other.stderr).toMatch(/'web' is in use by process (\d+) \(run web .*\).*\n.*stop it: kill \1/);
+      expect(other.stderr).not.toContain('umount');
+    });
+
     it('clears up what a killed run has left', async () => {
       await world.run('create', 'killed', '--base', 'tiny');
       await world.mounted('killed', async (root) => {

@@ -22,6 +22,10 @@ describe('the native programs', () => {
     expect(segments.filter((line) => /^ *LOAD/.test(line) && line.includes(' RWE '))).toEqual([]);
   });
 
+  it.each(programs)('%s is loaded at any address', (name) => {
+    expect(readelf('-h', join(dist, name))).toMatch(/Type: +DYN/);
+  });
+
   it.each(programs.filter((name) => !isStatic(join(dist, name))))('%s is bound at its start, and checks', (name) => {
     const file = join(dist, name);
     expect(readelf('-d', file)).toMatch(/BIND_NOW|FLAGS_1.*NOW/);

@@ -26,3 +26,15 @@ export function memberPath(name: BytePath): BytePath {
  * @throws LaminaError as `memberPath`
  */
 export const rootedPath = (name: BytePath): BytePath => memberPath(name.replace(/^\/+/, '') as BytePath);
+
+/** What the kernel takes (PATH_MAX without the NUL). */
+const longestTarget = 4095;
+
+/** @throws LaminaError refused: no system has a symlink with this target */
+export function checkTarget(path: BytePath, target: string): void {
+  const says = `its symlink ${display(path)} has`;
+  if (target === '') throw unsafe(`${says} no target`);
+  if (target.includes('\0')) throw unsafe(`${says} a NUL in its target`);
+  if (target.length > longestTarget)
+    throw unsafe(`${says} a target of ${target.length} bytes; the longest possible one has ${longestTarget}`);
+}

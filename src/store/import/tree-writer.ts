@@ -10,7 +10,7 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { dirname, display, join } from '../../base/bytes.js';
+import { dirname, join } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { failed, isSystemError } from '../../base/errors.js';
 import { stagedStep } from '../../platform/durable.js';
@@ -25,7 +25,7 @@ import type { TreeBounds } from '../tree-bounds.js';
 import { FileQueue } from './file-queue.js';
 import { setFileAttributes, setMemberAttributes } from './member-attributes.js';
 import type { MemberAttributes } from './member-attributes.js';
-import { rootedPath } from './member-path.js';
+import { checkTarget, rootedPath } from './member-path.js';
 import { unsafe } from './tar/errors.js';
 import { writing } from './write-errors.js';
 import { WrittenEntries, plainDirectory } from './written-entries.js';
@@ -149,7 +149,7 @@ export class TreeWriter {
   }
 
   symlink(path: BytePath, target: string, attributes: MemberAttributes): void {
-    if (target === '') throw unsafe(`its symlink ${display(path)} has no target`);
+    checkTarget(path, target);
     this.bounds.addAttributes(path, attributes.xattrs);
     this.#make(
       path,

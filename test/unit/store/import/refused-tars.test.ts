@@ -69,6 +69,13 @@ describe.skipIf(!isRoot)('a tar', () => {
       /sparse file s has a malformed map/,
     ],
     ['a name that has no end', { name: 'x', content: 'x', pax: [['path', 'd/'.repeat(40_000)]] }, /80000 bytes/],
+    ['a symlink to nothing', { name: 's', type: '2', linkname: '' }, /symlink s has no target/],
+    [
+      'a symlink that is too long',
+      { name: 's', type: '2', pax: [['linkpath', 'x'.repeat(5000)]] },
+      /s has a target of 5000/,
+    ],
+    ['a symlink with a NUL', { name: 's', type: '2', pax: [['linkpath', 'a\0b']] }, /s has a NUL in its target/],
     ['a member that never comes', { name: 'PaxHeaders/x', type: 'x', content: '' }, /announces a member/],
   ])('with %s is refused', async (_, member, says) => {
     const error = await refusal([{ name: 'good', content: 'good' }, member]);
