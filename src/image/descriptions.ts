@@ -13,6 +13,19 @@ import { corruptBlob, invalidImage } from './errors.js';
 const digest = z.string().regex(digestPattern, 'not a digest');
 const size = z.number().int().nonnegative();
 
+interface StatedPlatform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string | null | undefined;
+}
+
+/** One that does not say for which machines is none. */
+const descriptorPlatform = z
+  .object({ os: z.string().nullish(), architecture: z.string().nullish(), variant: z.string().nullish() })
+  .transform(({ os, architecture, variant }): StatedPlatform | undefined =>
+    os && architecture ? { os, architecture, variant } : undefined,
+  );
+
 const descriptorSchema = z.object({
   mediaType: z.string().regex(mediaTypePattern),
   digest,
@@ -20,7 +33,7 @@ const descriptorSchema = z.object({
   urls: z.array(z.string()).nullish(),
   artifactType: z.string().nullish(),
   annotations: z.record(z.string(), z.string()).nullish(),
-  platform: z.object({ os: z.string(), architecture: z.string(), variant: z.string().nullish() }).nullish(),
+  platform: descriptorPlatform.nullish(),
 });
 
 const indexSchema = z.object({ manifests: z.array(descriptorSchema) });

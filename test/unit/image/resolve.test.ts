@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { digestOf, parseConfig, parseManifest } from '../../../src/image/descriptions.js';
+import { digestOf, parseConfig, parseIndex, parseManifest } from '../../../src/image/descriptions.js';
 import type { Descriptor } from '../../../src/image/descriptions.js';
 import { mediaTypes } from '../../../src/image/media-types.js';
 import { platformOf } from '../../../src/image/platform.js';
@@ -95,6 +95,16 @@ describe('what describes an image', () => {
     const manifest = parseManifest(bytes({ config: layer, layers: [layer], annotations: null }), 'the image');
     expect(manifest.layers).toHaveLength(1);
     expect(() => parseManifest(bytes({ config: layer, layers: null }), 'the image')).toThrow(/layers/);
+  });
+
+  it('may have a platform that says nothing', () => {
+    const descriptor = { mediaType: mediaTypes.manifest, digest: diffId, size: 1 };
+    const platforms = [{}, { os: 'linux' }, { os: '', architecture: '' }, { os: 'linux', architecture: 'arm64' }];
+    const { manifests } = parseIndex(
+      bytes({ manifests: platforms.map((platform) => ({ ...descriptor, platform })) }),
+      'the image',
+    );
+    expect(manifests.map(({ platform }) => platform?.architecture)).toEqual([undefined, undefined, undefined, 'arm64']);
   });
 
   it.each([{}, { os: '', architecture: '' }, { os: null, architecture: null }])(
