@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromText } from '../../../src/base/bytes.js';
 import { OtherFormat, mergeRecords, movedIds, unsatisfiedByApk } from '../../../src/records/index.js';
+import { writeTar } from '../../support/tar-writer.js';
 import { repetitive } from '../../support/untrusted.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
@@ -30,6 +31,13 @@ const stanzas = (name: string) => (text: string) =>
 const json = (text: string) =>
   new Map(Object.entries(JSON.parse(text) as Record<string, unknown>).map(([key, value]) => [key, String(value)]));
 const yaml = rows(': ');
+/** Of the test's tars: each member is a block for its header and one for its content. */
+const members = (tar: string) => {
+  const found = new Map<string, string>();
+  for (let at = 0; at + 1024 < tar.length; at += 1024)
+    found.set(tar.slice(at, tar.indexOf('\0', at)), tar.slice(at + 512, tar.indexOf('\0', at + 512)));
+  return found;
+};
 
 const formats: readonly Format[] = [
   {
@@ -80,6 +88,19 @@ const formats: readonly Format[] = [
     write: (records) =>
       [...records].map(([key, version]) => `C:Q1\nP:${key}\nV:${version}\nF:etc\nR:${key}\n\n`).join(''),
     read: stanzas('P'),
+  },
+  {
+    path: 'lib/apk/db/scripts.tar',
+    record: word,
+    write: (records) => writeTar([...records].map(([name, content]) => ({ name, content }))).toString('latin1'),
+    read: members,
+  },
+  {
+    path: 'var/lib/ucf/hashfile',
+    record: word,
+    write: (records) => [...records].map(([key, hash]) => `${hash}  /etc/${key}\n`).join(''),
+    read: (text) =>
+      new Map(lines(text).map((line) => [line.slice(line.indexOf('/')), line.slice(0, line.indexOf(' '))])),
   },
   {
     path: 'var/cache/debconf/config.dat',
