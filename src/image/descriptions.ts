@@ -13,11 +13,17 @@ import { corruptBlob, invalidImage } from './errors.js';
 const digest = z.string().regex(digestPattern, 'not a digest');
 const size = z.number().int().nonnegative();
 
+interface StatedPlatform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string | null | undefined;
+}
+
 /** One that does not say for which machines is none. */
 const descriptorPlatform = z
   .object({ os: z.string().nullish(), architecture: z.string().nullish(), variant: z.string().nullish() })
-  .transform(({ os, architecture, variant }) =>
-    os && architecture ? { os, architecture, ...(variant && { variant }) } : undefined,
+  .transform(({ os, architecture, variant }): StatedPlatform | undefined =>
+    os && architecture ? { os, architecture, variant } : undefined,
   );
 
 const descriptorSchema = z.object({
@@ -37,7 +43,7 @@ const words = z.array(z.string()).nullish();
 const keys = z.record(z.string(), z.unknown()).nullish();
 
 /** It is kept with the base, and shown. */
-const platformName = z.string().regex(/^[a-z0-9._-]{1,64}$/, 'not the name of a platform');
+const platformName = z.string().regex(/^[a-z0-9._-]{1,64}$/, 'no name of a platform');
 
 /** Old builders leave it out, or empty. */
 const platformPart = platformName.or(z.literal('')).nullish();
@@ -47,7 +53,7 @@ const configSchema = z.object({
   architecture: platformPart,
   variant: z
     .string()
-    .regex(/^[A-Za-z0-9._-]{0,64}$/, 'not the name of a platform')
+    .regex(/^[A-Za-z0-9._-]{0,64}$/, 'no name of a platform')
     .nullish(),
   rootfs: z.object({ type: z.literal('layers').nullish(), diff_ids: z.array(digest) }),
   config: z
@@ -88,7 +94,7 @@ export function parsed<T>(schema: z.ZodType<T>, bytes: Buffer, called: string): 
     // A member that is null counts as absent, as in Go, in which nearly all programs for images are written.
     value = JSON.parse(text, (_key, member: unknown) => (member === null ? undefined : member));
   } catch (error) {
-    throw invalidImage(called, 'it is not JSON', error);
+    throw invalidImage(called, 'it is no JSON', error);
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
