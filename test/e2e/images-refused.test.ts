@@ -115,7 +115,7 @@ describe.skipIf(!mayMount)('importing images', () => {
         /is nested \d+ levels deep; the limit 'nesting' is 60 levels/,
       ],
       ['indexes without end', cycle, 1, /has indexes in indexes without end/],
-      ['a whiteout of no name', () => named([layerOf([whiteout('.wh.')])]), 4, /no whiteout that is known/],
+      ['a whiteout of no name', () => named([layerOf([whiteout('.wh.')])]), 4, /an unknown kind of whiteout/],
     ];
     const source = (layer: Layer, damage: (layer: Layer) => void): string => {
       const own = layerOf([file(fresh(), 'x'.repeat(3000) + String(Math.random()))]);

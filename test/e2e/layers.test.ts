@@ -173,10 +173,10 @@ describe.runIf(mayMount)('updates that are layers', () => {
     ],
     ['a block device', /holds the device dev\/sda/, 4, [{ name: 'dev/sda', type: '4', major: 8, minor: 0 }]],
     ['a character device', /holds the device opt\/mem/, 4, [{ name: 'opt/mem', type: '3', major: 1, minor: 1 }]],
-    ['a whiteout of no name', /no whiteout that is known/, 4, [{ name: 'etc/.wh.' }]],
-    ['a whiteout of ..', /no whiteout that is known/, 4, [{ name: 'etc/.wh...' }]],
-    ['a whiteout of aufs', /no whiteout that is known/, 4, [{ name: '.wh..wh.plnk' }]],
-    ['something in a whiteout', /no whiteout that is known/, 4, [{ name: '.wh.a/b', content: 'x' }]],
+    ['a whiteout of no name', /an unknown kind of whiteout/, 4, [{ name: 'etc/.wh.' }]],
+    ['a whiteout of ..', /an unknown kind of whiteout/, 4, [{ name: 'etc/.wh...' }]],
+    ['a whiteout of aufs', /an unknown kind of whiteout/, 4, [{ name: '.wh..wh.plnk' }]],
+    ['something in a whiteout', /an unknown kind of whiteout/, 4, [{ name: '.wh.a/b', content: 'x' }]],
   ])('hold no %s', async (_, says, code, members) => {
     await refused(code, says, makeLayer('bad', writeTar(members)));
   });

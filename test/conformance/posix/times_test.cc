@@ -12,7 +12,7 @@ namespace {
 
 using Times = Scratch;
 
-struct statx extended(const Path& path) {
+struct statx extended_status(const Path& path) {
   struct statx found {};
   require(::statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_ALL, &found) == 0, "statx " + path.text());
   return found;
@@ -194,13 +194,13 @@ TEST_F(Times, SetWhileOpenForWritingStayAfterClose) {
 
 TEST_F(Times, BirthStays) {
   make_file(here / "f");
-  const struct statx was = extended(here / "f");
+  const struct statx was = extended_status(here / "f");
   if ((was.stx_mask & STATX_BTIME) == 0) GTEST_SKIP() << "the file system keeps no time of birth";
   let_time_pass();
   overwrite(here / "f", "x");
   ASSERT_OK(set_times(here / "f", one, two));
   ASSERT_OK(::rename(here / "f", here / "g"));
-  const struct statx is = extended(here / "g");
+  const struct statx is = extended_status(here / "g");
   EXPECT_EQ(is.stx_btime.tv_sec, was.stx_btime.tv_sec);
   EXPECT_EQ(is.stx_btime.tv_nsec, was.stx_btime.tv_nsec);
 }
