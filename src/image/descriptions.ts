@@ -43,7 +43,7 @@ const words = z.array(z.string()).nullish();
 const keys = z.record(z.string(), z.unknown()).nullish();
 
 /** It is kept with the base, and shown. */
-const platformName = z.string().regex(/^[a-z0-9._-]{1,64}$/, 'no name of a platform');
+const platformName = z.string().regex(/^[a-z0-9._-]{1,64}$/, 'not the name of a platform');
 
 /** Old builders leave it out, or empty. */
 const platformPart = platformName.or(z.literal('')).nullish();
@@ -53,7 +53,7 @@ const configSchema = z.object({
   architecture: platformPart,
   variant: z
     .string()
-    .regex(/^[A-Za-z0-9._-]{0,64}$/, 'no name of a platform')
+    .regex(/^[A-Za-z0-9._-]{0,64}$/, 'not the name of a platform')
     .nullish(),
   rootfs: z.object({ type: z.literal('layers').nullish(), diff_ids: z.array(digest) }),
   config: z
@@ -94,7 +94,7 @@ export function parsed<T>(schema: z.ZodType<T>, bytes: Buffer, called: string): 
     // A member that is null counts as absent, as in Go, in which nearly all programs for images are written.
     value = JSON.parse(text, (_key, member: unknown) => (member === null ? undefined : member));
   } catch (error) {
-    throw invalidImage(called, 'it is no JSON', error);
+    throw invalidImage(called, 'it is not JSON', error);
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;

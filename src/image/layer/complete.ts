@@ -7,7 +7,8 @@ import { copyFileData } from '../../platform/native.js';
 import { openFlags } from '../../platform/open-flags.js';
 import { markNamespace, reach, unescapeMark, unsafeArchive } from '../../store/index.js';
 import type { MemberAttributes, TreeWriter, UnpackBounds } from '../../store/index.js';
-import type { LayerMarks, LowerLink } from './marks.js';
+import type { LowerLink } from './lower-links.js';
+import type { LayerMarks } from './marks.js';
 
 /** The layers below one, composed. */
 export interface Lower {

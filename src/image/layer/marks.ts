@@ -2,12 +2,7 @@ import { basename, components, dirname, display } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { rootedPath, unsafeArchive } from '../../store/index.js';
 import type { TarMember, TreeWriter } from '../../store/index.js';
-
-/** A hard link to a file of the layers below: no member before it has that name, nor a name of such a link. */
-export interface LowerLink {
-  readonly path: BytePath;
-  readonly target: BytePath;
-}
+import { LowerLinks } from './lower-links.js';
 
 const prefix = '.wh.';
 const opaqueName = '.wh..wh..opq';
@@ -18,8 +13,7 @@ const aufsPrefix = '.wh..wh.';
 export class LayerMarks {
   readonly whiteouts = new Set<BytePath>();
   readonly opaque = new Set<BytePath>();
-  /** By their paths. */
-  readonly links = new Map<BytePath, LowerLink>();
+  readonly links = new LowerLinks();
 
   /** Whether a member is a mark, or left to `complete`. */
   readonly take = (path: BytePath, _isFile: boolean, writer: TreeWriter, member: TarMember): boolean => {
@@ -32,11 +26,10 @@ export class LayerMarks {
     }
     const named = member.kind === 'link' ? rootedPath(member.target) : undefined;
     const target = named === undefined ? undefined : (this.links.get(named)?.target ?? named);
-    if (this.links.delete(path)) writer.bounds.removeEntry();
+    this.links.replace(path, member.kind !== 'directory', writer);
     if (target === undefined || named === undefined || writer.has(named)) return false;
     writer.makeWay(path);
-    writer.bounds.addEntry(path, target);
-    this.links.set(path, { path, target });
+    this.links.add({ path, target }, writer);
     return true;
   };
 

@@ -48,6 +48,26 @@ describe('the marks of a layer', () => {
   });
 });
 
+describe('links to files of the layers below', () => {
+  const paths = (marks: LayerMarks) => [...marks.links.values()].map(({ path }) => path).sort();
+
+  it('go with a directory that a later member replaces', async () => {
+    const links = ['d/e/a', 'd/b', 'd2/a', 'x/a'].map((path) => link(path, 'below'));
+    expect(paths(await marksOf([...links, { name: 'd' }], 100))).toEqual(['d2/a', 'x/a']);
+    expect(paths(await marksOf([...links, { name: 'd', type: '2', linkname: 'x' }], 100))).toEqual(['d2/a', 'x/a']);
+    expect(paths(await marksOf([...links, link('d', 'below')], 100))).toEqual(['d', 'd2/a', 'x/a']);
+    const again = [{ name: 'd/e' }, { name: 'd', type: '5' }, link('d/e/c', 'below')];
+    await expect(marksOf([...links, ...again], 100)).resolves.toMatchObject({ links: { size: 4 } });
+  });
+
+  it('count with the directories that they are in, until they are replaced', async () => {
+    const deep = link('a/b/c/l', 'below');
+    await expect(marksOf([deep], 3)).rejects.toMatchObject({ code: 'OVER_LIMIT' });
+    expect(paths(await marksOf([deep], 4))).toEqual(['a/b/c/l']);
+    expect(paths(await marksOf([deep, { name: 'a' }, link('b/b/c/l', 'below'), { name: 'b' }], 6))).toEqual([]);
+  });
+});
+
 describe('files that a layer only links to', () => {
   it('count to what it unpacks to', () => {
     const bounds = new UnpackBounds({ called: 'the layer', size: 10, most: undefined, free: 1000 });

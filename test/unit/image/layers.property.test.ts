@@ -25,7 +25,7 @@ const opaqueMark = '.wh..wh..opq';
 
 /** What is at a path. One object is one inode, whatever names it has. */
 interface Shown {
-  readonly type: 'directory' | 'file' | 'symlink';
+  readonly type: 'directory' | 'file' | 'symlink' | 'nothing';
   readonly mode: number;
   readonly content: string;
 }
@@ -38,7 +38,7 @@ class Refusal extends Error {}
 const parents = (path: string): string[] =>
   path === '' ? [] : [...parents(dirname(path as BytePath)), dirname(path as BytePath)];
 
-function removeBelow(tree: Tree, directory: string): void {
+function removeBelow(tree: Map<string, unknown>, directory: string): void {
   for (const path of [...tree.keys()])
     if (path !== directory && (directory === '' || path.startsWith(`${directory}/`))) tree.delete(path);
 }
@@ -47,9 +47,13 @@ function removeBelow(tree: Tree, directory: string): void {
 function upon(below: Tree, members: readonly Member[]): Tree {
   const tree = new Map(below);
   const own = new Map<string, Shown>();
+  /** Links to files below, which are made last; and those of them that have members below themselves. */
+  const lowerLinks = new Map<string, unknown>();
+  const blocked = new Set<string>();
+  /** Directories that the layer leads through to what it holds. */
+  const led = new Map<string, unknown>();
   /** Of the layers below, and no directories: the layer has members below them, and none in their place. */
   const through = new Set<string>();
-  const lowerLinks: string[] = [];
   const nameOf = ({ name }: Member) => name.replace(/^\.?\/|\/$/g, '');
   const marks = members.map(nameOf).filter((name) => name.includes(prefix));
   for (const path of marks) {
@@ -68,28 +72,38 @@ function upon(below: Tree, members: readonly Member[]): Tree {
     for (const parent of parents(path)) {
       const there = tree.get(parent);
       if (there?.type === 'directory') continue;
-      if (own.has(parent)) throw new Refusal(`${parent} is no directory`);
+      if (own.has(parent) && !lowerLinks.has(parent)) throw new Refusal(`${parent} is no directory`);
+      if (own.has(parent)) blocked.add(parent);
       if (there !== undefined) through.add(parent);
       tree.set(parent, { type: 'directory', mode: 0o755, content: '' });
     }
+    const { linkname = '' } = member;
+    if (member.type === '1' && led.has(linkname)) throw new Refusal(`${linkname} is a directory`);
+    const isLower = member.type === '1' && (!own.has(linkname) || lowerLinks.has(linkname));
     const shown = member.type === '1' ? linked(own, below, { ...member, name: path }) : shownOf(member);
+    if (shown.type !== 'directory') for (const each of [own, lowerLinks, led]) removeBelow(each, path);
+    lowerLinks.delete(path);
+    if (shown.type !== 'directory') led.delete(path);
+    if (isLower) lowerLinks.set(path, true);
+    else for (const parent of parents(path)) led.set(parent, true);
     if (shown.type !== 'directory' || tree.get(path)?.type !== 'directory') removeBelow(tree, path);
     tree.set(path, shown);
-    if (member.type === '1' && !own.has(member.linkname ?? '')) lowerLinks.push(path);
-    if (shown.type !== 'directory' && lowerLinks.some((each) => each.startsWith(`${path}/`)))
-      throw new Refusal('a link to a layer below would be removed with its directory');
     own.set(path, shown);
     for (const each of through) if (own.has(each) || !tree.has(each)) through.delete(each);
   }
   if (through.size > 0) throw new Refusal('it writes below what is no directory');
+  for (const path of blocked) if (lowerLinks.has(path)) throw new Refusal(`${path} has members below it`);
+  // A link that a later member replaces may lead anywhere.
+  for (const { type, content } of tree.values()) if (type === 'nothing') throw new Refusal(`${content} is no file`);
   return tree;
 }
 
 function linked(own: Tree, below: Tree, { name, linkname = '' }: Member): Shown {
   if (own.has(linkname) && linkname.startsWith(`${name}/`)) throw new Refusal(`${name} would replace its target`);
   const target = own.get(linkname) ?? below.get(linkname);
-  if (target === undefined || target.type === 'directory') throw new Refusal(`${linkname} is no file`);
-  return target;
+  if (target !== undefined && target.type !== 'directory') return target;
+  if (own.has(linkname)) throw new Refusal(`${linkname} is a directory`);
+  return { type: 'nothing', mode: 0, content: linkname };
 }
 
 function shownOf({ type = '0', mode = 0o644, content = '', linkname = '' }: Member): Shown {
