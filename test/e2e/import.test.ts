@@ -233,7 +233,7 @@ describe.skipIf(!mayMount)('importing', () => {
       ['a name with a NUL', [{ name: 'x', content: 'x', pax: [['path', 'a\0b']] }], /NUL/],
       ['a name that is too long', [{ name: 'x', content: 'x', pax: [['path', 'n'.repeat(256)]] }], /256 bytes/],
       ['a symlink to nothing', [{ name: 's', type: '2', linkname: '' }], /no target/],
-      ['an unknown kind', [{ name: 'x', type: 'Q' }], /kind/],
+      ['an unknown type', [{ name: 'x', type: 'Q' }], /unknown type/],
       ['a size that is not there', [{ name: 'x', content: 'x', size: 0o7777777 }], /breaks off|truncated|corrupt/],
       ['a header that was changed', [{ name: 'x', content: 'x', checksum: 1 }], /corrupt/],
       ['a sparse file', [{ name: 'x', content: 'x', pax: [['GNU.sparse.major', '1']] }], /sparse/],
