@@ -127,8 +127,8 @@ describe.skipIf(!isRoot)('owners as fuse-overlayfs shows and keeps them', () => 
     makeLayers();
     for (const [options, says] of [
       ['uidmapping=0:1', '2 numbers; say ON_DISK:SHOWN:LENGTH'],
-      ['gidmapping=0:1:x', '"x" is no id'],
-      ['uidmapping=0:-1:5', '"-1" is no id'],
+      ['gidmapping=0:1:x', '"x" is not an id'],
+      ['uidmapping=0:-1:5', '"-1" is not an id'],
       ['uidmapping=1:0:4294967295', 'beyond the last id'],
       ['squash_to_uid=root', 'say a number'],
       ['xattr_permissions=3', 'say 0'],

@@ -214,7 +214,8 @@ describe.runIf(missingForPage() === null)('the page shows', () => {
     expect(await on.text()).toMatch(/Nothing is displaced/);
     await on.page.getByRole('button', { name: 'Log out' }).click();
     await on.page.getByLabel('Token').waitFor();
-    expect(await on.page.evaluate<number>("fetch('/api/v1/store').then(({ status }) => status)")).toBe(401);
+    const read = "fetch('/api/v1/store').then(async (answer) => [answer.status, (await answer.json()).error.code])";
+    expect(await on.page.evaluate<[number, string]>(read)).toEqual([401, 'NO_TOKEN']);
     await on.login(readOnlyToken);
     await expectSoon(async () => (await on.text('header.top')).includes('read-only'), 'the sign');
     const acting = ['#/containers', '#/containers/late', '#/containers/shop-1', '#/create', '#/updates', '#/apply'];
