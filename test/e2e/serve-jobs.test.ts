@@ -68,6 +68,8 @@ describe.skipIf(!isRoot)('jobs of lamina serve', () => {
       // Until they wait: a signal that comes while the program loads ends it as well.
       await new Promise((resolve) => setTimeout(resolve, 500));
       for (const { id } of all) await cancel(id);
+      // And until the signals are there.
+      await new Promise((resolve) => setTimeout(resolve, 500));
       return all;
     });
     const ended = await server.ended(gc!.id);

@@ -203,13 +203,6 @@ TEST_F(OverlayTest, ForgetsNodesAndFindsThemAgainByHandle) {
   EXPECT_TRUE(file_system_->lookup(node, ".").failed_with(ESTALE));
 }
 
-TEST_F(OverlayTest, FindsNoRemovedFileByHandleThatIsNotForgottenYet) {
-  const NodeId node = at("f").node;
-  ASSERT_TRUE(file_system_->unlink(root_node, "f").ok());
-  EXPECT_TRUE(file_system_->lookup(node, ".").failed_with(ESTALE));
-  EXPECT_EQ(content(node), "content");
-}
-
 TEST_F(OverlayTest, ChangesAttributesWithoutTheData) {
   if (test::user_marks()) GTEST_SKIP() << "metacopies are trusted.*";
   SetAttributes change;

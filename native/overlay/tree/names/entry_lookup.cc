@@ -11,12 +11,7 @@ Result<Entry> EntryLookup::lookup(NodeId parent, std::string_view name) {
       TreeLock::Shared lock(tree_);
       LAMINA_ASSIGN(inode, revival_.revive(parent));
     }
-    auto entry = attributes_.entry(inode);
-    // The kernel looks up a handle only where it has no inode for it, so nobody has the file open. The message by which
-    // it forgets the inode may come later: over io_uring it takes another way.
-    if (!entry.ok() || entry->attributes.nlink > 0) return entry;
-    table_.forget(inode->id, 1);
-    return Errno{ESTALE};
+    return attributes_.entry(inode);
   }
   Found found;
   InodeRef inode;
