@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t longest_list = std::size_t{1} << 16;
 
-// Where it cannot be told the kernel decides.
+// Where that cannot be found out, the kernel decides.
 bool has_selinux() {
   const auto file = sys::open_path("/proc/filesystems", O_RDONLY);
   if (!file) return true;

@@ -23,7 +23,7 @@ export class ReportWriter {
     const { machine } = report;
     const before = this.#writing.get(machine) ?? Promise.resolve();
     const written = before.then(async () => this.#write(report, bytes, signal));
-    // How the one before it ended is told to who sent that.
+    // An error of the report before goes to its own sender.
     const settled = written.catch(() => undefined);
     this.#writing.set(machine, settled);
     try {

@@ -146,7 +146,7 @@ export async function writeFileDurably(
   await syncDirectory(parentOf(target));
 }
 
-/** The error of a call on an open file does not say which: a full disk is met by write(2). */
+/** The error of a call on an open file does not say which file: write(2) fails on a full disk, and names none. */
 function withPath(error: unknown, path: BytePath): unknown {
   if (!isSystemError(error) || error.path !== undefined || error.errno === undefined) return error;
   return new SystemError(-error.errno, { syscall: error.syscall ?? 'write', path });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../../src/base/limits.js';
 import { packageTarget } from '../../../src/channel/names.js';
 import { ChannelWorld } from '../../support/channels.js';
+import { serveRepository } from '../../support/served-repository.js';
 import { StaticServer } from '../../support/static-server.js';
 import { TufRepository, canonical, sha256Of } from '../../support/tuf-repository.js';
 import type { RoleName, Signed } from '../../support/tuf-repository.js';
@@ -15,11 +16,7 @@ let repository: TufRepository;
 let server: StaticServer;
 
 beforeEach(async () => {
-  world = new ChannelWorld();
-  await world.make();
-  await world.publish('one', { percent: 10 });
-  repository = new TufRepository(world);
-  server = await StaticServer.start(world.public);
+  ({ world, repository, server } = await serveRepository());
 });
 
 afterEach(async () => {

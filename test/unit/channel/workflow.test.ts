@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../../src/base/limits.js';
 import { rotateKey } from '../../../src/channel/index.js';
-import { ChannelWorld } from '../../support/channels.js';
-import { StaticServer } from '../../support/static-server.js';
-import { TufRepository, canonical, sha256Of } from '../../support/tuf-repository.js';
-import type { RoleName } from '../../support/tuf-repository.js';
+import type { ChannelWorld } from '../../support/channels.js';
+import { serveRepository } from '../../support/served-repository.js';
+import type { StaticServer } from '../../support/static-server.js';
+import { canonical, sha256Of } from '../../support/tuf-repository.js';
+import type { RoleName, TufRepository } from '../../support/tuf-repository.js';
 
 /** The client workflow of the specification, section by section; a repository that may sign anything. */
 let world: ChannelWorld;
@@ -14,11 +15,7 @@ let repository: TufRepository;
 let server: StaticServer;
 
 beforeEach(async () => {
-  world = new ChannelWorld();
-  await world.make();
-  await world.publish('one', { percent: 10 });
-  repository = new TufRepository(world);
-  server = await StaticServer.start(world.public);
+  ({ world, repository, server } = await serveRepository());
 });
 
 afterEach(async () => {
