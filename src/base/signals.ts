@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 
-/** What `lamina run` passes on to its command, and so do runc and crun. */
+/** What lamina passes on to a command that it runs, and so do runc and crun. */
 export const relayedSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 
 /** By its name, with SIG before it or without, or its number, as images have it. Undefined: there is no such signal. */

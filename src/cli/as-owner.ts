@@ -5,12 +5,12 @@ import { constants } from 'node:os';
 import { display, toBuffer, toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError } from '../base/errors.js';
+import { relayedSignals } from '../base/signals.js';
 import { spawnable } from '../platform/words.js';
 import { progressDescriptor } from './progress-fd.js';
 import { write } from './stream.js';
 
 const nogroup = 65534;
-const relayed = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 
 /**
  * A store belongs to its owner alone: root uses other overlay marks, and must not follow what another user put into a
@@ -62,7 +62,7 @@ async function runAs(uid: number, root: BytePath): Promise<number> {
   const words = [...drop, '--inh-caps=-all', process.execPath, ...commandLine().slice(1)];
   const { command, args } = spawnable({ command: 'setpriv', args: words });
   const child = spawn(command, args, { stdio: passedStreams(), detached: true, env: plainEnvironment(root) });
-  for (const name of relayed) process.on(name, () => child.kill(name));
+  for (const name of relayedSignals) process.on(name, () => child.kill(name));
   return new Promise<number>((resolve, reject) => {
     child.on('error', (error) => {
       reject(failed(`cannot run as user ${uid}: ${error.message}`, { hint: 'install setpriv (Debian: util-linux)' }));
