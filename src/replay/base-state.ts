@@ -3,9 +3,9 @@ import { components, display, fromBuffer, join, treeRoot } from '../base/bytes.j
 import type { BytePath } from '../base/bytes.js';
 import { damaged, must } from '../base/errors.js';
 import type { ConflictChoice } from '../package/index.js';
+import type { RootReader } from '../sandbox/index.js';
 import type { Tree } from '../store/index.js';
 import { followedDirectory } from './relinked.js';
-import type { FollowedNode } from './relinked.js';
 
 /** A location in the container: a name in the counterpart of a directory of the base. */
 export interface Location {
@@ -214,7 +214,7 @@ export class Base {
     if (own === undefined || this.#isTaken(directory, path, isDirectory)) return undefined;
     if (own.isDirectory() === isDirectory) return { directory, name };
     if (!this.follows || !isDirectory || !own.isSymbolicLink()) return undefined;
-    const to = followedDirectory((at) => nodeIn(this.container, at), path);
+    const to = followedDirectory((at) => entryIn(this.container, at), path);
     return to === undefined ? undefined : this.#locationOf(to);
   }
 
@@ -238,10 +238,12 @@ export class Base {
   }
 }
 
-function nodeIn(tree: Tree, path: BytePath): FollowedNode | undefined {
+/** Of what is no symlink it matters only whether it is a directory. */
+function entryIn(tree: Tree, path: BytePath): ReturnType<RootReader['entry']> {
   const stats = tree.stat(path);
-  if (stats?.isSymbolicLink() === true) return { target: fromBuffer(tree.readLink(path)) };
-  return stats?.isDirectory() === true ? 'directory' : undefined;
+  if (stats === undefined) return undefined;
+  if (stats.isSymbolicLink()) return { type: 'symlink', target: fromBuffer(tree.readLink(path)) };
+  return { type: stats.isDirectory() ? 'directory' : 'file', target: '' };
 }
 
 /** What a replay works with. */

@@ -1,6 +1,8 @@
-import { basename, components, dirname, isBelow, join, treeRoot } from '../base/bytes.js';
+import { basename, dirname, isBelow, join, treeRoot } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import type { Change, Resolved, View } from '../changeset/index.js';
+import { follow } from '../sandbox/index.js';
+import type { RootReader } from '../sandbox/index.js';
 
 interface Views {
   readonly before: View;
@@ -78,40 +80,11 @@ export class FollowingView {
 
 const isDirectory = (view: View, path: BytePath): boolean => view.get(path)?.entry.type === 'directory';
 
-/** What a path leads over; undefined: nothing, or nothing that leads on. */
-export type FollowedNode = 'directory' | { readonly target: BytePath };
-
-const mostLinks = 40;
-
 /** The directory that a path leads to within a root, symlinks followed; undefined: it leads to none. */
-export function followedDirectory(
-  nodeAt: (path: BytePath) => FollowedNode | undefined,
-  path: BytePath,
-): BytePath | undefined {
-  let at: BytePath = treeRoot;
-  let rest = components(path);
-  for (let links = 0; rest.length > 0;) {
-    const [name = '', ...others] = rest;
-    rest = others;
-    if (name === '.') continue;
-    const next = name === '..' ? dirname(at) : join(at, name);
-    const node = nodeAt(next);
-    if (node === undefined) return undefined;
-    if (node === 'directory') {
-      at = next;
-      continue;
-    }
-    if ((links += 1) > mostLinks) return undefined;
-    if (node.target.startsWith('/')) at = treeRoot;
-    rest = [...components(node.target), ...others];
-  }
-  return at;
+export function followedDirectory(entry: RootReader['entry'], path: BytePath): BytePath | undefined {
+  const found = follow({ entry }, path);
+  return found.kind === 'found' && found.entry.type === 'directory' ? found.path : undefined;
 }
 
-function directoryAt(view: View, path: BytePath): BytePath | undefined {
-  return followedDirectory((at) => {
-    const entry = view.get(at)?.entry;
-    if (entry?.type === 'symlink') return { target: entry.target as BytePath };
-    return entry?.type === 'directory' ? 'directory' : undefined;
-  }, path);
-}
+const directoryAt = (view: View, path: BytePath): BytePath | undefined =>
+  followedDirectory((at) => view.get(at)?.entry as ReturnType<RootReader['entry']>, path);

@@ -22,7 +22,7 @@ const longestPath = 4096;
  * Takes time in proportion to the names that are passed, whatever the symlinks are: a root is untrusted.
  * @param covered directories over which something empty is mounted
  */
-export function follow(root: RootReader, path: string, covered: readonly BytePath[] = []): Followed {
+export function follow(root: Pick<RootReader, 'entry'>, path: string, covered: readonly BytePath[] = []): Followed {
   /** The names to go, the next one last. */
   const rest = components(path as BytePath).reverse();
   let here = treeRoot;
