@@ -33,6 +33,15 @@ export function equalApartFromTimes(a: View, ra: Resolved, b: View, rb: Resolved
   return known(compareApartFromTimes(a, ra, b, rb, hashes), ra);
 }
 
+/**
+ * Type, link target, device and content; other attributes and times are no difference. @throws LaminaError failed where
+ * a hash is missing
+ */
+export function equalContent(a: View, ra: Resolved, b: View, rb: Resolved, hashes?: ContentHashes): boolean {
+  if (!sameKind(ra.entry, rb.entry)) return false;
+  return ra.entry.type !== 'file' || known(compareContent(a, ra, b, rb, hashes), ra);
+}
+
 function known(equality: Equality, { path }: Resolved): boolean {
   if (equality !== 'unknown') return equality === 'equal';
   throw failed(`the content of ${display(path)} was not hashed before the comparison`, { code: 'INTERNAL' });
@@ -72,11 +81,14 @@ export function sameTime(a: Entry, b: Entry): boolean {
 
 /** Whether two entries are alike but for their times, and for content and hard links. */
 export function sameAttributes(a: Entry, b: Entry): boolean {
-  if (a.type !== b.type || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid || a.target !== b.target)
-    return false;
-  const device = a.type === 'block' || a.type === 'character';
-  if (device && (a.rdevMajor !== b.rdevMajor || a.rdevMinor !== b.rdevMinor)) return false;
+  if (!sameKind(a, b) || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid) return false;
   return sameXattrs(a.xattrs, b.xattrs);
+}
+
+function sameKind(a: Entry, b: Entry): boolean {
+  if (a.type !== b.type || a.target !== b.target) return false;
+  const device = a.type === 'block' || a.type === 'character';
+  return !device || (a.rdevMajor === b.rdevMajor && a.rdevMinor === b.rdevMinor);
 }
 
 function sameXattrs(a: ReadonlyMap<string, Uint8Array>, b: ReadonlyMap<string, Uint8Array>): boolean {

@@ -1,6 +1,6 @@
 import { dirname } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { compareViews, equalApartFromTimes } from '../changeset/index.js';
+import { compareViews, equalApartFromTimes, equalContent } from '../changeset/index.js';
 import type { Change, Entry, View } from '../changeset/index.js';
 import { FollowingView, RelinkedDirectories } from './relinked.js';
 import type { ReplayOperation } from './replay.js';
@@ -166,17 +166,17 @@ class OperationWriter {
 
   /**
    * Whether nothing is to be made at a path that is new: the container has moved it there, or had removed it. What then
-   * differs is a conflict.
+   * differs is a conflict; other attributes of what it had removed have nothing to be attributes of.
    */
   #isSettled(path: BytePath): boolean {
     const from = this.#moved.get(path) ?? this.#removed.get(path);
     if (from === undefined) return false;
     const [before, after] = [this.views.before.get(from), this.views.after.get(path)];
+    const isRemoved = this.#removed.has(path);
+    const equal = isRemoved ? equalContent : equalApartFromTimes;
     const isSame =
-      before !== undefined &&
-      after !== undefined &&
-      equalApartFromTimes(this.views.before, before, this.views.after, after);
-    if (this.#removed.has(path)) {
+      before !== undefined && after !== undefined && equal(this.views.before, before, this.views.after, after);
+    if (isRemoved) {
       if (!isSame && !this.how.overrule) this.conflicts.push(path);
       return isSame || !this.how.overrule;
     }
