@@ -5,6 +5,9 @@ export function isoNow(): string {
   return new Date().toISOString();
 }
 
+/** The longest time that a procedure may be given, in seconds: 30 days. */
+export const longestTimeout = 30 * 24 * 3600;
+
 /** The longest time that setTimeout takes, in milliseconds: for longer ones it calls at once. */
 export const longestTimerMs = 2 ** 31 - 1;
 

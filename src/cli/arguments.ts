@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import { usage } from '../base/errors.js';
+import { longestTimeout } from '../base/time.js';
 
 /** What happens to a path that both the container and the update changed. */
 export type ConflictWord = (typeof conflictWords)[number];
@@ -19,14 +20,11 @@ export function numberOf(option: string, text: string | undefined): number | und
   throw usage(`--${option} ${text}: give a number above 0`);
 }
 
-/** As in a package. */
-const mostSeconds = 30 * 24 * 3600;
-
 /** @throws LaminaError usage where the text is not a time above 0, or longer than one may be */
 export function secondsOf(option: string, text: string | undefined): number | undefined {
   const seconds = numberOf(option, text);
-  if (seconds === undefined || seconds <= mostSeconds) return seconds;
-  throw usage(`--${option} ${seconds}: give at most ${mostSeconds} seconds (30 days)`);
+  if (seconds === undefined || seconds <= longestTimeout) return seconds;
+  throw usage(`--${option} ${seconds}: give at most ${longestTimeout} seconds (30 days)`);
 }
 
 /** @throws LaminaError usage where the text is not a whole number from `least` */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { isBytesText } from '../base/bytes.js';
 import { limitNamed, limits } from '../base/limits.js';
+import { longestTimeout } from '../base/time.js';
 import { digestPattern, namePattern, parseRange, versionPattern } from '../manifest/index.js';
 import { globFault } from '../platform/globs.js';
 
@@ -17,10 +18,7 @@ const glob = bytesText
   .max(limits.globLength.value, `is too long; ${limitNamed(limits.globLength)}`)
   .regex(/^\/[^\0]*$/, 'must begin with /');
 const globs = z.array(glob).max(limits.packageGlobs.value, `has too many globs; ${limitNamed(limits.packageGlobs)}`);
-const seconds = z
-  .number()
-  .positive()
-  .max(30 * 24 * 3600);
+const seconds = z.number().positive().max(longestTimeout);
 const name = z.string().regex(namePattern, 'must be 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit');
 const text = bytesText.regex(/^[^\0]*$/, 'must not hold a NUL');
 const version = z.string().regex(versionPattern, 'must be a version such as 12.4 or 1:2.3~rc1-4');
