@@ -4,6 +4,7 @@ import { Store } from '../store/store.js';
 
 export type { Store };
 
-export function storeAt(root: BytePath): Store {
-  return new Store(root);
+/** @param interruption as `Store` has it */
+export function storeAt(root: BytePath, interruption?: () => AbortSignal | undefined): Store {
+  return new Store(root, interruption);
 }

@@ -58,7 +58,7 @@ export function contextOf(command: Command): Context {
     const at = await root();
     await (await import('./as-owner.js')).workAsOwner(at);
     if (process.getuid?.() !== 0) (await import('./subordinate.js')).enterUsers(at, ways);
-    return (await import('../app/open-store.js')).storeAt(at);
+    return (await import('../app/open-store.js')).storeAt(at, () => ending?.signal);
   };
   const { remote } = options;
   return {

@@ -47,8 +47,8 @@ export class Lock {
 export interface LockOptions {
   /** How long to wait for others, in milliseconds; by default not at all. */
   readonly timeoutMs?: number;
-  /** Ends the waiting: the promise then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  /** Ends the waiting at once: the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
   /** Called once, when it has to wait for others. */
   readonly onWait?: () => void;
   /** False: a missing file is an error (ENOENT). */
@@ -73,7 +73,15 @@ export async function acquireLock(path: Path, mode: LockMode, options: LockOptio
     const left = deadline - performance.now();
     if (left <= 0) throw new LockHeld(path, timeoutMs);
     if (pause === shortestPause) options.onWait?.();
-    await sleep(Math.min(pause, left));
+    await pauseFor(Math.min(pause, left), options.signal);
+  }
+}
+
+async function pauseFor(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(milliseconds, undefined, signal && { signal });
+  } catch (error) {
+    throw signal?.aborted === true ? signal.reason : error;
   }
 }
 

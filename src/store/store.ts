@@ -64,7 +64,11 @@ export class Store {
   readonly paths: StorePaths;
   readonly indexes = new UpgradedIndexes();
 
-  constructor(root: BytePath) {
+  /** @param interruption of the command, as far as one can be noticed: ends its waiting for other commands */
+  constructor(
+    root: BytePath,
+    private readonly interruption: () => AbortSignal | undefined = () => undefined,
+  ) {
     this.paths = new StorePaths(root);
   }
 
@@ -235,8 +239,11 @@ export class Store {
         throw failed(`cannot read the store: ${messageOf(error)}`, { ...accessHint(error), cause: error });
       throw noStore(this.paths.root);
     }
+    // What clears up after an interruption waits nevertheless.
+    const signal = this.interruption();
+    const waiting = { timeoutMs: lockPatience, signal: signal?.aborted === true ? undefined : signal };
     try {
-      return await acquireLock(this.paths.lock, mode, { timeoutMs: lockPatience });
+      return await acquireLock(this.paths.lock, mode, waiting);
     } catch (error) {
       if (!(error instanceof LockHeld)) throw error;
       // A holder in another PID namespace is known only by its note in the lock file; a reader leaves none.

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fillStore } from '../support/page-store.js';
-import { expectSoon, missingForPage, PageWorld, startPatience } from '../support/page-world.js';
+import { missingForPage, PageWorld, startPatience } from '../support/page-world.js';
+import { expectSoon } from '../support/soon.js';
 
 interface Status {
   readonly containers: readonly { readonly name: string; readonly behind: readonly string[] }[];

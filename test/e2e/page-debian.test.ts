@@ -2,7 +2,8 @@ import { copyFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildDebian, debianTar, debianUpgrade } from './debian-oracle.js';
-import { expectSoon, missingForPage, PageWorld } from '../support/page-world.js';
+import { missingForPage, PageWorld } from '../support/page-world.js';
+import { expectSoon } from '../support/soon.js';
 
 /** LAMINA_PAGE_DEBIAN=1: with the upgrade of all packages, which takes minutes, in place of one package. */
 const isWhole = process.env['LAMINA_PAGE_DEBIAN'] !== undefined;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkout } from '../support/lamina.js';
 import { fillManifest } from '../support/many-containers.js';
-import { expectSoon, missingForPage, PageWorld, startPatience } from '../support/page-world.js';
+import { missingForPage, PageWorld, startPatience } from '../support/page-world.js';
+import { expectSoon } from '../support/soon.js';
 
 /** What the browser measured of a view that was opened in a page of its own, in milliseconds. */
 async function timesOf(on: PageWorld, address: string, what: string): Promise<{ paint: number; ready: number }> {

@@ -4,7 +4,8 @@ import type { Started } from '../support/lamina.js';
 import { fillChannel, nastyHost } from '../support/fleet-world.js';
 import type { FleetMachines } from '../support/fleet-world.js';
 import { fillStore, nastyName } from '../support/page-store.js';
-import { expectSoon, missingForPage, PageWorld, readOnlyToken, startPatience } from '../support/page-world.js';
+import { missingForPage, PageWorld, readOnlyToken, startPatience } from '../support/page-world.js';
+import { expectSoon } from '../support/soon.js';
 
 /** Every view, with each of its parts. */
 const views = [

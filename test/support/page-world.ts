@@ -4,6 +4,7 @@ import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, Page, Request } from 'playwright-core';
 import { isRoot, World } from './lamina.js';
 import type { Started } from './lamina.js';
+import { expectSoon, patience } from './soon.js';
 
 const program = '/usr/bin/chromium';
 
@@ -162,17 +163,4 @@ export class PageWorld {
     await this.#browser?.close();
     await this.stopServer();
   }
-}
-
-/** Milliseconds that a busy machine may take for one step. */
-const patience = 60_000;
-
-/** Waits until something is there: what a server or a browser does takes its time. */
-export async function expectSoon<T>(look: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
-  for (const end = Date.now() + patience; Date.now() < end;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${what} did not come`);
 }

@@ -1,7 +1,6 @@
 import { MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp } from '@tufjs/models';
 import type { Key } from '@tufjs/models';
 import type { Role as TufRole } from '@tufjs/models/dist/role.js';
-import { acquireLock } from '../../platform/lock.js';
 import type { BytePath } from '../../base/bytes.js';
 import { encodeContent } from '../content.js';
 import type { ChannelContent, RolloutContent } from '../content.js';
@@ -10,6 +9,7 @@ import { channelTarget, metadataPath, rolloutTarget, targetPath } from '../names
 import type { Role } from '../names.js';
 import { sha256Of } from '../trust/trusted-files.js';
 import { signedAtField } from '../trust/workflow.js';
+import { lockChannel } from './channel-lock.js';
 import { commitFiles, finishCommit } from './commit.js';
 import type { NewFile } from './commit.js';
 import { Places } from './places.js';
@@ -33,9 +33,6 @@ export interface Change {
   readonly renewed?: readonly Role[];
 }
 
-/** How long a command waits for another one that changes the channel. */
-const lockTimeoutMs = 30_000;
-
 /** The directory in which a channel is published. One command at a time changes it. */
 export class ChannelDirectory {
   private constructor(
@@ -57,7 +54,7 @@ export class ChannelDirectory {
   ): Promise<T> {
     const places = new Places(directory);
     const settings = await readSettings(places);
-    const lock = await acquireLock(places.lock, 'exclusive', { timeoutMs: lockTimeoutMs });
+    const lock = await lockChannel(places);
     try {
       await finishCommit(places);
       const ring = await openRing(places);

@@ -3,11 +3,11 @@ import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { isSystemError, refused, usage } from '../../base/errors.js';
 import { removeAllDurably } from '../../platform/durable.js';
-import { acquireLock } from '../../platform/lock.js';
 import { readSmall } from '../carrier/bounded.js';
 import type { Carrier } from '../carrier/carrier.js';
 import { channelLimits } from '../limits.js';
 import { metadataDirectory, metadataPath, targetsDirectory } from '../names.js';
+import { lockChannel } from './channel-lock.js';
 import { finishCommit } from './commit.js';
 import { isPrunable, neededFiles } from './needed.js';
 import { Places } from './places.js';
@@ -35,7 +35,6 @@ export interface Pruned {
   readonly dryRun: boolean;
 }
 
-const lockTimeoutMs = 30_000;
 /** A registry can name files without end. */
 const mostFiles = 1_000_000;
 const prunedDirectories = [metadataDirectory, targetsDirectory];
@@ -53,7 +52,7 @@ export async function pruneChannel(request: PruneRequest): Promise<Pruned> {
   const { directory, at, dryRun, signal } = request;
   const places = new Places(directory);
   const settings = await readSettings(places);
-  const lock = await acquireLock(places.lock, 'exclusive', { timeoutMs: lockTimeoutMs });
+  const lock = await lockChannel(places, signal);
   try {
     await finishCommit(places);
     const state = await readSigned(places);

@@ -6,11 +6,11 @@ import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { refused, usage } from '../../base/errors.js';
 import { jsonOf } from '../../base/json.js';
-import { acquireLock } from '../../platform/lock.js';
 import { readSmall } from '../carrier/bounded.js';
 import type { Carrier, PublishedFile, Sent } from '../carrier/carrier.js';
 import { channelLimits } from '../limits.js';
 import { channelTarget, metadataPath, rolloutTarget, targetPath } from '../names.js';
+import { lockChannel } from './channel-lock.js';
 import { finishCommit } from './commit.js';
 import { Places } from './places.js';
 import { readSettings } from './settings.js';
@@ -32,8 +32,6 @@ export interface Pushed extends Sent {
   readonly version: number;
 }
 
-const lockTimeoutMs = 30_000;
-
 /**
  * Copies the state in force to another place, the packages first: followers see the old state or the new one. It signs
  * nothing, so it needs no key.
@@ -48,7 +46,7 @@ export async function pushChannel({ directory, to, replace = false, signal }: Pu
     });
   const places = new Places(directory);
   await readSettings(places);
-  const lock = await acquireLock(places.lock, 'exclusive', { timeoutMs: lockTimeoutMs });
+  const lock = await lockChannel(places, signal);
   try {
     await finishCommit(places);
     const state = await readSigned(places);

@@ -54,8 +54,17 @@ describe('lock', () => {
     await expect(acquireLock(at('over'), 'shared')).rejects.toThrow(LockHeld);
     const late = acquireLock(at('over'), 'exclusive', { timeoutMs: 40 });
     await expect(late).rejects.toMatchObject({ exitCode: 4, code: 'LOCK_HELD' });
-    const abort = AbortSignal.timeout(20);
-    await expect(acquireLock(at('over'), 'exclusive', { timeoutMs: 5000, signal: abort })).rejects.toThrow(/abort/i);
+    holder.release();
+  });
+
+  it('is waited for until the command is interrupted', async () => {
+    const holder = await acquireLock(at('interrupted'), 'exclusive');
+    const command = new AbortController();
+    const waiting = acquireLock(at('interrupted'), 'exclusive', { timeoutMs: 60_000, signal: command.signal });
+    const reason = new Error('interrupted by a test');
+    await sleep(20);
+    command.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
     holder.release();
   });
 
