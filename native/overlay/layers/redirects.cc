@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "overlay/layers/walk.h"
@@ -24,6 +25,23 @@ const char* rest_below(const std::string& path, std::string_view directory) {
   return path[directory.size()] == '/' ? path.c_str() + directory.size() + 1 : nullptr;
 }
 
+namespace {
+
+// The redirect of the nearest directory at or above `path`; null where there is none. @param sorted by path
+const Redirects::Redirect* redirect_above(const std::vector<Redirects::Redirect>& sorted, std::string_view path) {
+  for (;;) {
+    const auto found = std::lower_bound(
+        sorted.begin(), sorted.end(), path,
+        [](const Redirects::Redirect& each, std::string_view wanted) { return each.path < wanted; });
+    if (found != sorted.end() && found->path == path) return &*found;
+    if (path.empty()) return nullptr;
+    const std::size_t slash = path.rfind('/');
+    path = slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+  }
+}
+
+}  // namespace
+
 // A relative redirect names a sibling, below what the parent shows.
 Redirects::Redirects(std::vector<RedirectMark> marks) {
   // Parents come before their children.
@@ -35,13 +53,8 @@ Redirects::Redirects(std::vector<RedirectMark> marks) {
     }
     const std::size_t slash = mark.path.rfind('/');
     std::string parent = slash == std::string::npos ? std::string() : mark.path.substr(0, slash);
-    // The nearest directory above that is redirected: the last of those found, because they are in order.
-    for (auto above = all_.rbegin(); above != all_.rend(); ++above) {
-      const char* rest = rest_below(parent, above->path);
-      if (rest == nullptr) continue;
-      parent = join_paths(above->below, rest);
-      break;
-    }
+    if (const Redirect* above = redirect_above(all_, parent))
+      parent = join_paths(above->below, rest_below(parent, above->path));
     all_.push_back({std::move(mark.path), join_paths(parent, mark.value)});
   }
 }
