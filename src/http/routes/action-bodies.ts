@@ -1,9 +1,10 @@
 import * as z from 'zod';
+import { longestTimeout } from '../../base/time.js';
 import { anyPath, name } from './shapes.js';
 
 /* What actions take: the options of their commands, under the same names. */
 
-const seconds = z.number().positive().max(1_000_000);
+const seconds = z.number().positive().max(longestTimeout);
 const conflict = z.enum(['keep', 'ours', 'theirs', 'fail']);
 const engine = z.enum(['fuse', 'kernel', 'auto']);
 const size = name.max(20);
