@@ -1,7 +1,7 @@
 import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync } from 'node:fs';
 import { display, shellWord, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { damaged, refused } from '../base/errors.js';
+import { damaged, notFound, refused } from '../base/errors.js';
 import type { LaminaError } from '../base/errors.js';
 import { exposureAt, exposureOnTheWay } from '../platform/exposure.js';
 import type { Exposure } from '../platform/exposure.js';
@@ -16,7 +16,7 @@ import type { StorePaths } from './paths.js';
 
 /**
  * @throws LaminaError refused: the store, one of its parts or a directory that leads to it belongs to another user, or
- * may be written by one; damaged: a part of it is a symlink
+ * may be written by one; notFound: it is no directory; damaged: a part of it is a symlink
  */
 export function checkOwnership(paths: StorePaths): void {
   const { root } = paths;
@@ -26,6 +26,11 @@ export function checkOwnership(paths: StorePaths): void {
   // A symlink to a store is safe if its owner is trusted: checkWay has checked it.
   const real = own.isSymbolicLink() ? (`${root}/.` as BytePath) : root;
   checkOwner(real, root);
+  if (!lstatSync(toBuffer(real)).isDirectory())
+    throw notFound(`${display(root)} is not a directory, so it is no store`, {
+      code: 'NO_STORE',
+      hint: 'give the directory of a store with --store',
+    });
   const exposed =
     exposureAt(real) ??
     partsOf(paths)
