@@ -3,6 +3,8 @@ import type { BytePath } from '../base/bytes.js';
 import { notFound, usage } from '../base/errors.js';
 import { isId } from '../base/ids.js';
 import { someOf } from '../base/some-of.js';
+import { StepCount, removeCounted } from '../base/steps.js';
+import type { OnStep, Removing } from '../base/steps.js';
 import { own } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
 import { removeAllDurably } from '../platform/durable.js';
@@ -77,14 +79,21 @@ function displacedNamed(store: Store, manifest: Manifest, id: string): Displaced
   });
 }
 
+interface RestoreOptions {
+  /** May be left out where only one was displaced. */
+  readonly path?: string | undefined;
+  readonly to?: BytePath;
+  readonly force: boolean;
+  /** Called as its entries are made. */
+  readonly onStep?: OnStep;
+}
+
 /**
- * Restores one displaced path to its container, or copies it out. The displaced copy stays. @param path may be left out
- * where only one was displaced
- */
+ * Restores one displaced path to its container, or copies it out. The displaced copy stays. */
 export async function displacedRestore(
   store: Store,
   id: string,
-  { path, to, force }: { readonly path?: string | undefined; readonly to?: BytePath; readonly force: boolean },
+  { path, ...options }: RestoreOptions,
 ): Promise<Restored> {
   const { paths } = displacedNamed(store, await store.read(), id);
   const [only, ...others] = paths;
@@ -93,7 +102,7 @@ export async function displacedRestore(
       hint: `name one: lamina displaced restore ${id} PATH`,
     });
   }
-  return rollbackRestore(store, { id, path: path ?? only ?? '', to, force });
+  return rollbackRestore(store, { id, path: path ?? only ?? '', ...options });
 }
 
 /** Which to drop: by id, all of a container, or all. */
@@ -103,16 +112,27 @@ export interface DropRequest {
   readonly all: boolean;
 }
 
-/** Drops displaced content for good. */
-export async function displacedDrop(store: Store, { ids, container, all }: DropRequest): Promise<DisplacedData[]> {
+/** Drops displaced content for good. @throws LaminaError notFound; failed: it was interrupted */
+export async function displacedDrop(
+  store: Store,
+  { ids, container, all }: DropRequest,
+  removing: Removing = {},
+): Promise<DisplacedData[]> {
   return store.change(async (manifest) => {
     const named = ids.map((id) => displacedNamed(store, manifest, id));
     const found = all || container !== undefined ? displacedIn(store, manifest, container) : named;
-    await removeDisplaced(store, found);
+    await removeDisplaced(store, found, removing);
     return found;
   });
 }
 
-export async function removeDisplaced(store: Store, displaced: readonly DisplacedData[]): Promise<void> {
-  await removeAllDurably(displaced.map(({ id }) => store.paths.displaced(id).directory));
+/** @throws LaminaError failed: it was interrupted */
+export async function removeDisplaced(
+  store: Store,
+  displaced: readonly DisplacedData[],
+  { onStep, signal }: Removing = {},
+): Promise<void> {
+  const counted = { total: displaced.length, unit: 'things', steps: new StepCount(onStep), signal };
+  const directories = displaced.map(({ id }) => store.paths.displaced(id).directory);
+  await removeCounted(counted, async (removed) => removeAllDurably(directories, removed, signal));
 }

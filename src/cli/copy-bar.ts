@@ -1,4 +1,5 @@
 import { bytesText } from '../base/units.js';
+import type { OnBytes } from '../base/steps.js';
 import { reportBytes } from './progress-fd.js';
 import { terminalStream } from './stream.js';
 
@@ -65,4 +66,20 @@ export async function readBar(verb: string): Promise<ReadBar> {
     },
     stop,
   };
+}
+
+/**
+ * Work that copies bytes. The bar goes with the last of them: what comes after may ask for a passphrase. @param task
+ * "sending"
+ */
+export async function withBytes<T>(task: string, work: (onBytes: OnBytes) => Promise<T>): Promise<T> {
+  const { update, stop } = await copyBar({ copy: task });
+  try {
+    return await work((bytes, total) => {
+      update({ step: 'copy', bytes, total });
+      if (bytes === total) stop();
+    });
+  } finally {
+    stop();
+  }
 }

@@ -8,6 +8,7 @@ import { contextOf, pathOf } from './context.js';
 import { counted, shown, table } from './output.js';
 import { escaped } from './remote/escaped.js';
 import { restoreText } from './rollback-command.js';
+import { withSteps } from './steps.js';
 
 export function addDisplacedCommands(program: Command): void {
   const displaced = program
@@ -89,11 +90,13 @@ function addRestore(displaced: Command): void {
         if (options.to !== undefined && options.force === true)
           throw usage('--force replaces what is in the way in the container; with --to the destination must not exist');
         const force = options.force === true;
-        const data = await act({ path: `/displaced/${escaped(id)}/restore`, body: { path, force } }, async () => {
-          const { displacedRestore } = await import('../app/displaced.js');
-          const place = options.to === undefined ? {} : { to: pathOf(options.to) };
-          return displacedRestore(await store(), id, { path, ...place, force });
-        });
+        const data = await withSteps('entries', async ({ onStep, onProgress }) =>
+          act({ path: `/displaced/${escaped(id)}/restore`, body: { path, force }, onProgress }, async () => {
+            const { displacedRestore } = await import('../app/displaced.js');
+            const place = options.to === undefined ? {} : { to: pathOf(options.to) };
+            return displacedRestore(await store(), id, { path, ...place, force, onStep });
+          }),
+        );
         output.result(data, () => restoreText(data));
       },
     );
@@ -110,16 +113,18 @@ function addDrop(displaced: Command): void {
       '\nExamples:\n  lamina displaced drop a-0123456789abcdef\n  lamina displaced drop --container web',
     )
     .action(async (ids: string[], options: { container?: string[]; all?: boolean }, command: Command) => {
-      const { output, store, act } = contextOf(command);
+      const { output, store, signal, act } = contextOf(command);
       const [container, ...more] = options.container ?? [];
       const ways = [ids.length > 0, container !== undefined, options.all === true].filter(Boolean).length;
       if (ways !== 1 || more.length > 0)
         throw usage('say what to drop: ids, one --container, or --all', { hint: 'see lamina displaced list' });
       const request = { ids, container, all: options.all === true };
-      const { dropped: data } = await act({ path: '/displaced/drop', body: request }, async () => {
-        const { displacedDrop } = await import('../app/displaced.js');
-        return { dropped: await displacedDrop(await store(), request) };
-      });
+      const { dropped: data } = await withSteps('things', async ({ onStep, onProgress }) =>
+        act({ path: '/displaced/drop', body: request, onProgress }, async () => {
+          const { displacedDrop } = await import('../app/displaced.js');
+          return { dropped: await displacedDrop(await store(), request, { onStep, signal }) };
+        }),
+      );
       const bytes = data.reduce((sum, each) => sum + each.bytes, 0);
       output.result({ dropped: data }, () =>
         data.length === 0

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import * as z from 'zod';
-import { display, toBuffer } from '../base/bytes.js';
+import { display, fromText, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { refused } from '../base/errors.js';
+import { notFound, refused } from '../base/errors.js';
+import { someOf } from '../base/some-of.js';
 import { isoNow } from '../base/time.js';
 import { own } from '../manifest/index.js';
 import { writeFileDurably } from '../platform/durable.js';
@@ -98,15 +99,17 @@ export async function enroll(file: BytePath, keys: readonly string[], how: Enrol
   return { added, already };
 }
 
-/** Removes machines: their reports count no more. @returns those that were enrolled */
-export async function expel(file: BytePath, ids: readonly string[]): Promise<readonly string[]> {
-  let gone: string[] = [];
+/** Removes machines: their reports count no more. @throws LaminaError notFound: one of them is not enrolled */
+export async function expel(file: BytePath, ids: readonly string[]): Promise<void> {
   await changeMachines(file, (machines) => {
-    gone = ids.filter((id) => Object.hasOwn(machines, id));
-    const left = Object.entries(machines).filter(([id]) => !gone.includes(id));
-    return gone.length > 0 ? Object.fromEntries(left) : undefined;
+    const unknown = ids.filter((id) => !Object.hasOwn(machines, id));
+    if (unknown.length > 0)
+      throw notFound(`no machine is enrolled as ${someOf(unknown.map((id) => display(fromText(id))))}`, {
+        code: 'NOT_ENROLLED',
+        hint: 'lamina channel machines lists the machines that are enrolled',
+      });
+    return Object.fromEntries(Object.entries(machines).filter(([id]) => !ids.includes(id)));
   });
-  return gone;
 }
 
 /** Two keys with one id would be half of SHA-256 broken: nobody should come in by that. */

@@ -1,6 +1,7 @@
 import { mapLimit } from '../base/concurrency.js';
 import { LaminaError, usage } from '../base/errors.js';
 import { limits } from '../base/limits.js';
+import { StepCount, removeCounted } from '../base/steps.js';
 import { readSmall } from '../channel/index.js';
 import type { Carrier } from '../channel/index.js';
 import type { Machines } from './enrolled.js';
@@ -13,6 +14,8 @@ export interface PruneReportsRequest {
   /** Nothing is removed. */
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
+  /** Counts the reports that are removed. */
+  readonly steps?: StepCount | undefined;
   readonly now?: Date | undefined;
 }
 
@@ -29,7 +32,7 @@ const atOnce = 8;
  * @throws LaminaError usage (CHANNEL_READ_ONLY): nothing can be removed there; as `listedReports`, `Carrier.remove`
  */
 export async function pruneReports(request: PruneReportsRequest): Promise<string[]> {
-  const { carrier, machines, dryRun, signal } = request;
+  const { carrier, machines, dryRun, signal, steps = new StepCount() } = request;
   if (carrier.list === undefined || carrier.remove === undefined)
     throw usage(`reports at ${carrier.url} cannot be removed`, {
       code: 'CHANNEL_READ_ONLY',
@@ -44,10 +47,14 @@ export async function pruneReports(request: PruneReportsRequest): Promise<string
   });
   garbage.sort();
   if (dryRun) return garbage;
-  for (const path of garbage) {
-    signal.throwIfAborted();
-    await carrier.remove(path, signal);
-  }
+  const remove = carrier.remove.bind(carrier);
+  await removeCounted({ total: garbage.length, unit: 'reports', steps, signal }, async (removed) => {
+    for (const path of garbage) {
+      signal.throwIfAborted();
+      await remove(path, signal);
+      removed();
+    }
+  });
   return garbage;
 }
 

@@ -2,6 +2,8 @@ import { setMaxListeners } from 'node:events';
 import { mapLimit } from '../base/concurrency.js';
 import { LaminaError, messageOf, refused } from '../base/errors.js';
 import { limits } from '../base/limits.js';
+import { StepCount } from '../base/steps.js';
+import type { OnStep } from '../base/steps.js';
 import type { Carrier } from '../channel/index.js';
 import { isEnrolled } from './enrolled.js';
 import type { Machines } from './enrolled.js';
@@ -21,6 +23,12 @@ export interface ReadReports {
   readonly silent: readonly string[];
 }
 
+export interface ReadOptions {
+  readonly signal: AbortSignal;
+  /** Called as reports are read. */
+  readonly onStep?: OnStep | undefined;
+}
+
 const atOnce = 32;
 const refusedShown = 20;
 /** Strangers can make as many reports as the carrier holds. */
@@ -30,7 +38,11 @@ const mostReports = 2_000_000;
  * Reads the reports of a channel. A report that cannot be believed is counted, and never hides another one.
  * @throws LaminaError failed: the carrier cannot be read; the signal's reason
  */
-export async function readReports(carrier: Carrier, machines: Machines, signal: AbortSignal): Promise<ReadReports> {
+export async function readReports(
+  carrier: Carrier,
+  machines: Machines,
+  { signal, onStep }: ReadOptions,
+): Promise<ReadReports> {
   const reports: CountedReport[] = [];
   const strangers: CountedReport[] = [];
   const first: { path: string; reason: string }[] = [];
@@ -40,14 +52,16 @@ export async function readReports(carrier: Carrier, machines: Machines, signal: 
     if (first.length < refusedShown) first.push({ path, reason });
   };
   const paths = await reportPaths(carrier, machines, signal);
+  const steps = new StepCount(onStep);
+  steps.expect(paths.length);
   const take = (answer: ReportAnswer) => {
+    steps.end();
     if ('reason' in answer) refuse(answer.path, answer.reason);
     else if (isEnrolled(machines, { id: answer.report.machine, key: answer.report.key })) reports.push(answer.report);
     else strangers.push(answer.report);
   };
   const { directory } = carrier;
-  if (directory !== undefined && paths.length >= fewestForThreads)
-    for (const answer of await readInThreads(directory, paths, signal)) take(answer);
+  if (directory !== undefined && paths.length >= fewestForThreads) await readInThreads(directory, paths, signal, take);
   else await readEach(carrier, paths, signal, take);
   const heard = new Set(reports.map(({ machine }) => machine));
   const silent = Object.keys(machines).filter((id) => !heard.has(id));

@@ -23,24 +23,24 @@ const mostThreads = 8;
 /**
  * Reads and checks the reports in a directory in as many threads as there are processors: what takes time is to check
  * signatures and to parse.
+ * @param take gets each answer, in any order
  * @throws the signal's reason; what ended a thread
  */
 export async function readInThreads(
   directory: BytePath,
   paths: readonly string[],
   signal: AbortSignal,
-): Promise<ReportAnswer[]> {
-  const found: ReportAnswer[] = [];
+  take: (answer: ReportAnswer) => void,
+): Promise<void> {
   let next = 0;
   const work = async (ask: (question: ReportQuestion) => Promise<readonly ReportAnswer[]>) => {
     while (next < paths.length) {
       const some = paths.slice(next, (next += eachTime));
-      for (const answer of await ask({ directory, paths: some })) found.push(answer);
+      for (const answer of await ask({ directory, paths: some })) take(answer);
     }
   };
   const count = Math.min(availableParallelism(), mostThreads, Math.ceil(paths.length / eachTime));
   await Promise.all(Array.from({ length: count }, async () => withThread(signal, work)));
-  return found;
 }
 
 /** Works with a thread, which ends with the work, or earlier by the signal. */

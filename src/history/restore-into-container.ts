@@ -3,6 +3,8 @@ import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, must, notFound, refused, spaceHint } from '../base/errors.js';
 import { someOf } from '../base/some-of.js';
+import { StepCount } from '../base/steps.js';
+import type { OnStep } from '../base/steps.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { containerOf, own, replaceNodes, stackOf } from '../manifest/index.js';
 import type { Manifest, NodeId, Transition } from '../manifest/index.js';
@@ -25,6 +27,8 @@ export interface RestoreIntoContainer {
   readonly listing: Listing;
   /** What is in the way is removed. */
   readonly force: boolean;
+  /** Called as entries are made. */
+  readonly onStep: OnStep | undefined;
 }
 
 /**
@@ -145,7 +149,12 @@ class Placing {
     for (const at of plan.inTheWay) this.#root.remove(at);
     for (const directory of plan.missing)
       this.#makeDirectory(must(listing.get(directory), 'an entry of what was displaced'));
-    for (const entry of plan.entries) this.#make(entry);
+    const steps = new StepCount(this.request.onStep);
+    steps.expect(plan.entries.length);
+    for (const entry of plan.entries) {
+      this.#make(entry);
+      steps.end();
+    }
     for (const entry of this.#made.reverse()) this.#attributes(entry);
     return plan.inTheWay;
   }

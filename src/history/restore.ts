@@ -4,6 +4,7 @@ import { basename, components, dirname, display, fromText, isBelow, join, toBuff
 import type { BytePath } from '../base/bytes.js';
 import { notFound, refused, usage } from '../base/errors.js';
 import { someOf } from '../base/some-of.js';
+import type { OnStep } from '../base/steps.js';
 import { makeEntry } from '../changeset/index.js';
 import type { Entry, Listing } from '../changeset/index.js';
 import { renameSync } from '../platform/native.js';
@@ -30,6 +31,8 @@ export interface RestoreRequest {
   readonly to?: BytePath | undefined;
   /** What is in the way in the container is replaced. */
   readonly force?: boolean | undefined;
+  /** Called as its entries are made. */
+  readonly onStep?: OnStep | undefined;
 }
 
 export interface Restored {
@@ -48,7 +51,7 @@ export interface Restored {
  * containers; refused: something is in the way, the container is mounted
  */
 export async function restore(store: Store, request: RestoreRequest): Promise<Restored> {
-  const { to, force = false } = request;
+  const { to, force = false, onStep } = request;
   const path = components(fromText(request.path))
     .filter((part) => part !== '.')
     .join('/') as BytePath;
@@ -60,7 +63,8 @@ export async function restore(store: Store, request: RestoreRequest): Promise<Re
   if (entry === undefined) throw await nothingDisplaced(store, request);
   const described = { container: record.container, path: toText(path) };
   if (to === undefined) {
-    const replaced = await restoreIntoContainer(store, { container: record.container, path, tree, listing, force });
+    const into = { container: record.container, path, tree, listing, force, onStep };
+    const replaced = await restoreIntoContainer(store, into);
     return { ...described, to: null, replaced: replaced.map(toText) };
   }
   if (entry.type === 'whiteout') {
@@ -72,7 +76,7 @@ export async function restore(store: Store, request: RestoreRequest): Promise<Re
       },
     );
   }
-  await copy(tree, listing, path, to);
+  await copy({ tree, listing, path, to, onStep });
   return { ...described, to: toText(to), replaced: [] };
 }
 
@@ -124,8 +128,16 @@ async function nothingDisplaced(store: Store, request: RestoreRequest) {
   });
 }
 
+interface Copying {
+  readonly tree: BytePath;
+  readonly listing: Listing;
+  readonly path: BytePath;
+  readonly to: BytePath;
+  readonly onStep: OnStep | undefined;
+}
+
 /** Through a directory beside the destination, so that the result is complete or absent. */
-async function copy(tree: BytePath, listing: Listing, path: BytePath, to: BytePath): Promise<void> {
+async function copy({ tree, listing, path, to, onStep }: Copying): Promise<void> {
   const name = basename(path);
   const inside = [...listing.entries()].filter((entry) => entry.path === path || isBelow(entry.path, path));
   const moved = (at: BytePath) => join(name, at.slice(path.length));
@@ -140,7 +152,7 @@ async function copy(tree: BytePath, listing: Listing, path: BytePath, to: BytePa
   const root = makeEntry({ path: '', type: 'directory', mode: 0o700, ...ownIds() });
   const beside = join(dirname(to), `.lamina-${randomBytes(4).toString('hex')}`);
   const plan = { root, changesRoot: true, operations };
-  await materialise({ plan, tree: beside, sources: [tree], marks: markNamespace() });
+  await materialise({ plan, tree: beside, sources: [tree], marks: markNamespace(), onStep });
   try {
     renameSync(join(beside, name), to, 'noreplace');
   } finally {

@@ -1,8 +1,7 @@
 import { basename, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { failed } from '../base/errors.js';
 import { isId } from '../base/ids.js';
-import { StepCount } from '../base/steps.js';
+import { StepCount, interruptedAfter } from '../base/steps.js';
 import type { Removing } from '../base/steps.js';
 import { own, snapshotTrees } from '../manifest/index.js';
 import type { Manifest } from '../manifest/index.js';
@@ -108,9 +107,6 @@ export async function removeGarbage(
   );
   const removed = ended + gone.length;
   if (signal?.aborted !== true || removed + clearing.left.length >= garbage.length) return clearing.left;
-  throw failed(`interrupted: ${removed} of ${garbage.length} things were removed`, {
-    code: 'INTERRUPTED',
-    hint: 'lamina gc removes the others',
-    cause: signal.reason,
-  });
+  const what = `${garbage.length} things`;
+  throw interruptedAfter(removed, { what, hint: 'lamina gc removes the others' }, signal.reason);
 }

@@ -48,11 +48,13 @@ async function write(request: MaterialiseRequest, writer: PlanWriter): Promise<v
   const { plan } = request;
   writer.finishLater(treeRoot, plan.root, false);
   await readInodes(toLink(request));
-  let count = 0;
-  for (const operation of plan.operations) {
+  const { operations } = plan;
+  for (const [count, operation] of operations.entries()) {
+    request.onStep?.(count, operations.length);
     await writer.make(operation);
-    if (++count % operationsPerTurn === 0) await breathe();
+    if ((count + 1) % operationsPerTurn === 0) await breathe();
   }
+  request.onStep?.(operations.length, operations.length);
   writer.finishDirectories();
 }
 

@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, linkSync, lstatSync, openSync, symlink
 import { dirname, display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { LaminaError, damaged, failed, isSystemError, messageOf, must, spaceHint } from '../base/errors.js';
+import type { OnStep } from '../base/steps.js';
 import type { Entry, PlanOperation, TreePlan } from '../changeset/index.js';
 import { stagedStep } from '../platform/durable.js';
 import { makePlainDirectory, setExactly, setXattrsExactly } from '../platform/exact.js';
@@ -44,6 +45,8 @@ export interface MaterialiseRequest {
    * takeable and has the same path there.
    */
   readonly isReworked?: boolean;
+  /** Called as entries are made; not of a reworked tree. */
+  readonly onStep?: OnStep | undefined;
 }
 
 // O_NONBLOCK: opening must not block on a FIFO in the place of a file.

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -105,66 +104,4 @@ describe.skipIf(!mayMount)('by lamina serve, a program', () => {
     expect(await get('br', brotli.etag)).toMatchObject({ status: 304 });
     expect(await get('gzip', brotli.etag)).toMatchObject({ status: 200, encoding: 'gzip' });
   });
-
-  it('reports progress to a descriptor: --progress-fd', async () => {
-    const procedure = world.script('reported', 'echo >/etc/reported');
-    const { containers } = await world.json<{ containers: { state: string }[] }>('list', '--filter', 'base=tiny');
-    const all = containers.filter(({ state }) => state === 'newest').length;
-    expect(all).toBeGreaterThan(0);
-    const words = ['--store', world.store, '--json', 'update', 'apply', 'tiny', procedure, '--dry-run'];
-    words.push('--progress-fd=3');
-    const child = spawn(process.execPath, [world.cli, ...words], { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
-    let text = '';
-    child.stdio[3]!.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    await new Promise((resolve) => child.once('close', resolve));
-    const lines = text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(lines[0]).toMatchObject({ type: 'start', version: 1, command: 'update apply', process: child.pid });
-    expect(lines.some(({ type, total, done }) => type === 'progress' && total === all && done === all)).toBe(true);
-    expect(lines.at(-1)).toEqual({ type: 'end', exitCode: 0 });
-    for (const wrong of ['2', '77', 'x', '-1'])
-      expect((await world.attempt('status', `--progress-fd=${wrong}`)).code).toBe(2);
-  });
-
-  it.each([
-    ['rollback', ['rollback', 'counted'], 'containers'],
-    ['merge', ['merge', 'tiny', '--yes'], 'folds'],
-    ['verify', ['verify'], 'nodes'],
-    ['gc', ['gc'], 'things'],
-    ['remove', ['remove', 'short'], 'nodes'],
-    ['base remove', ['base', 'remove', 'unused'], 'nodes'],
-    ['update commit', ['update', 'commit', 'by-hand'], 'containers'],
-  ])('reports each step of %s: --progress-fd', async (_, words, unit) => {
-    await prepare[words[0]!]?.();
-    const child = spawn(process.execPath, [world.cli, '--store', world.store, '--progress-fd=3', ...words], {
-      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
-    });
-    let text = '';
-    child.stdio[3]!.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0);
-    const lines = text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { type: string; unit?: string; total: number; done: number });
-    const steps = lines.filter(({ type }) => type === 'progress');
-    expect(steps.at(-1)).toMatchObject({ unit, running: [] });
-    expect(steps.at(-1)!.total).toBeGreaterThan(0);
-    expect(steps.at(-1)!.done).toBe(steps.at(-1)!.total);
-    expect(lines.at(-1)).toEqual({ type: 'end', exitCode: 0 });
-  });
-
-  const prepare: Readonly<Record<string, () => Promise<unknown>>> = {
-    rollback: async () => world.run('update', 'apply', 'tiny', world.script('counted', 'echo >/etc/counted')),
-    merge: async () => world.run('update', 'apply', 'tiny', world.script('folded', 'echo >/etc/folded')),
-    gc: async () => mkdirSync(join(world.store, 'nodes/s-00000000000000ff')),
-    remove: async () => world.run('create', 'short', '--base', 'tiny'),
-    base: async () => world.run('base', 'import', 'unused', world.path('tiny')),
-    update: async () => {
-      const directory = world.makeDirectory('by-hand');
-      await world.run('update', 'begin', 'tiny', directory, '--name', 'by-hand');
-      writeFileSync(join(directory, 'etc/by-hand'), '');
-    },
-  };
 });

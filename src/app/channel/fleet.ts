@@ -3,6 +3,7 @@ import { display, fromText, join, toBuffer, toText } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { notFound, usage } from '../../base/errors.js';
 import { newId } from '../../base/ids.js';
+import type { OnStep } from '../../base/steps.js';
 import { ChannelClient, carrierOf, promoteUpdate, withdrawUpdate } from '../../channel/index.js';
 import type { AskPassphrase, Carrier, ChannelState } from '../../channel/index.js';
 import {
@@ -50,6 +51,8 @@ export interface FleetRequest {
   readonly trustNew: boolean;
   readonly plainHttp: boolean;
   readonly signal: AbortSignal;
+  /** Called as reports are read. */
+  readonly onStep?: OnStep | undefined;
 }
 
 export interface FleetData {
@@ -158,14 +161,15 @@ export async function channelEnroll(channel: string, keysOf: () => Promise<reado
 
 /**
  * Also removes what they have reported to the channel's directory: a machine that is enrolled again begins anew.
- * @returns the machines that were enrolled, and are not any more
+ * @throws LaminaError notFound: one of them is not enrolled
  */
 export async function channelExpel(
   channel: string,
   machines: readonly string[],
 ): Promise<{ expelled: readonly string[] }> {
   const directory = directoryOf(channel);
-  const expelled = await expel(fleetPlaces(directory).machines, machines);
+  const expelled = [...new Set(machines)];
+  await expel(fleetPlaces(directory).machines, expelled);
   const carrier = carrierOf(toText(directory));
   for (const machine of expelled) await carrier.remove?.(reportPath(machine));
   return { expelled };
@@ -232,10 +236,10 @@ function firstRoot(url: string): Uint8Array | undefined {
 
 /** The reports of the machines of a fleet, and how many machines are enrolled. */
 export async function reportsOf(request: FleetRequest): Promise<{ found: ReadReports; enrolled: number }> {
-  const { signal, trustNew } = request;
+  const { signal, trustNew, onStep } = request;
   const { list, machines } = enrolledOf(request);
   const carrier = reportCarrier(request);
-  const found = await readReports(carrier, machines, signal);
+  const found = await readReports(carrier, machines, { signal, onStep });
   if (!trustNew || found.strangers.length === 0) return { found, enrolled: Object.keys(machines).length };
   if (list === undefined)
     throw usage('--trust-new needs a list of machines to add to', {

@@ -1,5 +1,7 @@
 import { display, toText } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
+import { StepCount } from '../../base/steps.js';
+import type { OnBytes, OnStep } from '../../base/steps.js';
 import { warn } from '../../base/this-command.js';
 import {
   buildPackage,
@@ -71,6 +73,7 @@ export interface ChannelPublishRequest {
   readonly name: string | undefined;
   readonly group: string | undefined;
   readonly percent: number | undefined;
+  readonly onBytes?: OnBytes;
 }
 
 /** @throws LaminaError as `publishUpdate` */
@@ -129,6 +132,7 @@ interface PlaceOptions {
 
 export interface ChannelPushOptions extends PlaceOptions {
   readonly replace: boolean;
+  readonly onBytes?: OnBytes;
 }
 
 /** @throws LaminaError as `pushChannel`, `carrierOf` */
@@ -144,6 +148,8 @@ export interface ChannelPruneOptions extends PlaceOptions {
   readonly dryRun: boolean;
   /** The place has reports, and need not have the channel. */
   readonly onlyReports: boolean;
+  /** Of files that are removed. */
+  readonly onStep?: OnStep;
 }
 
 /** What `channel prune` removed. */
@@ -161,13 +167,14 @@ export interface ChannelPruneData extends Omit<Pruned, 'before'> {
 export async function channelPrune(
   directory: BytePath,
   url: string | undefined,
-  { plainHttp, dryRun, onlyReports, signal }: ChannelPruneOptions,
+  { plainHttp, dryRun, onlyReports, signal, onStep }: ChannelPruneOptions,
 ): Promise<ChannelPruneData> {
   const at = url === undefined ? undefined : carrierOf(url, { plainHttp });
   const carrier = at ?? carrierOf(toText(directory));
   directoryOf(toText(directory));
+  const steps = new StepCount(onStep);
   const nothing = { url: carrier.url, before: null, removed: [], dryRun };
-  const pruned = onlyReports ? nothing : await pruneChannel({ directory, at, dryRun, signal });
+  const pruned = onlyReports ? nothing : await pruneChannel({ directory, at, dryRun, signal, steps });
   const machines = readMachines(fleetPlaces(directory).machines);
-  return { ...pruned, reports: await pruneReports({ carrier, machines, dryRun, signal }) };
+  return { ...pruned, reports: await pruneReports({ carrier, machines, dryRun, signal, steps }) };
 }

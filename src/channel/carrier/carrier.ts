@@ -33,7 +33,13 @@ export interface Carrier {
    * @param files targets and metadata, in the order in which they may become visible
    * @returns what was sent
    */
-  push?(files: readonly PublishedFile[], options: { readonly signal?: AbortSignal }): Promise<Sent>;
+  push?(files: readonly PublishedFile[], options: PushOptions): Promise<Sent>;
+}
+
+export interface PushOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called as files are sent, and for those that are there already. @param bytes of the file that are there now */
+  readonly onFile?: ((path: string, bytes: number) => void) | undefined;
 }
 
 export interface ReadOptions {

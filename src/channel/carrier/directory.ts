@@ -9,7 +9,7 @@ import { renameDurably, removeDurably, writeFileDurably } from '../../platform/d
 import { withHeld } from '../../platform/held.js';
 import { openFlags } from '../../platform/open-flags.js';
 import { bounded, tooLong } from './bounded.js';
-import type { Carrier, Patience, PublishedFile, ReadOptions, ReadResult, Sent } from './carrier.js';
+import type { Carrier, Patience, PublishedFile, PushOptions, ReadOptions, ReadResult, Sent } from './carrier.js';
 
 /** A channel in a directory: a USB stick, a share, or what a web server serves. */
 export class DirectoryCarrier implements Carrier {
@@ -60,14 +60,16 @@ export class DirectoryCarrier implements Carrier {
     });
   }
 
-  async push(files: readonly PublishedFile[], { signal }: { readonly signal?: AbortSignal }): Promise<Sent> {
+  async push(files: readonly PublishedFile[], { signal, onFile }: PushOptions): Promise<Sent> {
     const sent = { files: 0, bytes: 0 };
     for (const file of files) {
       signal?.throwIfAborted();
-      if (await this.#holds(file)) continue;
-      await this.#copy(file);
-      sent.files += 1;
-      sent.bytes += file.bytes;
+      if (!(await this.#holds(file))) {
+        await this.#copy(file, { signal, onFile });
+        sent.files += 1;
+        sent.bytes += file.bytes;
+      }
+      onFile?.(file.path, file.bytes);
     }
     return sent;
   }
@@ -84,8 +86,8 @@ export class DirectoryCarrier implements Carrier {
     }
   }
 
-  async #copy({ path, file, sha256 }: PublishedFile): Promise<void> {
-    await this.#inPlace(path, async (at) => copyTo(at, { file, sha256 }));
+  async #copy(file: PublishedFile, options: PushOptions): Promise<void> {
+    await this.#inPlace(file.path, async (at) => copyTo(at, file, options));
   }
 
   /**
@@ -112,7 +114,7 @@ async function changing(at: BytePath, done: string, work: () => Promise<void>): 
 }
 
 /** Beside its place first: a stick that is pulled out, or a full disk, leaves no half of a file under its name. */
-async function copyTo(at: BytePath, { file, sha256 }: Pick<PublishedFile, 'file' | 'sha256'>): Promise<void> {
+async function copyTo(at: BytePath, { path, file, sha256 }: PublishedFile, options: PushOptions): Promise<void> {
   const part = `${at}.part` as BytePath;
   await removeDurably(part);
   try {
@@ -120,7 +122,12 @@ async function copyTo(at: BytePath, { file, sha256 }: Pick<PublishedFile, 'file'
     try {
       const to = await open(toBuffer(part), openFlags.createToRead, 0o644);
       try {
-        for await (const piece of from.createReadStream({ autoClose: false })) await to.writeFile(piece as Buffer);
+        let bytes = 0;
+        for await (const piece of from.createReadStream({ autoClose: false }) as AsyncIterable<Buffer>) {
+          options.signal?.throwIfAborted();
+          await to.writeFile(piece);
+          options.onFile?.(path, (bytes += piece.length));
+        }
         await to.sync();
         if ((await hashOf(to)) !== sha256)
           throw failed(`${display(file)} changed while it was copied`, { hint: 'try again' });

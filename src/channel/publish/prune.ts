@@ -2,6 +2,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { isSystemError, refused, usage } from '../../base/errors.js';
+import { StepCount, removeCounted } from '../../base/steps.js';
 import { removeAllDurably } from '../../platform/durable.js';
 import { readSmall } from '../carrier/bounded.js';
 import type { Carrier } from '../carrier/carrier.js';
@@ -23,6 +24,8 @@ export interface PruneRequest {
   /** Nothing is removed. */
   readonly dryRun: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Counts the files that are removed. */
+  readonly steps?: StepCount | undefined;
   readonly now?: Date | undefined;
 }
 
@@ -49,7 +52,7 @@ const graceMs = dayMs;
  * CHANNEL_BEHIND): another channel, or an older state, is there; as `readSigned`, `neededFiles`, `Carrier.remove`
  */
 export async function pruneChannel(request: PruneRequest): Promise<Pruned> {
-  const { directory, at, dryRun, signal } = request;
+  const { directory, at, dryRun, signal, steps = new StepCount() } = request;
   const places = new Places(directory);
   const settings = await readSettings(places);
   const lock = await lockChannel(places, signal);
@@ -61,9 +64,10 @@ export async function pruneChannel(request: PruneRequest): Promise<Pruned> {
     const needed = await neededFiles(places, state.snapshot.signed.version, before);
     const inForce = versionsOf(state);
     const isGarbage = (path: string) => !needed.has(path) && isPrunable(path, inForce);
-    const place = at === undefined ? ownPlace(places) : await pushedPlace(at, places, signal);
+    const place = at === undefined ? ownPlace(places, signal) : await pushedPlace(at, places, signal);
     const removed = (await place.paths()).filter(isGarbage).sort();
-    if (!dryRun) await place.remove(removed);
+    const counted = { total: removed.length, unit: 'files', steps, signal };
+    if (!dryRun) await removeCounted(counted, async (done) => place.remove(removed, done));
     return { url: place.url, before: before.toISOString(), removed, dryRun };
   } finally {
     lock.release();
@@ -80,17 +84,23 @@ const versionsOf = ({ targets, rollout, snapshot }: SignedState) => ({
 interface Place {
   readonly url: string;
   readonly paths: () => Promise<string[]>;
-  readonly remove: (paths: readonly string[]) => Promise<void>;
+  /** Ends early when the command is interrupted. @param removed called after each */
+  readonly remove: (paths: readonly string[], removed: () => void) => Promise<void>;
 }
 
-function ownPlace(places: Places): Place {
+function ownPlace(places: Places, signal: AbortSignal | undefined): Place {
   const paths = async () => {
     const found = prunedDirectories.map(async (directory) =>
       (await namesIn(places.published(directory))).map((name) => `${directory}/${name}`),
     );
     return (await Promise.all(found)).flat();
   };
-  const remove = async (garbage: readonly string[]) => removeAllDurably(garbage.map((path) => places.published(path)));
+  const remove = async (garbage: readonly string[], removed: () => void) =>
+    removeAllDurably(
+      garbage.map((path) => places.published(path)),
+      removed,
+      signal,
+    );
   return { url: display(places.directory), paths, remove };
 }
 
@@ -120,10 +130,11 @@ async function pushedPlace(at: Carrier, places: Places, signal: AbortSignal | un
       }
     return found;
   };
-  const remove = async (garbage: readonly string[]) => {
+  const remove = async (garbage: readonly string[], removed: () => void) => {
     for (const path of garbage) {
-      signal?.throwIfAborted();
+      if (signal?.aborted === true) return;
       await at.remove?.(path, signal);
+      removed();
     }
   };
   return { url: at.url, paths, remove };

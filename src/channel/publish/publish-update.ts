@@ -6,6 +6,7 @@ import { dirname, display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { notFound, refused, usage } from '../../base/errors.js';
 import { limitNamed, limits } from '../../base/limits.js';
+import type { OnBytes } from '../../base/steps.js';
 import { namePattern, validateName } from '../../manifest/index.js';
 import { checkProcedure, describePackage } from '../../package/index.js';
 import { removeDurably, renameDurably } from '../../platform/durable.js';
@@ -29,6 +30,8 @@ export interface PublishRequest extends SigningRequest {
   readonly group?: string | undefined;
   /** Of all machines; by default all, or with a group none. */
   readonly percent?: number | undefined;
+  /** Of the package. */
+  readonly onBytes?: OnBytes | undefined;
 }
 
 /**
@@ -44,7 +47,7 @@ export async function publishUpdate(request: PublishRequest): Promise<ChannelUpd
   const name = validateName('update', request.name ?? described.name);
   return signing(request, async (channel) => {
     const { content } = checked(channel, request.base, name);
-    const { file, isNew } = await storePackage(channel.places, request.package);
+    const { file, isNew } = await storePackage(channel.places, request.package, request.onBytes);
     const entry = {
       sequence: content.updates.length + 1,
       name,
@@ -106,9 +109,14 @@ async function describe(path: BytePath, base: string) {
 }
 
 /** Copies the package to where it is served from, under its digest. It is in force only with the metadata. */
-async function storePackage(places: Places, path: BytePath): Promise<{ file: ChannelPackage; isNew: boolean }> {
+async function storePackage(
+  places: Places,
+  path: BytePath,
+  onBytes?: OnBytes,
+): Promise<{ file: ChannelPackage; isNew: boolean }> {
   const from = await open(toBuffer(path), openFlags.read);
   try {
+    const { size } = await from.stat();
     const part = places.published('targets/.package.part');
     await mkdir(toBuffer(dirname(part)), { recursive: true });
     await removeDurably(part);
@@ -122,6 +130,7 @@ async function storePackage(places: Places, path: BytePath): Promise<{ file: Cha
           throw refused(`${display(path)} is too large; ${limitNamed(limits.channelPackage)}`, { code: 'OVER_LIMIT' });
         hash.update(piece);
         await to.writeFile(piece);
+        onBytes?.(bytes, Math.max(bytes, size));
       }
       await to.sync();
     } finally {

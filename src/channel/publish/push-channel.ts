@@ -6,6 +6,8 @@ import { display, toBuffer } from '../../base/bytes.js';
 import type { BytePath } from '../../base/bytes.js';
 import { refused, usage } from '../../base/errors.js';
 import { jsonOf } from '../../base/json.js';
+import { FileBytes } from '../../base/steps.js';
+import type { OnBytes } from '../../base/steps.js';
 import { readSmall } from '../carrier/bounded.js';
 import type { Carrier, PublishedFile, Sent } from '../carrier/carrier.js';
 import { channelLimits } from '../limits.js';
@@ -24,6 +26,7 @@ export interface PushRequest {
   /** Also where there is another channel, or a newer state of this one. */
   readonly replace?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  readonly onBytes?: OnBytes | undefined;
 }
 
 export interface Pushed extends Sent {
@@ -38,7 +41,8 @@ export interface Pushed extends Sent {
  * @throws LaminaError usage (CHANNEL_READ_ONLY): a web server only reads; refused (OTHER_CHANNEL, CHANNEL_NEWER):
  * machines that follow what is there would refuse this; as `readSigned`; as `Carrier.push`
  */
-export async function pushChannel({ directory, to, replace = false, signal }: PushRequest): Promise<Pushed> {
+export async function pushChannel(request: PushRequest): Promise<Pushed> {
+  const { directory, to, replace = false, signal, onBytes } = request;
   if (to.push === undefined)
     throw usage(`${to.url} cannot be written to`, {
       code: 'CHANNEL_READ_ONLY',
@@ -53,7 +57,12 @@ export async function pushChannel({ directory, to, replace = false, signal }: Pu
     if (!replace) await refuseOther(to, places, state, signal);
     const files = [];
     for (const path of pathsOf(state)) files.push(await fileOf(places, path));
-    const sent = await to.push(files, signal === undefined ? {} : { signal });
+    const all = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    const count = new FileBytes(all, onBytes);
+    const onFile = (path: string, bytes: number) => {
+      count.reached(path, bytes);
+    };
+    const sent = await to.push(files, { signal, onFile });
     return { url: to.url, version: state.snapshot.signed.version, ...sent };
   } finally {
     lock.release();

@@ -6,6 +6,7 @@ import type { FleetData } from '../../app/channel/fleet.js';
 import { countOf } from '../arguments.js';
 import { contextOf, pathOf } from '../context.js';
 import { counted, shown, table } from '../output.js';
+import { withSteps } from '../steps.js';
 import { fleetRequest, machinesOption, withFleetOptions } from './fleet-options.js';
 import type { FleetWords } from './fleet-options.js';
 
@@ -33,8 +34,10 @@ function addStatus(channel: Command): void {
       const { output, signal } = contextOf(command);
       const { channelStatus } = await import('../../app/channel/fleet.js');
       const root = words.root === undefined ? undefined : await readFile(toBuffer(pathOf(words.root)));
-      const request = { ...fleetRequest(where, words, signal), root };
-      const data = await channelStatus(request, countOf('updates', words.updates) ?? 20);
+      const newest = countOf('updates', words.updates) ?? 20;
+      const data = await withSteps('reports', async ({ onStep }) =>
+        channelStatus({ ...fleetRequest(where, words, signal), root, onStep }, newest),
+      );
       output.result(data, () => statusText(data));
     });
 }

@@ -4,6 +4,7 @@ import { printable } from '../../base/bytes.js';
 import { usage } from '../../base/errors.js';
 import { contextOf } from '../context.js';
 import { counted, shown, table } from '../output.js';
+import { withSteps } from '../steps.js';
 import { fleetRequest, machinesOption, withFleetOptions } from './fleet-options.js';
 import type { FleetWords } from './fleet-options.js';
 
@@ -26,7 +27,7 @@ export function addMachines(channel: Command): void {
       if (machine !== undefined && request.trustNew)
         throw usage('--trust-new does nothing for one machine', { hint: 'leave out the machine, or the option' });
       if (machine === undefined) {
-        const data = await fleetMachines(request);
+        const data = await withSteps('reports', async ({ onStep }) => fleetMachines({ ...request, onStep }));
         output.result({ machines: data }, () => machinesText(data));
       } else {
         const data = await fleetMachine(request, machine);

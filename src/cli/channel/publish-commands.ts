@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { ChannelPruneData, ChannelUpdate } from '../../app/channel/publish.js';
 import { contextOf, pathOf } from '../context.js';
+import { withBytes } from '../copy-bar.js';
 import { counted, shown } from '../output.js';
+import { withSteps } from '../steps.js';
 import { promoteByRule, refuseIdleRollout, rolloutHelp, withRollout } from './rollout-command.js';
 import type { RolloutWords } from './rollout-command.js';
 import { percentOf, signingOf, withSigning } from './signing-options.js';
@@ -34,13 +36,16 @@ export function addPublishCommands(channel: Command): void {
     .action(async (directory: string, file: string, words: PublishWords, command: Command) => {
       const { output } = contextOf(command);
       const { channelPublish } = await import('../../app/channel/publish.js');
-      const data = await channelPublish(signingOf(directory, words), {
+      const request = {
         package: pathOf(file),
         base: words.base,
         name: words.name,
         group: words.group,
         percent: words.percent === undefined ? undefined : percentOf(words.percent),
-      });
+      };
+      const data = await withBytes('copying', async (onBytes) =>
+        channelPublish(signingOf(directory, words), { ...request, onBytes }),
+      );
       output.result(data, () => `published update ${data.name} as number ${data.sequence}, ${offeredText(data)}`);
     });
   addPromote(channel);
@@ -109,6 +114,7 @@ const pushHelp = `
 URL is a directory (what a web server serves, a USB stick) or oci://REGISTRY/REPOSITORY. The command signs nothing, and
 needs no key. Files that are there already are not sent again; machines see the whole old state or the whole new one.
 If another channel, or a newer state, is there, nothing is sent without --replace.
+
 The login of a registry is that of podman login or skopeo login. HTTP is used for a registry on the loopback.
 
 Examples:
@@ -126,7 +132,9 @@ function addPush(channel: Command): void {
       const { output, signal } = contextOf(command);
       const { channelPush } = await import('../../app/channel/publish.js');
       const { plainHttp = false, replace = false } = words;
-      const data = await channelPush(pathOf(directory), url, { plainHttp, replace, signal });
+      const data = await withBytes('sending', async (onBytes) =>
+        channelPush(pathOf(directory), url, { plainHttp, replace, signal, onBytes }),
+      );
       const { bytesText } = await import('../../base/units.js');
       const sent = `${counted(data.files, 'file')}, ${bytesText(data.bytes)}`;
       output.result(data, () => `pushed state ${data.version} to ${shown(data.url)}: ${sent}`);
@@ -163,7 +171,9 @@ function addPrune(channel: Command): void {
       const { output, signal } = contextOf(command);
       const { channelPrune } = await import('../../app/channel/publish.js');
       const { plainHttp = false, dryRun = false, onlyReports = false } = words;
-      const data = await channelPrune(pathOf(directory), url, { plainHttp, dryRun, onlyReports, signal });
+      const data = await withSteps('files', async ({ onStep }) =>
+        channelPrune(pathOf(directory), url, { plainHttp, dryRun, onlyReports, signal, onStep }),
+      );
       output.result(data, () => pruneText(data));
     });
 }

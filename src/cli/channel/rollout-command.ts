@@ -31,8 +31,8 @@ export const rolloutHelp = `
 With --when it does at most one step: it raises the share to the next one once the rule holds for its time, withdraws
 the update as soon as there are too many failures, and else prints what is missing. Run it by a timer, every few
 minutes, on a machine that has the keys of rollout, snapshot and timestamp and no others. The rule begins with the group
-of the update (all: it has none) and counts the machines
-that the update is offered to; "machines >= 5" asks for that many.`;
+of the update (all: it has none) and counts the machines that the update is offered to; "machines >= 5" asks for that
+many.`;
 
 /** @throws LaminaError usage: options that exclude each other */
 export function refuseIdleRollout(command: Command): void {

@@ -161,7 +161,11 @@ describe('a registry', () => {
       else response.end(bytes);
     });
     const enrolled = { key: machine.key, enrolled: '2026-01-01T00:00:00.000Z', how: 'operator' as const };
-    const read = await readReports(carrier(registry), { [machine.id]: enrolled }, new AbortController().signal);
+    const read = await readReports(
+      carrier(registry),
+      { [machine.id]: enrolled },
+      { signal: new AbortController().signal },
+    );
     expect(read.reports).toHaveLength(1);
   });
 

@@ -103,7 +103,7 @@ describe('the reports of a channel', () => {
     await carrier.write?.(reportPath(silent.id), signedReport(unknown, []));
     writeFileSync(join(directory, 'reports', 'notes.txt'), 'x');
     await carrier.write?.(reportPath(newMachine().id), Buffer.alloc(limits.machineReport.value + 1, 'x'));
-    const read = await readReports(carrier, readMachines(file), signal);
+    const read = await readReports(carrier, readMachines(file), { signal });
     expect(read.reports.map(({ machine }) => machine)).toEqual([known.id]);
     expect(read.strangers.map(({ machine }) => machine)).toEqual([unknown.id]);
     expect(read.silent).toEqual([silent.id]);
@@ -111,8 +111,10 @@ describe('the reports of a channel', () => {
   });
 
   it('count no more when the machine is expelled', async () => {
-    expect(await expel(file, [known.id, unknown.id])).toEqual([known.id]);
-    expect((await readReports(carrier, readMachines(file), signal)).reports).toEqual([]);
+    await expect(expel(file, [known.id, unknown.id])).rejects.toMatchObject({ exitCode: 3, code: 'NOT_ENROLLED' });
+    expect(Object.keys(readMachines(file))).toContain(known.id);
+    await expel(file, [known.id]);
+    expect((await readReports(carrier, readMachines(file), { signal })).reports).toEqual([]);
   });
 
   it('are of machines whose keys are keys, and a list of them that is damaged says so', async () => {

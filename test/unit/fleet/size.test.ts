@@ -83,7 +83,7 @@ describe('a large fleet', () => {
       'operator',
     );
     const [cpu, began] = [process.cpuUsage(), performance.now()];
-    const { reports, refused } = await readReports(carrierOf(directory), readMachines(file), signal);
+    const { reports, refused } = await readReports(carrierOf(directory), readMachines(file), { signal });
     const summaries = summariesOf(stateOf(...updates), reports);
     const seconds = (performance.now() - began) / 1000;
     const { user, system } = process.cpuUsage(cpu);

@@ -5,7 +5,7 @@ import { toBuffer } from '../../../base/bytes.js';
 import { usage } from '../../../base/errors.js';
 import { metadataDirectory, targetsDirectory } from '../../names.js';
 import { bounded, piecesOf, skip, tooLong } from '../bounded.js';
-import type { Carrier, Patience, PublishedFile, ReadOptions, ReadResult, Sent } from '../carrier.js';
+import type { Carrier, Patience, PublishedFile, PushOptions, ReadOptions, ReadResult, Sent } from '../carrier.js';
 import { CarrierFailure } from '../failure.js';
 import { RegistryClient, digestOf, manifestType } from './registry-client.js';
 import type { Descriptor, Manifest } from './registry-client.js';
@@ -116,20 +116,21 @@ export class OciCarrier implements Carrier {
   }
 
   /** Targets first; the metadata becomes visible as a whole, by one manifest. */
-  async push(files: readonly PublishedFile[], { signal }: { readonly signal?: AbortSignal }): Promise<Sent> {
+  async push(files: readonly PublishedFile[], { signal, onFile }: PushOptions): Promise<Sent> {
     const sent = { files: 0, bytes: 0 };
     const targets = this.#client(targetsDirectory);
     for (const file of files.filter(({ path }) => path.startsWith(`${targetsDirectory}/`))) {
       const { name } = placeOf(file.path);
-      if (await targets.hasManifest(name, signal)) continue;
-      await this.#put(targets, name, [layerOf(file, targetType)], signal);
-      sent.files += 1;
-      sent.bytes += file.bytes;
+      if (!(await targets.hasManifest(name, signal))) {
+        await this.#put(targets, name, [layerOf(file, targetType, onFile)], signal);
+        sent.files += 1;
+        sent.bytes += file.bytes;
+      }
+      onFile?.(file.path, file.bytes);
     }
     const metadata = this.#client(metadataDirectory);
-    const layers = files
-      .filter(({ path }) => path.startsWith(`${metadataDirectory}/`))
-      .map((file) => layerOf(file, metadataType));
+    const small = files.filter(({ path }) => path.startsWith(`${metadataDirectory}/`));
+    const layers = small.map((file) => layerOf(file, metadataType));
     for (const { digest, size } of layers) {
       if (await metadata.hasBlob(digest, signal)) continue;
       sent.files += 1;
@@ -138,6 +139,7 @@ export class OciCarrier implements Carrier {
     const delegated = layers.filter(({ name }) => name.endsWith('.rollout.json'));
     await this.#put(metadata, 'rollout', delegated, signal);
     await this.#put(metadata, latest, layers, signal);
+    for (const { path, bytes } of small) onFile?.(path, bytes);
     return sent;
   }
 
@@ -176,13 +178,23 @@ interface NewLayer {
   readonly content: () => AsyncIterable<Uint8Array>;
 }
 
-function layerOf({ path, file, sha256, bytes }: PublishedFile, mediaType: string): NewLayer {
+function layerOf(
+  { path, file, sha256, bytes }: PublishedFile,
+  mediaType: string,
+  onFile?: PushOptions['onFile'],
+): NewLayer {
   return {
     mediaType,
     digest: `sha256:${sha256}`,
     size: bytes,
     name: basename(path),
-    content: () => createReadStream(toBuffer(file)),
+    content: async function* () {
+      let sent = 0;
+      for await (const piece of createReadStream(toBuffer(file)) as AsyncIterable<Buffer>) {
+        yield piece;
+        onFile?.(path, (sent += piece.length));
+      }
+    },
   };
 }
 
