@@ -61,7 +61,9 @@ for (const line of steps.split('\n').filter((text) => text !== '')) {
   const [step, code] = line.split(' ');
   const report = reportOf(step) ?? { passed: code === '0' ? 1 : 0, failed: 0, skipped: 0 };
   if (code !== '0' && report.failed === 0) report.failed = 1;
-  for (const problem of step === 'vitest-user' && code === '0' ? problemsOfUser(join(directory, `${step}.json`)) : []) {
+  for (const problem of step.startsWith('vitest-user') && code === '0'
+    ? problemsOfUser(join(directory, `${step}.json`))
+    : []) {
     console.log(`failed: ${problem}`);
     report.failed++;
   }

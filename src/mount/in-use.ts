@@ -44,8 +44,11 @@ export async function describeUse(store: Store, manifest: Manifest, container: s
   if (holder !== undefined) return heldBy(holder, pid);
   const commands = (await runningCommands(store)).map(describeRunning);
   if (commands.length === 0 && !(await staysLocked(work))) return undefined;
-  const by = commands.length === 0 ? '' : ` by ${commands.join(' or ')}`;
-  return { words: `in use in another PID namespace${by}`, next: whenEnded };
+  // Nor does it name a holder that has ended, whose lock a child of it still has.
+  const unnamed = 'a process in another PID namespace, or one that is about to end';
+  return commands.length === 0
+    ? { words: `in use by ${unnamed}`, next: whenEnded }
+    : { words: `in use in another PID namespace by ${commands.join(' or ')}`, next: whenEnded };
 }
 
 /** The same of a mount by the kernel that this process does not see. */
@@ -90,9 +93,9 @@ const whenEnded = 'try again after that command has ended (lamina status shows w
 
 /** A process that ends has no command line any more (proc_pid_cmdline(5)) while it still has its files open. */
 async function staysLocked(work: BytePath): Promise<boolean> {
-  for (let tries = 0; tries < 20; tries++) {
+  for (let tries = 0; tries < 100; tries++) {
     if (!isLocked(work)) return false;
-    await sleep(5);
+    await sleep(10);
   }
   return true;
 }

@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { depthOf, makeDeep } from '../support/deep.js';
-import { World, isRoot } from '../support/lamina.js';
+import { World, mayMount } from '../support/lamina.js';
 
 /** Deeper than a recursion over directories would get. */
 const depth = 3000;
 /** About as deep as a tree may be (docs/format.md, "Limits"): what is not linear in it takes minutes. */
 const deepest = 12_000;
 
-describe.skipIf(!isRoot)('directories some thousand deep', { timeout: 900_000 }, () => {
+describe.skipIf(!mayMount)('directories some thousand deep', { timeout: 900_000 }, () => {
   let world: World;
 
   beforeAll(async () => {

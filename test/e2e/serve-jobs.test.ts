@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { World, buildTiny, isRoot } from '../support/lamina.js';
+import { World, buildTiny, mayMount } from '../support/lamina.js';
 import { Server } from '../support/serve-client.js';
 import { expectSoon } from '../support/soon.js';
 
@@ -18,7 +18,7 @@ sys.stdin.read()
 `;
 
 /** How jobs end that are cancelled or killed, and how many there may be. */
-describe.skipIf(!isRoot)('jobs of lamina serve', () => {
+describe.skipIf(!mayMount)('jobs of lamina serve', () => {
   let world: World;
   let server: Server;
   const serve = async () => Server.start(world, ['--listen', `unix:${world.path('serve.sock')}`, '--allow-changes']);

@@ -14,8 +14,13 @@ const containers = ['one', 'two', 'three', 'four'];
 /** Done, no such container or update any more, refused. `run` ends with 125 where it is lamina that refuses. */
 const allowed = new Set<number | null>([0, 3, 4]);
 /** A refusal names who or what stands in the way. */
-const telling =
-  /process \d+|is mounted|there is no container named|by another command|has changed|already exists|being made|newer|not stand|stands|base '|update '/;
+const telling = new RegExp(
+  [
+    ...['process \\d+', 'in another PID namespace, or one that is about to end', 'by another command'],
+    ...['is mounted', 'in use by another mount, on', 'there is no container named', 'already exists', 'being made'],
+    ...['has changed', 'newer', 'not stand', 'stands', "base '", "update '"],
+  ].join('|'),
+);
 
 /** Numbers from a seed (mulberry32), so that what a worker does can be done again. */
 function randomOf(seed: number): (below: number) => number {
