@@ -30,9 +30,9 @@ namespace {
 // The redirect of the nearest directory at or above `path`; null where there is none. @param sorted by path
 const Redirects::Redirect* redirect_above(const std::vector<Redirects::Redirect>& sorted, std::string_view path) {
   for (;;) {
-    const auto found = std::lower_bound(
-        sorted.begin(), sorted.end(), path,
-        [](const Redirects::Redirect& each, std::string_view wanted) { return each.path < wanted; });
+    const auto found =
+        std::lower_bound(sorted.begin(), sorted.end(), path,
+                         [](const Redirects::Redirect& each, std::string_view wanted) { return each.path < wanted; });
     if (found != sorted.end() && found->path == path) return &*found;
     if (path.empty()) return nullptr;
     const std::size_t slash = path.rfind('/');
