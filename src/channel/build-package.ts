@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { openSync, readlinkSync } from 'node:fs';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { display, fromBuffer, join } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { usage } from '../base/errors.js';
+import type { OnBytes } from '../base/steps.js';
 import { makeFile, tarBytes } from '../image/index.js';
 import type { TarMemberToWrite } from '../image/index.js';
 import { checkProcedure, describePackage } from '../package/index.js';
@@ -18,14 +20,24 @@ export interface BuiltPackage extends DescribedPackage {
   readonly bytes: number;
 }
 
+export interface BuildOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Of the content of its files. */
+  readonly onBytes?: OnBytes | undefined;
+}
+
 /**
  * Makes one file of an update package. The same content gives the same bytes, on every machine: names in the order of
  * their bytes, no owners, no times, and of the modes only whether a file may be executed.
  * @param source a directory with update.json
  * @throws LaminaError usage: it is no package, or holds a device, a socket or a FIFO; refused: the file is there; as
- * `checkProcedure`
+ * `checkProcedure`; the signal's reason
  */
-export async function buildPackage(source: BytePath, file: BytePath | undefined): Promise<BuiltPackage> {
+export async function buildPackage(
+  source: BytePath,
+  file: BytePath | undefined,
+  { signal, onBytes }: BuildOptions = {},
+): Promise<BuiltPackage> {
   const given = await checkProcedure(source);
   if (given.form !== 'directory')
     throw usage(`${display(source)} is not the directory of a package`, {
@@ -35,16 +47,29 @@ export async function buildPackage(source: BytePath, file: BytePath | undefined)
   const described = await describePackage(given);
   const path = file ?? absolutePath(`${described.name}.tar`);
   const hash = createHash('sha256');
+  const total = sizeOf(source);
   let bytes = 0;
-  await makeFile(path, (write) => {
+  await makeFile(path, async (write) => {
+    let count = 0;
     for (const piece of tarBytes(membersOf(source))) {
       hash.update(piece);
       bytes += piece.length;
       write(piece);
+      onBytes?.(Math.min(bytes, total), total);
+      if (++count % piecesPerTurn === 0) await breathe();
+      signal?.throwIfAborted();
     }
-    return Promise.resolve();
+    onBytes?.(total, total);
   });
   return { ...described, file: display(path), sha256: hash.digest('hex'), bytes };
+}
+
+const piecesPerTurn = 64;
+
+function sizeOf(source: BytePath): number {
+  let total = 0;
+  for (const { stats } of walk(source)) if (stats.isFile()) total += Number(stats.size);
+  return total;
 }
 
 function* membersOf(source: BytePath): Generator<TarMemberToWrite> {

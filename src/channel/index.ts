@@ -1,5 +1,5 @@
 export { buildPackage } from './build-package.js';
-export type { BuiltPackage } from './build-package.js';
+export type { BuildOptions, BuiltPackage } from './build-package.js';
 export { carrierOf } from './carrier/carrier-of.js';
 export { readSmall } from './carrier/bounded.js';
 export type { Small } from './carrier/bounded.js';

@@ -118,10 +118,12 @@ describe('--progress-fd of channel', () => {
     world.remove();
   });
 
-  it('publish and push gets the bytes that are copied', async () => {
+  it('publish and push, and of package build, gets the bytes that are copied', async () => {
     const [file, to] = [world.path('first-fix.tar'), world.path('pushed')];
     const publish = ['channel', 'publish', channel, file, '--base', 'tiny', '--name', 'once-more'];
+    const built = ['package', 'build', world.path('package-first-fix'), world.path('again.tar')];
     for (const [task, words] of [
+      ['packing', built],
       ['copying', publish],
       ['sending', ['channel', 'push', channel, to]],
       // All is there already.

@@ -17,6 +17,7 @@ import {
 } from '../../channel/index.js';
 import type {
   AskPassphrase,
+  BuildOptions,
   BuiltPackage,
   ChannelUpdate,
   Expiries,
@@ -39,8 +40,12 @@ export interface PackageData extends Omit<BuiltPackage, 'base' | 'from'> {
 }
 
 /** The package in `source` as one file. @throws LaminaError as `buildPackage` */
-export async function packageBuild(source: BytePath, file: BytePath | undefined): Promise<PackageData> {
-  const built = await buildPackage(source, file);
+export async function packageBuild(
+  source: BytePath,
+  file: BytePath | undefined,
+  options: BuildOptions,
+): Promise<PackageData> {
+  const built = await buildPackage(source, file, options);
   return { ...built, base: built.base ?? null, from: built.from ?? null };
 }
 

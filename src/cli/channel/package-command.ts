@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { contextOf, pathOf } from '../context.js';
+import { withBytes } from '../copy-bar.js';
 import { shown } from '../output.js';
 
 const help = `
@@ -17,9 +18,10 @@ export function addPackageCommands(program: Command): void {
     .description('pack an update package into one file, to publish or to copy it')
     .addHelpText('after', help)
     .action(async (directory: string, file: string | undefined, _options: object, command: Command) => {
-      const { output } = contextOf(command);
+      const { output, signal } = contextOf(command);
       const { packageBuild } = await import('../../app/channel/publish.js');
-      const data = await packageBuild(pathOf(directory), file === undefined ? undefined : pathOf(file));
+      const [source, to] = [pathOf(directory), file === undefined ? undefined : pathOf(file)];
+      const data = await withBytes('packing', async (onBytes) => packageBuild(source, to, { signal, onBytes }));
       output.result(data, () => `built package ${data.name} as ${shown(data.file)}, sha256 ${data.sha256}`);
     });
 }
