@@ -119,7 +119,9 @@ describe.skipIf(!mayMount)('lamina --remote', () => {
     const tokens = world.path('tokens');
     writeFileSync(tokens, `me ${'t'.repeat(40)} read-only\n`, { mode: 0o600 });
     server = await Server.start(world, ['--listen', '127.0.0.1:0', '--token-file', tokens, '--allow-changes']);
-    expect((await remote(['status'], server.url)).stderr).toMatch(/no token that this server knows/);
+    expect((await remote(['status'], server.url)).stderr).toMatch(
+      /no token that this server knows\n {2}LAMINA_TOKEN_FILE must name a file/,
+    );
     const env = { LAMINA_TOKEN_FILE: tokens };
     expect((await remote(['status'], server.url, env)).stdout).toBe(await world.run('status'));
     const refused = await remote(['gc'], server.url, env);

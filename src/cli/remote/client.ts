@@ -20,6 +20,9 @@ export interface Asked {
   readonly body?: object;
 }
 
+/** The server's own hint is for browsers and programs. */
+const tokenHint = 'LAMINA_TOKEN_FILE must name a file with one of the tokens that the server has';
+
 /** The answers of a server, as the data of commands. */
 export class RemoteStore {
   constructor(
@@ -35,7 +38,10 @@ export class RemoteStore {
     const status = response.statusCode ?? 0;
     if (!isRecord(document)) throw this.#notLamina(`it answers ${status} without a document`);
     const { formatVersion: version, ...data } = document;
-    if (isRecord(data['error'])) throw thrownError(data['error'], Number(response.headers[exitCodeHeader] ?? 1));
+    if (isRecord(data['error'])) {
+      const error = data['error']['code'] === 'NO_TOKEN' ? { ...data['error'], hint: tokenHint } : data['error'];
+      throw thrownError(error, Number(response.headers[exitCodeHeader] ?? 1));
+    }
     if (version !== formatVersion) throw this.#notLamina(`its documents have version ${JSON.stringify(version)}`);
     return data as T;
   }
