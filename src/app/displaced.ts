@@ -86,6 +86,7 @@ interface RestoreOptions {
   readonly force: boolean;
   /** Called as its entries are made. */
   readonly onStep?: OnStep;
+  readonly signal?: AbortSignal;
 }
 
 /**

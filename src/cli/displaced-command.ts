@@ -86,7 +86,7 @@ function addRestore(displaced: Command): void {
     )
     .action(
       async (id: string, path: string | undefined, options: { to?: string; force?: boolean }, command: Command) => {
-        const { output, store, act } = contextOf(command);
+        const { output, store, signal, act } = contextOf(command);
         if (options.to !== undefined && options.force === true)
           throw usage('--force replaces what is in the way in the container; with --to the destination must not exist');
         const force = options.force === true;
@@ -94,7 +94,7 @@ function addRestore(displaced: Command): void {
           act({ path: `/displaced/${escaped(id)}/restore`, body: { path, force }, onProgress }, async () => {
             const { displacedRestore } = await import('../app/displaced.js');
             const place = options.to === undefined ? {} : { to: pathOf(options.to) };
-            return displacedRestore(await store(), id, { path, ...place, force, onStep });
+            return displacedRestore(await store(), id, { path, ...place, force, onStep, signal });
           }),
         );
         output.result(data, () => restoreText(data));

@@ -71,7 +71,7 @@ async function rollback(context: Context, name: string, options: RollbackOptions
 }
 
 async function restore(
-  { output, store }: Context,
+  { output, store, signal }: Context,
   update: string,
   path: string,
   { container = [], to, force, discard, withNewer, dryRun }: RollbackOptions,
@@ -86,7 +86,8 @@ async function restore(
     });
   const { rollbackRestore } = await import('../app/rollback.js');
   const place = to === undefined ? undefined : pathOf(to);
-  const data = await rollbackRestore(await store(), { update, path, container: container[0], to: place, force });
+  const request = { update, path, container: container[0], to: place, force, signal };
+  const data = await withSteps('entries', async ({ onStep }) => rollbackRestore(await store(), { ...request, onStep }));
   output.result(data, () => restoreText(data));
 }
 

@@ -1,4 +1,5 @@
 import { constants } from 'node:fs';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { failed, isSystemError, messageOf, must, notFound, refused, spaceHint } from '../base/errors.js';
@@ -29,6 +30,7 @@ export interface RestoreIntoContainer {
   readonly force: boolean;
   /** Called as entries are made. */
   readonly onStep: OnStep | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -39,9 +41,10 @@ export interface RestoreIntoContainer {
  * @throws LaminaError notFound: the container is gone; refused: it is mounted, or something is in the way
  */
 export async function restoreIntoContainer(store: Store, request: RestoreIntoContainer): Promise<readonly BytePath[]> {
-  const { container } = request;
+  const { container, signal } = request;
   const begin = {
     kind: 'restore',
+    signal,
     before: async (hold: ContainerHold) => {
       const manifest = await store.read();
       checkContainer(manifest, container);
@@ -80,7 +83,7 @@ class Restoring implements Change<NodeId> {
     this.#tops = { old, staged };
     makePlainDirectory(staged.work);
     cloneTree(reader.place(old).tree, staged.tree, { without: new Set(), directories: new Map(), files: new Map() });
-    const place = (root: BytePath) => new Placing(root, this.request).run();
+    const place = async (root: BytePath) => new Placing(root, this.request).run();
     this.#replaced = await inRoot(this.transaction, reader, container, staged, place);
   };
 
@@ -106,14 +109,14 @@ async function inRoot<T>(
   reader: NodeReader,
   container: string,
   { tree }: StagedNode,
-  then: (root: BytePath) => T,
+  then: (root: BytePath) => Promise<T>,
 ): Promise<T> {
   const run = transaction.paths.run(`restore-${container}`);
   const lowers = reader.mountable(stackOf(reader.manifest, container).nodes.slice(1));
   makeRunDirectory(run, undefined);
-  return withRunMount(transaction, run, { lowers, upper: tree }, (root) => {
+  return withRunMount(transaction, run, { lowers, upper: tree }, async (root) => {
     try {
-      return then(root);
+      return await then(root);
     } catch (error) {
       if (!isSystemError(error)) throw error;
       throw failed(`cannot restore it to container '${container}': ${messageOf(error)}`, {
@@ -125,6 +128,7 @@ async function inRoot<T>(
 }
 
 const named = 5;
+const entriesPerTurn = 256;
 
 class Placing {
   readonly #root: Tree;
@@ -142,8 +146,9 @@ class Placing {
     this.#displaced = new Tree(request.tree);
   }
 
-  run(): readonly BytePath[] {
-    const { path, listing } = this.request;
+  /** @throws LaminaError refused; the signal's reason */
+  async run(): Promise<readonly BytePath[]> {
+    const { path, listing, signal } = this.request;
     const plan = planRestore(listing, path, (at) => this.#presentAt(at));
     this.#check(plan);
     for (const at of plan.inTheWay) this.#root.remove(at);
@@ -151,9 +156,11 @@ class Placing {
       this.#makeDirectory(must(listing.get(directory), 'an entry of what was displaced'));
     const steps = new StepCount(this.request.onStep);
     steps.expect(plan.entries.length);
-    for (const entry of plan.entries) {
+    for (const [count, entry] of plan.entries.entries()) {
       this.#make(entry);
       steps.end();
+      if ((count + 1) % entriesPerTurn === 0) await breathe();
+      signal?.throwIfAborted();
     }
     for (const entry of this.#made.reverse()) this.#attributes(entry);
     return plan.inTheWay;

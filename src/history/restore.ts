@@ -33,6 +33,7 @@ export interface RestoreRequest {
   readonly force?: boolean | undefined;
   /** Called as its entries are made. */
   readonly onStep?: OnStep | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Restored {
@@ -51,7 +52,7 @@ export interface Restored {
  * containers; refused: something is in the way, the container is mounted
  */
 export async function restore(store: Store, request: RestoreRequest): Promise<Restored> {
-  const { to, force = false, onStep } = request;
+  const { to, force = false, onStep, signal } = request;
   const path = components(fromText(request.path))
     .filter((part) => part !== '.')
     .join('/') as BytePath;
@@ -63,7 +64,7 @@ export async function restore(store: Store, request: RestoreRequest): Promise<Re
   if (entry === undefined) throw await nothingDisplaced(store, request);
   const described = { container: record.container, path: toText(path) };
   if (to === undefined) {
-    const into = { container: record.container, path, tree, listing, force, onStep };
+    const into = { container: record.container, path, tree, listing, force, onStep, signal };
     const replaced = await restoreIntoContainer(store, into);
     return { ...described, to: null, replaced: replaced.map(toText) };
   }
@@ -76,7 +77,7 @@ export async function restore(store: Store, request: RestoreRequest): Promise<Re
       },
     );
   }
-  await copy({ tree, listing, path, to, onStep });
+  await copy({ tree, listing, path, to, onStep, signal });
   return { ...described, to: toText(to), replaced: [] };
 }
 
@@ -134,10 +135,11 @@ interface Copying {
   readonly path: BytePath;
   readonly to: BytePath;
   readonly onStep: OnStep | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Through a directory beside the destination, so that the result is complete or absent. */
-async function copy({ tree, listing, path, to, onStep }: Copying): Promise<void> {
+async function copy({ tree, listing, path, to, ...watched }: Copying): Promise<void> {
   const name = basename(path);
   const inside = [...listing.entries()].filter((entry) => entry.path === path || isBelow(entry.path, path));
   const moved = (at: BytePath) => join(name, at.slice(path.length));
@@ -152,7 +154,7 @@ async function copy({ tree, listing, path, to, onStep }: Copying): Promise<void>
   const root = makeEntry({ path: '', type: 'directory', mode: 0o700, ...ownIds() });
   const beside = join(dirname(to), `.lamina-${randomBytes(4).toString('hex')}`);
   const plan = { root, changesRoot: true, operations };
-  await materialise({ plan, tree: beside, sources: [tree], marks: markNamespace(), onStep });
+  await materialise({ plan, tree: beside, sources: [tree], marks: markNamespace(), ...watched });
   try {
     renameSync(join(beside, name), to, 'noreplace');
   } finally {

@@ -16,7 +16,8 @@ export type { MarkNamespace, MaterialiseRequest } from './plan-writer.js';
  * Writes the tree of a plan, content as clones where the file system can, else copied with its holes. Not durable:
  * `syncTree` does that. Never follows a symlink.
  * @returns what a reworked tree holds
- * @throws LaminaError failed (with the path; nothing is left of the tree), damaged: a source differs from the plan
+ * @throws LaminaError failed (with the path; nothing is left of the tree), damaged: a source differs from the plan; the
+ * signal's reason (nothing is left)
  */
 export async function materialise(request: MaterialiseRequest): Promise<Reworked | undefined> {
   const writer = new PlanWriter(request);
@@ -53,6 +54,7 @@ async function write(request: MaterialiseRequest, writer: PlanWriter): Promise<v
     request.onStep?.(count, operations.length);
     await writer.make(operation);
     if ((count + 1) % operationsPerTurn === 0) await breathe();
+    request.signal?.throwIfAborted();
   }
   request.onStep?.(operations.length, operations.length);
   writer.finishDirectories();

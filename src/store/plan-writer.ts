@@ -47,6 +47,8 @@ export interface MaterialiseRequest {
   readonly isReworked?: boolean;
   /** Called as entries are made; not of a reworked tree. */
   readonly onStep?: OnStep | undefined;
+  /** Ends it; not of a reworked tree. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 // O_NONBLOCK: opening must not block on a FIFO in the place of a file.

@@ -1,6 +1,9 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { displacedRestore } from '../../src/app/displaced.js';
+import { storeAt } from '../../src/app/open-store.js';
+import { fromText } from '../../src/base/bytes.js';
 import { World, mayMount } from '../support/lamina.js';
 
 interface Displaced {
@@ -68,6 +71,32 @@ describe.skipIf(!mayMount)('what a rollback displaced', () => {
     await world.run('displaced', 'restore', web!.id, 'srv/fresh', '--to', world.path('out'));
     expect(readFileSync(world.path('out'), 'utf8')).toBe('\0mine');
     expect((await world.attempt('displaced', 'show', 'a-0123456789abcdef')).code).toBe(3);
+  });
+
+  it.each([
+    ['to its container', false],
+    ['out of it', true],
+  ])('is restored %s whole or not at all', async (_, isCopied) => {
+    await world.run('update', 'apply', 'tiny', world.script('many', 'echo 1 >/srv/many'));
+    await world.inside('db', 'rm /srv/many; mkdir /srv/many; for i in 1 2 3; do echo mine >/srv/many/$i; done');
+    await world.run('rollback', 'many');
+    const [, many] = await list('--container', 'db');
+    const to = world.path('whole');
+    const before = world.manifest();
+    const reason = new Error('interrupted by a test');
+    const command = new AbortController();
+    const onStep = (done: number) => {
+      if (done === 2) command.abort(reason);
+    };
+    const options = { ...(isCopied && { to: fromText(to) }), force: false, onStep, signal: command.signal };
+    await expect(displacedRestore(storeAt(fromText(world.store)), many!.id, options)).rejects.toBe(reason);
+    expect(world.manifest()).toBe(before);
+    expect(readdirSync(world.path()).filter((name) => name === 'whole' || name.startsWith('.lamina-'))).toEqual([]);
+    expect(await world.run('recover')).toBe('there was nothing to recover\n');
+    await world.run('displaced', 'restore', many!.id, ...(isCopied ? ['--to', to] : []));
+    if (isCopied) expect(readdirSync(to)).toEqual(['1', '2', '3']);
+    else expect(await world.inside('db', 'ls /srv/many | wc -l; rm -r /srv/many')).toBe('3\n');
+    await world.run('displaced', 'drop', many!.id);
   });
 
   it('goes when it is dropped, and with its container, and gc counts the rest', async () => {
