@@ -32,14 +32,6 @@ void set_limit(pid_t process, const Limit& wanted) {
   if (prlimit(process, resource, &limit, nullptr) != 0) fail("cannot set a limit of processes");
 }
 
-void leave_real_time() {
-  const int policy = sched_getscheduler(0);
-  if (policy < 0) fail("cannot look at the scheduling policy");
-  if (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE) return;
-  const sched_param parameters = {};
-  if (sched_setscheduler(0, SCHED_OTHER, &parameters) != 0) fail("cannot set the scheduling policy");
-}
-
 // A new one: a sandbox must not have the keys of the caller's session. A kernel may lack key support.
 void leave_keys() {
   if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS)
@@ -57,6 +49,14 @@ void be_ended_like_others() {
   close(file);
 }
 
+void leave_real_time() {
+  const int policy = sched_getscheduler(0);
+  if (policy < 0) fail("cannot look at the scheduling policy");
+  if (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE) return;
+  const sched_param parameters = {};
+  if (sched_setscheduler(0, SCHED_OTHER, &parameters) != 0) fail("cannot set the scheduling policy");
+}
+
 void set_limits(pid_t process, const Spec& spec) {
   for (const Limit& limit : spec.limits) set_limit(process, limit);
 }
@@ -64,7 +64,6 @@ void set_limits(pid_t process, const Spec& spec) {
 void set_inherited(const Spec& spec) {
   constexpr pid_t itself = 0;
   set_limits(itself, spec);
-  leave_real_time();
   if (personality(PER_LINUX) < 0) fail("cannot set the personality");
   leave_keys();
   umask(common_umask);

@@ -11,11 +11,15 @@ namespace lamina::sandbox {
 // before it. Call it in the maker: after a change of user the file cannot be opened any more.
 void be_ended_like_others();
 
+// A kernel with CONFIG_RT_GROUP_SCHED puts no real-time process into a control group with the cpu controller
+// (sched(7)). Call it in the maker, before it makes the process that it puts into one.
+void leave_real_time();
+
 // The limits alone, of another process: in a user namespace it cannot raise its own.
 void set_limits(pid_t process, const Spec& spec);
 
-// Limits, scheduling, personality, session keyring, umask, environment. Of scheduling the nice value and the processors
-// stay, which users set deliberately for a command.
+// Limits, personality, session keyring, umask, environment. The nice value and the processors stay, which users set
+// deliberately for a command.
 void set_inherited(const Spec& spec);
 
 }  // namespace lamina::sandbox

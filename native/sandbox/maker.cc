@@ -193,6 +193,7 @@ pid_t start_sandbox(const Start& start, const std::optional<IdRange>& range, boo
 int make_sandbox(const Descriptors& descriptors, char* const* arguments) {
   end_with_caller();
   be_ended_like_others();
+  leave_real_time();
   Spec spec = read_spec(descriptors.setup);
   const std::string filter = read_filter(descriptors.filter);
   const bool as_root = geteuid() == 0;
