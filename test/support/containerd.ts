@@ -160,11 +160,23 @@ disabled_plugins = [${disabled.map((name) => `"io.containerd.${name}"`).join(', 
     return this.ctr('run', ...fifos, ...options, '--snapshotter', 'lamina', ...label, image, name, ...command);
   }
 
-  /** What a container prints. */
-  async printed(what: Run): Promise<string> {
-    const done = await this.ctrRun(what);
+  /**
+   * What a container prints to its standard output. The shim writes it to a file: ctr gives up its FIFOs as soon as the
+   * container has ended, and may have read nothing by then.
+   */
+  async printed({ options = ['--rm'], ...what }: Run): Promise<string> {
+    const file = this.path(`printed-${what.name}`);
+    const command = ['/bin/sh', '-c', 'exec "$@" 2>/dev/null', 'sh', ...what.command];
+    const run = { ...what, command, options: [...options, '--log-uri', `file://${file}`] };
+    let done = await this.ctrRun(run);
+    // The kernel lets go of the mount of the task before some time after it has ended.
+    const end = Date.now() + startPatience;
+    while (done.stderr.includes('is in use by containerd') && Date.now() < end) {
+      await sleep(20);
+      done = await this.ctrRun(run);
+    }
     if (done.code !== 0) throw new Error(`ctr run ${what.name} ended with ${String(done.code)}:\n${done.stderr}`);
-    return done.stdout.replaceAll('\r', '');
+    return readFileSync(file, 'utf8');
   }
 
   async keys(): Promise<string[]> {
