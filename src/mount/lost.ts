@@ -16,6 +16,8 @@ export async function isLost(mountpoint: BytePath): Promise<boolean> {
     if (isSystemError(error, 'ENOTCONN', 'ECONNABORTED')) return true;
     // Another user's mount: not readable for us, but alive.
     if (isSystemError(error, 'EACCES')) return false;
+    // Unmounted meanwhile, and its directory removed: it is no mount any more.
+    if (isSystemError(error, 'ENOENT')) return false;
     throw new Error(`cannot check the mount on ${display(mountpoint)}: ${messageOf(error)}`, { cause: error });
   }
 }
