@@ -1,10 +1,10 @@
 import { constants } from 'node:os';
 import { toText } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
-import { failed, isSystemError } from '../base/errors.js';
+import { isSystemError, messageOf } from '../base/errors.js';
 import { SystemError } from './addon.js';
 import { unmount } from './native.js';
-import { runProcess } from './process.js';
+import { outputOf } from './process.js';
 
 /**
  * Unmounts a FUSE mount. Without root only FUSE's set-user-ID helper may (fusermount3(1)).
@@ -20,21 +20,17 @@ export async function unmountFuse(mountpoint: BytePath, { lazy = false }: { lazy
 }
 
 async function unmountByHelper(mountpoint: BytePath, lazy: boolean): Promise<void> {
-  const said: Buffer[] = [];
-  const { exitCode } = await runProcess({
-    command: 'fusermount3',
-    args: ['-u', ...(lazy ? ['-z'] : []), '--', toText(mountpoint)],
-    // Its messages are read.
-    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' },
-    onOutput: (chunk) => said.push(chunk),
-  });
-  if (exitCode === 0) return;
-  const message = Buffer.concat(said).toString('utf8').trim();
-  const errno = errnoOf(message);
-  if (errno !== undefined) throw new SystemError(errno, { syscall: 'umount2', path: mountpoint });
-  throw failed(`'fusermount3' failed (exit code ${exitCode})${message === '' ? '' : `:\n${message}`}`, {
-    code: 'PROGRAM_FAILED',
-  });
+  try {
+    await outputOf({
+      command: 'fusermount3',
+      args: ['-u', ...(lazy ? ['-z'] : []), '--', toText(mountpoint)],
+      // Its messages are read.
+      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' },
+    });
+  } catch (error) {
+    const errno = errnoOf(messageOf(error));
+    throw errno === undefined ? error : new SystemError(errno, { syscall: 'umount2', path: mountpoint });
+  }
 }
 
 /** What umount2(2) returned to fusermount3, which ends its message with the text of it. Undefined: something else. */
