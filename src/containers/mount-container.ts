@@ -175,7 +175,7 @@ class ContainerMount {
    * @throws LaminaError refused: it has mounted it
    */
   async #takeFromContainerd(undo: () => Promise<void> = () => Promise.resolve()): Promise<void> {
-    await this.#refuse(revokeGrant(this.store, this.manifest, this.name), undo);
+    await this.#refuse(await revokeGrant(this.store, this.manifest, this.name), undo);
   }
 
   async #refuse(use: Use | undefined, undo: () => Promise<void>): Promise<void> {

@@ -1,4 +1,5 @@
 import { mkdirSync, readlinkSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { basename, display, fromBuffer, fromText, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, refused } from '../base/errors.js';
@@ -6,6 +7,7 @@ import { containerOf, snapshotOfContainer } from '../manifest/index.js';
 import type { Manifest, NamedSnapshot, NodeId, SnapshotId } from '../manifest/index.js';
 import { makePlainDirectory } from '../platform/exact.js';
 import { takeLock } from '../platform/lock.js';
+import type { Lock } from '../platform/lock.js';
 import { readMountInfo } from '../platform/mountinfo.js';
 import type { MountEntry } from '../platform/mountinfo.js';
 import { isThereSync, removeTree } from '../platform/walk.js';
@@ -13,7 +15,7 @@ import { NodePaths } from '../store/index.js';
 import type { Store, StorePaths } from '../store/index.js';
 import { engineOf } from './engine.js';
 import type { EngineName } from './engine.js';
-import { snapshotSource } from './find.js';
+import { containerSource, snapshotSource } from './find.js';
 import { describeUse } from './in-use.js';
 import type { Use } from './in-use.js';
 import { isKernelUpper } from './kernel/in-use.js';
@@ -35,6 +37,13 @@ import { mountsElsewhere } from './kernel/namespaces.js';
  */
 
 /**
+ * A file system lives on for a moment after the last task that had it mounted has ended: the kernel lets go of it some
+ * time later (cleanup_mnt and mntput_no_expire, fs/namespace.c). Milliseconds.
+ */
+const endPatience = 1_000;
+const endPause = 10;
+
+/**
  * Lets containerd write into the top storage of the container that a snapshot shows. Gives the paths for its mount.
  * @throws LaminaError refused: something else uses the container
  */
@@ -44,10 +53,10 @@ export async function grant(store: Store, manifest: Manifest, id: SnapshotId, co
   const granted = new NodePaths(link);
   if (targetOf(link) === storage && isThereSync(granted.grantedWork)) return granted;
   const { tree, work } = store.paths.node(storage);
-  const lock = await takeLock(work);
-  if (lock === undefined) throw inUse(container, await describeUse(store, manifest, container));
+  const lock = await lockOf(store, manifest, container, work);
   try {
-    if (isKernelUpper(tree)) throw inUse(container, await describeUse(store, manifest, container));
+    if (await staysMounted(store, container, tree))
+      throw inUse(container, await describeUse(store, manifest, container));
     makeGrant(store.paths, link, storage);
   } finally {
     lock.release();
@@ -55,11 +64,37 @@ export async function grant(store: Store, manifest: Manifest, id: SnapshotId, co
   return granted;
 }
 
+async function lockOf(store: Store, manifest: Manifest, container: string, work: BytePath): Promise<Lock> {
+  for (;;) {
+    const lock = await takeLock(work);
+    if (lock !== undefined) return lock;
+    const use = await describeUse(store, manifest, container);
+    if (use !== undefined) throw inUse(container, use);
+  }
+}
+
+/** Whether the kernel has a container's top storage mounted as an upper, and goes on to have it. */
+async function staysMounted(store: Store, container: string, tree: BytePath): Promise<boolean> {
+  const end = Date.now() + endPatience;
+  while (isKernelUpper(tree)) {
+    if (Date.now() > end || (await isShown(store, container))) return true;
+    await sleep(endPause);
+  }
+  return false;
+}
+
+/** Whether a mount of it is in a mount table that is visible for us. */
+async function isShown(store: Store, container: string): Promise<boolean> {
+  const sources = new Set([containerSource(store, container), snapshotSource(store, container)]);
+  const isOne = ({ source }: MountEntry) => sources.has(source);
+  return (await readMountInfo()).some(isOne) || mountsElsewhere(isOne).length > 0;
+}
+
 /**
  * Keeps containerd from mounting a container. The caller holds the lock of its work directory. Undefined: containerd
  * has not mounted it, and will not until it asks again.
  */
-export function revokeGrant(store: Store, manifest: Manifest, container: string): Use | undefined {
+export async function revokeGrant(store: Store, manifest: Manifest, container: string): Promise<Use | undefined> {
   const found = snapshotOfContainer(manifest, container);
   if (found === undefined) return undefined;
   const { storage } = containerOf(manifest, container);
@@ -68,7 +103,7 @@ export function revokeGrant(store: Store, manifest: Manifest, container: string)
   const isGranted = targetOf(link) !== undefined;
   // A command that was killed may have left the directory alone.
   if (!isGranted && !isThereSync(node.grantedWork)) return undefined;
-  if (isKernelUpper(node.tree)) return isGranted ? useOf(found) : undefined;
+  if (await staysMounted(store, container, node.tree)) return isGranted ? useOf(found) : undefined;
   if (isGranted) unlinkSync(toBuffer(link));
   if (removeGrantedWork(node)) return undefined;
   if (isGranted) makeGrant(store.paths, link, storage);

@@ -66,7 +66,7 @@ export class ContainerHold {
     for (const container of added) {
       const mount = mounts.find((found) => found.container === container);
       if (mount !== undefined) throw inUse(container, await describeMount(this.store, mount));
-      const granted = revokeGrant(this.store, manifest, container);
+      const granted = await revokeGrant(this.store, manifest, container);
       if (granted !== undefined) throw inUse(container, granted);
       if (!recorded.has(container)) continue;
       const kernel = findKernelMount(this.store, manifest, container);

@@ -40,13 +40,6 @@ describe.skipIf(containerdRequirement !== '')(`containerd with the snapshotter${
     await world.mustCtr('leases', 'delete', '--sync', 'garbage');
   }
 
-  /** In a container, once the kernel has let go of the mount of a task that has ended. */
-  async function insideLater(container: string, script: string): Promise<string> {
-    const isFree = async () => (await world.attempt('run', container, '--', 'true')).code === 0;
-    await world.until(isFree, `container ${container} to be free`);
-    return world.inside(container, script);
-  }
-
   it('runs a container of an image, and removes it with what it wrote', async () => {
     const before = await world.keys();
     const command = sh(
@@ -113,7 +106,7 @@ describe.skipIf(containerdRequirement !== '')(`containerd with the snapshotter${
       const command = sh('sed -i "s/^port = .*/port = 9090/" /etc/app.conf; echo mine >/etc/mine; rm /etc/hostname');
       await world.printed({ image: old, name: 'w1', container, command });
       expect(await world.keys()).not.toContain('w1');
-      expect(await insideLater(container, 'cat /etc/mine; grep port /etc/app.conf; ls /etc/hostname || true')).toBe(
+      expect(await world.inside(container, 'cat /etc/mine; grep port /etc/app.conf; ls /etc/hostname || true')).toBe(
         'mine\nport = 9090\n',
       );
       expect(await world.printed({ image: old, name: 'w2', container, command: sh('cat /etc/mine') })).toBe('mine\n');
@@ -138,7 +131,6 @@ describe.skipIf(containerdRequirement !== '')(`containerd with the snapshotter${
     });
 
     it('has the image and the state of before after a rollback', async () => {
-      await insideLater(container, 'true');
       await world.run('rollback', await update());
       const command = sh('cat /etc/mine /etc/later; grep -E "^port" /etc/app.conf; ls /etc/release || true');
       const before = { image: old, name: 'w6', container, command };
@@ -174,7 +166,6 @@ describe.skipIf(containerdRequirement !== '')(`containerd with the snapshotter${
       expect(run).toMatchObject({ code: 125, stderr: expect.stringContaining('in use by containerd') as string });
       await world.endTask('runs');
       await world.mustCtr('containers', 'rm', 'runs');
-      await insideLater(container, 'true');
       await world.run('update', 'apply', container, world.script('touch', 'touch /etc/touched'));
       expect(await world.inside(container, 'cat /etc/mine; ls /etc/touched')).toBe('mine\n/etc/touched\n');
     });
@@ -217,7 +208,7 @@ describe.skipIf(containerdRequirement !== '')(`containerd with the snapshotter${
   it('has its images removed, and the store keeps the containers only', async () => {
     await removeImages();
     expect(await world.keys()).toEqual([]);
-    expect(await insideLater('web', 'cat /etc/mine')).toBe('mine\n');
+    expect(await world.inside('web', 'cat /etc/mine')).toBe('mine\n');
     await world.run('verify');
     expect(await world.run('gc')).toContain('there is no garbage');
   });

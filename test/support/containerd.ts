@@ -168,13 +168,7 @@ disabled_plugins = [${disabled.map((name) => `"io.containerd.${name}"`).join(', 
     const file = this.path(`printed-${what.name}`);
     const command = ['/bin/sh', '-c', 'exec "$@" 2>/dev/null', 'sh', ...what.command];
     const run = { ...what, command, options: [...options, '--log-uri', `file://${file}`] };
-    let done = await this.ctrRun(run);
-    // The kernel lets go of the mount of the task before some time after it has ended.
-    const end = Date.now() + startPatience;
-    while (done.stderr.includes('is in use by containerd') && Date.now() < end) {
-      await sleep(20);
-      done = await this.ctrRun(run);
-    }
+    const done = await this.ctrRun(run);
     if (done.code !== 0) throw new Error(`ctr run ${what.name} ended with ${String(done.code)}:\n${done.stderr}`);
     return readFileSync(file, 'utf8');
   }

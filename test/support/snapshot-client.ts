@@ -148,6 +148,7 @@ export const upperOf = ([mount]: readonly Mount[]): string =>
  */
 export function begunMount([mount]: readonly Mount[]): (directory: string) => void {
   const context = openFileSystem('overlay');
+  configure(context, 'source', Buffer.from(mount?.source ?? ''));
   const options = (mount?.options ?? []).map((each) => each.split(/=(.*)/s));
   for (const [key = '', value = ''] of options) {
     if (key === 'lowerdir') for (const each of value.split(':')) configureLayer(context, 'lowerdir+', fromText(each));
@@ -163,8 +164,8 @@ export function begunMount([mount]: readonly Mount[]): (directory: string) => vo
   };
 }
 
-export function unmountAt(directory: string): void {
-  run(['umount', directory], '/');
+export function unmountAt(directory: string, { lazy = false } = {}): void {
+  run(['umount', ...(lazy ? ['--lazy'] : []), directory], '/');
 }
 
 function run([program = '', ...args]: readonly string[], cwd: string): void {

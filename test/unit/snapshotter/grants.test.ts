@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { takesLowersOneByOne } from '../../../src/mount/kernel/mount-calls.js';
@@ -82,6 +91,36 @@ describe.skipIf(requirement !== '')(`a container that containerd was given${requ
     await expect(hold(() => undefined)).rejects.toThrow("in use by containerd, as snapshot 'web-key'");
     writeInto(place);
     expect(existsSync(join(upperOf(await client.mounts('web-key')), 'late'))).toBe(true);
+  });
+
+  describe('whose mount is gone from all mount tables while a file of it is open', () => {
+    let file = -1;
+
+    beforeEach(async () => {
+      const place = (await interruptedMount())();
+      file = openSync(join(place, 'file'), 'r');
+      unmountAt(place, { lazy: true });
+      mounted.splice(0);
+    });
+    afterEach(() => {
+      if (file !== -1) closeSync(file);
+      file = -1;
+    });
+
+    it('is taken as soon as the kernel has let go of it', async () => {
+      setTimeout(() => {
+        closeSync(file);
+        file = -1;
+      }, 100);
+      await hold((check) => {
+        expect(file).toBe(-1);
+        check();
+      });
+    });
+
+    it('stays with containerd where that takes too long', async () => {
+      await expect(hold(() => undefined)).rejects.toThrow("in use by containerd, as snapshot 'web-key'");
+    });
   });
 
   it('is taken with all that a mount needs, and given again when containerd asks', async () => {
