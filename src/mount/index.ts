@@ -22,4 +22,5 @@ export * from './run-mount.js';
 export * from './sockets.js';
 export * from './stack.js';
 export * from './store-settings.js';
+export { unmountIfThere } from './unmount.js';
 export * from './unseen.js';

@@ -2,10 +2,10 @@ import { statfs } from 'node:fs/promises';
 import { display, toBuffer } from '../base/bytes.js';
 import type { BytePath } from '../base/bytes.js';
 import { isSystemError, messageOf } from '../base/errors.js';
-import { unmountFuse } from '../platform/unmount.js';
 import type { Store } from '../store/index.js';
 import { storeMounts } from './find.js';
 import type { StoreMount } from './find.js';
+import { unmountIfThere } from './unmount.js';
 
 /** Whether a mount is dead because its driver is gone (ENOTCONN, ECONNABORTED). */
 export async function isLost(mountpoint: BytePath): Promise<boolean> {
@@ -30,7 +30,7 @@ export async function unmountLost(store: Store): Promise<StoreMount[]> {
   const lost: StoreMount[] = [];
   for (const mount of await storeMounts(store)) {
     if (!(await isLost(mount.mountpoint))) continue;
-    await unmountFuse(mount.mountpoint, { lazy: true });
+    await unmountIfThere(mount.mountpoint, { lazy: true });
     lost.push(mount);
   }
   return lost;

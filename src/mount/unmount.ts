@@ -18,20 +18,28 @@ const elsewherePatience = 30_000;
 
 /**
  * Unmounts a mount of either engine. It is no error if another process has just unmounted it.
- *
- * A program that ends keeps a mount busy for a moment after /proc has stopped naming it: if no user of the mount is
- * visible, try again.
+ * @throws as `unmountFuse`
+ */
+export async function unmountIfThere(mountpoint: BytePath, options: { lazy?: boolean } = {}): Promise<void> {
+  try {
+    await unmountFuse(mountpoint, options);
+  } catch (error) {
+    const isGone = isSystemError(error, 'ENOENT', 'EINVAL') && mountAt(await readMountInfo(), mountpoint) === undefined;
+    if (!isGone) throw error;
+  }
+}
+
+/**
+ * The same. A program that ends keeps a mount busy for a moment after /proc has stopped naming it: if no user of the
+ * mount is visible, it tries again.
  * @throws LaminaError refused: it is in use (by whom, as far as /proc shows)
  */
 export async function unmountUnlessUsed(mountpoint: BytePath, options: { lazy?: boolean } = {}): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
-      await unmountFuse(mountpoint, options);
+      await unmountIfThere(mountpoint, options);
       return;
     } catch (error) {
-      const isGone = isSystemError(error, 'ENOENT') || isSystemError(error, 'EINVAL');
-      // Another process has just unmounted it.
-      if (isGone && mountAt(await readMountInfo(), mountpoint) === undefined) return;
       const holders = await holdersOf(mountpoint);
       const busy = isSystemError(error, 'EBUSY');
       if (holders.length > 0 || (busy && tries === unseenTries)) throw mountBusy(mountpoint, holders, error);

@@ -2,8 +2,8 @@ import type { BytePath } from '../base/bytes.js';
 import { isSystemError } from '../base/errors.js';
 import { own } from '../manifest/index.js';
 import type { NodeId } from '../manifest/index.js';
+import { unmountIfThere } from '../mount/index.js';
 import { removeDurably, writeFileDurably } from '../platform/durable.js';
-import { unmountFuse } from '../platform/unmount.js';
 import type { Store } from '../store/index.js';
 import type { Fault, Removable } from './finding.js';
 import { isOfTree, repairTree } from './repair-tree.js';
@@ -57,7 +57,7 @@ async function mend(store: Store, fault: Removable, indexes: Repairs['indexes'])
 /** False: the mount is in use, and its writes must not be lost. */
 async function unmountLost(mountpoint: BytePath): Promise<boolean> {
   try {
-    await unmountFuse(mountpoint);
+    await unmountIfThere(mountpoint);
     return true;
   } catch (error) {
     if (isSystemError(error, 'EBUSY')) return false;
