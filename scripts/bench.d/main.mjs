@@ -13,7 +13,21 @@ import { writePage } from './page.mjs';
 const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const names = sections.map(({ name }) => name);
 
-const { values, positionals } = parseArgs({
+/** A wrong call: what is wrong with it, without a stack. */
+function refuse(message) {
+  process.stderr.write(`bench: ${message}; see scripts/bench --help\n`);
+  process.exit(2);
+}
+
+function parsed(config) {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    return refuse(error.message);
+  }
+}
+
+const { values, positionals } = parsed({
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '5' },
@@ -30,8 +44,7 @@ const { values, positionals } = parseArgs({
 
 function whole(name) {
   const value = Number(values[name]);
-  if (!Number.isInteger(value) || value < 1)
-    throw new Error(`--${name} must be a whole number from 1, not '${values[name]}'`);
+  if (!Number.isInteger(value) || value < 1) refuse(`--${name} must be a whole number from 1, not '${values[name]}'`);
   return value;
 }
 
@@ -47,8 +60,7 @@ const options = {
 function chosen() {
   const wanted = positionals.length === 0 ? ['drivers'] : positionals.includes('all') ? names : positionals;
   const unknown = wanted.filter((name) => name !== 'page' && !names.includes(name));
-  if (unknown.length > 0)
-    throw new Error(`no section '${unknown.join("', '")}'; there are ${names.join(', ')}, all, page`);
+  if (unknown.length > 0) refuse(`no section '${unknown.join("', '")}'; there are ${names.join(', ')}, all, page`);
   return sections.filter(({ name }) => wanted.includes(name));
 }
 
