@@ -128,7 +128,7 @@ const snapshotId = z.string().regex(snapshotIdPattern, 'not an id');
 
 /** A snapshot that `lamina snapshotter` keeps for containerd: docs/containerd.md. */
 const snapshotSchema = z.strictObject({
-  /** As containerd calls it: the key of an active snapshot or a view, the name of a committed one. */
+  /** containerd's: the key of an active snapshot or a view, the name of a committed one. Or `forgottenName`. */
   name: foreignText,
   kind: z.enum(['committed', 'active', 'view']),
   /** A committed snapshot. */

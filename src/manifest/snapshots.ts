@@ -1,6 +1,7 @@
 import { notFound, refused, usage } from '../base/errors.js';
 import { detachSnapshots, draftOf, finish, finishPruned } from './draft.js';
-import type { Transition } from './draft.js';
+import type { Draft, Transition } from './draft.js';
+import { forgottenName, isForgotten } from './forgotten-snapshots.js';
 import { baseOf, layerChain, own } from './queries.js';
 import { imageAt } from './image-base.js';
 import type { Manifest, NodeId, Snapshot, SnapshotId } from './schema.js';
@@ -79,8 +80,15 @@ export function checkNewSnapshot(manifest: Manifest, name: string, parent: strin
 }
 
 function refuseTaken(manifest: Manifest, name: string): void {
-  if (findSnapshot(manifest, name) === undefined) return;
+  const found = findSnapshot(manifest, name);
+  if (found === undefined || isForgotten(manifest, found.snapshot)) return;
   throw refused(`a snapshot '${name}' already exists`, { code: 'SNAPSHOT_EXISTS' });
+}
+
+/** Gives the snapshot that has a name another one, for `refuseTaken` has found that containerd has forgotten it. */
+function freeName(draft: Draft, manifest: Manifest, name: string): void {
+  const found = findSnapshot(manifest, name);
+  if (found !== undefined) draft.containerd[found.id] = { ...found.snapshot, name: forgottenName(found.id) };
 }
 
 /**
@@ -90,6 +98,7 @@ function refuseTaken(manifest: Manifest, name: string): void {
 export function addSnapshot(manifest: Manifest, { id, parent, ...snapshot }: NewSnapshot): Manifest {
   const below = checkNewSnapshot(manifest, snapshot.name, parent);
   const draft = draftOf(manifest);
+  freeName(draft, manifest, snapshot.name);
   if (snapshot.container !== null) detachSnapshots(draft, snapshot.container);
   draft.containerd[id] = { ...snapshot, parent: below?.id ?? null, updated: snapshot.created };
   return finish(manifest, draft);
@@ -143,6 +152,7 @@ export function commitSnapshot(manifest: Manifest, commit: SnapshotCommit, seale
   const { name, labels, created } = commit;
   const draft = draftOf(manifest);
   const { entries, bytes } = sealed;
+  freeName(draft, manifest, name);
   const fixed = { kind: 'base-layer', layer: null, update: null, merged: [], sealed: true, image: null } as const;
   draft.nodes[sealed.id] = { ...fixed, parent: layerBelow(manifest, { parent }), entries, bytes, created };
   draft.containerd[id] = { ...snapshot, name, kind: 'committed', parent, labels, created, updated: created };

@@ -196,12 +196,19 @@ describe.skipIf(containerdRequirement !== '')(`containerd with the snapshotter${
   });
 
   it('finds its containers in the store again when its own files are gone', async () => {
-    await world.stopContainerd();
-    rmSync(world.path('root'), { recursive: true });
-    await world.startContainerd();
-    await world.import('new');
     const run = { image: newer, name: 'again', container: 'web', command: sh('cat /etc/mine') };
-    expect(await world.printed(run)).toBe('mine\n');
+    // The second time it gives the snapshots the very names that they had.
+    for (let time = 1; time <= 2; time++) {
+      await world.stopContainerd();
+      rmSync(world.path('root'), { recursive: true });
+      await world.startContainerd();
+      await world.import('new');
+      expect(await world.printed(run)).toBe('mine\n');
+    }
+    await collectGarbage();
+    const client = new SnapshotClient(world.snapshots);
+    expect((await client.names()).filter((name) => name.startsWith('lamina/forgotten/'))).toEqual([]);
+    client.close();
     await world.run('verify');
   });
 
