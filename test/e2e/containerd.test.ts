@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ContainerdWorld, containerdRequirement } from '../support/containerd.js';
 import { SnapshotClient, codeOf } from '../support/snapshot-client.js';
+import { expectSoon } from '../support/soon.js';
 
 const old = 'example.org/shop:old';
 const newer = 'example.org/shop:new';
@@ -182,7 +183,7 @@ describe.skipIf(containerdRequirement !== '')(`containerd with the snapshotter${
       left = left.filter(({ code }) => code !== 'OK' && code !== 'NOT_FOUND');
       return left.length === 0;
     };
-    await world.until(areGone, 'the snapshots to be removed').catch(async (error: unknown) => {
+    await expectSoon(areGone, 'the removal of the snapshots').catch(async (error: unknown) => {
       throw new Error(JSON.stringify({ left, all: await client.list() }), { cause: error });
     });
     client.close();

@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isSystemError } from '../../src/base/errors.js';
 import { World, buildTiny, isRoot, run, start } from './lamina.js';
 import type { Finished, Started } from './lamina.js';
 import { hasProgram, runtimes } from './runtimes.js';
+import { expectSoon } from './soon.js';
 
 /** containerd, a registry, and what its containers run by; '' where all is here. */
 export const containerdRequirement = !isRoot
@@ -17,9 +17,6 @@ export const containerdRequirement = !isRoot
 function missing(name: string): string {
   return hasProgram(name) ? '' : ` (needs ${name})`;
 }
-
-/** How long a program may take to start, in milliseconds: on a busy machine it takes seconds. */
-const startPatience = 60_000;
 
 /** A container by ctr, and what it runs. */
 export interface Run {
@@ -58,7 +55,7 @@ export class ContainerdWorld extends World {
     await this.#snapshotter.said('listening at');
     // It dials again seconds after it was refused.
     const isDialed = async () => (await this.ctr('snapshots', '--snapshotter', 'lamina', 'ls')).code === 0;
-    if (this.#containerd !== undefined) await this.until(isDialed, 'containerd to find the snapshotter again');
+    if (this.#containerd !== undefined) await expectSoon(isDialed, 'the connection of containerd to the snapshotter');
   }
 
   async startContainerd(): Promise<void> {
@@ -67,7 +64,7 @@ export class ContainerdWorld extends World {
     writeFileSync(config, this.#config());
     this.#containerd = start('containerd', ['--config', config]);
     const answers = async () => (await this.ctr('snapshots', '--snapshotter', 'lamina', 'ls')).code === 0;
-    await this.until(answers, 'containerd to answer');
+    await expectSoon(answers, 'the answer of containerd');
   }
 
   /** The plugins that need what a test has not: CRI a network, the others file systems. */
@@ -120,7 +117,7 @@ disabled_plugins = [${disabled.map((name) => `"io.containerd.${name}"`).join(', 
   /** Kills a task, and removes it once it has ended. */
   async endTask(name: string): Promise<void> {
     await this.ctr('tasks', 'kill', '--signal', 'SIGKILL', name);
-    await this.until(async () => (await this.ctr('tasks', 'rm', name)).code === 0, `task ${name} to end`);
+    await expectSoon(async () => (await this.ctr('tasks', 'rm', name)).code === 0, `the end of task ${name}`);
   }
 
   /** Tasks and their shims outlive containerd, and are left where it could not be started again. */
@@ -129,11 +126,11 @@ disabled_plugins = [${disabled.map((name) => `"io.containerd.${name}"`).join(', 
     const tasks = groups.flatMap((group) => readIfThere(join(group, 'cgroup.procs'))?.split('\n') ?? []);
     const shims = () => processes().filter((pid) => isShimOf(this.nameSpace, pid));
     for (const pid of [...tasks.filter(Boolean), ...shims()]) kill(pid);
-    await this.until(() => shims().length === 0, 'the shims to end');
+    await expectSoon(() => shims().length === 0, 'the end of the shims');
     for (const socket of this.#shimSockets()) rmSync(socket, { force: true });
     rmSync(join('/run/containerd/runc', this.nameSpace), { recursive: true, force: true });
     // The kernel has a group as busy until all of it has ended.
-    for (const group of groups) await this.until(() => isRemoved(group), `the control group ${group} to be empty`);
+    for (const group of groups) await expectSoon(() => isRemoved(group), `the end of control group ${group}`);
   }
 
   /** Of shims that were killed: others remove theirs. */
@@ -178,14 +175,6 @@ disabled_plugins = [${disabled.map((name) => `"io.containerd.${name}"`).join(', 
     return rows.flatMap((row) => row.split(/\s+/)[0] ?? []).sort();
   }
 
-  async until(isSo: () => Promise<boolean> | boolean, what: string): Promise<void> {
-    const end = Date.now() + startPatience;
-    while (!(await isSo())) {
-      if (Date.now() > end) throw new Error(`waited ${startPatience} ms for ${what}`);
-      await sleep(20);
-    }
-  }
-
   /** A registry on the loopback, started once; its address. */
   async startRegistry(): Promise<string> {
     if (this.#registryAt !== undefined) return this.#registryAt;
@@ -199,8 +188,7 @@ disabled_plugins = [${disabled.map((name) => `"io.containerd.${name}"`).join(', 
     let said = '';
     this.#registry.child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
     const address = () => /listening on (127\.0\.0\.1:\d+)/.exec(said)?.[1];
-    await this.until(() => address() !== undefined, 'the registry to listen');
-    return (this.#registryAt = address() ?? '');
+    return (this.#registryAt = await expectSoon(address, 'the address of the registry'));
   }
 
   /**
