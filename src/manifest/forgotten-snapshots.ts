@@ -9,15 +9,16 @@ import type { Manifest, Snapshot, SnapshotId } from './schema.js';
  */
 
 /**
- * Whether containerd has forgotten a snapshot: another one of the namespace has a lower number, and is younger. Only
- * then does containerd use the name a second time for something else.
+ * Whether containerd has forgotten a snapshot: another one of the namespace has its number or a lower one, and is
+ * younger. (It has the same where containerd gave up a call that was done.) Only then does containerd use the name a
+ * second time.
  */
 export function isForgotten({ containerd }: Manifest, { name, created }: Snapshot): boolean {
   const its = placeOf(name);
   if (its === undefined) return false;
   return Object.values(containerd).some((other) => {
     const place = placeOf(other.name);
-    return place?.namespace === its.namespace && place.number < its.number && other.created > created;
+    return place?.namespace === its.namespace && place.number <= its.number && other.created > created;
   });
 }
 

@@ -15,6 +15,10 @@ describe('a snapshot of containerd', () => {
     expect(isForgotten(storeOf(layer, at('default/1/extract-7 sha256:a', 30)), layer)).toBe(true);
   });
 
+  it('is forgotten where its number was given again', () => {
+    expect(isForgotten(storeOf(layer, at('default/2/web', 30)), layer)).toBe(true);
+  });
+
   it.each([
     ['the numbers grow with time', at('default/3/web', 30)],
     ['a lower number is older', at('default/1/web', 10)],
