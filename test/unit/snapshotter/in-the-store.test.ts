@@ -235,6 +235,29 @@ describe.skipIf(!isMachineRoot())('snapshots of containerd and the store', () =>
     expect(await client.names()).toEqual(['old']);
   });
 
+  it('that containerd has forgotten leave their names to new ones, and keep their trees and children', async () => {
+    const layer = async (number: number, parent: string) => {
+      await client.prepare(`default/${number}/extract`, parent);
+      await client.commit(`default/${number + 1}/layer`, `default/${number}/extract`);
+      return `default/${number + 1}/layer`;
+    };
+    await client.prepare('default/5/web', await layer(3, await layer(1, '')));
+    const before = await client.mounts('default/5/web');
+    expect(await codeOf(client.prepare('default/5/web', 'default/4/layer'))).toBe('ALREADY_EXISTS');
+    await client.prepare('default/5/web', await layer(3, await layer(1, '')));
+    const parents = new Map((await client.list()).map(({ name, parent }) => [name, parent]));
+    const known = ['default/2/layer', 'default/4/layer', 'default/5/web'];
+    expect(known.map((name) => parents.get(name))).toEqual(['', 'default/2/layer', 'default/4/layer']);
+    const forgotten = [...parents.keys()].filter((name) => name.startsWith('lamina/forgotten/'));
+    expect(parents.size).toBe(6);
+    const top = forgotten.find((name) => ![...parents.values()].includes(name))!;
+    expect(await client.mounts(top)).toEqual(before);
+    expect(await client.mounts('default/5/web')).not.toEqual(before);
+    for (let name: string | undefined = top; name; name = parents.get(name)) await client.remove(name);
+    expect((await client.names()).sort()).toEqual(known);
+    expect(served.faults).toEqual([]);
+  });
+
   it('are made once where two callers ask at once', async () => {
     await image('old', { a: 'a' });
     await image('new', { b: 'b' }, 'old');
