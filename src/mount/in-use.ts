@@ -44,7 +44,7 @@ export async function describeUse(store: Store, manifest: Manifest, container: s
   if (holder !== undefined) return heldBy(holder, pid);
   const commands = (await runningCommands(store)).map(describeRunning);
   if (commands.length === 0 && !(await staysLocked(work))) return undefined;
-  // The table of locks does not name a holder either that has ended, whose lock a child of it still has.
+  // The table of locks does not name a holder that has ended, even where a child of it still has the lock.
   const unnamed = 'a process in another PID namespace, or one that is about to end';
   return commands.length === 0
     ? { words: `in use by ${unnamed}`, next: whenEnded }
